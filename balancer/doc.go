@@ -1,0 +1,2 @@
+// Package balancer chooses the node of a pool that takes a session.
+package balancer

@@ -1,0 +1,2 @@
+// Package bench generates MQTT load and measures balancers under it.
+package bench

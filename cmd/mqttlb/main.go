@@ -1,0 +1,4 @@
+// Command mqttlb is an MQTT-aware load balancer.
+package main
+
+func main() {}
