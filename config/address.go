@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// An Address is where to listen or what to dial. The zero Address is none.
+type Address struct {
+	Network string // "tcp" or "unix"
+
+	// Host is an IP address without brackets, a host name (nodes only), or
+	// empty for all addresses of this machine (listeners only). Valid only if
+	// Network is "tcp".
+	Host string
+
+	// Port is 0 for any free port (listeners only). Valid only if Network is "tcp".
+	Port uint16
+
+	Path string // of the socket's file. Valid only if Network is "unix".
+}
+
+// IsZero reports whether a is no address at all.
+func (a Address) IsZero() bool { return a == Address{} }
+
+// String returns the address as the file spells it: host:port, with an IPv6
+// host in brackets, or unix:path. The zero Address is "off".
+func (a Address) String() string {
+	switch a.Network {
+	case "tcp":
+		return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+	case "unix":
+		return "unix:" + a.Path
+	}
+	return "off"
+}
+
+// maxSocketPath is one less than the smallest sun_path of the systems that we
+// build for: 104 bytes on macOS and the BSDs, 108 on Linux.
+const maxSocketPath = 103
+
+// parseListenAddress parses what a listener or the admin server binds. A host
+// must be an IP address: a name may mean several, today these and tomorrow others.
+func parseListenAddress(s string) (Address, error) {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		switch {
+		case !strings.HasPrefix(path, "/"):
+			return Address{}, fmt.Errorf("%s needs an absolute path, as unix:/run/mqttlb.sock", quote(s))
+		case len(path) > maxSocketPath:
+			return Address{}, fmt.Errorf("the path of a Unix socket has at most %d bytes, this one has %d", maxSocketPath, len(path))
+		}
+		return Address{Network: "unix", Path: path}, nil
+	}
+	host, port, err := splitHostPort(s, ":1883")
+	if err != nil {
+		return Address{}, err
+	}
+	if host == "" || host == "*" { // "*" is HAProxy's word
+		return Address{Network: "tcp", Port: port}, nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return Address{}, fmt.Errorf("%s is not an IP address of this machine; write one, or none for all of them", quote(host))
+	}
+	return Address{Network: "tcp", Host: ip.Unmap().String(), Port: port}, nil
+}
+
+// parseNodeAddress parses what a node is dialed at.
+func parseNodeAddress(s string) (Address, error) {
+	if strings.HasPrefix(s, "unix:") {
+		return Address{}, fmt.Errorf("%s: a node is reached over TCP; write host:port", quote(s))
+	}
+	host, port, err := splitHostPort(s, "node1:1883")
+	switch {
+	case err != nil:
+		return Address{}, err
+	case host == "":
+		return Address{}, fmt.Errorf("%s has no host; write host:port, as node1:1883", quote(s))
+	case port == 0:
+		return Address{}, fmt.Errorf("port 0 is out of range 1 to 65535")
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.IsUnspecified() || ip.IsMulticast() {
+			return Address{}, fmt.Errorf("%s is not the address of one machine", quote(host))
+		}
+		host = ip.Unmap().String()
+	} else if !isHostName(host) {
+		return Address{}, fmt.Errorf("%s is neither an IP address nor a host name", quote(host))
+	}
+	return Address{Network: "tcp", Host: host, Port: port}, nil
+}
+
+// splitHostPort is net.SplitHostPort with errors for people. example is what
+// a right address looks like.
+func splitHostPort(s, example string) (host string, port uint16, err error) {
+	if s == "" {
+		return "", 0, fmt.Errorf("is empty; write an address, as %s", example)
+	}
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		return "", 0, fmt.Errorf("%s is a URL; write the address alone, as %s", quote(scheme+"://"+rest), example)
+	}
+	host, digits, err := net.SplitHostPort(s)
+	if err != nil {
+		if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil && ip.Is6() {
+			return "", 0, fmt.Errorf("%s has no port; an IPv6 address stands in brackets, as [::1]:1883", quote(s))
+		}
+		if !strings.Contains(s, ":") {
+			return "", 0, fmt.Errorf("%s has no port; write one, as %s", quote(s), example)
+		}
+		return "", 0, fmt.Errorf("%s is not an address; write one, as %s or [::1]:1883", quote(s), example)
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("port %s is not a number from 1 to 65535", quote(digits))
+	}
+	return host, uint16(n), nil
+}
+
+// isHostName reports whether s looks like a DNS name. Underscores are fine:
+// Docker Compose makes names with them. A last label of digits alone is not: it
+// is an IPv4 address that went wrong.
+func isHostName(s string) bool {
+	s = strings.TrimSuffix(s, ".")
+	if len(s) > 253 {
+		return false
+	}
+	labels := strings.Split(s, ".")
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.Trim(label, "-") != label {
+			return false
+		}
+		for _, c := range label {
+			if !isNameChar(c) || c == '.' {
+				return false
+			}
+		}
+	}
+	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
+}

@@ -1,0 +1,136 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is a whole configuration. Load, Parse and FromFlags return it with
+// every default filled in and every reference resolved; it is plain data that
+// nothing in this package touches again.
+type Config struct {
+	Listeners []Listener // at least one
+	Pools     []Pool     // at least one
+	Limits    Limits
+	Timeouts  Timeouts
+	Admin     Admin
+	Log       Log
+}
+
+// A Listener is an address where clients arrive.
+type Listener struct {
+	Name     string  // unique among the listeners
+	Address  Address // unique among the listeners and Admin
+	Protocol Protocol
+	Pool     string // the Name of one of Config.Pools
+
+	// TLS is nil for a listener in the clear.
+	TLS *TLS
+
+	// Path is the request path of the WebSocket upgrade. Valid only if
+	// Protocol is WS.
+	Path string
+
+	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept a header is
+	// mandatory from TrustedProxies, and a header from anyone else is not
+	// believed.
+	ProxyProtocol ProxyProtocol
+
+	// TrustedProxies are masked prefixes, IPv4 never mapped into IPv6. Not
+	// empty if ProxyProtocol is ProxyAccept, except on a Unix socket, where
+	// the permissions of the socket's file say who is trusted.
+	TrustedProxies []netip.Prefix
+
+	// MaxConnections is how many sessions may be open on this listener; 0
+	// means that only Limits.MaxConnections counts.
+	MaxConnections int
+}
+
+// TLS says how a listener ends TLS. Paths are kept as written: relative ones
+// start at the working directory.
+type TLS struct {
+	Certificates []Certificate // at least one; chosen by SNI, the first when none fits
+	ClientCA     string        // a PEM file; empty: no client certificate is asked for
+	ClientAuth   ClientAuth    // not ClientAuthNone if and only if ClientCA is set
+	MinVersion   TLSVersion
+}
+
+// A Certificate is a chain and its key, each in a PEM file.
+type Certificate struct {
+	Cert string
+	Key  string
+}
+
+// A Pool is the nodes that can serve a listener's clients, and how one of them
+// is chosen.
+type Pool struct {
+	Name     string   // unique among the pools
+	Protocol Protocol // what the nodes speak
+
+	Algorithm Algorithm
+
+	// HashKey is what ConsistentHash hashes. A session without that key (a
+	// listener of protocol tcp, say) is hashed by its source address. Valid
+	// only if Algorithm is ConsistentHash.
+	HashKey HashKey
+
+	// ProxyProtocol is the header that nodes get: ProxyOff, ProxyV1 or ProxyV2.
+	ProxyProtocol ProxyProtocol
+
+	Health Health
+	Nodes  []Node // at least one
+}
+
+// Health says how the nodes of a pool are probed.
+type Health struct {
+	Probe    Probe
+	Interval time.Duration // from one probe of a node to its next, before jitter
+	Timeout  time.Duration // for one whole probe; at most Interval
+	Rise     int           // good probes in a row that bring a node up, at least 1
+	Fall     int           // bad probes in a row that take a node down, at least 1
+}
+
+// A Node is one broker address.
+type Node struct {
+	// Name is what consistent_hash hashes and what a node keeps across
+	// reloads, whatever its address becomes. Unique in its pool; the same name
+	// in two pools is the same broker.
+	Name string
+
+	Address Address // of Network "tcp", with a host and a port
+
+	Weight         int // share of the clients relative to the pool's other nodes, at least 1
+	MaxConnections int // sessions open on this node at most; 0: no limit
+}
+
+// Limits bound what clients can make the process do.
+type Limits struct {
+	MaxConnections int // sessions open in the whole process, at least 1
+	ConnectRate    int // new sessions a second, refused as busy beyond it; 0: no limit
+	MaxConnectSize int // bytes of the largest CONNECT, fixed header included
+}
+
+// Timeouts end what does not move on.
+type Timeouts struct {
+	ConnectPacket time.Duration // from accept to a whole CONNECT
+	Dial          time.Duration // one attempt to connect to one node
+
+	// Idle ends a session in which the client has sent nothing for so long. 0
+	// takes it from each client's own Keep Alive, 1.5 times and a little; a
+	// client without one, and a listener of protocol tcp, then has no limit.
+	Idle time.Duration
+
+	HalfClosed time.Duration // from the first side's EOF to the end of the session
+	Shutdown   time.Duration // from SIGTERM until the open sessions are ended; 0: at once
+}
+
+// Admin is the server of /healthz and /metrics.
+type Admin struct {
+	Address Address // the zero Address switches the server off
+}
+
+// Log is how the process speaks.
+type Log struct {
+	Level  LogLevel
+	Format LogFormat
+}

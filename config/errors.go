@@ -1,0 +1,71 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// An Error is one thing wrong with a configuration.
+type Error struct {
+	// File is the file's name as it was given, or the flag with its value, as
+	// --node "x", when the configuration came from flags.
+	File string
+
+	// Line and Column count from 1, Column in characters. Both are 0 when the
+	// error is about the file as a whole (it cannot be read) or about a flag.
+	Line, Column int
+
+	// Message names the setting by its path, says what is wrong with the value
+	// and what would be right.
+	Message string
+}
+
+// Error returns file:line:column: message, which editors and terminals jump to.
+func (e Error) Error() string {
+	if e.Line == 0 {
+		return e.File + ": " + e.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Errors are all things wrong with a configuration, in the order of the file.
+type Errors []Error
+
+// Error returns one line for each error.
+func (e Errors) Error() string {
+	lines := make([]string, len(e))
+	for i := range e {
+		lines[i] = e[i].Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sorted puts the errors in the order of the file. The same error twice comes
+// from a value that is written once and used through aliases; it is kept once.
+func (e Errors) sorted() Errors {
+	slices.SortStableFunc(e, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.Compact(e)
+}
+
+// quote quotes a value for an error. What is too long to be read is cut: the
+// position leads to the rest.
+func quote(s string) string {
+	const most = 80
+	if runes := []rune(s); len(runes) > most {
+		return fmt.Sprintf("%q...", string(runes[:most]))
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// list writes words as a sentence has them: a, b, c.
+func list[T ~string](words []T) string {
+	parts := make([]string, len(words))
+	for i, w := range words {
+		parts[i] = string(w)
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,131 @@
+package config
+
+// The words of the language: every setting that takes one of a few words has
+// its type and its list here. The first of a list is not always the default;
+// defaults.go says that.
+
+// A Protocol is what clients speak on a listener, or nodes in a pool.
+type Protocol string
+
+// The protocols.
+const (
+	MQTT Protocol = "mqtt" // MQTT over TCP, or over TLS where the listener has it
+	WS   Protocol = "ws"   // MQTT over WebSocket
+	HTTP Protocol = "http" // requests that are no MQTT: a broker's API and dashboard
+	TCP  Protocol = "tcp"  // bytes that nobody looks into
+)
+
+var protocols = []Protocol{MQTT, WS, HTTP, TCP}
+
+// poolProtocols lists for the protocol of a listener what the nodes of its
+// pool may speak. A listener that does not look inside takes anything.
+var poolProtocols = map[Protocol][]Protocol{
+	MQTT: {MQTT},
+	WS:   {WS, MQTT},
+	HTTP: {HTTP},
+	TCP:  {TCP, MQTT, WS, HTTP},
+}
+
+// An Algorithm chooses a node for a session.
+type Algorithm string
+
+// The algorithms.
+const (
+	ConsistentHash   Algorithm = "consistent_hash"
+	LeastConnections Algorithm = "least_connections"
+	RoundRobin       Algorithm = "round_robin"
+	RandomTwo        Algorithm = "random_two"
+	SourceIP         Algorithm = "source_ip" // consistent_hash over the client's address
+)
+
+var algorithms = []Algorithm{ConsistentHash, LeastConnections, RoundRobin, RandomTwo, SourceIP}
+
+// A HashKey is what ConsistentHash takes from a session.
+type HashKey string
+
+// The hash keys.
+const (
+	KeyClientID HashKey = "client_id"
+	KeyUsername HashKey = "username"
+	KeySourceIP HashKey = "source_ip"
+)
+
+var hashKeys = []HashKey{KeyClientID, KeyUsername, KeySourceIP}
+
+// A ProxyProtocol says what is done with PROXY headers: on a listener those
+// that arrive, in a pool those that are sent.
+type ProxyProtocol string
+
+// The modes of the PROXY protocol.
+const (
+	ProxyOff    ProxyProtocol = "off"
+	ProxyAccept ProxyProtocol = "accept" // listeners: v1 or v2, from trusted proxies only
+	ProxyV1     ProxyProtocol = "v1"     // pools
+	ProxyV2     ProxyProtocol = "v2"     // pools
+)
+
+var (
+	listenerProxyProtocols = []ProxyProtocol{ProxyOff, ProxyAccept}
+	poolProxyProtocols     = []ProxyProtocol{ProxyOff, ProxyV1, ProxyV2}
+)
+
+// A Probe is what a health check does to a node.
+type Probe string
+
+// The probes.
+const (
+	ProbeNone Probe = "none" // nothing; real sessions still tell a node that fails
+	ProbeTCP  Probe = "tcp"  // connect, close
+	ProbeMQTT Probe = "mqtt" // CONNECT, judge the CONNACK, DISCONNECT
+	ProbeHTTP Probe = "http"
+)
+
+var probes = []Probe{ProbeNone, ProbeTCP, ProbeMQTT, ProbeHTTP}
+
+// A ClientAuth says whether a client must show a certificate.
+type ClientAuth string
+
+// The ways to ask for a client certificate.
+const (
+	ClientAuthNone    ClientAuth = "none"
+	ClientAuthRequest ClientAuth = "request" // a client may have none; one that it shows must verify
+	ClientAuthRequire ClientAuth = "require"
+)
+
+var clientAuths = []ClientAuth{ClientAuthNone, ClientAuthRequest, ClientAuthRequire}
+
+// A TLSVersion is the lowest version that is negotiated.
+type TLSVersion string
+
+// The TLS versions.
+const (
+	TLS12 TLSVersion = "1.2"
+	TLS13 TLSVersion = "1.3"
+)
+
+var tlsVersions = []TLSVersion{TLS12, TLS13}
+
+// A LogLevel is the least important line that is written. log/slog's
+// Level.UnmarshalText takes each of them.
+type LogLevel string
+
+// The log levels.
+const (
+	LevelDebug LogLevel = "debug"
+	LevelInfo  LogLevel = "info"
+	LevelWarn  LogLevel = "warn"
+	LevelError LogLevel = "error"
+)
+
+var logLevels = []LogLevel{LevelDebug, LevelInfo, LevelWarn, LevelError}
+
+// A LogFormat is how a line is written.
+type LogFormat string
+
+// The log formats.
+const (
+	FormatText LogFormat = "text"
+	FormatJSON LogFormat = "json"
+)
+
+var logFormats = []LogFormat{FormatText, FormatJSON}
