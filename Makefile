@@ -1,0 +1,52 @@
+# What a developer does in a day. .ci/run does all of it on a fresh machine.
+
+GO                    ?= go
+FUZZTIME              ?= 5s
+GOLANGCI_LINT_VERSION ?= v2.15.0
+
+# The version is part of the name: a new one is built once, an old one is never run by mistake.
+LINT := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+.PHONY: help build test race vet fmt lint fuzz cross tidy-check clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+
+build: ## build the commands into ./bin
+	$(GO) build -o bin/ ./cmd/...
+
+test: ## install what the tests need (Debian, root), run them all
+	scripts/install-test-peers
+	$(GO) test ./...
+
+race: ## the same tests under the race detector, the balancer of the end-to-end tests included
+	scripts/prove-race
+	EXPECT_RACE=1 $(GO) test -race ./...
+
+vet: ## go vet
+	$(GO) vet ./...
+
+fmt: ## fail when a file is not as gofmt writes it
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt-clean:"; echo "$$files"; exit 1; }
+
+lint: $(LINT) ## golangci-lint, with the linters named in .golangci.yml
+	$(LINT) run
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv bin/golangci-lint $@
+
+fuzz: ## every fuzz target for FUZZTIME (5s); targets are found by listing
+	scripts/fuzz $(FUZZTIME)
+
+cross: ## the portable parts build elsewhere: vet type-checks tests, too
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	GOOS=linux GOARCH=arm64 $(GO) build ./...
+
+tidy-check: ## go.mod and go.sum say what the code needs, and the modules are what go.sum says
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+clean: ## remove what was built
+	rm -rf bin
