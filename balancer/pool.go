@@ -1,0 +1,136 @@
+package balancer
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync/atomic"
+)
+
+// PoolSpec is a pool as the configuration has it.
+type PoolSpec struct {
+	Name      string
+	Algorithm Algorithm
+	HashKey   HashKey // read by ConsistentHash alone
+	Nodes     []NodeSpec
+}
+
+// Pool is a set of nodes that can serve the same clients, and the algorithm that
+// chooses among them. The exported fields never change.
+type Pool struct {
+	Name      string
+	Algorithm Algorithm
+	HashKey   HashKey // what the algorithm hashes: BySourceIP for SourceIP, NoKey where it hashes nothing
+
+	nodes []*Node // in the order of the configuration
+
+	// ranked holds the same nodes by name, so that ties are broken alike on
+	// every replica, and beside each what the rendezvous needs of it.
+	ranked      []*Node
+	nameHashes  []uint64
+	reciprocals []uint64 // of the weights; nil when all weights are equal
+
+	schedule []int32 // RoundRobin: the ranks of one round
+	turn     atomic.Uint64
+}
+
+// NewPool builds a pool. The error names every fault of the spec. A node whose
+// address holds a literal IP has its Addrs at once; the others wait for SetAddrs.
+func NewPool(spec PoolSpec) (*Pool, error) {
+	p := &Pool{Name: spec.Name, Algorithm: spec.Algorithm, HashKey: spec.HashKey}
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("pool %q: "+format, append([]any{spec.Name}, args...)...))
+	}
+	switch spec.Algorithm {
+	case ConsistentHash:
+		if spec.HashKey >= NoKey {
+			fault("algorithm consistent_hash needs a hash_key")
+		}
+	case SourceIP:
+		p.HashKey = BySourceIP
+	case LeastConnections, RoundRobin, RandomTwo:
+		p.HashKey = NoKey
+	default:
+		fault("algorithm %d is unknown", spec.Algorithm)
+	}
+	if len(spec.Nodes) == 0 {
+		fault("it has no nodes")
+	}
+	names := make(map[string]bool)
+	for i, s := range spec.Nodes {
+		if s.Name == "" {
+			fault("node %d has no name", i+1)
+		} else if names[s.Name] {
+			fault("two nodes are named %q", s.Name)
+		}
+		names[s.Name] = true
+		n, err := newNode(s, i)
+		if err != nil {
+			fault("node %q: %w", s.Name, err)
+			continue
+		}
+		p.nodes = append(p.nodes, n)
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	p.rank()
+	if p.Algorithm == RoundRobin {
+		p.startRoundRobin()
+	}
+	return p, nil
+}
+
+// Nodes returns the nodes in the order of the configuration. The caller must not
+// change the slice.
+func (p *Pool) Nodes() []*Node { return p.nodes }
+
+func newNode(s NodeSpec, index int) (*Node, error) {
+	host, portText, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return nil, fmt.Errorf("address %q is not host:port", s.Address)
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || port == 0 {
+		return nil, fmt.Errorf("address %q: the port is not a number from 1 to 65535", s.Address)
+	}
+	if host == "" {
+		return nil, fmt.Errorf("address %q has no host", s.Address)
+	}
+	if s.Weight < 0 || s.Weight > MaxWeight {
+		return nil, fmt.Errorf("weight %d is not from 1 to %d", s.Weight, MaxWeight)
+	}
+	if s.MaxConnections < 0 {
+		return nil, fmt.Errorf("max_connections %d is negative", s.MaxConnections)
+	}
+	n := &Node{
+		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port), Index: index,
+		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections,
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})
+	}
+	return n, nil
+}
+
+// rank fills the tables of the rendezvous.
+func (p *Pool) rank() {
+	p.ranked = slices.SortedFunc(slices.Values(p.nodes), func(a, b *Node) int {
+		return cmp.Compare(a.Name, b.Name)
+	})
+	weighted := false
+	for _, n := range p.ranked {
+		p.nameHashes = append(p.nameHashes, Hash([]byte(n.Name)))
+		weighted = weighted || n.Weight != p.ranked[0].Weight
+	}
+	if weighted {
+		for _, n := range p.ranked {
+			p.reciprocals = append(p.reciprocals, reciprocal(n.Weight))
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package balancer
+
+import "math/rand/v2"
+
+// startRoundRobin lays the turns of one round out as nginx's smooth weighted round
+// robin does: weights 5, 1, 1 make a a b a c a a and not a a a a a b c. Walking
+// a fixed list takes one atomic addition; keeping nginx's running weights would
+// take a lock. The first turn is random, so that many balancers with a few
+// clients each do not all begin with the same node.
+func (p *Pool) startRoundRobin() {
+	divisor, total := 0, 0
+	for _, n := range p.ranked {
+		divisor = gcd(n.Weight, divisor)
+		total += n.Weight
+	}
+	running := make([]int, len(p.ranked))
+	p.schedule = make([]int32, total/divisor)
+	for turn := range p.schedule {
+		best := 0
+		for rank, n := range p.ranked {
+			running[rank] += n.Weight
+			if running[rank] > running[best] {
+				best = rank
+			}
+		}
+		running[best] -= total
+		p.schedule[turn] = int32(best)
+	}
+	p.turn.Store(rand.Uint64N(uint64(len(p.schedule))))
+}
+
+// inTurn returns the rank of the node whose turn it is, -1 when none is up. The
+// turn of a node that is not up is used up, since giving it to the next in the
+// list would double that one's share. After as many turns as there are nodes it
+// falls back on a weighted random node.
+func (p *Pool) inTurn(random uint64) int {
+	for range p.ranked {
+		turn := p.turn.Add(1) - 1
+		rank := int(p.schedule[turn%uint64(len(p.schedule))])
+		if p.ranked[rank].State() == Up {
+			return rank
+		}
+	}
+	return p.after(random, -1)
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

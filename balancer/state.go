@@ -1,0 +1,23 @@
+package balancer
+
+// State says what a node may be used for. States are ordered: of two opinions
+// about a node the greater one holds.
+type State uint8
+
+const (
+	Up       State = iota // takes new sessions
+	Draining              // keeps its sessions, takes no new ones
+	Down                  // takes no sessions
+)
+
+func (s State) String() string {
+	switch s {
+	case Up:
+		return "up"
+	case Draining:
+		return "draining"
+	case Down:
+		return "down"
+	}
+	return "unknown"
+}
