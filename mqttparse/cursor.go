@@ -1,0 +1,105 @@
+package mqttparse
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// A cursor walks the bytes of one packet and fails closed: a read that would go
+// past the end takes nothing and returns false.
+type cursor struct {
+	packet  []byte // from the first byte of the packet to its last, or to the last of its properties
+	at      int    // the next byte to read; never past len(packet)
+	version Version
+	bad     *Malformed // filled by the first check that fails
+}
+
+func (c *cursor) empty() bool { return c.at == len(c.packet) }
+
+func (c *cursor) byte(v *byte) bool {
+	if len(c.packet)-c.at < 1 {
+		return false
+	}
+	*v = c.packet[c.at]
+	c.at++
+	return true
+}
+
+func (c *cursor) uint16(v *uint16) bool {
+	if len(c.packet)-c.at < 2 {
+		return false
+	}
+	*v = binary.BigEndian.Uint16(c.packet[c.at:])
+	c.at += 2
+	return true
+}
+
+func (c *cursor) uint32(v *uint32) bool {
+	if len(c.packet)-c.at < 4 {
+		return false
+	}
+	*v = binary.BigEndian.Uint32(c.packet[c.at:])
+	c.at += 4
+	return true
+}
+
+// bytes reads n bytes as a view that cannot be appended to in place.
+func (c *cursor) bytes(v *[]byte, n int) bool {
+	if len(c.packet)-c.at < n {
+		return false
+	}
+	*v = c.packet[c.at : c.at+n : c.at+n]
+	c.at += n
+	return true
+}
+
+// binary reads Binary Data: two bytes of length and that many bytes. The field is
+// named, and missing is the clause that demands it, for the error.
+func (c *cursor) binary(v *[]byte, field, missing string) bool {
+	begin := c.at
+	var n uint16
+	if !c.uint16(&n) || !c.bytes(v, int(n)) {
+		return c.bad.set(begin, missing, MalformedPacket, field, "runs past the end")
+	}
+	return true
+}
+
+var (
+	clauseUTF8 = clause{"MQTT 3.1, 2.5", "MQTT-1.5.3-1", "MQTT-1.5.4-1"}
+	clauseNull = clause{"MQTT 3.1, 2.5", "MQTT-1.5.3-2", "MQTT-1.5.4-2"}
+)
+
+// text reads a UTF-8 Encoded String. A byte order mark, control characters and
+// non-characters are taken as they are: the specifications only advise against
+// them, and [MQTT-1.5.4-3] forbids to strip the first.
+func (c *cursor) text(v *[]byte, field, missing string) bool {
+	if !c.binary(v, field, missing) {
+		return false
+	}
+	s := *v
+	if plainASCII(s) {
+		return true
+	}
+	begin := c.at - len(s)
+	if !utf8.Valid(s) { // [MQTT-1.5.3-1], 5: [MQTT-1.5.4-1]
+		return c.bad.set(begin+illFormed(s), clauseUTF8.of(c.version), MalformedPacket, field, "is not well-formed UTF-8")
+	}
+	if i := nullCharacter(s); i >= 0 { // [MQTT-1.5.3-2], 5: [MQTT-1.5.4-2]
+		return c.bad.set(begin+i, clauseNull.of(c.version), MalformedPacket, field, "holds U+0000")
+	}
+	return true
+}
+
+// topicName checks that a string can be the Topic Name of a message: not empty
+// and without wildcards. begin is where its length stands.
+func (c *cursor) topicName(s []byte, begin int, field string, code ReasonCode) bool {
+	if len(s) == 0 { // [MQTT-4.7.3-1]
+		return c.bad.set(begin, (&clause{"MQTT 3.1, appendix A", "MQTT-4.7.3-1", "MQTT-4.7.3-1"}).of(c.version), code, field, "is empty")
+	}
+	for i, b := range s {
+		if b == '+' || b == '#' { // [MQTT-4.7.1-1], 5: [MQTT-4.7.0-1]
+			return c.bad.set(begin+2+i, (&clause{"MQTT 3.1, appendix A", "MQTT-4.7.1-1", "MQTT-4.7.0-1"}).of(c.version), code, field, "holds a wildcard")
+		}
+	}
+	return true
+}

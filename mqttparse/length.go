@@ -1,0 +1,23 @@
+package mqttparse
+
+// variableByteInteger reads a Variable Byte Integer, such as Remaining Length, from
+// the start of b. n is how many bytes it has; 0 means that more are needed, and
+// -1 that there is a fifth, which no length has.
+func variableByteInteger(b []byte) (value, n int) {
+	for i, digit := range b {
+		if i == maxVariableByteInteger-1 && digit >= 0x80 {
+			return 0, -1
+		}
+		value |= int(digit&0x7F) << (7 * i)
+		if digit < 0x80 {
+			return value, i + 1
+		}
+	}
+	return 0, 0
+}
+
+// wasteful reports whether a Variable Byte Integer is longer than it needs to be:
+// its last byte, the most significant one, adds nothing. [MQTT-1.5.5-1]
+func wasteful(encoded []byte) bool {
+	return len(encoded) > 1 && encoded[len(encoded)-1] == 0
+}

@@ -1,0 +1,116 @@
+package mqttparse
+
+// A propertyReader walks the properties of one place and checks each. The fields
+// hold the property that next has read.
+type propertyReader struct {
+	cursor
+	in   place
+	seen uint64 // a bit for each identifier that has come
+
+	begin  int    // where the property stands in the packet
+	id     byte   // its identifier
+	number uint32 // the value of boolean, twoByte and fourByte
+	data   []byte // the value of text and binaryData, the name of a stringPair
+	value  []byte // the value of a stringPair
+}
+
+// properties reads a Property Length and returns a reader of what it counts; the
+// cursor goes on after them. length names that length for the error.
+func (c *cursor) properties(in place, length string) (r propertyReader, ok bool) {
+	begin := c.at
+	n, size := variableByteInteger(c.packet[begin:])
+	switch {
+	case size == 0: // "If there are no properties, this MUST be indicated by including a Property Length of zero"
+		return r, c.bad.set(begin, "MQTT-2.2.2-1", MalformedPacket, length, "runs past the end")
+	case size < 0:
+		return r, c.bad.set(begin, "MQTT 5, 1.5.5", MalformedPacket, length, "has more than four bytes")
+	case wasteful(c.packet[begin : begin+size]): // [MQTT-1.5.5-1]
+		return r, c.bad.set(begin, "MQTT-1.5.5-1", MalformedPacket, length, "is longer than it needs to be")
+	}
+	end := begin + size + n
+	if end > len(c.packet) {
+		return r, c.bad.set(begin, "MQTT 5, 2.2.2.1", MalformedPacket, length, "counts more than the packet holds")
+	}
+	r.cursor, r.in = *c, in
+	r.packet, r.at = c.packet[:end], begin+size
+	c.at = end
+	return r, true
+}
+
+// raw returns the properties as they came. It is called before the first next.
+func (r *propertyReader) raw() Properties {
+	return Properties{r.packet[r.at:len(r.packet):len(r.packet)], r.in}
+}
+
+// next reads one property. It returns false at the end and at the first one that
+// is wrong; fine then tells them apart.
+func (r *propertyReader) next() bool {
+	r.begin = r.at
+	if !r.byte(&r.id) {
+		return false
+	}
+	// An identifier is a Variable Byte Integer; all that exist have one byte, so a
+	// longer one is unknown.
+	if int(r.id) >= len(propertyRules) || propertyRules[r.id].section[r.in] == "" {
+		return r.fail("MQTT 5, 2.2.2.2", MalformedPacket, "Property", "has an identifier that is not allowed here")
+	}
+	rule := &propertyRules[r.id]
+	section := rule.section[r.in]
+	if r.has(r.id) && r.id != userProperty {
+		return r.fail(section, ProtocolError, rule.name, "comes twice")
+	}
+	r.seen |= 1 << r.id
+	switch rule.kind {
+	case boolean:
+		var b byte
+		if !r.byte(&b) {
+			return r.fail(section, MalformedPacket, rule.name, "runs past the end")
+		}
+		if r.number = uint32(b); b > 1 {
+			return r.fail(section, ProtocolError, rule.name, "is neither 0 nor 1")
+		}
+	case twoByte:
+		var n uint16
+		if !r.uint16(&n) {
+			return r.fail(section, MalformedPacket, rule.name, "runs past the end")
+		}
+		r.number = uint32(n)
+	case fourByte:
+		if !r.uint32(&r.number) {
+			return r.fail(section, MalformedPacket, rule.name, "runs past the end")
+		}
+	case text:
+		if !r.text(&r.data, rule.name, section) {
+			return r.stop()
+		}
+	case binaryData:
+		if !r.binary(&r.data, rule.name, section) {
+			return r.stop()
+		}
+	case stringPair: // both strings obey the rules of strings [MQTT-1.5.7-1]
+		if !r.text(&r.data, rule.name, section) || !r.text(&r.value, rule.name, section) {
+			return r.stop()
+		}
+	}
+	if rule.nonZero && r.number == 0 {
+		return r.fail(section, ProtocolError, rule.name, "is 0")
+	}
+	return true
+}
+
+// fine reports whether next ended because everything was read.
+func (r *propertyReader) fine() bool { return r.begin >= 0 }
+
+// has reports whether a property with this identifier has come.
+func (r *propertyReader) has(id byte) bool { return r.seen&(1<<id) != 0 }
+
+func (r *propertyReader) fail(clause string, code ReasonCode, field, reason string) bool {
+	r.bad.set(r.begin, clause, code, field, reason)
+	return r.stop()
+}
+
+// stop ends the walk before its end.
+func (r *propertyReader) stop() bool {
+	r.begin = -1
+	return false
+}

@@ -1,0 +1,117 @@
+package mqttparse
+
+import (
+	"errors"
+	"iter"
+)
+
+// What makes a stream unreadable: from there on nobody can say where a packet begins.
+var (
+	ErrPacketType      = errors.New("mqttparse: packet type 0 is forbidden")
+	ErrRemainingLength = errors.New("mqttparse: Remaining Length has more than four bytes")
+)
+
+// A Scanner finds where packets begin and end in one direction of a stream that
+// comes in chunks of any size. It keeps a few bytes of state and none of the
+// stream. The zero value stands before the first packet.
+//
+//	for piece, err := range scanner.Scan(chunk) {
+//		if err != nil { ... }
+//		if piece.Ends && piece.Type() == 2 { ... } // chunk[:piece.End] ends with a whole CONNACK
+//	}
+type Scanner struct {
+	left  uint32 // bytes that are missing after the Remaining Length
+	first byte   // first byte of the packet, valid unless state is between
+	state scannerState
+	shift uint8 // bits of Remaining Length that were read
+}
+
+type scannerState uint8
+
+const (
+	between scannerState = iota // packets
+	inLength
+	inBody
+	broken
+)
+
+// A Piece is the part of one packet that one chunk holds.
+type Piece struct {
+	First byte // the first byte of the packet: its type and flags
+	// Begin and End delimit the piece in the chunk. Starts says that the packet's
+	// first byte is at Begin, Ends that its last is at End-1.
+	Begin, End   int
+	Starts, Ends bool
+}
+
+// Type returns the type of the packet: 1 is CONNECT, 2 CONNACK, 3 PUBLISH and so on.
+func (p Piece) Type() uint8 { return p.First >> 4 }
+
+// Between reports whether the stream stands between two packets, or before the first.
+func (s *Scanner) Between() bool { return s.state == between }
+
+// Scan walks chunk, the next bytes of the stream, piece by piece, and must be
+// walked to its end for the Scanner to follow the stream; leaving the loop early
+// leaves the Scanner after the last piece given. A Remaining Length that is longer
+// than need be is taken: it is clear where such a packet ends.
+//
+// ErrPacketType and ErrRemainingLength end the walk, and every later one at once.
+// The piece beside the error ends at the byte that is wrong.
+func (s *Scanner) Scan(chunk []byte) iter.Seq2[Piece, error] {
+	return func(yield func(Piece, error) bool) {
+		for at := 0; at < len(chunk); {
+			piece, err := s.next(chunk, at)
+			if !yield(piece, err) || err != nil {
+				return
+			}
+			at = piece.End
+		}
+	}
+}
+
+// next reads on from at to the end of the packet or of the chunk.
+func (s *Scanner) next(chunk []byte, at int) (p Piece, err error) {
+	p.Begin = at
+	if s.state == between {
+		p.Starts = true
+		s.first, s.left, s.shift = chunk[at], 0, 0
+		at++
+		s.state = inLength
+		if s.first>>4 == 0 {
+			s.state = broken
+			p.End = at
+			return p, ErrPacketType
+		}
+	}
+	p.First = s.first
+	for s.state == inLength && at < len(chunk) {
+		digit := chunk[at]
+		at++
+		s.left |= uint32(digit&0x7F) << s.shift
+		s.shift += 7
+		switch {
+		case digit < 0x80:
+			s.state = inBody
+		case s.shift == 7*maxVariableByteInteger:
+			s.state = broken
+		}
+	}
+	if s.state == broken {
+		p.End = at
+		if s.first>>4 == 0 {
+			return p, ErrPacketType
+		}
+		return p, ErrRemainingLength
+	}
+	if s.state == inBody {
+		taken := min(len(chunk)-at, int(s.left))
+		at += taken
+		s.left -= uint32(taken)
+		if s.left == 0 {
+			s.state = between
+			p.Ends = true
+		}
+	}
+	p.End = at
+	return p, nil
+}
