@@ -63,7 +63,7 @@ func parseListenAddress(s string) (Address, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return Address{}, fmt.Errorf("%s is not an IP address of this machine; write one, or none for all of them", quote(host))
+		return Address{}, fmt.Errorf("%s is not an IP address; write one of this machine's, or none for all of them", quote(host))
 	}
 	return Address{Network: "tcp", Host: ip.Unmap().String(), Port: port}, nil
 }
@@ -107,6 +107,9 @@ func splitHostPort(s, example string) (host string, port uint16, err error) {
 		if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil && ip.Is6() {
 			return "", 0, fmt.Errorf("%s has no port; an IPv6 address stands in brackets, as [::1]:1883", quote(s))
 		}
+		if isDecimal(s) {
+			return "", 0, fmt.Errorf("%s is a port alone; write an address, as %s", quote(s), example)
+		}
 		if !strings.Contains(s, ":") {
 			return "", 0, fmt.Errorf("%s has no port; write one, as %s", quote(s), example)
 		}
@@ -139,4 +142,18 @@ func isHostName(s string) bool {
 		}
 	}
 	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
+}
+
+// bound is what two sockets cannot both bind. All addresses of IPv4 and all of
+// IPv6 are one: a socket of [::] takes IPv4 too. A single address is another:
+// the kernel prefers its socket. Port 0 and the zero Address never collide and
+// are "".
+func (a Address) bound() string {
+	if a.IsZero() || a.Network == "tcp" && a.Port == 0 {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(a.Host); err == nil && ip.IsUnspecified() {
+		a.Host = ""
+	}
+	return a.String()
 }

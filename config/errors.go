@@ -42,23 +42,30 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted puts the errors in the order of the file. The same error twice comes
-// from a value that is written once and used through aliases; it is kept once.
-func (e Errors) sorted() Errors {
+// sort puts the errors in the order of the file.
+func (e Errors) sort() {
 	slices.SortStableFunc(e, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.Compact(e)
 }
 
-// quote quotes a value for an error. What is too long to be read is cut: the
-// position leads to the rest.
+// longest is how much of a value an error shows; its position leads to the rest.
+const longest = 80
+
+// quote quotes a value for an error, cut if it is too long to be read.
 func quote(s string) string {
-	const most = 80
-	if runes := []rune(s); len(runes) > most {
-		return fmt.Sprintf("%q...", string(runes[:most]))
+	if cut := abbreviate(s); cut != s {
+		return fmt.Sprintf("%q...", strings.TrimSuffix(cut, "..."))
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// abbreviate cuts what is too long to be read.
+func abbreviate(s string) string {
+	if runes := []rune(s); len(runes) > longest {
+		return string(runes[:longest]) + "..."
+	}
+	return s
 }
 
 // list writes words as a sentence has them: a, b, c.

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// FromFlags makes the configuration of a balancer without a file:
+//
+//	mqttlb serve --listen :1883 --node node1:1883 --node emqx-2=node2:1883
+//
+// Each element of listen is an address for MQTT clients, each of nodes the
+// address of a node, host:port or name=host:port. The name is what is hashed:
+// without one it is the address, and then a node that gets another address is
+// another node to its clients. All replicas must name the nodes alike.
+//
+// The listeners are called mqtt, mqtt-2, mqtt-3 and so on, the pool is called
+// mqtt. Everything else has its default. The error is of type Errors.
+func FromFlags(listen, nodes []string) (*Config, error) {
+	s := newSource("flags")
+	c := defaultConfig
+	pool := defaultPool
+	pool.Name = "mqtt"
+
+	if len(listen) == 0 {
+		s.at["listeners"] = place{file: "--listen"}
+		s.errorf("listeners", "is missing; write where clients arrive, as --listen :1883")
+	}
+	for i, value := range listen {
+		l, at := defaultListener, item("listeners", i)
+		s.at[at] = place{file: "--listen " + quote(value)}
+		l.Name, l.Pool = "mqtt", pool.Name
+		if i > 0 {
+			l.Name = fmt.Sprintf("mqtt-%d", i+1)
+		}
+		l.Address = parsed(s, child(at, "address"), value, parseListenAddress)
+		c.Listeners = append(c.Listeners, l)
+	}
+
+	if len(nodes) == 0 {
+		s.at["pools"] = place{file: "--node"}
+		s.errorf("pools", "is missing; write the address of a broker, as --node node1:1883")
+	}
+	for i, value := range nodes {
+		n, at := defaultNode, item("pools[0].nodes", i)
+		s.at[at] = place{file: "--node " + quote(value)}
+		name, address, named := strings.Cut(value, "=")
+		if !named {
+			address = value
+		}
+		n.Address = parsed(s, child(at, "address"), address, parseNodeAddress)
+		if named {
+			n.Name = parsed(s, child(at, "name"), name, parseName)
+		} else if s.good(child(at, "address")) {
+			n.Name = n.Address.String()
+		}
+		pool.Nodes = append(pool.Nodes, n)
+	}
+
+	c.Pools = []Pool{pool}
+	return finish(&c, s)
+}
+
+// parsed parses the part of a flag that is the setting at path.
+func parsed[T any](s *source, path, value string, parse func(string) (T, error)) T {
+	v, err := parse(value)
+	if err != nil {
+		s.errorf(path, "%v", err)
+	}
+	return v
+}

@@ -1,0 +1,95 @@
+package config
+
+// The language: every key, where it goes, what it takes. docs/configuration.md
+// describes each of them, and a test compares the two.
+
+func configFields(c *Config) []field {
+	return []field{
+		must(mappings("listeners", &c.Listeners, defaultListener, listenerFields)),
+		must(mappings("pools", &c.Pools, defaultPool, poolFields)),
+		section("limits", limitsFields(&c.Limits)),
+		section("timeouts", timeoutsFields(&c.Timeouts)),
+		section("admin", []field{
+			scalar("address", &c.Admin.Address, text(parseAdminAddress)),
+		}),
+		section("log", []field{
+			scalar("level", &c.Log.Level, oneOf(logLevels)),
+			scalar("format", &c.Log.Format, oneOf(logFormats)),
+		}),
+	}
+}
+
+func listenerFields(l *Listener) []field {
+	return []field{
+		must(scalar("name", &l.Name, text(parseName))),
+		must(scalar("address", &l.Address, text(parseListenAddress))),
+		scalar("protocol", &l.Protocol, oneOf(protocols)),
+		must(scalar("pool", &l.Pool, text(parseName))),
+		optional("tls", &l.TLS, tlsFields),
+		scalar("path", &l.Path, text(parsePath)),
+		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
+		scalars("trusted_proxies", &l.TrustedProxies, text(parsePrefix)),
+		scalar("max_connections", &l.MaxConnections, integer(0, maxConnections)),
+	}
+}
+
+func tlsFields(t *TLS) []field {
+	return []field{
+		must(mappings("certificates", &t.Certificates, Certificate{}, certificateFields)),
+		scalar("client_ca", &t.ClientCA, text(parseFile)),
+		scalar("client_auth", &t.ClientAuth, oneOf(clientAuths)),
+		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
+	}
+}
+
+func certificateFields(c *Certificate) []field {
+	return []field{
+		must(scalar("cert", &c.Cert, text(parseFile))),
+		must(scalar("key", &c.Key, text(parseFile))),
+	}
+}
+
+func poolFields(p *Pool) []field {
+	return []field{
+		must(scalar("name", &p.Name, text(parseName))),
+		scalar("protocol", &p.Protocol, oneOf(protocols)),
+		scalar("algorithm", &p.Algorithm, oneOf(algorithms)),
+		scalar("hash_key", &p.HashKey, oneOf(hashKeys)),
+		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
+		section("health", []field{
+			scalar("probe", &p.Health.Probe, oneOf(probes)),
+			scalar("interval", &p.Health.Interval, duration(minInterval, maxInterval, zeroForbidden)),
+			scalar("timeout", &p.Health.Timeout, duration(minTimeout, maxTimeout, zeroForbidden)),
+			scalar("rise", &p.Health.Rise, integer(1, maxInARow)),
+			scalar("fall", &p.Health.Fall, integer(1, maxInARow)),
+		}),
+		must(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
+	}
+}
+
+func nodeFields(n *Node) []field {
+	return []field{
+		must(scalar("name", &n.Name, text(parseName))),
+		must(scalar("address", &n.Address, text(parseNodeAddress))),
+		scalar("weight", &n.Weight, integer(1, maxWeight)),
+		scalar("max_connections", &n.MaxConnections, integer(0, maxConnections)),
+	}
+}
+
+func limitsFields(l *Limits) []field {
+	return []field{
+		scalar("max_connections", &l.MaxConnections, integer(1, maxConnections)),
+		scalar("connect_rate", &l.ConnectRate, integer(0, maxRate)),
+		scalar("max_connect_size", &l.MaxConnectSize, size(minConnectSize, maxConnectSize)),
+	}
+}
+
+func timeoutsFields(t *Timeouts) []field {
+	return []field{
+		scalar("connect_packet", &t.ConnectPacket, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("dial", &t.Dial, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("idle", &t.Idle, duration(minIdle, maxIdle, zeroAllowed)),
+		scalar("half_closed", &t.HalfClosed, duration(minTimeout, maxHalfClosed, zeroForbidden)),
+		scalar("shutdown", &t.Shutdown, duration(0, maxShutdown, zeroAllowed)),
+	}
+}

@@ -1,0 +1,42 @@
+package config
+
+import "time"
+
+// Limits of the language, each with its reason. They catch slips of the hand
+// and hostile files; inside them every value means what it says.
+const (
+	// A configuration of a thousand nodes takes 60 KB.
+	maxFileSize = 1 << 20
+
+	// Values in a file, counted again through every alias: aliases of aliases
+	// make billions out of a few lines. A thousand nodes take 4,000.
+	maxValues = 100_000
+
+	// More sessions than the ports, descriptors and memory of one machine carry.
+	maxConnections = 10_000_000
+	maxRate        = 10_000_000
+
+	// A share of one in a thousand is finer than what hashing can hold.
+	maxWeight = 1000
+
+	// Every legal CONNECT with a short identifier fits into 256 bytes. One of
+	// 3.1.1 has at most 328 KB, one of version 5 can be larger; brokers take
+	// 1 MiB (EMQX's default). The limit is memory that one client can hold.
+	minConnectSize = 256
+	maxConnectSize = 16 << 20
+
+	// More than a hundred probes in a row is a pool without health checks.
+	maxInARow = 100
+)
+
+// Ranges of durations. The least is what a loaded machine can still keep to.
+const (
+	minTimeout    = 10 * time.Millisecond
+	maxTimeout    = time.Hour              // of one step before the relay
+	minInterval   = 100 * time.Millisecond // more often, probes are load
+	maxInterval   = time.Hour
+	minIdle       = time.Second        // the unit of Keep Alive
+	maxIdle       = 7 * 24 * time.Hour // the largest Keep Alive is 18 hours
+	maxHalfClosed = 24 * time.Hour     // it holds two descriptors for one direction
+	maxShutdown   = 24 * time.Hour
+)

@@ -1,0 +1,58 @@
+package config
+
+import "strings"
+
+// suggest says which key was meant instead of an unknown one, or which there are.
+func suggest(unknown string, fields []field) string {
+	keys := make([]string, len(fields))
+	best, bestDistance := "", 3 // two slips of the hand are one word, three are another
+	for i, f := range fields {
+		keys[i] = f.key
+		a, b := plain(unknown), plain(f.key)
+		switch d := distance(a, b); {
+		case d < bestDistance && d < len(b):
+			best, bestDistance = f.key, d
+		case best == "" && len(a) > 3 && strings.HasPrefix(b, a): // maxconn
+			best = f.key
+		}
+	}
+	if best != "" {
+		return "did you mean " + quote(best) + "?"
+	}
+	return "known here are " + list(keys)
+}
+
+// plain takes away what other formats write differently: maxConnections, max-connections.
+func plain(key string) string {
+	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(key))
+}
+
+// distance counts the letters to insert, remove, replace or swap with their
+// neighbour that make b of a (optimal string alignment). Words of very
+// different lengths are not compared: they are far apart in any case.
+func distance(a, b string) int {
+	if d := len(a) - len(b); d > 3 || d < -3 {
+		return len(a) + len(b)
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			replace := rows[i-1][j-1]
+			if a[i-1] != b[j-1] {
+				replace++
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replace)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}

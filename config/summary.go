@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+)
+
+// Summary writes what the configuration means, with its defaults, in aligned
+// lines for people. The error is that of w.
+func (c *Config) Summary(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) } // t keeps the error for Flush
+
+	row("LISTENER", "ADDRESS", "PROTOCOL", "TLS", "PROXY IN", "LIMIT", "POOL")
+	for _, l := range c.Listeners {
+		row(l.Name, l.Address.String(), string(l.Protocol)+l.Path, l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
+	}
+	for _, p := range c.Pools {
+		row()
+		row("POOL", "PROTOCOL", "ALGORITHM", "PROXY OUT", "HEALTH")
+		row(p.Name, string(p.Protocol), p.algorithm(), string(p.ProxyProtocol), p.Health.String())
+		row("  NODE", "ADDRESS", "WEIGHT", "LIMIT")
+		for _, n := range p.Nodes {
+			row("  "+n.Name, n.Address.String(), strconv.Itoa(n.Weight), limit(n.MaxConnections))
+		}
+	}
+	row()
+	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s",
+		c.Limits.MaxConnections, limit(c.Limits.ConnectRate), formatSize(c.Limits.MaxConnectSize)))
+	idle := formatDuration(c.Timeouts.Idle)
+	if c.Timeouts.Idle == 0 {
+		idle = "by keep alive"
+	}
+	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, idle %s, half closed %s, shutdown %s",
+		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), idle,
+		formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
+	row("ADMIN", c.Admin.Address.String())
+	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
+	return t.Flush()
+}
+
+// limit writes a limit that 0 switches off.
+func limit(n int) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return strconv.Itoa(n)
+}
+
+func (l *Listener) tls() string {
+	if l.TLS == nil {
+		return "-"
+	}
+	s := string(l.TLS.MinVersion) + "+"
+	if l.TLS.ClientAuth != ClientAuthNone {
+		s += ", client certificates: " + string(l.TLS.ClientAuth)
+	}
+	return s
+}
+
+func (l *Listener) proxy() string {
+	if len(l.TrustedProxies) == 0 {
+		return string(l.ProxyProtocol)
+	}
+	from := make([]string, len(l.TrustedProxies))
+	for i, p := range l.TrustedProxies {
+		from[i] = p.String()
+	}
+	return string(l.ProxyProtocol) + " from " + list(from)
+}
+
+func (p *Pool) algorithm() string {
+	if p.HashKey == "" {
+		return string(p.Algorithm)
+	}
+	return string(p.Algorithm) + " of " + string(p.HashKey)
+}
+
+// String says how nodes are probed, in a few words.
+func (h Health) String() string {
+	if h.Probe == ProbeNone {
+		return "no probe"
+	}
+	return fmt.Sprintf("%s every %s, timeout %s, rise %d, fall %d",
+		h.Probe, formatDuration(h.Interval), formatDuration(h.Timeout), h.Rise, h.Fall)
+}

@@ -1,0 +1,195 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// text lifts a parser of strings to nodes. Text that YAML reads as something
+// else must be quoted: 010 and yes are other values to other readers.
+func text[T any](parse func(string) (T, error)) func(*yaml.Node) (T, error) {
+	return func(n *yaml.Node) (T, error) {
+		if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+			return parse(n.Value)
+		}
+		var zero T
+		if n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Tag, "!!") {
+			return zero, fmt.Errorf("is %s; it must be text: put it in quotes", describe(n))
+		}
+		return zero, fmt.Errorf("is %s; it must be text", describe(n))
+	}
+}
+
+// oneOf parses one of a few words. How YAML types the word is no matter: 1.2
+// is a number to it.
+func oneOf[T ~string](words []T) func(*yaml.Node) (T, error) {
+	return func(n *yaml.Node) (T, error) {
+		if n.Kind == yaml.ScalarNode {
+			if word := T(n.Value); slices.Contains(words, word) {
+				return word, nil
+			}
+		}
+		return "", fmt.Errorf("is %s; it must be one of %s", describe(n), list(words))
+	}
+}
+
+// integer parses a whole number from least to most.
+func integer(least, most int) func(*yaml.Node) (int, error) {
+	return func(n *yaml.Node) (int, error) {
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
+			return 0, fmt.Errorf("is %s; it must be a whole number from %d to %d", describe(n), least, most)
+		}
+		if !isDecimal(strings.TrimLeft(n.Value, "+-")) {
+			return 0, fmt.Errorf("is %s; write it in decimal digits alone", describe(n))
+		}
+		i, err := strconv.Atoi(n.Value)
+		if err != nil || i < least || i > most { // the error is that it does not fit into an int
+			return 0, fmt.Errorf("%s is out of range %d to %d", abbreviate(n.Value), least, most)
+		}
+		return i, nil
+	}
+}
+
+// isDecimal reports whether s is a number that everybody reads alike: 010 is 8 to YAML 1.1.
+func isDecimal(s string) bool {
+	return strings.Trim(s, "0123456789") == "" && (len(s) == 1 || s != "" && s[0] != '0')
+}
+
+// duration parses a duration from least to most, or 0s where zero says so.
+func duration(least, most time.Duration, zero zeroMeans) func(*yaml.Node) (time.Duration, error) {
+	return func(n *yaml.Node) (time.Duration, error) {
+		if n.Kind != yaml.ScalarNode {
+			return 0, fmt.Errorf("is %s; it must be a duration, as 5s or 1m30s", describe(n))
+		}
+		if n.Tag == "!!int" || n.Tag == "!!float" {
+			unit := "s"
+			if len(n.Value) > 3 { // a file of HAProxy counts milliseconds
+				unit = "ms"
+			}
+			return 0, fmt.Errorf("%s has no unit; write %[1]s%s", abbreviate(n.Value), unit)
+		}
+		d, err := time.ParseDuration(n.Value)
+		switch {
+		case err != nil || n.Tag != "!!str" || n.Value == "0":
+			return 0, fmt.Errorf("is %s; it must be a duration with a unit (ms, s, m, h), as 5s or 1m30s", describe(n))
+		case d == 0 && zero == zeroAllowed:
+			return 0, nil
+		case d < least || d > most:
+			or := ""
+			if zero == zeroAllowed && least > 0 {
+				or = ", or 0s"
+			}
+			return 0, fmt.Errorf("%s is out of range %s to %s%s", abbreviate(n.Value), formatDuration(least), formatDuration(most), or)
+		}
+		return d, nil
+	}
+}
+
+// zeroMeans says whether a duration may be 0s although its range starts later.
+type zeroMeans bool
+
+const (
+	zeroAllowed   zeroMeans = true
+	zeroForbidden zeroMeans = false
+)
+
+// formatDuration writes a duration as people do: 1h, where String says 1h0m0s.
+func formatDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// units of sizes. KB is left out: it is 1000 to some and 1024 to others.
+var units = []struct {
+	suffix string
+	bytes  int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+
+// size parses a number of bytes from least to most.
+func size(least, most int) func(*yaml.Node) (int, error) {
+	return func(n *yaml.Node) (int, error) {
+		digits, unit := n.Value, 1
+		for _, u := range units {
+			if s, ok := strings.CutSuffix(digits, u.suffix); ok {
+				digits, unit = s, u.bytes
+				break
+			}
+		}
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!int" && n.Tag != "!!str" || !isDecimal(digits) {
+			return 0, fmt.Errorf("is %s; it must be a size, as 64KiB or 1MiB or, in bytes, 65536", describe(n))
+		}
+		i, err := strconv.Atoi(digits)
+		if err != nil || i > most/unit || i*unit < least {
+			return 0, fmt.Errorf("%s is out of range %s to %s", abbreviate(n.Value), formatSize(least), formatSize(most))
+		}
+		return i * unit, nil
+	}
+}
+
+// formatSize writes a size in the largest unit that divides it.
+func formatSize(bytes int) string {
+	for _, u := range units {
+		if bytes >= u.bytes && bytes%u.bytes == 0 {
+			return strconv.Itoa(bytes/u.bytes) + u.suffix
+		}
+	}
+	return strconv.Itoa(bytes) + "B"
+}
+
+// parsePrefix parses a network, or a single address as the network of itself.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
+		ip = ip.Unmap()
+		return netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	switch {
+	case err != nil:
+		return p, fmt.Errorf("%s is not a network; write one, as 10.0.0.0/8 or fd00::/8 or 192.0.2.7", quote(s))
+	case p.Addr().Is4In6():
+		return p, fmt.Errorf("%s is IPv4 within IPv6, which no connection shows; write the IPv4 network", quote(s))
+	case p != p.Masked():
+		return p, fmt.Errorf("%s has bits set beyond its length; the network is %s", quote(s), p.Masked())
+	}
+	return p, nil
+}
+
+// parseFile parses the name of a file. Whether it is there is seen when it is read.
+func parseFile(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", errors.New("is empty; write the name of a file")
+	case strings.ContainsRune(s, 0):
+		return "", fmt.Errorf("%s has a NUL, which no file name can have", quote(s))
+	}
+	return s, nil
+}
+
+// parsePath parses the path of a request, which is compared byte by byte.
+func parsePath(s string) (string, error) {
+	if !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '?' || c == '#' }) {
+		return "", fmt.Errorf("%s is not a path; write one, as /mqtt, in ASCII without spaces, ? or #", quote(s))
+	}
+	return s, nil
+}
+
+// parseAdminAddress parses an address to listen on, or the word off.
+func parseAdminAddress(s string) (Address, error) {
+	if s == "off" {
+		return Address{}, nil
+	}
+	return parseListenAddress(s)
+}
