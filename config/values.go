@@ -70,7 +70,7 @@ func duration(least, most time.Duration, zero zeroMeans) func(*yaml.Node) (time.
 		}
 		if n.Tag == "!!int" || n.Tag == "!!float" {
 			unit := "s"
-			if len(n.Value) > 3 { // a file of HAProxy counts milliseconds
+			if n.Tag == "!!int" && len(n.Value) > 3 { // a file of HAProxy counts milliseconds
 				unit = "ms"
 			}
 			return 0, fmt.Errorf("%s has no unit; write %[1]s%s", abbreviate(n.Value), unit)

@@ -1,0 +1,194 @@
+package config
+
+import (
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const reference = "../docs/configuration.md"
+
+// leaves calls f for each key of the language that has a value of its own, by
+// its path in the reference: pools[].nodes[].weight.
+func leaves(path string, fields []field, f func(path string, leaf field)) {
+	for _, field := range fields {
+		at := child(path, field.key)
+		switch {
+		case field.fields == nil:
+			f(at, field)
+		case isList(at):
+			leaves(at+"[]", field.fields, f)
+		default:
+			leaves(at, field.fields, f)
+		}
+	}
+}
+
+// isList reports whether the setting at path is a list.
+func isList(path string) bool {
+	switch goField(reflect.ValueOf(sample()), path).Kind() {
+	case reflect.Slice:
+		return true
+	}
+	return false
+}
+
+// sample has one item in every list.
+func sample() Config {
+	c := defaultConfig
+	l, p := defaultListener, defaultPool
+	l.TLS = &TLS{Certificates: []Certificate{{}}}
+	p.Nodes = []Node{defaultNode}
+	c.Listeners, c.Pools = []Listener{l}, []Pool{p}
+	c.complete()
+	return c
+}
+
+// goField returns the field of a Config that path leads to.
+func goField(v reflect.Value, path string) reflect.Value {
+	for key := range strings.SplitSeq(path, ".") {
+		key, isItem := strings.CutSuffix(key, "[]")
+		if v.Kind() == reflect.Pointer {
+			v = v.Elem()
+		}
+		v = v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, plain(key)) })
+		if !v.IsValid() {
+			return v
+		}
+		if isItem {
+			v = v.Index(0)
+		}
+	}
+	return v
+}
+
+// rows returns the rows of the reference's tables by the key in their first cell.
+func rows(t *testing.T) map[string][]string {
+	t.Helper()
+	data, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]string{}
+	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		key := strings.Trim(cells[0], "`")
+		if len(cells) != 4 || rows[key] != nil {
+			t.Errorf("row %q has %d cells or comes twice; want 4 cells, once", key, len(cells))
+			continue
+		}
+		rows[key] = cells
+	}
+	return rows
+}
+
+func TestGoNamesFollowTheFile(t *testing.T) {
+	leaves("", configFields(&Config{}), func(path string, _ field) {
+		if !goField(reflect.ValueOf(sample()), path).IsValid() {
+			t.Errorf("no field of Config is called as %s", path)
+		}
+	})
+}
+
+func TestReferenceHasEveryKeyItsDefaultAndItsValues(t *testing.T) {
+	rows := rows(t)
+	leaves("", configFields(&Config{}), func(path string, leaf field) {
+		cells := rows[path]
+		if cells == nil {
+			t.Errorf("%s is not in %s", path, reference)
+			return
+		}
+		delete(rows, path)
+		defaults, allowed := cells[1], cells[2]
+		v := goField(reflect.ValueOf(sample()), path)
+		if want := defaultOf(path, leaf, v); defaults != want {
+			t.Errorf("the default of %s is documented as %q, it is %q", path, defaults, want)
+		}
+		for _, want := range allowedIn(t, leaf, v) {
+			if !strings.Contains(allowed, want) {
+				t.Errorf("the values of %s are documented as %q, without %q", path, allowed, want)
+			}
+		}
+	})
+	for key := range rows {
+		t.Errorf("%s has the key %s, the language has not", reference, key)
+	}
+}
+
+// conditional are the defaults that depend on another setting.
+var conditional = map[string]string{
+	"listeners[].path":            "`" + defaultPath + "` with ws",
+	"listeners[].tls.client_auth": "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
+	"pools[].hash_key":            "`" + string(defaultHashKey) + "`; `" + string(defaultHashKeyOpaque) + "` with http and tcp",
+}
+
+// defaultOf writes a default as the reference does.
+func defaultOf(path string, leaf field, v reflect.Value) string {
+	if leaf.required {
+		return "required"
+	}
+	if s, ok := conditional[path]; ok {
+		return s
+	}
+	switch x := v.Interface().(type) {
+	case time.Duration:
+		return "`" + formatDuration(x) + "`"
+	case Address:
+		return "`" + x.String() + "`"
+	case int:
+		if strings.HasSuffix(path, "_size") {
+			return "`" + formatSize(x) + "`"
+		}
+		return "`" + strconv.Itoa(x) + "`"
+	}
+	if v.Kind() == reflect.String && v.Len() > 0 {
+		return "`" + v.String() + "`"
+	}
+	return "none"
+}
+
+// allowedIn makes the field itself say which values it takes.
+func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
+	t.Helper()
+	try := func(tag, value string) string {
+		d := &decoder{source: newSource("x")}
+		leaf.decode(d, "x", &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value})
+		if len(d.errs) != 1 {
+			t.Fatalf("%s takes %s: %v", leaf.key, value, d.errs)
+		}
+		return d.errs[0].Message
+	}
+	after := func(s, sep string) string {
+		_, rest, ok := strings.Cut(s, sep)
+		if !ok {
+			t.Fatalf("%q says nothing after %q", s, sep)
+		}
+		return rest
+	}
+	switch {
+	case v.Type() == reflect.TypeFor[time.Duration]():
+		return []string{after(try("!!str", "-1s"), "out of range ")}
+	case v.Kind() == reflect.Int && strings.HasSuffix(leaf.key, "_size"):
+		return []string{after(try("!!int", "0"), "out of range ")}
+	case v.Kind() == reflect.Int:
+		return []string{after(try("!!int", "-1"), "out of range ")}
+	case v.Kind() == reflect.String && v.Type() != reflect.TypeFor[string]():
+		words := strings.Split(after(try("!!int", "-1"), "one of "), ", ")
+		for i := range words {
+			words[i] = "`" + words[i] + "`"
+		}
+		return words
+	}
+	return nil
+}
