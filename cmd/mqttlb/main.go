@@ -1,4 +1,100 @@
-// Command mqttlb is an MQTT-aware load balancer.
+// Command mqttlb is an MQTT-aware load balancer: it reads each client's CONNECT,
+// sends each client identifier to the same healthy node of a broker cluster,
+// and moves bytes from then on.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// command is one of mqttlb's subcommands. run returns errUsage after it has
+// said what was wrong with the arguments.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "carry sessions, from a configuration file or from flags alone", serve},
+		{"check", "read a configuration file and say what it means, or what is wrong", check},
+		{"version", "print the version", version},
+	}
+}
+
+var (
+	errUsage  = errors.New("usage")  // exit code 2
+	errFailed = errors.New("failed") // exit code 1; what failed has been said
+)
+
+func main() {
+	// The first signal asks to stop; the second, no longer caught, ends the
+	// process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run runs the command that args name and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		usage(stderr)
+		return 2
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		usage(stdout)
+		return 0
+	}
+	for _, c := range commands() {
+		if c.name != args[0] {
+			continue
+		}
+		switch err := c.run(ctx, args[1:], stdout, stderr); {
+		case err == nil, errors.Is(err, flag.ErrHelp):
+			return 0
+		case errors.Is(err, errUsage):
+			return 2
+		case errors.Is(err, errFailed):
+			return 1
+		default:
+			fmt.Fprintln(stderr, "mqttlb:", err)
+			return 1
+		}
+	}
+	fmt.Fprintf(stderr, "mqttlb: there is no command %q\n", args[0])
+	usage(stderr)
+	return 2
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "usage: mqttlb COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s  %s\n", c.name, c.summary)
+	}
+	fmt.Fprint(w, "\nmqttlb COMMAND -h lists a command's flags.\n")
+}
+
+// parseFlags parses a command's flags, which take no further arguments.
+func parseFlags(flags *flag.FlagSet, args []string, stderr io.Writer) error {
+	flags.SetOutput(stderr)
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "mqttlb %s: unexpected argument %q\n", flags.Name(), flags.Arg(0))
+		flags.Usage()
+		return errUsage
+	}
+	return nil
+}

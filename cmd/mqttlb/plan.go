@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"mqttlb/balancer"
+	"mqttlb/config"
+	"mqttlb/proxy"
+)
+
+// plan is what a configuration means at run time.
+type plan struct {
+	snapshot proxy.Snapshot
+	pools    []*proxy.Pool
+	// attendants keep the pools up to date: health checks and name lookups.
+	// Each runs until its context is done.
+	attendants []func(context.Context)
+}
+
+// newPlan makes a plan of a configuration. It starts nothing and opens nothing.
+func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
+	p := &plan{snapshot: proxy.Snapshot{
+		MaxConnections: cfg.Limits.MaxConnections,
+		ConnectRate:    cfg.Limits.ConnectRate,
+		MaxConnectSize: cfg.Limits.MaxConnectSize,
+		Timeouts: proxy.Timeouts{
+			ConnectPacket: cfg.Timeouts.ConnectPacket,
+			Dial:          cfg.Timeouts.Dial,
+			Idle:          cfg.Timeouts.Idle,
+			HalfClosed:    cfg.Timeouts.HalfClosed,
+			Shutdown:      cfg.Timeouts.Shutdown,
+		},
+	}}
+	pools := make(map[string]*proxy.Pool)
+	for i := range cfg.Pools {
+		pool, err := p.addPool(&cfg.Pools[i], log)
+		if err != nil {
+			return nil, err
+		}
+		pools[cfg.Pools[i].Name] = pool
+	}
+	for _, l := range cfg.Listeners {
+		protocol, ok := map[config.Protocol]proxy.Protocol{config.MQTT: proxy.MQTT, config.TCP: proxy.TCP}[l.Protocol]
+		if !ok {
+			return nil, fmt.Errorf("listener %q: protocol %s is not served by this version yet", l.Name, l.Protocol)
+		}
+		ln := &proxy.Listener{
+			Name:           l.Name,
+			Network:        l.Address.Network,
+			Address:        l.Address.String(),
+			Protocol:       protocol,
+			Pool:           pools[l.Pool],
+			AcceptProxy:    l.ProxyProtocol == config.ProxyAccept,
+			Trusted:        l.TrustedProxies,
+			MaxConnections: l.MaxConnections,
+		}
+		if l.Address.Network == "unix" {
+			ln.Address = l.Address.Path
+		}
+		p.snapshot.Listeners = append(p.snapshot.Listeners, ln)
+	}
+	return p, nil
+}
+
+func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
+	spec := balancer.PoolSpec{Name: c.Name}
+	var err error
+	if spec.Algorithm, err = balancer.ParseAlgorithm(string(c.Algorithm)); err != nil {
+		return nil, err
+	}
+	if spec.Algorithm == balancer.ConsistentHash {
+		if spec.HashKey, err = balancer.ParseHashKey(string(c.HashKey)); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range c.Nodes {
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
+			Name: n.Name, Address: n.Address.String(), Weight: n.Weight, MaxConnections: n.MaxConnections,
+		})
+	}
+	b, err := balancer.NewPool(spec)
+	if err != nil {
+		return nil, err
+	}
+	pool := &proxy.Pool{Pool: b}
+	switch c.ProxyProtocol {
+	case config.ProxyV1:
+		pool.SendProxy = 1
+	case config.ProxyV2:
+		pool.SendProxy = 2
+	}
+	p.pools = append(p.pools, pool)
+	return pool, nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+
+	"mqttlb/config"
+	"mqttlb/proxy"
+	"mqttlb/proxy/admin"
+)
+
+// listFlag is a flag that may be given more than once.
+type listFlag []string
+
+func (f *listFlag) String() string     { return strings.Join(*f, ",") }
+func (f *listFlag) Set(s string) error { *f = append(*f, s); return nil }
+
+// serve carries sessions until it is told to stop.
+func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
+	var listen, nodes listFlag
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	file := flags.String("c", "", "the configuration `FILE`")
+	flags.Var(&listen, "listen", "without a file: an `ADDRESS` where MQTT clients arrive, as :1883 (may be repeated)")
+	flags.Var(&nodes, "node", "without a file: a `NODE`, as emqx-1=node1:1883 or node1:1883 (may be repeated)")
+	if err := parseFlags(flags, args, stderr); err != nil {
+		return err
+	}
+	var cfg *config.Config
+	var err error
+	switch fromFlags := len(listen)+len(nodes) > 0; {
+	case *file != "" && fromFlags:
+		fmt.Fprintln(stderr, "mqttlb serve: -c and --listen or --node exclude each other: the file names the listeners and nodes")
+		return errUsage
+	case *file != "":
+		cfg, err = config.Load(*file)
+	case fromFlags:
+		cfg, err = config.FromFlags(listen, nodes)
+	default:
+		fmt.Fprintln(stderr, "mqttlb serve: name a configuration file with -c, or say --listen and --node")
+		flags.Usage()
+		return errUsage
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return errFailed
+	}
+	log := newLogger(cfg.Log, stderr)
+	if err := runServer(ctx, cfg, log); err != nil {
+		log.Error("mqttlb cannot serve", "error", err)
+		return errFailed
+	}
+	return nil
+}
+
+// runServer runs what the configuration describes until ctx is done and the
+// sessions have ended. An error means that nothing was served.
+func runServer(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+	plan, err := newPlan(cfg, log)
+	if err != nil {
+		return err
+	}
+	srv, err := proxy.New(&plan.snapshot, log)
+	if err != nil {
+		return err
+	}
+	// What keeps the server company outlives its last session.
+	company, leave := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer leave()
+
+	if !cfg.Admin.Address.IsZero() {
+		ln, err := listenAdmin(cfg.Admin.Address)
+		if err != nil {
+			return fmt.Errorf("admin.address: %w", err)
+		}
+		running.Go(func() {
+			if err := admin.Serve(company, ctx, ln, srv, plan.pools, log); err != nil {
+				log.Error("the admin server has ended", "error", err)
+			}
+		})
+		log.Info("admin", "address", ln.Addr().String())
+	}
+	for _, attend := range plan.attendants {
+		running.Go(func() { attend(company) })
+	}
+	for _, ln := range cfg.Listeners {
+		log.Info("listening", "listener", ln.Name, "address", srv.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
+	}
+	srv.Run(ctx)
+	return nil
+}
+
+func listenAdmin(a config.Address) (net.Listener, error) {
+	address := a.Path
+	if a.Network == "tcp" {
+		address = a.String()
+	}
+	return (&net.ListenConfig{}).Listen(context.Background(), a.Network, address)
+}
+
+func newLogger(c config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.Format == config.FormatJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+

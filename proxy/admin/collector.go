@@ -1,0 +1,87 @@
+package admin
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"mqttlb/balancer"
+	"mqttlb/proxy"
+)
+
+// collector reads the server's counters when it is asked for them.
+type collector struct {
+	srv   *proxy.Server
+	pools []*proxy.Pool
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("mqttlb_"+name, help, labels, nil)
+}
+
+var (
+	connectionsOpen     = describe("connections_open", "Client connections that are open, from accept to end.", "listener")
+	connectionsAccepted = describe("connections_accepted_total", "Client connections accepted.", "listener")
+	outcomes            = describe("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
+	refusals            = describe("refusals_total", "Client connections that were refused, by reason; each is an outcome too.", "listener", "reason")
+	sessionsOpen        = describe("sessions_open", "Sessions that are open on a node.", "listener", "pool", "node")
+	sessionsTotal       = describe("sessions_total", "Sessions that reached a node.", "listener", "pool", "node")
+	bytesTotal          = describe("bytes_total", "Bytes forwarded: received from clients, sent to clients.", "listener", "pool", "node", "direction")
+	nodeState           = describe("node_state", "1 for the state that a node is in, 0 for the others.", "pool", "node", "state")
+	nodeOpen            = describe("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
+	maxConnections      = describe("max_connections", "Client connections that are taken at the same time: limits.max_connections, or fewer where the descriptor limit is lower.")
+	acceptErrors        = describe("accept_errors_total", "Accepts that failed for want of descriptors or memory.")
+	dialErrors          = describe("dial_errors_total", "Connections to nodes that could not be made.")
+	linesDropped        = describe("log_lines_dropped_total", "Session lines that the log was too slow for.")
+)
+
+// Describe implements [prometheus.Collector].
+func (c *collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect implements [prometheus.Collector].
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	count := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	stats := c.srv.Stats()
+	for _, l := range stats.Listeners {
+		name := l.Listener.Name
+		gauge(connectionsOpen, float64(l.Open), name)
+		count(connectionsAccepted, l.Accepted, name)
+		for o, n := range l.Outcomes {
+			switch o := proxy.Outcome(o); {
+			case o == 0:
+				continue
+			case o.Refused():
+				count(refusals, n, name, o.String())
+				fallthrough
+			default:
+				count(outcomes, n, name, o.String())
+			}
+		}
+	}
+	for _, f := range stats.Flows {
+		labels := []string{f.Listener.Name, f.Listener.Pool.Name, f.Node.Name}
+		gauge(sessionsOpen, float64(f.Open), labels...)
+		count(sessionsTotal, f.Total, labels...)
+		count(bytesTotal, f.Received, append(labels, "received")...)
+		count(bytesTotal, f.Sent, append(labels, "sent")...)
+	}
+	for _, p := range c.pools {
+		for _, n := range p.Nodes() {
+			for _, s := range []balancer.State{balancer.Up, balancer.Draining, balancer.Down} {
+				v := 0.0
+				if n.State() == s {
+					v = 1
+				}
+				gauge(nodeState, v, p.Name, n.Name, s.String())
+			}
+			gauge(nodeOpen, float64(n.Open()), p.Name, n.Name)
+		}
+	}
+	gauge(maxConnections, float64(stats.MaxConnections))
+	count(acceptErrors, stats.AcceptErrors)
+	count(dialErrors, stats.DialErrors)
+	count(linesDropped, stats.LinesDropped)
+}

@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"time"
+
+	"mqttlb/mqttparse"
+)
+
+// answer is what a node's first bytes are.
+type answer uint8
+
+const (
+	answerShort   answer = iota // the beginning of a CONNACK
+	answerConnack               // a CONNACK
+	answerAuth                  // an AUTH: its CONNACK comes once the client has replied
+	answerOther                 // none that is known, so nothing can be learned from it
+)
+
+// confirm reads what a node sent first, at a packet's beginning, and the
+// CONNACK into c. Nothing is judged here: what the node said is forwarded
+// whatever it is.
+func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
+	const auth = 15 << 4
+	if len(b) > 0 && b[0] == auth && v == mqttparse.V5 {
+		return answerAuth
+	}
+	switch _, err := c.Parse(b, v, scratchSize/2); err {
+	case nil:
+		return answerConnack
+	case mqttparse.ErrShort:
+		return answerShort
+	default:
+		return answerOther
+	}
+}
+
+// idleLimit is how long a session may be silent: the setting, or what the keep
+// alive that is in force allows. 0: for ever.
+func idleLimit(setting time.Duration, keepAlive uint16) time.Duration {
+	if setting > 0 || keepAlive == 0 {
+		return setting
+	}
+	return time.Duration(keepAlive)*time.Second*3/2 + keepAliveGrace
+}

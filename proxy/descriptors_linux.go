@@ -1,0 +1,37 @@
+package proxy
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// descriptorReserve is kept for listeners, epoll instances, logs, health probes
+// and the admin server, on top of what each loop and listener holds.
+const descriptorReserve = 128
+
+// fitDescriptors raises the descriptor limit to its hard value and returns the
+// connections that are to be taken: limits.max_connections, or what the limit
+// has room for. A session has two descriptors.
+func (srv *Server) fitDescriptors(loops int) int64 {
+	wanted := int64(srv.snapshot.MaxConnections)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return wanted
+	}
+	if limit.Cur < limit.Max {
+		raised := unix.Rlimit{Cur: limit.Max, Max: limit.Max}
+		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
+			limit = raised
+		}
+	}
+	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
+	need := 2*wanted + reserve
+	if wanted > 0 && uint64(need) <= limit.Cur {
+		return wanted
+	}
+	fits := max((int64(min(limit.Cur, 1<<40))-reserve)/2, 1)
+	if wanted > 0 {
+		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",
+			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit.Cur, "taken", fits)
+	}
+	return fits
+}

@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"mqttlb/mqttparse"
+)
+
+var (
+	errUnresolved  = errors.New("its name has no address yet")
+	errDialTimeout = errors.New("no connection within timeouts.dial")
+)
+
+// dial begins a connection to the next candidate.
+func (l *loop) dial(s *session) step {
+	o := s.opening
+	for {
+		node := o.candidates.Next()
+		if node == nil {
+			return l.refuse(s, noCandidate(o.reason))
+		}
+		if !node.Acquire() {
+			if o.reason == NoNode {
+				o.reason = NodesFull
+			}
+			continue
+		}
+		s.node = node
+		err := l.connect(s)
+		if err == nil {
+			s.deadline = l.in(l.server.snapshot.Timeouts.Dial)
+			return stepAnnounce
+		}
+		l.giveUp(s, err)
+		if o.reason == DescriptorsExceeded {
+			return l.refuse(s, noCandidate(o.reason)) // another node would need one too
+		}
+	}
+}
+
+// noCandidate is the refusal when no candidate is left.
+func noCandidate(reason Outcome) refusal {
+	if reason == NodesFull {
+		return refusal{reason, mqttparse.ServerBusy}
+	}
+	return refusal{reason, mqttparse.ServerUnavailable}
+}
+
+// connect begins a connection to the session's node.
+func (l *loop) connect(s *session) error {
+	addrs := s.node.Addrs()
+	if len(addrs) == 0 {
+		return errUnresolved
+	}
+	l.addr.set(addrs[0])
+	fd, err := unix.Socket(l.addr.family(), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	s.server = half{fd: int32(fd)}
+	// Otherwise a small packet waits for the acknowledgement of the one before.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	return l.addr.connect(s.server.fd)
+}
+
+// giveUp drops the connection to a node that could not be made.
+func (l *loop) giveUp(s *session, err error) {
+	if s.server.fd >= 0 {
+		_ = unix.Close(int(s.server.fd))
+		s.server = half{fd: -1}
+	}
+	s.node.Release()
+	if err == unix.EMFILE || err == unix.ENFILE {
+		s.opening.reason = DescriptorsExceeded
+	} else {
+		s.opening.reason = DialFailed
+		if failed := s.listener.Pool.DialFailed; failed != nil {
+			failed(s.node)
+		}
+	}
+	l.counters.DialErrors++
+	l.server.journal.dialFailed(s.listener, s.node, err)
+	s.node = nil
+}
+
+// announce writes the PROXY header and the CONNECT, in one, as soon as the
+// connection takes them. A connection that is still being made takes nothing;
+// on loopback it is made at once.
+func (l *loop) announce(s *session) step {
+	if s.client.broken {
+		return l.finish(s, ClientGone)
+	}
+	first, err := l.firstBytes(s)
+	if err != nil {
+		l.giveUp(s, err)
+		return stepDial
+	}
+	n := 0
+	if len(first) > 0 {
+		n, err = write(s.server.fd, first)
+	} else {
+		err = connected(s.server.fd)
+	}
+	switch {
+	case err == unix.ENOTCONN || err == nil && n == 0 && len(first) > 0:
+		s.server.blocked = true // epoll tells when it is made
+		return stepWait
+	case err != nil:
+		l.giveUp(s, err)
+		return stepDial
+	}
+	s.flow = &l.counters.flows[s.listener.index][s.node.Index]
+	s.flow.Open++
+	s.flow.Total++
+	s.flow.Received += uint64(len(s.opening.bytes))
+	if n < len(first) {
+		s.server.hold(first[n:])
+	}
+	s.opening.bytes, s.opening.owned = nil, false
+	s.active, s.deadline = l.wheel.now, 0
+	if s.listener.Protocol == TCP {
+		l.opened(s)
+		return stepRelay
+	}
+	return stepConfirm
+}
+
+// connected is ENOTCONN while a connection is being made, or why it was not.
+func connected(fd int32) error {
+	if v, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || v != 0 {
+		return errors.Join(err, unix.Errno(v))
+	}
+	_, err := unix.Getpeername(int(fd))
+	return err
+}
+
+// firstBytes is what a node gets first: the PROXY header, if its pool speaks
+// PROXY, and what the client has sent so far. Good until the scratch buffer is
+// used again.
+func (l *loop) firstBytes(s *session) ([]byte, error) {
+	o := s.opening
+	if s.listener.Pool.SendProxy == 0 {
+		return o.bytes, nil
+	}
+	source, destination := s.source, o.destination
+	if !source.IsValid() {
+		// A client on a Unix socket has no address: this is our own connection.
+		if err := l.addr.local(s.server.fd); err != nil {
+			return nil, err
+		}
+		source, destination = l.addr.addrPort(), s.node.Addrs()[0]
+	} else if !destination.IsValid() {
+		if err := l.addr.local(s.client.fd); err != nil {
+			return nil, err
+		}
+		destination = l.addr.addrPort()
+		o.destination = destination
+	}
+	header, err := announce(s.listener.Pool.SendProxy, source, destination)
+	if err != nil {
+		return nil, err
+	}
+	if o.owned || len(o.bytes) == 0 {
+		return append(append(l.scratch[:0], header...), o.bytes...), nil
+	}
+	// The client's bytes are in the scratch buffer, with room before them.
+	start := cap(l.scratch) - cap(o.bytes)
+	return append(append(l.scratch[start-len(header):start-len(header)], header...), o.bytes...), nil
+}

@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"golang.org/x/sys/unix"
+
+	"mqttlb/mqttparse"
+)
+
+// refuse tells the client, in its own version, that it is not taken, and sees
+// it off; without a word where the specification knows none.
+func (l *loop) refuse(s *session, r refusal) step {
+	reply := mqttparse.AppendRefusal(l.reply[:0], s.version, r.code)
+	if r.code == 0 || len(reply) == 0 {
+		return l.finish(s, r.outcome)
+	}
+	if _, err := write(s.client.fd, reply); err != nil {
+		return l.finish(s, r.outcome)
+	}
+	_ = unix.Shutdown(int(s.client.fd), unix.SHUT_WR)
+	s.outcome = r.outcome
+	s.opening.bytes, s.opening.owned = nil, false
+	s.deadline = l.in(lingerTime)
+	return stepLinger
+}
+
+// linger throws away what a refused client still sends, until it has closed
+// too: closing first could reset the connection and lose the refusal.
+func (l *loop) linger(s *session) step {
+	for s.client.ready {
+		n, err := read(s.client.fd, l.scratch)
+		if err == unix.EAGAIN {
+			s.client.ready = false
+			break
+		}
+		s.client.moved += uint64(n)
+		if n == 0 || s.client.moved > lingerBytes {
+			return l.finish(s, s.outcome)
+		}
+	}
+	return stepWait
+}
+
+// finish ends a session: closes what it holds, counts its outcome and writes
+// its line.
+func (l *loop) finish(s *session, o Outcome) step {
+	l.wheel.remove(s)
+	_ = unix.Close(int(s.client.fd))
+	if s.server.fd >= 0 {
+		_ = unix.Close(int(s.server.fd))
+	}
+	if s.opening != nil {
+		l.opened(s)
+	}
+	if s.flow != nil {
+		s.flow.Open--
+	}
+	c := &l.counters.listeners[s.listener.index]
+	c.Open--
+	c.Outcomes[o]++
+	l.server.journal.sessionEnded(s, o, l.clock)
+	if s.node != nil {
+		s.node.Release()
+	}
+	s.listener.open.Add(-1)
+	l.server.open.Add(-1)
+	l.release(s)
+	return stepEnded
+}

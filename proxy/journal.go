@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"mqttlb/balancer"
+	"mqttlb/mqttparse"
+)
+
+// journal writes a line for each session that has ended, in a goroutine of its
+// own: a log that is slow, or a pipe that nobody reads, never stops a loop.
+type journal struct {
+	log     *slog.Logger
+	records chan record // nil: the level leaves these lines out
+	dropped atomic.Uint64
+	done    chan struct{}
+}
+
+// record is a session that has ended.
+type record struct {
+	listener, node string
+	source         netip.AddrPort
+	id             string
+	version        mqttparse.Version
+	connack        uint8
+	received, sent uint64
+	duration       time.Duration
+	outcome        Outcome
+}
+
+func newJournal(log *slog.Logger) *journal {
+	j := &journal{log: log, done: make(chan struct{})}
+	if log.Enabled(context.Background(), slog.LevelInfo) {
+		j.records = make(chan record, journalSize)
+	}
+	return j
+}
+
+// sessionEnded takes the line of a session; clock is the loop's.
+func (j *journal) sessionEnded(s *session, o Outcome, clock int64) {
+	if j.records == nil {
+		return
+	}
+	r := record{
+		listener: s.listener.Name,
+		source:   s.source,
+		id:       s.id,
+		version:  s.version,
+		connack:  s.connack,
+		received: s.client.moved,
+		sent:     s.server.moved,
+		duration: time.Duration(clock - s.begun),
+		outcome:  o,
+	}
+	if s.node != nil {
+		r.node = s.node.Name
+	}
+	select {
+	case j.records <- r:
+	default:
+		j.dropped.Add(1)
+	}
+}
+
+// dialFailed takes the line of a connection to a node that could not be made.
+// The outcome tells the client's part of it, so this one is for debugging.
+func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
+	if j.log.Enabled(context.Background(), slog.LevelDebug) {
+		j.log.Debug("dial", "listener", ln.Name, "pool", ln.Pool.Name, "node", n.Name, "address", n.Address, "error", err)
+	}
+}
+
+// run writes lines until close, and then those that are left.
+func (j *journal) run() {
+	defer close(j.done)
+	for r := range j.records {
+		j.log.LogAttrs(context.Background(), slog.LevelInfo, "session", r.attrs()...)
+	}
+}
+
+// close ends run and waits for it. No session may end after it.
+func (j *journal) close() {
+	if j.records == nil {
+		return
+	}
+	close(j.records)
+	<-j.done
+}
+
+func (r *record) attrs() []slog.Attr {
+	client := "unix"
+	if r.source.IsValid() {
+		client = r.source.String()
+	}
+	attrs := []slog.Attr{
+		slog.String("listener", r.listener),
+		slog.String("client", client),
+		slog.String("client_id", r.id),
+		slog.String("version", r.version.String()),
+		slog.String("node", r.node),
+		slog.Uint64("received", r.received),
+		slog.Uint64("sent", r.sent),
+		slog.Duration("duration", r.duration.Round(time.Microsecond)),
+		slog.String("outcome", r.outcome.String()),
+	}
+	if r.connack != 0 {
+		attrs = append(attrs, slog.Int("connack", int(r.connack)))
+	}
+	return attrs
+}

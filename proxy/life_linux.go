@@ -1,0 +1,58 @@
+package proxy
+
+// step is where a session is in its life.
+type step uint8
+
+// The life of a session, in order.
+//
+//	accept ─> unwrap ─> peek ─> admit ─> route ─> dial ─> announce ─> confirm ─> relay ─> finish
+//	          PROXY in  CONNECT limits   pool,    next     PROXY out,  CONNACK    bytes    one outcome:
+//	                            rules    key      candidate first bytes                    one line, one count
+//
+// accept_linux.go makes the session and finish_linux.go ends it; the steps
+// between are run from here.
+const (
+	stepUnwrap   step = iota // read the client's PROXY header, if the listener accepts one
+	stepPeek                 // read the CONNECT and check it
+	stepAdmit                // apply the limits
+	stepRoute                // find the key and the order of the nodes
+	stepDial                 // open a connection to the next of them
+	stepAnnounce             // write the PROXY header and the CONNECT in one
+	stepConfirm              // read the CONNACK
+	stepRelay                // move bytes until both sides have ended
+	stepLinger               // instead of all that: see a refusal off
+
+	stepWait  // returned by a step that needs the socket or the clock to go on
+	stepEnded // returned by a step that has finished the session
+)
+
+// life holds each step's function, which returns the step to take next. A
+// failed connection goes from announce back to dial; a refusal goes to linger.
+var life = [...]func(*loop, *session) step{
+	stepUnwrap:   (*loop).unwrap,
+	stepPeek:     (*loop).peek,
+	stepAdmit:    (*loop).admit,
+	stepRoute:    (*loop).route,
+	stepDial:     (*loop).dial,
+	stepAnnounce: (*loop).announce,
+	stepConfirm:  (*loop).confirm,
+	stepRelay:    (*loop).relay,
+	stepLinger:   (*loop).linger,
+}
+
+// advance takes a session as far as it goes now. It is called after the accept
+// and for every event, and leaves the session registered for the events and
+// the time that it waits for.
+func (l *loop) advance(s *session) {
+	for {
+		switch next := life[s.step](l, s); next {
+		case stepEnded:
+			return
+		case stepWait:
+			l.await(s)
+			return
+		default:
+			s.step = next
+		}
+	}
+}

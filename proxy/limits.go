@@ -1,0 +1,60 @@
+package proxy
+
+import "time"
+
+const (
+	// scratchSize is the size of a loop's only read buffer. A large one decides
+	// bulk throughput: 128 KiB does what HAProxy needs tune.bufsize 131072 per
+	// connection for.
+	scratchSize = 128 << 10
+
+	// headroom is kept free before the client's first bytes in the scratch
+	// buffer, so that the PROXY header can be put in front of them without a
+	// copy. A v1 header has at most 107 bytes, a v2 header of ours 52.
+	headroom = 128
+
+	// acceptBatch bounds the connections taken from one listener in one turn, so
+	// that a reconnect storm does not starve the sessions that are there.
+	acceptBatch = 64
+
+	// readsPerTurn bounds the scratch buffers that one direction of one session
+	// may move in one turn, for the same reason.
+	readsPerTurn = 4
+
+	// backlog is the listen backlog asked for; the kernel caps it at
+	// net.core.somaxconn.
+	backlog = 65535
+
+	// deferAccept is TCP_DEFER_ACCEPT in seconds: accept returns with the
+	// CONNECT already there, which saves a wake-up for each connection. A client
+	// that stays silent is handed over after this time and then has
+	// connect_packet.
+	deferAccept = 1
+
+	// refusalHeadroom is how many sessions beyond max_connections are taken in
+	// to be told so in MQTT. Past them a connection is closed at once.
+	refusalHeadroom = 256
+
+	// lingerTime and lingerBytes bound what is read and thrown away after a
+	// refusal. Closing with unread bytes would send RST, and the refusal could
+	// be lost with it.
+	lingerTime  = 2 * time.Second
+	lingerBytes = 1 << 20
+
+	// keepAliveGrace is added to one and a half times the keep alive: the broker
+	// should be the first to notice [MQTT-3.1.2-22], and it knows more.
+	keepAliveGrace = 5 * time.Second
+
+	// maxProxyHeader bounds a client-side PROXY header in bytes: 16 of fixed
+	// part, 36 of addresses, and TLVs as generous as any sender's.
+	maxProxyHeader = 4096
+
+	// Accepting pauses this long when descriptors or memory run out, doubling
+	// from the first to the last, as in net/http.
+	acceptBackoffMin = 5 * time.Millisecond
+	acceptBackoffMax = time.Second
+
+	// journalSize is how many ended sessions may wait for the log's writer. Past
+	// it lines are dropped and counted: a slow log must not slow the loop.
+	journalSize = 4096
+)

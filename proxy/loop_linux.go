@@ -1,0 +1,303 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mqttlb/mqttparse"
+)
+
+// loop is one event loop: an epoll instance, its own listening sockets, and the
+// sessions that arrived on them. Its goroutine alone touches all but the mailbox.
+type loop struct {
+	server *Server
+	epoll  int
+	wakeup int   // eventfd: the mailbox has something
+	socks  []int // listening sockets by listener; -1: closed
+
+	clock int64 // ns since the server's epoch, read once each turn
+	wheel wheel
+	sessions
+	openings []*opening // free ones
+
+	// Used by one session at a time, within one turn.
+	scratch []byte
+	reply   [16]byte
+	addr    sockaddr
+	parsed  mqttparse.Connect
+	connack mqttparse.Connack
+
+	counters counters
+	stopping bool
+	pause    acceptPause
+
+	mu      sync.Mutex // guards the fields below
+	mail    []func()
+	stopped bool
+}
+
+// What an epoll event belongs to: a session's slot and half in Fd with its
+// generation in Pad, or one of these.
+const (
+	eventWakeup   = -1
+	eventListener = -2 // less the listener's index
+)
+
+// newLoop makes a loop that owns the listening sockets from now on.
+func newLoop(srv *Server, socks []int) (*loop, error) {
+	l := &loop{
+		server:   srv,
+		socks:    socks,
+		scratch:  make([]byte, scratchSize),
+		counters: newCounters(srv.listeners),
+	}
+	var err error
+	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return nil, err
+	}
+	if l.wakeup, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		_ = unix.Close(l.epoll)
+		return nil, err
+	}
+	err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.wakeup, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: eventWakeup})
+	if err == nil {
+		err = l.resumeAccept()
+	}
+	if err != nil {
+		_ = unix.Close(l.epoll)
+		_ = unix.Close(l.wakeup)
+		return nil, err
+	}
+	return l, nil
+}
+
+// run is the loop. It returns once it has been told to stop and its last
+// session has ended.
+func (l *loop) run() {
+	defer l.close()
+	var events [256]unix.EpollEvent
+	for !l.stopping || l.open > 0 {
+		n, err := unix.EpollWait(l.epoll, events[:], l.timeout())
+		if err != nil && err != unix.EINTR {
+			panic("epoll_wait: " + err.Error()) // only a bug in this file can cause it
+		}
+		l.clock = l.server.now()
+		l.wheel.advance(l.tick(), l.expire)
+		for i := range events[:max(n, 0)] {
+			l.dispatch(&events[i])
+		}
+		l.resumeWhenDue()
+	}
+}
+
+// timeout is how long the loop may sleep, in ms; -1: until something happens.
+func (l *loop) timeout() int {
+	d := time.Duration(-1)
+	if at, ok := l.wheel.next(); ok {
+		d = max(time.Duration(at)*tickLength-time.Duration(l.clock), 0)
+	}
+	if l.pause.length > 0 {
+		if left := max(time.Duration(l.pause.until-l.clock), 0); d < 0 || left < d {
+			d = left
+		}
+	}
+	if d < 0 {
+		return -1
+	}
+	return int((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+func (l *loop) tick() tick { return tick(l.clock/int64(tickLength)) + 1 }
+
+// in is the tick at which d from now is over.
+func (l *loop) in(d time.Duration) tick { return l.wheel.now + ticks(d) + 1 }
+
+// dispatch hands an event to what it belongs to.
+func (l *loop) dispatch(e *unix.EpollEvent) {
+	switch {
+	case e.Fd >= 0:
+		s := l.at(uint32(e.Fd) / 2)
+		if s.generation != uint32(e.Pad) || s.client.fd < 0 {
+			return // ended earlier in this turn
+		}
+		h := &s.client
+		if e.Fd%2 == 1 {
+			h = &s.server
+		}
+		l.event(s, h, e.Events)
+	case e.Fd == eventWakeup:
+		l.readMail()
+	default:
+		l.accept(l.server.listeners[eventListener-e.Fd])
+	}
+}
+
+// event notes what epoll says of a half and lets its session go on.
+func (l *loop) event(s *session, h *half, events uint32) {
+	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		h.ready = true
+	}
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		h.hangup = true
+		h.broken = events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
+	}
+	if events&unix.EPOLLOUT != 0 && h.held != nil && l.flush(s, h) {
+		return
+	}
+	l.advance(s)
+}
+
+// await leaves a session to epoll and the wheel.
+func (l *loop) await(s *session) {
+	if s.opening != nil {
+		s.opening.keep()
+	}
+	if err := l.register(s, &s.client, 0); err == nil {
+		err = l.register(s, &s.server, 1)
+		if err == nil {
+			l.arm(s)
+			return
+		}
+	}
+	l.finish(s, DescriptorsExceeded) // the kernel's limit of epoll watches, or memory
+}
+
+// register asks epoll for what the half waits for, if it is not doing so yet.
+// Events are edge-triggered: each costs one report, and none a change of the
+// registration.
+func (l *loop) register(s *session, h *half, side int32) error {
+	want := watchInput
+	if h.blocked {
+		want = watchInputAndRoom
+	}
+	if h.watch == want || h.fd < 0 {
+		return nil
+	}
+	op := unix.EPOLL_CTL_MOD
+	if h.watch == watchNothing {
+		op = unix.EPOLL_CTL_ADD
+	}
+	h.watch = want
+	return l.control(op, s, h, side)
+}
+
+// rearm has epoll report a half once more that has more to read than one turn
+// allows.
+func (l *loop) rearm(s *session, h *half) {
+	side := int32(0)
+	if h == &s.server {
+		side = 1
+	}
+	_ = l.control(unix.EPOLL_CTL_MOD, s, h, side)
+}
+
+func (l *loop) control(op int, s *session, h *half, side int32) error {
+	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
+	if h.watch == watchInputAndRoom {
+		events |= unix.EPOLLOUT
+	}
+	e := unix.EpollEvent{Events: events, Fd: int32(s.slot)*2 + side, Pad: int32(s.generation)}
+	return unix.EpollCtl(l.epoll, op, int(h.fd), &e)
+}
+
+// arm sees that the wheel holds the session no later than its time is over. A
+// timer that is too early fires in vain and is put off then, so that moving a
+// byte never touches the wheel.
+func (l *loop) arm(s *session) {
+	if at := s.due(); at != 0 && (s.timer.at == 0 || at < s.timer.at) {
+		l.wheel.add(s, at)
+	}
+}
+
+// due is when the session's time is over; 0: never.
+func (s *session) due() tick {
+	switch {
+	case s.deadline != 0:
+		return s.deadline
+	case s.idle != 0:
+		return s.active + s.idle
+	}
+	return 0
+}
+
+// expire ends what a session was waiting for, if its time is over.
+func (l *loop) expire(s *session) {
+	switch at := s.due(); {
+	case at == 0:
+	case at > l.wheel.now:
+		l.wheel.add(s, at)
+	case s.step == stepAnnounce:
+		l.giveUp(s, errDialTimeout)
+		s.step = stepDial
+		l.advance(s)
+	case s.step == stepLinger:
+		l.finish(s, s.outcome)
+	case s.deadline == 0:
+		l.finish(s, IdleTimeout)
+	case s.step < stepAnnounce:
+		l.finish(s, ConnectTimeout)
+	default:
+		l.finish(s, HalfClosedTimeout)
+	}
+}
+
+// do has the loop call f in its own goroutine. It reports false, and does not
+// call f, when the loop has stopped.
+func (l *loop) do(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped {
+		return false
+	}
+	l.mail = append(l.mail, f)
+	one := [8]byte{0: 1}
+	_, _ = unix.Write(l.wakeup, one[:])
+	return true
+}
+
+func (l *loop) readMail() {
+	var count [8]byte
+	_, _ = unix.Read(l.wakeup, count[:])
+	l.mu.Lock()
+	mail := l.mail
+	l.mail = nil
+	l.mu.Unlock()
+	for _, f := range mail {
+		f()
+	}
+}
+
+// stop ends accepting; what the kernel has taken already is served.
+func (l *loop) stop() {
+	l.stopping = true
+	for i, fd := range l.socks {
+		if fd >= 0 {
+			l.accept(l.server.listeners[i])
+			_ = unix.Close(fd)
+			l.socks[i] = -1
+		}
+	}
+}
+
+// endAll ends every session.
+func (l *loop) endAll() {
+	l.each(func(s *session) { l.finish(s, Shutdown) })
+}
+
+// close frees the loop's descriptors. Mail that came too late is read by
+// nobody, so its senders are told by do.
+func (l *loop) close() {
+	l.readMail()
+	l.mu.Lock()
+	l.stopped = true
+	late := l.mail
+	l.mail = nil
+	l.mu.Unlock()
+	for _, f := range late {
+		f()
+	}
+	_ = unix.Close(l.epoll)
+	_ = unix.Close(l.wakeup)
+}

@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"golang.org/x/sys/unix"
+
+	"mqttlb/mqttparse"
+)
+
+// unwrap reads the PROXY header of a peer that is trusted to send one.
+func (l *loop) unwrap(s *session) step {
+	if !s.listener.trusts(s.source.Addr()) {
+		return stepPeek
+	}
+	for {
+		h, err := unwrap(s.opening.bytes)
+		switch {
+		case err == nil:
+			if h.source.IsValid() {
+				s.source, s.opening.destination = h.source, h.destination
+			}
+			s.opening.bytes = s.opening.bytes[h.length:]
+			return stepPeek
+		case err != errHeaderShort:
+			return l.finish(s, BadProxyHeader)
+		}
+		if next := l.fill(s); next != stepUnwrap {
+			return next
+		}
+	}
+}
+
+// peek reads the CONNECT. What it finds in l.parsed is good for this turn.
+func (l *loop) peek(s *session) step {
+	if s.listener.Protocol == TCP {
+		return stepAdmit
+	}
+	for {
+		refusal, err := peek(s.opening.bytes, &l.parsed, l.server.snapshot.MaxConnectSize)
+		s.version = l.parsed.Version
+		switch {
+		case err == nil:
+			return stepAdmit
+		case err != mqttparse.ErrShort:
+			if refusal.outcome == NotMQTT && s.listener.AcceptProxy && looksWrapped(s.opening.bytes) {
+				refusal.outcome = UntrustedProxy
+			}
+			return l.refuse(s, refusal)
+		}
+		if next := l.fill(s); next != stepPeek {
+			return next
+		}
+	}
+}
+
+// fill reads more of what the client sends first. It returns the session's
+// step when there is more.
+func (l *loop) fill(s *session) step {
+	if !s.client.ready {
+		return stepWait
+	}
+	o := s.opening
+	room := l.scratch[headroom:]
+	n, err := read(s.client.fd, room)
+	switch {
+	case err == unix.EAGAIN:
+		s.client.ready = false
+		return stepWait
+	case err != nil || n == 0:
+		return l.finish(s, ClientGone)
+	}
+	s.client.moved += uint64(n)
+	s.client.ready = n == len(room) || s.client.hangup
+	if o.owned {
+		o.bytes = append(o.bytes, room[:n]...)
+	} else {
+		o.bytes = room[:n]
+	}
+	return s.step
+}
+
+// admit applies the limits.
+func (l *loop) admit(s *session) step {
+	if refusal, ok := admit(s.excess, l.server.rate, l.clock); !ok {
+		return l.refuse(s, refusal)
+	}
+	return stepRoute
+}
+
+// route finds the key of the session, and with it the order of the nodes. It is
+// the last step that looks at what peek found.
+func (l *loop) route(s *session) step {
+	setting := l.server.snapshot.Timeouts.Idle
+	connect := &l.parsed
+	if s.listener.Protocol == TCP {
+		connect = nil
+		s.idle = ticks(setting)
+	} else {
+		s.id = string(connect.ClientID)
+		s.idle = ticks(idleLimit(setting, connect.KeepAlive))
+		s.byKeepAlive = setting == 0
+	}
+	pool := s.listener.Pool
+	s.opening.candidates = pool.Candidates(route(pool, connect, s.source.Addr()))
+	s.opening.reason = NoNode
+	return stepDial
+}

@@ -1,0 +1,70 @@
+package proxy
+
+// Outcome says how a session ended. Every accepted connection has exactly one.
+type Outcome uint8
+
+// The outcomes of sessions that reached a node, by what ended them.
+const (
+	outcomeNone Outcome = iota // the session goes on
+
+	ClientClosed      // the client closed first
+	ServerClosed      // the node closed first
+	ClientReset       // the client's connection broke
+	ServerReset       // the node's connection broke
+	IdleTimeout       // nothing was heard for longer than the keep alive, or timeouts.idle, allows
+	HalfClosedTimeout // one side closed and the other did not within timeouts.half_closed
+	Shutdown          // mqttlb stopped
+
+	// The outcomes of sessions that did not.
+
+	ClientGone          // the client closed or broke before a node had its CONNECT
+	ConnectTimeout      // no whole CONNECT within timeouts.connect_packet
+	NotMQTT             // the first packet is no CONNECT
+	MalformedConnect    // the CONNECT breaks the specification
+	UnsupportedVersion  // a protocol level that is not served
+	IdentifierRejected  // an empty identifier where none may be
+	ConnectTooLarge     // longer than limits.max_connect_size
+	BadProxyHeader      // no, or no valid, PROXY header from a trusted proxy
+	UntrustedProxy      // a PROXY header from a peer outside trusted_proxies
+	RefusedConnections  // limits.max_connections or the listener's
+	RefusedRate         // limits.connect_rate
+	NodesFull           // every node that is up is at its max_connections
+	NoNode              // no node is up
+	DialFailed          // no node that is up could be reached
+	DescriptorsExceeded // no descriptor was left for the node's connection
+
+	outcomes // how many there are
+)
+
+var outcomeNames = [outcomes]string{
+	outcomeNone:         "none",
+	ClientClosed:        "client_closed",
+	ServerClosed:        "server_closed",
+	ClientReset:         "client_reset",
+	ServerReset:         "server_reset",
+	IdleTimeout:         "idle_timeout",
+	HalfClosedTimeout:   "half_closed_timeout",
+	Shutdown:            "shutdown",
+	ClientGone:          "client_gone",
+	ConnectTimeout:      "connect_timeout",
+	NotMQTT:             "not_mqtt",
+	MalformedConnect:    "malformed_connect",
+	UnsupportedVersion:  "unsupported_version",
+	IdentifierRejected:  "identifier_rejected",
+	ConnectTooLarge:     "connect_too_large",
+	BadProxyHeader:      "bad_proxy_header",
+	UntrustedProxy:      "untrusted_proxy",
+	RefusedConnections:  "max_connections",
+	RefusedRate:         "connect_rate",
+	NodesFull:           "nodes_full",
+	NoNode:              "no_node",
+	DialFailed:          "dial_failed",
+	DescriptorsExceeded: "no_descriptors",
+}
+
+// String is the outcome's word in logs and metrics.
+func (o Outcome) String() string { return outcomeNames[o] }
+
+// Refused reports whether the session ended because mqttlb did not take it, as
+// opposed to what the client, a node or time did.
+func (o Outcome) Refused() bool { return o >= NotMQTT }

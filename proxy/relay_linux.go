@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"golang.org/x/sys/unix"
+)
+
+// confirm reads the node's CONNACK on its way to the client: the log names its
+// code, and a Server Keep Alive in it replaces the client's [MQTT-3.2.2-21].
+func (l *loop) confirm(s *session) step {
+	if l.pump(s, &s.client, &s.server) {
+		return stepEnded
+	}
+	for s.server.ready && s.client.held == nil {
+		n, err := read(s.server.fd, l.scratch)
+		if err == unix.EAGAIN {
+			s.server.ready = false
+			return stepWait
+		}
+		if n == 0 {
+			answer := s.opening.answer
+			l.opened(s)
+			if len(answer) > 0 && l.deliver(s, &s.client, answer) || l.inputEnded(s, &s.server, &s.client, err) {
+				return stepEnded
+			}
+			return stepRelay
+		}
+		s.server.ready = n == len(l.scratch) || s.server.hangup
+		b := l.scratch[:n]
+		if s.opening.answer != nil {
+			b = append(s.opening.answer, b...)
+		}
+		answer := confirm(b, &l.connack, s.version)
+		if answer == answerShort {
+			s.opening.answer = append([]byte(nil), b...)
+			continue
+		}
+		if answer == answerConnack {
+			s.connack = l.connack.Code
+			if l.connack.HasServerKeepAlive && s.byKeepAlive {
+				s.idle = ticks(idleLimit(0, l.connack.ServerKeepAlive))
+			}
+			if len(l.connack.AssignedClientID) > 0 {
+				s.id = string(l.connack.AssignedClientID)
+			}
+		}
+		s.opening.answer = nil
+		s.server.moved += uint64(len(b))
+		s.flow.Sent += uint64(len(b))
+		if l.deliver(s, &s.client, b) {
+			return stepEnded
+		}
+		if answer != answerAuth {
+			l.opened(s)
+			return stepRelay
+		}
+	}
+	return stepWait
+}
+
+// opened frees what only the opening needed.
+func (l *loop) opened(s *session) {
+	*s.opening = opening{}
+	l.openings = append(l.openings, s.opening)
+	s.opening = nil
+}
+
+// relay moves bytes both ways.
+func (l *loop) relay(s *session) step {
+	if l.pump(s, &s.client, &s.server) || l.pump(s, &s.server, &s.client) {
+		return stepEnded
+	}
+	return stepWait
+}
+
+// pump moves bytes from one half to the other: until there are no more, until
+// the other takes no more, or for a turn. It reports whether the session has
+// ended.
+func (l *loop) pump(s *session, from, to *half) (ended bool) {
+	for turn := 0; from.ready && to.held == nil && !from.ended; turn++ {
+		if turn == readsPerTurn {
+			l.rearm(s, from)
+			return false
+		}
+		n, err := read(from.fd, l.scratch)
+		if n == 0 {
+			if err == unix.EAGAIN {
+				from.ready = false
+				return false
+			}
+			return l.inputEnded(s, from, to, err)
+		}
+		// A short read has emptied the socket, and what comes later is reported
+		// anew; an end that was reported already is not.
+		from.ready = n == len(l.scratch) || from.hangup
+		from.moved += uint64(n)
+		if from == &s.client {
+			s.flow.Received += uint64(n)
+			s.active = l.wheel.now
+		} else {
+			s.flow.Sent += uint64(n)
+			if !s.byKeepAlive {
+				s.active = l.wheel.now
+			}
+		}
+		if s.deadline != 0 {
+			s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed) // the half that is open is in use
+		}
+		if l.deliver(s, to, l.scratch[:n]) {
+			return true
+		}
+	}
+	return false
+}
+
+// deliver writes b to a half that holds nothing, and what it does not take is
+// held. It reports whether the session has ended.
+func (l *loop) deliver(s *session, to *half, b []byte) (ended bool) {
+	n, err := write(to.fd, b)
+	if err != nil {
+		return l.outputBroke(s, to)
+	}
+	if n < len(b) {
+		to.hold(b[n:])
+	}
+	return false
+}
+
+// flush writes what is held for a half that has room again. It reports whether
+// the session has ended.
+func (l *loop) flush(s *session, to *half) (ended bool) {
+	n, err := write(to.fd, *to.held)
+	if err != nil {
+		return l.outputBroke(s, to)
+	}
+	if n < len(*to.held) {
+		*to.held = (*to.held)[n:]
+		return false
+	}
+	to.held = nil
+	if from := s.other(to); from.ended {
+		return l.endOutput(s, to)
+	}
+	return false
+}
+
+// inputEnded handles the end of a half's stream, or the error that broke it.
+// An end travels: the other half's stream is ended, and the session ends when
+// both have, or after timeouts.half_closed.
+func (l *loop) inputEnded(s *session, from, to *half, err error) (ended bool) {
+	client := from == &s.client
+	if err != nil {
+		// The other side learns that the connection broke, not that it ended.
+		abort(to.fd)
+		l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))
+		return true
+	}
+	from.ended = true
+	s.outcome = s.firstOutcome(pick(client, ClientClosed, ServerClosed))
+	s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed)
+	if to.held != nil {
+		return false // flush goes on from here
+	}
+	return l.endOutput(s, to)
+}
+
+// endOutput ends our stream to a half, and the session if nothing is left to
+// come either.
+func (l *loop) endOutput(s *session, to *half) (ended bool) {
+	if to.ended {
+		l.finish(s, s.outcome)
+		return true
+	}
+	_ = unix.Shutdown(int(to.fd), unix.SHUT_WR)
+	return false
+}
+
+// outputBroke handles a half that takes no more bytes because it is gone. What
+// it sent last, such as a DISCONNECT that says why, still reaches the other.
+func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
+	client, other := gone == &s.client, s.other(gone)
+	for range readsPerTurn {
+		n, _ := read(gone.fd, l.scratch)
+		if n == 0 || other.held != nil {
+			break
+		}
+		gone.moved += uint64(n)
+		if w, err := write(other.fd, l.scratch[:n]); err != nil || w < n {
+			break
+		}
+	}
+	if !client {
+		_ = unix.Shutdown(int(other.fd), unix.SHUT_WR)
+	}
+	l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))
+	return true
+}
+
+// other is the half opposite h.
+func (s *session) other(h *half) *half {
+	if h == &s.client {
+		return &s.server
+	}
+	return &s.client
+}
+
+// firstOutcome is what ended the session first: o, if nothing did before.
+func (s *session) firstOutcome(o Outcome) Outcome {
+	if s.outcome != outcomeNone {
+		return s.outcome
+	}
+	return o
+}
+
+func pick(client bool, ifClient, ifServer Outcome) Outcome {
+	if client {
+		return ifClient
+	}
+	return ifServer
+}

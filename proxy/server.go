@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server accepts clients on the listeners of a snapshot and carries their
+// sessions.
+type Server struct {
+	snapshot  *Snapshot
+	log       *slog.Logger
+	listeners []*listener
+	loops     []*loop
+	journal   *journal
+	rate      *rateLimit
+	epoch     time.Time
+
+	maxConnections int64
+	open           atomic.Int64 // connections accepted and not ended
+}
+
+// listener is a Listener at run time.
+type listener struct {
+	*Listener
+	index int
+	open  atomic.Int64 // connections accepted and not ended
+	bound net.Addr
+}
+
+// limit is the most connections that the listener takes.
+func (ln *listener) limit() int64 {
+	if ln.MaxConnections > 0 {
+		return int64(ln.MaxConnections)
+	}
+	return math.MaxInt64
+}
+
+// New binds the listeners; clients wait in the kernel's queue until Run. One
+// loop is made for each core that Go may use (GOMAXPROCS).
+func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
+	srv := &Server{
+		snapshot: snapshot,
+		log:      log,
+		journal:  newJournal(log),
+		rate:     newRateLimit(snapshot.ConnectRate),
+		epoch:    time.Now(),
+	}
+	loops := runtime.GOMAXPROCS(0)
+	srv.maxConnections = srv.fitDescriptors(loops)
+	for i, ln := range snapshot.Listeners {
+		srv.listeners = append(srv.listeners, &listener{Listener: ln, index: i})
+	}
+	if err := srv.makeLoops(loops); err != nil {
+		return nil, err
+	}
+	return srv, nil
+}
+
+// Addr is the address that the named listener is bound to, nil if there is no
+// such listener.
+func (srv *Server) Addr(name string) net.Addr {
+	for _, ln := range srv.listeners {
+		if ln.Name == name {
+			return ln.bound
+		}
+	}
+	return nil
+}
+
+// Run carries sessions until ctx is done, then stops accepting and gives the
+// sessions timeouts.shutdown to end by themselves before it ends them. When it
+// returns, nothing of the server is left. It may be called once.
+func (srv *Server) Run(ctx context.Context) {
+	var loops sync.WaitGroup
+	for _, l := range srv.loops {
+		loops.Add(1)
+		go func() { // ends when the loop was told to stop and is empty
+			defer loops.Done()
+			l.run()
+		}()
+	}
+	if srv.journal.records != nil {
+		go srv.journal.run() // ends at close
+	}
+	ended := make(chan struct{})
+	go func() { // ends with the loops
+		loops.Wait()
+		close(ended)
+	}()
+
+	<-ctx.Done()
+	for _, l := range srv.loops {
+		l.do(l.stop)
+	}
+	grace := time.NewTimer(srv.snapshot.Timeouts.Shutdown)
+	defer grace.Stop()
+	srv.log.Info("stopping", "sessions", srv.open.Load(), "shutdown", srv.snapshot.Timeouts.Shutdown)
+	select {
+	case <-ended:
+	case <-grace.C:
+		srv.log.Warn("ending the sessions that are left", "sessions", srv.open.Load(), "shutdown", srv.snapshot.Timeouts.Shutdown)
+		for _, l := range srv.loops {
+			l.do(l.endAll)
+		}
+		<-ended
+	}
+	srv.journal.close()
+}
+
+// Stats asks the loops for what they have counted. It may be called from any
+// goroutine once Run has been, also after it has returned.
+func (srv *Server) Stats() Stats {
+	stats := Stats{MaxConnections: srv.maxConnections, LinesDropped: srv.journal.dropped.Load()}
+	for _, l := range srv.loops {
+		counted := make(chan struct{})
+		count := func() {
+			stats.add(&l.counters)
+			close(counted)
+		}
+		if !l.do(count) {
+			count()
+		}
+		<-counted
+	}
+	return stats
+}
+
+// now is the time on the server's clock in ns; it only goes forward.
+func (srv *Server) now() int64 { return int64(time.Since(srv.epoch)) }
+
+func (srv *Server) errListen(ln *Listener, err error) error {
+	return fmt.Errorf("listener %q: listen on address %q: %w", ln.Name, ln.Address, err)
+}

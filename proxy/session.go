@@ -1,0 +1,145 @@
+package proxy
+
+import (
+	"net/netip"
+
+	"mqttlb/balancer"
+	"mqttlb/mqttparse"
+)
+
+// session is one client connection and its server connection. It belongs to
+// one loop, and only that loop's goroutine touches it. An idle session is this
+// struct, its client identifier and two descriptors: no buffer, no goroutine.
+type session struct {
+	client, server half
+
+	listener *listener
+	node     *balancer.Node // the node dialled last; nil before
+	flow     *flow          // counters of this listener and node; nil until the node is reached
+	opening  *opening       // nil once the node has answered
+
+	id     string         // client identifier; empty on TCP listeners
+	source netip.AddrPort // the client; not valid on Unix sockets
+
+	begun int64 // the accept, in ns of the loop's clock
+	timer timer
+
+	active   tick // when the idle limit began to run
+	idle     tick // the idle limit; 0: none
+	deadline tick // of the step, where it is not the idle limit; 0: none
+
+	slot       uint32 // its index in the loop's sessions
+	generation uint32 // tells events of a slot's last session from this one's
+
+	step    step
+	version mqttparse.Version
+	connack uint8   // the code of the node's CONNACK
+	outcome Outcome // decided before the end, while a refusal lingers
+
+	excess      bool // accepted past max_connections, to be told so
+	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
+}
+
+// half is one of the two connections of a session.
+type half struct {
+	moved uint64  // bytes read from it
+	held  *[]byte // what the other half sent and this one did not take yet
+	fd    int32   // -1: none
+
+	watch   watch // what epoll reports of it
+	ready   bool  // a read may find bytes, the end of stream or an error
+	hangup  bool  // epoll has reported the end of stream or an error: read until it shows
+	broken  bool  // epoll has reported an error, or that both streams are ended
+	ended   bool  // its end of stream was read
+	blocked bool  // it once took less than it was given: ask for room too
+}
+
+// hold keeps what the half did not take, until it does. Reading from the other
+// half stops, so it is at most one scratch buffer.
+func (h *half) hold(b []byte) {
+	b = append(make([]byte, 0, len(b)), b...)
+	h.held, h.blocked = &b, true
+}
+
+// watch is what a half is registered for.
+type watch uint8
+
+const (
+	watchNothing watch = iota
+	watchInput
+	watchInputAndRoom
+)
+
+// opening is what a session needs only until its node has answered.
+type opening struct {
+	// bytes is what the client has sent and nobody has taken: the CONNECT and
+	// what came with it. While owned is false it is a view into the loop's
+	// scratch buffer and good for this turn alone.
+	bytes []byte
+	owned bool
+
+	candidates  balancer.Candidates
+	destination netip.AddrPort // where the client connected to; not valid: not known yet
+	reason      Outcome        // why the last candidate was passed over
+	answer      []byte         // the beginning of a CONNACK that is not whole yet
+	discarded   int            // bytes thrown away while a refusal lingers
+}
+
+// keep makes bytes outlive the turn.
+func (o *opening) keep() {
+	if !o.owned && len(o.bytes) > 0 {
+		o.bytes = append(make([]byte, 0, len(o.bytes)), o.bytes...)
+	}
+	o.owned = len(o.bytes) > 0
+}
+
+// sessionChunk sessions are allocated at once; they never move.
+const sessionChunk = 128
+
+// sessions holds the sessions of a loop by slot. Slots are reused, and their
+// generation changes each time.
+type sessions struct {
+	chunks []*[sessionChunk]session
+	free   []uint32
+	open   int
+}
+
+// take returns an empty session.
+func (t *sessions) take() *session {
+	if len(t.free) == 0 {
+		base := uint32(len(t.chunks) * sessionChunk)
+		t.chunks = append(t.chunks, new([sessionChunk]session))
+		for i := range uint32(sessionChunk) {
+			t.free = append(t.free, base+sessionChunk-1-i)
+		}
+	}
+	slot := t.free[len(t.free)-1]
+	t.free = t.free[:len(t.free)-1]
+	s := t.at(slot)
+	*s = session{slot: slot, generation: s.generation + 1, client: half{fd: -1}, server: half{fd: -1}}
+	t.open++
+	return s
+}
+
+// at is the session in a slot, which may be a free one.
+func (t *sessions) at(slot uint32) *session {
+	return &t.chunks[slot/sessionChunk][slot%sessionChunk]
+}
+
+// release gives a session's slot back.
+func (t *sessions) release(s *session) {
+	*s = session{slot: s.slot, generation: s.generation, client: half{fd: -1}, server: half{fd: -1}}
+	t.free = append(t.free, s.slot)
+	t.open--
+}
+
+// each calls f for every session that is open; f may release it.
+func (t *sessions) each(f func(*session)) {
+	for _, chunk := range t.chunks {
+		for i := range chunk {
+			if chunk[i].client.fd >= 0 {
+				f(&chunk[i])
+			}
+		}
+	}
+}

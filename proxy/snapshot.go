@@ -1,0 +1,86 @@
+package proxy
+
+import (
+	"net/netip"
+	"time"
+
+	"mqttlb/balancer"
+)
+
+// Protocol is what a listener's clients speak.
+type Protocol uint8
+
+const (
+	// MQTT listeners read the CONNECT of each client.
+	MQTT Protocol = iota
+	// TCP listeners relay without looking inside.
+	TCP
+)
+
+// Snapshot is everything a configuration means at run time. It is immutable
+// once it is handed to [New].
+type Snapshot struct {
+	Listeners []*Listener
+
+	MaxConnections int // sessions of the process; 0: no limit
+	ConnectRate    int // new sessions a second; 0: no limit
+	MaxConnectSize int // bytes of the largest CONNECT accepted, header included
+
+	Timeouts Timeouts
+}
+
+// Timeouts of a session; none may be negative.
+type Timeouts struct {
+	ConnectPacket time.Duration // from accept to a whole CONNECT
+	Dial          time.Duration // for each node tried
+	Idle          time.Duration // without a byte either way; 0: from each client's keep alive
+	HalfClosed    time.Duration // after the first side has closed
+	Shutdown      time.Duration // for the sessions to end by themselves on a graceful stop
+}
+
+// Listener is an address where clients arrive.
+type Listener struct {
+	Name     string
+	Network  string // "tcp" or "unix"
+	Address  string // host:port, where an empty host is every address, or a path
+	Protocol Protocol
+	Pool     *Pool
+
+	// AcceptProxy says that peers in Trusted open with a PROXY header, which
+	// names the client. A header from any other peer is not believed. Peers on
+	// a Unix socket are trusted: its permissions say who they are.
+	AcceptProxy bool
+	Trusted     []netip.Prefix
+
+	MaxConnections int // sessions of this listener; 0: no limit
+}
+
+// Pool is a balancer's pool and how sessions reach its nodes.
+type Pool struct {
+	*balancer.Pool
+
+	// SendProxy is the version of the PROXY header that opens each connection
+	// to a node: 1, 2, or 0 for none.
+	SendProxy int
+
+	// DialFailed is told of each connection to a node that could not be made.
+	// It is called from the loops and must not block. Nil: nobody is told.
+	DialFailed func(*balancer.Node)
+}
+
+// trusts reports whether a PROXY header from this peer is believed.
+func (ln *Listener) trusts(peer netip.Addr) bool {
+	if !ln.AcceptProxy {
+		return false
+	}
+	if ln.Network == "unix" {
+		return true
+	}
+	peer = peer.Unmap()
+	for _, p := range ln.Trusted {
+		if p.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}

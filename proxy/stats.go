@@ -1,0 +1,91 @@
+package proxy
+
+import "mqttlb/balancer"
+
+// Stats is what a server has counted since its start. Open and Total of a flow
+// count sessions that reached the node.
+type Stats struct {
+	Listeners []ListenerStats
+	Flows     []FlowStats // of every listener and node of its pool
+
+	MaxConnections int64  // in force: the setting, or what the descriptor limit allows
+	AcceptErrors   uint64 // accepts that failed for want of descriptors or memory
+	DialErrors     uint64 // connections to nodes that could not be made
+	LinesDropped   uint64 // log lines that the log's writer had no time for
+}
+
+// ListenerStats counts the connections of a listener.
+type ListenerStats struct {
+	Listener *Listener
+	Open     int64 // connections accepted and not ended
+	Accepted uint64
+	Outcomes [outcomes]uint64 // by Outcome; their sum and Open make Accepted
+}
+
+// FlowStats counts the sessions of a listener on a node.
+type FlowStats struct {
+	Listener *Listener
+	Node     *balancer.Node
+	Open     int64
+	Total    uint64
+	Received uint64 // bytes from clients
+	Sent     uint64 // bytes to clients
+}
+
+// counters are the numbers of one loop. It alone touches them: no atomics on
+// the byte path. Stats asks each loop for a copy.
+type counters struct {
+	listeners []ListenerStats
+	flows     [][]FlowStats // by listener and index of the node
+
+	AcceptErrors, DialErrors uint64
+}
+
+// flow is a session's place in the counters.
+type flow = FlowStats
+
+func newCounters(listeners []*listener) counters {
+	c := counters{
+		listeners: make([]ListenerStats, len(listeners)),
+		flows:     make([][]FlowStats, len(listeners)),
+	}
+	for i, ln := range listeners {
+		c.listeners[i].Listener = ln.Listener
+		for _, n := range ln.Pool.Nodes() {
+			c.flows[i] = append(c.flows[i], FlowStats{Listener: ln.Listener, Node: n})
+		}
+	}
+	return c
+}
+
+// add adds a loop's numbers to the sum.
+func (s *Stats) add(c *counters) {
+	s.AcceptErrors += c.AcceptErrors
+	s.DialErrors += c.DialErrors
+	if s.Listeners == nil {
+		s.Listeners = append(s.Listeners, c.listeners...)
+		for _, flows := range c.flows {
+			s.Flows = append(s.Flows, flows...)
+		}
+		return
+	}
+	for i := range c.listeners {
+		from, to := &c.listeners[i], &s.Listeners[i]
+		to.Open += from.Open
+		to.Accepted += from.Accepted
+		for o := range from.Outcomes {
+			to.Outcomes[o] += from.Outcomes[o]
+		}
+	}
+	i := 0
+	for _, flows := range c.flows {
+		for _, from := range flows {
+			to := &s.Flows[i]
+			to.Open += from.Open
+			to.Total += from.Total
+			to.Received += from.Received
+			to.Sent += from.Sent
+			i++
+		}
+	}
+}
