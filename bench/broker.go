@@ -1,0 +1,306 @@
+//go:build linux
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// readSize is what one read takes at most; one buffer of it serves a whole loop.
+const readSize = 256 << 10
+
+// wakeInterval is how long a loop waits at most before it looks at its context and at
+// what its caller asked for.
+const wakeInterval = 50 * time.Millisecond
+
+// Broker is a stub: it accepts any CONNECT, after a PROXY header or without one,
+// acknowledges what asks for it and routes nothing. When a client ends it closes with a
+// RST, so that no TIME_WAIT is left at the balancer.
+type Broker struct {
+	poll      *poll
+	listeners []int
+	addrs     []netip.AddrPort
+	conns     []*brokerConn // by descriptor; nil: not a connection
+	in        []byte
+	out       []byte
+	stats     BrokerStats
+}
+
+// BrokerStats counts what a Broker has seen. Any goroutine may read it.
+type BrokerStats struct {
+	Open      atomic.Int64 // connections open now
+	Accepted  atomic.Int64
+	Proxied   atomic.Int64 // connections that began with a PROXY header
+	Connects  atomic.Int64 // CONNECTs answered
+	Published atomic.Int64 // PUBLISH packets
+	Malformed atomic.Int64 // connections closed for what they sent
+}
+
+type brokerConn struct {
+	framer    framer
+	proxy     []byte // an incomplete PROXY header
+	rest      []byte // what the socket did not take
+	fd        int
+	greeted   bool // the PROXY header, if any, is over
+	connected bool // the CONNECT was answered
+	v5        bool
+}
+
+// ListenBroker listens on every address, each host:port with a numeric host; port 0 is
+// any free one.
+func ListenBroker(addresses ...string) (b *Broker, err error) {
+	p, err := newPoll()
+	if err != nil {
+		return nil, err
+	}
+	b = &Broker{poll: p, in: make([]byte, readSize)}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
+	for _, s := range addresses {
+		a, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return nil, fmt.Errorf("listen %q: %w", s, err)
+		}
+		if err := b.listen(a); err != nil {
+			return nil, fmt.Errorf("listen %s: %w", a, err)
+		}
+	}
+	return b, nil
+}
+
+func (b *Broker) listen(a netip.AddrPort) error {
+	domain, sa := family(a)
+	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	b.listeners = append(b.listeners, fd)
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return err
+	}
+	// Accepted sockets inherit it.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		return err
+	}
+	if err := unix.Listen(fd, listenBacklog); err != nil {
+		return err
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		return err
+	}
+	port := a.Port()
+	switch bound := bound.(type) {
+	case *unix.SockaddrInet4:
+		port = uint16(bound.Port)
+	case *unix.SockaddrInet6:
+		port = uint16(bound.Port)
+	}
+	b.addrs = append(b.addrs, netip.AddrPortFrom(a.Addr(), port))
+	return b.poll.add(fd, unix.EPOLLIN, int32(fd), 0)
+}
+
+// listenBacklog holds a reconnect storm; the kernel caps it at net.core.somaxconn.
+const listenBacklog = 65535
+
+// Addrs returns the addresses that the broker listens on, in the order they were given.
+func (b *Broker) Addrs() []netip.AddrPort { return b.addrs }
+
+// Stats returns the broker's counters.
+func (b *Broker) Stats() *BrokerStats { return &b.stats }
+
+// Close closes everything. It must not be called while Serve runs.
+func (b *Broker) Close() error {
+	for _, c := range b.conns {
+		if c != nil {
+			b.drop(c)
+		}
+	}
+	for _, fd := range b.listeners {
+		_ = unix.Close(fd)
+	}
+	b.listeners = nil
+	if b.poll == nil {
+		return nil
+	}
+	p := b.poll
+	b.poll = nil
+	return p.close()
+}
+
+// Serve answers clients until ctx ends. It returns nil then.
+func (b *Broker) Serve(ctx context.Context) error {
+	for ctx.Err() == nil {
+		events, err := b.poll.wait(wakeInterval)
+		if err != nil {
+			return err
+		}
+		for _, ev := range events {
+			fd := int(ev.Fd)
+			if fd < len(b.conns) && b.conns[fd] != nil {
+				b.serve(b.conns[fd], ev.Events)
+				continue
+			}
+			if ev.Pad == 0 {
+				if err := b.accept(fd); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// accept takes all that wait. A connection closed in this batch of events has a stale
+// event at most, and reading a fresh socket too early does no harm.
+func (b *Broker) accept(listener int) error {
+	for {
+		fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+		case unix.EAGAIN:
+			return nil
+		case unix.EINTR, unix.ECONNABORTED:
+			continue
+		default: // out of descriptors: what is being measured is no longer what was meant
+			return fmt.Errorf("accept: %w%s", err, hint(err))
+		}
+		if fd >= len(b.conns) {
+			b.conns = append(b.conns, make([]*brokerConn, fd+1024-len(b.conns))...)
+		}
+		c := &brokerConn{fd: fd}
+		b.conns[fd] = c
+		b.stats.Open.Add(1)
+		b.stats.Accepted.Add(1)
+		if err := b.poll.add(fd, connEvents, int32(fd), 1); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *Broker) serve(c *brokerConn, events uint32) {
+	if len(c.rest) > 0 {
+		rest, err := write(c.fd, c.rest)
+		if err != nil {
+			b.drop(c)
+			return
+		}
+		c.rest = append(c.rest[:0], rest...)
+	}
+	for {
+		n, eof, err := read(c.fd, b.in)
+		if eof || err != nil {
+			b.drop(c)
+			return
+		}
+		if n > 0 && !b.answer(c, b.in[:n]) {
+			b.drop(c)
+			return
+		}
+		// A short read has emptied the socket, unless the end has arrived since.
+		if n < len(b.in) && (n == 0 || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0) {
+			return
+		}
+	}
+}
+
+// answer handles a chunk of a connection's bytes; false ends the connection.
+func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
+	if !c.greeted {
+		if len(c.proxy) > 0 {
+			chunk = append(c.proxy, chunk...)
+		}
+		n, ok := skipProxy(chunk)
+		if !ok {
+			c.proxy = append(c.proxy[:0], chunk...)
+			return true
+		}
+		if n > 0 {
+			b.stats.Proxied.Add(1)
+		}
+		c.greeted, c.proxy, chunk = true, nil, chunk[n:]
+	}
+	out := b.out[:0]
+	open := true
+	for len(chunk) > 0 && open {
+		var p packet
+		var err error
+		p, chunk, err = c.framer.next(chunk, c.v5)
+		if err != nil {
+			b.stats.Malformed.Add(1)
+			return false
+		}
+		if p.first != 0 {
+			out, open = b.packet(c, &p, out)
+		}
+	}
+	b.out = out
+	if len(c.rest) > 0 {
+		c.rest = append(c.rest, out...)
+		return open
+	}
+	rest, err := write(c.fd, out)
+	if len(rest) > 0 {
+		c.rest = append(c.rest, rest...)
+	}
+	return open && err == nil
+}
+
+// packet appends the answer to p. Not open: the connection is to be closed.
+func (b *Broker) packet(c *brokerConn, p *packet, out []byte) (_ []byte, open bool) {
+	if (p.first == typeConnect) == c.connected {
+		b.stats.Malformed.Add(1) // a second CONNECT, or another packet before the first
+		return out, false
+	}
+	switch p.first {
+	case typeConnect:
+		if len(p.body) < 2 || len(p.body) < 3+int(p.body[1]) || p.body[0] != 0 {
+			b.stats.Malformed.Add(1)
+			return out, false
+		}
+		c.connected = true
+		b.stats.Connects.Add(1)
+		if c.v5 = p.body[2+p.body[1]] == 5; c.v5 {
+			return append(out, typeConnack, 3, 0, 0, 0), true
+		}
+		return append(out, typeConnack, 2, 0, 0), true
+	case typePubrel:
+		return appendAck(out, typePubcomp, p.id), true
+	case typeSubscribe:
+		return c.appendSuback(out, p), true
+	case typeUnsubscribe:
+		return c.appendUnsuback(out, p), true
+	case typePingreq:
+		return append(out, typePingresp, 0), true
+	case typeDisconnect:
+		return out, false
+	}
+	if p.first&0xf0 == typePublish {
+		b.stats.Published.Add(1)
+		switch p.qos() {
+		case 1:
+			return appendAck(out, typePuback, p.id), true
+		case 2:
+			return appendAck(out, typePubrec, p.id), true
+		}
+	}
+	return out, true
+}
+
+func (b *Broker) drop(c *brokerConn) {
+	b.conns[c.fd] = nil
+	b.stats.Open.Add(-1)
+	reset(c.fd)
+}

@@ -1,0 +1,110 @@
+//go:build linux
+
+package compare
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"text/template"
+)
+
+var (
+	//go:embed haproxy.cfg
+	haproxyConfig string
+	//go:embed mqttlb.yaml
+	mqttlbConfig string
+)
+
+// maxConnections fits into 20,000 descriptors, two for each connection.
+const maxConnections = 9900
+
+// candidate is something that the load can go through.
+type candidate struct {
+	name    string
+	path    string   // of the program; empty: nothing, straight to the broker
+	config  string   // template
+	file    string   // name of the configuration file
+	args    []string // before the path of that file
+	env     []string
+	version string
+}
+
+func haproxy(path string) *candidate {
+	return &candidate{
+		name: "haproxy", path: path, config: haproxyConfig, file: "haproxy.cfg",
+		args: []string{"-db", "-f"}, version: firstLine(path, "-v"),
+	}
+}
+
+func mqttlb(path string) *candidate {
+	return &candidate{
+		name: "mqttlb", path: path, config: mqttlbConfig, file: "mqttlb.yaml",
+		args: []string{"serve", "-c"}, env: []string{"GOMAXPROCS=1"}, version: firstLine(path, "version"),
+	}
+}
+
+func direct() *candidate { return &candidate{name: "direct"} }
+
+// firstLine is a program's own word on its version.
+func firstLine(path string, arg string) string {
+	out, err := exec.Command(path, arg).Output()
+	if err != nil {
+		return "unknown"
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return strings.TrimSpace(line)
+}
+
+// running is a candidate that takes connections.
+type running struct {
+	*candidate
+	targets []netip.AddrPort
+	process *process // nil: direct
+}
+
+func (r *running) stop() {
+	if r.process != nil {
+		r.process.stop()
+	}
+}
+
+// launch writes the candidate's configuration into the bench's folder and starts it on
+// the balancers' core.
+func (b *bench) launch(ctx context.Context, c *candidate) (*running, error) {
+	if c.path == "" {
+		return &running{candidate: c, targets: b.nodes}, nil
+	}
+	listen, err := b.ports.take()
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	t, err := template.New(c.file).Parse(c.config)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Execute(&text, struct {
+		Listen         netip.AddrPort
+		Nodes          []netip.AddrPort
+		MaxConnections int
+	}{listen, b.nodes, maxConnections}); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(b.folder, fmt.Sprintf("%d-%s", listen.Port(), c.file))
+	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
+		return nil, err
+	}
+	targets := []netip.AddrPort{listen}
+	p, err := start(ctx, b.balancerCore, targets, c.env, c.path, append(c.args[:len(c.args):len(c.args)], file)...)
+	if err != nil {
+		return nil, err
+	}
+	return &running{candidate: c, targets: targets, process: p}, nil
+}

@@ -1,0 +1,134 @@
+//go:build linux
+
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options say what is compared and how long.
+type Options struct {
+	HAProxy string   // program
+	Mqttlb  string   // program; empty: HAProxy stands in, and the ratios are the noise of this machine
+	Broker  []string // command of a stub broker, before "--listen host:port" for each node
+
+	Pairs  int       // pairs of turns of each measure
+	Short  bool      // shorter turns, for a first look
+	Only   []string  // names of measures; empty: all
+	Status io.Writer // a line for every turn
+}
+
+// bench is one comparison while it runs.
+type bench struct {
+	opt          Options
+	folder       string // of the configuration files
+	balancerCore unix.CPUSet
+	restCores    unix.CPUSet
+	ports        ports
+	nodes        []netip.AddrPort
+	broker       *process
+	candidates   []*candidate // the reference first, what is compared with it second
+}
+
+// nodeCount is the size of the stub cluster. Its nodes share a process, because they are
+// not what is measured.
+const nodeCount = 3
+
+// Run compares and returns the report. It pins this process for good to all cores but the
+// first: it is the load.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	measures, err := selectMeasures(o.Only)
+	if err != nil {
+		return nil, err
+	}
+	if o.Pairs < 1 {
+		return nil, errors.New("a comparison needs a pair of turns at least")
+	}
+	b := &bench{opt: o}
+	if b.balancerCore, b.restCores, err = splitCores(); err != nil {
+		return nil, err
+	}
+	if b.folder, err = os.MkdirTemp("", "mqttbench-"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(b.folder)
+	if err := b.startBroker(ctx); err != nil {
+		return nil, err
+	}
+	defer b.broker.stop()
+	if err := pinSelf(b.restCores); err != nil {
+		return nil, fmt.Errorf("pin the load: %w", err)
+	}
+	b.candidates = []*candidate{haproxy(o.HAProxy), b.contender()}
+
+	began := time.Now()
+	r := &Report{Date: began.UTC().Format(time.DateOnly), Machine: thisMachine(), Pairs: o.Pairs, Short: o.Short}
+	for _, c := range b.candidates {
+		r.Candidates = append(r.Candidates, Candidate{Name: c.name, Version: c.version})
+	}
+	for _, m := range measures {
+		result, err := m.run(ctx, b, m)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.name, err)
+		}
+		r.Measures = append(r.Measures, result...)
+	}
+	r.Seconds = int(time.Since(began).Seconds())
+	return r, nil
+}
+
+func (b *bench) contender() *candidate {
+	if b.opt.Mqttlb == "" {
+		again := haproxy(b.opt.HAProxy)
+		again.name = "haproxy-again"
+		return again
+	}
+	return mqttlb(b.opt.Mqttlb)
+}
+
+func (b *bench) startBroker(ctx context.Context) error {
+	args := b.opt.Broker[1:len(b.opt.Broker):len(b.opt.Broker)]
+	for range nodeCount {
+		a, err := b.ports.take()
+		if err != nil {
+			return err
+		}
+		b.nodes = append(b.nodes, a)
+		args = append(args, "--listen", a.String())
+	}
+	var err error
+	b.broker, err = start(ctx, b.restCores, b.nodes, []string{"GOMAXPROCS=1"}, b.opt.Broker[0], args...)
+	return err
+}
+
+// launchAll starts the candidates, all up at the same time, and returns what stops them.
+func (b *bench) launchAll(ctx context.Context, candidates []*candidate) (all []*running, stop func(), err error) {
+	stop = func() {
+		for _, r := range all {
+			r.stop()
+		}
+	}
+	for _, c := range candidates {
+		r, err := b.launch(ctx, c)
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		all = append(all, r)
+	}
+	return all, stop, nil
+}
+
+func (b *bench) status(format string, args ...any) {
+	if b.opt.Status != nil {
+		fmt.Fprintf(b.opt.Status, format+"\n", args...)
+	}
+}

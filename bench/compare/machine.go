@@ -1,0 +1,121 @@
+//go:build linux
+
+package compare
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// userHZ is the unit of /proc/stat on every architecture of Linux.
+const userHZ = 100
+
+// machineCPU returns the time that all cores together were busy since boot. It is
+// sampled by the tick: good for seconds, not for less.
+func machineCPU() (time.Duration, error) {
+	b, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("/proc/stat begins with %q", line)
+	}
+	ticks := int64(0)
+	for i, field := range fields[1:9] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("/proc/stat: %w", err)
+		}
+		if i == 3 || i == 4 || i == 7 { // idle, iowait, steal: not our work
+			continue
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * (time.Second / userHZ), nil
+}
+
+// machineSlab returns the kernel's memory for its objects, sockets among them, in bytes.
+func machineSlab() (int64, error) {
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	return kilobytes(b, "Slab:")
+}
+
+// splitCores gives the first core to the balancers and the others to load and broker.
+func splitCores() (balancer, rest unix.CPUSet, err error) {
+	var all unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return balancer, rest, fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	if all.Count() < 2 {
+		return balancer, rest, errors.New("a comparison needs 2 cores: one for the balancer, one for load and broker")
+	}
+	for cpu := range 64 * len(all) {
+		switch {
+		case !all.IsSet(cpu):
+		case balancer.Count() == 0:
+			balancer.Set(cpu)
+		default:
+			rest.Set(cpu)
+		}
+	}
+	return balancer, rest, nil
+}
+
+// Ports for listeners are looked for below the range that the kernel takes local ports
+// from: a connection of the load must never sit on a listener's port.
+const (
+	firstPort = 20000
+	lastPort  = 32000
+)
+
+// ports finds free ports on 127.0.0.1.
+type ports struct{ next int }
+
+func (p *ports) take() (netip.AddrPort, error) {
+	for p.next = max(p.next, firstPort); p.next < lastPort; {
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(p.next))
+		p.next++
+		if l, err := net.Listen("tcp", a.String()); err == nil {
+			return a, l.Close()
+		}
+	}
+	return netip.AddrPort{}, fmt.Errorf("no free port on 127.0.0.1 from %d to %d", firstPort, lastPort)
+}
+
+// Machine is what the figures depend on.
+type Machine struct {
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+}
+
+func thisMachine() Machine {
+	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(), CPU: runtime.GOARCH}
+	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(b)) {
+			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+				m.CPU = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	if b, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		m.Kernel = "Linux " + strings.TrimSpace(string(b))
+	}
+	return m
+}

@@ -1,0 +1,110 @@
+//go:build linux
+
+package compare
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	load "mqttlb/bench"
+)
+
+// steps are the connections at which memory is read; the slope over them leaves out what
+// a program needs for itself.
+var steps = []int{1000, 3000, 6000, 9000}
+
+// idleMemory starts each candidate anew for every turn: memory that was once used and is
+// free again would hide the second turn's need. Two more rows come from the same turns.
+func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
+	var slabs, descriptors turns
+	turn := func(c *candidate) (sample, error) {
+		r, err := b.launch(ctx, c)
+		if err != nil {
+			return sample{}, err
+		}
+		defer r.stop()
+		f, err := load.NewFleet(clients(r, steps[0]))
+		if err != nil {
+			return sample{}, err
+		}
+		defer f.Close()
+		var user, slab, fds line
+		for _, n := range steps {
+			f.Grow(n)
+			if err := connectAll(ctx, f, n); err != nil {
+				return sample{}, err
+			}
+			if err := burst(ctx, f, n); err != nil {
+				return sample{}, err
+			}
+			bytes, err := r.process.userMemory()
+			if err != nil {
+				return sample{}, err
+			}
+			kernel, err := machineSlab()
+			if err != nil {
+				return sample{}, err
+			}
+			open, err := r.process.descriptors()
+			if err != nil {
+				return sample{}, err
+			}
+			user.add(n, float64(bytes))
+			slab.add(n, float64(kernel))
+			fds.add(n, float64(open))
+		}
+		slabs.add(c.name, sample{value: slab.slope()})
+		descriptors.add(c.name, sample{value: fds.slope()})
+		return sample{value: user.slope()}, nil
+	}
+	var all []*running
+	for _, c := range b.candidates {
+		all = append(all, &running{candidate: c})
+	}
+	t, err := b.inTurns(m, all, func(r *running) (sample, error) { return turn(r.candidate) })
+	if err != nil {
+		return nil, err
+	}
+	return []Measure{
+		t.measure(m),
+		slabs.measure(measure{name: "slab", title: "kernel slab of the whole machine per connection (client, balancer and broker)", unit: "bytes"}),
+		descriptors.measure(measure{name: "descriptors", title: "descriptors of the balancer per connection", unit: ""}),
+	}, nil
+}
+
+// burst sends some messages over every connection and then lets it be quiet.
+func burst(ctx context.Context, f *load.Fleet, n int) error {
+	if err := f.Publish(load.Publishing{Topic: "bench/%i", QoS: 1, Size: 64, Limit: 5 * n}); err != nil {
+		return err
+	}
+	s := f.Stats()
+	want := s.Published + uint64(5*n-f.Inflight()) // Publish has sent the first round
+	if err := f.Run(ctx, func() bool { return s.Published >= want || s.Lost > 0 }); err != nil {
+		return err
+	}
+	f.Pause()
+	if err := drain(ctx, f); err != nil {
+		return fmt.Errorf("burst: %w", err)
+	}
+	return f.RunFor(ctx, 200*time.Millisecond)
+}
+
+// line fits memory over connections.
+type line struct{ x, y []float64 }
+
+func (l *line) add(x int, y float64) {
+	l.x = append(l.x, float64(x))
+	l.y = append(l.y, y)
+}
+
+// slope is that of least squares.
+func (l *line) slope() float64 {
+	var sx, sy, sxx, sxy float64
+	n := float64(len(l.x))
+	for i, x := range l.x {
+		sx, sy = sx+x, sy+l.y[i]
+		sxx, sxy = sxx+x*x, sxy+x*l.y[i]
+	}
+	return (n*sxy - sx*sy) / (n*sxx - sx*sx)
+}

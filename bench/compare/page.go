@@ -1,0 +1,35 @@
+//go:build linux
+
+package compare
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Markdown returns the report as a section of a page: the table, the machine and the
+// versions.
+func (r *Report) Markdown() []byte {
+	var b bytes.Buffer
+	row := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+	row(r.header())
+	row([]string{"---", "--:", "--:", "--:", "--:", "--:"})
+	for _, m := range r.Measures {
+		row(m.row())
+	}
+	fmt.Fprintf(&b, "\n%s, %s, %d cores, %s. %d pairs of turns in %d seconds%s.\n",
+		r.Date, r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Pairs, r.Seconds, r.length())
+	for _, c := range r.Candidates {
+		fmt.Fprintf(&b, "- %s: %s\n", c.Name, c.Version)
+	}
+	fmt.Fprintf(&b, "- mqttbench: built with %s\n", r.Machine.Go)
+	return b.Bytes()
+}
+
+func (r *Report) length() string {
+	if r.Short {
+		return ", short turns"
+	}
+	return ""
+}

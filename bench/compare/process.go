@@ -1,0 +1,170 @@
+//go:build linux
+
+package compare
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a program that this package started and pinned to cores.
+type process struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer // valid once ended is closed
+	ended  chan struct{}
+}
+
+// startTimeout is how long a program may take until it accepts connections.
+const startTimeout = 10 * time.Second
+
+// start runs a program on the given cores and returns once it accepts on every address.
+func start(ctx context.Context, cores unix.CPUSet, ready []netip.AddrPort, env []string, path string, args ...string) (*process, error) {
+	p := &process{cmd: exec.CommandContext(ctx, path, args...), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.stderr, &p.stderr
+	if err := startOn(cores, p.cmd); err != nil {
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	go p.wait() // ends with the program, which stop sees to
+	for _, a := range ready {
+		if err := p.accepts(ctx, a); err != nil {
+			p.stop()
+			return nil, fmt.Errorf("start %s: %w\n%s", p.cmd, err, p.stderr.Bytes())
+		}
+	}
+	return p, nil
+}
+
+// startOn starts cmd from a thread that is pinned for that moment: a child inherits the
+// cores of the thread it was forked from.
+func startOn(cores unix.CPUSet, cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return err
+	}
+	if err := unix.SchedSetaffinity(0, &cores); err != nil {
+		return err
+	}
+	return errors.Join(cmd.Start(), unix.SchedSetaffinity(0, &before))
+}
+
+// pinSelf moves every thread of this process to cores; later ones inherit it.
+func pinSelf(cores unix.CPUSet) error {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, &cores); err != nil && err != unix.ESRCH {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *process) wait() {
+	_ = p.cmd.Wait() // how it ended does not matter: it was killed, or accepts says that it died
+	close(p.ended)
+}
+
+func (p *process) accepts(ctx context.Context, a netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", a.String())
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.ended:
+			return errors.New("it ended before it accepted on " + a.String())
+		case <-ctx.Done():
+			return fmt.Errorf("it does not accept: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// stop kills the program and waits for its end.
+func (p *process) stop() {
+	_ = p.cmd.Process.Kill() // fails only when it has ended
+	<-p.ended
+}
+
+func (p *process) file(name string) string {
+	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), name)
+}
+
+// cpu returns the time that all threads have spent on a core. The scheduler counts it in
+// nanoseconds, whereas utime and stime are sampled by the tick.
+func (p *process) cpu() (time.Duration, error) {
+	tasks, err := filepath.Glob(p.file("task/*/schedstat"))
+	if err != nil {
+		return 0, err
+	}
+	total := time.Duration(0)
+	for _, name := range tasks {
+		b, err := os.ReadFile(name)
+		if errors.Is(err, unix.ESRCH) || errors.Is(err, os.ErrNotExist) {
+			continue // the thread has ended since
+		}
+		if err != nil {
+			return 0, err
+		}
+		ns, _, _ := strings.Cut(string(b), " ")
+		n, err := strconv.ParseInt(ns, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		total += time.Duration(n)
+	}
+	if total == 0 {
+		return 0, fmt.Errorf("%s has no CPU time: is it running?", p.cmd.Path)
+	}
+	return total, nil
+}
+
+// userMemory returns the anonymous memory that is resident, in bytes: heap and stacks,
+// not the program's text nor the kernel's sockets.
+func (p *process) userMemory() (int64, error) {
+	b, err := os.ReadFile(p.file("status"))
+	if err != nil {
+		return 0, err
+	}
+	return kilobytes(b, "RssAnon:")
+}
+
+func (p *process) descriptors() (int, error) {
+	entries, err := os.ReadDir(p.file("fd"))
+	return len(entries), err
+}
+
+// kilobytes finds "key   123 kB" in a file of /proc and returns bytes.
+func kilobytes(b []byte, key string) (int64, error) {
+	for line := range strings.Lines(string(b)) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == key {
+			n, err := strconv.ParseInt(fields[1], 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, fmt.Errorf("no %s in /proc", key)
+}

@@ -1,0 +1,140 @@
+//go:build linux
+
+package compare
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// Report is everything that a comparison has found.
+type Report struct {
+	Date       string      `json:"date"`
+	Machine    Machine     `json:"machine"`
+	Candidates []Candidate `json:"candidates"` // the reference first
+	Pairs      int         `json:"pairs"`
+	Short      bool        `json:"short"`
+	Seconds    int         `json:"seconds"`
+	Measures   []Measure   `json:"measures"`
+}
+
+// Candidate is a program that was compared.
+type Candidate struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Measure is the answer to one question.
+type Measure struct {
+	Name    string   `json:"name"`
+	Title   string   `json:"title"`
+	Unit    string   `json:"unit"`
+	Figures []Figure `json:"figures"` // the reference, what is compared with it, others
+	Ratio   Ratio    `json:"ratio"`   // of the second figure to the first
+}
+
+// Figure is what one candidate needed. MachineMedian is the same unit of work's share of
+// the CPU of all cores, load and broker included; 0 where the unit is not CPU.
+type Figure struct {
+	Candidate     string    `json:"candidate"`
+	Median        float64   `json:"median"`
+	Samples       []float64 `json:"samples"`
+	MachineMedian float64   `json:"machine_median"`
+}
+
+// Ratio is the median of the ratios within each pair, and their spread.
+type Ratio struct {
+	Median float64   `json:"median"`
+	Low    float64   `json:"low"`
+	High   float64   `json:"high"`
+	Each   []float64 `json:"each"`
+}
+
+func (m *Measure) row() []string {
+	row := []string{m.Title + unit(m.Unit), figure(m.Figures[0].Median), figure(m.Figures[1].Median),
+		fmt.Sprintf("%.2f", m.Ratio.Median), fmt.Sprintf("%.2f-%.2f", m.Ratio.Low, m.Ratio.High)}
+	var machine []string
+	for _, f := range m.Figures {
+		if f.MachineMedian > 0 {
+			machine = append(machine, figure(f.MachineMedian))
+		}
+	}
+	return append(row, strings.Join(machine, " / "))
+}
+
+func (r *Report) header() []string {
+	reference, compared := r.Candidates[0].Name, r.Candidates[1].Name
+	return []string{"measure", reference, compared, "ratio", "spread",
+		"whole machine: " + reference + " / " + compared + " / direct"}
+}
+
+func unit(u string) string {
+	if u == "" {
+		return ""
+	}
+	return ", " + u
+}
+
+// figure has three significant digits, and whole numbers from 100 on.
+func figure(v float64) string {
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
+
+// WriteText writes the table for a terminal.
+func (r *Report) WriteText(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(r.header(), "\t"))
+	for _, m := range r.Measures {
+		fmt.Fprintln(t, strings.Join(m.row(), "\t"))
+	}
+	return t.Flush()
+}
+
+// Targets are the highest ratios allowed, by the name of the measure.
+type Targets map[string]float64
+
+// Set reads name=ratio; it makes Targets a flag.
+func (t Targets) Set(s string) error {
+	name, value, ok := strings.Cut(s, "=")
+	var limit float64
+	if _, err := fmt.Sscanf(value, "%g", &limit); !ok || err != nil || limit <= 0 {
+		return fmt.Errorf("want MEASURE=RATIO, such as %s=1.0", measures[0].name)
+	}
+	if _, err := selectMeasures([]string{name}); err != nil {
+		return err
+	}
+	t[name] = limit
+	return nil
+}
+
+func (t Targets) String() string { return "" }
+
+// Missed says which of the targets the report misses; a measure that was not run is
+// missed too.
+func (r *Report) Missed(t Targets) []string {
+	var missed []string
+	for _, name := range Names() {
+		limit, ok := t[name]
+		if !ok {
+			continue
+		}
+		found := false
+		for _, m := range r.Measures {
+			if m.Name == name {
+				found = true
+				if len(m.Ratio.Each) == 0 || m.Ratio.Median > limit {
+					missed = append(missed, fmt.Sprintf("%s: ratio %.3f, at most %.3g is wanted", name, m.Ratio.Median, limit))
+				}
+			}
+		}
+		if !found {
+			missed = append(missed, name+": not measured")
+		}
+	}
+	return missed
+}

@@ -1,0 +1,40 @@
+package bench
+
+// fifo is a queue of clients and the time at which each has something to do. Because
+// everything in one queue has the same period, what goes in last is due last: no heap.
+type fifo struct {
+	items []timed // a ring
+	first int
+	n     int
+}
+
+type timed struct {
+	due        int64 // nanoseconds of the fleet's clock
+	slot       int32
+	generation int32
+}
+
+func (q *fifo) push(t timed) {
+	if q.n == len(q.items) {
+		grown := make([]timed, max(64, 2*q.n))
+		for i := range q.n {
+			grown[i] = q.items[(q.first+i)%len(q.items)]
+		}
+		q.items, q.first = grown, 0
+	}
+	q.items[(q.first+q.n)%len(q.items)] = t
+	q.n++
+}
+
+// peek returns the first item; not ok when the queue is empty.
+func (q *fifo) peek() (t timed, ok bool) {
+	if q.n == 0 {
+		return timed{}, false
+	}
+	return q.items[q.first], true
+}
+
+func (q *fifo) pop() {
+	q.first = (q.first + 1) % len(q.items)
+	q.n--
+}

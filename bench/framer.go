@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+const (
+	// maxBody bounds what is kept of a packet that arrives in pieces. Nothing but a
+	// PUBLISH, whose payload is skipped and never kept, has a reason to be this long.
+	maxBody = 1 << 20
+
+	// stampSize is the length of the time that a payload may begin with.
+	stampSize = 8
+)
+
+var (
+	errLength = errors.New("malformed Remaining Length")
+	errTooBig = errors.New("packet larger than 1 MiB")
+	errPacket = errors.New("malformed packet")
+)
+
+// packet is one packet of a stream. Its slices are views, valid until the next call
+// of next.
+type packet struct {
+	first   byte   // type and flags; 0: no packet
+	id      uint16 // Packet Identifier, valid for a PUBLISH of QoS 1 or 2 and for acknowledgements
+	body    []byte // what follows the fixed header; not for a PUBLISH
+	payload []byte // the first stampSize bytes at most; for a PUBLISH only
+}
+
+func (p *packet) qos() byte { return p.first >> 1 & 3 }
+
+// framer cuts a stream that arrives in any pieces into packets. It keeps no payload:
+// an idle connection holds nothing.
+type framer struct {
+	head  []byte // the start of a packet that has not arrived
+	skip  int    // payload bytes of held still to come
+	held  packet // the PUBLISH whose payload is being skipped
+	stamp [stampSize]byte
+}
+
+// next takes the first packet off b. With p.first 0 all of b is used up and the packet
+// is not complete. v5 tells that PUBLISH carries properties.
+func (f *framer) next(b []byte, v5 bool) (p packet, rest []byte, err error) {
+	if f.skip > 0 {
+		if len(b) < f.skip {
+			f.skip -= len(b)
+			return packet{}, nil, nil
+		}
+		b = b[f.skip:]
+		f.skip = 0
+		return f.held, b, nil
+	}
+	if len(f.head) > 0 {
+		b = append(f.head, b...)
+		f.head = b[:0]
+	}
+	length, n := remainingLength(b)
+	switch {
+	case n < 0:
+		return packet{}, nil, errLength
+	case n == 0:
+		return packet{}, nil, f.keep(b)
+	}
+	p.first = b[0]
+	body := b[1+n:]
+	if p.first&0xf0 != typePublish {
+		if len(body) < length {
+			if length > maxBody {
+				return packet{}, nil, errTooBig
+			}
+			return packet{}, nil, f.keep(b)
+		}
+		p.body = body[:length]
+		if p.first >= typePuback && p.first < typePingreq {
+			if length < 2 {
+				return packet{}, nil, errPacket
+			}
+			p.id = binary.BigEndian.Uint16(p.body)
+		}
+		return p, body[length:], nil
+	}
+
+	view := body[:min(length, len(body))]
+	header, ok, err := p.readPublish(view, length, v5)
+	if err != nil {
+		return packet{}, nil, err
+	}
+	if stamp := min(stampSize, length-header); !ok || len(view) < header+stamp {
+		return packet{}, nil, f.keep(b)
+	} else {
+		p.payload = view[header : header+stamp]
+	}
+	if len(body) < length {
+		p.payload = f.stamp[:copy(f.stamp[:], p.payload)]
+		f.held, f.skip = p, length-len(body)
+		return packet{}, nil, nil
+	}
+	return p, body[length:], nil
+}
+
+// readPublish reads the variable header of a PUBLISH of the given Remaining Length from
+// as much of it as has arrived, and returns where the payload begins. Not ok: more bytes
+// are needed.
+func (p *packet) readPublish(b []byte, length int, v5 bool) (payload int, ok bool, err error) {
+	if length < 2 {
+		return 0, false, errPacket
+	}
+	if len(b) < 2 {
+		return 0, false, nil
+	}
+	at := 2 + int(binary.BigEndian.Uint16(b))
+	if p.qos() > 0 {
+		at += 2
+	}
+	if at > length {
+		return 0, false, errPacket
+	}
+	if len(b) < at {
+		return 0, false, nil
+	}
+	if p.qos() > 0 {
+		p.id = binary.BigEndian.Uint16(b[at-2:])
+	}
+	if v5 {
+		properties, n := binary.Uvarint(b[at:min(len(b), at+4)])
+		switch {
+		case n == 0 && len(b) < min(at+4, length):
+			return 0, false, nil
+		case n <= 0 || properties > uint64(length-at-n):
+			return 0, false, errPacket
+		}
+		at += n + int(properties)
+	}
+	return at, true, nil
+}
+
+// keep remembers the start of a packet for the next call. b may be a view of f.head.
+func (f *framer) keep(b []byte) error {
+	if len(b) > maxBody {
+		return errTooBig
+	}
+	f.head = append(f.head[:0], b...)
+	return nil
+}
+
+// remainingLength reads the length after the first byte of b and the bytes n that it
+// takes: 0 when more are needed, negative when there are more than four.
+func remainingLength(b []byte) (length, n int) {
+	for n = 1; n <= 4 && n < len(b); n++ {
+		length |= int(b[n]&0x7f) << (7 * (n - 1))
+		if b[n] < 0x80 {
+			return length, n
+		}
+	}
+	if n > 4 {
+		return 0, -1
+	}
+	return 0, 0
+}

@@ -1,0 +1,102 @@
+//go:build linux
+
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Options say what the clients of a Fleet are. Every client gets the next of Targets and
+// of Sources in turn.
+type Options struct {
+	Targets []netip.AddrPort // at least one
+	Sources []netip.Addr     // local addresses; empty: the kernel chooses
+
+	Clients     int     // connections to hold
+	First       int     // number of the first client; it ends the identifier
+	ConnectRate float64 // connections begun in a second; 0: no limit
+	Handshakes  int     // connections without a CONNACK at most; 0: 128
+	Churn       bool    // reset each connection at its CONNACK and open another
+
+	Version    byte   // 3, 4 or 5; 0: 4
+	Prefix     string // of the client identifier; the client's number follows
+	Username   string // %i and %c as in Topic; empty: none
+	Password   string // sent only with Username
+	KeepAlive  uint16 // seconds, pinged at three quarters of it; 0: off
+	CleanStart bool
+}
+
+const (
+	defaultHandshakes = 128
+
+	// churnNumbers is how many identifiers a churning fleet uses. A balancer that
+	// keeps a table of them has a population as a real one has, not ever new ones.
+	churnNumbers = 10000
+)
+
+func (o *Options) setDefaults() error {
+	if o.Version == 0 {
+		o.Version = 4
+	}
+	if o.Handshakes == 0 {
+		o.Handshakes = defaultHandshakes
+	}
+	switch {
+	case len(o.Targets) == 0:
+		return errors.New("no target")
+	case o.Version < 3 || o.Version > 5:
+		return fmt.Errorf("MQTT version %d: 3 (for 3.1), 4 (for 3.1.1) and 5 exist", o.Version)
+	case o.Clients < 1:
+		return fmt.Errorf("%d clients: at least 1 is needed", o.Clients)
+	case o.ConnectRate < 0 || o.Handshakes < 0:
+		return errors.New("a connect rate cannot be negative")
+	case len(o.Prefix) > 65000 || len(o.Username) > 65000 || len(o.Password) > 65535:
+		return errors.New("a string of MQTT holds 65,535 bytes at most")
+	}
+	return nil
+}
+
+// Publishing says what every client of a Fleet publishes.
+type Publishing struct {
+	Topic    string // %i is the client's number, %c its identifier, %u its user name
+	QoS      byte
+	Retain   bool
+	Size     int           // payload, bytes
+	Interval time.Duration // between two messages of a client; 0: as soon as the last is acknowledged
+	Inflight int           // unacknowledged messages of a client at most; 0: 1
+	Limit    int           // messages of all clients together; 0: no limit
+	Stamp    bool          // the payload begins with the time it was due, for the subscriber's latency
+}
+
+func (p *Publishing) setDefaults() error {
+	if p.Inflight == 0 {
+		p.Inflight = 1
+	}
+	switch {
+	case p.Topic == "":
+		return errors.New("no topic to publish to")
+	case len(p.Topic) > 60000:
+		return errors.New("the topic is longer than 60,000 bytes")
+	case p.QoS > 2:
+		return fmt.Errorf("QoS %d: 0, 1 and 2 exist", p.QoS)
+	case p.Size < 0 || p.Size > maxPayload:
+		return fmt.Errorf("payload of %d bytes: 0 to %d are possible", p.Size, maxPayload)
+	case p.Inflight < 1 || p.Inflight > 65535:
+		return fmt.Errorf("%d messages in flight: 1 to 65,535 are possible", p.Inflight)
+	case p.Interval < 0:
+		return errors.New("a publish interval cannot be negative")
+	case p.Interval == 0 && p.QoS == 0:
+		return errors.New("QoS 0 has no acknowledgement to wait for: give an interval")
+	case p.Stamp && p.Size < stampSize:
+		return fmt.Errorf("a time needs a payload of %d bytes at least", stampSize)
+	case p.Limit < 0:
+		return errors.New("a limit of messages cannot be negative")
+	}
+	return nil
+}
+
+// maxPayload leaves room for the longest topic in a Remaining Length of four bytes.
+const maxPayload = 268_435_455 - 65_600

@@ -1,0 +1,100 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"mqttlb/bench/compare"
+)
+
+// runCompare measures mqttlb beside HAProxy. It fails when a target is missed.
+func runCompare(ctx context.Context, args []string) error {
+	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
+	haproxy := fs.String("haproxy", "haproxy", "HAProxy `program`")
+	mqttlb := fs.String("mqttlb", "", "mqttlb `program` (default: the one beside mqttbench, or in PATH)")
+	noise := fs.Bool("noise", false, "compare HAProxy with itself: the ratios are the noise of this machine")
+	pairs := fs.Int("pairs", 5, "pairs of turns of each measure")
+	short := fs.Bool("short", false, "shorter turns")
+	only := fs.String("only", "", "`measures` to run, separated by commas: "+strings.Join(compare.Names(), ", "))
+	asJSON := fs.Bool("json", false, "print the report as JSON")
+	page := fs.String("page", "", "write the report as Markdown to this `file` too")
+	targets := compare.Targets{}
+	fs.Var(targets, "max-ratio", "fail when a ratio is higher: `MEASURE=RATIO`; may be given several times")
+	if err := parse(fs, args); err != nil {
+		return err
+	}
+	if *pairs < 1 {
+		return usageError{errors.New("--pairs: at least 1 is needed")}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	o := compare.Options{
+		Broker: []string{self, "broker"},
+		Pairs:  *pairs, Short: *short, Status: os.Stderr,
+	}
+	if o.HAProxy, err = program(*haproxy, "/usr/sbin/haproxy"); err != nil {
+		return usageError{fmt.Errorf("--haproxy: %w", err)}
+	}
+	if !*noise {
+		if *mqttlb == "" {
+			*mqttlb = "mqttlb"
+		}
+		if o.Mqttlb, err = program(*mqttlb, filepath.Join(filepath.Dir(self), "mqttlb")); err != nil {
+			return usageError{fmt.Errorf("--mqttlb: %w", err)}
+		}
+	}
+	if *only != "" {
+		o.Only = strings.Split(*only, ",")
+	}
+	report, err := compare.Run(ctx, o)
+	if err != nil {
+		return err
+	}
+	return deliver(report, *asJSON, *page, targets)
+}
+
+// program finds a program by path, in PATH, or at its usual place.
+func program(name, usual string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	if filepath.Base(usual) == name {
+		if path, err := exec.LookPath(usual); err == nil {
+			return path, nil
+		}
+	}
+	return "", err
+}
+
+func deliver(r *compare.Report, asJSON bool, page string, targets compare.Targets) error {
+	if asJSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+	} else if err := r.WriteText(os.Stdout); err != nil {
+		return err
+	}
+	if page != "" {
+		if err := os.WriteFile(page, r.Markdown(), 0o644); err != nil {
+			return err
+		}
+	}
+	if missed := r.Missed(targets); len(missed) > 0 {
+		return fmt.Errorf("targets missed: %s", strings.Join(missed, "; "))
+	}
+	return nil
+}
