@@ -22,6 +22,7 @@ func check(c *Config, s *source) {
 
 	names = unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
+	addresses.take("admin.address", c.Admin.Address.bound(), "admin.address") // first: it may be a default
 	for i := range c.Listeners {
 		l, at := &c.Listeners[i], item("listeners", i)
 		names.take(child(at, "name"), l.Name, l.Name)
@@ -29,7 +30,6 @@ func check(c *Config, s *source) {
 		checkListener(l, s, at)
 		checkReference(l, c.Pools, pools, s, at)
 	}
-	addresses.take("admin.address", c.Admin.Address.bound(), "admin")
 }
 
 func checkListener(l *Listener, s *source, at string) {

@@ -10,7 +10,7 @@ const (
 
 	// Values in a file, counted again through every alias: aliases of aliases
 	// make billions out of a few lines. A thousand nodes take 4,000.
-	maxValues = 100_000
+	maxValues = 50_000
 
 	// More sessions than the ports, descriptors and memory of one machine carry.
 	maxConnections = 10_000_000

@@ -22,10 +22,10 @@ func suggest(unknown string, fields []field) string {
 	return "known here are " + list(keys)
 }
 
+var separators = strings.NewReplacer("_", "", "-", "", " ", "")
+
 // plain takes away what other formats write differently: maxConnections, max-connections.
-func plain(key string) string {
-	return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(key))
-}
+func plain(key string) string { return separators.Replace(strings.ToLower(key)) }
 
 // distance counts the letters to insert, remove, replace or swap with their
 // neighbour that make b of a (optimal string alignment). Words of very

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,24 +13,33 @@ import (
 // lines for people. The error is that of w.
 func (c *Config) Summary(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) } // t keeps the error for Flush
+	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) } // in memory, until the table ends
+	var err error
+	endTable := func() { err = cmp.Or(err, t.Flush()) }
 
 	row("LISTENER", "ADDRESS", "PROTOCOL", "TLS", "PROXY IN", "LIMIT", "POOL")
 	for _, l := range c.Listeners {
-		row(l.Name, l.Address.String(), string(l.Protocol)+l.Path, l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
+		row(l.Name, l.Address.String(), l.protocol(), l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
 	}
+	endTable()
 	for _, p := range c.Pools {
 		row()
 		row("POOL", "PROTOCOL", "ALGORITHM", "PROXY OUT", "HEALTH")
 		row(p.Name, string(p.Protocol), p.algorithm(), string(p.ProxyProtocol), p.Health.String())
+		endTable()
 		row("  NODE", "ADDRESS", "WEIGHT", "LIMIT")
 		for _, n := range p.Nodes {
 			row("  "+n.Name, n.Address.String(), strconv.Itoa(n.Weight), limit(n.MaxConnections))
 		}
+		endTable()
 	}
 	row()
+	rate := "any number"
+	if c.Limits.ConnectRate > 0 {
+		rate = strconv.Itoa(c.Limits.ConnectRate)
+	}
 	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s",
-		c.Limits.MaxConnections, limit(c.Limits.ConnectRate), formatSize(c.Limits.MaxConnectSize)))
+		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize)))
 	idle := formatDuration(c.Timeouts.Idle)
 	if c.Timeouts.Idle == 0 {
 		idle = "by keep alive"
@@ -39,7 +49,8 @@ func (c *Config) Summary(w io.Writer) error {
 		formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
 	row("ADMIN", c.Admin.Address.String())
 	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
-	return t.Flush()
+	endTable()
+	return err
 }
 
 // limit writes a limit that 0 switches off.
@@ -48,6 +59,13 @@ func limit(n int) string {
 		return "no limit"
 	}
 	return strconv.Itoa(n)
+}
+
+func (l *Listener) protocol() string {
+	if l.Path == "" {
+		return string(l.Protocol)
+	}
+	return string(l.Protocol) + " " + l.Path
 }
 
 func (l *Listener) tls() string {
