@@ -9,8 +9,8 @@ func (c *Connack) readProperties(r *cursor) bool {
 	c.WildcardSubscriptionAvailable = true
 	c.SubscriptionIdentifiersAvailable = true
 	c.SharedSubscriptionAvailable = true
-	p, ok := r.properties(inConnack, "Property Length")
-	if !ok {
+	var p propertyReader
+	if !p.open(r, inConnack, "Property Length") {
 		return false
 	}
 	c.Properties = p.raw()

@@ -4,8 +4,9 @@ const (
 	firstByteConnect = 0x10 // type 1, flags 0
 	bridgeBit        = 0x80
 
-	nameMQTT   = "MQTT"
-	nameMQIsdp = "MQIsdp"
+	// The Protocol Names, with their two length bytes.
+	nameMQTT   = "\x00\x04MQTT"
+	nameMQIsdp = "\x00\x06MQIsdp"
 )
 
 // An opening is what the first bytes of a CONNECT say, up to the level.
@@ -16,7 +17,7 @@ type opening struct {
 
 // parseOpening reads the fixed header, the Protocol Name and the level. It gives
 // up at the first byte that shows that b is no CONNECT, such as the 'G' of an HTTP
-// request or the 0x16 of a TLS hello: nothing is waited for or kept for a lost cause.
+// request or the 0x16 of a TLS hello (type 1, with flags): nothing is waited for or kept for a lost cause.
 func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	bad := &c.malformed
 	if len(b) == 0 {
@@ -38,22 +39,21 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	if lengthSize == 0 {
 		return h, ErrShort
 	}
-	if remaining < minConnectMQTT {
-		bad.set(1, "MQTT-3.1.3-3", MalformedPacket, "Remaining Length", "is too small for a CONNECT")
-		return h, bad
-	}
 	begin := 1 + lengthSize
 	h.size = begin + remaining
 
-	name, err := c.parseName(b, begin)
-	if err != nil {
-		return h, err
+	name := nameMQTT
+	if len(b) > begin+1 && b[begin+1] == nameMQIsdp[1] {
+		name = nameMQIsdp // the length of the name tells which one it must become
 	}
-	if name == nameMQIsdp && remaining < minConnectMQIsdp {
-		bad.set(1, "MQTT 3.1, 3.1", MalformedPacket, "Remaining Length", "is too small for a CONNECT")
+	if remaining < len(name)+minConnectAfterName {
+		bad.set(1, "MQTT-3.1.3-3", MalformedPacket, "Remaining Length", "is too small for a CONNECT")
 		return h, bad
 	}
-	level := begin + 2 + len(name)
+	if err := c.parseName(b, begin, name); err != nil {
+		return h, err
+	}
+	level := begin + len(name)
 	if len(b) <= level {
 		return h, ErrShort
 	}
@@ -73,30 +73,20 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	return h, nil
 }
 
-// parseName reads the Protocol Name at begin, byte by byte as far as b goes. The
-// length of the name tells which one it must become. [MQTT-3.1.2-1]
-func (c *Connect) parseName(b []byte, begin int) (name string, err error) {
-	name = nameMQTT
-	if len(b) > begin+1 && b[begin+1] == byte(len(nameMQIsdp)) {
-		name = nameMQIsdp
+// parseName compares the Protocol Name at begin, as far as b goes, with the one that
+// it must become.
+func (c *Connect) parseName(b []byte, begin int, name string) error {
+	got := b[begin:min(len(b), begin+len(name))]
+	if string(got) == name {
+		return nil
 	}
-	for i := range 2 + len(name) {
-		if begin+i >= len(b) {
-			return name, ErrShort
-		}
-		var want byte
-		switch {
-		case i == 1:
-			want = byte(len(name))
-		case i > 1:
-			want = name[i-2]
-		}
-		if b[begin+i] != want {
+	for i := range got {
+		if got[i] != name[i] { // [MQTT-3.1.2-1]
 			c.malformed.set(begin+i, "MQTT-3.1.2-1", UnsupportedProtocolVersion, "Protocol Name", "is neither MQTT nor MQIsdp")
-			return name, &c.malformed
+			return &c.malformed
 		}
 	}
-	return name, nil
+	return ErrShort
 }
 
 // parseLevel sets Version and Bridge and reports whether the level is served. When

@@ -4,8 +4,8 @@ package mqttparse
 func (c *Connect) readProperties(r *cursor) bool {
 	c.ReceiveMaximum = defaultReceiveMaximum
 	c.RequestProblemInformation = true
-	p, ok := r.properties(inConnect, "Property Length")
-	if !ok {
+	var p propertyReader
+	if !p.open(r, inConnect, "Property Length") {
 		return false
 	}
 	c.Properties = p.raw()
@@ -42,8 +42,8 @@ func (c *Connect) readProperties(r *cursor) bool {
 
 // readWillProperties reads the Will Properties of 5 (3.1.3.2).
 func (c *Connect) readWillProperties(r *cursor) bool {
-	p, ok := r.properties(inWill, "Will Property Length")
-	if !ok {
+	var p propertyReader
+	if !p.open(r, inWill, "Will Property Length") {
 		return false
 	}
 	c.WillProperties = p.raw()

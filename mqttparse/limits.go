@@ -13,11 +13,10 @@ const (
 	// At most 63, so that a set of them is a uint64.
 	maxPropertyIdentifier = 0x2A
 
-	// The shortest CONNECT: a Protocol Name with its two length bytes, level,
-	// flags, Keep Alive and an empty Client Identifier with its two length bytes.
-	// A smaller Remaining Length can become no CONNECT, whatever follows.
-	minConnectMQTT   = 2 + len(nameMQTT) + 1 + 1 + 2 + 2
-	minConnectMQIsdp = 2 + len(nameMQIsdp) + 1 + 1 + 2 + 2
+	// What the shortest CONNECT has after its Protocol Name: level, flags, Keep Alive,
+	// and an empty Client Identifier with its two length bytes. A smaller Remaining
+	// Length can become no CONNECT, whatever follows.
+	minConnectAfterName = 1 + 1 + 2 + 2
 
 	// CONNACK of 3.x is the flags and the return code, nothing else.
 	connackLengthV3 = 2

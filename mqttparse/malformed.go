@@ -32,9 +32,12 @@ func (m *Malformed) Error() string {
 	return m.Field + " " + m.Reason + " at byte " + strconv.Itoa(m.Offset) + " [" + m.Clause + "]"
 }
 
-// set fills m and returns false, so that a check is one line.
+// set fills m, unless nobody asks and it is nil, and returns false, so that a check is
+// one line.
 func (m *Malformed) set(offset int, clause string, code ReasonCode, field, reason string) bool {
-	*m = Malformed{Offset: offset, Clause: clause, Code: code, Field: field, Reason: reason}
+	if m != nil {
+		*m = Malformed{Offset: offset, Clause: clause, Code: code, Field: field, Reason: reason}
+	}
 	return false
 }
 

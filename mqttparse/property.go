@@ -103,8 +103,7 @@ func (p Properties) Encoded() []byte { return p.encoded }
 // may come more than once.
 func (p Properties) UserProperties() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
-		var unused Malformed
-		r := propertyReader{cursor: cursor{packet: p.encoded, version: V5, bad: &unused}, in: p.in}
+		r := propertyReader{cursor: cursor{packet: p.encoded, version: V5}, in: p.in} // nothing is bad: Parse has been here
 		for r.next() {
 			if r.id == userProperty && !yield(r.data, r.value) {
 				return

@@ -14,27 +14,27 @@ type propertyReader struct {
 	value  []byte // the value of a stringPair
 }
 
-// properties reads a Property Length and returns a reader of what it counts; the
-// cursor goes on after them. length names that length for the error.
-func (c *cursor) properties(in place, length string) (r propertyReader, ok bool) {
+// open reads a Property Length at c and readies r for what it counts; c goes on after
+// them. length names that length for the error.
+func (r *propertyReader) open(c *cursor, in place, length string) bool {
 	begin := c.at
 	n, size := variableByteInteger(c.packet[begin:])
 	switch {
 	case size == 0: // "If there are no properties, this MUST be indicated by including a Property Length of zero"
-		return r, c.bad.set(begin, "MQTT-2.2.2-1", MalformedPacket, length, "runs past the end")
+		return c.bad.set(begin, "MQTT-2.2.2-1", MalformedPacket, length, "runs past the end")
 	case size < 0:
-		return r, c.bad.set(begin, "MQTT 5, 1.5.5", MalformedPacket, length, "has more than four bytes")
+		return c.bad.set(begin, "MQTT 5, 1.5.5", MalformedPacket, length, "has more than four bytes")
 	case wasteful(c.packet[begin : begin+size]): // [MQTT-1.5.5-1]
-		return r, c.bad.set(begin, "MQTT-1.5.5-1", MalformedPacket, length, "is longer than it needs to be")
+		return c.bad.set(begin, "MQTT-1.5.5-1", MalformedPacket, length, "is longer than it needs to be")
 	}
 	end := begin + size + n
 	if end > len(c.packet) {
-		return r, c.bad.set(begin, "MQTT 5, 2.2.2.1", MalformedPacket, length, "counts more than the packet holds")
+		return c.bad.set(begin, "MQTT 5, 2.2.2.1", MalformedPacket, length, "counts more than the packet holds")
 	}
 	r.cursor, r.in = *c, in
 	r.packet, r.at = c.packet[:end], begin+size
 	c.at = end
-	return r, true
+	return true
 }
 
 // raw returns the properties as they came. It is called before the first next.
