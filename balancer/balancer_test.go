@@ -2,8 +2,8 @@ package balancer
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -46,30 +46,33 @@ func (p *Pool) node(name string) *Node {
 	return nil
 }
 
-// fleets are client identifiers as real devices have them.
-var fleets = []struct {
-	name string
-	id   func(i int) string
-}{
-	{"sequential", func(i int) string { return fmt.Sprintf("device-%06d", i) }},
-	{"uuid", func() func(int) string {
-		r := rand.New(rand.NewPCG(1, 2))
-		return func(int) string {
-			a, b := r.Uint64(), r.Uint64()
-			return fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>52, b&(1<<48-1))
-		}
-	}()},
-	{"mac", func(i int) string { return fmt.Sprintf("24:6F:28:%02X:%02X:%02X", i>>16, i>>8&0xff, i&0xff) }},
-}
-
 const fleetSize = 200_000
 
-func fleetKeys(id func(int) string) []uint64 {
-	keys := make([]uint64, fleetSize)
-	for i := range keys {
-		keys[i] = Hash([]byte(id(i)))
-	}
-	return keys
+// fleets are the keys of client identifiers as real devices have them.
+var fleets = []struct {
+	name string
+	keys func() []uint64
+}{
+	{"sequential", fleet(func(b []byte, i int) []byte { return fmt.Appendf(b, "device-%06d", i) })},
+	{"uuid", fleet(func(b []byte, i int) []byte {
+		high, low := mix(uint64(2*i)), mix(uint64(2*i+1))
+		return fmt.Appendf(b, "%08x-%04x-4%03x-8%03x-%012x", high>>32, high>>16&0xffff, high&0xfff, low>>52, low&(1<<48-1))
+	})},
+	{"mac", fleet(func(b []byte, i int) []byte {
+		return fmt.Appendf(b, "24:6F:28:%02X:%02X:%02X", i>>16, i>>8&0xff, i&0xff)
+	})},
+}
+
+func fleet(appendID func(b []byte, i int) []byte) func() []uint64 {
+	return sync.OnceValue(func() []uint64 {
+		keys := make([]uint64, fleetSize)
+		var id []byte
+		for i := range keys {
+			id = appendID(id[:0], i)
+			keys[i] = Hash(id)
+		}
+		return keys
+	})
 }
 
 func pick(p *Pool, key uint64) *Node {

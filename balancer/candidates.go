@@ -6,22 +6,29 @@ import "math/rand/v2"
 // try them. It is a plain value of 32 bytes that belongs to one session; copying
 // it copies how far it has come.
 type Candidates struct {
-	pool  *Pool
-	key   uint64 // of the session, or random
-	order order
-	last  int32 // rank that the walk in the order of key has reached; -1 before its first step
-	first int32 // rank of a node that was chosen ahead of the walk; -1 when there is none
-	held  int32 // rank of a node that the walk has passed and not yet returned; -1 when there is none
+	pool *Pool
+	key  uint64 // of the session, or random
+	walk walk
+}
+
+// walk is how far Candidates have come. Ranks are -1 for no node. (The struct is
+// apart because Go keeps no struct of more than four fields in registers.)
+type walk struct {
+	last   int32 // rank that the walk in the order of key has reached
+	chosen int32 // rank of a node that was taken ahead of the walk
+	held   int32 // rank of a node that the walk has passed and not yet returned
+	order  order
 }
 
 // order is how the next candidate is found.
 type order uint8
 
 const (
-	hashed    order = iota // the walk itself
-	twoRandom              // the less loaded of two steps of a random walk
-	least                  // the least loaded node, then twoRandom
-	inTurn                 // the node whose turn it is, then twoRandom
+	hashed order = iota // the next step of the walk
+	least               // the least loaded node
+	inTurn              // the node whose turn it is
+	pair                // the less loaded of two random nodes
+	rest                // what one of the three above left: the less loaded of two steps of a random walk
 )
 
 // Candidates returns the candidates for a session. The key is [Hash] or [HashAddr]
@@ -29,22 +36,21 @@ const (
 // field, or an empty one, and then the session goes to the less loaded of two random
 // nodes. Pools whose HashKey is NoKey look at neither.
 func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
-	c := Candidates{pool: p, key: key, last: -1, first: -1, held: -1}
+	w := walk{last: -1, chosen: -1, held: -1}
 	switch p.Algorithm {
 	case LeastConnections:
-		c.order = least
+		w.order = least
 	case RoundRobin:
-		c.order = inTurn
+		w.order = inTurn
 	case RandomTwo:
-		c.order = twoRandom
+		w.order = pair
 	default:
 		if keyed {
-			return c
+			return Candidates{p, key, w}
 		}
-		c.order = twoRandom
+		w.order = pair
 	}
-	c.key = rand.Uint64()
-	return c
+	return Candidates{p, rand.Uint64(), w}
 }
 
 // Next returns the next candidate that is up, nil when none is left, and never the
@@ -52,38 +58,39 @@ func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
 // that comes up later is not gone back to. It does not look at MaxConnections,
 // which Acquire decides.
 func (c *Candidates) Next() *Node {
-	switch c.order {
-	case least:
-		c.order = twoRandom
-		return c.choose(c.pool.leastLoaded(c.key))
-	case inTurn:
-		c.order = twoRandom
-		return c.choose(c.pool.inTurn(c.key))
-	case twoRandom:
-		return c.lighterOfTwo()
-	default:
+	rank := -1
+	switch c.walk.order {
+	case hashed:
 		return c.step()
+	case least:
+		rank = c.pool.leastLoaded(c.key)
+	case inTurn:
+		rank = c.pool.inTurn()
+	case pair:
+		rank = c.pool.lighterOfPair(c.key)
 	}
-}
-
-// choose returns the node of that rank, and keeps the walk from returning it again.
-func (c *Candidates) choose(rank int) *Node {
-	c.first = int32(rank)
+	c.walk.order = rest
 	if rank < 0 {
-		return nil
+		return c.lighterOfTwoSteps()
 	}
+	c.walk.chosen = int32(rank) // the walk will not return it again
 	return c.pool.ranked[rank]
 }
 
 // step walks to the next node in the order of the key.
 func (c *Candidates) step() *Node {
 	for {
-		rank := c.pool.after(c.key, int(c.last))
+		var rank int
+		if c.walk.last < 0 {
+			rank = c.pool.first(c.key)
+		} else {
+			rank = c.pool.after(c.key, int(c.walk.last))
+		}
 		if rank < 0 {
 			return nil
 		}
-		c.last = int32(rank)
-		if c.last != c.first {
+		c.walk.last = int32(rank)
+		if c.walk.last != c.walk.chosen {
 			return c.pool.ranked[rank]
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"sync/atomic"
 )
@@ -28,11 +27,9 @@ type Pool struct {
 
 	nodes []*Node // in the order of the configuration
 
-	// ranked holds the same nodes by name, so that ties are broken alike on
-	// every replica, and beside each what the rendezvous needs of it.
-	ranked      []*Node
-	nameHashes  []uint64
-	reciprocals []uint64 // of the weights; nil when all weights are equal
+	rendezvous
+
+	shares []uint64 // for drawing a node by weight
 
 	schedule []int32 // RoundRobin: the ranks of one round
 	turn     atomic.Uint64
@@ -79,7 +76,8 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	p.rank()
+	p.rendezvous = newRendezvous(p.nodes)
+	p.shares = newShares(p.ranked)
 	if p.Algorithm == RoundRobin {
 		p.startRoundRobin()
 	}
@@ -116,21 +114,4 @@ func newNode(s NodeSpec, index int) (*Node, error) {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})
 	}
 	return n, nil
-}
-
-// rank fills the tables of the rendezvous.
-func (p *Pool) rank() {
-	p.ranked = slices.SortedFunc(slices.Values(p.nodes), func(a, b *Node) int {
-		return cmp.Compare(a.Name, b.Name)
-	})
-	weighted := false
-	for _, n := range p.ranked {
-		p.nameHashes = append(p.nameHashes, Hash([]byte(n.Name)))
-		weighted = weighted || n.Weight != p.ranked[0].Weight
-	}
-	if weighted {
-		for _, n := range p.ranked {
-			p.reciprocals = append(p.reciprocals, reciprocal(n.Weight))
-		}
-	}
 }

@@ -1,31 +1,84 @@
 package balancer
 
-// lighterOfTwo takes the less loaded of two nodes and holds the other for the next
-// call. The two are steps of a walk by a random key, which visits the nodes in a
-// weighted random order and none twice.
-func (c *Candidates) lighterOfTwo() *Node {
+import (
+	"math/bits"
+	"slices"
+)
+
+// newShares lays the nodes on a line, each as long as its weight: node i begins
+// at shares[i], and the last entry is the end of the line.
+func newShares(ranked []*Node) []uint64 {
+	shares := make([]uint64, len(ranked)+1)
+	for i, n := range ranked {
+		shares[i+1] = shares[i] + uint64(n.Weight)
+	}
+	return shares
+}
+
+// lighterOfPair draws two different nodes by weight and returns the rank of the
+// less loaded, or -1 when the two are not both up.
+func (p *Pool) lighterOfPair(random uint64) int {
+	if len(p.ranked) < 2 {
+		return -1
+	}
+	end := p.shares[len(p.ranked)]
+	a := p.at(scale(random, end))
+	begin, length := p.shares[a], uint64(p.ranked[a].Weight)
+	point := scale(random<<32, end-length) // on the line without a
+	if point >= begin {
+		point += length
+	}
+	b := p.at(point)
+	if p.ranked[a].State() != Up || p.ranked[b].State() != Up {
+		return -1
+	}
+	if p.ranked[b].lighter(p.ranked[a]) {
+		return b
+	}
+	return a
+}
+
+// at returns the rank of the node that lies at a point of the line.
+func (p *Pool) at(point uint64) int {
+	i, begins := slices.BinarySearch(p.shares, point)
+	if begins {
+		return i
+	}
+	return i - 1
+}
+
+// scale brings a random number into [0, end).
+func scale(random, end uint64) uint64 {
+	scaled, _ := bits.Mul64(random, end)
+	return scaled
+}
+
+// lighterOfTwoSteps takes the less loaded of two nodes and holds the other for the
+// next call. The two are steps of a walk by a random key, which visits the nodes
+// in a weighted random order and none twice.
+func (c *Candidates) lighterOfTwoSteps() *Node {
 	var a *Node
-	if c.held >= 0 {
-		a = c.pool.ranked[c.held]
+	if c.walk.held >= 0 {
+		a = c.pool.ranked[c.walk.held]
 		if a.State() != Up {
 			a = nil
 		}
 	}
 	if a == nil {
 		if a = c.step(); a == nil {
-			c.held = -1
+			c.walk.held = -1
 			return nil
 		}
-		c.held = c.last
+		c.walk.held = c.walk.last
 	}
 	b := c.step()
 	if b == nil {
-		c.held = -1
+		c.walk.held = -1
 		return a
 	}
 	if b.lighter(a) {
 		return b
 	}
-	c.held = c.last
+	c.walk.held = c.walk.last
 	return a
 }

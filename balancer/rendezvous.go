@@ -1,6 +1,10 @@
 package balancer
 
-import "math/bits"
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+)
 
 // Weighted rendezvous: every node draws a number for a key, from its name alone,
 // and the nodes stand in the order of what they drew. A node that goes takes its
@@ -12,48 +16,139 @@ import "math/bits"
 // integer arithmetic: floating point may differ in its last bit between
 // architectures (arm64 fuses multiply and add), and replicas have to agree.
 
-// draw is what a node drew for a key.
-type draw struct {
-	cost uint64 // 0 in a pool of equal weights, where the hash alone gives the same order
-	hash uint64
+// rendezvous holds a pool's nodes as the search wants them: by weight, since among
+// nodes of one weight the hash alone decides and the logarithm is not needed.
+type rendezvous struct {
+	ranked  []*Node // by weight, then by name: alike on every replica
+	classes []class
 }
 
-// before reports whether d stands before e. The cost falls with the hash, so the
-// hash decides between draws that fixed point cannot tell apart.
-func (d draw) before(e draw) bool {
-	return d.cost < e.cost || d.cost == e.cost && d.hash > e.hash
+// class is the nodes of one weight.
+type class struct {
+	reciprocal uint64   // of the weight; 0 when all nodes are of this class
+	rank       int      // of its first node in ranked
+	nameHashes []uint64 // of its nodes
 }
 
-func (p *Pool) draw(key uint64, rank int) draw {
-	d := draw{hash: mix(key ^ p.nameHashes[rank])}
-	if p.reciprocals != nil {
-		d.cost, _ = bits.Mul64(negLog2(d.hash), p.reciprocals[rank])
+func newRendezvous(nodes []*Node) rendezvous {
+	r := rendezvous{ranked: slices.SortedFunc(slices.Values(nodes), func(a, b *Node) int {
+		return cmp.Or(cmp.Compare(a.Weight, b.Weight), cmp.Compare(a.Name, b.Name))
+	})}
+	for rank, n := range r.ranked {
+		if rank == 0 || n.Weight != r.ranked[rank-1].Weight {
+			r.classes = append(r.classes, class{reciprocal: reciprocal(n.Weight), rank: rank})
+		}
+		c := &r.classes[len(r.classes)-1]
+		c.nameHashes = append(c.nameHashes, Hash([]byte(n.Name)))
 	}
-	return d
+	if len(r.classes) == 1 {
+		r.classes[0].reciprocal = 0
+	}
+	return r
+}
+
+// draw is what the node of a rank drew for a key. The cost falls with the hash,
+// so the hash decides between costs that fixed point cannot tell apart. Equal
+// hashes take a collision of two names' hashes; then the rank decides.
+type draw struct {
+	cost uint64 // 0 where all weights are equal: the hash alone gives the same order
+	hash uint64
+	rank int
+}
+
+func (c *class) draw(hash uint64, rank int) draw {
+	if c.reciprocal == 0 {
+		return draw{hash: hash, rank: rank}
+	}
+	cost, _ := bits.Mul64(negLog2(hash), c.reciprocal)
+	return draw{cost, hash, rank}
+}
+
+func (d draw) before(e draw) bool {
+	if d.cost != e.cost {
+		return d.cost < e.cost
+	}
+	if d.hash != e.hash {
+		return d.hash > e.hash
+	}
+	return d.rank < e.rank
+}
+
+// first returns the rank of the first node in the order of key that is up; -1 when
+// there is none. It is after(key, -1), made quick for the usual case that the
+// nodes a key prefers are up.
+func (r *rendezvous) first(key uint64) int {
+	if len(r.classes) == 1 {
+		if _, rank := r.classes[0].top(key); r.ranked[rank].State() == Up {
+			return rank
+		}
+		return r.after(key, -1)
+	}
+	best := draw{cost: ^uint64(0)}
+	for i := range r.classes {
+		c := &r.classes[i]
+		hash, rank := c.top(key)
+		if r.ranked[rank].State() != Up {
+			return r.after(key, -1)
+		}
+		if d := c.draw(hash, rank); d.before(best) {
+			best = d
+		}
+	}
+	return best.rank
 }
 
 // after returns the rank of the first node behind rank last, in the order of
 // key, that is up; -1 when there is none. A last of -1 stands before all nodes.
-// Equal draws, which take a collision of two names' hashes, stand by name.
-func (p *Pool) after(key uint64, last int) int {
-	var floor draw
+func (r *rendezvous) after(key uint64, last int) int {
+	floor := draw{hash: ^uint64(0), rank: -1}
 	if last >= 0 {
-		floor = p.draw(key, last)
+		floor = r.drawOf(key, last)
 	}
-	best, bestDraw := -1, draw{}
-	for i := range p.nameHashes {
-		d := p.draw(key, i)
-		if best >= 0 && !d.before(bestDraw) {
-			continue
-		}
-		if last >= 0 && (d.before(floor) || d == floor && i <= last) {
-			continue
-		}
-		if p.ranked[i].State() == Up {
-			best, bestDraw = i, d
+	best := draw{cost: ^uint64(0), rank: len(r.ranked)}
+	for i := range r.classes {
+		c := &r.classes[i]
+		var top uint64
+		for j, nameHash := range c.nameHashes {
+			hash := mix(key ^ nameHash)
+			if hash < top {
+				continue // another node of its weight stands before it
+			}
+			d := c.draw(hash, c.rank+j)
+			if !floor.before(d) || r.ranked[d.rank].State() != Up {
+				continue
+			}
+			top = hash
+			if d.before(best) {
+				best = d
+			}
 		}
 	}
-	return best
+	if best.rank == len(r.ranked) {
+		return -1
+	}
+	return best.rank
+}
+
+// top returns the highest hash of the class for a key, and whose it is.
+func (c *class) top(key uint64) (hash uint64, rank int) {
+	hash = mix(key ^ c.nameHashes[0])
+	for i, nameHash := range c.nameHashes[1:] {
+		if h := mix(key ^ nameHash); h > hash {
+			hash, rank = h, i+1
+		}
+	}
+	return hash, c.rank + rank
+}
+
+// drawOf returns what the node of a rank drew.
+func (r *rendezvous) drawOf(key uint64, rank int) draw {
+	i := len(r.classes) - 1
+	for r.classes[i].rank > rank {
+		i--
+	}
+	c := &r.classes[i]
+	return c.draw(mix(key^c.nameHashes[rank-c.rank]), rank)
 }
 
 // mix is the finalizer of SplitMix64: a bijection in which every bit of the

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -12,7 +13,7 @@ func TestHeaviestOfFiveEqualNodesHoldsAtMost1_03OfTheMean(t *testing.T) {
 		t.Run(fleet.name, func(t *testing.T) {
 			p := newPool(t, ConsistentHash, emqx(5, "")...)
 			counts := make([]int, 5)
-			for _, key := range fleetKeys(fleet.id) {
+			for _, key := range fleet.keys() {
 				counts[pick(p, key).Index]++
 			}
 			ratio := float64(slices.Max(counts)) / (fleetSize / 5)
@@ -36,7 +37,7 @@ func TestWeightsSplitTheFleetWithinTwoPercent(t *testing.T) {
 				}
 				p := newPool(t, ConsistentHash, nodes...)
 				counts := make([]int, len(weights))
-				for _, key := range fleetKeys(fleet.id) {
+				for _, key := range fleet.keys() {
 					counts[pick(p, key).Index]++
 				}
 				for i, w := range weights {
@@ -57,17 +58,19 @@ func TestLostNodeMovesExactlyItsOwnClients(t *testing.T) {
 		p := newPool(t, ConsistentHash, nodes...)
 		lost := p.node("emqx-3")
 		moved := make(map[string]int)
-		for _, key := range fleetKeys(fleets[0].id) {
+		for _, key := range fleets[0].keys() {
 			lost.SetHealth(true)
 			before := pick(p, key)
-			second := names(p, key, true)[1]
+			c := p.Candidates(key, true)
+			c.Next()
+			second := c.Next()
 			lost.SetHealth(false)
 			after := pick(p, key)
 			switch {
 			case before != lost && after != before:
 				t.Fatalf("key %x moved from %s to %s", key, before.Name, after.Name)
-			case before == lost && after.Name != second:
-				t.Fatalf("key %x moved to %s, its second candidate is %s", key, after.Name, second)
+			case before == lost && after != second:
+				t.Fatalf("key %x moved to %s, its second candidate is %s", key, after.Name, second.Name)
 			case before == lost:
 				moved[after.Name]++
 			}
@@ -83,7 +86,7 @@ func TestNodeThatIsRemovedMovesNobodyElse(t *testing.T) {
 		five := newPool(t, ConsistentHash, append(emqx(4, ""), "emqx-5"+suffix)...)
 		four := newPool(t, ConsistentHash, emqx(4, "")...)
 		came := 0
-		keys := fleetKeys(fleets[0].id)
+		keys := fleets[0].keys()
 		for _, key := range keys {
 			with, without := pick(five, key), pick(four, key)
 			if with.Name == "emqx-5" {
@@ -106,7 +109,7 @@ func TestChangedWeightMovesOnlyTheShareThatMustMove(t *testing.T) {
 		newPool(t, ConsistentHash, "emqx-1:2", "emqx-2:2", "emqx-3:3"),
 		newPool(t, ConsistentHash, "emqx-1:2", "emqx-2:2", "emqx-3:6"),
 	}
-	keys := fleetKeys(fleets[0].id)
+	keys := fleets[0].keys()
 	for i := range len(pools) - 1 {
 		was, is := pools[i], pools[i+1]
 		moved := 0
@@ -159,9 +162,7 @@ func TestOrderHangsOnNamesAndWeightsAlone(t *testing.T) {
 func TestEqualWeightsGiveTheOrderOfTheWeightedFormula(t *testing.T) {
 	plain := newPool(t, ConsistentHash, emqx(20, "")...)
 	weighted := newPool(t, ConsistentHash, emqx(20, "")...)
-	for _, n := range weighted.ranked {
-		weighted.reciprocals = append(weighted.reciprocals, reciprocal(n.Weight))
-	}
+	weighted.classes[0].reciprocal = reciprocal(3)
 	for i := range 10_000 {
 		key := mix(uint64(i))
 		if a, b := names(plain, key, true), names(weighted, key, true); !slices.Equal(a, b) {
@@ -172,8 +173,8 @@ func TestEqualWeightsGiveTheOrderOfTheWeightedFormula(t *testing.T) {
 
 func TestNodesWhoseNameHashesCollideStandByName(t *testing.T) {
 	p := newPool(t, ConsistentHash, "c", "a", "b")
-	for i := range p.nameHashes {
-		p.nameHashes[i] = 42
+	for i := range p.classes[0].nameHashes {
+		p.classes[0].nameHashes[i] = 42
 	}
 	for _, key := range []uint64{0, 42, 1 << 63} {
 		if got := names(p, key, true); !slices.Equal(got, []string{"a", "b", "c"}) {
@@ -203,6 +204,30 @@ func BenchmarkConsistentHash(b *testing.B) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// A change of any line here moves the clients of every fleet on its next update.
+func TestGoldenPicks(t *testing.T) {
+	equal := newPool(t, ConsistentHash, emqx(5, "")...)
+	weighted := newPool(t, ConsistentHash, "emqx-1:1", "emqx-2:2", "emqx-3:3", "emqx-4:3", "emqx-5:7")
+	for _, tt := range []struct{ id, equal, weighted string }{
+		{"device-000001", "emqx-2 emqx-4 emqx-1 emqx-5 emqx-3", "emqx-2 emqx-4 emqx-5 emqx-1 emqx-3"},
+		{"device-000002", "emqx-2 emqx-4 emqx-3 emqx-5 emqx-1", "emqx-2 emqx-4 emqx-5 emqx-3 emqx-1"},
+		{"device-000003", "emqx-3 emqx-4 emqx-1 emqx-2 emqx-5", "emqx-3 emqx-4 emqx-5 emqx-1 emqx-2"},
+		{"24:6F:28:00:00:01", "emqx-5 emqx-1 emqx-2 emqx-4 emqx-3", "emqx-5 emqx-4 emqx-1 emqx-2 emqx-3"},
+		{"24:6F:28:00:00:02", "emqx-4 emqx-1 emqx-3 emqx-2 emqx-5", "emqx-4 emqx-3 emqx-1 emqx-5 emqx-2"},
+		{"9b2fa9c5-7f6e-4b7e-8d6b-3c0a4d9f1e22", "emqx-3 emqx-2 emqx-4 emqx-5 emqx-1", "emqx-3 emqx-5 emqx-4 emqx-2 emqx-1"},
+		{"mosq-XyZ", "emqx-2 emqx-5 emqx-4 emqx-3 emqx-1", "emqx-2 emqx-5 emqx-4 emqx-3 emqx-1"},
+		{"a", "emqx-4 emqx-2 emqx-1 emqx-5 emqx-3", "emqx-4 emqx-2 emqx-5 emqx-1 emqx-3"},
+	} {
+		key := Hash([]byte(tt.id))
+		if got := strings.Join(names(equal, key, true), " "); got != tt.equal {
+			t.Errorf("%q, equal weights: %s, want %s", tt.id, got, tt.equal)
+		}
+		if got := strings.Join(names(weighted, key, true), " "); got != tt.weighted {
+			t.Errorf("%q, weighted: %s, want %s", tt.id, got, tt.weighted)
 		}
 	}
 }

@@ -29,11 +29,10 @@ func (p *Pool) startRoundRobin() {
 	p.turn.Store(rand.Uint64N(uint64(len(p.schedule))))
 }
 
-// inTurn returns the rank of the node whose turn it is, -1 when none is up. The
-// turn of a node that is not up is used up, since giving it to the next in the
-// list would double that one's share. After as many turns as there are nodes it
-// falls back on a weighted random node.
-func (p *Pool) inTurn(random uint64) int {
+// inTurn returns the rank of the node whose turn it is. The turn of a node that is
+// not up is used up, since giving it to the next in the list would double that
+// one's share. After as many turns as there are nodes it gives up and returns -1.
+func (p *Pool) inTurn() int {
 	for range p.ranked {
 		turn := p.turn.Add(1) - 1
 		rank := int(p.schedule[turn%uint64(len(p.schedule))])
@@ -41,7 +40,7 @@ func (p *Pool) inTurn(random uint64) int {
 			return rank
 		}
 	}
-	return p.after(random, -1)
+	return -1
 }
 
 func gcd(a, b int) int {
