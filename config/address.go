@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // An Address is where to listen or what to dial. The zero Address is none.
@@ -49,6 +50,8 @@ func parseListenAddress(s string) (Address, error) {
 		switch {
 		case !strings.HasPrefix(path, "/"):
 			return Address{}, fmt.Errorf("%s needs an absolute path, as unix:/run/mqttlb.sock", quote(s))
+		case strings.ContainsFunc(path, unicode.IsControl):
+			return Address{}, fmt.Errorf("%s has a control character", quote(s))
 		case len(path) > maxSocketPath:
 			return Address{}, fmt.Errorf("the path of a Unix socket has at most %d bytes, this one has %d", maxSocketPath, len(path))
 		}
@@ -61,11 +64,11 @@ func parseListenAddress(s string) (Address, error) {
 	if host == "" || host == "*" { // "*" is HAProxy's word
 		return Address{Network: "tcp", Port: port}, nil
 	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
+	ip, ok := parseIP(host)
+	if !ok {
 		return Address{}, fmt.Errorf("%s is not an IP address; write one of this machine's, or none for all of them", quote(host))
 	}
-	return Address{Network: "tcp", Host: ip.Unmap().String(), Port: port}, nil
+	return Address{Network: "tcp", Host: ip.String(), Port: port}, nil
 }
 
 // parseNodeAddress parses what a node is dialed at.
@@ -82,11 +85,11 @@ func parseNodeAddress(s string) (Address, error) {
 	case port == 0:
 		return Address{}, fmt.Errorf("port 0 is out of range 1 to 65535")
 	}
-	if ip, err := netip.ParseAddr(host); err == nil {
+	if ip, ok := parseIP(host); ok {
 		if ip.IsUnspecified() || ip.IsMulticast() {
 			return Address{}, fmt.Errorf("%s is not the address of one machine", quote(host))
 		}
-		host = ip.Unmap().String()
+		host = ip.String()
 	} else if !isHostName(host) {
 		return Address{}, fmt.Errorf("%s is neither an IP address nor a host name", quote(host))
 	}
@@ -120,6 +123,16 @@ func splitHostPort(s, example string) (host string, port uint16, err error) {
 		return "", 0, fmt.Errorf("port %s is not a number from 1 to 65535", quote(digits))
 	}
 	return host, uint16(n), nil
+}
+
+// parseIP parses an IP address. IPv4 within IPv6 is IPv4; a zone, which may be
+// any text to netip, is the name of an interface.
+func parseIP(s string) (netip.Addr, bool) {
+	ip, err := netip.ParseAddr(s)
+	if err != nil || strings.ContainsFunc(ip.Zone(), func(c rune) bool { return !isNameChar(c) }) {
+		return netip.Addr{}, false
+	}
+	return ip.Unmap(), true
 }
 
 // isHostName reports whether s looks like a DNS name. Underscores are fine:

@@ -1,3 +1,17 @@
 // Package config is the configuration file of mqttlb: its language, its
-// defaults and its errors. It is plain data and knows nothing of the run time.
+// defaults and its errors.
+//
+//	c, err := config.Load("mqttlb.yaml")
+//	if err != nil {
+//		fmt.Fprintln(os.Stderr, err) // every error, each as file:line:column: message
+//		os.Exit(1)
+//	}
+//	c.Summary(os.Stdout)
+//
+// A Config is plain data. The package opens no socket, resolves no name, reads
+// no certificate and knows nothing of the run time: that a Config is right does
+// not mean that it works on this machine.
+//
+// language.go lists the keys, words.go the words, defaults.go the defaults,
+// limits.go the ranges, and check.go what holds between settings.
 package config

@@ -91,7 +91,7 @@ func checkWhole(t *testing.T, c *Config) {
 
 // FuzzAddress holds for every address that is taken: it is written as it was read.
 func FuzzAddress(f *testing.F) {
-	for _, s := range []string{":1883", "*:1883", "10.0.0.1:1", "[::1]:65535", "[fe80::1%eth0]:1", "unix:/run/x", "node1:1883", "a_b.example.:1", "::1:1", "x:0"} {
+	for _, s := range []string{":1883", "*:1883", "10.0.0.1:1", "[::1]:65535", "[fe80::1%eth0]:1", "[fe80::1%\n]:1", "unix:/\n", "unix:/run/x", "node1:1883", "a_b.example.:1", "::1:1", "x:0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -102,6 +102,14 @@ func FuzzAddress(f *testing.F) {
 					t.Errorf("%q: got %+v and %q", s, a, err)
 				}
 				continue
+			}
+			if strings.ContainsFunc(a.String(), unicode.IsControl) {
+				t.Errorf("%q is taken", s)
+			}
+			if a.Network == "tcp" { // it may become the name of a node
+				if _, err := parseName(a.String()); err != nil {
+					t.Errorf("%s is no name: %v", a, err)
+				}
 			}
 			if b, err := parse(a.String()); err != nil || a != b {
 				t.Errorf("%q is %+v, written %s, read again %+v, %v", s, a, a, b, err)

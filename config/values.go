@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -172,8 +173,8 @@ func parseFile(s string) (string, error) {
 	switch {
 	case s == "":
 		return "", errors.New("is empty; write the name of a file")
-	case strings.ContainsRune(s, 0):
-		return "", fmt.Errorf("%s has a NUL, which no file name can have", quote(s))
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", fmt.Errorf("%s has a control character", quote(s))
 	}
 	return s, nil
 }
