@@ -61,40 +61,67 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 // runServer runs what the configuration describes until ctx is done and the
 // sessions have ended. An error means that nothing was served.
 func runServer(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
-	plan, err := newPlan(cfg, log)
+	s, err := newServer(cfg, log)
 	if err != nil {
 		return err
 	}
-	srv, err := proxy.New(&plan.snapshot, log)
-	if err != nil {
-		return err
+	s.run(ctx)
+	return nil
+}
+
+// server is a whole mqttlb: what a configuration describes, bound to its
+// addresses.
+type server struct {
+	*proxy.Server
+	plan  *plan
+	admin net.Listener // nil if the configuration has none
+	log   *slog.Logger
+}
+
+// newServer binds the addresses; clients wait until run.
+func newServer(cfg *config.Config, log *slog.Logger) (*server, error) {
+	s := &server{log: log}
+	var err error
+	if s.plan, err = newPlan(cfg, log); err != nil {
+		return nil, err
 	}
+	if !cfg.Admin.Address.IsZero() {
+		if s.admin, err = listenAdmin(cfg.Admin.Address); err != nil {
+			return nil, fmt.Errorf("admin.address: %w", err)
+		}
+		log.Info("admin", "address", s.admin.Addr().String())
+	}
+	if s.Server, err = proxy.New(&s.plan.snapshot, log); err != nil {
+		if s.admin != nil {
+			s.admin.Close()
+		}
+		return nil, err
+	}
+	for _, ln := range cfg.Listeners {
+		log.Info("listening", "listener", ln.Name, "address", s.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
+	}
+	return s, nil
+}
+
+// run serves until ctx is done and the sessions have ended. It may be called once.
+func (s *server) run(ctx context.Context) {
 	// What keeps the server company outlives its last session.
 	company, leave := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer leave()
 
-	if !cfg.Admin.Address.IsZero() {
-		ln, err := listenAdmin(cfg.Admin.Address)
-		if err != nil {
-			return fmt.Errorf("admin.address: %w", err)
-		}
+	if s.admin != nil {
 		running.Go(func() {
-			if err := admin.Serve(company, ctx, ln, srv, plan.pools, log); err != nil {
-				log.Error("the admin server has ended", "error", err)
+			if err := admin.Serve(company, ctx, s.admin, s.Server, s.plan.pools, s.log); err != nil {
+				s.log.Error("the admin server has ended", "error", err)
 			}
 		})
-		log.Info("admin", "address", ln.Addr().String())
 	}
-	for _, attend := range plan.attendants {
+	for _, attend := range s.plan.attendants {
 		running.Go(func() { attend(company) })
 	}
-	for _, ln := range cfg.Listeners {
-		log.Info("listening", "listener", ln.Name, "address", srv.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
-	}
-	srv.Run(ctx)
-	return nil
+	s.Run(ctx)
 }
 
 func listenAdmin(a config.Address) (net.Listener, error) {
