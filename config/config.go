@@ -69,9 +69,9 @@ type Pool struct {
 
 	Algorithm Algorithm
 
-	// HashKey is what ConsistentHash hashes. A session without that key (a
-	// listener of protocol tcp, say) is hashed by its source address. Valid
-	// only if Algorithm is ConsistentHash.
+	// HashKey is what ConsistentHash hashes. A listener of protocol tcp knows
+	// only the source address and hashes that. Empty, and without meaning, if
+	// Algorithm is not ConsistentHash.
 	HashKey HashKey
 
 	// ProxyProtocol is the header that nodes get: ProxyOff, ProxyV1 or ProxyV2.

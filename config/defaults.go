@@ -80,7 +80,7 @@ var defaultNode = Node{
 
 // Defaults that depend on another setting; complete fills them in.
 const (
-	// EMQX, Mosquitto and every WebSocket client library use this path.
+	// EMQX serves this path, and Paho's JavaScript client asks for it.
 	defaultPath = "/mqtt"
 	// A CA is configured to check clients against it.
 	defaultClientAuth = ClientAuthRequire

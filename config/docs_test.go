@@ -2,7 +2,7 @@ package config
 
 import (
 	"os"
-	"reflect"
+	"reflect" //nolint:depguard // the names of the Go fields are what is tested
 	"strconv"
 	"strings"
 	"testing"
@@ -31,11 +31,7 @@ func leaves(path string, fields []field, f func(path string, leaf field)) {
 
 // isList reports whether the setting at path is a list.
 func isList(path string) bool {
-	switch goField(reflect.ValueOf(sample()), path).Kind() {
-	case reflect.Slice:
-		return true
-	}
-	return false
+	return goField(reflect.ValueOf(sample()), path).Kind() == reflect.Slice
 }
 
 // sample has one item in every list.

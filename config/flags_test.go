@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"reflect"
 	"testing"
 )
 
@@ -21,7 +20,7 @@ pools:
       - {name: "node1:1883", address: "node1:1883"}
       - {name: emqx-2, address: "[fd00::2]:1883"}
 `)
-	if !reflect.DeepEqual(got, want) {
+	if !equal(got, want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
 	}
 }

@@ -16,8 +16,9 @@ const (
 	maxConnections = 10_000_000
 	maxRate        = 10_000_000
 
-	// A share of one in a thousand is finer than what hashing can hold.
-	maxWeight = 1000
+	// HAProxy's largest, so that its weights carry over; a finer share is lost in
+	// the noise of the hash. The same as balancer.MaxWeight.
+	maxWeight = 256
 
 	// Every legal CONNECT with a short identifier fits into 256 bytes. One of
 	// 3.1.1 has at most 328 KB, one of version 5 can be larger; brokers take
