@@ -34,7 +34,7 @@ func peek(b []byte, c *mqttparse.Connect, maxSize int) (refusal, error) {
 	case mqttparse.PacketTooLarge:
 		outcome = ConnectTooLarge
 	}
-	if c.Version == 0 && outcome == MalformedConnect {
+	if c.Version == 0 && outcome != ConnectTooLarge {
 		outcome = NotMQTT
 	}
 	return refusal{outcome, malformed.Code}, err

@@ -1,0 +1,373 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mqttlb/balancer"
+	"mqttlb/mqttparse"
+)
+
+// patience bounds every wait of a test. It is long: only a failure uses it up.
+const patience = 20 * time.Second
+
+// CONNECTs that tests begin with; the identifier is "c1".
+var (
+	connect31  = []byte("\x10\x10\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02c1")
+	connect311 = []byte("\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c1")
+	connect5   = []byte("\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02c1")
+	connack311 = []byte("\x20\x02\x00\x00")
+	connack5   = []byte("\x20\x03\x00\x00\x00")
+)
+
+// connectAs is a CONNECT of 3.1.1 with the identifier.
+func connectAs(id string) []byte {
+	b := []byte{0x10, byte(12 + len(id)), 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, byte(len(id))}
+	return append(b, id...)
+}
+
+// node is a broker for tests: it notes what it is sent before the first byte of
+// its answer, answers a CONNECT with a CONNACK, and sends back what follows.
+type node struct {
+	t        *testing.T
+	listener net.Listener
+	// handle, if set, takes the place of all that.
+	handle func(net.Conn)
+
+	mu    sync.Mutex // guards the fields below
+	first [][]byte
+	conns []net.Conn
+	wg    sync.WaitGroup
+}
+
+func startNode(t *testing.T, handle func(net.Conn)) *node {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{t: t, listener: ln, handle: handle}
+	n.wg.Go(n.accept)
+	t.Cleanup(n.stop)
+	return n
+}
+
+func (n *node) address() string { return n.listener.Addr().String() }
+
+// stop ends the node as a killed process does: at once.
+func (n *node) stop() {
+	_ = n.listener.Close()
+	n.mu.Lock()
+	for _, c := range n.conns {
+		_ = c.Close()
+	}
+	n.mu.Unlock()
+	n.wg.Wait()
+}
+
+func (n *node) accept() {
+	for {
+		c, err := n.listener.Accept()
+		if err != nil {
+			return
+		}
+		n.mu.Lock()
+		n.conns = append(n.conns, c)
+		n.mu.Unlock()
+		n.wg.Go(func() {
+			defer c.Close()
+			if n.handle != nil {
+				n.handle(c)
+				return
+			}
+			n.serve(c)
+		})
+	}
+}
+
+func (n *node) serve(c net.Conn) {
+	var stream []byte
+	var connect mqttparse.Connect
+	b := make([]byte, 1<<20)
+	for {
+		got, err := c.Read(b)
+		if err != nil {
+			return
+		}
+		if stream == nil {
+			n.mu.Lock()
+			n.first = append(n.first, bytes.Clone(b[:got]))
+			n.mu.Unlock()
+		}
+		stream = append(stream, b[:got]...)
+		rest := stream
+		if h, err := unwrap(rest); err == nil {
+			rest = rest[h.length:]
+		}
+		length, err := connect.Parse(rest, len(b))
+		if errors.Is(err, mqttparse.ErrShort) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		answer := connack311
+		if connect.Version == mqttparse.V5 {
+			answer = connack5
+		}
+		if _, err := c.Write(append(bytes.Clone(answer), rest[length:]...)); err == nil {
+			_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+		}
+		return
+	}
+}
+
+// firstWrites is what each connection began with, as one read returned it.
+func (n *node) firstWrites() [][]byte {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([][]byte(nil), n.first...)
+}
+
+// rig is a server under test and what a test needs to know of it.
+type rig struct {
+	t    *testing.T
+	srv  *Server
+	snap *Snapshot
+	log  *logBuffer
+	stop func() // stops the server and waits for it; may be called twice
+}
+
+// setting changes a snapshot before the server starts.
+type setting func(*Snapshot)
+
+// start runs a server with one MQTT listener, "mqtt", before the nodes. When the
+// test ends, every connection must have ended in one outcome and nothing of the
+// server may be left.
+func start(t *testing.T, nodes []string, settings ...setting) *rig {
+	t.Helper()
+	spec := balancer.PoolSpec{Name: "pool"}
+	for i, address := range nodes {
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: "node-" + string(rune('a'+i)), Address: address})
+	}
+	pool, err := balancer.NewPool(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap := &Snapshot{
+		Listeners: []*Listener{{
+			Name: "mqtt", Network: "tcp", Address: "127.0.0.1:0", Protocol: MQTT, Pool: &Pool{Pool: pool},
+		}},
+		MaxConnections: 5000,
+		MaxConnectSize: 64 << 10,
+		Timeouts:       Timeouts{ConnectPacket: patience, Dial: patience, HalfClosed: patience, Shutdown: patience},
+	}
+	for _, set := range settings {
+		set(snap)
+	}
+	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+	log := &logBuffer{}
+	srv, err := New(snap, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { // ends with the server
+		defer close(done)
+		srv.Run(ctx)
+	}()
+	r := &rig{t: t, srv: srv, snap: snap, log: log, stop: func() { cancel(); <-done }}
+	t.Cleanup(func() {
+		r.stop()
+		r.checkBooks()
+		// What the test itself opened is closed by its own clean-ups, earlier.
+		eventually(t, "goroutines and descriptors of the server are gone", func() bool {
+			return runtime.NumGoroutine() <= goroutines && openDescriptors(t) <= descriptors
+		})
+	})
+	return r
+}
+
+// checkBooks checks that every accepted connection has ended in one outcome,
+// one line, and that the gauges are at zero.
+func (r *rig) checkBooks() {
+	r.t.Helper()
+	stats := r.srv.Stats()
+	var accepted, ended uint64
+	for _, l := range stats.Listeners {
+		if l.Open != 0 {
+			r.t.Errorf("listener %s: %d connections open after the end", l.Listener.Name, l.Open)
+		}
+		accepted += l.Accepted
+		for _, n := range l.Outcomes {
+			ended += n
+		}
+	}
+	if accepted != ended {
+		r.t.Errorf("%d connections accepted, %d outcomes", accepted, ended)
+	}
+	if lines := uint64(strings.Count(r.log.String(), "msg=session ")); lines != accepted {
+		r.t.Errorf("%d connections accepted, %d log lines", accepted, lines)
+	}
+	for _, f := range stats.Flows {
+		if f.Open != 0 || f.Node.Open() != 0 {
+			r.t.Errorf("node %s: %d sessions, %d connections open after the end", f.Node.Name, f.Open, f.Node.Open())
+		}
+	}
+	if n := r.srv.open.Load(); n != 0 {
+		r.t.Errorf("%d connections in the server's count after the end", n)
+	}
+	for _, l := range r.srv.loops {
+		for i, slot := range l.wheel.slots {
+			if slot != nil {
+				r.t.Errorf("a timer is left in slot %d", i)
+			}
+		}
+	}
+}
+
+func (r *rig) outcomes(o Outcome) (n uint64) {
+	for _, l := range r.srv.Stats().Listeners {
+		n += l.Outcomes[o]
+	}
+	return n
+}
+
+// waitOutcome waits until as many connections have ended so.
+func (r *rig) waitOutcome(o Outcome, n uint64) {
+	r.t.Helper()
+	eventually(r.t, o.String(), func() bool { return r.outcomes(o) >= n })
+	if got := r.outcomes(o); got != n {
+		r.t.Fatalf("%d connections ended with %s, want %d\n%s", got, o, n, r.log)
+	}
+}
+
+func (r *rig) node(i int) *balancer.Node { return r.snap.Listeners[0].Pool.Nodes()[i] }
+
+// dial opens a client connection to the first listener.
+func (r *rig) dial() *client {
+	r.t.Helper()
+	return r.dialTo(r.srv.Addr(r.snap.Listeners[0].Name))
+}
+
+func (r *rig) dialTo(to net.Addr) *client {
+	r.t.Helper()
+	c, err := net.Dial(to.Network(), to.String())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(patience))
+	return &client{r.t, c}
+}
+
+// open dials and opens an MQTT session with the identifier.
+func (r *rig) open(id string) *client {
+	r.t.Helper()
+	c := r.dial()
+	c.send(connectAs(id))
+	c.expect(connack311)
+	return c
+}
+
+// client is a raw client connection whose methods fail the test.
+type client struct {
+	t *testing.T
+	net.Conn
+}
+
+func (c *client) send(b []byte) {
+	c.t.Helper()
+	if _, err := c.Write(b); err != nil {
+		c.t.Fatalf("send: %v", err)
+	}
+}
+
+// expect reads exactly b.
+func (c *client) expect(b []byte) {
+	c.t.Helper()
+	got := make([]byte, len(b))
+	if n, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, b) {
+		c.t.Fatalf("got % x, error %v; want % x", got[:n], err, b)
+	}
+}
+
+// rest reads to the end of stream, or to the reset that some closes become.
+func (c *client) rest() []byte {
+	c.t.Helper()
+	b, err := io.ReadAll(c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.t.Fatalf("the connection stays open; % x so far", b)
+	}
+	return b
+}
+
+// reset closes with RST.
+func (c *client) reset() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
+// halfClose ends the client's stream.
+func (c *client) halfClose() {
+	c.t.Helper()
+	if err := c.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); {
+		if time.Now().After(deadline) {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("waited %v in vain for: %s\n%s", patience, what, buf[:runtime.Stack(buf, true)])
+		}
+		runtime.Gosched()
+		time.Sleep(time.Millisecond) // between two looks, not a guess at how long it takes
+	}
+}
+
+// openDescriptors counts the process's descriptors, but for Go's own epoll.
+func openDescriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// logBuffer is a log that a test can read while it is written.
+type logBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func addrOf(c net.Conn) netip.AddrPort { return c.LocalAddr().(*net.TCPAddr).AddrPort() }

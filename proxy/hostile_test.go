@@ -1,0 +1,226 @@
+package proxy
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+// TestHostileFirstBytes is the one table of what clients may begin with: the
+// bytes, the answer on the wire, and the outcome that is counted. Every row is
+// sent whole and byte by byte, and ends the connection from our side.
+func TestHostileFirstBytes(t *testing.T) {
+	const (
+		version31   = "\x20\x02\x00\x01" // return code 1
+		identifier3 = "\x20\x02\x00\x02" // return code 2
+	)
+	v5 := func(code byte) string { return "\x20\x03\x00" + string([]byte{code}) + "\x00" }
+	rows := []struct {
+		name, sent, answer string
+		outcome            Outcome
+	}{
+		// Not MQTT: closed without a word at the first byte that shows it.
+		{"HTTP request", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "", NotMQTT},
+		{"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", NotMQTT},
+		{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", "", NotMQTT},
+		{"zeros", strings.Repeat("\x00", 64), "", NotMQTT},
+		{"PROXY header on a listener without", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + string(connect311), "", NotMQTT},
+		{"PINGREQ first", "\xc0\x00", "", NotMQTT},
+		{"PUBLISH first", "\x30\x05\x00\x01tab", "", NotMQTT},
+		{"CONNACK first", "\x20\x02\x00\x00", "", NotMQTT},
+		{"reserved flag in the fixed header", "\x11" + string(connect311[1:]), "", NotMQTT},
+		{"5-byte Remaining Length", "\x10\x80\x80\x80\x80\x01", "", NotMQTT},
+		{"Remaining Length of 0", "\x10\x00", "", NotMQTT},
+		{"protocol name in lower case", "\x10\x0e\x00\x04mqtt\x04\x02\x00\x3c\x00\x02c1", "", NotMQTT},
+		{"protocol name of another length", "\x10\x0f\x00\x05MQTTT\x04\x02\x00\x3c\x00\x02c1", "", NotMQTT},
+
+		// Levels that are not served.
+		{"MQIsdp with level 5", "\x10\x10\x00\x06MQIsdp\x05\x02\x00\x3c\x00\x02c1", version31, UnsupportedVersion},
+		{"MQTT with level 3", "\x10\x0e\x00\x04MQTT\x03\x02\x00\x3c\x00\x02c1", version31, UnsupportedVersion},
+		{"MQTT with level 0", "\x10\x0e\x00\x04MQTT\x00\x02\x00\x3c\x00\x02c1", version31, UnsupportedVersion},
+		{"MQTT with level 6", "\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x02c1", v5(0x84), UnsupportedVersion},
+
+		// 3.1.1: malformed is closed without a word, but for the identifier.
+		{"200 MB Remaining Length, 3.1.1", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x04", "", ConnectTooLarge},
+		{"Will QoS 3", "\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1", "", MalformedConnect},
+		{"Will QoS without Will", "\x10\x0e\x00\x04MQTT\x04\x0a\x00\x3c\x00\x02c1", "", MalformedConnect},
+		{"Will Retain without Will", "\x10\x0e\x00\x04MQTT\x04\x22\x00\x3c\x00\x02c1", "", MalformedConnect},
+		{"reserved connect flag", "\x10\x0e\x00\x04MQTT\x04\x03\x00\x3c\x00\x02c1", "", MalformedConnect},
+		{"password without user name, 3.1.1", "\x10\x11\x00\x04MQTT\x04\x42\x00\x3c\x00\x02c1\x00\x01p", "", MalformedConnect},
+		{"user name missing, 3.1.1", "\x10\x0e\x00\x04MQTT\x04\x82\x00\x3c\x00\x02c1", "", MalformedConnect},
+		{"identifier past the packet", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x09c1", "", MalformedConnect},
+		{"trailing byte", "\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c1x", "", MalformedConnect},
+		{"U+0000 in the identifier", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c\x00", "", MalformedConnect},
+		{"identifier not UTF-8", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c\xff", "", MalformedConnect},
+		{"surrogate in the identifier", "\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03\xed\xa0\x80", "", MalformedConnect},
+		{"empty identifier, clean session 0", "\x10\x0c\x00\x04MQTT\x04\x00\x00\x3c\x00\x00", identifier3, IdentifierRejected},
+		{"empty identifier, 3.1", "\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x00", identifier3, IdentifierRejected},
+
+		// 5: every one has its reason code.
+		{"200 MB Remaining Length, 5", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x05", v5(0x95), ConnectTooLarge},
+		{"non-minimal Remaining Length, 5", "\x10\x8f\x00" + string(connect5[2:]), v5(0x81), MalformedConnect},
+		{"Receive Maximum 0", "\x10\x12\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x00\x00\x02c1", v5(0x82), MalformedConnect},
+		{"duplicate property", "\x10\x19\x00\x04MQTT\x05\x02\x00\x3c\x0a\x11\x00\x00\x00\x01\x11\x00\x00\x00\x01\x00\x02c1", v5(0x82), MalformedConnect},
+		{"unknown property", "\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x02\x7f\x00\x00\x02c1", v5(0x81), MalformedConnect},
+		{"authentication data without method", "\x10\x13\x00\x04MQTT\x05\x02\x00\x3c\x04\x16\x00\x01d\x00\x02c1", v5(0x82), MalformedConnect},
+		{"Will QoS 3, 5", "\x10\x0f\x00\x04MQTT\x05\x1e\x00\x3c\x00\x00\x02c1", v5(0x81), MalformedConnect},
+		{"identifier not UTF-8, 5", "\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02c\xff", v5(0x81), MalformedConnect},
+		{"trailing byte, 5", "\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02c1x", v5(0x81), MalformedConnect},
+	}
+	backend := startNode(t, nil)
+	r := start(t, []string{backend.address()})
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			for _, drip := range []bool{false, true} {
+				before := r.outcomes(row.outcome)
+				c := r.dial()
+				c.t = t
+				if drip {
+					for i := range len(row.sent) {
+						if _, err := c.Write([]byte{row.sent[i]}); err != nil {
+							break // refused before the end, as it should be
+						}
+					}
+				} else {
+					c.send([]byte(row.sent))
+				}
+				if got := c.rest(); string(got) != row.answer {
+					t.Errorf("drip %v: answered % x, want % x", drip, got, row.answer)
+				}
+				_ = c.Close()
+				eventually(t, row.outcome.String(), func() bool { return r.outcomes(row.outcome) == before+1 })
+			}
+		})
+	}
+	if got := backend.firstWrites(); len(got) > 0 {
+		t.Errorf("the node was sent % x", got)
+	}
+}
+
+// What the specification allows, whatever HAProxy makes of it.
+func TestUnusualButValidConnectsReachTheNode(t *testing.T) {
+	rows := []struct{ name, sent, answer string }{
+		{"bridge, 3.1", "\x10\x10\x00\x06MQIsdp\x83\x02\x00\x3c\x00\x02c1", string(connack311)},
+		{"bridge, 3.1.1", "\x10\x0e\x00\x04MQTT\x84\x02\x00\x3c\x00\x02c1", string(connack311)},
+		{"non-minimal Remaining Length, 3.1.1", "\x10\x8e\x00" + string(connect311[2:]), string(connack311)},
+		{"password without user name, 5", "\x10\x12\x00\x04MQTT\x05\x42\x00\x3c\x00\x00\x02c1\x00\x01p", string(connack5)},
+		{"empty identifier, clean session", "\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", string(connack311)},
+		{"empty identifier, 5, clean start 0", "\x10\x0d\x00\x04MQTT\x05\x00\x00\x3c\x00\x00\x00", string(connack5)},
+		{"identifier of 60,000 bytes", "\x10\xec\xd4\x03\x00\x04MQTT\x04\x02\x00\x3c\xea\x60" + strings.Repeat("i", 60000), string(connack311)},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			backend := startNode(t, nil)
+			r := start(t, []string{backend.address()})
+			c := r.dial()
+			c.send([]byte(row.sent))
+			c.expect([]byte(row.answer))
+			if got := backend.firstWrites(); len(got) != 1 || string(got[0]) != row.sent {
+				t.Errorf("the node was sent %d bytes first, want the CONNECT of %d", len(got[0]), len(row.sent))
+			}
+		})
+	}
+}
+
+func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
+	backend := startNode(t, nil)
+	r := start(t, []string{backend.address()})
+	var n uint64
+	for _, whole := range [][]byte{connect31, connect311, connect5} {
+		for i := 1; i < len(whole); i++ {
+			c := r.dial()
+			c.send(whole[:i])
+			_ = c.Close()
+			c = r.dial()
+			c.send(whole[:i])
+			c.reset()
+			n += 2
+		}
+	}
+	r.waitOutcome(ClientGone, n)
+}
+
+func TestSilenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
+	backend := startNode(t, nil)
+	r := start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 50 * time.Millisecond })
+	var clients []*client
+	for i := range len(connect311) {
+		c := r.dial()
+		c.send(connect311[:i])
+		clients = append(clients, c)
+	}
+	for _, c := range clients {
+		if got := c.rest(); len(got) > 0 {
+			t.Errorf("answered % x", got)
+		}
+	}
+	r.waitOutcome(ConnectTimeout, uint64(len(connect311)))
+}
+
+// A client that sends a byte now and then does not hold its place longer.
+func TestDrippingDoesNotPutOffConnectPacket(t *testing.T) {
+	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 300 * time.Millisecond })
+	c := r.dial()
+	long := append([]byte("\x10\xff\x7f\x00\x04MQTT\x04\x02\x00\x3c\x7f\xf3"), bytes.Repeat([]byte("x"), 32000)...)
+	for _, b := range long {
+		if _, err := c.Write([]byte{b}); err != nil {
+			break
+		}
+		time.Sleep(time.Millisecond) // the attack
+	}
+	r.waitOutcome(ConnectTimeout, 1)
+}
+
+func TestProxyHeadersThatAreBad(t *testing.T) {
+	v2 := "\r\n\r\n\x00\r\nQUIT\n"
+	rows := []struct {
+		name, sent string
+		outcome    Outcome
+	}{
+		{"none", string(connect311), BadProxyHeader},
+		{"v1 without end", "PROXY TCP4 " + strings.Repeat("1", 200), BadProxyHeader},
+		{"v1 of another family", "PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n", BadProxyHeader},
+		{"v1 with a port too high", "PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", BadProxyHeader},
+		{"v1 with words", "PROXY TCP4 a b c d\r\n", BadProxyHeader},
+		{"v1 that ends in LF", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", BadProxyHeader},
+		{"v2 of version 3", v2 + "\x31\x11\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01\x00\x02", BadProxyHeader},
+		{"v2 with a short block", v2 + "\x21\x11\x00\x04\x01\x02\x03\x04", BadProxyHeader},
+		{"v2 of 64 KiB", v2 + "\x21\x11\xff\xff", BadProxyHeader},
+		{"header twice", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nPROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", UntrustedProxy},
+	}
+	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) {
+		s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
+	})
+	counts := map[Outcome]uint64{}
+	for _, row := range rows {
+		c := r.dial()
+		c.send([]byte(row.sent))
+		if got := c.rest(); len(got) > 0 {
+			t.Errorf("%s: answered % x", row.name, got)
+		}
+		_ = c.Close()
+		counts[row.outcome]++
+		r.waitOutcome(row.outcome, counts[row.outcome])
+	}
+}
+
+func TestProxyHeaderFromAStrangerIsNotBelieved(t *testing.T) {
+	backend := startNode(t, nil)
+	r := start(t, []string{backend.address()}, func(s *Snapshot) {
+		s.Listeners[0].AcceptProxy = true
+		s.Listeners[0].Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	})
+	c := r.dial()
+	c.send([]byte("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + string(connect311)))
+	if got := c.rest(); len(got) > 0 {
+		t.Errorf("answered % x", got)
+	}
+	r.waitOutcome(UntrustedProxy, 1)
+	c = r.dial() // without a header it is a client like any other
+	c.send(connect311)
+	c.expect(connack311)
+}

@@ -1,0 +1,415 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"mqttlb/balancer"
+)
+
+func sendProxy(version int) setting {
+	return func(s *Snapshot) { s.Listeners[0].Pool.SendProxy = version }
+}
+
+// The first write to a node holds the PROXY header and the whole CONNECT.
+func TestFirstWriteHoldsTheProxyHeaderAndTheConnect(t *testing.T) {
+	for _, row := range []struct {
+		name, listen, want string
+		version            int
+	}{
+		{"v2, IPv4", "127.0.0.1:0", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 2},
+		{"v2, IPv6", "[::1]:0", "\r\n\r\n\x00\r\nQUIT\n\x21\x21\x00\x24", 2},
+		{"v2, IPv4 on a listener of both", ":0", "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", 2},
+		{"v1, IPv4", "127.0.0.1:0", "PROXY TCP4 127.0.0.1 127.0.0.1 ", 1},
+		{"v1, IPv6", "[::1]:0", "PROXY TCP6 ::1 ::1 ", 1},
+	} {
+		for _, whole := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, whole %v", row.name, whole), func(t *testing.T) {
+				backend := startNode(t, nil)
+				r := start(t, []string{backend.address()}, sendProxy(row.version),
+					func(s *Snapshot) { s.Listeners[0].Address = row.listen })
+				to := r.srv.Addr("mqtt").(*net.TCPAddr).AddrPort()
+				if to.Addr().IsUnspecified() {
+					to = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), to.Port())
+				}
+				c := r.dialTo(net.TCPAddrFromAddrPort(to))
+				if whole {
+					c.send(connect311)
+				} else {
+					for i := range connect311 {
+						c.send(connect311[i : i+1])
+					}
+				}
+				c.expect(connack311)
+				first := backend.firstWrites()[0]
+				if !strings.HasPrefix(string(first), row.want) || !bytes.HasSuffix(first, connect311) {
+					t.Fatalf("the node got %q first", first)
+				}
+				h, err := unwrap(first)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if h.length+len(connect311) != len(first) || h.source != addrOf(c) || h.destination != to {
+					t.Errorf("header %+v and %d bytes; want %v to %v", h, len(first)-h.length, addrOf(c), to)
+				}
+			})
+		}
+	}
+}
+
+func TestClientsNamedByATrustedProxyAreNamedToTheNode(t *testing.T) {
+	for name, header := range map[string]string{
+		"v1": "PROXY TCP4 192.0.2.7 192.0.2.9 40000 1883\r\n",
+		"v2 with a TLV": "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x10" +
+			"\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b" + "\x04\x00\x01x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			backend := startNode(t, nil)
+			r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+				s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
+			})
+			for _, pieces := range [][]string{{header + string(connect311)}, strings.Split(header+string(connect311), "")} {
+				c := r.dial()
+				for _, p := range pieces {
+					c.send([]byte(p))
+				}
+				c.expect(connack311)
+			}
+			for _, first := range backend.firstWrites() {
+				h, err := unwrap(first)
+				if err != nil || h.source.String() != "192.0.2.7:40000" || h.destination.String() != "192.0.2.9:1883" {
+					t.Errorf("the node was told %+v, %v", h, err)
+				}
+			}
+			if !strings.Contains(r.log.String()+"client=192.0.2.7:40000", "client=192.0.2.7:40000") {
+				t.Error("the log names the proxy")
+			}
+		})
+	}
+}
+
+// LOCAL and UNKNOWN speak of the proxy's own connection.
+func TestProxyHeaderWithoutAddressesLeavesThePeers(t *testing.T) {
+	for name, header := range map[string]string{
+		"v1 UNKNOWN":              "PROXY UNKNOWN\r\n",
+		"v2 LOCAL":                "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00",
+		"v2 LOCAL with addresses": "\r\n\r\n\x00\r\nQUIT\n\x20\x11\x00\x0c\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b",
+	} {
+		t.Run(name, func(t *testing.T) {
+			backend := startNode(t, nil)
+			r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+				s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
+			})
+			c := r.dial()
+			c.send([]byte(header + string(connect311)))
+			c.expect(connack311)
+			if h, err := unwrap(backend.firstWrites()[0]); err != nil || h.source != addrOf(c) {
+				t.Errorf("the node was told %+v, %v; want %v", h, err, addrOf(c))
+			}
+		})
+	}
+}
+
+func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
+	backend := startNode(t, nil)
+	path := filepath.Join(t.TempDir(), "mqtt.sock")
+	r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+		s.Listeners[0].Network, s.Listeners[0].Address = "unix", path
+	})
+	for range 4 { // whichever loop takes it
+		c := r.dial()
+		c.send(connect311)
+		c.expect(connack311)
+		_ = c.Close()
+	}
+	r.waitOutcome(ClientClosed, 4)
+	for _, first := range backend.firstWrites() {
+		h, err := unwrap(first)
+		if err != nil || h.source.Addr() != netip.MustParseAddr("127.0.0.1") || h.destination.String() != backend.address() {
+			t.Errorf("the node was told %+v, %v", h, err)
+		}
+	}
+	if !strings.Contains(r.log.String(), "client=unix ") {
+		t.Errorf("the line does not say so: %s", r.log)
+	}
+}
+
+func TestFailedDialGoesOnToTheNextCandidate(t *testing.T) {
+	alive := startNode(t, nil)
+	dead := startNode(t, nil)
+	dead.stop()
+	var mu sync.Mutex
+	failed := map[string]int{}
+	r := start(t, []string{dead.address(), alive.address()}, func(s *Snapshot) {
+		s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) {
+			mu.Lock()
+			defer mu.Unlock()
+			failed[n.Name]++
+		}
+	})
+	const clients = 50
+	for i := range clients {
+		r.open(fmt.Sprint("device-", i))
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if failed["node-a"] == 0 || failed["node-a"] == clients || failed["node-b"] != 0 {
+		t.Errorf("failures %v: only the identifiers of the dead node meet it, each once", failed)
+	}
+}
+
+// A node that is reached by no packet is passed over after timeouts.dial. The
+// kernel drops a SYN when the queue of a listener that accepts nothing is full.
+func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
+	alive := startNode(t, nil)
+	mute := fullListener(t)
+	r := start(t, []string{mute, alive.address()}, func(s *Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
+	for i := range 8 {
+		r.open(fmt.Sprint("device-", i))
+	}
+	if n := r.srv.Stats().DialErrors; n == 0 {
+		t.Error("no identifier met the mute node")
+	}
+}
+
+func TestClientThatBreaksDuringTheDialIsLetGo(t *testing.T) {
+	r := start(t, []string{fullListener(t)})
+	c := r.dial()
+	c.send(connect311)
+	eventually(t, "the dial", func() bool { return r.node(0).Open() == 1 })
+	c.reset()
+	r.waitOutcome(ClientGone, 1)
+}
+
+func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {
+	unavailable3, unavailable5 := []byte("\x20\x02\x00\x03"), []byte("\x20\x03\x00\x88\x00")
+	ask := func(r *rig) {
+		for _, row := range []struct{ connect, answer []byte }{
+			{connect31, unavailable3}, {connect311, unavailable3}, {connect5, unavailable5},
+		} {
+			c := r.dial()
+			c.send(row.connect)
+			c.expect(row.answer)
+			if rest := c.rest(); len(rest) > 0 {
+				t.Errorf("then % x", rest)
+			}
+			_ = c.Close()
+		}
+	}
+	t.Run("all refuse", func(t *testing.T) {
+		dead := startNode(t, nil)
+		dead.stop()
+		r := start(t, []string{dead.address(), dead.address()})
+		ask(r)
+		r.waitOutcome(DialFailed, 3)
+	})
+	t.Run("all down", func(t *testing.T) {
+		r := start(t, []string{startNode(t, nil).address()})
+		r.node(0).SetHealth(false)
+		ask(r)
+		r.waitOutcome(NoNode, 3)
+	})
+	t.Run("none resolved", func(t *testing.T) {
+		r := start(t, []string{"name.invalid:1883"})
+		ask(r)
+		r.waitOutcome(DialFailed, 3)
+	})
+}
+
+func TestDrainingNodeKeepsItsSessions(t *testing.T) {
+	a, b := startNode(t, nil), startNode(t, nil)
+	r := start(t, []string{a.address(), b.address()})
+	kept := r.open("kept")
+	home := 0
+	if r.node(1).Open() == 1 {
+		home = 1
+	}
+	r.node(home).SetOperator(balancer.Draining)
+	for i := range 20 {
+		r.open(fmt.Sprint("device-", i))
+	}
+	if n := r.node(home).Open(); n != 1 {
+		t.Errorf("%d sessions on the draining node, want the one from before", n)
+	}
+	kept.send([]byte("still"))
+	kept.expect([]byte("still"))
+}
+
+func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
+	v3, quota, busy, rate := []byte("\x20\x02\x00\x03"), []byte("\x20\x03\x00\x97\x00"), []byte("\x20\x03\x00\x89\x00"), []byte("\x20\x03\x00\x9f\x00")
+	for _, row := range []struct {
+		name    string
+		set     setting
+		outcome Outcome
+		answer5 []byte
+	}{
+		{"process", func(s *Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
+		{"listener", func(s *Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
+		{"rate", func(s *Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
+		{"node", func(s *Snapshot) {
+			p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{
+				{Name: "n", Address: s.Listeners[0].Pool.Nodes()[0].Address, MaxConnections: 3},
+			}})
+			if err != nil {
+				panic(err)
+			}
+			s.Listeners[0].Pool = &Pool{Pool: p}
+		}, NodesFull, busy},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			r := start(t, []string{startNode(t, nil).address()}, row.set)
+			if row.name == "rate" {
+				r.srv.rate.next.Store(0)
+			}
+			var open []*client
+			for i := range 3 {
+				open = append(open, r.open(fmt.Sprint(i)))
+			}
+			c := r.dial()
+			c.send(connect311)
+			c.expect(v3)
+			c.rest()
+			_ = c.Close()
+			c = r.dial()
+			c.send(connect5)
+			c.expect(row.answer5)
+			c.rest()
+			_ = c.Close()
+			r.waitOutcome(row.outcome, 2)
+			for _, c := range open {
+				_ = c.Close()
+			}
+			if row.name == "rate" {
+				return // it is time that makes room
+			}
+			r.waitOutcome(ClientClosed, 3)
+			r.open("room again")
+		})
+	}
+}
+
+// Past the headroom for refusals nothing is read any more.
+func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
+	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnections = 1 })
+	r.open("one")
+	var silent []*client
+	for range refusalHeadroom + 20 {
+		c := r.dial()
+		c.send(connect311[:4])
+		silent = append(silent, c)
+	}
+	r.waitOutcome(RefusedConnections, 20)
+	for _, c := range silent {
+		_ = c.Close()
+	}
+	r.waitOutcome(ClientGone, refusalHeadroom)
+}
+
+// A refusal is read by a client that sent more than its CONNECT.
+func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
+	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnectSize = 64 })
+	c := r.dial()
+	c.send(append([]byte("\x10\xff\x7f\x00\x04MQTT\x05"), make([]byte, 200<<10)...))
+	c.expect([]byte("\x20\x03\x00\x95\x00"))
+	c.rest()
+	_ = c.Close()
+	r.waitOutcome(ConnectTooLarge, 1)
+}
+
+func TestRefusedClientThatStaysIsClosed(t *testing.T) {
+	r := start(t, []string{"name.invalid:1883"})
+	c := r.dial()
+	c.send(connect311)
+	c.expect([]byte("\x20\x02\x00\x03"))
+	r.waitOutcome(DialFailed, 1) // after lingerTime, though the client never closes
+	_ = c.Close()
+}
+
+func TestTCPListenerRelaysWithoutLookingInside(t *testing.T) {
+	greets := startNode(t, func(c net.Conn) { // a server that speaks first
+		_, _ = c.Write([]byte("220 hello\r\n"))
+		_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+	})
+	r := start(t, []string{greets.address()}, func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	c := r.dial()
+	c.expect([]byte("220 hello\r\n"))
+	c.send([]byte("GET / HTTP/1.1\r\n\r\n"))
+	c.expect([]byte("GET / HTTP/1.1\r\n\r\n"))
+	_ = c.Close()
+	r.waitOutcome(ClientClosed, 1)
+}
+
+func TestTCPListenerHashesTheSourceAddressAndAnnouncesIt(t *testing.T) {
+	var nodes []*node
+	var addresses []string
+	for range 3 {
+		n := startNode(t, func(c net.Conn) {
+			b := make([]byte, 256)
+			n, _ := c.Read(b)
+			h, err := unwrap(b[:n])
+			_, _ = fmt.Fprintf(c, "%v %v\n", h.source, err)
+			_, _ = io.Copy(io.Discard, c)
+		})
+		nodes, addresses = append(nodes, n), append(addresses, n.address())
+	}
+	r := start(t, addresses, sendProxy(2), func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	used := map[string]bool{}
+	for i := range 20 {
+		source := fmt.Sprintf("127.0.0.%d", 2+i)
+		var home string
+		for range 2 {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}, Timeout: patience}
+			conn, err := d.Dial("tcp", r.srv.Addr("mqtt").String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &client{t, conn}
+			c.expect([]byte(addrOf(conn).String() + " <nil>\n"))
+			on := ""
+			for j := range nodes {
+				if r.node(j).Open() == 1 {
+					on = r.node(j).Name
+				}
+			}
+			_ = conn.Close()
+			eventually(t, "the end", func() bool { return r.srv.open.Load() == 0 })
+			if home != "" && on != home {
+				t.Errorf("%s went to %s, then to %s", source, home, on)
+			}
+			home = on
+		}
+		used[home] = true
+	}
+	if len(used) != 3 {
+		t.Errorf("20 addresses reached only %v", used)
+	}
+}
+
+func TestAnnounceWritesIPv6WhereFamiliesDiffer(t *testing.T) {
+	four, six := netip.MustParseAddrPort("192.0.2.1:1000"), netip.MustParseAddrPort("[2001:db8::1]:2000")
+	for version, signature := range map[int][]byte{1: proxyproto.SIGV1, 2: proxyproto.SIGV2} {
+		for _, pair := range [][2]netip.AddrPort{{four, four}, {six, six}, {four, six}, {six, four}} {
+			b, err := announce(version, pair[0], pair[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, err := unwrap(b)
+			if err != nil || !bytes.HasPrefix(b, signature) || h.length != len(b) || h.source != pair[0] || h.destination != pair[1] {
+				t.Errorf("v%d %v: %q reads as %+v, %v", version, pair, b, h, err)
+			}
+			if len(b) > headroom {
+				t.Errorf("v%d %v: %d bytes do not fit the headroom", version, pair, len(b))
+			}
+		}
+	}
+}

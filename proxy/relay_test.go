@@ -1,0 +1,371 @@
+package proxy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBytesAfterTheConnectArriveInOrder(t *testing.T) {
+	r := start(t, []string{startNode(t, nil).address()})
+	c := r.dial()
+	c.send(append(bytes.Clone(connect311), "\xc0\x00one"...)) // in one write with the CONNECT
+	c.expect(append(bytes.Clone(connack311), "\xc0\x00one"...))
+	c.send([]byte("two"))
+	c.expect([]byte("two"))
+	_ = c.Close()
+	r.waitOutcome(ClientClosed, 1)
+	if log := r.log.String(); !strings.Contains(log, "client_id=c1 version=3.1.1 node=node-a received=24 sent=12") {
+		t.Errorf("the line lacks what happened: %s", log)
+	}
+}
+
+// Each side writes random pieces at random times while the other reads so.
+func TestBulkBothWaysIsDeliveredOnceAndInOrder(t *testing.T) {
+	const size = 32 << 20
+	var fromClient [32]byte
+	received := make(chan struct{})
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = io.ReadFull(c, make([]byte, len(connect311)))
+		_, _ = c.Write(connack311)
+		done := make(chan struct{})
+		go func() { // ends when all is written
+			defer close(done)
+			sendNoise(t, c, 2, size)
+		}()
+		fromClient = digest(t, c, size)
+		<-done
+		close(received)
+	})
+	r := start(t, []string{backend.address()})
+	c := r.open("c1")
+	sent := make(chan [32]byte)
+	go func() { // ends when all is written
+		sent <- sendNoise(t, c, 1, size)
+	}()
+	got := digest(t, c, size)
+	if want := sendNoise(t, io.Discard, 2, size); got != want {
+		t.Error("the client received something else than the node sent")
+	}
+	if want := <-sent; fromClient != want {
+		<-received
+		if fromClient != want {
+			t.Error("the node received something else than the client sent")
+		}
+	}
+}
+
+// sendNoise writes size bytes in pieces of random length, both given by the
+// seed, and returns their digest.
+func sendNoise(t *testing.T, w io.Writer, seed uint64, size int) [32]byte {
+	rng := rand.NewChaCha8([32]byte{byte(seed)})
+	h := sha256.New()
+	b := make([]byte, 300<<10)
+	for size > 0 {
+		n := min(1+int(rng.Uint64()%uint64(len(b))), size)
+		_, _ = rng.Read(b[:n])
+		h.Write(b[:n])
+		if _, err := w.Write(b[:n]); err != nil {
+			t.Error("send:", err)
+			return [32]byte{}
+		}
+		size -= n
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+func digest(t *testing.T, r io.Reader, size int64) [32]byte {
+	h := sha256.New()
+	if n, err := io.CopyN(h, r, size); err != nil {
+		t.Errorf("received %d of %d bytes: %v", n, size, err)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// A reader that stops costs at most one scratch buffer for each direction, and
+// nobody else waits for it.
+func TestSlowReaderIsHeldBackAndHoldsNobodyElseBack(t *testing.T) {
+	const much = 64 << 20
+	wrote := make(chan int64, 1)
+	backend := startNode(t, func(c net.Conn) {
+		b := make([]byte, 64)
+		n, _ := c.Read(b)
+		_, _ = c.Write(connack311)
+		if !bytes.Contains(b[:n], []byte("slow")) {
+			_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+			return
+		}
+		sent, _ := io.CopyN(c, zeros{}, much)
+		wrote <- sent
+	})
+	r := start(t, []string{backend.address()})
+	slow := r.open("slow")
+	// The session is full once a buffer is held for the client.
+	eventually(t, "back-pressure", func() bool { return r.held() > 0 })
+	if held := r.held(); held > scratchSize {
+		t.Errorf("%d bytes are held for one reader", held)
+	}
+	other := r.open("other")
+	for range 100 {
+		other.send([]byte("ping"))
+		other.expect([]byte("ping"))
+	}
+	if n, err := io.CopyN(io.Discard, slow, much); err != nil {
+		t.Fatalf("%d of %d bytes once the reader went on: %v", n, much, err)
+	}
+	if n := <-wrote; n != much {
+		t.Errorf("the node could write %d of %d", n, much)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
+
+// held is how many bytes the loops hold for halves that take no more.
+func (r *rig) held() (n int) {
+	for _, l := range r.srv.loops {
+		done := make(chan struct{})
+		l.do(func() {
+			defer close(done)
+			l.each(func(s *session) {
+				for _, h := range []*half{&s.client, &s.server} {
+					if h.held != nil {
+						n += len(*h.held)
+					}
+				}
+			})
+		})
+		<-done
+	}
+	return n
+}
+
+func TestHalfCloseTravelsBothWays(t *testing.T) {
+	t.Run("client first", func(t *testing.T) {
+		backend := startNode(t, func(c net.Conn) {
+			b, _ := io.ReadAll(c) // sees the client's end of stream
+			_, _ = c.Write(connack311)
+			_, _ = c.Write(b)
+		})
+		r := start(t, []string{backend.address()})
+		c := r.dial()
+		c.send(connect311)
+		c.send([]byte("last"))
+		c.halfClose()
+		c.expect(append(append(bytes.Clone(connack311), connect311...), "last"...))
+		if rest := c.rest(); len(rest) > 0 {
+			t.Errorf("then % x", rest)
+		}
+		r.waitOutcome(ClientClosed, 1)
+	})
+	t.Run("node first", func(t *testing.T) {
+		got := make(chan []byte, 1)
+		backend := startNode(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 64))
+			_, _ = c.Write(connack311)
+			_ = c.(*net.TCPConn).CloseWrite()
+			b, _ := io.ReadAll(c)
+			got <- b
+		})
+		r := start(t, []string{backend.address()})
+		c := r.open("c1")
+		if rest := c.rest(); len(rest) > 0 {
+			t.Errorf("then % x", rest)
+		}
+		c.send([]byte("still here"))
+		_ = c.Close()
+		if b := <-got; string(b) != "still here" {
+			t.Errorf("the node got %q", b)
+		}
+		r.waitOutcome(ServerClosed, 1)
+	})
+	t.Run("while the other side is full", func(t *testing.T) {
+		const size = 8 << 20
+		backend := startNode(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 64))
+			_, _ = c.Write(connack311)
+			sendNoise(t, c, 3, size)
+		})
+		r := start(t, []string{backend.address()})
+		c := r.open("c1")
+		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
+		if got, want := digest(t, c, size), sendNoise(t, io.Discard, 3, size); got != want {
+			t.Error("bytes sent before the end were lost")
+		}
+		if rest := c.rest(); len(rest) > 0 {
+			t.Errorf("%d bytes too many", len(rest))
+		}
+	})
+}
+
+func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 64))
+		_, _ = c.Write(connack311)
+		_, _ = io.Copy(io.Discard, c)
+		_, _ = c.Read(make([]byte, 1))
+		time.Sleep(time.Second) // a node that never closes, as far as this test goes
+	})
+	r := start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
+	c := r.open("c1")
+	c.halfClose()
+	r.waitOutcome(HalfClosedTimeout, 1)
+}
+
+func TestResetTravelsBothWays(t *testing.T) {
+	for _, after := range []string{"CONNECT", "CONNACK"} {
+		t.Run("client's after "+after, func(t *testing.T) {
+			seen := make(chan error, 1)
+			arrived := make(chan struct{})
+			backend := startNode(t, func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 64))
+				if after == "CONNACK" {
+					_, _ = c.Write(connack311)
+				}
+				close(arrived)
+				_, err := c.Read(make([]byte, 64))
+				seen <- err
+			})
+			r := start(t, []string{backend.address()})
+			c := r.dial()
+			c.send(connect311)
+			<-arrived
+			if after == "CONNACK" {
+				c.expect(connack311)
+			}
+			c.reset()
+			if err := <-seen; err == nil || err == io.EOF {
+				t.Errorf("the node saw %v, want a reset", err)
+			}
+			r.waitOutcome(ClientReset, 1)
+		})
+		t.Run("node's after "+after, func(t *testing.T) {
+			backend := startNode(t, func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 64))
+				if after == "CONNACK" {
+					_, _ = c.Write(connack311)
+					_, _ = c.Read(make([]byte, 1))
+				}
+				_ = c.(*net.TCPConn).SetLinger(0)
+			})
+			r := start(t, []string{backend.address()})
+			c := r.dial()
+			c.send(connect311)
+			if after == "CONNACK" {
+				c.expect(connack311)
+				c.send([]byte{0})
+			}
+			if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
+				t.Errorf("the client saw %v, want a reset", err)
+			}
+			r.waitOutcome(ServerReset, 1)
+		})
+	}
+}
+
+// A node that is killed with bytes unread resets; what it had said is read.
+func TestLastWordsOfANodeReachTheClient(t *testing.T) {
+	disconnect := []byte("\xe0\x02\x8b\x00") // server shutting down
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 64))
+		_, _ = c.Write(append(bytes.Clone(connack311), disconnect...))
+	})
+	r := start(t, []string{backend.address()})
+	c := r.dial()
+	c.send(connect311)
+	c.expect(append(bytes.Clone(connack311), disconnect...))
+	if rest := c.rest(); len(rest) > 0 {
+		t.Errorf("then % x", rest)
+	}
+	_ = c.Close()
+	r.waitOutcome(ServerClosed, 1)
+}
+
+func TestSessionThatIsSilentForLongerThanItsKeepAliveAllowsEnds(t *testing.T) {
+	quick := func(s *Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond }
+	r := start(t, []string{startNode(t, nil).address()}, quick)
+	c := r.open("silent")
+	c.rest()
+	r.waitOutcome(IdleTimeout, 1)
+}
+
+func TestIdleLimitComesFromTheKeepAliveInForce(t *testing.T) {
+	serverKeepAlive := startNode(t, func(c net.Conn) {
+		b := make([]byte, 64)
+		n, _ := c.Read(b)
+		if bytes.Contains(b[:n], []byte("c2")) {
+			// in three pieces, and with the identifier assigned
+			for _, piece := range []string{"\x20", "\x0b\x00\x00\x08\x13\x01\x2c", "\x12\x00\x02zz", ""} {
+				_, _ = c.Write([]byte(piece))
+			}
+		} else {
+			_, _ = c.Write(connack5)
+		}
+		_, _ = io.Copy(io.Discard, c)
+	})
+	r := start(t, []string{serverKeepAlive.address()})
+	var clients []*client
+	for _, id := range []string{"c1", "c2"} {
+		c := r.dial()
+		c.send(append(bytes.Clone(connect5[:len(connect5)-2]), id...))
+		b := make([]byte, 5)
+		if _, err := io.ReadFull(c, b); err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, c)
+	}
+	idle := map[string]tick{}
+	eventually(t, "both CONNACKs read", func() bool {
+		for _, l := range r.srv.loops {
+			done := make(chan struct{})
+			l.do(func() {
+				defer close(done)
+				l.each(func(s *session) {
+					if s.step == stepRelay {
+						idle[s.id] = s.idle
+					}
+				})
+			})
+			<-done
+		}
+		return len(idle) == 2
+	})
+	if want := ticks(60*time.Second*3/2 + keepAliveGrace); idle["c1"] != want {
+		t.Errorf("keep alive 60: limit of %d ticks, want %d", idle["c1"], want)
+	}
+	if want := ticks(300*time.Second*3/2 + keepAliveGrace); idle["zz"] != want {
+		t.Errorf("Server Keep Alive 300: limit of %d ticks, want %d (sessions %v)", idle["zz"], want, idle)
+	}
+	for _, c := range clients {
+		_ = c.Close()
+	}
+}
+
+// The CONNACK that an enhanced authentication ends in is found behind its AUTH.
+func TestAuthBeforeTheConnackIsForwarded(t *testing.T) {
+	auth := []byte("\xf0\x06\x18\x04\x15\x00\x01x")
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 64))
+		_, _ = c.Write(auth)
+		_, _ = io.ReadFull(c, make([]byte, len(auth)))
+		_, _ = c.Write([]byte("\x20\x03\x00\x87\x00"))
+	})
+	r := start(t, []string{backend.address()})
+	c := r.dial()
+	c.send(connect5)
+	c.expect(auth)
+	c.send(auth)
+	c.expect([]byte("\x20\x03\x00\x87\x00"))
+	c.rest()
+	_ = c.Close()
+	r.waitOutcome(ServerClosed, 1)
+	if !strings.Contains(r.log.String(), "connack=135") {
+		t.Errorf("the line lacks the CONNACK's code: %s", r.log)
+	}
+}
