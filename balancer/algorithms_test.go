@@ -112,7 +112,7 @@ func TestRoundRobinGoesOnEvenlyWithoutALostNode(t *testing.T) {
 }
 
 func TestRoundRobinFindsTheOneLightNodeThatIsUp(t *testing.T) {
-	p := newPool(t, RoundRobin, "a:1000", "b:999", "light:1")
+	p := newPool(t, RoundRobin, "a:256", "b:255", "light:1")
 	p.node("a").SetHealth(false)
 	p.node("b").SetOperator(Draining)
 	if got := turns(p, 3); got != "lightlightlight" {

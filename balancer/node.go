@@ -6,9 +6,9 @@ import (
 	"sync/atomic"
 )
 
-// MaxWeight is the greatest weight of a node. It bounds the length of one round of
-// RoundRobin, and with it the time and memory of NewPool.
-const MaxWeight = 1000
+// MaxWeight is the greatest weight of a node, as in HAProxy. It bounds the length of
+// one round of RoundRobin, and with it the time and memory of NewPool.
+const MaxWeight = 256
 
 // NodeSpec is a node as the configuration has it.
 type NodeSpec struct {

@@ -29,8 +29,8 @@ func TestPoolNamesEveryFaultOfItsSpec(t *testing.T) {
 		`pool "emqx": node "b": address ":1883" has no host`,
 		`pool "emqx": node "c": address "127.0.0.1:mqtt": the port`,
 		`pool "emqx": node "d": address "127.0.0.1:65536": the port`,
-		`pool "emqx": node "e": weight -1 is not from 1 to 1000`,
-		`pool "emqx": node "f": weight 1001 is not from 1 to 1000`,
+		`pool "emqx": node "e": weight -1 is not from 1 to 256`,
+		`pool "emqx": node "f": weight 257 is not from 1 to 256`,
 		`pool "emqx": node "g": max_connections -1 is negative`,
 	} {
 		if !strings.Contains(err.Error(), want) {

@@ -1,0 +1,56 @@
+package health
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"mqttlb/mqttparse"
+)
+
+// The probe speaks 3.1.1, which every broker understands; RabbitMQ before 3.13,
+// for one, knows no 5. A broker that is set to take 5 alone refuses it with a
+// CONNACK, and that shows it alive.
+
+const serverUnavailable = 3 // return code [MQTT 3.1.1, table 3.1]
+
+var disconnect = []byte{0xe0, 0}
+
+// newClientID returns the identifier of the probes of one node. It differs for
+// each node and balancer, since two clients of one identifier throw each other out,
+// in a cluster from node to node. It has 23 bytes, as many as every server of
+// 3.1.1 has to take [MQTT-3.1.3-5].
+func newClientID() string {
+	return "mqttlb-health-" + strings.ToLower(rand.Text()[:9])
+}
+
+// appendConnect appends a CONNECT of 3.1.1 with Clean Session and nothing that is
+// optional.
+func appendConnect(b []byte, clientID string) []byte {
+	b = append(b, 0x10, byte(12+len(clientID)))
+	b = append(b, 0, 4, 'M', 'Q', 'T', 'T', byte(mqttparse.V311))
+	b = append(b, 0x02, keepAlive>>8, keepAlive&0xff)
+	b = append(b, 0, byte(len(clientID)))
+	return append(b, clientID...)
+}
+
+// readConnack reads the four bytes of a CONNACK. The error is nil when they show a
+// broker that serves clients: it accepts this one, or refuses it for its version,
+// identifier or credentials. Return code 3, server unavailable, is the broker's own
+// word that it does not; EMQX says so while it is evacuated.
+func readConnack(r io.Reader) (accepted bool, err error) {
+	var b [4]byte
+	if _, err := io.ReadFull(r, b[:]); err != nil {
+		return false, fmt.Errorf("reading the CONNACK: %w", err)
+	}
+	var connack mqttparse.Connack
+	if _, err := connack.Parse(b[:], mqttparse.V311, len(b)); err != nil {
+		return false, fmt.Errorf("its answer is no CONNACK: %w", err)
+	}
+	if connack.Code == serverUnavailable {
+		return false, errors.New("CONNACK with return code 3, server unavailable")
+	}
+	return connack.Code == 0, nil
+}

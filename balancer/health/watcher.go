@@ -1,0 +1,149 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"mqttlb/balancer"
+)
+
+var errSession = errors.New("a session could not connect")
+
+// probeFunc asks a node whether it is alive, within the Check's Timeout, and
+// gives up when ctx is done.
+type probeFunc func(ctx context.Context, n *balancer.Node) result
+
+// result is how a probe went.
+type result struct {
+	took time.Duration // to the verdict
+	err  error         // nil: the node is alive
+}
+
+// watcher keeps the verdict on one node. Everything is touched by watch alone,
+// but for the three fields at the end.
+type watcher struct {
+	node    *balancer.Node
+	check   Check
+	probe   probeFunc
+	log     *slog.Logger
+	verdict verdict
+
+	failures atomic.Int64 // sessions that could not connect and were not counted yet
+	wake     chan struct{}
+	status   atomic.Pointer[Status]
+}
+
+func newWatcher(n *balancer.Node, check Check, probe probeFunc, log *slog.Logger) *watcher {
+	w := &watcher{
+		node: n, check: check, probe: probe, log: log,
+		verdict: verdict{rise: check.Rise, fall: check.Fall, up: true},
+		wake:    make(chan struct{}, 1),
+	}
+	w.status.Store(&Status{Node: n, Up: true})
+	return w
+}
+
+func (w *watcher) sessionFailed() {
+	w.failures.Add(1)
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// watch probes the node until ctx is done and the last probe has ended. The probe
+// runs beside it, so that a failed session counts while a probe waits for its
+// answer.
+func (w *watcher) watch(ctx context.Context) {
+	results := make(chan result, 1)
+	probing := false
+	var begun time.Time
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			if probing {
+				<-results
+			}
+			return
+		case <-next.C:
+			probing, begun = true, time.Now()
+			// Ends within the timeout or with ctx; its result is waited for.
+			go w.runProbe(ctx, results)
+		case r := <-results:
+			probing = false
+			if ctx.Err() != nil {
+				return // it was cut short and says nothing
+			}
+			w.probed(r)
+			next.Reset(w.pause(begun))
+		case <-w.wake:
+			w.countSessions()
+			if !probing {
+				next.Reset(w.pause(begun))
+			}
+		}
+	}
+}
+
+func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
+	results <- w.probe(ctx, w.node)
+}
+
+// pause returns how long to wait with the next probe, when the last one began
+// at begun.
+func (w *watcher) pause(begun time.Time) time.Duration {
+	interval := w.check.Interval
+	if w.verdict.up && w.verdict.against > 0 {
+		interval = min(interval, fastInterval)
+	}
+	interval += time.Duration((2*rand.Float64() - 1) * jitter * float64(interval))
+	return time.Until(begun.Add(interval))
+}
+
+func (w *watcher) probed(r result) {
+	s := *w.status.Load()
+	s.Last, s.Took = time.Now(), r.took
+	if r.err == nil {
+		s.Passed++
+	} else {
+		s.Failed++
+		w.log.Debug("probe failed", "error", r.err)
+	}
+	w.count(&s, r.err)
+	w.status.Store(&s)
+}
+
+// countSessions counts the sessions that could not connect. Those that a
+// node's going down leaves over say nothing new.
+func (w *watcher) countSessions() {
+	s := *w.status.Load()
+	for range w.failures.Swap(0) {
+		if !w.verdict.up {
+			break
+		}
+		w.count(&s, errSession)
+	}
+	w.status.Store(&s)
+}
+
+// count adds a result to the verdict, and tells the node and the log of a change.
+func (w *watcher) count(s *Status, err error) {
+	changed := w.verdict.add(err == nil)
+	s.Up, s.Against, s.Err = w.verdict.up, w.verdict.against, err
+	if !changed {
+		return
+	}
+	s.Since = time.Now()
+	w.node.SetHealth(s.Up)
+	if s.Up {
+		w.log.Info("node is up")
+	} else {
+		w.log.Warn("node is down", "reason", err)
+	}
+}

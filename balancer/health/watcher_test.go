@@ -1,0 +1,366 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mqttlb/balancer"
+)
+
+func newPool(t testing.TB, addresses ...string) *balancer.Pool {
+	t.Helper()
+	spec := balancer.PoolSpec{Name: "emqx"}
+	for i, a := range addresses {
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: fmt.Sprint("emqx-", i+1), Address: a})
+	}
+	p, err := balancer.NewPool(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// scripted is a node whose probes go as a test says. It works in virtual time:
+// the tests run in a synctest bubble.
+type scripted struct {
+	*Checker
+	node *balancer.Node
+	log  bytes.Buffer
+
+	mu     sync.Mutex
+	err    error         // what probes return
+	takes  time.Duration // how long they take
+	begins []time.Time   // when they began
+}
+
+var errDead = errors.New("dead")
+
+// start runs a checker over one scripted node until the test ends.
+func start(t *testing.T, check Check) *scripted {
+	s := new(scripted)
+	check.Probe = MQTT
+	pool := newPool(t, "127.0.0.1:1883")
+	s.node = pool.Nodes()[0]
+	s.Checker = NewChecker(pool, check, slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.watchers[0].probe = s.probe
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { // ends with ctx
+		s.Run(ctx)
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return s
+}
+
+func (s *scripted) probe(ctx context.Context, _ *balancer.Node) result {
+	s.mu.Lock()
+	s.begins = append(s.begins, time.Now())
+	err, takes := s.err, s.takes
+	s.mu.Unlock()
+	select {
+	case <-time.After(takes):
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return result{took: takes, err: err}
+}
+
+func (s *scripted) answer(err error, takes time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.takes = err, takes
+}
+
+func (s *scripted) probes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.begins)
+}
+
+func (s *scripted) begin(i int) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begins[i]
+}
+
+// pass lets virtual time pass, then all goroutines come to rest.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// await lets time pass until the nth probe has ended.
+func (s *scripted) await(n int) {
+	for s.probes() < n {
+		pass(100 * time.Millisecond)
+	}
+}
+
+func TestFirstProbeComesAtOnceAndTheOthersJittered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		s := start(t, Check{Interval: 10 * time.Second})
+		synctest.Wait()
+		if first := s.begin(0); s.probes() != 1 || !first.Equal(begun) {
+			t.Fatalf("first probe at %v, started at %v", first, begun)
+		}
+		pass(1000 * time.Second)
+		pauses := make(map[time.Duration]bool)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i := range len(s.begins) - 1 {
+			pause := s.begins[i+1].Sub(s.begins[i])
+			if pause < 8*time.Second || pause > 12*time.Second {
+				t.Errorf("pause %v, want 10s ± 20 %%", pause)
+			}
+			pauses[pause] = true
+		}
+		if len(pauses) < 50 {
+			t.Errorf("%d different pauses among %d: no jitter", len(pauses), len(s.begins)-1)
+		}
+	})
+}
+
+func TestNodeFallsAndRises(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 3})
+		synctest.Wait()
+		s.answer(errDead, 0)
+		s.await(2)
+		if got := s.Status()[0]; !s.node.Healthy() || got.Against != 1 || got.Failed != 1 || got.Err != errDead {
+			t.Errorf("after one bad probe: %+v", got)
+		}
+		s.await(3)
+		if !s.node.Healthy() {
+			t.Error("down after two bad probes")
+		}
+		s.await(4)
+		if s.node.Healthy() {
+			t.Error("up after three bad probes")
+		}
+		s.answer(nil, 0)
+		s.await(5)
+		if s.node.Healthy() {
+			t.Error("up after one good probe")
+		}
+		s.await(6)
+		if !s.node.Healthy() {
+			t.Error("down after two good probes")
+		}
+		// Suspicion hastens the way down and not the way up.
+		for i, want := range []time.Duration{10, 1, 1, 10, 10} {
+			want *= time.Second
+			pause := s.begin(i + 1).Sub(s.begin(i))
+			if pause < want*8/10 || pause > want*12/10 {
+				t.Errorf("pause %v after probe %d, want %v ± 20 %%", pause, i+1, want)
+			}
+		}
+		log := s.log.String()
+		if strings.Count(log, "node is down") != 1 || strings.Count(log, "node is up") != 1 || strings.Count(log, "\n") != 2 {
+			t.Errorf("log:\n%s", log)
+		}
+		for _, want := range []string{"pool=emqx", "node=emqx-1", "address=127.0.0.1:1883", "reason=dead"} {
+			if !strings.Contains(log, want) {
+				t.Errorf("the log does not say %s:\n%s", want, log)
+			}
+		}
+	})
+}
+
+func TestSessionsThatCannotConnectTakeANodeDownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: time.Hour, Fall: 3})
+		synctest.Wait()
+		begun := time.Now()
+		for i := range 3 {
+			if !s.node.Healthy() {
+				t.Fatalf("down after %d sessions", i)
+			}
+			s.Failed(s.node)
+			synctest.Wait()
+		}
+		if s.node.Healthy() {
+			t.Error("up after three sessions")
+		}
+		if time.Since(begun) != 0 {
+			t.Error("it took time")
+		}
+		if got := s.Status()[0]; got.Up || got.Since != begun || got.Err != errSession || got.Failed != 0 {
+			t.Errorf("status %+v", got)
+		}
+		if !strings.Contains(s.log.String(), `reason="a session could not connect"`) {
+			t.Errorf("log:\n%s", &s.log)
+		}
+	})
+}
+
+func TestSessionsCountWhileAProbeWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: 10 * time.Second, Fall: 3})
+		s.answer(nil, time.Second)
+		synctest.Wait() // the first probe is under way
+		for range 3 {
+			s.Failed(s.node)
+		}
+		synctest.Wait()
+		if s.node.Healthy() {
+			t.Error("the sessions waited for the probe")
+		}
+		pass(time.Second)
+		if got := s.Status()[0]; got.Passed != 1 || got.Against != 1 || got.Took != time.Second {
+			t.Errorf("after the probe: %+v", got)
+		}
+	})
+}
+
+func TestFailedSessionHastensTheNextProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: time.Hour, Fall: 3})
+		pass(time.Minute)
+		if s.probes() != 1 {
+			t.Fatalf("%d probes", s.probes())
+		}
+		s.Failed(s.node)
+		synctest.Wait()
+		if s.probes() != 2 {
+			t.Errorf("%d probes, want the second at once", s.probes())
+		}
+		if got := s.Status()[0]; got.Against != 0 {
+			t.Errorf("%d against the node after a good probe", got.Against)
+		}
+		// Thousands of sessions do not become thousands of probes.
+		for range 1000 {
+			pass(time.Millisecond)
+			s.answer(errDead, 0)
+			s.Failed(s.node)
+		}
+		if n := s.probes(); n > 4 {
+			t.Errorf("%d probes within a second", n)
+		}
+	})
+}
+
+func TestStaleSessionsDoNotHoldADownNodeDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 3})
+		synctest.Wait()
+		for range 100 { // more than Fall at once
+			s.Failed(s.node)
+		}
+		synctest.Wait()
+		if s.node.Healthy() {
+			t.Fatal("up")
+		}
+		pass(12 * time.Second)
+		s.Failed(s.node) // dialed before the node went down, timed out now
+		pass(12 * time.Second)
+		if !s.node.Healthy() {
+			t.Errorf("down after two good probes: %+v", s.Status()[0])
+		}
+	})
+}
+
+func TestRunWaitsForItsProbesAndForgetsThoseCutShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended sync.WaitGroup
+		pool := newPool(t, "127.0.0.1:1", "127.0.0.1:2")
+		c := NewChecker(pool, Check{Probe: MQTT, Fall: 1}, slog.New(slog.DiscardHandler))
+		for _, w := range c.watchers {
+			w.probe = func(ctx context.Context, _ *balancer.Node) result {
+				<-ctx.Done()
+				<-time.After(time.Second) // a broker that is slow to hang up
+				return result{err: ctx.Err()}
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := time.Now()
+		ended.Go(func() { c.Run(ctx) })
+		synctest.Wait()
+		cancel()
+		ended.Wait()
+		if time.Since(begun) != time.Second {
+			t.Errorf("Run returned after %v, its probes end after 1s", time.Since(begun))
+		}
+		for _, s := range c.Status() {
+			if !s.Up || s.Err != nil {
+				t.Errorf("a probe that was cut short counts: %+v", s)
+			}
+		}
+	})
+}
+
+func TestWithoutProbesNodesStayUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := newPool(t, "127.0.0.1:1")
+		c := NewChecker(pool, Check{Probe: None, Fall: 1}, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { c.Run(ctx) })
+		c.Failed(pool.Nodes()[0])
+		pass(time.Hour)
+		if !pool.Nodes()[0].Healthy() {
+			t.Error("down, and nothing would bring it up again")
+		}
+		cancel()
+		running.Wait()
+	})
+}
+
+func TestFailedOfAnotherPoolsNodeIsIgnored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: time.Hour, Fall: 1})
+		synctest.Wait()
+		other := newPool(t, "127.0.0.1:1", "127.0.0.1:2")
+		s.Failed(other.Nodes()[0])
+		s.Failed(other.Nodes()[1])
+		synctest.Wait()
+		if !s.node.Healthy() || !other.Nodes()[0].Healthy() {
+			t.Error("it counted")
+		}
+	})
+}
+
+func TestFailedAllocatesNothing(t *testing.T) {
+	pool := newPool(t, "127.0.0.1:1")
+	c := NewChecker(pool, Check{Probe: TCP}, slog.New(slog.DiscardHandler))
+	if allocs := testing.AllocsPerRun(100, func() { c.Failed(pool.Nodes()[0]) }); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func TestZeroMeansTheDefault(t *testing.T) {
+	want := Check{Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3}
+	if got := (Check{}).withDefaults(); got != want {
+		t.Errorf("%+v", got)
+	}
+	if got := (Check{Interval: -1, Timeout: -1, Rise: -1, Fall: -1}).withDefaults(); got != want {
+		t.Errorf("negative: %+v", got)
+	}
+	set := Check{Probe: TCP, Interval: 1, Timeout: 2, Rise: 3, Fall: 4, ProxyProtocol: 1}
+	if got := set.withDefaults(); got != set {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWordsOfTheConfiguration(t *testing.T) {
+	for p := None; p <= MQTT; p++ {
+		if got, err := ParseProbe(p.String()); err != nil || got != p {
+			t.Errorf("%v reads back as %v, %v", p, got, err)
+		}
+	}
+	if _, err := ParseProbe("icmp"); err == nil {
+		t.Error("icmp is no probe")
+	}
+}
