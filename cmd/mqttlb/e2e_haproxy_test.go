@@ -1,0 +1,42 @@
+package main_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// startHAProxy runs a HAProxy that passes connections on to addr behind a
+// PROXY header, "send-proxy" or "send-proxy-v2", and returns its address.
+func startHAProxy(t *testing.T, sendProxy, addr string) string {
+	t.Helper()
+	program := peer(t, "/usr/sbin/haproxy")
+	in := freeAddr(t, "127.0.0.1")
+	config := `
+global
+    maxconn 100
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+listen mqtt
+    bind ` + in + `
+    server mqttlb ` + addr + " " + sendProxy + "\n"
+	file := filepath.Join(t.TempDir(), "haproxy.cfg")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, "haproxy", exec.Command(program, "-db", "-f", file))
+	eventually(t, "HAProxy listens", func() bool {
+		conn, err := net.Dial("tcp", in)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	})
+	return in
+}

@@ -1,0 +1,210 @@
+package main_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a program that a test started. What it prints is kept by line.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when it is gone and all it said is in lines
+
+	mu    sync.Mutex // guards the fields below
+	lines []string
+	grown chan struct{} // closed, and replaced, when a line is added
+}
+
+// start runs a program until the test ends, when it is killed if it still runs.
+func start(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{name: name, cmd: cmd, exited: make(chan struct{}), grown: make(chan struct{})}
+	r, w := io.Pipe()
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	read := make(chan struct{})
+	go p.collect(r, read) // ends when w is closed
+	go func() {           // ends when the program does
+		cmd.Wait()
+		w.Close()
+		<-read
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("the last words of %s:\n%s", name, strings.Join(p.tail(60), "\n"))
+		}
+	})
+	return p
+}
+
+func (p *process) collect(r io.Reader, done chan struct{}) {
+	defer close(done)
+	scan := bufio.NewScanner(r)
+	scan.Buffer(nil, 1<<20)
+	for scan.Scan() {
+		p.mu.Lock()
+		p.lines = append(p.lines, scan.Text())
+		close(p.grown)
+		p.grown = make(chan struct{})
+		p.mu.Unlock()
+	}
+	io.Copy(io.Discard, r)
+}
+
+// said returns the lines so far that hold every one of the parts.
+func (p *process) said(parts ...string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found []string
+next:
+	for _, line := range p.lines {
+		for _, part := range parts {
+			if !strings.Contains(line, part) {
+				continue next
+			}
+		}
+		found = append(found, line)
+	}
+	return found
+}
+
+// waitFor waits for a line with all the parts, said earlier or later.
+func (p *process) waitFor(t *testing.T, parts ...string) string {
+	t.Helper()
+	return p.waitForN(t, 1, parts...)[0]
+}
+
+// waitForN waits until n lines have all the parts.
+func (p *process) waitForN(t *testing.T, n int, parts ...string) []string {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		p.mu.Lock()
+		grown := p.grown
+		p.mu.Unlock()
+		if found := p.said(parts...); len(found) >= n {
+			return found
+		}
+		select {
+		case <-grown:
+		case <-p.exited:
+			if found := p.said(parts...); len(found) >= n {
+				return found
+			}
+			t.Fatalf("%s ended (%v) and never said %q %d times", p.name, p.cmd.ProcessState, parts, n)
+		case <-deadline:
+			t.Fatalf("%s said %q %d times within %v, want %d", p.name, parts, len(p.said(parts...)), patience, n)
+		}
+	}
+}
+
+func (p *process) tail(n int) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lines[max(0, len(p.lines)-n):]
+}
+
+func (p *process) signal(t *testing.T, sig os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(sig); err != nil {
+		t.Fatalf("%s: %v: %v", p.name, sig, err)
+	}
+}
+
+// kill ends the program with SIGKILL and waits until it is gone.
+func (p *process) kill() {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		panic(err)
+	}
+	<-p.exited
+}
+
+// running reports whether the program has not ended yet.
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// exitCode waits for the end.
+func (p *process) exitCode(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		t.Fatalf("%s still runs after %v", p.name, patience)
+		return -1
+	}
+}
+
+// residentBytes is the anonymous memory of a program, in bytes: what it has
+// allocated itself, and neither its text nor shared pages.
+func (p *process) residentBytes(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skip("needs /proc to see the memory of a process")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kib int
+	for line := range strings.Lines(string(b)) {
+		if n, _ := fmt.Sscanf(line, "RssAnon: %d kB", &kib); n == 1 {
+			return kib << 10
+		}
+	}
+	t.Fatalf("no RssAnon in the status of %s", p.name)
+	return 0
+}
+
+// Ports come from below the range that the kernel gives to outgoing
+// connections, of which the tests make thousands: a port that was free a moment
+// ago is free still.
+const firstPort, lastPort = 20000, 31999
+
+var nextPort = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(uint32(os.Getpid()) * 97) // another test binary starts elsewhere
+	return &n
+}()
+
+// freeAddr is an address of this IP that nobody listens on.
+func freeAddr(t *testing.T, ip string) string {
+	t.Helper()
+	for range lastPort - firstPort {
+		port := firstPort + nextPort.Add(1)%(lastPort-firstPort+1)
+		addr := net.JoinHostPort(ip, fmt.Sprint(port))
+		ln, err := net.Listen("tcp", addr)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			t.Skipf("this machine cannot listen on %s: %v", ip, err)
+		}
+		ln.Close()
+		return addr
+	}
+	t.Fatal("no free port")
+	return ""
+}

@@ -1,0 +1,140 @@
+package main_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// balancer is a running `mqttlb serve`.
+type balancer struct {
+	*process
+	config string            // path of its file
+	addrs  map[string]string // what stands for each ${name} in the file
+}
+
+var placeholder = regexp.MustCompile(`\$\{(\w+)\}`)
+
+// configure writes a configuration file. Each ${name} in it becomes a free
+// address of loopback, one per name; ${admin} is given, and so is the log.
+func configure(t *testing.T, text string) *balancer {
+	t.Helper()
+	b := &balancer{config: filepath.Join(t.TempDir(), "mqttlb.yaml"), addrs: map[string]string{}}
+	text += "\nadmin: {address: \"${admin}\"}\nlog: {level: info, format: json}\n"
+	text = placeholder.ReplaceAllStringFunc(text, func(s string) string {
+		name := placeholder.FindStringSubmatch(s)[1]
+		if b.addrs[name] == "" {
+			ip := "127.0.0.1"
+			if strings.HasSuffix(name, "6") {
+				ip = "::1"
+			}
+			b.addrs[name] = freeAddr(t, ip)
+		}
+		return b.addrs[name]
+	})
+	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// serve runs mqttlb with a configuration, see configure, and waits until it serves.
+func serve(t *testing.T, text string) *balancer {
+	t.Helper()
+	b := configure(t, text)
+	b.start(t, "")
+	b.waitReady(t)
+	return b
+}
+
+// start runs mqttlb; before is a shell command that the process runs first.
+func (b *balancer) start(t *testing.T, before string) {
+	t.Helper()
+	b.startWith(t, before, "serve", "-c", b.config)
+}
+
+func (b *balancer) startWith(t *testing.T, before string, args ...string) {
+	t.Helper()
+	if before == "" {
+		before = "true"
+	}
+	cmd := exec.Command("sh", append([]string{"-c", before + ` && exec "$0" "$@"`, binary(t)}, args...)...)
+	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	p := start(t, "mqttlb", cmd)
+	b.process = p
+	t.Cleanup(func() {
+		if len(p.said("WARNING: DATA RACE")) > 0 || len(p.said("goroutine ", "[running]")) > 0 {
+			t.Errorf("mqttlb raced or panicked:\n%s", strings.Join(p.tail(80), "\n"))
+		}
+	})
+}
+
+// waitReady waits until mqttlb serves.
+func (b *balancer) waitReady(t *testing.T) {
+	t.Helper()
+	eventually(t, "mqttlb serves", func() bool {
+		if !b.running() {
+			t.Fatalf("mqttlb ended at once: %v", b.cmd.ProcessState)
+		}
+		resp, err := http.Get("http://" + b.addrs["admin"] + "/healthz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// mqttlb runs a command of mqttlb to its end.
+func mqttlb(t *testing.T, args ...string) (output string, exitCode int) {
+	t.Helper()
+	cmd := exec.Command(binary(t), args...)
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := mqttlbBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// sessionLine is the line that mqttlb logs when a session has ended.
+type sessionLine struct {
+	Listener string        `json:"listener"`
+	Client   string        `json:"client"`
+	ClientID string        `json:"client_id"`
+	Version  string        `json:"version"`
+	Node     string        `json:"node"`
+	Received int64         `json:"received"` // bytes from the client
+	Sent     int64         `json:"sent"`     // bytes to the client
+	Duration time.Duration `json:"duration"`
+	Outcome  string        `json:"outcome"`
+}
+
+// sessionsEnded waits until n sessions, of those whose lines have all the
+// parts, have ended, and returns their lines.
+func (b *balancer) sessionsEnded(t *testing.T, n int, parts ...string) []sessionLine {
+	t.Helper()
+	var out []sessionLine
+	for _, line := range b.waitForN(t, n, append(parts, `"msg":"session"`)...) {
+		var s sessionLine
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			t.Fatalf("a log line is no JSON: %v\n%s", err, line)
+		}
+		out = append(out, s)
+	}
+	return out
+}

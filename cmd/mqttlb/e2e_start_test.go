@@ -1,0 +1,145 @@
+package main_test
+
+import (
+	"encoding/json"
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestAShortDescriptorLimitIsSaidAtOnceWithBothNumbers(t *testing.T) {
+	t.Parallel()
+	broker := startMosquitto(t, "a")
+	b := configure(t, oneBroker+nodes(broker)+"limits: {max_connections: 12345}\n")
+	b.start(t, "ulimit -n 600")
+	b.waitReady(t)
+	var line struct{ Taken int }
+	if err := json.Unmarshal([]byte(b.waitFor(t, "12345", "600")), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line.Taken < 20 || line.Taken > 290 {
+		t.Fatalf("%d connections are taken with 600 descriptors", line.Taken)
+	}
+
+	// It takes what it says, and no more.
+	for _, id := range ids("fits", line.Taken) {
+		join(t, b.addrs["mqtt"], "", 4, id)
+	}
+	refused(t, b.addrs["mqtt"], 5, "too-many", quotaExceeded)
+}
+
+func TestServeSaysWhatIsWrongAndExitsWith1(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+
+	const pools = "\npools: [{name: brokers, nodes: [{name: a, address: \"127.0.0.1:1\"}]}]\n"
+	for _, wrong := range []struct {
+		name, config string
+		says         []string
+	}{
+		{"an unknown key", "listeners: [{name: a, adress: \":1\", pool: brokers}]" + pools, []string{"mqttlb.yaml:1:23:", "adress"}},
+		{"a pool that is not there", "listeners: [{name: a, address: \"${mqtt}\", protocol: mqtt, pool: nodes}]" + pools, []string{"mqttlb.yaml:1:", "nodes", "brokers"}},
+		{"an address in use", "listeners: [{name: a, address: \"" + taken.Addr().String() + "\", protocol: mqtt, pool: brokers}]" + pools, []string{taken.Addr().String(), "address already in use"}},
+		{"an address of another machine", "listeners: [{name: a, address: \"192.0.2.1:1883\", protocol: mqtt, pool: brokers}]" + pools, []string{"192.0.2.1:1883", "cannot assign requested address"}},
+	} {
+		t.Run(wrong.name, func(t *testing.T) {
+			b := configure(t, wrong.config)
+			output, code := mqttlb(t, "serve", "-c", b.config)
+			if code != 1 {
+				t.Errorf("exit code %d, want 1", code)
+			}
+			for _, part := range wrong.says {
+				if !strings.Contains(output, part) {
+					t.Errorf("does not say %q:\n%s", part, output)
+				}
+			}
+		})
+	}
+
+	output, code := mqttlb(t, "serve", "-c", "/nowhere/mqttlb.yaml")
+	if code != 1 || !strings.Contains(output, "/nowhere/mqttlb.yaml") {
+		t.Errorf("a file that is not there: exit code %d, %s", code, output)
+	}
+}
+
+func TestCheckPrintsEveryErrorWithItsPlace(t *testing.T) {
+	t.Parallel()
+	b := configure(t, `listeners:
+  - name: mqtt
+    address: "${mqtt}"
+    protocol: mqttt
+    pool: emqx
+timeouts: {dial: 5}
+pools:
+  - name: brokers
+    nodes:
+      - {name: a, address: "127.0.0.1"}
+`)
+	output, code := mqttlb(t, "check", "-c", b.config)
+	if code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	for _, at := range []string{":4:15: ", ":5:11: ", ":6:18: ", ":10:28: "} {
+		if !strings.Contains(output, b.config+at) {
+			t.Errorf("no error at %s%s", b.config, at)
+		}
+	}
+	if n := strings.Count(output, b.config); n != 4 {
+		t.Errorf("%d errors, want 4:\n%s", n, output)
+	}
+}
+
+func TestCheckSummarisesAFileThatLoads(t *testing.T) {
+	t.Parallel()
+	b := configure(t, oneBroker+"      - {name: a-node, address: \"127.0.0.1:1\"}\n")
+	output, code := mqttlb(t, "check", "-c", b.config)
+	if code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	for _, part := range []string{b.addrs["mqtt"], "brokers", "a-node", "127.0.0.1:1"} {
+		if !strings.Contains(output, part) {
+			t.Errorf("does not say %q:\n%s", part, output)
+		}
+	}
+}
+
+// The sidecar needs no file.
+func TestServeWithoutAFile(t *testing.T) {
+	t.Parallel()
+	brokers := startMosquittos(t, 2)
+	b := &balancer{addrs: map[string]string{"mqtt": freeAddr(t, "127.0.0.1")}}
+	b.startWith(t, "", "serve", "--listen", b.addrs["mqtt"], "--node", brokers[0].addr, "--node", brokers[1].addr)
+	eventually(t, "mqttlb listens", func() bool {
+		w, err := tryJoin(b.addrs["mqtt"], "", 4, "first")
+		if err != nil {
+			return false
+		}
+		w.Close()
+		return true
+	})
+	clients := ids("sidecar", 20)
+	for _, id := range clients {
+		join(t, b.addrs["mqtt"], "", 4, id)
+	}
+	homes(t, brokers, clients, 1)
+	for _, m := range brokers {
+		if len(m.connects()) == 0 {
+			t.Errorf("%s has no client", m.name)
+		}
+	}
+}
+
+func TestVersionSaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	output, code := mqttlb(t, "version")
+	if code != 0 || !strings.HasPrefix(output, "mqttlb ") {
+		t.Errorf("exit code %d, %q", code, output)
+	}
+	if output, code = mqttlb(t, "servee"); code == 0 || !strings.Contains(output, "servee") {
+		t.Errorf("an unknown command: exit code %d, %q", code, output)
+	}
+}
