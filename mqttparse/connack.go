@@ -60,7 +60,7 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 		return 0, bad
 	}
 	if b[0] != firstByteConnack { // [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]
-		bad.set(0, (&clause{"MQTT 3.1, 3.2", "MQTT-2.2.2-2", "MQTT-2.1.3-1"}).of(v), MalformedPacket, "fixed header", "has flags that are reserved")
+		bad.set(0, clause{"MQTT 3.1, 3.2", "MQTT-2.2.2-2", "MQTT-2.1.3-1"}.of(v), MalformedPacket, "fixed header", "has flags that are reserved")
 		return 0, bad
 	}
 	remaining, lengthSize := variableByteInteger(b[1:])
@@ -68,7 +68,7 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 	size := begin + remaining
 	switch {
 	case lengthSize < 0:
-		bad.set(1, (&clause{"MQTT 3.1, 2.1", "MQTT 3.1.1, 2.2.3", "MQTT 5, 1.5.5"}).of(v), MalformedPacket, "Remaining Length", "has more than four bytes")
+		bad.set(1, clause{"MQTT 3.1, 2.1", "MQTT 3.1.1, 2.2.3", "MQTT 5, 1.5.5"}.of(v), MalformedPacket, "Remaining Length", "has more than four bytes")
 		return 0, bad
 	case lengthSize == 0:
 		return 0, ErrShort
@@ -78,7 +78,7 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 	case v == V5 && remaining == connackLengthV3: // a server of 3.1.1, or nothing
 		c.Version = V311
 	case v == V5 && remaining < minConnackLengthV5, v != V5 && remaining != connackLengthV3:
-		bad.set(1, (&clause{"MQTT 3.1, 3.2", "MQTT 3.1.1, 3.2.1", "MQTT 5, 3.2.2"}).of(v), MalformedPacket, "Remaining Length", "is not that of a CONNACK")
+		bad.set(1, clause{"MQTT 3.1, 3.2", "MQTT 3.1.1, 3.2.1", "MQTT 5, 3.2.2"}.of(v), MalformedPacket, "Remaining Length", "is not that of a CONNACK")
 		return 0, bad
 	case size > maxSize:
 		bad.set(1, "MQTT-3.1.2-24", PacketTooLarge, "Remaining Length", "is over the limit")
@@ -104,18 +104,18 @@ func (c *Connack) read(r *cursor, asked Version) bool {
 	v := c.Version
 	if v != V31 { // "Reserved values. Not used." in 3.1
 		if flags&^1 != 0 { // 5: [MQTT-3.2.2-1]
-			return r.bad.set(at, (&clause{"", "MQTT 3.1.1, 3.2.2.1", "MQTT-3.2.2-1"}).of(v), MalformedPacket, "Connect Acknowledge Flags", "has reserved bits set")
+			return r.bad.set(at, clause{"", "MQTT 3.1.1, 3.2.2.1", "MQTT-3.2.2-1"}.of(v), MalformedPacket, "Connect Acknowledge Flags", "has reserved bits set")
 		}
 		c.SessionPresent = flags == 1
 		if c.SessionPresent && c.Code != 0 { // [MQTT-3.2.2-4], 5: [MQTT-3.2.2-6]
-			return r.bad.set(at, (&clause{"", "MQTT-3.2.2-4", "MQTT-3.2.2-6"}).of(v), ProtocolError, "Session Present", "is set in a refusal")
+			return r.bad.set(at, clause{"", "MQTT-3.2.2-4", "MQTT-3.2.2-6"}.of(v), ProtocolError, "Session Present", "is set in a refusal")
 		}
 	}
 	switch {
 	case v != asked && c.Code != returnUnacceptableVersion: // only a refusal of the version is answered in another
 		return r.bad.set(at+1, "MQTT-3.1.2-2", MalformedPacket, "Property Length", "is missing")
 	case v != V5 && c.Code > returnNotAuthorized:
-		return r.bad.set(at+1, (&clause{"MQTT 3.1, 3.2", "MQTT 3.1.1, 3.2.2.3", ""}).of(v), MalformedPacket, "return code", "is reserved")
+		return r.bad.set(at+1, clause{"MQTT 3.1, 3.2", "MQTT 3.1.1, 3.2.2.3", ""}.of(v), MalformedPacket, "return code", "is reserved")
 	case v == V5 && !ReasonCode(c.Code).inConnack(): // [MQTT-3.2.2-8]
 		return r.bad.set(at+1, "MQTT-3.2.2-8", MalformedPacket, "Connect Reason Code", "is not one of CONNACK")
 	case v == V5:

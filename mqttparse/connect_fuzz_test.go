@@ -3,7 +3,6 @@ package mqttparse
 import (
 	"bytes"
 	"errors"
-	"reflect"
 	"testing"
 )
 
@@ -53,7 +52,7 @@ func checkConnect(t *testing.T, b []byte, maxSize int) {
 			t.Fatalf("n is %d of %d bytes, at most %d", n, len(b), maxSize)
 		}
 		checkRoundTrip(t, &c, b[:n])
-	case err == ErrShort: //nolint:errorlint // the very value is the promise
+	case errors.Is(err, ErrShort):
 		if len(b) >= maxSize && maxSize > 20 {
 			t.Fatalf("%d bytes are here, no more than %d are taken, and it wants more", len(b), maxSize)
 		}
@@ -77,7 +76,7 @@ func checkConnect(t *testing.T, b []byte, maxSize int) {
 		var prefix Connect
 		short, prefixErr := prefix.Parse(b[:cut], maxSize)
 		switch {
-		case prefixErr == ErrShort: //nolint:errorlint // as above
+		case errors.Is(prefixErr, ErrShort):
 		case prefixErr == nil:
 			if err != nil || short != n {
 				t.Fatalf("%d bytes: %d, nil; all %d: %d, %v", cut, short, len(b), n, err)
@@ -88,13 +87,13 @@ func checkConnect(t *testing.T, b []byte, maxSize int) {
 	}
 	var again Connect
 	moreN, moreErr := again.Parse(append(bytes.Clone(b), 0xC0, 0), maxSize)
-	if err != ErrShort && (moreN != n || *errOr(moreErr, &again) != verdict) { //nolint:errorlint // as above
+	if !errors.Is(err, ErrShort) && (moreN != n || *errOr(moreErr, &again) != verdict) {
 		t.Fatalf("%d, %v; with more behind it %d, %v", n, err, moreN, moreErr)
 	}
 }
 
 func errOr(err error, c *Connect) *Malformed {
-	if err == nil || err == ErrShort { //nolint:errorlint // the very value is the promise
+	if err == nil || errors.Is(err, ErrShort) {
 		return &Malformed{}
 	}
 	return &c.malformed
@@ -110,7 +109,7 @@ func checkRoundTrip(t *testing.T, c *Connect, b []byte) {
 	if n, err := again.Parse(encoded, len(encoded)); err != nil || n != len(encoded) {
 		t.Fatalf("what was written of %q is not read: %q: %v", b, encoded, err)
 	}
-	if !reflect.DeepEqual(again, *c) {
+	if exact(again) != exact(*c) {
 		t.Fatalf("read    %+v\nwritten %+v", *c, again)
 	}
 	_, size := variableByteInteger(b[1:])

@@ -31,7 +31,7 @@ func (c *Connect) readVariableHeader(r *cursor) bool {
 	if c.Version == V5 && !c.readProperties(r) {
 		return false
 	}
-	return c.readClientID(r) && c.readWill(r) && c.readCredentials(r, flags) && c.readEnd(r)
+	return c.readClientID(r) && c.readWill(r) && c.readCredentials(r) && c.readEnd(r)
 }
 
 func (c *Connect) readFlags(r *cursor, flags byte, at int) bool {
@@ -49,18 +49,18 @@ func (c *Connect) readFlags(r *cursor, flags byte, at int) bool {
 		c.WillQoS = flags & flagWillQoS >> 3
 		c.WillRetain = flags&flagWillRetain != 0
 		if c.WillQoS == 3 { // [MQTT-3.1.2-14], 5: [MQTT-3.1.2-12]
-			return r.bad.set(at, (&clause{"MQTT 3.1, 2.1", "MQTT-3.1.2-14", "MQTT-3.1.2-12"}).of(v), MalformedPacket, "Will QoS", "is 3")
+			return r.bad.set(at, clause{"MQTT 3.1, 2.1", "MQTT-3.1.2-14", "MQTT-3.1.2-12"}.of(v), MalformedPacket, "Will QoS", "is 3")
 		}
 	} else if v != V31 { // 3.1 disregards Will QoS and Will Retain without a Will
 		if flags&flagWillQoS != 0 { // [MQTT-3.1.2-13], 5: [MQTT-3.1.2-11]
-			return r.bad.set(at, (&clause{"", "MQTT-3.1.2-13", "MQTT-3.1.2-11"}).of(v), MalformedPacket, "Will QoS", "is not 0 without a Will")
+			return r.bad.set(at, clause{"", "MQTT-3.1.2-13", "MQTT-3.1.2-11"}.of(v), MalformedPacket, "Will QoS", "is not 0 without a Will")
 		}
 		if flags&flagWillRetain != 0 { // [MQTT-3.1.2-15], 5: [MQTT-3.1.2-13]
-			return r.bad.set(at, (&clause{"", "MQTT-3.1.2-15", "MQTT-3.1.2-13"}).of(v), MalformedPacket, "Will Retain", "is not 0 without a Will")
+			return r.bad.set(at, clause{"", "MQTT-3.1.2-15", "MQTT-3.1.2-13"}.of(v), MalformedPacket, "Will Retain", "is not 0 without a Will")
 		}
 	}
 	if v != V5 && c.HasPassword && !c.HasUsername { // [MQTT-3.1.2-22]; 5 allows it
-		return r.bad.set(at, (&clause{"MQTT 3.1, 3.1", "MQTT-3.1.2-22", ""}).of(v), MalformedPacket, "Password Flag", "is set without the User Name Flag")
+		return r.bad.set(at, clause{"MQTT 3.1, 3.1", "MQTT-3.1.2-22", ""}.of(v), MalformedPacket, "Password Flag", "is set without the User Name Flag")
 	}
 	return true
 }
@@ -98,7 +98,7 @@ func (c *Connect) readWill(r *cursor) bool {
 		r.binary(&c.WillPayload, "Will Payload", present)
 }
 
-func (c *Connect) readCredentials(r *cursor, flags byte) bool {
+func (c *Connect) readCredentials(r *cursor) bool {
 	v := c.Version
 	if c.HasUsername {
 		// In 3.1 "the Remaining Length takes precedence over the User Name flag":

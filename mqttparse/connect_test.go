@@ -2,7 +2,7 @@ package mqttparse
 
 import (
 	"errors"
-	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -186,8 +186,8 @@ func TestConnectSaysWhatThePacketSays(t *testing.T) {
 			if err != nil || n != len(test.b) {
 				t.Fatalf("Parse = %d, %v; the packet has %d bytes", n, err, len(test.b))
 			}
-			if !reflect.DeepEqual(c, test.want) {
-				t.Errorf("got  %+v\nwant %+v", c, test.want)
+			if exact(c) != exact(test.want) {
+				t.Errorf("got  %s\nwant %s", exact(c), exact(test.want))
 			}
 		})
 	}
@@ -217,7 +217,7 @@ func TestConnectCutAnywhereIsShort(t *testing.T) {
 			if n > 2000 && n < len(test.b)-2000 {
 				continue // inside the longest strings every byte is like the other
 			}
-			if _, err := c.Parse(test.b[:n], testMaxSize); err != ErrShort { //nolint:errorlint // the very value is the promise
+			if _, err := c.Parse(test.b[:n], testMaxSize); !errors.Is(err, ErrShort) {
 				t.Fatalf("%s: the first %d of %d bytes: %v", test.name, n, len(test.b), err)
 			}
 		}
@@ -226,7 +226,7 @@ func TestConnectCutAnywhereIsShort(t *testing.T) {
 		var c Connect
 		for n := range min(len(test.b), 2000) {
 			_, err := c.Parse(test.b[:n], testMaxSize)
-			if err == ErrShort { //nolint:errorlint // as above
+			if errors.Is(err, ErrShort) {
 				continue
 			}
 			if err == nil || err.Error() != test.says {
@@ -248,11 +248,11 @@ func TestLostCauseIsFoundAtItsFirstWrongByte(t *testing.T) {
 	} {
 		var c Connect
 		for n := range hostile {
-			if _, err := c.Parse([]byte(hostile[:n]), testMaxSize); err != ErrShort { //nolint:errorlint // the very value is the promise
+			if _, err := c.Parse([]byte(hostile[:n]), testMaxSize); !errors.Is(err, ErrShort) {
 				t.Errorf("%q: found at byte %d already: %v", hostile, n, err)
 			}
 		}
-		if _, err := c.Parse([]byte(hostile), testMaxSize); err == nil || err == ErrShort { //nolint:errorlint // as above
+		if _, err := c.Parse([]byte(hostile), testMaxSize); err == nil || errors.Is(err, ErrShort) {
 			t.Errorf("%q: %v, want it refused now", hostile, err)
 		}
 	}
@@ -299,10 +299,10 @@ func TestUserPropertiesComeInOrder(t *testing.T) {
 		}
 		return got
 	}
-	if got, want := walk(c.Properties), []string{"a=b", "a=c"}; !reflect.DeepEqual(got, want) {
+	if got, want := walk(c.Properties), []string{"a=b", "a=c"}; !slices.Equal(got, want) {
 		t.Errorf("CONNECT: %q, want %q", got, want)
 	}
-	if got, want := walk(c.WillProperties), []string{"w=1", "="}; !reflect.DeepEqual(got, want) {
+	if got, want := walk(c.WillProperties), []string{"w=1", "="}; !slices.Equal(got, want) {
 		t.Errorf("Will: %q, want %q", got, want)
 	}
 	for name := range c.Properties.UserProperties() {

@@ -94,11 +94,11 @@ func (c *cursor) text(v *[]byte, field, missing string) bool {
 // and without wildcards. begin is where its length stands.
 func (c *cursor) topicName(s []byte, begin int, field string, code ReasonCode) bool {
 	if len(s) == 0 { // [MQTT-4.7.3-1]
-		return c.bad.set(begin, (&clause{"MQTT 3.1, appendix A", "MQTT-4.7.3-1", "MQTT-4.7.3-1"}).of(c.version), code, field, "is empty")
+		return c.bad.set(begin, clause{"MQTT 3.1, appendix A", "MQTT-4.7.3-1", "MQTT-4.7.3-1"}.of(c.version), code, field, "is empty")
 	}
 	for i, b := range s {
 		if b == '+' || b == '#' { // [MQTT-4.7.1-1], 5: [MQTT-4.7.0-1]
-			return c.bad.set(begin+2+i, (&clause{"MQTT 3.1, appendix A", "MQTT-4.7.1-1", "MQTT-4.7.0-1"}).of(c.version), code, field, "holds a wildcard")
+			return c.bad.set(begin+2+i, clause{"MQTT 3.1, appendix A", "MQTT-4.7.1-1", "MQTT-4.7.0-1"}.of(c.version), code, field, "holds a wildcard")
 		}
 	}
 	return true

@@ -211,7 +211,7 @@ const peerMaxSize = 1000
 func (p *peer) compare(b []byte) (key, unexplained string) {
 	var ours Connect
 	n, err := ours.Parse(b, peerMaxSize)
-	if err == ErrShort { //nolint:errorlint // the very value is the promise
+	if errors.Is(err, ErrShort) {
 		return "", "" // both wait; what paho says of a cut packet says nothing
 	}
 	version := ours.Version
@@ -220,7 +220,7 @@ func (p *peer) compare(b []byte) (key, unexplained string) {
 			return "", ""
 		}
 		b = b[:n]
-	} else if version != 0 && !p.versions[version] || declaresMoreThan(b, testMaxSize) {
+	} else if version != 0 && !p.versions[version] || declaresMoreThan(b, 4*peerMaxSize) {
 		return "", ""
 	}
 	theirs, theirErr := p.parse(b)
@@ -228,7 +228,7 @@ func (p *peer) compare(b []byte) (key, unexplained string) {
 	case err != nil && theirErr != nil:
 		return "", ""
 	case err != nil:
-		clause := err.(*Malformed).Clause //nolint:errorlint,forcetypeassert // Parse has no other error
+		clause := ours.malformed.Clause
 		if p.lax[clause] == "" {
 			return "", fmt.Sprintf("%s takes what breaks %v", p.name, err)
 		}

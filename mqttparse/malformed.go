@@ -10,7 +10,7 @@ var ErrShort = errors.New("mqttparse: more bytes are needed")
 
 // Malformed says why bytes can never become a valid packet. The one that a Parse
 // returns lives inside its receiver: it is valid until the next Parse.
-type Malformed struct {
+type Malformed struct { //nolint:errname // the word of the specifications, which call the packet so
 	// Offset is where the packet goes wrong, in bytes from its first byte.
 	Offset int
 	// Clause is the rule that is broken: a conformance statement such as
@@ -45,7 +45,7 @@ func (m *Malformed) set(offset int, clause string, code ReasonCode, field, reaso
 // seldom the same number.
 type clause struct{ v31, v311, v5 string }
 
-func (c *clause) of(v Version) string {
+func (c clause) of(v Version) string {
 	switch v {
 	case V31:
 		return c.v31

@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// exact is everything that v holds; unlike %+v it tells absent (nil) from empty.
+func exact(v any) string { return fmt.Sprintf("%#v", v) }
+
 // str is a string or Binary Data: it is written with its two length bytes.
 type str string
 

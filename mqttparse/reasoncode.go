@@ -41,7 +41,7 @@ const (
 	AdministrativeAction ReasonCode = 0x98
 )
 
-var reasonCodeNames = map[ReasonCode]string{
+var reasonCodeNames = map[ReasonCode]string{ //nolint:gosec // the names of codes; no password
 	Success:                     "Success",
 	UnspecifiedError:            "Unspecified error",
 	MalformedPacket:             "Malformed Packet",
