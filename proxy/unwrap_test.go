@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"strings"
+	"testing"
+)
+
+// headers are whole PROXY headers, and what they say of the client.
+var headers = map[string]string{
+	"PROXY TCP4 192.0.2.7 192.0.2.9 40000 1883\r\n":     "192.0.2.7:40000",
+	"PROXY TCP6 2001:db8::7 2001:db8::9 40000 1883\r\n": "[2001:db8::7]:40000",
+	"PROXY UNKNOWN\r\n": "invalid AddrPort",
+	"PROXY UNKNOWN ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n": "invalid AddrPort",
+	v2("\x20\x00", ""): "invalid AddrPort",
+	v2("\x20\x11", "\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b"):                                                       "invalid AddrPort",
+	v2("\x21\x11", "\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b"):                                                       "192.0.2.7:40000",
+	v2("\x21\x11", "\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b\x04\x00\x01x\x05\x00\x02id"):                            "192.0.2.7:40000",
+	v2("\x21\x11", "\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b\x04\x07\xd0"+strings.Repeat("x", 2000)):                 "192.0.2.7:40000",
+	v2("\x21\x21", strings.Repeat("\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07", 2)+"\x9c\x40\x07\x5b"): "[2001:db8::7]:40000",
+	v2("\x21\x31", strings.Repeat("\x00", 216)):                                                                              "invalid AddrPort", // a Unix socket's names are no address
+}
+
+func v2(command, rest string) string {
+	return "\r\n\r\n\x00\r\nQUIT\n" + command + string([]byte{byte(len(rest) >> 8), byte(len(rest))}) + rest
+}
+
+func TestUnwrapReadsEveryForm(t *testing.T) {
+	for header, source := range headers {
+		h, err := unwrap([]byte(header + "\x10\x0e"))
+		if err != nil || h.length != len(header) || h.source.String() != source {
+			t.Errorf("%q: %+v, %v; want %s and %d bytes", header, h, err, source, len(header))
+		}
+	}
+}
+
+func TestUnwrapWantsMoreOfEveryTruncation(t *testing.T) {
+	for header := range headers {
+		for i := range len(header) {
+			if _, err := unwrap([]byte(header[:i])); err != errHeaderShort {
+				t.Errorf("%q: %v", header[:i], err)
+			}
+		}
+	}
+}
+
+func TestUnwrapFailsAtTheFirstWrongByte(t *testing.T) {
+	for _, b := range []string{"\x10", "PROXZ", "PX", "\r\n\r\n\x00\r\nQUIX", "\r\nx", "PROXY TCP4 " + strings.Repeat(" ", 107)} {
+		if _, err := unwrap([]byte(b)); err == nil || err == errHeaderShort {
+			t.Errorf("%q: %v", b, err)
+		}
+	}
+}
+
+func FuzzUnwrap(f *testing.F) {
+	for header := range headers {
+		f.Add([]byte(header))
+		f.Add([]byte(header[:len(header)/2]))
+	}
+	f.Add([]byte("PROXY TCP4 1 2 3 4\r\n"))
+	f.Add([]byte("\x10\x0e\x00\x04MQTT"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := unwrap(b)
+		if err == nil && (h.length < 1 || h.length > len(b) || h.source.IsValid() != h.destination.IsValid()) {
+			t.Errorf("%+v of %d bytes", h, len(b))
+		}
+		if err == errHeaderShort && len(b) >= maxProxyHeader {
+			t.Errorf("%d bytes and no end", len(b))
+		}
+		if err != nil && err != errHeaderShort {
+			// A verdict stands whatever follows.
+			if _, again := unwrap(append(b[:len(b):len(b)], "\r\n\x00\x10"...)); again == nil {
+				t.Errorf("%q is refused and accepted when it goes on", b)
+			}
+		}
+		// What we send is among what we read.
+		if err == nil && h.source.IsValid() {
+			for _, version := range []int{1, 2} {
+				out, err := announce(version, h.source, h.destination)
+				if err != nil {
+					t.Fatalf("v%d of %+v: %v", version, h, err)
+				}
+				if back, err := unwrap(out); err != nil || back.source != h.source || back.destination != h.destination {
+					t.Errorf("v%d of %+v reads as %+v, %v", version, h, back, err)
+				}
+			}
+		}
+	})
+}
