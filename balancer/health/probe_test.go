@@ -1,0 +1,278 @@
+package health
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+
+	"mqttlb/balancer"
+	"mqttlb/mqttparse"
+)
+
+// broker is a fake: it answers every connection with serve.
+func broker(t *testing.T, address string, serve func(conn *net.TCPConn)) *balancer.Node {
+	t.Helper()
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		if strings.HasPrefix(address, "[::1]") {
+			t.Skip("no IPv6 here: ", err)
+		}
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { // ends with the listener
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			serve(conn.(*net.TCPConn))
+			conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		serving.Wait()
+	})
+	return newPool(t, ln.Addr().String()).Nodes()[0]
+}
+
+func newProber(check Check) *prober {
+	if check.Timeout == 0 {
+		check.Timeout = 10 * time.Second // nothing here waits for it
+	}
+	return &prober{check: check.withDefaults(), clientID: newClientID()}
+}
+
+// readConnect reads the CONNECT of a probe.
+func readConnect(t *testing.T, r io.Reader) (c mqttparse.Connect) {
+	t.Helper()
+	b := make([]byte, 37) // 14 bytes and an identifier of 23
+	if _, err := io.ReadFull(r, b); err != nil {
+		t.Errorf("reading the CONNECT: %v", err)
+	}
+	if n, err := c.Parse(b, len(b)); err != nil || n != len(b) {
+		t.Errorf("CONNECT % x: %d, %v", b, n, err)
+	}
+	return c
+}
+
+func TestProbeIsAModestClient(t *testing.T) {
+	var connect mqttparse.Connect
+	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+		connect = readConnect(t, conn)
+		conn.Write([]byte{0x20, 2, 0, 0})
+		rest, err := io.ReadAll(conn) // a reset would be an error
+		if err != nil || !bytes.Equal(rest, []byte{0xe0, 0}) {
+			t.Errorf("after the CONNACK: % x, %v; want a DISCONNECT and the end", rest, err)
+		}
+	})
+	p := newProber(Check{Probe: MQTT})
+	if r := p.probe(t.Context(), n); r.err != nil || r.took <= 0 {
+		t.Fatalf("%+v", r)
+	}
+	if connect.Version != mqttparse.V311 || !connect.CleanStart || connect.KeepAlive != keepAlive || string(connect.ClientID) != p.clientID {
+		t.Errorf("CONNECT %+v", connect)
+	}
+	if len(p.clientID) != 23 || !strings.HasPrefix(p.clientID, "mqttlb-health-") {
+		t.Errorf("identifier %q", p.clientID)
+	}
+	if other := newProber(Check{}); other.clientID == p.clientID {
+		t.Errorf("two probers are called %q and would throw each other out", p.clientID)
+	}
+}
+
+func TestProbeJudgesTheAnswer(t *testing.T) {
+	connack := func(code byte) func(*net.TCPConn) {
+		return func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 2, 0, code})
+			rest, err := io.ReadAll(conn)
+			if err != nil || (code != 0) != (len(rest) == 0) {
+				t.Errorf("after return code %d: % x, %v", code, rest, err)
+			}
+		}
+	}
+	waitForEnd := func(conn *net.TCPConn) { io.Copy(io.Discard, conn) }
+	for _, tt := range []struct {
+		name    string
+		answer  func(*net.TCPConn)
+		timeout time.Duration
+		want    string // in the error; empty: alive
+	}{
+		{"accepted", connack(0), 0, ""},
+		{"unacceptable version", connack(1), 0, ""},
+		{"identifier rejected", connack(2), 0, ""},
+		{"server unavailable", connack(3), 0, "return code 3"},
+		{"bad credentials", connack(4), 0, ""},
+		{"not authorized", connack(5), 0, ""},
+		{"reserved return code", connack(6), 0, "no CONNACK"},
+		{"accepts and closes at once", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 2, 0, 0})
+		}, 0, ""},
+		{"one byte at a time", func(conn *net.TCPConn) {
+			for _, b := range []byte{0x20, 2, 0, 0} {
+				conn.Write([]byte{b})
+			}
+			waitForEnd(conn)
+		}, 0, ""},
+		{"floods", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 2, 0, 0})
+			for {
+				if _, err := conn.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}, 0, ""},
+		{"hangs", waitForEnd, 50 * time.Millisecond, "no CONNACK within timeout 50ms"},
+		{"hangs in the middle", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 2, 0})
+			waitForEnd(conn)
+		}, 50 * time.Millisecond, "no CONNACK within timeout 50ms"},
+		{"closes", func(*net.TCPConn) {}, 0, "closed the connection without a CONNACK"},
+		{"closes in the middle", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 2, 0})
+		}, 0, "closed the connection without a CONNACK"},
+		{"resets", func(conn *net.TCPConn) { conn.SetLinger(0) }, 0, "reset by peer"},
+		{"speaks HTTP", func(conn *net.TCPConn) {
+			conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			waitForEnd(conn)
+		}, 0, "its answer is no CONNACK: first packet is not a CONNACK"},
+		{"speaks TLS", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x15, 3, 1, 0, 2, 2, 22})
+			waitForEnd(conn)
+		}, 0, "its answer is no CONNACK"},
+		{"CONNACK of MQTT 5", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 3, 0, 0, 0})
+			waitForEnd(conn)
+		}, 0, "its answer is no CONNACK"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+				readConnect(t, conn)
+				tt.answer(conn)
+			})
+			err := newProber(Check{Probe: MQTT, Timeout: tt.timeout}).probe(t.Context(), n).err
+			if tt.want == "" && err != nil {
+				t.Errorf("%v, want alive", err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("%v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestProbeDoesNotWaitForABrokerThatNeverCloses(t *testing.T) {
+	probed := make(chan struct{})
+	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+		readConnect(t, conn)
+		conn.Write([]byte{0x20, 2, 0, 0})
+		<-probed // keeps its side open for as long as the probe takes
+	})
+	r := newProber(Check{Probe: MQTT, Timeout: time.Hour}).probe(t.Context(), n)
+	close(probed)
+	if r.err != nil {
+		t.Error(r.err)
+	}
+}
+
+// Some brokers take the header and the CONNECT from one read. The header holds the
+// balancer's own addresses; LOCAL would make EMQX swallow the CONNECT.
+func TestProbeOpensWithPROXYAndItsOwnAddresses(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		for _, probe := range []Probe{TCP, MQTT} {
+			for _, version := range []uint8{1, 2} {
+				t.Run(fmt.Sprintf("%v/%v/v%d", address, probe, version), func(t *testing.T) {
+					n := broker(t, address, func(conn *net.TCPConn) {
+						b := make([]byte, 1024)
+						size, err := conn.Read(b)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						first := bytes.NewReader(b[:size])
+						r := bufio.NewReader(first)
+						h, err := proxyproto.Read(r)
+						if err != nil {
+							t.Errorf("% x: %v", b[:size], err)
+							return
+						}
+						source, destination, ok := h.TCPAddrs()
+						if !ok || h.Version != version || h.Command != proxyproto.PROXY ||
+							source.String() != conn.RemoteAddr().String() || destination.String() != conn.LocalAddr().String() {
+							t.Errorf("header %+v on %v -> %v", h, conn.RemoteAddr(), conn.LocalAddr())
+						}
+						if probe == MQTT {
+							readConnect(t, r) // from the same read
+							conn.Write([]byte{0x20, 2, 0, 0})
+						} else if r.Buffered() > 0 {
+							t.Error("a TCP probe says more than the header")
+						}
+						if _, err := io.Copy(io.Discard, conn); err != nil {
+							t.Errorf("the end: %v", err)
+						}
+					})
+					if r := newProber(Check{Probe: probe, ProxyProtocol: version}).probe(t.Context(), n); r.err != nil {
+						t.Error(r.err)
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestTCPProbeConnectsAndEndsWithFIN(t *testing.T) {
+	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+		if b, err := io.ReadAll(conn); err != nil || len(b) > 0 {
+			t.Errorf("% x, %v; want nothing and the end", b, err)
+		}
+	})
+	if r := newProber(Check{Probe: TCP}).probe(t.Context(), n); r.err != nil {
+		t.Error(r.err)
+	}
+}
+
+func TestProbeOfAClosedPortFails(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	n := newPool(t, ln.Addr().String()).Nodes()[0]
+	for _, probe := range []Probe{TCP, MQTT} {
+		r := newProber(Check{Probe: probe}).probe(t.Context(), n)
+		if r.err == nil || !strings.Contains(r.err.Error(), "connection refused") {
+			t.Errorf("%v: %v", probe, r.err)
+		}
+	}
+}
+
+func TestProbeOfAnUnresolvedNameFails(t *testing.T) {
+	n := newPool(t, "broker.example:1883").Nodes()[0]
+	if r := newProber(Check{Probe: TCP}).probe(t.Context(), n); !errors.Is(r.err, errUnresolved) {
+		t.Error(r.err)
+	}
+}
+
+func TestProbeEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+		readConnect(t, conn)
+		cancel()
+		io.Copy(io.Discard, conn)
+	})
+	// It would hang for an hour.
+	if r := newProber(Check{Probe: MQTT, Timeout: time.Hour}).probe(ctx, n); r.err == nil {
+		t.Error("no error")
+	}
+}
