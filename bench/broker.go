@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -54,24 +55,19 @@ type brokerConn struct {
 
 // ListenBroker listens on every address, each host:port with a numeric host; port 0 is
 // any free one.
-func ListenBroker(addresses ...string) (b *Broker, err error) {
+func ListenBroker(addresses ...string) (*Broker, error) {
 	p, err := newPoll()
 	if err != nil {
 		return nil, err
 	}
-	b = &Broker{poll: p, in: make([]byte, readSize)}
-	defer func() {
-		if err != nil {
-			b.Close()
-		}
-	}()
+	b := &Broker{poll: p, in: make([]byte, readSize)}
 	for _, s := range addresses {
 		a, err := netip.ParseAddrPort(s)
-		if err != nil {
-			return nil, fmt.Errorf("listen %q: %w", s, err)
+		if err == nil {
+			err = b.listen(a)
 		}
-		if err := b.listen(a); err != nil {
-			return nil, fmt.Errorf("listen %s: %w", a, err)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("listen %q: %w", s, err), b.Close())
 		}
 	}
 	return b, nil

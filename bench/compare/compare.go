@@ -105,7 +105,7 @@ func (b *bench) startBroker(ctx context.Context) error {
 		args = append(args, "--listen", a.String())
 	}
 	var err error
-	b.broker, err = start(ctx, b.restCores, b.nodes, []string{"GOMAXPROCS=1"}, b.opt.Broker[0], args...)
+	b.broker, err = start(ctx, b.restCores, b.nodes, nil, b.opt.Broker[0], args...)
 	return err
 }
 
