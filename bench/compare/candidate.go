@@ -22,8 +22,9 @@ var (
 	mqttlbConfig string
 )
 
-// maxConnections fits into 20,000 descriptors, two for each connection.
-const maxConnections = 9900
+// maxConnections fits into 20,000 descriptors: two for each connection, and what a
+// program keeps back for itself.
+const maxConnections = 9500
 
 // candidate is something that the load can go through.
 type candidate struct {
@@ -75,8 +76,7 @@ func (r *running) stop() {
 	}
 }
 
-// launch writes the candidate's configuration into the bench's folder and starts it on
-// the balancers' core.
+// launch starts the candidate on the balancers' core.
 func (b *bench) launch(ctx context.Context, c *candidate) (*running, error) {
 	if c.path == "" {
 		return &running{candidate: c, targets: b.nodes}, nil
@@ -85,20 +85,8 @@ func (b *bench) launch(ctx context.Context, c *candidate) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	var text bytes.Buffer
-	t, err := template.New(c.file).Parse(c.config)
+	file, err := b.writeConfig(c, listen)
 	if err != nil {
-		return nil, err
-	}
-	if err := t.Execute(&text, struct {
-		Listen         netip.AddrPort
-		Nodes          []netip.AddrPort
-		MaxConnections int
-	}{listen, b.nodes, maxConnections}); err != nil {
-		return nil, err
-	}
-	file := filepath.Join(b.folder, fmt.Sprintf("%d-%s", listen.Port(), c.file))
-	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
 		return nil, err
 	}
 	targets := []netip.AddrPort{listen}
@@ -107,4 +95,23 @@ func (b *bench) launch(ctx context.Context, c *candidate) (*running, error) {
 		return nil, err
 	}
 	return &running{candidate: c, targets: targets, process: p}, nil
+}
+
+// writeConfig fills in the template of c and returns the file's path.
+func (b *bench) writeConfig(c *candidate, listen netip.AddrPort) (string, error) {
+	t, err := template.New(c.file).Parse(c.config)
+	if err != nil {
+		return "", err
+	}
+	var text bytes.Buffer
+	err = t.Execute(&text, struct {
+		Listen         netip.AddrPort
+		Nodes          []netip.AddrPort
+		MaxConnections int
+	}{listen, b.nodes, maxConnections})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(b.folder, fmt.Sprintf("%d-%s", listen.Port(), c.file))
+	return file, os.WriteFile(file, text.Bytes(), 0o600)
 }

@@ -1,0 +1,152 @@
+//go:build linux
+
+package compare
+
+import (
+	"context"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func requireHAProxy(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"haproxy", "/usr/sbin/haproxy"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("haproxy is not installed")
+	}
+	t.Skip("haproxy is not installed")
+	return ""
+}
+
+// build compiles one of the module's commands.
+func build(t *testing.T, command string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), command)
+	if out, err := exec.Command("go", "build", "-o", path, "mqttlb/cmd/"+command).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
+	b := &bench{folder: t.TempDir(), nodes: []netip.AddrPort{
+		netip.MustParseAddrPort("127.0.0.1:20001"), netip.MustParseAddrPort("127.0.0.1:20002"),
+	}}
+	for _, c := range []struct {
+		candidate *candidate
+		check     []string
+	}{
+		{haproxy(requireHAProxy(t)), []string{"-c", "-f"}},
+		{mqttlb(build(t, "mqttlb")), []string{"check", "-c"}},
+	} {
+		file, err := b.writeConfig(c.candidate, netip.MustParseAddrPort("127.0.0.1:20000"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.Command(c.candidate.path, append(c.check, file)...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", c.candidate.name, err, out)
+		}
+	}
+}
+
+func TestProcessesAreMeasuredOnTheirCore(t *testing.T) {
+	balancer, rest, err := splitCores()
+	if err != nil {
+		t.Skip(err)
+	}
+	if balancer.Count() != 1 || rest.Count() < 1 {
+		t.Fatalf("%d cores for the balancer, %d for the rest", balancer.Count(), rest.Count())
+	}
+	var ps ports
+	a, err := ps.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := start(t.Context(), balancer, []netip.AddrPort{a}, nil, build(t, "mqttbench"), "broker", "--listen", a.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.stop()
+	var cores unix.CPUSet
+	if err := unix.SchedGetaffinity(p.cmd.Process.Pid, &cores); err != nil || cores != balancer {
+		t.Errorf("the process is on %v, wanted on %v: %v", cores, balancer, err)
+	}
+	cpu, err := p.cpu()
+	if err != nil || cpu <= 0 || cpu > time.Minute {
+		t.Errorf("CPU %v, %v", cpu, err)
+	}
+	memory, err := p.userMemory()
+	if err != nil || memory < 100<<10 || memory > 1<<30 {
+		t.Errorf("memory %d, %v", memory, err)
+	}
+	if n, err := p.descriptors(); err != nil || n < 4 {
+		t.Errorf("%d descriptors, %v", n, err)
+	}
+}
+
+func TestAProgramThatEndsAtOnceIsReportedWithItsWords(t *testing.T) {
+	balancer, _, err := splitCores()
+	if err != nil {
+		t.Skip(err)
+	}
+	nobody := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}
+	_, err = start(t.Context(), balancer, nobody, nil, "sh", "-c", "echo wrong configuration >&2; exit 1")
+	if err == nil || !strings.Contains(err.Error(), "wrong configuration") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// HAProxy against itself: every kind of measure runs from end to end on real sockets. The
+// figures are checked for being figures, not for their size.
+func TestEveryKindOfMeasureRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some 15 seconds")
+	}
+	if _, _, err := splitCores(); err != nil {
+		t.Skip(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	kinds := []string{"roundtrip-20", "connect", "memory"}
+	r, err := Run(ctx, Options{
+		HAProxy: requireHAProxy(t), Broker: []string{build(t, "mqttbench"), "broker"},
+		Pairs: 1, Short: true, Only: kinds, Status: io.Discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]Measure{}
+	for _, m := range r.Measures {
+		got[m.Name] = m
+	}
+	for _, name := range kinds {
+		m, ok := got[name]
+		if !ok || len(m.Ratio.Each) != 1 || m.Figures[0].Median <= 0 || m.Figures[1].Median <= 0 {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+	if n := got["descriptors"].Figures[0].Median; n < 1.9 || n > 2.1 {
+		t.Errorf("HAProxy holds %v descriptors for a connection; it is known to hold 2", n)
+	}
+}
+
+func TestUnknownMeasuresAreRefused(t *testing.T) {
+	if _, err := Run(t.Context(), Options{Only: []string{"speed"}, Pairs: 1}); err == nil {
+		t.Error("no error")
+	}
+	if _, err := Run(t.Context(), Options{}); err == nil {
+		t.Error("no error for no pairs")
+	}
+}
