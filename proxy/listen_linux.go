@@ -11,13 +11,13 @@ import (
 )
 
 // makeLoops binds every listener and makes n loops that own the sockets.
-func (srv *Server) makeLoops(n int) (err error) {
+func (srv *Server) makeLoops(n int) (loops []*loop, err error) {
 	socks := make([][]int, n) // by loop and listener
 	defer func() {
 		if err == nil {
 			return
 		}
-		for _, l := range srv.loops {
+		for _, l := range loops {
 			l.close()
 		}
 		for _, own := range socks {
@@ -27,7 +27,7 @@ func (srv *Server) makeLoops(n int) (err error) {
 	for _, ln := range srv.listeners {
 		fds, err := ln.listen(n)
 		if err != nil {
-			return srv.errListen(ln.Listener, err)
+			return nil, srv.errListen(ln.Listener, err)
 		}
 		for i, fd := range fds {
 			socks[i] = append(socks[i], fd)
@@ -36,11 +36,11 @@ func (srv *Server) makeLoops(n int) (err error) {
 	for i := range n {
 		l, err := newLoop(srv, socks[i])
 		if err != nil {
-			return err
+			return loops, err
 		}
-		srv.loops = append(srv.loops, l)
+		loops = append(loops, l)
 	}
-	return nil
+	return loops, nil
 }
 
 func closeAll(fds []int) {

@@ -129,7 +129,7 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 // held is how many bytes the loops hold for halves that take no more.
 func (r *rig) held() (n int) {
-	for _, l := range r.srv.loops {
+	for _, l := range r.srv.engine.loops {
 		done := make(chan struct{})
 		l.do(func() {
 			defer close(done)
@@ -322,7 +322,7 @@ func TestIdleLimitComesFromTheKeepAliveInForce(t *testing.T) {
 	}
 	idle := map[string]tick{}
 	eventually(t, "both CONNACKs read", func() bool {
-		for _, l := range r.srv.loops {
+		for _, l := range r.srv.engine.loops {
 			done := make(chan struct{})
 			l.do(func() {
 				defer close(done)

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"net"
-	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -18,7 +16,7 @@ type Server struct {
 	snapshot  *Snapshot
 	log       *slog.Logger
 	listeners []*listener
-	loops     []*loop
+	engine    *engine
 	journal   *journal
 	rate      *rateLimit
 	epoch     time.Time
@@ -43,8 +41,8 @@ func (ln *listener) limit() int64 {
 	return math.MaxInt64
 }
 
-// New binds the listeners; clients wait in the kernel's queue until Run. One
-// loop is made for each core that Go may use (GOMAXPROCS).
+// New binds the listeners; clients wait in the kernel's queue until Run. On
+// Linux one loop is made for each core that Go may use (GOMAXPROCS).
 func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
 		snapshot: snapshot,
@@ -53,12 +51,11 @@ func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
 		rate:     newRateLimit(snapshot.ConnectRate),
 		epoch:    time.Now(),
 	}
-	loops := runtime.GOMAXPROCS(0)
-	srv.maxConnections = srv.fitDescriptors(loops)
 	for i, ln := range snapshot.Listeners {
 		srv.listeners = append(srv.listeners, &listener{Listener: ln, index: i})
 	}
-	if err := srv.makeLoops(loops); err != nil {
+	var err error
+	if srv.engine, err = newEngine(srv); err != nil {
 		return nil, err
 	}
 	return srv, nil
@@ -79,27 +76,17 @@ func (srv *Server) Addr(name string) net.Addr {
 // sessions timeouts.shutdown to end by themselves before it ends them. When it
 // returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
-	var loops sync.WaitGroup
-	for _, l := range srv.loops {
-		loops.Add(1)
-		go func() { // ends when the loop was told to stop and is empty
-			defer loops.Done()
-			l.run()
-		}()
-	}
 	if srv.journal.records != nil {
 		go srv.journal.run() // ends at close
 	}
 	ended := make(chan struct{})
-	go func() { // ends with the loops
-		loops.Wait()
-		close(ended)
+	go func() { // ends when the engine was told to stop and its last session has ended
+		defer close(ended)
+		srv.engine.run()
 	}()
 
 	<-ctx.Done()
-	for _, l := range srv.loops {
-		l.do(l.stop)
-	}
+	srv.engine.stop()
 	grace := time.NewTimer(srv.snapshot.Timeouts.Shutdown)
 	defer grace.Stop()
 	srv.log.Info("stopping", "sessions", srv.open.Load(), "shutdown", srv.snapshot.Timeouts.Shutdown)
@@ -107,29 +94,17 @@ func (srv *Server) Run(ctx context.Context) {
 	case <-ended:
 	case <-grace.C:
 		srv.log.Warn("ending the sessions that are left", "sessions", srv.open.Load(), "shutdown", srv.snapshot.Timeouts.Shutdown)
-		for _, l := range srv.loops {
-			l.do(l.endAll)
-		}
+		srv.engine.endAll()
 		<-ended
 	}
 	srv.journal.close()
 }
 
-// Stats asks the loops for what they have counted. It may be called from any
+// Stats is what the server has counted so far. It may be called from any
 // goroutine once Run has been, also after it has returned.
 func (srv *Server) Stats() Stats {
 	stats := Stats{MaxConnections: srv.maxConnections, LinesDropped: srv.journal.dropped.Load()}
-	for _, l := range srv.loops {
-		counted := make(chan struct{})
-		count := func() {
-			stats.add(&l.counters)
-			close(counted)
-		}
-		if !l.do(count) {
-			count()
-		}
-		<-counted
-	}
+	srv.engine.count(&stats)
 	return stats
 }
 

@@ -1,0 +1,61 @@
+//go:build !plain
+
+package proxy
+
+import (
+	"runtime"
+	"sync"
+)
+
+// engine carries the sessions of a server: here in event loops, in plain.go
+// with goroutines.
+type engine struct {
+	loops []*loop
+}
+
+// newEngine binds the listeners and makes a loop for each core.
+func newEngine(srv *Server) (*engine, error) {
+	n := runtime.GOMAXPROCS(0)
+	srv.maxConnections = srv.fitDescriptors(n)
+	loops, err := srv.makeLoops(n)
+	return &engine{loops}, err
+}
+
+// run carries sessions. It returns once it has been told to stop and the last
+// session has ended.
+func (e *engine) run() {
+	var running sync.WaitGroup
+	for _, l := range e.loops {
+		running.Go(l.run)
+	}
+	running.Wait()
+}
+
+// stop ends accepting.
+func (e *engine) stop() {
+	for _, l := range e.loops {
+		l.do(l.stop)
+	}
+}
+
+// endAll ends every session.
+func (e *engine) endAll() {
+	for _, l := range e.loops {
+		l.do(l.endAll)
+	}
+}
+
+// count adds what the loops have counted.
+func (e *engine) count(stats *Stats) {
+	for _, l := range e.loops {
+		counted := make(chan struct{})
+		count := func() {
+			stats.add(&l.counters)
+			close(counted)
+		}
+		if !l.do(count) {
+			count()
+		}
+		<-counted
+	}
+}
