@@ -4,13 +4,6 @@ import (
 	"errors"
 
 	"golang.org/x/sys/unix"
-
-	"mqttlb/mqttparse"
-)
-
-var (
-	errUnresolved  = errors.New("its name has no address yet")
-	errDialTimeout = errors.New("no connection within timeouts.dial")
 )
 
 // dial begins a connection to the next candidate.
@@ -38,14 +31,6 @@ func (l *loop) dial(s *session) step {
 			return l.refuse(s, noCandidate(o.reason)) // another node would need one too
 		}
 	}
-}
-
-// noCandidate is the refusal when no candidate is left.
-func noCandidate(reason Outcome) refusal {
-	if reason == NodesFull {
-		return refusal{reason, mqttparse.ServerBusy}
-	}
-	return refusal{reason, mqttparse.ServerUnavailable}
 }
 
 // connect begins a connection to the session's node.

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"mqttlb/mqttparse"
@@ -57,7 +59,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 	c := &l.counters.listeners[s.listener.index]
 	c.Open--
 	c.Outcomes[o]++
-	l.server.journal.sessionEnded(s, o, l.clock)
+	l.server.journal.sessionEnded(s.record(o, l.clock))
 	if s.node != nil {
 		s.node.Release()
 	}
@@ -65,4 +67,23 @@ func (l *loop) finish(s *session, o Outcome) step {
 	l.server.open.Add(-1)
 	l.release(s)
 	return stepEnded
+}
+
+// record is what the journal says of a session that ends now.
+func (s *session) record(o Outcome, clock int64) record {
+	r := record{
+		listener: s.listener.Name,
+		source:   s.source,
+		id:       s.id,
+		version:  s.version,
+		connack:  s.connack,
+		received: s.client.moved,
+		sent:     s.server.moved,
+		duration: time.Duration(clock - s.begun),
+		outcome:  o,
+	}
+	if s.node != nil {
+		r.node = s.node.Name
+	}
+	return r
 }

@@ -40,24 +40,10 @@ func newJournal(log *slog.Logger) *journal {
 	return j
 }
 
-// sessionEnded takes the line of a session; clock is the loop's.
-func (j *journal) sessionEnded(s *session, o Outcome, clock int64) {
+// sessionEnded takes the line of a session.
+func (j *journal) sessionEnded(r record) {
 	if j.records == nil {
 		return
-	}
-	r := record{
-		listener: s.listener.Name,
-		source:   s.source,
-		id:       s.id,
-		version:  s.version,
-		connack:  s.connack,
-		received: s.client.moved,
-		sent:     s.server.moved,
-		duration: time.Duration(clock - s.begun),
-		outcome:  o,
-	}
-	if s.node != nil {
-		r.node = s.node.Name
 	}
 	select {
 	case j.records <- r:

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -144,17 +143,10 @@ func (ln *listener) listenTCP(address netip.AddrPort, reusePort bool) (fd int, e
 	return fd, nil
 }
 
-// listenUnix makes a listening socket at a path. A socket that a process left
-// there is replaced, one that answers is not.
+// listenUnix makes a listening socket at a path.
 func (ln *listener) listenUnix() (int, error) {
-	if info, err := os.Lstat(ln.Address); err == nil && info.Mode().Type() == fs.ModeSocket {
-		if c, err := net.Dial("unix", ln.Address); err == nil {
-			_ = c.Close()
-			return -1, unix.EADDRINUSE
-		}
-		if err := os.Remove(ln.Address); err != nil {
-			return -1, err
-		}
+	if err := clearPath(ln.Address); err != nil {
+		return -1, err
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
