@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"mqttlb/balancer"
+	"mqttlb/balancer/health"
 	"mqttlb/config"
 	"mqttlb/proxy"
 )
@@ -91,6 +92,20 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 	case config.ProxyV2:
 		pool.SendProxy = 2
 	}
+	probe, err := health.ParseProbe(string(c.Health.Probe))
+	if err != nil {
+		return nil, err
+	}
+	checker := health.NewChecker(b, health.Check{
+		Probe:         probe,
+		Interval:      c.Health.Interval,
+		Timeout:       c.Health.Timeout,
+		Rise:          c.Health.Rise,
+		Fall:          c.Health.Fall,
+		ProxyProtocol: uint8(pool.SendProxy), //nolint:gosec // 0, 1 or 2
+	}, log)
+	pool.DialFailed = checker.Failed
+	p.attendants = append(p.attendants, checker.Run)
 	p.pools = append(p.pools, pool)
 	return pool, nil
 }
