@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"mqttlb/config"
+)
+
+// Limits of the demo's flags.
+const (
+	maxDemoBrokers = 9   // a key of the keyboard for each
+	maxDemoClients = 500 // beyond what a screen can show
+)
+
+// demoFlags are what a person may choose.
+type demoFlags struct {
+	listen  string // "": the standard port, or one nearby that is free
+	brokers int
+	clients int
+	lasts   time.Duration // 0: until told to stop
+	script  script
+}
+
+// demo shows mqttlb at work, in a terminal or as plain lines.
+func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f, err := parseDemo(args, stderr)
+	if err != nil {
+		return err
+	}
+	live := canRedraw(stdout)
+	if live && !terminalIsHeld() {
+		return holdTerminal(ctx, args, stderr)
+	}
+	t, err := newTrial(f, unhurried)
+	if errors.As(err, new(config.Errors)) {
+		fmt.Fprintln(stderr, err) // --listen is the one flag that config reads
+		return errUsage
+	}
+	if err != nil {
+		return err
+	}
+	if f.lasts > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.lasts)
+		defer cancel()
+	}
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+
+	// All of these end with ctx, which the keyboard can end, too.
+	var running sync.WaitGroup
+	defer running.Wait()
+	running.Go(func() { f.script.play(ctx, t) })
+	if live {
+		tty, err := openTerminal()
+		if err != nil {
+			quit()
+			t.run(ctx)
+			return err
+		}
+		defer tty.Close()
+		running.Go(func() { showLive(ctx, quit, tty, t, os.Getenv("NO_COLOR") == "") })
+	} else {
+		running.Go(func() { printPlain(ctx, stdout, t) })
+	}
+	t.run(ctx)
+	return nil
+}
+
+func parseDemo(args []string, stderr io.Writer) (demoFlags, error) {
+	var f demoFlags
+	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
+	flags.StringVar(&f.listen, "listen", "", "the `ADDRESS` where clients arrive (default 127.0.0.1:1883, or the next port that is free)")
+	flags.IntVar(&f.brokers, "brokers", 2, "how many brokers to start, 1 to 9")
+	flags.IntVar(&f.clients, "clients", 8, "how many clients to start, 0 to 500")
+	flags.DurationVar(&f.lasts, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
+	steps := flags.String("script", "", "what to do at which `TIMES`, as \"5s kill 1, 10s start 1\"")
+	if err := parseFlags(flags, args, stderr); err != nil {
+		return f, err
+	}
+	wrong := func(format string, args ...any) (demoFlags, error) {
+		fmt.Fprintf(stderr, "mqttlb demo: "+format+"\n", args...)
+		return f, errUsage
+	}
+	if f.brokers < 1 || f.brokers > maxDemoBrokers {
+		return wrong("--brokers %d: must be 1 to %d", f.brokers, maxDemoBrokers)
+	}
+	if f.clients < 0 || f.clients > maxDemoClients {
+		return wrong("--clients %d: must be 0 to %d", f.clients, maxDemoClients)
+	}
+	if f.lasts < 0 {
+		return wrong("--for %v: must not be negative", f.lasts)
+	}
+	if f.listen != "" {
+		if _, _, err := net.SplitHostPort(f.listen); err != nil || strings.HasPrefix(f.listen, "unix:") {
+			return wrong("--listen %q: must be an address and a port, as 127.0.0.1:1883", f.listen)
+		}
+	}
+	var err error
+	if f.script, err = parseScript(*steps, f.brokers); err != nil {
+		return wrong("--script: %v", err)
+	}
+	return f, nil
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// columnWidth is the least width of a node's column, in characters.
+	columnWidth = 24
+	columnGap   = 2
+	// leastLog is how many events are shown even if the columns are full,
+	// unless the screen is small.
+	leastLog = 4
+	// columnHead is how many lines a column has above its clients.
+	columnHead = 3
+	// markFor is how long a client that has moved is marked.
+	markFor = 5 * time.Second
+	// blink is how long a client may be away before it is shown as such: a
+	// reconnect is not worth a flicker.
+	blink = 400 * time.Millisecond
+)
+
+// style is the parameter of an SGR sequence: how a terminal shows text.
+type style string
+
+const (
+	plainText style = ""
+	bold      style = "1"
+	faint     style = "2"
+	good      style = "1;32" // bold green
+	bad       style = "1;31" // bold red
+	notice    style = "33"   // yellow
+)
+
+// screen is what a person sees: width by height characters.
+type screen struct {
+	width, height int
+	color         bool
+	now           time.Time
+}
+
+// lines lays out the view between headline and hints. They fill the screen
+// exactly: nothing has to be erased, and nothing flickers. Of the hints, the
+// first that fit into a third of the screen are shown.
+func (s *screen) lines(v view, headline string, hints []hint) []string {
+	blank := s.cell("", s.width, plainText)
+	top := []string{s.cell(headline, s.width, bold), blank}
+	bottom := []string{blank}
+	for _, h := range hints {
+		if lines := s.wrapped(h); len(bottom)+len(lines) <= max(s.height/3, 3) {
+			bottom = append(bottom, lines...)
+		}
+	}
+
+	// The columns get what they need, the log the rest.
+	room := s.height - len(top) - len(bottom)
+	perBand := max(1, min(len(v.nodes), (s.width+columnGap)/(columnWidth+columnGap)))
+	bands := (len(v.nodes) + perBand - 1) / perBand
+	rows := max((room-min(leastLog, room/4))/bands-columnHead-1, 1)
+	var middle []string
+	for first := 0; first < len(v.nodes); first += perBand {
+		middle = append(middle, s.band(v.nodes[first:min(first+perBand, len(v.nodes))], first, perBand, rows)...)
+		middle = append(middle, blank)
+	}
+	log := max(room-len(middle), 0)
+	for _, e := range v.events[max(0, len(v.events)-log):] {
+		text := e.at.Format("15:04:05") + "  " + e.String()
+		middle = append(middle, s.cell(text, s.width, eventStyle(e.kind)))
+	}
+	middle = middle[:max(min(len(middle), room), 0)]
+	for len(middle) < room {
+		middle = append(middle, blank) // the hints stay at the bottom
+	}
+
+	out := append(append(top, middle...), bottom...)
+	return out[:min(len(out), s.height)]
+}
+
+// band is the columns of nodes side by side, perBand to the width of the
+// screen; first is the index of the first. Each shows at most rows clients.
+func (s *screen) band(nodes []nodeView, first, perBand, rows int) []string {
+	width := max(s.width-(perBand-1)*columnGap, 0) / perBand
+	columns := make([][]string, len(nodes))
+	height := 0
+	for i := range nodes {
+		columns[i] = s.column(&nodes[i], first+i, width, rows)
+		height = max(height, len(columns[i]))
+	}
+	out := make([]string, height)
+	for y := range out {
+		for i, column := range columns {
+			if i > 0 {
+				out[y] += strings.Repeat(" ", columnGap)
+			}
+			if y < len(column) {
+				out[y] += column[y]
+			} else {
+				out[y] += s.cell("", width, plainText)
+			}
+		}
+		used := len(columns)*(width+columnGap) - columnGap
+		out[y] += strings.Repeat(" ", max(s.width-used, 0))
+	}
+	return out
+}
+
+// column is a node: its state, its counts, and its clients.
+func (s *screen) column(n *nodeView, index, width, rows int) []string {
+	state, look := "up", good
+	switch {
+	case !n.alive:
+		state, look = "killed", bad
+	case !n.up:
+		state, look = "down: not yet trusted", notice
+	}
+	online := n.online()
+	out := []string{
+		s.cell(fmt.Sprintf("%d  %s  %s", index+1, n.name, state), width, look),
+		s.cell(fmt.Sprintf("%s, %s", count(online, "session"), count(n.messages, "message")), width, plainText),
+		s.cell(spread("  client", "address the broker sees", width), width, faint),
+	}
+	shown := n.clients
+	if len(shown) > rows {
+		shown = shown[:rows-1]
+	}
+	for _, c := range shown {
+		out = append(out, s.client(c, width))
+	}
+	if hidden := len(n.clients) - len(shown); hidden > 0 {
+		out = append(out, s.cell(fmt.Sprintf("  and %d more", hidden), width, faint))
+	}
+	return out
+}
+
+func (s *screen) client(c clientView, width int) string {
+	mark, right, look := "  ", c.addr, plainText
+	switch {
+	case !c.online && s.now.Sub(c.gone) > blink:
+		right, look = "away", faint
+	case !c.moved.IsZero() && s.now.Sub(c.moved) < markFor:
+		mark, look = "> ", notice
+	case c.home != "" && c.home != c.node:
+		mark = "~ "
+	}
+	return s.cell(spread(mark+printable(c.id), right, width), width, look)
+}
+
+// spread is left and right at both ends of the width; right is left out where
+// there is no room for it.
+func spread(left, right string, width int) string {
+	gap := width - len(left) - len(right)
+	if gap < 1 {
+		return left
+	}
+	return left + strings.Repeat(" ", gap) + right
+}
+
+func count[N int | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func eventStyle(k eventKind) style {
+	switch k {
+	case killed, failed, nodeDown:
+		return bad
+	case started, nodeUp:
+		return good
+	case moved, cameHome:
+		return notice
+	default:
+		return plainText
+	}
+}
+
+// cell is a text of ASCII in exactly this width. One that is too long ends in ~.
+func (s *screen) cell(text string, width int, look style) string {
+	if width <= 0 {
+		return ""
+	}
+	if len(text) > width {
+		text = text[:width-1] + "~"
+	}
+	padding := strings.Repeat(" ", width-len(text))
+	if !s.color || look == plainText || text == "" {
+		return text + padding
+	}
+	return "\x1b[" + string(look) + "m" + text + "\x1b[0m" + padding
+}
+
+// wrapped is a hint on as many lines as it takes: what is to be copied must not
+// be cut short.
+func (s *screen) wrapped(h hint) []string {
+	const indent = 8
+	room := max(s.width-indent, 1)
+	var out []string
+	label := h.label
+	for text := h.text; text != ""; label = "" {
+		end := len(text)
+		if end > room {
+			end = room
+			if space := strings.LastIndexByte(text[:room+1], ' '); space > 0 {
+				end = space
+			}
+		}
+		out = append(out, s.cell(fmt.Sprintf("%-*s", indent, label)+text[:end], s.width, plainText))
+		text = strings.TrimPrefix(text[end:], " ")
+	}
+	return out
+}

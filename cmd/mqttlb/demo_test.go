@@ -1,0 +1,365 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eclipse/paho.golang/paho"
+)
+
+// demoPatience is how long a test waits for what must happen. It measures
+// nothing: a test that needs it has failed.
+const demoPatience = 60 * time.Second
+
+// hurried is a pace for tests.
+var hurried = pace{
+	publish:    50 * time.Millisecond,
+	stay:       200 * time.Millisecond,
+	firstRetry: 10 * time.Millisecond,
+	lastRetry:  200 * time.Millisecond,
+}
+
+// startTrial runs the demo without its looks until the test ends, or until stop
+// is called, which returns when nothing of it should be left.
+func startTrial(t *testing.T, brokers, clients int) (running *trial, stop func()) {
+	t.Helper()
+	running, err := newTrial(demoFlags{listen: loopback + ":0", brokers: brokers, clients: clients}, hurried)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { // ends when ctx is done
+		defer close(ended)
+		running.run(ctx)
+	}()
+	stop = func() {
+		cancel()
+		<-ended
+	}
+	t.Cleanup(stop)
+	return running, stop
+}
+
+// await waits until the places of the clients are as they should be.
+func await(t *testing.T, b *board, what string, cond func(at map[string]string) bool) map[string]string {
+	t.Helper()
+	deadline := time.After(demoPatience)
+	for {
+		_, _, more := b.since(0)
+		at := places(b)
+		if cond(at) {
+			return at
+		}
+		select {
+		case <-more:
+		case <-deadline:
+			events, _, _ := b.since(0)
+			t.Fatalf("not within %v: %s; clients are at %v after %v", demoPatience, what, at, events)
+		}
+	}
+}
+
+// places are the nodes of the clients that are on one.
+func places(b *board) map[string]string {
+	at := map[string]string{}
+	for _, n := range b.view(0).nodes {
+		for _, c := range n.clients {
+			at[c.id] = n.name
+		}
+	}
+	return at
+}
+
+func TestTheClientsOfAKilledBrokerMoveAndComeHome(t *testing.T) {
+	const clients = 24
+	demo, _ := startTrial(t, 2, clients)
+	before := await(t, demo.board, "every client is on a broker", func(at map[string]string) bool { return len(at) == clients })
+	var lost []string
+	for id, node := range before {
+		if node == "broker-1" {
+			lost = append(lost, id)
+		}
+	}
+	if len(lost) == 0 || len(lost) == clients {
+		t.Fatalf("%d of %d clients are on broker-1: nothing to see", len(lost), clients)
+	}
+
+	demo.toggle(0)
+	await(t, demo.board, "the clients of broker-1 are on broker-2", func(at map[string]string) bool {
+		return !slices.ContainsFunc(lost, func(id string) bool { return at[id] != "broker-2" })
+	})
+	demo.toggle(0)
+	await(t, demo.board, "every client is where it was", func(at map[string]string) bool { return maps.Equal(at, before) })
+
+	events, _, _ := demo.board.since(0)
+	count := map[eventKind]map[string]int{moved: {}, cameHome: {}}
+	for _, e := range events {
+		if e.kind == moved || e.kind == cameHome {
+			count[e.kind][e.client]++
+		}
+		if e.kind == moved && !e.fromKilled {
+			t.Errorf("%v, and nobody had killed it", e)
+		}
+	}
+	for id, node := range before {
+		want := 0
+		if node == "broker-1" {
+			want = 1
+		}
+		if count[moved][id] != want || count[cameHome][id] != want {
+			t.Errorf("%s of %s moved %d times and came home %d times, want %d", id, node, count[moved][id], count[cameHome][id], want)
+		}
+	}
+}
+
+func TestTheBrokerKnowsTheAddressOfEachClient(t *testing.T) {
+	demo, _ := startTrial(t, 2, 0)
+	for _, ip := range []string{"127.0.0.1", "127.0.0.9"} {
+		c := joinDemo(t, demo, ip, "from-"+ip)
+		await(t, demo.board, ip+" has joined", func(at map[string]string) bool { return at["from-"+ip] != "" })
+		events, n, _ := demo.board.since(0)
+		if got := events[n-1]; got.kind != joined || got.addr != c.conn.LocalAddr().String() {
+			t.Errorf("%v, want an address of %v", got, c.conn.LocalAddr())
+		}
+	}
+}
+
+func TestMessagesReachTheSubscribersOfEveryBrokerOnce(t *testing.T) {
+	demo, _ := startTrial(t, 3, 0)
+	perNode := map[string]*demoClient{}
+	for i := 0; len(perNode) < 3; i++ {
+		id := fmt.Sprint("subscriber-", i)
+		if node := demo.board.home(id); perNode[node] == nil {
+			perNode[node] = joinDemo(t, demo, loopback, id)
+		}
+	}
+	for _, c := range perNode {
+		if _, err := c.Subscribe(t.Context(), &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "demo/#", QoS: 1}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A message that came twice, or a loop, would show before the last ones.
+	const each = 20
+	want := map[string]int{}
+	for node, c := range perNode {
+		for i := range each {
+			text := fmt.Sprintf("%s %d", node, i)
+			want[text] = 1
+			if _, err := c.Publish(t.Context(), &paho.Publish{Topic: "demo/x", QoS: 1, Payload: []byte(text)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for node, c := range perNode {
+		got := map[string]int{}
+		for range want {
+			got[c.receive(t)]++
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("the subscriber on %s got %v", node, got)
+		}
+	}
+	total := uint64(0)
+	for _, n := range demo.board.view(0).nodes {
+		total += n.messages
+	}
+	if total != uint64(len(want)) {
+		t.Errorf("%d messages are counted, want %d", total, len(want))
+	}
+}
+
+func TestNothingOfTheDemoIsLeft(t *testing.T) {
+	before := runtime.NumGoroutine()
+	demo, stop := startTrial(t, 2, 8)
+	joinDemo(t, demo, loopback, "who-stays-connected")
+	await(t, demo.board, "every client is on a broker", func(at map[string]string) bool { return len(at) == 9 })
+	address := demo.address()
+	used := []string{address.String(), demo.server.admin.Addr().String(), demo.brokers[0].address, demo.brokers[1].address}
+	stop()
+	for _, address := range used {
+		ln, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Errorf("after the demo: %v", err)
+			continue
+		}
+		ln.Close()
+	}
+	// Libraries let their last goroutines end a moment later.
+	until(t, func() bool { return runtime.NumGoroutine() <= before }, func() string {
+		stacks := make([]byte, 1<<20)
+		return fmt.Sprintf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+	})
+}
+
+func TestWithoutATerminalTheDemoPrintsLines(t *testing.T) {
+	var out lockedBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { // ends when ctx is done
+		ended <- demo(ctx, []string{"--listen", loopback + ":0", "--clients", "3", "--script", "0s kill 2, 1ms start 2"}, &out, &out)
+	}()
+	until(t, func() bool {
+		return strings.Contains(out.String(), "sensor-01 joined") && strings.Count(out.String(), "broker-2 was started") == 2
+	}, out.String)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("the demo ended with %v", err)
+	}
+	said := out.String()
+	if strings.Contains(said, "\x1b") {
+		t.Errorf("escape sequences where there is no terminal: %q", said)
+	}
+	for _, want := range []string{"mosquitto_sub -h 127.0.0.1 -p ", " -t 'demo/#' -v -i me\n", "broker-2 was killed\n"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is missing from\n%s", want, said)
+		}
+	}
+}
+
+func TestTheDemoEndsAfterItsTime(t *testing.T) {
+	var out lockedBuffer
+	if code := run(t.Context(), []string{"demo", "--listen", loopback + ":0", "--for", "1ms"}, &out, &out); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, out.String())
+	}
+}
+
+func TestWhatTheDemoCannotDoIsSaid(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"--brokers 0", "--brokers 0: must be 1 to 9"},
+		{"--brokers 10", "--brokers 10: must be 1 to 9"},
+		{"--brokers two", `invalid value "two" for flag -brokers`},
+		{"--clients -1", "--clients -1: must be 0 to 500"},
+		{"--clients 501", "--clients 501: must be 0 to 500"},
+		{"--for -1s", "--for -1s: must not be negative"},
+		{"--for 10", `invalid value "10" for flag -for`},
+		{"--listen 1883", `--listen "1883": must be an address and a port`},
+		{"--listen unix:/tmp/x", `--listen "unix:/tmp/x": must be an address and a port`},
+		{"--listen 127.0.0.1:mqtt", `--listen "127.0.0.1:mqtt"`},
+		{"--script 5s", `"5s": must be a time, kill or start, and the number of a broker`},
+		{"--script 5s,stop,1", `"5s": must be`},
+		{"--script 5,kill,3", `"5": must be`},
+		{"extra", `unexpected argument "extra"`},
+		{"--nonesuch", "flag provided but not defined: -nonesuch"},
+	} {
+		var out bytes.Buffer
+		if code := run(t.Context(), append([]string{"demo"}, strings.Fields(c.args)...), &out, &out); code != 2 || !strings.Contains(out.String(), c.want) {
+			t.Errorf("demo %s: exit code %d and %q, want 2 and %q", c.args, code, out.String(), c.want)
+		}
+	}
+	for text, want := range map[string]string{
+		"soon kill 1":           `"soon" is no time since the start`,
+		"-1s kill 1":            `"-1s" is no time since the start`,
+		"5s kill 3":             "the brokers are 1 to 2",
+		"5s kill 0":             "the brokers are 1 to 2",
+		"5s kill x":             "the brokers are 1 to 2",
+		"5s stop 1":             "kill or start",
+		"5s kill 1 2":           "kill or start",
+		"5s kill 1,":            "kill or start",
+		"1s kill 1, 2s begin 1": `"2s begin 1"`,
+	} {
+		if _, err := parseScript(text, 2); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("script %q: %v, want %q", text, err, want)
+		}
+	}
+	taken, err := net.Listen("tcp", loopback+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	var out bytes.Buffer
+	if code := run(t.Context(), []string{"demo", "--listen", taken.Addr().String()}, &out, &out); code != 1 || !strings.Contains(out.String(), taken.Addr().String()) {
+		t.Errorf("a port in use: exit code %d and %q", code, out.String())
+	}
+}
+
+func TestAScriptIsPlayedInTheOrderOfItsTimes(t *testing.T) {
+	got, err := parseScript(" 10s start 1,5s kill 1, 5s  kill 2 ", 2)
+	want := script{{5 * time.Second, true, 0}, {5 * time.Second, true, 1}, {10 * time.Second, false, 0}}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+}
+
+// until waits for what no event tells of; otherwise says what there was instead.
+func until(t *testing.T, cond func() bool, otherwise func() string) {
+	t.Helper()
+	deadline := time.After(demoPatience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %v: %s", demoPatience, otherwise())
+		}
+	}
+}
+
+// demoClient is a client from outside.
+type demoClient struct {
+	*paho.Client
+	conn net.Conn
+	in   chan string
+}
+
+func joinDemo(t *testing.T, demo *trial, ip, id string) *demoClient {
+	t.Helper()
+	address := demo.address()
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).Dial("tcp", address.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c := &demoClient{conn: conn, in: make(chan string, 1024)}
+	c.Client = paho.NewClient(paho.ClientConfig{
+		ClientID: id, Conn: conn, PacketTimeout: demoPatience,
+		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+			c.in <- string(p.Packet.Payload)
+			return true, nil
+		}},
+	})
+	if _, err := c.Connect(t.Context(), &paho.Connect{ClientID: id, KeepAlive: 30, CleanStart: true}); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (c *demoClient) receive(t *testing.T) string {
+	t.Helper()
+	select {
+	case text := <-c.in:
+		return text
+	case <-time.After(demoPatience):
+		t.Fatalf("no message within %v", demoPatience)
+		return ""
+	}
+}
+
+// lockedBuffer is a buffer that one goroutine fills while another reads.
+type lockedBuffer struct {
+	mu  sync.Mutex // guards the field below
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"mqttlb/balancer"
+	"mqttlb/config"
+)
+
+const (
+	loopback = "127.0.0.1"
+	// mqttPort is where clients look for MQTT.
+	mqttPort = 1883
+	// statusPort is where serve has its admin server by default.
+	statusPort = 9090
+	// brokerPort is the first broker's; the others follow 1000 apart. All are
+	// below the range of outgoing connections, so that nobody takes the port
+	// of a broker that is down.
+	brokerPort = 11883
+	// searched is how many ports are tried before giving up.
+	searched = 100
+	// lookInterval is how often the balancer's verdicts are looked at.
+	lookInterval = 100 * time.Millisecond
+)
+
+// trial is the demo without its looks: brokers, the balancer before them and
+// devices that use it. What happens is on the board.
+type trial struct {
+	board   *board
+	brokers []*broker
+	server  *server
+	devices []*device
+	// portTaken says that clients would have been expected on mqttPort, which
+	// is in use.
+	portTaken bool
+}
+
+// newTrial starts the brokers and binds the balancer's addresses. It must be
+// followed by run, which ends it all. An error of type config.Errors is about
+// the flags.
+func newTrial(f demoFlags, p pace) (t *trial, err error) {
+	t = &trial{}
+	defer func() {
+		if err != nil {
+			t.killAll()
+		}
+	}()
+	var names []string
+	for i := range f.brokers {
+		names = append(names, fmt.Sprintf("broker-%d", i+1))
+	}
+	home, err := homes(names)
+	if err != nil {
+		return t, err
+	}
+	t.board = newBoard(names, home)
+	for i, name := range names {
+		address, err := freeAddress(brokerPort + 1000*i)
+		if err != nil {
+			return t, err
+		}
+		t.brokers = append(t.brokers, &broker{name: name, address: address, board: t.board})
+	}
+	for i, b := range t.brokers {
+		b.others = append(append(b.others, t.brokers[:i]...), t.brokers[i+1:]...)
+		if err := b.start(); err != nil {
+			return t, err
+		}
+	}
+	cfg, err := t.config(f.listen)
+	if err != nil {
+		return t, err
+	}
+	if t.server, err = newServer(cfg, slog.New(slog.DiscardHandler)); err != nil {
+		return t, err
+	}
+	for _, id := range deviceNames(f.clients) {
+		t.devices = append(t.devices, &device{id: id, balancer: t.server.Addr(cfg.Listeners[0].Name), pace: p})
+	}
+	return t, nil
+}
+
+// config is what the balancer of this trial runs with; listen is the flag.
+func (t *trial) config(listen string) (*config.Config, error) {
+	var err error
+	if listen == "" {
+		if listen, err = freeAddress(mqttPort); err != nil {
+			return nil, err
+		}
+		t.portTaken = listen != net.JoinHostPort(loopback, strconv.Itoa(mqttPort))
+	}
+	var nodes []string
+	for _, b := range t.brokers {
+		nodes = append(nodes, b.name+"="+b.address)
+	}
+	cfg, err := config.FromFlags([]string{listen}, nodes)
+	if err != nil {
+		return nil, err
+	}
+	pool := &cfg.Pools[0]
+	pool.ProxyProtocol = config.ProxyV2
+	// Nobody who watches wants to wait for the usual 15 s.
+	pool.Health = config.Health{Probe: config.ProbeMQTT, Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 2}
+	cfg.Timeouts.Dial = time.Second
+	cfg.Timeouts.Shutdown = time.Second
+
+	status, err := freeAddress(statusPort)
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(status)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Admin.Address = config.Address{Network: "tcp", Host: loopback, Port: uint16(n)}
+	return cfg, nil
+}
+
+// run lets everything happen until ctx is done. When it returns, nothing of the
+// trial is left.
+func (t *trial) run(ctx context.Context) {
+	// The balancer outlives the devices and then the brokers: with both gone,
+	// no session is left for it to wait for.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var balancing sync.WaitGroup
+	defer balancing.Wait()
+	defer stop()
+	balancing.Go(func() { t.server.run(serving) })
+
+	var using sync.WaitGroup
+	for _, d := range t.devices {
+		using.Go(func() { d.run(ctx) })
+	}
+	t.look(ctx)
+	using.Wait()
+	t.killAll()
+}
+
+// look brings to the board what only the balancer knows, until ctx is done.
+func (t *trial) look(ctx context.Context) {
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	for {
+		for _, pool := range t.server.plan.pools {
+			for _, n := range pool.Nodes() {
+				t.board.verdict(n.Name, n.State() == balancer.Up)
+			}
+		}
+		t.board.forget()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// toggle kills the broker of this index, or starts it again.
+func (t *trial) toggle(i int) {
+	if t.brokers[i].running() {
+		t.brokers[i].kill()
+		return
+	}
+	t.restart(i)
+}
+
+// restart starts a broker again; a failure is an event on the board.
+func (t *trial) restart(i int) {
+	if err := t.brokers[i].start(); err != nil {
+		t.board.failed(t.brokers[i].name, err)
+	}
+}
+
+func (t *trial) killAll() {
+	for _, b := range t.brokers {
+		b.kill()
+	}
+}
+
+// address is where clients arrive, as a client of this machine dials it.
+func (t *trial) address() net.TCPAddr {
+	a := *t.server.Addr(t.server.plan.snapshot.Listeners[0].Name).(*net.TCPAddr)
+	if a.IP.IsUnspecified() {
+		a.IP = net.ParseIP(loopback)
+	}
+	return a
+}
+
+// homes returns the function that knows a client's home: the node that the
+// balancer's algorithm prefers when all are up.
+func homes(nodes []string) (func(client string) string, error) {
+	spec := balancer.PoolSpec{Name: "homes", Algorithm: balancer.ConsistentHash, HashKey: balancer.ByClientID}
+	for _, name := range nodes {
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: name, Address: loopback + ":1"}) // never dialled
+	}
+	pool, err := balancer.NewPool(spec)
+	if err != nil {
+		return nil, err
+	}
+	return func(client string) string {
+		candidates := pool.Candidates(balancer.Hash([]byte(client)), true)
+		return candidates.Next().Name
+	}, nil
+}
+
+// freeAddress is the address of loopback at this port, or at the first one
+// after it that nobody listens on.
+func freeAddress(port int) (string, error) {
+	var err error
+	for p := port; p < port+searched; p++ {
+		address := net.JoinHostPort(loopback, strconv.Itoa(p))
+		var ln net.Listener
+		if ln, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", address); err == nil {
+			return address, ln.Close()
+		}
+	}
+	return "", fmt.Errorf("none of the ports %d to %d is free: %w", port, port+searched-1, err)
+}
