@@ -229,13 +229,7 @@ func (r *rig) checkBooks() {
 	if n := r.srv.open.Load(); n != 0 {
 		r.t.Errorf("%d connections in the server's count after the end", n)
 	}
-	for _, l := range r.srv.engine.loops {
-		for i, slot := range l.wheel.slots {
-			if slot != nil {
-				r.t.Errorf("a timer is left in slot %d", i)
-			}
-		}
-	}
+	r.checkEngine()
 }
 
 func (r *rig) outcomes(o Outcome) (n uint64) {

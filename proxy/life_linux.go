@@ -1,3 +1,5 @@
+//go:build !plain
+
 package proxy
 
 // step is where a session is in its life.

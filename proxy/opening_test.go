@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/pires/go-proxyproto"
 
@@ -166,29 +165,6 @@ func TestFailedDialGoesOnToTheNextCandidate(t *testing.T) {
 	if failed["node-a"] == 0 || failed["node-a"] == clients || failed["node-b"] != 0 {
 		t.Errorf("failures %v: only the identifiers of the dead node meet it, each once", failed)
 	}
-}
-
-// A node that is reached by no packet is passed over after timeouts.dial. The
-// kernel drops a SYN when the queue of a listener that accepts nothing is full.
-func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
-	alive := startNode(t, nil)
-	mute := fullListener(t)
-	r := start(t, []string{mute, alive.address()}, func(s *Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
-	for i := range 8 {
-		r.open(fmt.Sprint("device-", i))
-	}
-	if n := r.srv.Stats().DialErrors; n == 0 {
-		t.Error("no identifier met the mute node")
-	}
-}
-
-func TestClientThatBreaksDuringTheDialIsLetGo(t *testing.T) {
-	r := start(t, []string{fullListener(t)})
-	c := r.dial()
-	c.send(connect311)
-	eventually(t, "the dial", func() bool { return r.node(0).Open() == 1 })
-	c.reset()
-	r.waitOutcome(ClientGone, 1)
 }
 
 func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {

@@ -127,25 +127,6 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-// held is how many bytes the loops hold for halves that take no more.
-func (r *rig) held() (n int) {
-	for _, l := range r.srv.engine.loops {
-		done := make(chan struct{})
-		l.do(func() {
-			defer close(done)
-			l.each(func(s *session) {
-				for _, h := range []*half{&s.client, &s.server} {
-					if h.held != nil {
-						n += len(*h.held)
-					}
-				}
-			})
-		})
-		<-done
-	}
-	return n
-}
-
 func TestHalfCloseTravelsBothWays(t *testing.T) {
 	t.Run("client first", func(t *testing.T) {
 		backend := startNode(t, func(c net.Conn) {
@@ -320,27 +301,16 @@ func TestIdleLimitComesFromTheKeepAliveInForce(t *testing.T) {
 		}
 		clients = append(clients, c)
 	}
-	idle := map[string]tick{}
+	var idle map[string]time.Duration
 	eventually(t, "both CONNACKs read", func() bool {
-		for _, l := range r.srv.engine.loops {
-			done := make(chan struct{})
-			l.do(func() {
-				defer close(done)
-				l.each(func(s *session) {
-					if s.step == stepRelay {
-						idle[s.id] = s.idle
-					}
-				})
-			})
-			<-done
-		}
+		idle = r.idleLimits()
 		return len(idle) == 2
 	})
-	if want := ticks(60*time.Second*3/2 + keepAliveGrace); idle["c1"] != want {
-		t.Errorf("keep alive 60: limit of %d ticks, want %d", idle["c1"], want)
+	if want := 60*time.Second*3/2 + keepAliveGrace; idle["c1"] != want {
+		t.Errorf("keep alive 60: limit of %v, want %v", idle["c1"], want)
 	}
-	if want := ticks(300*time.Second*3/2 + keepAliveGrace); idle["zz"] != want {
-		t.Errorf("Server Keep Alive 300: limit of %d ticks, want %d (sessions %v)", idle["zz"], want, idle)
+	if want := 300*time.Second*3/2 + keepAliveGrace; idle["zz"] != want {
+		t.Errorf("Server Keep Alive 300: limit of %v, want %v (sessions %v)", idle["zz"], want, idle)
 	}
 	for _, c := range clients {
 		_ = c.Close()
