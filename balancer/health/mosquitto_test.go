@@ -1,0 +1,187 @@
+package health
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// mosquitto is a real broker with every kind of line in its log.
+type mosquitto struct {
+	cmd   *exec.Cmd
+	lines *bufio.Scanner
+	log   []string // what it said since it was ready
+}
+
+// startMosquitto starts a broker on a loopback port and returns when it listens.
+func startMosquitto(t *testing.T, port int, settings string) *mosquitto {
+	t.Helper()
+	path, err := exec.LookPath("mosquitto")
+	if err != nil {
+		path = "/usr/sbin/mosquitto" // not in everybody's PATH
+		if _, err = os.Stat(path); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal("mosquitto is missing")
+			}
+			t.Skip("mosquitto is missing")
+		}
+	}
+	file := filepath.Join(t.TempDir(), "mosquitto.conf")
+	text := fmt.Sprintf("listener %d 127.0.0.1\nlog_type all\nlog_dest stderr\n%s\n", port, settings)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// A broker that does not end when it should is killed, and fails the test.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	m := &mosquitto{cmd: exec.CommandContext(ctx, path, "-c", file)}
+	stderr, err := m.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	m.lines = bufio.NewScanner(stderr)
+	var startup []string
+	for m.lines.Scan() {
+		startup = append(startup, m.lines.Text())
+		if strings.HasSuffix(m.lines.Text(), " running") {
+			return m
+		}
+	}
+	m.cmd.Wait()
+	t.Fatalf("mosquitto did not start:\n%s", strings.Join(startup, "\n"))
+	return nil
+}
+
+// stop ends the broker; its log is whole then.
+func (m *mosquitto) stop(t *testing.T) {
+	t.Helper()
+	if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for m.lines.Scan() {
+		m.log = append(m.log, m.lines.Text())
+	}
+	if err := m.cmd.Wait(); err != nil {
+		t.Errorf("mosquitto: %v", err)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port
+}
+
+// The lines are those of any client that connects, is idle and disconnects.
+func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
+	const id = `mqttlb-health-[a-z0-9]{9}`
+	for _, tt := range []struct {
+		name, settings string
+		check          Check
+		want           []string // the lines of one probe
+	}{
+		{"mqtt", "allow_anonymous true", Check{Probe: MQTT}, []string{
+			`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
+			`New client connected from 127\.0\.0\.1:\d+ as ` + id + ` \(p2, c1, k30\)\.`,
+			`No will message specified\.`,
+			`Sending CONNACK to ` + id + ` \(0, 0\)`,
+			`Received DISCONNECT from ` + id,
+			`Client ` + id + ` disconnected\.`,
+		}},
+		{"mqtt, not authorised", "allow_anonymous false", Check{Probe: MQTT}, []string{
+			`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
+			`Sending CONNACK to 127\.0\.0\.1 \(0, 5\)`, // it names no client that it refuses
+			`Client <unknown> disconnected, not authorised\.`,
+		}},
+		{"tcp", "allow_anonymous true", Check{Probe: TCP}, []string{
+			`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
+			`Client <unknown> closed its connection\.`,
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			port := freePort(t)
+			m := startMosquitto(t, port, tt.settings)
+			n := newPool(t, fmt.Sprint("127.0.0.1:", port)).Nodes()[0]
+			p := newProber(tt.check)
+			const probes = 3
+			for range probes {
+				if r := p.probe(t.Context(), n); r.err != nil {
+					t.Error(r.err)
+				}
+			}
+			m.stop(t)
+			lines := m.log[:max(0, len(m.log)-1)] // the last one tells of the end
+			if len(lines) != probes*len(tt.want) {
+				t.Fatalf("%d lines, want %d for each of %d probes:\n%s", len(lines), len(tt.want), probes, strings.Join(lines, "\n"))
+			}
+			for i, line := range lines {
+				want := tt.want[i%len(tt.want)]
+				if !regexp.MustCompile(`^\d+: ` + want + `$`).MatchString(line) {
+					t.Errorf("%q, want %s", line, want)
+				}
+			}
+		})
+	}
+}
+
+// messages is a log handler that hands the messages on.
+type messages chan string
+
+func (m messages) Write(line []byte) (int, error) {
+	m <- string(bytes.TrimSpace(line))
+	return len(line), nil
+}
+
+func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
+	port := freePort(t)
+	m := startMosquitto(t, port, "allow_anonymous true")
+	pool := newPool(t, fmt.Sprint("127.0.0.1:", port))
+	n := pool.Nodes()[0]
+	log := make(messages, 16)
+	c := NewChecker(pool, Check{Probe: MQTT, Interval: 20 * time.Millisecond, Timeout: 10 * time.Second},
+		slog.New(slog.NewTextHandler(log, nil)))
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+
+	// Mosquitto 2.0 forgets a SIGTERM that comes between its last line of the start
+	// and its main loop, which an answer shows it has reached.
+	if r := newProber(Check{Probe: MQTT}).probe(t.Context(), n); r.err != nil {
+		t.Fatal(r.err)
+	}
+	m.stop(t)
+	if line := <-log; !strings.Contains(line, "node is down") || n.Healthy() {
+		t.Fatalf("%s, healthy: %v", line, n.Healthy())
+	}
+	m = startMosquitto(t, port, "allow_anonymous true") // Rise probes show its main loop
+	if line := <-log; !strings.Contains(line, "node is up") || !n.Healthy() {
+		t.Fatalf("%s, healthy: %v", line, n.Healthy())
+	}
+	cancel()
+	running.Wait()
+	m.stop(t)
+	if s := c.Status()[0]; !s.Up || s.Failed < 3 || s.Passed < 2 || s.Last.IsZero() || s.Took <= 0 {
+		t.Errorf("status %+v", s)
+	}
+}
