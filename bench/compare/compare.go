@@ -4,7 +4,6 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -20,10 +19,10 @@ type Options struct {
 	Mqttlb  string   // program; empty: HAProxy stands in, and the ratios are the noise of this machine
 	Broker  []string // command of a stub broker, before "--listen host:port" for each node
 
-	Pairs  int       // pairs of turns of each measure
-	Short  bool      // shorter turns, for a first look
-	Only   []string  // names of measures; empty: all
-	Status io.Writer // a line for every turn
+	Pairs  int           // pairs of turns of each measure
+	Turn   time.Duration // of one candidate, where a turn is measured by time
+	Only   []string      // names of measures; empty: all
+	Status io.Writer     // a line for every turn
 }
 
 // bench is one comparison while it runs.
@@ -38,6 +37,9 @@ type bench struct {
 	candidates   []*candidate // the reference first, what is compared with it second
 }
 
+// minTurn is long enough for /proc/stat, which counts in hundredths of a second.
+const minTurn = 200 * time.Millisecond
+
 // nodeCount is the size of the stub cluster. Its nodes share a process, because they are
 // not what is measured.
 const nodeCount = 3
@@ -49,8 +51,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Pairs < 1 {
-		return nil, errors.New("a comparison needs a pair of turns at least")
+	if o.Pairs < 1 || o.Turn < minTurn {
+		return nil, fmt.Errorf("a comparison needs a pair of turns of %v at least", minTurn)
 	}
 	b := &bench{opt: o}
 	if b.balancerCore, b.restCores, err = splitCores(); err != nil {
@@ -70,7 +72,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	b.candidates = []*candidate{haproxy(o.HAProxy), b.contender()}
 
 	began := time.Now()
-	r := &Report{Date: began.UTC().Format(time.DateOnly), Machine: thisMachine(), Pairs: o.Pairs, Short: o.Short}
+	r := &Report{Date: began.UTC().Format(time.DateOnly), Machine: thisMachine(), Pairs: o.Pairs, Turn: o.Turn.String()}
 	for _, c := range b.candidates {
 		r.Candidates = append(r.Candidates, Candidate{Name: c.name, Version: c.version})
 	}

@@ -122,7 +122,7 @@ func TestEveryKindOfMeasureRuns(t *testing.T) {
 	kinds := []string{"roundtrip-20", "connect", "memory"}
 	r, err := Run(ctx, Options{
 		HAProxy: requireHAProxy(t), Broker: []string{build(t, "mqttbench"), "broker"},
-		Pairs: 1, Short: true, Only: kinds, Status: io.Discard,
+		Pairs: 1, Turn: minTurn, Only: kinds, Status: io.Discard,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -143,10 +143,10 @@ func TestEveryKindOfMeasureRuns(t *testing.T) {
 }
 
 func TestUnknownMeasuresAreRefused(t *testing.T) {
-	if _, err := Run(t.Context(), Options{Only: []string{"speed"}, Pairs: 1}); err == nil {
+	if _, err := Run(t.Context(), Options{Only: []string{"speed"}, Pairs: 1, Turn: minTurn}); err == nil {
 		t.Error("no error")
 	}
-	if _, err := Run(t.Context(), Options{}); err == nil {
+	if _, err := Run(t.Context(), Options{Turn: minTurn}); err == nil {
 		t.Error("no error for no pairs")
 	}
 }

@@ -118,16 +118,12 @@ func roundTrips(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 		}
 		fleets[r] = f
 	}
-	warmUp, length := 300*time.Millisecond, 2*time.Second
-	if b.opt.Short {
-		warmUp, length = 200*time.Millisecond, time.Second
-	}
 	turn := func(r *running) (sample, error) {
 		f := fleets[r]
 		if err := f.Publish(load.Publishing{Topic: "bench/%i", QoS: 1, Size: 64}); err != nil {
 			return sample{}, err
 		}
-		if err := f.RunFor(ctx, warmUp); err != nil {
+		if err := f.RunFor(ctx, b.opt.Turn/10); err != nil {
 			return sample{}, err
 		}
 		w, err := openWindow(r)
@@ -135,7 +131,7 @@ func roundTrips(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 			return sample{}, err
 		}
 		before := f.Stats().Acked
-		if err := f.RunFor(ctx, length); err != nil {
+		if err := f.RunFor(ctx, b.opt.Turn); err != nil {
 			return sample{}, err
 		}
 		s, err := w.close(f.Stats().Acked - before)
@@ -160,26 +156,22 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 		return nil, err
 	}
 	defer stop()
-	total := uint64(10000)
-	if b.opt.Short {
-		total = 5000
-	}
-	churn := func(r *running, n uint64) error {
+	churn := func(r *running, length time.Duration) (connections uint64, err error) {
 		o := clients(r, m.size)
 		o.Churn = true
 		f, err := load.NewFleet(o)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		defer f.Close()
+		if err := f.RunFor(ctx, length); err != nil {
+			return 0, err
+		}
 		s := f.Stats()
-		if err := f.Run(ctx, func() bool { return s.Connects >= n || s.Failed+s.Refused > 0 }); err != nil {
-			return err
-		}
 		if s.Failed+s.Refused > 0 {
-			return fmt.Errorf("%d connections failed, %d were refused: %v", s.Failed, s.Refused, s.Causes)
+			return 0, fmt.Errorf("%d connections failed, %d were refused: %v", s.Failed, s.Refused, s.Causes)
 		}
-		return nil
+		return s.Connects, nil
 	}
 	turn := func(r *running) (sample, error) {
 		idle, err := r.descriptors()
@@ -190,16 +182,17 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 		if err != nil {
 			return sample{}, err
 		}
-		if err := churn(r, total); err != nil {
+		n, err := churn(r, b.opt.Turn)
+		if err != nil {
 			return sample{}, err
 		}
 		if err := r.settle(ctx, idle); err != nil { // closing is part of the cost
 			return sample{}, err
 		}
-		return w.close(total)
+		return w.close(n)
 	}
 	for _, r := range all {
-		if err := churn(r, total/5); err != nil { // warm-up
+		if _, err := churn(r, b.opt.Turn/10); err != nil { // warm-up
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 		if err := r.settle(ctx, 0); err != nil {

@@ -18,18 +18,11 @@ func (r *Report) Markdown() []byte {
 	for _, m := range r.Measures {
 		row(m.row())
 	}
-	fmt.Fprintf(&b, "\n%s, %s, %d cores, %s. %d pairs of turns in %d seconds%s.\n",
-		r.Date, r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Pairs, r.Seconds, r.length())
+	fmt.Fprintf(&b, "\n%s, %s, %d cores, %s. %d pairs of turns of %s, %d seconds in all.\n",
+		r.Date, r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Pairs, r.Turn, r.Seconds)
 	for _, c := range r.Candidates {
 		fmt.Fprintf(&b, "- %s: %s\n", c.Name, c.Version)
 	}
 	fmt.Fprintf(&b, "- mqttbench: built with %s\n", r.Machine.Go)
 	return b.Bytes()
-}
-
-func (r *Report) length() string {
-	if r.Short {
-		return ", short turns"
-	}
-	return ""
 }

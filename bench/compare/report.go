@@ -15,7 +15,7 @@ type Report struct {
 	Machine    Machine     `json:"machine"`
 	Candidates []Candidate `json:"candidates"` // the reference first
 	Pairs      int         `json:"pairs"`
-	Short      bool        `json:"short"`
+	Turn       string      `json:"turn"`
 	Seconds    int         `json:"seconds"`
 	Measures   []Measure   `json:"measures"`
 }

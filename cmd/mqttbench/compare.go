@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"mqttlb/bench/compare"
 )
@@ -23,7 +24,8 @@ func runCompare(ctx context.Context, args []string) error {
 	mqttlb := fs.String("mqttlb", "", "mqttlb `program` (default: the one beside mqttbench, or in PATH)")
 	noise := fs.Bool("noise", false, "compare HAProxy with itself: the ratios are the noise of this machine")
 	pairs := fs.Int("pairs", 5, "pairs of turns of each measure")
-	short := fs.Bool("short", false, "shorter turns")
+	turn := fs.Duration("turn", 2*time.Second, "`time` of each turn")
+	short := fs.Bool("short", false, "for a first look: the same as --pairs 3 --turn 500ms")
 	only := fs.String("only", "", "`measures` to run, separated by commas: "+strings.Join(compare.Names(), ", "))
 	asJSON := fs.Bool("json", false, "print the report as JSON")
 	page := fs.String("page", "", "write the report as Markdown to this `file` too")
@@ -32,8 +34,11 @@ func runCompare(ctx context.Context, args []string) error {
 	if err := parse(fs, args); err != nil {
 		return err
 	}
-	if *pairs < 1 {
-		return usageError{errors.New("--pairs: at least 1 is needed")}
+	if *short {
+		*pairs, *turn = 3, 500*time.Millisecond
+	}
+	if *pairs < 1 || *turn <= 0 {
+		return usageError{errors.New("--pairs and --turn must be above 0")}
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -41,7 +46,7 @@ func runCompare(ctx context.Context, args []string) error {
 	}
 	o := compare.Options{
 		Broker: []string{self, "broker"},
-		Pairs:  *pairs, Short: *short, Status: os.Stderr,
+		Pairs:  *pairs, Turn: *turn, Status: os.Stderr,
 	}
 	if o.HAProxy, err = program(*haproxy, "/usr/sbin/haproxy"); err != nil {
 		return usageError{fmt.Errorf("--haproxy: %w", err)}
