@@ -8,9 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accept takes the connections that wait on a listener and begins their
-// sessions.
-func (l *loop) accept(ln *listener) {
+// accept takes connections that wait on a listener and begins their sessions.
+// It reports whether there may be more than it takes in one turn.
+func (l *loop) accept(ln *listener) (more bool) {
+	if l.socks[ln.index] < 0 {
+		return false // closed earlier in this turn
+	}
 	for range acceptBatch {
 		fd, err := l.addr.accept(int32(l.socks[ln.index]))
 		switch err {
@@ -18,15 +21,16 @@ func (l *loop) accept(ln *listener) {
 			l.pause.length = 0
 			l.begin(ln, fd)
 		case unix.EAGAIN:
-			return
+			return false
 		case unix.EINTR, unix.ECONNABORTED:
 		default:
 			// Descriptors or memory have run out; only time helps.
 			l.counters.AcceptErrors++
 			l.pauseAccept()
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // begin makes the session of a connection that was accepted, the peer's address

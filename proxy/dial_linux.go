@@ -59,9 +59,12 @@ func (l *loop) giveUp(s *session, err error) {
 		s.server = half{fd: -1}
 	}
 	s.node.Release()
-	if err == unix.EMFILE || err == unix.ENFILE {
+	switch err {
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		s.opening.reason = DescriptorsExceeded
-	} else {
+	case unix.EADDRNOTAVAIL: // no ephemeral port to this node is left; to another one may be
+		s.opening.reason = PortsExceeded
+	default:
 		s.opening.reason = DialFailed
 		if failed := s.listener.Pool.DialFailed; failed != nil {
 			failed(s.node)

@@ -13,9 +13,18 @@ type engine struct {
 	loops []*loop
 }
 
+// cores is the number of loops: the cores that Go may use. Go itself gets one
+// processor more, since a loop keeps its own while it waits for a moment: health
+// probes, the log and the collector should not have to wait for one.
+var cores = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(n + 1)
+	return n
+})
+
 // newEngine binds the listeners and makes a loop for each core.
 func newEngine(srv *Server) (*engine, error) {
-	n := runtime.GOMAXPROCS(0)
+	n := cores()
 	srv.maxConnections = srv.fitDescriptors(n)
 	loops, err := srv.makeLoops(n)
 	return &engine{loops}, err

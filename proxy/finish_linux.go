@@ -61,7 +61,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 	c := &l.counters.listeners[s.listener.index]
 	c.Open--
 	c.Outcomes[o]++
-	l.server.journal.sessionEnded(s.record(o, l.clock))
+	l.server.journal.take(s.record(o, l.clock))
 	if s.node != nil {
 		s.node.Release()
 	}

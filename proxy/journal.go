@@ -16,6 +16,7 @@ import (
 type journal struct {
 	log     *slog.Logger
 	records chan record // nil: the level leaves these lines out
+	debug   bool        // the level has the lines of failed dials
 	dropped atomic.Uint64
 	done    chan struct{}
 }
@@ -30,18 +31,23 @@ type record struct {
 	received, sent uint64
 	duration       time.Duration
 	outcome        Outcome
+	dialError      error // set: no session's end, but a connection to a node that could not be made
 }
 
 func newJournal(log *slog.Logger) *journal {
-	j := &journal{log: log, done: make(chan struct{})}
+	j := &journal{
+		log:   log,
+		debug: log.Enabled(context.Background(), slog.LevelDebug),
+		done:  make(chan struct{}),
+	}
 	if log.Enabled(context.Background(), slog.LevelInfo) {
 		j.records = make(chan record, journalSize)
 	}
 	return j
 }
 
-// sessionEnded takes the line of a session.
-func (j *journal) sessionEnded(r record) {
+// take takes a line; it never waits.
+func (j *journal) take(r record) {
 	if j.records == nil {
 		return
 	}
@@ -55,8 +61,8 @@ func (j *journal) sessionEnded(r record) {
 // dialFailed takes the line of a connection to a node that could not be made.
 // The outcome tells the client's part of it, so this one is for debugging.
 func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
-	if j.log.Enabled(context.Background(), slog.LevelDebug) {
-		j.log.Debug("dial", "listener", ln.Name, "pool", ln.Pool.Name, "node", n.Name, "address", n.Address, "error", err)
+	if j.debug {
+		j.take(record{listener: ln.Name, node: n.Name, dialError: err})
 	}
 }
 
@@ -64,6 +70,10 @@ func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
 func (j *journal) run() {
 	defer close(j.done)
 	for r := range j.records {
+		if r.dialError != nil {
+			j.log.Debug("dial", "listener", r.listener, "node", r.node, "error", r.dialError)
+			continue
+		}
 		j.log.LogAttrs(context.Background(), slog.LevelInfo, "session", r.attrs()...)
 	}
 }

@@ -17,6 +17,10 @@ const (
 	// that a reconnect storm does not starve the sessions that are there.
 	acceptBatch = 64
 
+	// rawWait is how long a loop waits for events without telling Go's
+	// scheduler, in ms. It bounds what a garbage collection may have to wait.
+	rawWait = 1
+
 	// readsPerTurn bounds the scratch buffers that one direction of one session
 	// may move in one turn, for the same reason.
 	readsPerTurn = 4
@@ -30,6 +34,13 @@ const (
 	// that stays silent is handed over after this time and then has
 	// connect_packet.
 	deferAccept = 1
+
+	// keepAliveIdle, keepAliveInterval and keepAliveCount are TCP's keepalive
+	// on client connections, in seconds: for clients that are gone without a
+	// word and have no keep alive of MQTT's.
+	keepAliveIdle     = 300
+	keepAliveInterval = 30
+	keepAliveCount    = 4
 
 	// refusalHeadroom is how many sessions beyond max_connections are taken in
 	// to be told so in MQTT. Past them a connection is closed at once.

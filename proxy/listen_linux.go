@@ -125,8 +125,10 @@ func (ln *listener) listenTCP(address netip.AddrPort, reusePort bool) (fd int, e
 	set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, reusePort)
 	set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0, address.Addr() == netip.IPv6Unspecified())
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, true)
-	// A client that is gone without a word and has no keep alive is found out.
 	set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1, true)
+	set(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle, true)
+	set(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval, true)
+	set(unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount, true)
 	// Clients of plain TCP may wait for the server to speak first.
 	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferAccept, ln.Protocol == MQTT)
 	if err != nil {

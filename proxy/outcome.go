@@ -31,7 +31,8 @@ const (
 	NodesFull           // every node that is up is at its max_connections
 	NoNode              // no node is up
 	DialFailed          // no node that is up could be reached
-	DescriptorsExceeded // no descriptor was left for the node's connection
+	DescriptorsExceeded // no descriptor, or memory, was left for the node's connection
+	PortsExceeded       // no ephemeral port was left for it
 
 	outcomes // how many there are
 )
@@ -60,6 +61,7 @@ var outcomeNames = [outcomes]string{
 	NoNode:              "no_node",
 	DialFailed:          "dial_failed",
 	DescriptorsExceeded: "no_descriptors",
+	PortsExceeded:       "no_ports",
 }
 
 // String is the outcome's word in logs and metrics.

@@ -98,6 +98,16 @@ func portToNetwork(p *uint16, port uint16) {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(p))[:], port)
 }
 
+// epollWaitRaw is epoll_wait without a word to Go's scheduler; timeout is in ms.
+func epollWaitRaw(epoll int, events []unix.EpollEvent, timeout uint) (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll),
+		uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(timeout), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
+}
+
 // read reads what there is, again after a signal. 0 is the peer's end of
 // stream.
 func read(fd int32, b []byte) (int, error) {
