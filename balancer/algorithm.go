@@ -9,6 +9,7 @@ import (
 // Algorithm is the rule by which a pool orders its nodes for a session.
 type Algorithm uint8
 
+// The algorithms.
 const (
 	ConsistentHash   Algorithm = iota // weighted rendezvous over the session's key
 	LeastConnections                  // fewest open sessions for its weight
@@ -37,6 +38,7 @@ func ParseAlgorithm(s string) (Algorithm, error) {
 // HashKey is the field of a session that is hashed.
 type HashKey uint8
 
+// The fields that can be hashed.
 const (
 	ByClientID HashKey = iota // the CONNECT's Client Identifier
 	ByUsername                // the CONNECT's User Name

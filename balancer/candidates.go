@@ -68,6 +68,7 @@ func (c *Candidates) Next() *Node {
 		rank = c.pool.inTurn()
 	case pair:
 		rank = c.pool.lighterOfPair(c.key)
+	case rest:
 	}
 	c.walk.order = rest
 	if rank < 0 {

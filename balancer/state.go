@@ -4,6 +4,7 @@ package balancer
 // about a node the greater one holds.
 type State uint8
 
+// The states, from good to bad.
 const (
 	Up       State = iota // takes new sessions
 	Draining              // keeps its sessions, takes no new ones

@@ -11,6 +11,7 @@ import (
 // Probe is how a node is asked whether it is alive.
 type Probe uint8
 
+// The probes.
 const (
 	None Probe = iota // not at all: the node is always up
 	TCP               // it accepts a connection

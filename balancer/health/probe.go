@@ -77,7 +77,7 @@ func (p *prober) ask(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, er
 	accepted, err := readConnack(conn)
 	switch {
 	case err == nil && accepted:
-		conn.Write(disconnect) // the verdict is in: an error changes nothing
+		_, _ = conn.Write(disconnect) // the verdict is in: an error changes nothing
 	case err == nil:
 		// A broker closes what it refused.
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -98,6 +98,6 @@ func hangUp(ctx context.Context, conn *net.TCPConn) {
 	}
 	conn.SetDeadline(time.Now().Add(closeWait))
 	if conn.CloseWrite() == nil {
-		io.CopyN(io.Discard, conn, closeBytes)
+		_, _ = io.CopyN(io.Discard, conn, closeBytes) // whichever comes first
 	}
 }

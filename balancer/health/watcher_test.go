@@ -1,10 +1,7 @@
 package health
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -15,103 +12,10 @@ import (
 	"mqttlb/balancer"
 )
 
-func newPool(t testing.TB, addresses ...string) *balancer.Pool {
-	t.Helper()
-	spec := balancer.PoolSpec{Name: "emqx"}
-	for i, a := range addresses {
-		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: fmt.Sprint("emqx-", i+1), Address: a})
-	}
-	p, err := balancer.NewPool(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// scripted is a node whose probes go as a test says. It works in virtual time:
-// the tests run in a synctest bubble.
-type scripted struct {
-	*Checker
-	node *balancer.Node
-	log  bytes.Buffer
-
-	mu     sync.Mutex
-	err    error         // what probes return
-	takes  time.Duration // how long they take
-	begins []time.Time   // when they began
-}
-
-var errDead = errors.New("dead")
-
-// start runs a checker over one scripted node until the test ends.
-func start(t *testing.T, check Check) *scripted {
-	s := new(scripted)
-	check.Probe = MQTT
-	pool := newPool(t, "127.0.0.1:1883")
-	s.node = pool.Nodes()[0]
-	s.Checker = NewChecker(pool, check, slog.New(slog.NewTextHandler(&s.log, nil)))
-	s.watchers[0].probe = s.probe
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { // ends with ctx
-		s.Run(ctx)
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
-	return s
-}
-
-func (s *scripted) probe(ctx context.Context, _ *balancer.Node) result {
-	s.mu.Lock()
-	s.begins = append(s.begins, time.Now())
-	err, takes := s.err, s.takes
-	s.mu.Unlock()
-	select {
-	case <-time.After(takes):
-	case <-ctx.Done():
-		err = ctx.Err()
-	}
-	return result{took: takes, err: err}
-}
-
-func (s *scripted) answer(err error, takes time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err, s.takes = err, takes
-}
-
-func (s *scripted) probes() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.begins)
-}
-
-func (s *scripted) begin(i int) time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.begins[i]
-}
-
-// pass lets virtual time pass, then all goroutines come to rest.
-func pass(d time.Duration) {
-	<-time.After(d)
-	synctest.Wait()
-}
-
-// await lets time pass until the nth probe has ended.
-func (s *scripted) await(n int) {
-	for s.probes() < n {
-		pass(100 * time.Millisecond)
-	}
-}
-
 func TestFirstProbeComesAtOnceAndTheOthersJittered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
-		s := start(t, Check{Interval: 10 * time.Second})
+		s := start(t, Check{Interval: 10 * time.Second}, 0)
 		synctest.Wait()
 		if first := s.begin(0); s.probes() != 1 || !first.Equal(begun) {
 			t.Fatalf("first probe at %v, started at %v", first, begun)
@@ -135,7 +39,7 @@ func TestFirstProbeComesAtOnceAndTheOthersJittered(t *testing.T) {
 
 func TestNodeFallsAndRises(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 3})
+		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 3}, 0)
 		synctest.Wait()
 		s.answer(errDead, 0)
 		s.await(2)
@@ -181,7 +85,7 @@ func TestNodeFallsAndRises(t *testing.T) {
 
 func TestSessionsThatCannotConnectTakeANodeDownAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: time.Hour, Fall: 3})
+		s := start(t, Check{Interval: time.Hour, Fall: 3}, 0)
 		synctest.Wait()
 		begun := time.Now()
 		for i := range 3 {
@@ -208,8 +112,7 @@ func TestSessionsThatCannotConnectTakeANodeDownAtOnce(t *testing.T) {
 
 func TestSessionsCountWhileAProbeWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: 10 * time.Second, Fall: 3})
-		s.answer(nil, time.Second)
+		s := start(t, Check{Interval: 10 * time.Second, Fall: 3}, time.Second)
 		synctest.Wait() // the first probe is under way
 		for range 3 {
 			s.Failed(s.node)
@@ -227,7 +130,7 @@ func TestSessionsCountWhileAProbeWaits(t *testing.T) {
 
 func TestFailedSessionHastensTheNextProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: time.Hour, Fall: 3})
+		s := start(t, Check{Interval: time.Hour, Fall: 3}, 0)
 		pass(time.Minute)
 		if s.probes() != 1 {
 			t.Fatalf("%d probes", s.probes())
@@ -254,7 +157,7 @@ func TestFailedSessionHastensTheNextProbe(t *testing.T) {
 
 func TestStaleSessionsDoNotHoldADownNodeDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 3})
+		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 3}, 0)
 		synctest.Wait()
 		for range 100 { // more than Fall at once
 			s.Failed(s.node)
@@ -320,7 +223,7 @@ func TestWithoutProbesNodesStayUp(t *testing.T) {
 
 func TestFailedOfAnotherPoolsNodeIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: time.Hour, Fall: 1})
+		s := start(t, Check{Interval: time.Hour, Fall: 1}, 0)
 		synctest.Wait()
 		other := newPool(t, "127.0.0.1:1", "127.0.0.1:2")
 		s.Failed(other.Nodes()[0])

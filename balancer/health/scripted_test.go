@@ -1,0 +1,109 @@
+package health
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"mqttlb/balancer"
+)
+
+func newPool(t testing.TB, addresses ...string) *balancer.Pool {
+	t.Helper()
+	spec := balancer.PoolSpec{Name: "emqx"}
+	for i, a := range addresses {
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: fmt.Sprint("emqx-", i+1), Address: a})
+	}
+	p, err := balancer.NewPool(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// scripted is a node whose probes go as a test says. It works in virtual time:
+// the tests run in a synctest bubble.
+type scripted struct {
+	*Checker
+	node *balancer.Node
+	log  bytes.Buffer
+
+	mu     sync.Mutex
+	err    error         // what probes return
+	takes  time.Duration // how long they take
+	begins []time.Time   // when they began
+}
+
+var errDead = errors.New("dead")
+
+// start runs a checker over one scripted node until the test ends. Its probes go
+// well, and take that long.
+func start(t *testing.T, check Check, takes time.Duration) *scripted {
+	s := &scripted{takes: takes}
+	check.Probe = MQTT
+	pool := newPool(t, "127.0.0.1:1883")
+	s.node = pool.Nodes()[0]
+	s.Checker = NewChecker(pool, check, slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.watchers[0].probe = s.probe
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { // ends with ctx
+		s.Run(ctx)
+		close(ended)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return s
+}
+
+func (s *scripted) probe(ctx context.Context, _ *balancer.Node) result {
+	s.mu.Lock()
+	s.begins = append(s.begins, time.Now())
+	err, takes := s.err, s.takes
+	s.mu.Unlock()
+	select {
+	case <-time.After(takes):
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return result{took: takes, err: err}
+}
+
+func (s *scripted) answer(err error, takes time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.takes = err, takes
+}
+
+func (s *scripted) probes() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.begins)
+}
+
+func (s *scripted) begin(i int) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begins[i]
+}
+
+// pass lets virtual time pass, then all goroutines come to rest.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// await lets time pass until the nth probe has ended.
+func (s *scripted) await(n int) {
+	for s.probes() < n {
+		pass(100 * time.Millisecond)
+	}
+}
