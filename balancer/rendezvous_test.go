@@ -159,6 +159,42 @@ func TestOrderHangsOnNamesAndWeightsAlone(t *testing.T) {
 	}
 }
 
+// The search takes short cuts: it must find what sorting all draws finds.
+func TestOrderIsThatOfAllDrawsSorted(t *testing.T) {
+	for _, weights := range [][]int{{1, 1, 1, 1}, {1, 2, 3, 4}, {5, 1, 5, 1, 256, 5}, {7}} {
+		var nodes []string
+		for i, w := range weights {
+			nodes = append(nodes, fmt.Sprintf("emqx-%d:%d", i+1, w))
+		}
+		p := newPool(t, ConsistentHash, nodes...)
+		for i := range 2000 {
+			key := mix(uint64(i))
+			lost := p.nodes[i%len(p.nodes)]
+			lost.SetHealth(i%2 == 0)
+			var draws []draw
+			for rank, n := range p.ranked {
+				if n.State() == Up {
+					draws = append(draws, p.drawOf(key, rank))
+				}
+			}
+			slices.SortFunc(draws, func(a, b draw) int {
+				if a.before(b) {
+					return -1
+				}
+				return 1
+			})
+			var want []string
+			for _, d := range draws {
+				want = append(want, p.ranked[d.rank].Name)
+			}
+			if got := names(p, key, true); !slices.Equal(got, want) {
+				t.Fatalf("weights %v, key %x: %v, want %v", weights, key, got, want)
+			}
+			lost.SetHealth(true)
+		}
+	}
+}
+
 func TestEqualWeightsGiveTheOrderOfTheWeightedFormula(t *testing.T) {
 	plain := newPool(t, ConsistentHash, emqx(20, "")...)
 	weighted := newPool(t, ConsistentHash, emqx(20, "")...)
