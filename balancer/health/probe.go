@@ -46,7 +46,7 @@ func (p *prober) ask(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, er
 	dialer := net.Dialer{KeepAlive: -1} // it does not live long enough
 	c, err := dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			err = fmt.Errorf("no connection to %v within timeout %v", addr, p.check.Timeout)
 		}
 		return nil, err
