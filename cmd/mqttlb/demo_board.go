@@ -24,6 +24,7 @@ type board struct {
 	mu      sync.Mutex // guards the fields below
 	nodes   map[string]*nodeState
 	clients map[string]*clientState
+	outage  time.Time // when there last was no node to come back to
 	events  []event
 	dropped int           // events that were there before events[0]
 	grown   chan struct{} // closed, and replaced, when an event is added
@@ -95,12 +96,17 @@ func (b *board) disconnected(node, client, addr string) {
 	}
 }
 
-// forget lets go of clients that have not come back.
+// forget lets go of clients that have not come back. They get their time again
+// once there is a node to come back to.
 func (b *board) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := time.Now()
+	if !slices.ContainsFunc(b.names, func(name string) bool { return b.nodes[name].alive && b.nodes[name].up }) {
+		b.outage = now
+	}
 	for id, c := range b.clients {
-		if !c.online && time.Since(c.gone) > forgetAfter {
+		if !c.online && now.Sub(c.gone) > forgetAfter && now.Sub(b.outage) > forgetAfter {
 			b.addLocked(event{kind: left, client: id, node: c.node})
 			delete(b.clients, id)
 		}

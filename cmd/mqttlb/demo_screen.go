@@ -113,7 +113,7 @@ func (s *screen) column(n *nodeView, index, width, rows int) []string {
 	case !n.alive:
 		state, look = "killed", bad
 	case !n.up:
-		state, look = "down: not yet trusted", notice
+		state, look = "down: being probed", notice
 	}
 	online := n.online()
 	out := []string{

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -109,6 +110,34 @@ func TestTheScreenShowsWhoIsWhere(t *testing.T) {
 		`^  pump +127\.0\.0\.1:1005 `,
 		`lamp came home from broker-2 to broker-1`,
 	)
+}
+
+func TestAClientThatDoesNotComeBackIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard([]string{"broker-1"}, func(string) string { return "broker-1" })
+		b.started("broker-1")
+		b.connected("broker-1", "lamp", "127.0.0.1:1001", true)
+		b.connected("broker-1", "pump", "127.0.0.1:1002", true)
+		b.disconnected("broker-1", "lamp", "127.0.0.1:1001")
+		isThere := func(want bool) {
+			t.Helper()
+			time.Sleep(forgetAfter)
+			b.forget()
+			if _, is := places(b)["lamp"]; is != want {
+				t.Errorf("after %v with broker-1 %+v: the client is there: %v, want %v", forgetAfter, b.nodes["broker-1"], is, want)
+			}
+		}
+		b.killed("broker-1")
+		isThere(true) // it has nowhere to go
+		isThere(true)
+		b.started("broker-1")
+		isThere(true) // it may need this long
+		time.Sleep(time.Nanosecond)
+		isThere(false)
+		if _, is := places(b)["pump"]; !is {
+			t.Error("a client that never left was forgotten")
+		}
+	})
 }
 
 func wantLines(t *testing.T, screen string, patterns ...string) {
