@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"syscall"
 
 	"mqttlb/mqttparse"
 )
@@ -17,4 +18,18 @@ func noCandidate(reason Outcome) refusal {
 		return refusal{reason, mqttparse.ServerBusy}
 	}
 	return refusal{reason, mqttparse.ServerUnavailable}
+}
+
+// shortage is what of our own ran out when a connection could not be made:
+// DescriptorsExceeded or PortsExceeded. DialFailed: nothing, so it is the node.
+func shortage(err error) Outcome {
+	var errno syscall.Errno
+	_ = errors.As(err, &errno)
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+		return DescriptorsExceeded
+	case syscall.EADDRNOTAVAIL: // no ephemeral port to this node is left; to another one may be
+		return PortsExceeded
+	}
+	return DialFailed
 }

@@ -59,16 +59,9 @@ func (l *loop) giveUp(s *session, err error) {
 		s.server = half{fd: -1}
 	}
 	s.node.Release()
-	switch err {
-	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-		s.opening.reason = DescriptorsExceeded
-	case unix.EADDRNOTAVAIL: // no ephemeral port to this node is left; to another one may be
-		s.opening.reason = PortsExceeded
-	default:
-		s.opening.reason = DialFailed
-		if failed := s.listener.Pool.DialFailed; failed != nil {
-			failed(s.node)
-		}
+	s.opening.reason = shortage(err)
+	if failed := s.listener.Pool.DialFailed; failed != nil && s.opening.reason == DialFailed {
+		failed(s.node)
 	}
 	l.counters.DialErrors++
 	l.server.journal.dialFailed(s.listener, s.node, err)

@@ -1,0 +1,115 @@
+//go:build !plain
+
+package proxy
+
+import (
+	"log/slog"
+	"net/netip"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"mqttlb/balancer"
+)
+
+// pumpRig is a session in the relay between two socket pairs, without a loop
+// running, so that the inner step can be counted and timed alone.
+func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
+	tb.Helper()
+	pool, err := balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: "127.0.0.1:1"}}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ln := &listener{Listener: &Listener{Name: "l", Pool: &Pool{Pool: pool}}}
+	srv := &Server{snapshot: &Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
+	l = &loop{server: srv, scratch: make([]byte, scratchSize), counters: newCounters(srv.listeners)}
+	s = l.take()
+	pair := func() (ours, theirs int) {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = unix.Close(fds[0]); _ = unix.Close(fds[1]) })
+		return fds[0], fds[1]
+	}
+	var ourClient, ourServer int
+	ourClient, client = pair()
+	ourServer, node = pair()
+	s.listener, s.flow, s.step = ln, &l.counters.flows[0][0], stepRelay
+	s.client, s.server = half{fd: int32(ourClient)}, half{fd: int32(ourServer)}
+	return l, s, client, node
+}
+
+// roundTrip moves a PUBLISH one way and its PUBACK the other.
+func roundTrip(tb testing.TB, l *loop, s *session, client, node int, publish, puback, b []byte) {
+	for _, leg := range []struct {
+		from, to int
+		half     *half
+		bytes    []byte
+	}{{client, node, &s.client, publish}, {node, client, &s.server, puback}} {
+		if _, err := unix.Write(leg.from, leg.bytes); err != nil {
+			tb.Fatal(err)
+		}
+		leg.half.ready = true
+		if l.relay(s) != stepWait {
+			tb.Fatal("the session has ended")
+		}
+		if n, err := unix.Read(leg.to, b); err != nil || n != len(leg.bytes) {
+			tb.Fatal(n, err)
+		}
+	}
+}
+
+func TestRelayAllocatesNothing(t *testing.T) {
+	l, s, client, node := pumpRig(t)
+	publish, puback, b := make([]byte, 80), make([]byte, 4), make([]byte, 128)
+	if n := testing.AllocsPerRun(1000, func() { roundTrip(t, l, s, client, node, publish, puback, b) }); n != 0 {
+		t.Errorf("%v allocations a round trip", n)
+	}
+	if s.client.moved != s.flow.Received || s.flow.Received != 1001*80 || s.flow.Sent != 1001*4 {
+		t.Errorf("counted %d, %d and %d bytes", s.client.moved, s.flow.Received, s.flow.Sent)
+	}
+}
+
+// BenchmarkRelayRoundTrip includes the peers' own reads and writes, which are
+// half of its system calls.
+func BenchmarkRelayRoundTrip(b *testing.B) {
+	l, s, client, node := pumpRig(b)
+	publish, puback, buf := make([]byte, 80), make([]byte, 4), make([]byte, 128)
+	b.ReportAllocs()
+	for b.Loop() {
+		roundTrip(b, l, s, client, node, publish, puback, buf)
+	}
+}
+
+func BenchmarkAnnounce(b *testing.B) {
+	source, destination := netip.MustParseAddrPort("192.0.2.7:40000"), netip.MustParseAddrPort("192.0.2.9:1883")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := announce(2, source, destination); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRoute(b *testing.B) {
+	_, s, _, _ := pumpRig(b)
+	c := s.listener.Pool
+	source := netip.MustParseAddr("192.0.2.7")
+	b.ReportAllocs()
+	for b.Loop() {
+		candidates := c.Candidates(route(c, nil, source))
+		if candidates.Next() == nil {
+			b.Fatal("no node")
+		}
+	}
+}
+
+// An idle session is bounded in bytes: what a million of them cost is this.
+func TestSessionStaysSmall(t *testing.T) {
+	const most = 208
+	if size := int(unsafe.Sizeof(session{})); size > most {
+		t.Errorf("a session has %d bytes, at most %d are meant", size, most)
+	}
+}
