@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 
 	"mqttlb/balancer"
+	"mqttlb/balancer/discovery"
 	"mqttlb/balancer/health"
 	"mqttlb/config"
 	"mqttlb/proxy"
@@ -18,6 +20,7 @@ type plan struct {
 	// attendants keep the pools up to date: health checks and name lookups.
 	// Each runs until its context is done.
 	attendants []func(context.Context)
+	names      *discovery.Discovery // the addresses of nodes that have a host name
 }
 
 // newPlan makes a plan of a configuration. It starts nothing and opens nothing.
@@ -35,13 +38,17 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		},
 	}}
 	pools := make(map[string]*proxy.Pool)
+	var nodes []*balancer.Node
 	for i := range cfg.Pools {
 		pool, err := p.addPool(&cfg.Pools[i], log)
 		if err != nil {
 			return nil, err
 		}
 		pools[cfg.Pools[i].Name] = pool
+		nodes = append(nodes, pool.Nodes()...)
 	}
+	p.names = discovery.New(nodes, net.DefaultResolver, log)
+	p.attendants = append(p.attendants, p.names.Run)
 	for _, l := range cfg.Listeners {
 		protocol, ok := map[config.Protocol]proxy.Protocol{config.MQTT: proxy.MQTT, config.TCP: proxy.TCP}[l.Protocol]
 		if !ok {

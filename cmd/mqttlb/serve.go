@@ -134,6 +134,7 @@ func (s *server) run(ctx context.Context) {
 			}
 		})
 	}
+	s.plan.names.Resolve(ctx) // clients wait: without addresses they would be refused
 	for _, attend := range s.plan.attendants {
 		running.Go(func() { attend(company) })
 	}
