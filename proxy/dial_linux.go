@@ -41,6 +41,7 @@ func (l *loop) connect(s *session) error {
 	if len(addrs) == 0 {
 		return errUnresolved
 	}
+	s.opening.dialled = addrs[0]
 	l.addr.set(addrs[0])
 	fd, err := unix.Socket(l.addr.family(), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -133,7 +134,7 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 		if err := l.addr.local(s.server.fd); err != nil {
 			return nil, err
 		}
-		source, destination = l.addr.addrPort(), s.node.Addrs()[0]
+		source, destination = l.addr.addrPort(), o.dialled
 	} else if !destination.IsValid() {
 		if err := l.addr.local(s.client.fd); err != nil {
 			return nil, err

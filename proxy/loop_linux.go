@@ -184,44 +184,6 @@ func (l *loop) await(s *session) {
 	l.finish(s, DescriptorsExceeded) // the kernel's limit of epoll watches, or memory
 }
 
-// register asks epoll for what the half waits for, if it is not doing so yet.
-// Events are edge-triggered: each costs one report, and none a change of the
-// registration.
-func (l *loop) register(s *session, h *half, side int32) error {
-	want := watchInput
-	if h.blocked {
-		want = watchInputAndRoom
-	}
-	if h.watch == want || h.fd < 0 {
-		return nil
-	}
-	op := unix.EPOLL_CTL_MOD
-	if h.watch == watchNothing {
-		op = unix.EPOLL_CTL_ADD
-	}
-	h.watch = want
-	return l.control(op, s, h, side)
-}
-
-// rearm has epoll report a half once more that has more to read than one turn
-// allows.
-func (l *loop) rearm(s *session, h *half) {
-	side := int32(0)
-	if h == &s.server {
-		side = 1
-	}
-	_ = l.control(unix.EPOLL_CTL_MOD, s, h, side)
-}
-
-func (l *loop) control(op int, s *session, h *half, side int32) error {
-	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
-	if h.watch == watchInputAndRoom {
-		events |= unix.EPOLLOUT
-	}
-	e := unix.EpollEvent{Events: events, Fd: int32(s.slot)*2 + side, Pad: int32(s.generation)}
-	return unix.EpollCtl(l.epoll, op, int(h.fd), &e)
-}
-
 // arm sees that the wheel holds the session no later than its time is over. A
 // timer that is too early fires in vain and is put off then, so that moving a
 // byte never touches the wheel.
@@ -261,64 +223,4 @@ func (l *loop) expire(s *session) {
 	default:
 		l.finish(s, HalfClosedTimeout)
 	}
-}
-
-// do has the loop call f in its own goroutine. It reports false, and does not
-// call f, when the loop has stopped.
-func (l *loop) do(f func()) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stopped {
-		return false
-	}
-	l.mail = append(l.mail, f)
-	one := [8]byte{0: 1}
-	_, _ = unix.Write(l.wakeup, one[:])
-	return true
-}
-
-func (l *loop) readMail() {
-	var count [8]byte
-	_, _ = unix.Read(l.wakeup, count[:])
-	l.mu.Lock()
-	mail := l.mail
-	l.mail = nil
-	l.mu.Unlock()
-	for _, f := range mail {
-		f()
-	}
-}
-
-// stop ends accepting; what the kernel has taken already is served.
-func (l *loop) stop() {
-	l.stopping = true
-	for i, fd := range l.socks {
-		if fd >= 0 {
-			for l.accept(l.server.listeners[i]) {
-			}
-			_ = unix.Close(fd)
-			l.socks[i] = -1
-		}
-	}
-}
-
-// endAll ends every session.
-func (l *loop) endAll() {
-	l.each(func(s *session) { l.finish(s, Shutdown) })
-}
-
-// close frees the loop's descriptors. Mail that came too late is read by
-// nobody, so its senders are told by do.
-func (l *loop) close() {
-	l.readMail()
-	l.mu.Lock()
-	l.stopped = true
-	late := l.mail
-	l.mail = nil
-	l.mu.Unlock()
-	for _, f := range late {
-		f()
-	}
-	_ = unix.Close(l.epoll)
-	_ = unix.Close(l.wakeup)
 }

@@ -81,6 +81,7 @@ type opening struct {
 	owned bool
 
 	candidates  balancer.Candidates
+	dialled     netip.AddrPort // the address of the last candidate
 	destination netip.AddrPort // where the client connected to; not valid: not known yet
 	reason      Outcome        // why the last candidate was passed over
 	answer      []byte         // the beginning of a CONNACK that is not whole yet
