@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,7 +17,8 @@ import (
 // again. It keeps nothing over a restart.
 type broker struct {
 	name    string
-	address string
+	port    int    // where it listens for the first time, or near it
+	address string // where it listened first, and always does; empty until then
 	board   *board
 	// others are the rest of the cluster: what is published here reaches their
 	// subscribers, too. Shared subscriptions are shared within a broker only.
@@ -35,7 +35,7 @@ func (b *broker) start() error {
 	if b.live.Load() != nil {
 		return nil
 	}
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", b.address)
+	ln, err := b.listen()
 	if err != nil {
 		return fmt.Errorf("start %s: %w", b.name, err)
 	}
@@ -58,6 +58,17 @@ func (b *broker) start() error {
 	b.live.Store(srv)
 	b.board.started(b.name)
 	return nil
+}
+
+func (b *broker) listen() (net.Listener, error) {
+	if b.address != "" {
+		return listenAt(b.address)
+	}
+	ln, err := listenNear(b.port)
+	if err == nil {
+		b.address = ln.Addr().String()
+	}
+	return ln, err
 }
 
 // kill closes the listener and every connection at once, as the end of a

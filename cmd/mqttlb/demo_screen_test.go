@@ -121,7 +121,7 @@ func TestAClientThatDoesNotComeBackIsForgotten(t *testing.T) {
 		b.disconnected("broker-1", "lamp", "127.0.0.1:1001")
 		isThere := func(want bool) {
 			t.Helper()
-			time.Sleep(forgetAfter)
+			<-time.After(forgetAfter)
 			b.forget()
 			if _, is := places(b)["lamp"]; is != want {
 				t.Errorf("after %v with broker-1 %+v: the client is there: %v, want %v", forgetAfter, b.nodes["broker-1"], is, want)
@@ -132,7 +132,7 @@ func TestAClientThatDoesNotComeBackIsForgotten(t *testing.T) {
 		isThere(true)
 		b.started("broker-1")
 		isThere(true) // it may need this long
-		time.Sleep(time.Nanosecond)
+		<-time.After(time.Nanosecond)
 		isThere(false)
 		if _, is := places(b)["pump"]; !is {
 			t.Error("a client that never left was forgotten")

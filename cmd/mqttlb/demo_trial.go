@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"mqttlb/balancer"
@@ -23,6 +25,9 @@ const (
 	// below the range of outgoing connections, so that nobody takes the port
 	// of a broker that is down.
 	brokerPort = 11883
+	// bindTries is how often to look for ports, because others may take one
+	// between the look and the bind.
+	bindTries = 5
 	// searched is how many ports are tried before giving up.
 	searched = 100
 	// lookInterval is how often the balancer's verdicts are looked at.
@@ -61,11 +66,7 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 	}
 	t.board = newBoard(names, home)
 	for i, name := range names {
-		address, err := freeAddress(brokerPort + 1000*i)
-		if err != nil {
-			return t, err
-		}
-		t.brokers = append(t.brokers, &broker{name: name, address: address, board: t.board})
+		t.brokers = append(t.brokers, &broker{name: name, port: brokerPort + 1000*i, board: t.board})
 	}
 	for i, b := range t.brokers {
 		b.others = append(append(b.others, t.brokers[:i]...), t.brokers[i+1:]...)
@@ -73,17 +74,29 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 			return t, err
 		}
 	}
-	cfg, err := t.config(f.listen)
-	if err != nil {
+	if t.server, err = t.bind(f.listen); err != nil {
 		return t, err
 	}
-	if t.server, err = newServer(cfg, slog.New(slog.DiscardHandler)); err != nil {
-		return t, err
-	}
+	address := t.address()
 	for _, id := range deviceNames(f.clients) {
-		t.devices = append(t.devices, &device{id: id, balancer: t.server.Addr(cfg.Listeners[0].Name), pace: p})
+		t.devices = append(t.devices, &device{id: id, balancer: &address, pace: p})
 	}
 	return t, nil
+}
+
+// bind makes the balancer of this trial; listen is the flag.
+func (t *trial) bind(listen string) (s *server, err error) {
+	for range bindTries {
+		var cfg *config.Config
+		if cfg, err = t.config(listen); err != nil {
+			return nil, err
+		}
+		s, err = newServer(cfg, slog.New(slog.DiscardHandler))
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return s, err
 }
 
 // config is what the balancer of this trial runs with; listen is the flag.
@@ -216,13 +229,25 @@ func homes(nodes []string) (func(client string) string, error) {
 // freeAddress is the address of loopback at this port, or at the first one
 // after it that nobody listens on.
 func freeAddress(port int) (string, error) {
-	var err error
+	ln, err := listenNear(port)
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+// listenNear listens on loopback at this port, or at the first one after it
+// that nobody listens on.
+func listenNear(port int) (ln net.Listener, err error) {
 	for p := port; p < port+searched; p++ {
-		address := net.JoinHostPort(loopback, strconv.Itoa(p))
-		var ln net.Listener
-		if ln, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", address); err == nil {
-			return address, ln.Close()
+		ln, err = listenAt(net.JoinHostPort(loopback, strconv.Itoa(p)))
+		if err == nil {
+			return ln, nil
 		}
 	}
-	return "", fmt.Errorf("none of the ports %d to %d is free: %w", port, port+searched-1, err)
+	return nil, fmt.Errorf("none of the ports %d to %d is free: %w", port, port+searched-1, err)
+}
+
+func listenAt(address string) (net.Listener, error) {
+	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 }
