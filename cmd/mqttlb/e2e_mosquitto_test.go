@@ -13,14 +13,15 @@ import (
 // mosquitto is a broker that logs every client and packet.
 type mosquitto struct {
 	*process
-	name, addr string
+	name, addr    string
+	program, conf string // what it was started with
 }
 
 // startMosquitto starts a broker; a node of this name and address is it.
 func startMosquitto(t *testing.T, name string, settings ...string) *mosquitto {
 	t.Helper()
 	program := peer(t, "/usr/sbin/mosquitto")
-	m := &mosquitto{name: name, addr: freeAddr(t, "127.0.0.1")}
+	m := &mosquitto{name: name, addr: freeAddr(t, "127.0.0.1"), program: program}
 	host, port, _ := net.SplitHostPort(m.addr)
 	config := append([]string{
 		"listener " + port + " " + host,
@@ -30,14 +31,20 @@ func startMosquitto(t *testing.T, name string, settings ...string) *mosquitto {
 		"persistence false",
 		"user root", // as root it would become a user that cannot read our files
 	}, settings...)
-	file := filepath.Join(t.TempDir(), name+".conf")
-	if err := os.WriteFile(file, []byte(strings.Join(config, "\n")+"\n"), 0o600); err != nil {
+	m.conf = filepath.Join(t.TempDir(), name+".conf")
+	if err := os.WriteFile(m.conf, []byte(strings.Join(config, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Go lowers the descriptor limit of its children to what it found itself.
-	m.process = start(t, name, exec.Command("sh", "-c", `ulimit -n "$(ulimit -Hn)"; exec "$0" -c "$1"`, program, file))
-	m.waitFor(t, "mosquitto version", "running")
+	m.restart(t)
 	return m
+}
+
+// restart starts the broker, again on the same address if it was killed.
+func (m *mosquitto) restart(t *testing.T) {
+	t.Helper()
+	// Go lowers the descriptor limit of its children to what it found itself.
+	m.process = start(t, m.name, exec.Command("sh", "-c", `ulimit -n "$(ulimit -Hn)"; exec "$0" -c "$1"`, m.program, m.conf))
+	m.waitFor(t, "mosquitto version", "running")
 }
 
 // startMosquittos starts n brokers called a, b, c...

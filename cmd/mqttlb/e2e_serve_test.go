@@ -82,13 +82,18 @@ func (b *balancer) waitReady(t *testing.T) {
 		if !b.running() {
 			t.Fatalf("mqttlb ended at once: %v", b.cmd.ProcessState)
 		}
-		resp, err := http.Get("http://" + b.addrs["admin"] + "/healthz")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
+		return b.healthz() == http.StatusOK
 	})
+}
+
+// healthz is the status that /healthz answers with, 0 if nobody answers.
+func (b *balancer) healthz() int {
+	resp, err := http.Get("http://" + b.addrs["admin"] + "/healthz")
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 // mqttlb runs a command of mqttlb to its end.

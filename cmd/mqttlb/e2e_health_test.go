@@ -1,0 +1,42 @@
+package main_test
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestADeadNodeIsTakenOutAndComesBack(t *testing.T) {
+	t.Parallel()
+	brokers := startMosquittos(t, 2)
+	a, b := brokers[0], brokers[1]
+	for _, probe := range []string{"tcp", "mqtt"} {
+		t.Run(probe, func(t *testing.T) {
+			lb := serve(t, `
+listeners:
+  - {name: mqtt, address: "${mqtt}", protocol: mqtt, pool: brokers}
+pools:
+  - name: brokers
+    health: {probe: `+probe+`, interval: 1s, timeout: 1s, rise: 2, fall: 2}
+    nodes:
+`+nodes(a, b))
+			state := func(m *mosquitto, state string) func() bool {
+				return func() bool {
+					return lb.metrics(t).sum(t, "mqttlb_node_state", fmt.Sprintf("node=%q", m.name), fmt.Sprintf("state=%q", state)) == 1
+				}
+			}
+			eventually(t, "both nodes are up", func() bool { return state(a, "up")() && state(b, "up")() })
+
+			a.kill()
+			eventually(t, "a is down", state(a, "down"))
+			for _, id := range ids("refugee-"+probe, 10) {
+				join(t, lb.addrs["mqtt"], "", 4, id)
+			}
+			if n := len(b.connects()); n < 10 {
+				t.Errorf("%s has %d clients, want all 10", b.name, n)
+			}
+
+			a.restart(t)
+			eventually(t, "a is up again", state(a, "up"))
+		})
+	}
+}
