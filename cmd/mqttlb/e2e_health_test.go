@@ -28,12 +28,11 @@ pools:
 
 			a.kill()
 			eventually(t, "a is down", state(a, "down"))
-			for _, id := range ids("refugee-"+probe, 10) {
+			clients := ids("refugee-"+probe, 10)
+			for _, id := range clients {
 				join(t, lb.addrs["mqtt"], "", 4, id)
 			}
-			if n := len(b.connects()); n < 10 {
-				t.Errorf("%s has %d clients, want all 10", b.name, n)
-			}
+			homes(t, []*mosquitto{b}, clients, 1)
 
 			a.restart(t)
 			eventually(t, "a is up again", state(a, "up"))

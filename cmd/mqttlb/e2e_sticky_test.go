@@ -126,12 +126,14 @@ func TestAKilledBrokerMovesItsOwnClientsOnly(t *testing.T) {
 			t.Fatalf("%s does not answer after it has moved: %v", id, err)
 		}
 	}
-	for _, m := range []*mosquitto{brokers[0], brokers[2]} {
+	alive := []*mosquitto{brokers[0], brokers[2]}
+	homes(t, alive, moving, 1)
+	for _, m := range alive {
 		landed := 0
 		for id, n := range m.connects() {
 			switch home[id] {
 			case dead:
-				landed += n
+				landed++
 			case m:
 				if n != 1 {
 					t.Errorf("%s was on %s all along and has connected %d times", id, m.name, n)
