@@ -35,6 +35,10 @@ type bench struct {
 	nodes        []netip.AddrPort
 	broker       *process
 	candidates   []*candidate // the reference first, what is compared with it second
+
+	// Of all windows: the CPU of all cores, and what neither candidate, broker nor load
+	// account for.
+	busy, elsewhere time.Duration
 }
 
 // minTurn is long enough for /proc/stat, which counts in hundredths of a second.
@@ -82,6 +86,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			return nil, fmt.Errorf("%s: %w", m.name, err)
 		}
 		r.Measures = append(r.Measures, result...)
+	}
+	if b.busy > 0 {
+		r.Elsewhere = max(float64(b.elsewhere)/float64(b.busy), 0)
 	}
 	r.Seconds = int(time.Since(began).Seconds())
 	return r, nil

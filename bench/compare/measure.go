@@ -63,41 +63,6 @@ func clients(r *running, n int) load.Options {
 	}
 }
 
-// window is a stretch of work in which CPU is read at both ends.
-type window struct {
-	process *process
-	own     time.Duration // of the candidate
-	machine time.Duration // of all cores
-}
-
-func openWindow(r *running) (w window, err error) {
-	w.process = r.process
-	if w.machine, err = machineCPU(); err != nil || r.process == nil {
-		return w, err
-	}
-	w.own, err = r.process.cpu()
-	return w, err
-}
-
-// close returns the CPU per unit, in microseconds.
-func (w window) close(units uint64) (s sample, err error) {
-	if units == 0 {
-		return s, fmt.Errorf("nothing got through")
-	}
-	micro := func(d time.Duration) float64 { return float64(d) / float64(units) / 1e3 }
-	machine, err := machineCPU()
-	if err != nil {
-		return s, err
-	}
-	s.machine = micro(machine - w.machine)
-	if w.process == nil {
-		return s, nil
-	}
-	own, err := w.process.cpu()
-	s.value = micro(own - w.own)
-	return s, err
-}
-
 // roundTrips measures a closed loop, one message of each connection in flight. All
 // candidates hold their connections throughout; one at a time has something to do.
 func roundTrips(ctx context.Context, b *bench, m measure) ([]Measure, error) {
@@ -126,7 +91,7 @@ func roundTrips(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 		if err := f.RunFor(ctx, b.opt.Turn/10); err != nil {
 			return sample{}, err
 		}
-		w, err := openWindow(r)
+		w, err := b.openWindow(r)
 		if err != nil {
 			return sample{}, err
 		}
@@ -134,7 +99,7 @@ func roundTrips(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 		if err := f.RunFor(ctx, b.opt.Turn); err != nil {
 			return sample{}, err
 		}
-		s, err := w.close(f.Stats().Acked - before)
+		s, err := w.close(b, f.Stats().Acked-before)
 		if err != nil {
 			return sample{}, err
 		}
@@ -178,7 +143,7 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 		if err != nil {
 			return sample{}, err
 		}
-		w, err := openWindow(r)
+		w, err := b.openWindow(r)
 		if err != nil {
 			return sample{}, err
 		}
@@ -189,7 +154,7 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 		if err := r.settle(ctx, idle); err != nil { // closing is part of the cost
 			return sample{}, err
 		}
-		return w.close(n)
+		return w.close(b, n)
 	}
 	for _, r := range all {
 		if _, err := churn(r, b.opt.Turn/10); err != nil { // warm-up

@@ -114,10 +114,13 @@ func (p *process) file(name string) string {
 	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), name)
 }
 
-// cpu returns the time that all threads have spent on a core. The scheduler counts it in
-// nanoseconds, whereas utime and stime are sampled by the tick.
-func (p *process) cpu() (time.Duration, error) {
-	tasks, err := filepath.Glob(p.file("task/*/schedstat"))
+func (p *process) cpu() (time.Duration, error) { return cpuOf(strconv.Itoa(p.cmd.Process.Pid)) }
+
+// cpuOf returns the time that all threads of a process have spent on a core; pid may be
+// "self". The scheduler counts it in nanoseconds, whereas utime and stime are sampled by
+// the tick.
+func cpuOf(pid string) (time.Duration, error) {
+	tasks, err := filepath.Glob(filepath.Join("/proc", pid, "task/*/schedstat"))
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +141,7 @@ func (p *process) cpu() (time.Duration, error) {
 		total += time.Duration(n)
 	}
 	if total == 0 {
-		return 0, fmt.Errorf("%s has no CPU time: is it running?", p.cmd.Path)
+		return 0, fmt.Errorf("process %s has no CPU time: is it running?", pid)
 	}
 	return total, nil
 }

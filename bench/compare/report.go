@@ -18,6 +18,22 @@ type Report struct {
 	Turn       string      `json:"turn"`
 	Seconds    int         `json:"seconds"`
 	Measures   []Measure   `json:"measures"`
+
+	// Elsewhere is the share of the CPU used during the turns that was neither the
+	// candidates' nor the broker's nor the load's: other programs, and kernel workers.
+	Elsewhere float64 `json:"elsewhere"`
+}
+
+// quietElsewhere is what an idle machine does beside a comparison, generously.
+const quietElsewhere = 0.1
+
+// conditions says what else the machine was doing.
+func (r *Report) conditions() string {
+	s := fmt.Sprintf("%.0f %% of the CPU used during the turns was neither balancer's, broker's nor load's", 100*r.Elsewhere)
+	if r.Elsewhere > quietElsewhere {
+		return s + ": the machine was busy with something else, repeat this on a quiet one"
+	}
+	return s
 }
 
 // Candidate is a program that was compared.
@@ -92,7 +108,11 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, m := range r.Measures {
 		fmt.Fprintln(t, strings.Join(m.row(), "\t"))
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s.\n", r.conditions())
+	return err
 }
 
 // Targets are the highest ratios allowed, by the name of the measure.

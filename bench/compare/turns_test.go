@@ -106,6 +106,17 @@ func TestTargetsThatAreMissedAreNamed(t *testing.T) {
 	}
 }
 
+func TestABusyMachineIsSaidToBeOne(t *testing.T) {
+	r := testReport()
+	if strings.Contains(r.conditions(), "busy") {
+		t.Error(r.conditions())
+	}
+	r.Elsewhere = 0.4
+	if !strings.Contains(string(r.Markdown()), "40 % of the CPU") || !strings.Contains(string(r.Markdown()), "busy with something else") {
+		t.Errorf("%s", r.Markdown())
+	}
+}
+
 func TestThePageHoldsEveryFigure(t *testing.T) {
 	r := testReport()
 	var text strings.Builder
