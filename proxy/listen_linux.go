@@ -113,7 +113,7 @@ func (ln *listener) listenTCP(address netip.AddrPort, reusePort bool) (fd int, e
 	}
 	defer func() {
 		if err != nil {
-			_ = unix.Close(fd)
+			_ = unix.Close(fd) // errors are returned with the fd, not with -1
 		}
 	}()
 	set := func(level, option, value int, wanted bool) {
@@ -132,16 +132,16 @@ func (ln *listener) listenTCP(address netip.AddrPort, reusePort bool) (fd int, e
 	// Clients of plain TCP may wait for the server to speak first.
 	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferAccept, ln.Protocol == MQTT)
 	if err != nil {
-		return -1, err
+		return fd, err
 	}
 	if err = a.bind(fd); err != nil {
-		return -1, os.NewSyscallError("bind", err)
+		return fd, os.NewSyscallError("bind", err)
 	}
 	if err = unix.Listen(fd, backlog); err != nil {
-		return -1, os.NewSyscallError("listen", err)
+		return fd, os.NewSyscallError("listen", err)
 	}
 	if err = a.local(int32(fd)); err != nil {
-		return -1, os.NewSyscallError("getsockname", err)
+		return fd, os.NewSyscallError("getsockname", err)
 	}
 	ln.bound = net.TCPAddrFromAddrPort(a.addrPort())
 	return fd, nil

@@ -140,7 +140,7 @@ func (t *sessions) release(s *session) {
 func (t *sessions) each(f func(*session)) {
 	for _, chunk := range t.chunks {
 		for i := range chunk {
-			if chunk[i].client.fd >= 0 {
+			if chunk[i].listener != nil {
 				f(&chunk[i])
 			}
 		}

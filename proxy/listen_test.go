@@ -1,0 +1,94 @@
+package proxy
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"mqttlb/balancer"
+)
+
+// A path is taken over from a process that left its socket there, and from
+// nobody else.
+func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
+	dir := t.TempDir()
+	on := func(path string) setting {
+		return func(s *Snapshot) { s.Listeners[0].Network, s.Listeners[0].Address = "unix", path }
+	}
+	t.Run("left behind", func(t *testing.T) {
+		path := filepath.Join(dir, "left")
+		left, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		left.SetUnlinkOnClose(false)
+		_ = left.Close()
+		r := start(t, []string{startNode(t, nil).address()}, on(path))
+		r.open("c1")
+	})
+	t.Run("in use", func(t *testing.T) {
+		path := filepath.Join(dir, "used")
+		r := start(t, []string{startNode(t, nil).address()}, on(path))
+		if err := bindError(t, r.snap); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("bound twice: %v", err)
+		}
+		r.waitOutcome(ClientGone, 1) // the question whether somebody answers
+		r.open("still there")
+	})
+	t.Run("a file", func(t *testing.T) {
+		path := filepath.Join(dir, "file")
+		if err := os.WriteFile(path, []byte("dear"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := bindError(t, &Snapshot{Listeners: []*Listener{{Name: "mqtt", Network: "unix", Address: path, Pool: &Pool{Pool: new(balancer.Pool)}}}})
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("bound to a file: %v", err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != "dear" {
+			t.Errorf("the file holds %q, %v", b, err)
+		}
+	})
+}
+
+// An address that is taken is an error that names the listener, and those
+// bound before it are given back.
+func TestListenerWhoseAddressIsTakenIsNamed(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := free.Addr().String()
+	_ = free.Close()
+	pool := &Pool{Pool: new(balancer.Pool)}
+	descriptors := openDescriptors(t)
+	err = bindError(t, &Snapshot{Listeners: []*Listener{
+		{Name: "first", Network: "tcp", Address: first, Pool: pool},
+		{Name: "second", Network: "tcp", Address: taken.Addr().String(), Pool: pool},
+	}})
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), `listener "second"`) {
+		t.Errorf("got %v", err)
+	}
+	if n := openDescriptors(t); n != descriptors {
+		t.Errorf("%d descriptors open, %d before", n, descriptors)
+	}
+}
+
+// bindError is the error of a server that cannot bind.
+func bindError(t *testing.T, snap *Snapshot) error {
+	t.Helper()
+	srv, err := New(snap, slog.New(slog.DiscardHandler))
+	if srv != nil {
+		t.Error("there is a server")
+	}
+	return err
+}
