@@ -248,6 +248,18 @@ func (r *rig) waitOutcome(o Outcome, n uint64) {
 	}
 }
 
+// waitLine waits until the log has a line with this in it: lines are written
+// after the outcome is counted.
+func (r *rig) waitLine(part string) {
+	r.t.Helper()
+	defer func() {
+		if r.t.Failed() {
+			r.t.Log(r.log)
+		}
+	}()
+	eventually(r.t, "a line with "+part, func() bool { return strings.Contains(r.log.String(), part) })
+}
+
 func (r *rig) node(i int) *balancer.Node { return r.snap.Listeners[0].Pool.Nodes()[i] }
 
 // dial opens a client connection to the first listener.
