@@ -88,7 +88,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		r.Measures = append(r.Measures, result...)
 	}
 	if b.busy > 0 {
-		r.Elsewhere = max(float64(b.elsewhere)/float64(b.busy), 0)
+		share := max(float64(b.elsewhere)/float64(b.busy), 0)
+		r.Elsewhere = &share
 	}
 	r.Seconds = int(time.Since(began).Seconds())
 	return r, nil

@@ -106,7 +106,7 @@ func roundTrips(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 		f.Pause()
 		return s, drain(ctx, f)
 	}
-	t, err := b.inTurns(m, all, turn)
+	t, err := b.inTurns(m, b.opt.Pairs, all, turn)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 			return nil, err
 		}
 	}
-	t, err := b.inTurns(m, all, turn)
+	t, err := b.inTurns(m, b.opt.Pairs, all, turn)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,9 @@ import (
 // a program needs for itself.
 var steps = []int{1000, 3000, 6000, 9000}
 
+// memoryPairs are enough: from turn to turn memory differs by a few per cent.
+const memoryPairs = 5
+
 // idleMemory starts each candidate anew for every turn: memory that was once used and is
 // free again would hide the second turn's need. Two more rows come from the same turns.
 func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
@@ -62,7 +65,7 @@ func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	for _, c := range b.candidates {
 		all = append(all, &running{candidate: c})
 	}
-	t, err := b.inTurns(m, all, func(r *running) (sample, error) { return turn(r.candidate) })
+	t, err := b.inTurns(m, min(b.opt.Pairs, memoryPairs), all, func(r *running) (sample, error) { return turn(r.candidate) })
 	if err != nil {
 		return nil, err
 	}

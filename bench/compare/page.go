@@ -18,7 +18,7 @@ func (r *Report) Markdown() []byte {
 	for _, m := range r.Measures {
 		row(m.row())
 	}
-	fmt.Fprintf(&b, "\n%s, %s, %d cores, %s. %d pairs of turns of %s, %d seconds in all.\n%s.\n\n",
+	fmt.Fprintf(&b, "\n%s, %s, %d cores, %s. %d pairs of turns of %s, %d seconds in all.\n%s\n",
 		r.Date, r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Pairs, r.Turn, r.Seconds, r.conditions())
 	for _, c := range r.Candidates {
 		fmt.Fprintf(&b, "- %s: %s\n", c.Name, c.Version)

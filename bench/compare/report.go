@@ -21,19 +21,23 @@ type Report struct {
 
 	// Elsewhere is the share of the CPU used during the turns that was neither the
 	// candidates' nor the broker's nor the load's: other programs, and kernel workers.
-	Elsewhere float64 `json:"elsewhere"`
+	// Nil when no measure of CPU was among them.
+	Elsewhere *float64 `json:"elsewhere,omitempty"`
 }
 
 // quietElsewhere is what an idle machine does beside a comparison, generously.
 const quietElsewhere = 0.1
 
-// conditions says what else the machine was doing.
+// conditions says what else the machine was doing, in a paragraph.
 func (r *Report) conditions() string {
-	s := fmt.Sprintf("%.0f %% of the CPU used during the turns was neither balancer's, broker's nor load's", 100*r.Elsewhere)
-	if r.Elsewhere > quietElsewhere {
-		return s + ": the machine was busy with something else, repeat this on a quiet one"
+	if r.Elsewhere == nil {
+		return ""
 	}
-	return s
+	s := fmt.Sprintf("\n%.0f %% of the CPU used during the turns was neither balancer's, broker's nor load's", 100**r.Elsewhere)
+	if *r.Elsewhere > quietElsewhere {
+		return s + ": the machine was busy with something else, repeat this on a quiet one.\n"
+	}
+	return s + ".\n"
 }
 
 // Candidate is a program that was compared.
@@ -111,7 +115,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%s.\n", r.conditions())
+	_, err := io.WriteString(w, r.conditions())
 	return err
 }
 

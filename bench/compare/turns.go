@@ -31,20 +31,20 @@ func (t *turns) add(name string, s sample) {
 
 // inTurns gives the candidates their turns: A B, B A, A B, and so on, so that a drift of
 // the machine meets both alike.
-func (b *bench) inTurns(m measure, all []*running, turn func(*running) (sample, error)) (*turns, error) {
+func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running) (sample, error)) (*turns, error) {
 	t := &turns{}
 	for _, r := range all {
 		t.names = append(t.names, r.name)
 	}
 	order := slices.Clone(all)
-	for pair := range b.opt.Pairs {
+	for pair := range pairs {
 		for _, r := range order {
 			s, err := turn(r)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.name, err)
 			}
 			t.add(r.name, s)
-			b.status("%s, pair %d of %d, %s: %.4g %s", m.name, pair+1, b.opt.Pairs, r.name, s.value, m.unit)
+			b.status("%s, pair %d of %d, %s: %.4g %s", m.name, pair+1, pairs, r.name, s.value, m.unit)
 		}
 		slices.Reverse(order)
 	}

@@ -12,10 +12,10 @@ import (
 )
 
 func TestCandidatesTakeTurnsABBA(t *testing.T) {
-	b := &bench{opt: Options{Pairs: 3}}
+	b := &bench{}
 	all := []*running{{candidate: &candidate{name: "a"}}, {candidate: &candidate{name: "b"}}}
 	var order []string
-	got, err := b.inTurns(measures[0], all, func(r *running) (sample, error) {
+	got, err := b.inTurns(measures[0], 3, all, func(r *running) (sample, error) {
 		order = append(order, r.name)
 		return sample{value: float64(len(order))}, nil
 	})
@@ -34,9 +34,9 @@ func TestCandidatesTakeTurnsABBA(t *testing.T) {
 }
 
 func TestATurnThatFailsEndsTheMeasure(t *testing.T) {
-	b := &bench{opt: Options{Pairs: 3}}
+	b := &bench{}
 	broken := errors.New("broken")
-	_, err := b.inTurns(measures[0], []*running{{candidate: haproxyForTest}}, func(*running) (sample, error) { return sample{}, broken })
+	_, err := b.inTurns(measures[0], 3, []*running{{candidate: haproxyForTest}}, func(*running) (sample, error) { return sample{}, broken })
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), haproxyForTest.name) {
 		t.Errorf("got %v", err)
 	}
@@ -108,10 +108,14 @@ func TestTargetsThatAreMissedAreNamed(t *testing.T) {
 
 func TestABusyMachineIsSaidToBeOne(t *testing.T) {
 	r := testReport()
-	if strings.Contains(r.conditions(), "busy") {
+	share := 0.04
+	if r.conditions() != "" {
+		t.Errorf("without a measure of CPU: %q", r.conditions())
+	}
+	if r.Elsewhere = &share; strings.Contains(r.conditions(), "busy") {
 		t.Error(r.conditions())
 	}
-	r.Elsewhere = 0.4
+	share = 0.4
 	if !strings.Contains(string(r.Markdown()), "40 % of the CPU") || !strings.Contains(string(r.Markdown()), "busy with something else") {
 		t.Errorf("%s", r.Markdown())
 	}
