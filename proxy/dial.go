@@ -30,6 +30,7 @@ func shortage(err error) Outcome {
 		return DescriptorsExceeded
 	case syscall.EADDRNOTAVAIL: // no ephemeral port to this node is left; to another one may be
 		return PortsExceeded
+	default:
+		return DialFailed
 	}
-	return DialFailed
 }

@@ -11,9 +11,8 @@ import (
 // clearPath makes way for a Unix socket. One that a process left at the path is
 // removed, one that answers is not.
 func clearPath(path string) error {
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode().Type() != fs.ModeSocket {
-		return nil // what else is wrong there, bind says
+	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
+		return nil //nolint:nilerr // bind says what is wrong there
 	}
 	var d net.Dialer
 	if c, err := d.DialContext(context.Background(), "unix", path); err == nil {

@@ -126,10 +126,10 @@ func (s *session) dial() Outcome {
 		if err == nil {
 			err = s.announce()
 		}
-		switch {
-		case err == nil:
+		switch err {
+		case nil:
 			return outcomeNone
-		case err == errClientGone:
+		case errClientGone:
 			return ClientGone
 		}
 		s.giveUp(err)

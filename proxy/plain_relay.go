@@ -64,16 +64,16 @@ func (s *session) count(from *side, n int) {
 func (s *session) confirm(b []byte) []byte {
 	var c mqttparse.Connack
 	answer := confirm(b, &c, s.version)
-	switch answer {
-	case answerShort:
+	if answer == answerShort {
 		return b
-	case answerAuth:
+	}
+	if answer == answerAuth {
 		return nil
 	}
 	s.engine.mu.Lock()
 	defer s.engine.mu.Unlock()
 	s.confirming = false
-	if answer != answerConnack {
+	if answer == answerOther {
 		return nil
 	}
 	s.connack = c.Code
