@@ -250,22 +250,49 @@ func TestResetTravelsBothWays(t *testing.T) {
 	}
 }
 
-// A node that is killed with bytes unread resets; what it had said is read.
 func TestLastWordsOfANodeReachTheClient(t *testing.T) {
 	disconnect := []byte("\xe0\x02\x8b\x00") // server shutting down
-	backend := startNode(t, func(c net.Conn) {
-		_, _ = c.Read(make([]byte, 64))
-		_, _ = c.Write(append(bytes.Clone(connack311), disconnect...))
+	t.Run("that closes", func(t *testing.T) {
+		backend := startNode(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 64))
+			_, _ = c.Write(append(bytes.Clone(connack311), disconnect...))
+		})
+		r := start(t, []string{backend.address()})
+		c := r.dial()
+		c.send(connect311)
+		c.expect(append(bytes.Clone(connack311), disconnect...))
+		if rest := c.rest(); len(rest) > 0 {
+			t.Errorf("then % x", rest)
+		}
+		_ = c.Close()
+		r.waitOutcome(ServerClosed, 1)
 	})
-	r := start(t, []string{backend.address()})
-	c := r.dial()
-	c.send(connect311)
-	c.expect(append(bytes.Clone(connack311), disconnect...))
-	if rest := c.rest(); len(rest) > 0 {
-		t.Errorf("then % x", rest)
-	}
-	_ = c.Close()
-	r.waitOutcome(ServerClosed, 1)
+	// Its kernel resets, at once where bytes are unread and otherwise when more
+	// arrive. A read or a write meets that first.
+	t.Run("that is killed while the client sends", func(t *testing.T) {
+		backend := startNode(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 64))
+			_, _ = c.Write(connack311)
+			_, _ = io.ReadFull(c, make([]byte, 1<<20))
+			_, _ = c.Write(disconnect)
+		})
+		r := start(t, []string{backend.address()})
+		for i := range 20 {
+			c := r.open("c1")
+			sent := make(chan struct{})
+			go func() { // ends with the connection
+				defer close(sent)
+				_, _ = io.Copy(struct{ io.Writer }{c}, zeros{})
+			}()
+			c.expect(disconnect)
+			c.rest()
+			<-sent
+			_ = c.Close()
+			eventually(t, "the session's end", func() bool {
+				return r.outcomes(ServerReset)+r.outcomes(ServerClosed) == uint64(i+1)
+			})
+		}
+	})
 }
 
 func TestSessionThatIsSilentForLongerThanItsKeepAliveAllowsEnds(t *testing.T) {
