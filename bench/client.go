@@ -3,12 +3,10 @@
 package bench
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -287,31 +285,4 @@ func (f *Fleet) drop(c *client) {
 	f.inflight -= c.pub.inflight()
 	c.pub = publisher{}
 	c.rest = nil
-}
-
-func (f *Fleet) appendConnect(b []byte, c *client) []byte {
-	p := connect{
-		version:    f.opt.Version,
-		cleanStart: f.opt.CleanStart,
-		keepAlive:  f.opt.KeepAlive,
-		clientID:   f.clientID(c),
-		username:   string(f.expand(f.opt.Username, c)),
-		password:   f.opt.Password,
-	}
-	return p.append(b)
-}
-
-func (f *Fleet) clientID(c *client) []byte {
-	return strconv.AppendInt([]byte(f.opt.Prefix), int64(c.number), 10)
-}
-
-// expand replaces %i, %c and %u as emqtt_bench does.
-func (f *Fleet) expand(s string, c *client) []byte {
-	b := []byte(s)
-	if bytes.IndexByte(b, '%') < 0 {
-		return b
-	}
-	b = bytes.ReplaceAll(b, []byte("%i"), strconv.AppendInt(nil, int64(c.number), 10))
-	b = bytes.ReplaceAll(b, []byte("%u"), []byte(f.opt.Username))
-	return bytes.ReplaceAll(b, []byte("%c"), f.clientID(c))
 }
