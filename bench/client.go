@@ -251,12 +251,12 @@ func (f *Fleet) flush(c *client) {
 
 // fail ends a connection and counts why. A churning fleet tries again.
 func (f *Fleet) fail(c *client, cause error) {
-	_, refused := cause.(refusal)
+	var refused refusal
 	switch {
 	case c.state == connected:
 		f.stats.Lost++
 		f.stats.Connected--
-	case refused:
+	case errors.As(cause, &refused):
 		f.stats.Refused++
 		f.opening--
 	default:

@@ -87,11 +87,10 @@ func (f *framer) next(b []byte, v5 bool) (p packet, rest []byte, err error) {
 	if err != nil {
 		return packet{}, nil, err
 	}
-	if stamp := min(stampSize, length-header); !ok || len(view) < header+stamp {
+	if !ok || len(view) < min(header+stampSize, length) {
 		return packet{}, nil, f.keep(b)
-	} else {
-		p.payload = view[header : header+stamp]
 	}
+	p.payload = view[header:min(header+stampSize, length)]
 	if len(body) < length {
 		p.payload = f.stamp[:copy(f.stamp[:], p.payload)]
 		f.held, f.skip = p, length-len(body)

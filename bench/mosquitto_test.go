@@ -54,7 +54,7 @@ func startMosquitto(t *testing.T) netip.AddrPort {
 		if time.Now().After(deadline) {
 			t.Fatalf("mosquitto does not accept: %v", err)
 		}
-		time.Sleep(5 * time.Millisecond) // until another process listens there is nothing to wait on
+		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // until another process listens there is nothing to wait on
 	}
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/pires/go-proxyproto"
@@ -15,7 +16,7 @@ func TestProxyHeadersAreSkippedWhole(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := append(header[:len(header):len(header)], typePingreq, 0)
+			b := slices.Concat(header, []byte{typePingreq, 0})
 			if n, ok := skipProxy(b); !ok || n != len(header) {
 				t.Errorf("v%d %v: skips %d of %d bytes, %v", version, pair, n, len(header), ok)
 			}

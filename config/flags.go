@@ -12,11 +12,12 @@ import (
 // Each element of listen is an address for MQTT clients, each of nodes the
 // address of a node, host:port or name=host:port. The name is what is hashed:
 // without one it is the address, and then a node that gets another address is
-// another node to its clients. All replicas must name the nodes alike.
+// another node to its clients. All replicas must name the nodes alike. admin is
+// the address of the admin server, or off; empty for the default.
 //
 // The listeners are called mqtt, mqtt-2, mqtt-3 and so on, the pool is called
 // mqtt. Everything else has its default. The error is of type Errors.
-func FromFlags(listen, nodes []string) (*Config, error) {
+func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 	s := newSource("flags")
 	c := defaultConfig
 	pool := defaultPool
@@ -57,6 +58,10 @@ func FromFlags(listen, nodes []string) (*Config, error) {
 		pool.Nodes = append(pool.Nodes, n)
 	}
 
+	if admin != "" {
+		s.at["admin"] = place{file: "--admin " + quote(admin)}
+		c.Admin.Address = parsed(s, "admin.address", admin, parseAdminAddress)
+	}
 	c.Pools = []Pool{pool}
 	return finish(&c, s)
 }

@@ -43,7 +43,7 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	h.size = begin + remaining
 
 	name := nameMQTT
-	if len(b) > begin+1 && b[begin+1] == nameMQIsdp[1] {
+	if len(b) > begin+1 && string(b[begin:begin+2]) == nameMQIsdp[:2] {
 		name = nameMQIsdp // the length of the name tells which one it must become
 	}
 	if remaining < len(name)+minConnectAfterName {

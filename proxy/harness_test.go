@@ -344,7 +344,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 			t.Fatalf("waited %v in vain for: %s\n%s", patience, what, buf[:runtime.Stack(buf, true)])
 		}
 		runtime.Gosched()
-		time.Sleep(time.Millisecond) // between two looks, not a guess at how long it takes
+		time.Sleep(time.Millisecond) //nolint:forbidigo // between two looks, not a guess at how long it takes
 	}
 }
 

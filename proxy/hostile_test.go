@@ -148,7 +148,7 @@ func TestSilenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	backend := startNode(t, nil)
 	r := start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 50 * time.Millisecond })
 	var clients []*client
-	for i := range len(connect311) {
+	for i := range connect311 {
 		c := r.dial()
 		c.send(connect311[:i])
 		clients = append(clients, c)
@@ -170,7 +170,7 @@ func TestDrippingDoesNotPutOffConnectPacket(t *testing.T) {
 		if _, err := c.Write([]byte{b}); err != nil {
 			break
 		}
-		time.Sleep(time.Millisecond) // the attack
+		time.Sleep(time.Millisecond) //nolint:forbidigo // it is the attack
 	}
 	r.waitOutcome(ConnectTimeout, 1)
 }

@@ -61,6 +61,7 @@ func (l *loop) fill(s *session) step {
 		return stepWait
 	}
 	o := s.opening
+	o.keep() // the scratch buffer is read into again
 	room := l.scratch[headroom:]
 	n, err := read(s.client.fd, room)
 	switch {

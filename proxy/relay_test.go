@@ -186,14 +186,15 @@ func TestHalfCloseTravelsBothWays(t *testing.T) {
 }
 
 func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
+	end := make(chan struct{})
 	backend := startNode(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 64))
 		_, _ = c.Write(connack311)
 		_, _ = io.Copy(io.Discard, c)
-		_, _ = c.Read(make([]byte, 1))
-		time.Sleep(time.Second) // a node that never closes, as far as this test goes
+		<-end // a node that never closes, as far as this test goes
 	})
 	r := start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
+	t.Cleanup(func() { close(end) })
 	c := r.open("c1")
 	c.halfClose()
 	r.waitOutcome(HalfClosedTimeout, 1)

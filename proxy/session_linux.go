@@ -85,7 +85,6 @@ type opening struct {
 	destination netip.AddrPort // where the client connected to; not valid: not known yet
 	reason      Outcome        // why the last candidate was passed over
 	answer      []byte         // the beginning of a CONNACK that is not whole yet
-	discarded   int            // bytes thrown away while a refusal lingers
 }
 
 // keep makes bytes outlive the turn.

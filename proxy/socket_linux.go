@@ -108,29 +108,32 @@ func epollWaitRaw(epoll int, events []unix.EpollEvent, timeout uint) (int, error
 	return int(n), nil
 }
 
-// read reads what there is, again after a signal. 0 is the peer's end of
-// stream.
+// read reads what there is. 0 is the peer's end of stream, or comes with an
+// error: EAGAIN when there is nothing.
+//
+// read and write call recv and send, which cost 4 % less of a round trip than
+// read(2) and write(2), and raw, since a call that cannot block need not be
+// known to Go's scheduler (4 % more; docs/benchmarks.md).
 func read(fd int32, b []byte) (int, error) {
-	for {
-		n, err := unix.Read(int(fd), b)
-		if err != unix.EINTR {
-			return max(n, 0), err
-		}
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
+	if errno != 0 {
+		return 0, errno
 	}
+	return int(n), nil
 }
 
-// write writes what the socket takes, again after a signal. Taking nothing is
-// 0 and no error.
+// write writes what the socket takes. Taking nothing is 0 and no error.
 func write(fd int32, b []byte) (int, error) {
-	for {
-		n, err := unix.Write(int(fd), b)
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			err = nil
-		}
-		return max(n, 0), err
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+	switch errno {
+	case 0:
+		return int(n), nil
+	case unix.EAGAIN:
+		return 0, nil
+	default:
+		return 0, errno
 	}
 }
 

@@ -65,7 +65,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if b.folder, err = os.MkdirTemp("", "mqttbench-"); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(b.folder)
+	defer func() { _ = os.RemoveAll(b.folder) }()
 	if err := b.startBroker(ctx); err != nil {
 		return nil, err
 	}

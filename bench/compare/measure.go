@@ -72,16 +72,20 @@ func roundTrips(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	}
 	defer stop()
 	fleets := make(map[*running]*load.Fleet)
+	defer func() {
+		for _, f := range fleets {
+			f.Close()
+		}
+	}()
 	for _, r := range all {
 		f, err := load.NewFleet(clients(r, m.size))
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
+		fleets[r] = f
 		if err := connectAll(ctx, f, m.size); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
-		fleets[r] = f
 	}
 	turn := func(r *running) (sample, error) {
 		f := fleets[r]

@@ -112,7 +112,7 @@ func (t *trial) config(listen string) (*config.Config, error) {
 	for _, b := range t.brokers {
 		nodes = append(nodes, b.name+"="+b.address)
 	}
-	cfg, err := config.FromFlags([]string{listen}, nodes)
+	cfg, err := config.FromFlags([]string{listen}, nodes, "")
 	if err != nil {
 		return nil, err
 	}

@@ -110,15 +110,9 @@ func TestCheckSummarisesAFileThatLoads(t *testing.T) {
 // The sidecar needs no file.
 func TestServeWithoutAFile(t *testing.T) {
 	t.Parallel()
-	const admin = "127.0.0.1:9090" // the default; without a file nothing changes it
-	ln, err := net.Listen("tcp", admin)
-	if err != nil {
-		t.Skipf("another program is on %s: %v", admin, err)
-	}
-	ln.Close()
 	brokers := startMosquittos(t, 2)
-	b := &balancer{addrs: map[string]string{"mqtt": freeAddr(t, "127.0.0.1")}}
-	b.startWith(t, "", "serve", "--listen", b.addrs["mqtt"], "--node", brokers[0].addr, "--node", brokers[1].addr)
+	b := &balancer{addrs: map[string]string{"mqtt": freeAddr(t, "127.0.0.1"), "admin": freeAddr(t, "127.0.0.1")}}
+	b.startWith(t, "", "serve", "--admin", b.addrs["admin"], "--listen", b.addrs["mqtt"], "--node", brokers[0].addr, "--node", brokers[1].addr)
 	b.waitFor(t, "listening", b.addrs["mqtt"])
 	clients := ids("sidecar", 20)
 	for _, id := range clients {

@@ -35,11 +35,20 @@ var (
 	errFailed = errors.New("failed") // exit code 1; what failed has been said
 )
 
+// exitImpatient is the exit code after a second signal: sessions were cut off.
+const exitImpatient = 1
+
 func main() {
-	// The first signal asks to stop; the second, no longer caught, ends the
-	// process at once.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	// The first signal asks to stop, the second ends the process at once.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { // ends with the process
+		<-signals
+		stop()
+		<-signals
+		os.Exit(exitImpatient)
+	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

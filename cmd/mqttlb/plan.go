@@ -94,6 +94,7 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 	}
 	pool := &proxy.Pool{Pool: b}
 	switch c.ProxyProtocol {
+	case config.ProxyOff, config.ProxyAccept: // the latter is for listeners
 	case config.ProxyV1:
 		pool.SendProxy = 1
 	case config.ProxyV2:
@@ -109,7 +110,7 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 		Timeout:       c.Health.Timeout,
 		Rise:          c.Health.Rise,
 		Fall:          c.Health.Fall,
-		ProxyProtocol: uint8(pool.SendProxy), //nolint:gosec // 0, 1 or 2
+		ProxyProtocol: uint8(pool.SendProxy),
 	}, log)
 	pool.DialFailed = checker.Failed
 	p.attendants = append(p.attendants, checker.Run)

@@ -30,19 +30,20 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	file := flags.String("c", "", "the configuration `FILE`")
 	flags.Var(&listen, "listen", "without a file: an `ADDRESS` where MQTT clients arrive, as :1883 (may be repeated)")
 	flags.Var(&nodes, "node", "without a file: a `NODE`, as emqx-1=node1:1883 or node1:1883 (may be repeated)")
+	adminFlag := flags.String("admin", "", "without a file: the `ADDRESS` of /healthz and /metrics, or off (127.0.0.1:9090)")
 	if err := parseFlags(flags, args, stderr); err != nil {
 		return err
 	}
 	var cfg *config.Config
 	var err error
-	switch fromFlags := len(listen)+len(nodes) > 0; {
+	switch fromFlags := len(listen)+len(nodes)+len(*adminFlag) > 0; {
 	case *file != "" && fromFlags:
-		fmt.Fprintln(stderr, "mqttlb serve: -c and --listen or --node exclude each other: the file names the listeners and nodes")
+		fmt.Fprintln(stderr, "mqttlb serve: -c excludes --listen, --node and --admin: the file says what they say")
 		return errUsage
 	case *file != "":
 		cfg, err = config.Load(*file)
 	case fromFlags:
-		cfg, err = config.FromFlags(listen, nodes)
+		cfg, err = config.FromFlags(listen, nodes, *adminFlag)
 	default:
 		fmt.Fprintln(stderr, "mqttlb serve: name a configuration file with -c, or say --listen and --node")
 		flags.Usage()
