@@ -38,7 +38,7 @@ func (l *loop) accept(ln *listener) (more bool) {
 func (l *loop) begin(ln *listener, fd int32) {
 	s := l.take()
 	s.listener = ln
-	s.client.fd = fd
+	s.client = l.born(fd)
 	s.client.ready = true
 	s.source = l.addr.addrPort()
 	s.begun = l.clock
@@ -89,7 +89,9 @@ func (l *loop) pauseAccept() {
 func (l *loop) resumeWhenDue() {
 	if l.pause.on && l.clock >= l.pause.until {
 		l.pause.on = false
-		_ = l.resumeAccept()
+		if l.resumeAccept() != nil {
+			l.pauseAccept() // what was short still is
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	}
 }
 
+// logged is the part of a client identifier that the log shows.
+func logged(id []byte) string { return string(id[:min(len(id), loggedID)]) }
+
 // idleLimit is how long a session may be silent: the setting, or what the keep
 // alive that is in force allows. 0: for ever.
 func idleLimit(setting time.Duration, keepAlive uint16) time.Duration {

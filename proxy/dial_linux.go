@@ -47,9 +47,13 @@ func (l *loop) connect(s *session) error {
 	if err != nil {
 		return err
 	}
-	s.server = half{fd: int32(fd)}
+	s.server = l.born(int32(fd))
 	// Otherwise a small packet waits for the acknowledgement of the one before.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if s.idle == 0 {
+		// No idle limit will find out that the node's machine is gone.
+		keepAlive(fd)
+	}
 	return l.addr.connect(s.server.fd)
 }
 
@@ -103,7 +107,7 @@ func (l *loop) announce(s *session) step {
 		s.server.hold(first[n:])
 	}
 	s.opening.bytes, s.opening.owned = nil, false
-	s.active, s.deadline = l.wheel.now, 0
+	s.active, s.deadline = l.wheel.now, l.in(connackTime)
 	if s.listener.Protocol == TCP {
 		l.opened(s)
 		return stepRelay

@@ -10,7 +10,8 @@ import (
 // engine carries the sessions of a server: here in event loops, in plain.go
 // with goroutines.
 type engine struct {
-	loops []*loop
+	loops     []*loop
+	listeners []*listener
 }
 
 // cores is the number of loops: the cores that Go may use. Go itself gets one
@@ -27,7 +28,7 @@ func newEngine(srv *Server) (*engine, error) {
 	n := cores()
 	srv.maxConnections = srv.fitDescriptors(n)
 	loops, err := srv.makeLoops(n)
-	return &engine{loops}, err
+	return &engine{loops, srv.listeners}, err
 }
 
 // run carries sessions. It returns once it has been told to stop and the last
@@ -38,6 +39,9 @@ func (e *engine) run() {
 		running.Go(l.run)
 	}
 	running.Wait()
+	for _, ln := range e.listeners {
+		ln.removePath()
+	}
 }
 
 // stop ends accepting.

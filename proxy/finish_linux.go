@@ -23,6 +23,7 @@ func (l *loop) refuse(s *session, r refusal) step {
 	_ = unix.Shutdown(int(s.client.fd), unix.SHUT_WR)
 	s.outcome = r.outcome
 	s.opening.bytes, s.opening.owned = nil, false
+	s.opening.refused = s.client.moved
 	s.deadline = l.in(lingerTime)
 	return stepLinger
 }
@@ -37,7 +38,7 @@ func (l *loop) linger(s *session) step {
 			break
 		}
 		s.client.moved += uint64(n)
-		if n == 0 || s.client.moved > lingerBytes {
+		if n == 0 || s.client.moved-s.opening.refused > lingerBytes {
 			return l.finish(s, s.outcome)
 		}
 	}

@@ -21,6 +21,10 @@ const (
 	// scheduler, in ms. It bounds what a garbage collection may have to wait.
 	rawWait = 1
 
+	// standstill is how late a turn must begin for the loop to have stood still. A
+	// turn of 256 events takes some 10 ms.
+	standstill = 200 * time.Millisecond
+
 	// readsPerTurn bounds the scratch buffers that one direction of one session
 	// may move in one turn, for the same reason.
 	readsPerTurn = 4
@@ -36,11 +40,15 @@ const (
 	deferAccept = 1
 
 	// keepAliveIdle, keepAliveInterval and keepAliveCount are TCP's keepalive
-	// on client connections, in seconds: for clients that are gone without a
-	// word and have no keep alive of MQTT's.
+	// on client connections, in seconds, and on those to nodes of sessions without
+	// an idle limit: for peers that are gone without a word.
 	keepAliveIdle     = 300
 	keepAliveInterval = 30
 	keepAliveCount    = 4
+
+	// stopBatches bounds the connections that are still taken after the stop, in
+	// batches: those that waited in the kernel's queue, but not all that arrive.
+	stopBatches = 64
 
 	// refusalHeadroom is how many sessions beyond max_connections are taken in
 	// to be told so in MQTT. Past them a connection is closed at once.
@@ -51,6 +59,18 @@ const (
 	// be lost with it.
 	lingerTime  = 2 * time.Second
 	lingerBytes = 1 << 20
+
+	// connackTime is how long a node may take for its CONNACK. It is generous: a
+	// broker may ask others whether the client may come, and clients have limits
+	// of their own. It ends the sessions of clients that have none.
+	connackTime = time.Minute
+
+	// loggedID is how much of a client identifier is kept for the log, in bytes:
+	// it may have 65,535, and a session is kept for days.
+	loggedID = 256
+
+	// openingsKept bounds the free openings that a loop keeps for reuse.
+	openingsKept = 256
 
 	// keepAliveGrace is added to one and a half times the keep alive: the broker
 	// should be the first to notice [MQTT-3.1.2-22], and it knows more.

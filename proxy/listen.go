@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"net"
 	"os"
@@ -15,9 +16,22 @@ func clearPath(path string) error {
 		return nil //nolint:nilerr // bind says what is wrong there
 	}
 	var d net.Dialer
-	if c, err := d.DialContext(context.Background(), "unix", path); err == nil {
+	c, err := d.DialContext(context.Background(), "unix", path)
+	if err == nil {
 		_ = c.Close()
-		return syscall.EADDRINUSE
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return syscall.EADDRINUSE // it answers, or is too busy to
 	}
 	return os.Remove(path)
+}
+
+// removePath removes the Unix socket's file at the end, if it is still ours.
+func (ln *listener) removePath() {
+	if ln.path == nil {
+		return
+	}
+	if now, err := os.Lstat(ln.Address); err == nil && os.SameFile(now, ln.path) {
+		_ = os.Remove(ln.Address)
+	}
 }

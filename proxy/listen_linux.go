@@ -125,6 +125,7 @@ func (ln *listener) listenTCP(address netip.AddrPort, reusePort bool) (fd int, e
 	set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, reusePort)
 	set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0, address.Addr() == netip.IPv6Unspecified())
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, true)
+	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1, true) // urgent bytes are bytes
 	set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1, true)
 	set(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle, true)
 	set(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval, true)
@@ -165,5 +166,6 @@ func (ln *listener) listenUnix() (int, error) {
 		return -1, os.NewSyscallError("listen", err)
 	}
 	ln.bound = &net.UnixAddr{Net: "unix", Name: ln.Address}
+	ln.path, _ = os.Lstat(ln.Address)
 	return fd, nil
 }

@@ -20,6 +20,7 @@ type loop struct {
 	socks  []int // listening sockets by listener; -1: closed
 
 	clock int64 // ns since the server's epoch, read once each turn
+	stood int64 // how much of it the loop stood still, ns
 	wheel wheel
 	sessions
 	openings []*opening // free ones
@@ -40,8 +41,8 @@ type loop struct {
 	stopped bool
 }
 
-// What an epoll event belongs to: a session's slot and half in Fd with its
-// generation in Pad, or one of these.
+// What an epoll event belongs to: a session's slot and half in Fd with the
+// half's birth in Pad, or one of these.
 const (
 	eventWakeup   = -1
 	eventListener = -2 // less the listener's index
@@ -81,8 +82,9 @@ func (l *loop) run() {
 	defer l.close()
 	var events [256]unix.EpollEvent
 	for !l.stopping || l.open > 0 {
-		n := l.wait(events[:])
-		l.clock = l.server.now()
+		timeout := l.timeout()
+		n := l.wait(events[:], timeout)
+		l.tellTime(timeout)
 		l.wheel.advance(l.tick(), l.expire)
 		for i := range events[:n] {
 			l.dispatch(&events[i])
@@ -100,8 +102,7 @@ func (l *loop) run() {
 // What the scheduler does not know of must be short, and it is: a collection
 // that wants to stop this thread interrupts the wait with a signal, or is let
 // through when it ends.
-func (l *loop) wait(events []unix.EpollEvent) int {
-	timeout := l.timeout()
+func (l *loop) wait(events []unix.EpollEvent, timeout int) int {
 	n, err := epollWaitRaw(l.epoll, events, min(uint(timeout), rawWait))
 	if n == 0 && err == nil && timeout != 0 {
 		n, err = unix.EpollWait(l.epoll, events, timeout)
@@ -116,7 +117,7 @@ func (l *loop) wait(events []unix.EpollEvent) int {
 func (l *loop) timeout() int {
 	d := time.Duration(-1)
 	if at, ok := l.wheel.next(); ok {
-		d = max(time.Duration(at)*tickLength-time.Duration(l.clock), 0)
+		d = max(time.Duration(at)*tickLength-time.Duration(l.clock-l.stood), 0)
 	}
 	if l.pause.on {
 		if left := max(time.Duration(l.pause.until-l.clock), 0); d < 0 || left < d {
@@ -129,7 +130,22 @@ func (l *loop) timeout() int {
 	return int((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-func (l *loop) tick() tick { return tick(l.clock/int64(tickLength)) + 1 }
+// tellTime reads the clock after a wait of at most timeout ms. Time in which the
+// loop stood still, since its container was paused or its machine was moved, is
+// one tick to the wheel: the clients who were not heard in it did not go silent,
+// and it must not end them all at once.
+func (l *loop) tellTime(timeout int) {
+	now := l.server.now()
+	if timeout >= 0 {
+		late := now - l.clock - int64(timeout)*int64(time.Millisecond)
+		if late > int64(standstill) {
+			l.stood += now - l.clock - int64(tickLength)
+		}
+	}
+	l.clock = now
+}
+
+func (l *loop) tick() tick { return tick((l.clock-l.stood)/int64(tickLength)) + 1 }
 
 // in is the tick at which d from now is over.
 func (l *loop) in(d time.Duration) tick { return l.wheel.now + ticks(d) + 1 }
@@ -139,14 +155,13 @@ func (l *loop) dispatch(e *unix.EpollEvent) {
 	switch {
 	case e.Fd >= 0:
 		s := l.at(uint32(e.Fd) / 2)
-		if s.generation != uint32(e.Pad) || s.client.fd < 0 {
-			return // ended earlier in this turn
-		}
 		h := &s.client
 		if e.Fd%2 == 1 {
 			h = &s.server
 		}
-		l.event(s, h, e.Events)
+		if s.listener != nil && h.birth == uint32(e.Pad) { // it may have ended in this turn
+			l.event(s, h, e.Events)
+		}
 	case e.Fd == eventWakeup:
 		l.readMail()
 	default:
@@ -159,14 +174,36 @@ func (l *loop) event(s *session, h *half, events uint32) {
 	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		h.ready = true
 	}
-	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		h.hangup = true
-		h.broken = events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
+	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR|unix.EPOLLPRI) != 0 {
+		// The end of stream, or an error, does not come with an event of its own
+		// any more, and a read stops short at urgent data.
+		h.drain = true
+	}
+	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		h.broken = true
+		l.limitBroken(s, h, events&unix.EPOLLERR != 0)
 	}
 	if events&unix.EPOLLOUT != 0 && h.held != nil && l.flush(s, h) {
 		return
 	}
+	if s.step == stepAnnounce && h == &s.client && !h.broken {
+		return // it is the node that is waited for
+	}
 	l.advance(s)
+}
+
+// limitBroken gives a session timeouts.half_closed to end whose half has broken
+// while the other one takes no bytes. What is held for the other is still
+// delivered if it can be; until then nothing is read that would show the error.
+func (l *loop) limitBroken(s *session, h *half, reset bool) {
+	if s.flow == nil || s.deadline != 0 || s.other(h).held == nil {
+		return
+	}
+	if reset {
+		s.outcome = s.firstOutcome(pick(h == &s.client, ClientReset, ServerReset))
+	}
+	s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed)
+	l.arm(s)
 }
 
 // await leaves a session to epoll and the wheel.
@@ -216,11 +253,28 @@ func (l *loop) expire(s *session) {
 		l.advance(s)
 	case s.step == stepLinger:
 		l.finish(s, s.outcome)
+	case s.deadline == 0 && unheard(s):
+		l.wheel.add(s, l.wheel.now+1)
 	case s.deadline == 0:
 		l.finish(s, IdleTimeout)
 	case s.step < stepAnnounce:
 		l.finish(s, ConnectTimeout)
+	case s.client.ended || s.server.ended || s.client.broken || s.server.broken:
+		if s.outcome != ClientReset && s.outcome != ServerReset {
+			s.outcome = HalfClosedTimeout
+		}
+		l.finish(s, s.outcome)
 	default:
-		l.finish(s, HalfClosedTimeout)
+		l.finish(s, ConnackTimeout)
 	}
+}
+
+// unheard reports whether the client of a session that is out of time has not
+// been silent: its bytes wait in the socket, because the node takes none.
+func unheard(s *session) bool {
+	if s.server.held == nil || s.client.drain {
+		return false
+	}
+	waiting, err := unix.IoctlGetInt(int(s.client.fd), unix.SIOCINQ)
+	return err == nil && waiting > 0
 }

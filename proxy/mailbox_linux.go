@@ -35,7 +35,7 @@ func (l *loop) stop() {
 	l.stopping = true
 	for i, fd := range l.socks {
 		if fd >= 0 {
-			for l.accept(l.server.listeners[i]) {
+			for n := 0; n < stopBatches && l.accept(l.server.listeners[i]); n++ {
 			}
 			_ = unix.Close(fd)
 			l.socks[i] = -1

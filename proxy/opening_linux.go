@@ -62,7 +62,7 @@ func (l *loop) fill(s *session) step {
 	}
 	o := s.opening
 	o.keep() // the scratch buffer is read into again
-	room := l.scratch[headroom:]
+	room := l.scratch[headroom:min(len(l.scratch), headroom+maxProxyHeader+l.server.snapshot.MaxConnectSize)]
 	n, err := read(s.client.fd, room)
 	switch {
 	case err == unix.EAGAIN:
@@ -72,7 +72,7 @@ func (l *loop) fill(s *session) step {
 		return l.finish(s, ClientGone)
 	}
 	s.client.moved += uint64(n)
-	s.client.ready = n == len(room) || s.client.hangup
+	s.client.ready = n == len(room) || s.client.drain
 	if o.owned {
 		o.bytes = append(o.bytes, room[:n]...)
 	} else {
@@ -98,7 +98,7 @@ func (l *loop) route(s *session) step {
 		connect = nil
 		s.idle = ticks(setting)
 	} else {
-		s.id = string(connect.ClientID)
+		s.id = logged(connect.ClientID)
 		s.idle = ticks(idleLimit(setting, connect.KeepAlive))
 		s.byKeepAlive = setting == 0
 	}

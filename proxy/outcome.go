@@ -12,6 +12,7 @@ const (
 	ClientReset       // the client's connection broke
 	ServerReset       // the node's connection broke
 	IdleTimeout       // nothing was heard for longer than the keep alive, or timeouts.idle, allows
+	ConnackTimeout    // the node had not answered the CONNECT after a minute
 	HalfClosedTimeout // one side closed and the other did not within timeouts.half_closed
 	Shutdown          // mqttlb stopped
 
@@ -44,6 +45,7 @@ var outcomeNames = [outcomes]string{
 	ClientReset:         "client_reset",
 	ServerReset:         "server_reset",
 	IdleTimeout:         "idle_timeout",
+	ConnackTimeout:      "connack_timeout",
 	HalfClosedTimeout:   "half_closed_timeout",
 	Shutdown:            "shutdown",
 	ClientGone:          "client_gone",

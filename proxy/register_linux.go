@@ -34,10 +34,10 @@ func (l *loop) rearm(s *session, h *half) {
 }
 
 func (l *loop) control(op int, s *session, h *half, side int32) error {
-	events := uint32(unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET)
+	events := uint32(unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | unix.EPOLLET)
 	if h.watch == watchInputAndRoom {
 		events |= unix.EPOLLOUT
 	}
-	e := unix.EpollEvent{Events: events, Fd: int32(s.slot)*2 + side, Pad: int32(s.generation)}
+	e := unix.EpollEvent{Events: events, Fd: int32(s.slot)*2 + side, Pad: int32(h.birth)}
 	return unix.EpollCtl(l.epoll, op, int(h.fd), &e)
 }

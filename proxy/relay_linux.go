@@ -20,13 +20,15 @@ func (l *loop) confirm(s *session) step {
 		}
 		if n == 0 {
 			answer := s.opening.answer
+			s.server.moved += uint64(len(answer))
+			s.flow.Sent += uint64(len(answer))
 			l.opened(s)
 			if len(answer) > 0 && l.deliver(s, &s.client, answer) || l.inputEnded(s, &s.server, &s.client, err) {
 				return stepEnded
 			}
 			return stepRelay
 		}
-		s.server.ready = n == len(l.scratch) || s.server.hangup
+		s.server.ready = n == len(l.scratch) || s.server.drain
 		b := l.scratch[:n]
 		if s.opening.answer != nil {
 			b = append(s.opening.answer, b...)
@@ -42,7 +44,7 @@ func (l *loop) confirm(s *session) step {
 				s.idle = ticks(idleLimit(0, l.connack.ServerKeepAlive))
 			}
 			if len(l.connack.AssignedClientID) > 0 {
-				s.id = string(l.connack.AssignedClientID)
+				s.id = logged(l.connack.AssignedClientID)
 			}
 		}
 		s.opening.answer = nil
@@ -62,8 +64,13 @@ func (l *loop) confirm(s *session) step {
 // opened frees what only the opening needed.
 func (l *loop) opened(s *session) {
 	*s.opening = opening{}
-	l.openings = append(l.openings, s.opening)
+	if len(l.openings) < openingsKept {
+		l.openings = append(l.openings, s.opening)
+	}
 	s.opening = nil
+	if !s.client.ended && !s.server.ended {
+		s.deadline = 0
+	}
 }
 
 // relay moves bytes both ways.
@@ -93,7 +100,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 		}
 		// A short read has emptied the socket, and what comes later is reported
 		// anew; an end that was reported already is not.
-		from.ready = n == len(l.scratch) || from.hangup
+		from.ready = n == len(l.scratch) || from.drain
 		from.moved += uint64(n)
 		if from == &s.client {
 			s.flow.Received += uint64(n)
@@ -104,7 +111,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 				s.active = l.wheel.now
 			}
 		}
-		if s.deadline != 0 {
+		if to.ended {
 			s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed) // the half that is open is in use
 		}
 		if l.deliver(s, to, l.scratch[:n]) {
@@ -133,6 +140,9 @@ func (l *loop) flush(s *session, to *half) (ended bool) {
 	n, err := write(to.fd, *to.held)
 	if err != nil {
 		return l.outputBroke(s, to)
+	}
+	if n > 0 && !s.byKeepAlive {
+		s.active = l.wheel.now
 	}
 	if n < len(*to.held) {
 		*to.held = (*to.held)[n:]

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -31,6 +32,7 @@ type listener struct {
 	index int
 	open  atomic.Int64 // connections accepted and not ended
 	bound net.Addr
+	path  fs.FileInfo // the socket's file, on a path
 }
 
 // limit is the most connections that the listener takes.

@@ -20,7 +20,7 @@ type session struct {
 	flow     *flow          // counters of this listener and node; nil until the node is reached
 	opening  *opening       // nil once the node has answered
 
-	id     string         // client identifier; empty on TCP listeners
+	id     string         // client identifier, as much as is logged; empty on TCP listeners
 	source netip.AddrPort // the client; not valid on Unix sockets
 
 	begun int64 // the accept, in ns of the loop's clock
@@ -30,8 +30,7 @@ type session struct {
 	idle     tick // the idle limit; 0: none
 	deadline tick // of the step, where it is not the idle limit; 0: none
 
-	slot       uint32 // its index in the loop's sessions
-	generation uint32 // tells events of a slot's last session from this one's
+	slot uint32 // its index in the loop's sessions
 
 	step    step
 	version mqttparse.Version
@@ -47,10 +46,11 @@ type half struct {
 	moved uint64  // bytes read from it
 	held  *[]byte // what the other half sent and this one did not take yet
 	fd    int32   // -1: none
+	birth uint32  // tells its events from those of earlier halves in its place
 
 	watch   watch // what epoll reports of it
 	ready   bool  // a read may find bytes, the end of stream or an error
-	hangup  bool  // epoll has reported the end of stream or an error: read until it shows
+	drain   bool  // a short read does not mean that there is nothing more
 	broken  bool  // epoll has reported an error, or that both streams are ended
 	ended   bool  // its end of stream was read
 	blocked bool  // it once took less than it was given: ask for room too
@@ -85,6 +85,7 @@ type opening struct {
 	destination netip.AddrPort // where the client connected to; not valid: not known yet
 	reason      Outcome        // why the last candidate was passed over
 	answer      []byte         // the beginning of a CONNACK that is not whole yet
+	refused     uint64         // how much the client had sent when it was refused
 }
 
 // keep makes bytes outlive the turn.
@@ -98,12 +99,18 @@ func (o *opening) keep() {
 // sessionChunk sessions are allocated at once; they never move.
 const sessionChunk = 128
 
-// sessions holds the sessions of a loop by slot. Slots are reused, and their
-// generation changes each time.
+// sessions holds the sessions of a loop by slot. Slots are reused.
 type sessions struct {
 	chunks []*[sessionChunk]session
 	free   []uint32
 	open   int
+	births uint32 // how many halves there were
+}
+
+// born is a half for a descriptor.
+func (t *sessions) born(fd int32) half {
+	t.births++
+	return half{fd: fd, birth: t.births}
 }
 
 // take returns an empty session.
@@ -118,7 +125,7 @@ func (t *sessions) take() *session {
 	slot := t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
 	s := t.at(slot)
-	*s = session{slot: slot, generation: s.generation + 1, client: half{fd: -1}, server: half{fd: -1}}
+	*s = session{slot: slot, client: half{fd: -1}, server: half{fd: -1}}
 	t.open++
 	return s
 }
@@ -130,7 +137,7 @@ func (t *sessions) at(slot uint32) *session {
 
 // release gives a session's slot back.
 func (t *sessions) release(s *session) {
-	*s = session{slot: s.slot, generation: s.generation, client: half{fd: -1}, server: half{fd: -1}}
+	*s = session{slot: s.slot}
 	t.free = append(t.free, s.slot)
 	t.open--
 }

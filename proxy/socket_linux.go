@@ -4,7 +4,9 @@ package proxy
 
 import (
 	"encoding/binary"
+	"net"
 	"net/netip"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -82,9 +84,25 @@ func (a *sockaddr) set(to netip.AddrPort) {
 		return
 	}
 	in := (*unix.RawSockaddrInet6)(unsafe.Pointer(&a.raw))
-	*in = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: to.Addr().As16()}
+	*in = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: to.Addr().As16(), Scope_id: scope(to.Addr().Zone())}
 	portToNetwork(&in.Port, to.Port())
 	a.len = unix.SizeofSockaddrInet6
+}
+
+// scope is the number of an IPv6 zone, which is that or the name of an
+// interface; 0 where there is none.
+func scope(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n)
+	}
+	i, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0
+	}
+	return uint32(i.Index)
 }
 
 // family is the address family of the address in a.
@@ -135,6 +153,14 @@ func write(fd int32, b []byte) (int, error) {
 	default:
 		return 0, errno
 	}
+}
+
+// keepAlive has the kernel look after a peer that is silent.
+func keepAlive(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval)
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount)
 }
 
 // abort makes the next close send RST and forget what was not sent.

@@ -54,8 +54,10 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return errFailed
 	}
 	tuneCollector()
-	log := newLogger(cfg.Log, stderr)
-	if err := runServer(ctx, cfg, log); err != nil {
+	lines := newLogWriter(stderr)
+	defer lines.close()
+	log := newLogger(cfg.Log, lines)
+	if err := runServer(ctx, cfg, log, lines.dropped.Load); err != nil {
 		log.Error("mqttlb cannot serve", "error", err)
 		return errFailed
 	}
@@ -77,11 +79,12 @@ func tuneCollector() {
 
 // runServer runs what the configuration describes until ctx is done and the
 // sessions have ended. An error means that nothing was served.
-func runServer(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
+func runServer(ctx context.Context, cfg *config.Config, log *slog.Logger, linesDropped func() uint64) error {
 	s, err := newServer(cfg, log)
 	if err != nil {
 		return err
 	}
+	s.linesDropped = linesDropped
 	s.run(ctx)
 	return nil
 }
@@ -93,6 +96,8 @@ type server struct {
 	plan  *plan
 	admin net.Listener // nil if the configuration has none
 	log   *slog.Logger
+
+	linesDropped func() uint64 // by the log; nil: it drops none
 }
 
 // newServer binds the addresses; clients wait until run.
@@ -129,8 +134,9 @@ func (s *server) run(ctx context.Context) {
 	defer leave()
 
 	if s.admin != nil {
+		sources := admin.Sources{Server: s.Server, Pools: s.plan.pools, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
 		running.Go(func() {
-			if err := admin.Serve(company, ctx, s.admin, s.Server, s.plan.pools, s.log); err != nil {
+			if err := admin.Serve(company, s.admin, sources, s.log); err != nil {
 				s.log.Error("the admin server has ended", "error", err)
 			}
 		})
@@ -148,16 +154,4 @@ func listenAdmin(a config.Address) (net.Listener, error) {
 		address = a.String()
 	}
 	return (&net.ListenConfig{}).Listen(context.Background(), a.Network, address)
-}
-
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelInfo
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if c.Format == config.FormatJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

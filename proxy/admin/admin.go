@@ -1,7 +1,7 @@
 // Package admin is mqttlb's own HTTP server: /healthz says whether clients are
 // taken, /metrics what was counted, in Prometheus' format.
 //
-//	err := admin.Serve(ctx, listener, srv, pools, log)
+//	err := admin.Serve(ctx, listener, admin.Sources{Server: srv, Pools: pools}, log)
 //
 // It changes nothing and shows no secrets, but anyone who reaches it can read
 // it: its address is a loopback one unless the configuration says otherwise.
@@ -30,11 +30,23 @@ const (
 	maxHeader = 16 << 10
 )
 
-// Serve answers requests on ln until ctx is done, and closes ln. From draining
-// on, /healthz answers 503, so that whatever looks at it sends no new clients.
-func Serve(ctx context.Context, draining context.Context, ln net.Listener, srv *proxy.Server, pools []*proxy.Pool, log *slog.Logger) error {
+// Sources is what the server shows.
+type Sources struct {
+	Server *proxy.Server
+	Pools  []*proxy.Pool
+
+	// Stopping is closed once no more clients are taken. From then on /healthz
+	// answers 503, so that whatever looks at it sends none. Nil: never.
+	Stopping <-chan struct{}
+
+	// LinesDropped counts what the log had no time for. Nil: nothing.
+	LinesDropped func() uint64
+}
+
+// Serve answers requests on ln until ctx is done, and closes ln.
+func Serve(ctx context.Context, ln net.Listener, from Sources, log *slog.Logger) error {
 	server := &http.Server{
-		Handler:           handler(draining, srv, pools),
+		Handler:           handler(from),
 		ReadTimeout:       requestTime,
 		ReadHeaderTimeout: requestTime,
 		WriteTimeout:      requestTime,
@@ -49,21 +61,22 @@ func Serve(ctx context.Context, draining context.Context, ln net.Listener, srv *
 	return nil
 }
 
-func handler(draining context.Context, srv *proxy.Server, pools []*proxy.Pool) http.Handler {
+func handler(from Sources) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		&collector{srv: srv, pools: pools},
+		&collector{from},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if draining.Err() != nil {
+		select {
+		case <-from.Stopping:
 			http.Error(w, "stopping", http.StatusServiceUnavailable)
-			return
+		default:
+			_, _ = io.WriteString(w, "ok\n")
 		}
-		_, _ = io.WriteString(w, "ok\n")
 	})
 	return mux
 }

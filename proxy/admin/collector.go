@@ -7,11 +7,8 @@ import (
 	"mqttlb/proxy"
 )
 
-// collector reads the server's counters when it is asked for them.
-type collector struct {
-	srv   *proxy.Server
-	pools []*proxy.Pool
-}
+// collector reads its sources when it is asked for them.
+type collector struct{ Sources }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("mqttlb_"+name, help, labels, nil)
@@ -30,7 +27,7 @@ var (
 	maxConnections      = describe("max_connections", "Client connections that are taken at the same time: limits.max_connections, or fewer where the descriptor limit is lower.")
 	acceptErrors        = describe("accept_errors_total", "Accepts that failed for want of descriptors or memory.")
 	dialErrors          = describe("dial_errors_total", "Connections to nodes that could not be made.")
-	linesDropped        = describe("log_lines_dropped_total", "Session lines that the log was too slow for.")
+	linesDropped        = describe("log_lines_dropped_total", "Lines that the log was too slow for.")
 )
 
 // Describe implements [prometheus.Collector].
@@ -44,7 +41,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, v uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	stats := c.srv.Stats()
+	stats := c.Server.Stats()
 	for _, l := range stats.Listeners {
 		name := l.Listener.Name
 		gauge(connectionsOpen, float64(l.Open), name)
@@ -68,7 +65,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count(bytesTotal, f.Received, append(labels, "received")...)
 		count(bytesTotal, f.Sent, append(labels, "sent")...)
 	}
-	for _, p := range c.pools {
+	for _, p := range c.Pools {
 		for _, n := range p.Nodes() {
 			for _, s := range []balancer.State{balancer.Up, balancer.Draining, balancer.Down} {
 				v := 0.0
@@ -83,5 +80,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(maxConnections, float64(stats.MaxConnections))
 	count(acceptErrors, stats.AcceptErrors)
 	count(dialErrors, stats.DialErrors)
-	count(linesDropped, stats.LinesDropped)
+	dropped := stats.LinesDropped
+	if c.LinesDropped != nil {
+		dropped += c.LinesDropped()
+	}
+	count(linesDropped, dropped)
 }
