@@ -115,8 +115,8 @@ type Timeouts struct {
 	ConnectPacket time.Duration // from accept to a whole CONNECT
 	Dial          time.Duration // one attempt to connect to one node
 
-	// Idle ends a session in which the client has sent nothing for so long. 0
-	// takes it from each client's own Keep Alive, 1.5 times and a little; a
+	// Idle ends a session in which no byte has passed for so long. 0 ends it when
+	// the client has sent nothing for 1.5 times its Keep Alive and a little; a
 	// client without one, and a listener of protocol tcp, then has no limit.
 	Idle time.Duration
 

@@ -1,0 +1,133 @@
+package admin
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"mqttlb/balancer"
+	"mqttlb/proxy"
+)
+
+// serve runs an admin server and the balancer behind it, and returns its URL.
+func serve(t *testing.T, stopping <-chan struct{}, dropped func() uint64) string {
+	t.Helper()
+	b, err := balancer.NewPool(balancer.PoolSpec{Name: "pool", Nodes: []balancer.NodeSpec{{Name: "node", Address: "127.0.0.1:1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := &proxy.Pool{Pool: b}
+	log := slog.New(slog.DiscardHandler)
+	srv, err := proxy.New(&proxy.Snapshot{
+		Listeners:      []*proxy.Listener{{Name: "mqtt", Network: "tcp", Address: "127.0.0.1:0", Pool: pool}},
+		MaxConnections: 10,
+	}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served, ran := make(chan error, 1), make(chan struct{})
+	go func() { // ends when ctx does
+		served <- Serve(ctx, ln, Sources{Server: srv, Pools: []*proxy.Pool{pool}, Stopping: stopping, LinesDropped: dropped}, log)
+	}()
+	go func() { // ends when ctx does
+		defer close(ran)
+		srv.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ran
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return "http://" + ln.Addr().String()
+}
+
+func ask(t *testing.T, method, url string, header http.Header) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = header
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+func TestHealthzSaysWhetherClientsAreTaken(t *testing.T) {
+	stopping := make(chan struct{})
+	url := serve(t, stopping, nil)
+	if code, body := ask(t, "GET", url+"/healthz", nil); code != 200 || body != "ok\n" {
+		t.Errorf("%d %q", code, body)
+	}
+	close(stopping)
+	if code, body := ask(t, "GET", url+"/healthz", nil); code != 503 || body != "stopping\n" {
+		t.Errorf("while stopping: %d %q", code, body)
+	}
+}
+
+func TestWrongRequestsAreRefused(t *testing.T) {
+	url := serve(t, nil, nil)
+	for _, row := range []struct {
+		method, path string
+		header       http.Header
+		code         int
+	}{
+		{"POST", "/healthz", nil, 405},
+		{"DELETE", "/metrics", nil, 405},
+		{"GET", "/", nil, 404},
+		{"GET", "/metrics/../../etc/passwd", nil, 404},
+		{"GET", "/healthz", http.Header{"X-Long": {strings.Repeat("x", 2*maxHeader)}}, 431},
+	} {
+		if code, _ := ask(t, row.method, url+row.path, row.header); code != row.code {
+			t.Errorf("%s %s: %d, want %d", row.method, row.path, code, row.code)
+		}
+	}
+}
+
+func TestMetricsShowEveryNodeAndOutcomeFromTheStart(t *testing.T) {
+	url := serve(t, nil, func() uint64 { return 7 })
+	code, body := ask(t, "GET", url+"/metrics", nil)
+	if code != 200 {
+		t.Fatal(code, body)
+	}
+	for _, line := range []string{
+		`mqttlb_connections_open{listener="mqtt"} 0`,
+		`mqttlb_connections_accepted_total{listener="mqtt"} 0`,
+		`mqttlb_outcomes_total{listener="mqtt",outcome="client_closed"} 0`,
+		`mqttlb_outcomes_total{listener="mqtt",outcome="not_mqtt"} 0`,
+		`mqttlb_refusals_total{listener="mqtt",reason="connect_rate"} 0`,
+		`mqttlb_sessions_open{listener="mqtt",node="node",pool="pool"} 0`,
+		`mqttlb_bytes_total{direction="received",listener="mqtt",node="node",pool="pool"} 0`,
+		`mqttlb_node_state{node="node",pool="pool",state="up"} 1`,
+		`mqttlb_node_state{node="node",pool="pool",state="down"} 0`,
+		`mqttlb_max_connections 10`,
+		`mqttlb_log_lines_dropped_total 7`,
+		`go_goroutines`,
+		`process_open_fds`,
+	} {
+		if !strings.Contains(body, "\n"+line) {
+			t.Errorf("%q is missing", line)
+		}
+	}
+	if strings.Contains(body, `outcome="none"`) || strings.Contains(body, `reason="client_closed"`) {
+		t.Error("an outcome that is none, or no refusal, is among them")
+	}
+}
