@@ -103,7 +103,10 @@ func (f *Fleet) handle(c *client, events uint32) {
 		c.state = greeting
 		f.out = f.appendConnect(f.out[:0], c)
 		f.flush(c)
-		return
+		if events&unix.EPOLLIN == 0 || c.fd < 0 {
+			return
+		}
+		// A server that speaks first has: the edge does not come again.
 	}
 	if len(c.rest) > 0 && events&unix.EPOLLOUT != 0 {
 		rest, err := write(c.fd, c.rest)

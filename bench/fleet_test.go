@@ -158,9 +158,6 @@ func slowAcks(l net.Listener, release <-chan struct{}) error {
 		return err
 	}
 	defer conn.Close()
-	if _, err := conn.Write([]byte{typeConnack, 2, 0, 0}); err != nil {
-		return err
-	}
 	var fr framer
 	buf := make([]byte, 4096)
 	for {
@@ -172,6 +169,11 @@ func slowAcks(l net.Listener, release <-chan struct{}) error {
 			var p packet
 			if p, piece, err = fr.next(piece, false); err != nil {
 				return err
+			}
+			if p.first == typeConnect {
+				if _, err := conn.Write([]byte{typeConnack, 2, 0, 0}); err != nil {
+					return err
+				}
 			}
 			if p.qos() == 1 && p.first&0xf0 == typePublish {
 				<-release
