@@ -259,10 +259,13 @@ func fieldsOf(c Connect) string {
 // declaresMoreThan keeps peers that allocate what a Remaining Length says from doing so.
 func declaresMoreThan(b []byte, limit int) bool {
 	length := 0
-	for i := 1; i < len(b) && i < 12; i++ {
+	for i := 1; i < len(b); i++ {
+		if i == 9 {
+			return true // more than an int64 holds: who reads on overflows
+		}
 		length |= int(b[i]&0x7F) << (7 * (i - 1))
 		if b[i] < 0x80 {
-			return length > limit
+			break
 		}
 	}
 	return length > limit
