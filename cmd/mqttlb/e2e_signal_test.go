@@ -21,3 +21,13 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 		})
 	}
 }
+
+func TestAHangupEndsNothing(t *testing.T) {
+	t.Parallel()
+	broker := startMosquitto(t, "a")
+	b := serve(t, oneBroker+nodes(broker))
+	join(t, b.addrs["mqtt"], "", 4, "before")
+	b.signal(t, syscall.SIGHUP)
+	b.waitFor(t, "SIGHUP")
+	join(t, b.addrs["mqtt"], "", 4, "after")
+}

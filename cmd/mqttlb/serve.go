@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"syscall"
 
 	"mqttlb/config"
 	"mqttlb/proxy"
@@ -57,11 +59,29 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	lines := newLogWriter(stderr)
 	defer lines.close()
 	log := newLogger(cfg.Log, lines)
+	defer outliveHangup(log)()
 	if err := runServer(ctx, cfg, log, lines.dropped.Load); err != nil {
 		log.Error("mqttlb cannot serve", "error", err)
 		return errFailed
 	}
 	return nil
+}
+
+// outliveHangup keeps SIGHUP, which asks most daemons to read their files again,
+// from ending the process and its sessions, until the function that it returns is
+// called.
+func outliveHangup(log *slog.Logger) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() { // ends with the channel
+		for range hangups {
+			log.Warn("SIGHUP: this version reads its configuration at the start alone; nothing was changed")
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+	}
 }
 
 // heapGrowth is how much the heap may grow between two collections, in per cent.
