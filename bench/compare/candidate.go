@@ -76,8 +76,8 @@ func (r *running) stop() {
 	}
 }
 
-// launch starts the candidate on the balancers' core.
-func (b *bench) launch(ctx context.Context, c *candidate) (*running, error) {
+// launch starts the candidate on the balancers' core, as the work needs it.
+func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, error) {
 	if c.path == "" {
 		return &running{candidate: c, targets: b.nodes}, nil
 	}
@@ -85,7 +85,7 @@ func (b *bench) launch(ctx context.Context, c *candidate) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := b.writeConfig(c, listen)
+	file, err := b.writeConfig(c, listen, w)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (b *bench) launch(ctx context.Context, c *candidate) (*running, error) {
 }
 
 // writeConfig fills in the template of c and returns the file's path.
-func (b *bench) writeConfig(c *candidate, listen netip.AddrPort) (string, error) {
+func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string, error) {
 	t, err := template.New(c.file).Parse(c.config)
 	if err != nil {
 		return "", err
@@ -108,7 +108,8 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort) (string, error)
 		Listen         netip.AddrPort
 		Nodes          []netip.AddrPort
 		MaxConnections int
-	}{listen, b.nodes, maxConnections})
+		Bufsize        int
+	}{listen, b.nodes, maxConnections, w.bufsize})
 	if err != nil {
 		return "", err
 	}

@@ -119,15 +119,16 @@ func (b *bench) startBroker(ctx context.Context) error {
 	return err
 }
 
-// launchAll starts the candidates, all up at the same time, and returns what stops them.
-func (b *bench) launchAll(ctx context.Context, candidates []*candidate) (all []*running, stop func(), err error) {
+// launchAll starts every candidate for m, all up at the same time, and returns what
+// stops them.
+func (b *bench) launchAll(ctx context.Context, m measure) (all []*running, stop func(), err error) {
 	stop = func() {
 		for _, r := range all {
 			r.stop()
 		}
 	}
-	for _, c := range candidates {
-		r, err := b.launch(ctx, c)
+	for _, c := range append(b.candidates[:len(b.candidates):len(b.candidates)], direct()) {
+		r, err := b.launch(ctx, c, m.work)
 		if err != nil {
 			stop()
 			return nil, nil, err

@@ -51,7 +51,7 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 		{haproxy(requireHAProxy(t)), []string{"-c", "-f"}},
 		{mqttlb(build(t, "mqttlb")), []string{"check", "-c"}},
 	} {
-		file, err := b.writeConfig(c.candidate, netip.MustParseAddrPort("127.0.0.1:20000"))
+		file, err := b.writeConfig(c.candidate, netip.MustParseAddrPort("127.0.0.1:20000"), work{bufsize: 128 << 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestEveryKindOfMeasureRuns(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	kinds := []string{"roundtrip-20", "connect", "memory"}
+	kinds := []string{"roundtrip-20", "inflight-16", "bulk-tuned", "connect", "memory"}
 	r, err := Run(ctx, Options{
 		HAProxy: requireHAProxy(t), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: kinds, Status: io.Discard,

@@ -18,62 +18,55 @@ var steps = []int{1000, 3000, 6000, 9000}
 const memoryPairs = 5
 
 // idleMemory starts each candidate anew for every turn: memory that was once used and is
-// free again would hide the second turn's need. Two more rows come from the same turns.
+// free again would hide the second turn's need.
 func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
-	var slabs, descriptors turns
-	turn := func(c *candidate) (sample, error) {
-		r, err := b.launch(ctx, c)
-		if err != nil {
-			return sample{}, err
-		}
-		defer r.stop()
-		f, err := load.NewFleet(clients(r, steps[0]))
-		if err != nil {
-			return sample{}, err
-		}
-		defer f.Close()
-		var user, slab, fds line
-		for _, n := range steps {
-			f.Grow(n)
-			if err := connectAll(ctx, f, n); err != nil {
-				return sample{}, err
-			}
-			if err := burst(ctx, f, n); err != nil {
-				return sample{}, err
-			}
-			bytes, err := r.process.userMemory()
-			if err != nil {
-				return sample{}, err
-			}
-			kernel, err := machineSlab()
-			if err != nil {
-				return sample{}, err
-			}
-			open, err := r.process.descriptors()
-			if err != nil {
-				return sample{}, err
-			}
-			user.add(n, float64(bytes))
-			slab.add(n, float64(kernel))
-			fds.add(n, float64(open))
-		}
-		slabs.add(c.name, sample{value: slab.slope()})
-		descriptors.add(c.name, sample{value: fds.slope()})
-		return sample{value: user.slope()}, nil
-	}
 	var all []*running
 	for _, c := range b.candidates {
 		all = append(all, &running{candidate: c})
 	}
-	t, err := b.inTurns(m, min(b.opt.Pairs, memoryPairs), all, func(r *running) (sample, error) { return turn(r.candidate) })
+	return b.inTurns(m, min(b.opt.Pairs, memoryPairs), all, func(r *running) ([]sample, error) {
+		fresh, err := b.launch(ctx, r.candidate, m.work)
+		if err != nil {
+			return nil, err
+		}
+		defer fresh.stop()
+		return slopes(ctx, fresh)
+	})
+}
+
+// slopes fits user memory, the machine's slab and descriptors over the connections of r.
+func slopes(ctx context.Context, r *running) ([]sample, error) {
+	f, err := load.NewFleet(clients(r, steps[0]))
 	if err != nil {
 		return nil, err
 	}
-	return []Measure{
-		t.measure(m),
-		slabs.measure(measure{name: "slab", title: "kernel slab of the whole machine per connection (client, balancer and broker)", unit: "bytes"}),
-		descriptors.measure(measure{name: "descriptors", title: "descriptors of the balancer per connection", unit: ""}),
-	}, nil
+	defer f.Close()
+	var user, slab, descriptors line
+	for _, n := range steps {
+		f.Grow(n)
+		if err := connectAll(ctx, f, n); err != nil {
+			return nil, err
+		}
+		if err := burst(ctx, f, n); err != nil {
+			return nil, err
+		}
+		bytes, err := r.process.userMemory()
+		if err != nil {
+			return nil, err
+		}
+		kernel, err := machineSlab()
+		if err != nil {
+			return nil, err
+		}
+		open, err := r.process.descriptors()
+		if err != nil {
+			return nil, err
+		}
+		user.add(n, float64(bytes))
+		slab.add(n, float64(kernel))
+		descriptors.add(n, float64(open))
+	}
+	return []sample{{value: user.slope()}, {value: slab.slope()}, {value: descriptors.slope()}}, nil
 }
 
 // burst sends some messages over every connection and then lets it be quiet.

@@ -5,6 +5,7 @@ package compare
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -119,7 +120,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// Targets are the highest ratios allowed, by the name of the measure.
+// Targets are the highest ratios allowed, by the name of the row.
 type Targets map[string]float64
 
 // Set reads name=ratio; it makes Targets a flag.
@@ -127,10 +128,10 @@ func (t Targets) Set(s string) error {
 	name, value, ok := strings.Cut(s, "=")
 	var limit float64
 	if _, err := fmt.Sscanf(value, "%g", &limit); !ok || err != nil || limit <= 0 {
-		return fmt.Errorf("want MEASURE=RATIO, such as %s=1.0", measures[0].name)
+		return fmt.Errorf("want MEASURE=RATIO, such as roundtrip-20=1.0")
 	}
-	if _, err := selectMeasures([]string{name}); err != nil {
-		return err
+	if !slices.Contains(rowNames(), name) {
+		return fmt.Errorf("no row %q; there are %s", name, strings.Join(rowNames(), ", "))
 	}
 	t[name] = limit
 	return nil
@@ -142,7 +143,7 @@ func (t Targets) String() string { return "" }
 // missed too.
 func (r *Report) Missed(t Targets) []string {
 	var missed []string
-	for _, name := range Names() {
+	for _, name := range rowNames() {
 		limit, ok := t[name]
 		if !ok {
 			continue

@@ -13,26 +13,16 @@ type sample struct {
 	machine float64 // of all cores, where that was measured
 }
 
-// turns are the samples of one measure.
+// turns are the samples of one measure, by candidate: of each turn one for each row.
 type turns struct {
-	names   []string // in the order of their first turn
-	samples map[string][]sample
-}
-
-func (t *turns) add(name string, s sample) {
-	if t.samples == nil {
-		t.samples = make(map[string][]sample)
-	}
-	if !slices.Contains(t.names, name) {
-		t.names = append(t.names, name)
-	}
-	t.samples[name] = append(t.samples[name], s)
+	names   []string // the reference, what is compared with it, others
+	samples map[string][][]sample
 }
 
 // inTurns gives the candidates their turns: A B, B A, A B, and so on, so that a drift of
 // the machine meets both alike.
-func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running) (sample, error)) (*turns, error) {
-	t := &turns{}
+func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running) ([]sample, error)) ([]Measure, error) {
+	t := &turns{samples: make(map[string][][]sample)}
 	for _, r := range all {
 		t.names = append(t.names, r.name)
 	}
@@ -43,29 +33,33 @@ func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.name, err)
 			}
-			t.add(r.name, s)
-			b.status("%s, pair %d of %d, %s: %.4g %s", m.name, pair+1, pairs, r.name, s.value, m.unit)
+			t.samples[r.name] = append(t.samples[r.name], s)
+			b.status("%s, pair %d of %d, %s: %.4g %s", m.name, pair+1, pairs, r.name, s[0].value, m.rows[0].unit)
 		}
 		slices.Reverse(order)
 	}
-	return t, nil
+	return t.measures(m), nil
 }
 
-// measure condenses the turns. The first name is the reference, the second is compared.
-func (t *turns) measure(m measure) Measure {
-	out := Measure{Name: m.name, Title: m.title, Unit: m.unit}
-	for _, name := range t.names {
-		var own, machine []float64
-		for _, s := range t.samples[name] {
-			own = append(own, s.value)
-			machine = append(machine, s.machine)
+// measures condenses the turns, a Measure for each row.
+func (t *turns) measures(m measure) []Measure {
+	var all []Measure
+	for i, row := range m.rows {
+		out := Measure{Name: row.name, Title: row.title, Unit: row.unit}
+		for _, name := range t.names {
+			var own, machine []float64
+			for _, s := range t.samples[name] {
+				own = append(own, s[i].value)
+				machine = append(machine, s[i].machine)
+			}
+			out.Figures = append(out.Figures, Figure{
+				Candidate: name, Median: median(own), Samples: own, MachineMedian: median(machine),
+			})
 		}
-		out.Figures = append(out.Figures, Figure{
-			Candidate: name, Median: median(own), Samples: own, MachineMedian: median(machine),
-		})
+		out.Ratio = ratioOf(out.Figures[1].Samples, out.Figures[0].Samples)
+		all = append(all, out)
 	}
-	out.Ratio = ratioOf(out.Figures[1].Samples, out.Figures[0].Samples)
-	return out
+	return all
 }
 
 // ratioOf compares pair by pair.

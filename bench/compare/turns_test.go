@@ -15,9 +15,9 @@ func TestCandidatesTakeTurnsABBA(t *testing.T) {
 	b := &bench{}
 	all := []*running{{candidate: &candidate{name: "a"}}, {candidate: &candidate{name: "b"}}}
 	var order []string
-	got, err := b.inTurns(measures[0], 3, all, func(r *running) (sample, error) {
+	got, err := b.inTurns(measures[0], 3, all, func(r *running) ([]sample, error) {
 		order = append(order, r.name)
-		return sample{value: float64(len(order))}, nil
+		return []sample{{value: float64(len(order))}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestCandidatesTakeTurnsABBA(t *testing.T) {
 		t.Errorf("turns were %s", s)
 	}
 	// a had turns 1, 4, 5 and b 2, 3, 6: the pairs are (1,2), (4,3), (5,6).
-	m := got.measure(measures[0])
+	m := got[0]
 	want := []float64{2, 3.0 / 4, 6.0 / 5}
 	if !slices.Equal(m.Ratio.Each, want) || m.Ratio.Median != 1.2 || m.Ratio.Low != 0.75 || m.Ratio.High != 2 {
 		t.Errorf("ratio is %+v, want each %v", m.Ratio, want)
@@ -36,7 +36,7 @@ func TestCandidatesTakeTurnsABBA(t *testing.T) {
 func TestATurnThatFailsEndsTheMeasure(t *testing.T) {
 	b := &bench{}
 	broken := errors.New("broken")
-	_, err := b.inTurns(measures[0], 3, []*running{{candidate: haproxyForTest}}, func(*running) (sample, error) { return sample{}, broken })
+	_, err := b.inTurns(measures[0], 3, []*running{{candidate: haproxyForTest}}, func(*running) ([]sample, error) { return nil, broken })
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), haproxyForTest.name) {
 		t.Errorf("got %v", err)
 	}

@@ -1,0 +1,68 @@
+//go:build linux
+
+package compare
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	load "mqttlb/bench"
+)
+
+// newConnections measures connect, PROXY header, CONNECT, CONNACK and the RST that ends
+// it, a few connections at a time. Nothing is left in TIME_WAIT at the client.
+func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error) {
+	all, stop, err := b.launchAll(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	for _, r := range all {
+		if _, err := churn(ctx, r, m.work.clients, b.opt.Turn/10); err != nil { // warm-up
+			return nil, fmt.Errorf("%s: %w", r.name, err)
+		}
+		if err := r.settle(ctx, 0); err != nil {
+			return nil, err
+		}
+	}
+	return b.inTurns(m, b.opt.Pairs, all, func(r *running) ([]sample, error) {
+		idle, err := r.descriptors()
+		if err != nil {
+			return nil, err
+		}
+		w, err := b.openWindow(r)
+		if err != nil {
+			return nil, err
+		}
+		n, err := churn(ctx, r, m.work.clients, b.opt.Turn)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.settle(ctx, idle); err != nil { // closing is part of the cost
+			return nil, err
+		}
+		s, err := w.close(b, n)
+		return []sample{s}, err
+	})
+}
+
+// churn opens connections for a time, size of them at once, and resets each at its
+// CONNACK.
+func churn(ctx context.Context, r *running, size int, length time.Duration) (connections uint64, err error) {
+	o := clients(r, size)
+	o.Churn = true
+	f, err := load.NewFleet(o)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if err := f.RunFor(ctx, length); err != nil {
+		return 0, err
+	}
+	s := f.Stats()
+	if s.Failed+s.Refused > 0 {
+		return 0, fmt.Errorf("%d connections failed, %d were refused: %v", s.Failed, s.Refused, s.Causes)
+	}
+	return s.Connects, nil
+}

@@ -1,0 +1,94 @@
+//go:build linux
+
+package compare
+
+import (
+	"context"
+	"fmt"
+
+	load "mqttlb/bench"
+)
+
+// turn is one candidate's go at a measure, over connections that are held between the
+// turns. It gives a sample for each row.
+type turn func(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error)
+
+// held is a measure over standing connections: all candidates hold theirs throughout,
+// and one at a time has something to do.
+func held(turn turn) func(context.Context, *bench, measure) ([]Measure, error) {
+	return func(ctx context.Context, b *bench, m measure) ([]Measure, error) {
+		all, stop, err := b.launchAll(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		defer stop()
+		fleets := make(map[*running]*load.Fleet)
+		defer func() {
+			for _, f := range fleets {
+				f.Close()
+			}
+		}()
+		for _, r := range all {
+			f, err := load.NewFleet(clients(r, m.work.clients))
+			if err != nil {
+				return nil, err
+			}
+			fleets[r] = f
+			if err := connectAll(ctx, f, m.work.clients); err != nil {
+				return nil, fmt.Errorf("%s: %w", r.name, err)
+			}
+		}
+		return b.inTurns(m, b.opt.Pairs, all, func(r *running) ([]sample, error) {
+			return turn(ctx, b, m, r, fleets[r])
+		})
+	}
+}
+
+// roundTrip measures a closed loop: a client publishes when its last message, or one of
+// its last few, is acknowledged.
+func roundTrip(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error) {
+	p := load.Publishing{Topic: "bench/%i", QoS: 1, Size: m.work.payload, Inflight: m.work.inflight}
+	if err := f.Publish(p); err != nil {
+		return nil, err
+	}
+	if err := f.RunFor(ctx, b.opt.Turn/10); err != nil {
+		return nil, err
+	}
+	w, err := b.openWindow(r)
+	if err != nil {
+		return nil, err
+	}
+	before := f.Stats().Acked
+	if err := f.RunFor(ctx, b.opt.Turn); err != nil {
+		return nil, err
+	}
+	s, err := w.close(b, f.Stats().Acked-before)
+	if err != nil {
+		return nil, err
+	}
+	f.Pause()
+	return []sample{s}, drain(ctx, f)
+}
+
+// connectAll opens every connection of f and fails when one could not be.
+func connectAll(ctx context.Context, f *load.Fleet, n int) error {
+	if err := f.Connect(ctx); err != nil {
+		return err
+	}
+	if s := f.Stats(); s.Connected != n {
+		return fmt.Errorf("%d of %d clients got a CONNACK: %v", s.Connected, n, s.Causes)
+	}
+	return nil
+}
+
+// drain waits for what is in flight, and fails when connections were lost.
+func drain(ctx context.Context, f *load.Fleet) error {
+	s := f.Stats()
+	if err := f.Run(ctx, func() bool { return f.Inflight() == 0 }); err != nil {
+		return err
+	}
+	if s.Lost > 0 {
+		return fmt.Errorf("%d connections were lost: %v", s.Lost, s.Causes)
+	}
+	return nil
+}
