@@ -66,3 +66,54 @@ func churn(ctx context.Context, r *running, size int, length time.Duration) (con
 	}
 	return s.Connects, nil
 }
+
+// stormTimeout is how long the clients of a storm may wait for the last CONNACK.
+const stormTimeout = time.Minute
+
+// storm measures how long it takes until all of many clients that connect at once have
+// their CONNACK. One that fails, fails the comparison.
+func storm(ctx context.Context, b *bench, m measure) ([]Measure, error) {
+	all, stop, err := b.launchAll(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	broker := &running{candidate: &candidate{name: "broker"}, process: b.broker}
+	return b.inTurns(m, b.opt.Pairs, all, func(r *running) ([]sample, error) {
+		idle, err := r.descriptors()
+		if err != nil {
+			return nil, err
+		}
+		brokerIdle, err := broker.descriptors()
+		if err != nil {
+			return nil, err
+		}
+		took, err := reconnect(ctx, r, m.work.clients)
+		if err != nil {
+			return nil, err
+		}
+		// The next turn must not meet the end of this one.
+		if err := r.settle(ctx, idle); err != nil {
+			return nil, err
+		}
+		return []sample{{value: float64(took) / 1e6}}, broker.settle(ctx, brokerIdle)
+	})
+}
+
+// reconnect connects n clients at once and resets them when the last has its CONNACK.
+func reconnect(ctx context.Context, r *running, n int) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, stormTimeout)
+	defer cancel()
+	o := clients(r, n)
+	o.Handshakes = n
+	f, err := load.NewFleet(o)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	began := time.Now()
+	if err := connectAll(ctx, f, n); err != nil {
+		return 0, err
+	}
+	return time.Since(began), nil
+}

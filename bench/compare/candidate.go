@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/template"
 )
@@ -33,7 +34,6 @@ type candidate struct {
 	config  string   // template
 	file    string   // name of the configuration file
 	args    []string // before the path of that file
-	env     []string
 	version string
 }
 
@@ -47,7 +47,7 @@ func haproxy(path string) *candidate {
 func mqttlb(path string) *candidate {
 	return &candidate{
 		name: "mqttlb", path: path, config: mqttlbConfig, file: "mqttlb.yaml",
-		args: []string{"serve", "-c"}, env: []string{"GOMAXPROCS=1"}, version: firstLine(path, "version"),
+		args: []string{"serve", "-c"}, version: firstLine(path, "version"),
 	}
 }
 
@@ -76,7 +76,7 @@ func (r *running) stop() {
 	}
 }
 
-// launch starts the candidate on the balancers' core, as the work needs it.
+// launch starts the candidate on the balancers' cores, as the work needs it.
 func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, error) {
 	if c.path == "" {
 		return &running{candidate: c, targets: b.nodes}, nil
@@ -90,7 +90,8 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 		return nil, err
 	}
 	targets := []netip.AddrPort{listen}
-	p, err := start(ctx, b.balancerCore, targets, c.env, c.path, append(c.args[:len(c.args):len(c.args)], file)...)
+	env := []string{"GOMAXPROCS=" + strconv.Itoa(w.balancerThreads())}
+	p, err := start(ctx, b.cores.balancer, targets, env, c.path, append(c.args[:len(c.args):len(c.args)], file)...)
 	if err != nil {
 		return nil, err
 	}
@@ -108,8 +109,9 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string
 		Listen         netip.AddrPort
 		Nodes          []netip.AddrPort
 		MaxConnections int
+		Threads        int
 		Bufsize        int
-	}{listen, b.nodes, maxConnections, w.bufsize})
+	}{listen, b.nodes, maxConnections, w.balancerThreads(), w.bufsize})
 	if err != nil {
 		return "", err
 	}

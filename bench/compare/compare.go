@@ -8,9 +8,8 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Options say what is compared and how long.
@@ -27,18 +26,21 @@ type Options struct {
 
 // bench is one comparison while it runs.
 type bench struct {
-	opt          Options
-	folder       string // of the configuration files
-	balancerCore unix.CPUSet
-	restCores    unix.CPUSet
-	ports        ports
-	nodes        []netip.AddrPort
-	broker       *process
-	candidates   []*candidate // the reference first, what is compared with it second
+	opt        Options
+	folder     string // of the configuration files
+	cores      cores
+	ports      ports
+	nodes      []netip.AddrPort
+	broker     *process
+	candidates []*candidate // the reference first, what is compared with it second
 
 	// Of all windows: the CPU of all cores, and what neither candidate, broker nor load
 	// account for.
 	busy, elsewhere time.Duration
+
+	notes []string // to the report
+
+	most float64 // round trips a second through HAProxy; 0: not found yet
 }
 
 // minTurn is long enough for /proc/stat, which counts in hundredths of a second.
@@ -48,8 +50,8 @@ const minTurn = 200 * time.Millisecond
 // not what is measured.
 const nodeCount = 3
 
-// Run compares and returns the report. It pins this process for good to all cores but the
-// first: it is the load.
+// Run compares and returns the report. It pins this process for good to the cores that the
+// balancers leave: it is the load.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	measures, err := selectMeasures(o.Only)
 	if err != nil {
@@ -59,7 +61,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, fmt.Errorf("a comparison needs a pair of turns of %v at least", minTurn)
 	}
 	b := &bench{opt: o}
-	if b.balancerCore, b.restCores, err = splitCores(); err != nil {
+	if b.cores, err = splitCores(1); err != nil {
 		return nil, err
 	}
 	if b.folder, err = os.MkdirTemp("", "mqttbench-"); err != nil {
@@ -70,9 +72,6 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer b.broker.stop()
-	if err := pinSelf(b.restCores); err != nil {
-		return nil, fmt.Errorf("pin the load: %w", err)
-	}
 	b.candidates = []*candidate{haproxy(o.HAProxy), b.contender()}
 
 	began := time.Now()
@@ -81,6 +80,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		r.Candidates = append(r.Candidates, Candidate{Name: c.name, Version: c.version})
 	}
 	for _, m := range measures {
+		if err := b.place(m.work); err != nil {
+			return nil, err
+		}
 		result, err := m.run(ctx, b, m)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", m.name, err)
@@ -91,6 +93,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		share := max(float64(b.elsewhere)/float64(b.busy), 0)
 		r.Elsewhere = &share
 	}
+	r.Notes = b.notes
 	r.Seconds = int(time.Since(began).Seconds())
 	return r, nil
 }
@@ -115,7 +118,7 @@ func (b *bench) startBroker(ctx context.Context) error {
 		args = append(args, "--listen", a.String())
 	}
 	var err error
-	b.broker, err = start(ctx, b.restCores, b.nodes, nil, b.opt.Broker[0], args...)
+	b.broker, err = start(ctx, b.cores.rest, b.nodes, nil, b.opt.Broker[0], args...)
 	return err
 }
 
@@ -141,5 +144,13 @@ func (b *bench) launchAll(ctx context.Context, m measure) (all []*running, stop 
 func (b *bench) status(format string, args ...any) {
 	if b.opt.Status != nil {
 		fmt.Fprintf(b.opt.Status, format+"\n", args...)
+	}
+}
+
+// note adds a remark to the report, once.
+func (b *bench) note(text string) {
+	if !slices.Contains(b.notes, text) {
+		b.notes = append(b.notes, text)
+		b.status("%s", text)
 	}
 }

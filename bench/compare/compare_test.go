@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 		{haproxy(requireHAProxy(t)), []string{"-c", "-f"}},
 		{mqttlb(build(t, "mqttlb")), []string{"check", "-c"}},
 	} {
-		file, err := b.writeConfig(c.candidate, netip.MustParseAddrPort("127.0.0.1:20000"), work{bufsize: 128 << 10})
+		file, err := b.writeConfig(c.candidate, netip.MustParseAddrPort("127.0.0.1:20000"), work{bufsize: 128 << 10, threads: 2})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,26 +63,28 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 }
 
 func TestProcessesAreMeasuredOnTheirCore(t *testing.T) {
-	balancer, rest, err := splitCores()
+	cores, err := splitCores(1)
 	if err != nil {
 		t.Skip(err)
-	}
-	if balancer.Count() != 1 || rest.Count() < 1 {
-		t.Fatalf("%d cores for the balancer, %d for the rest", balancer.Count(), rest.Count())
 	}
 	var ps ports
 	a, err := ps.take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := start(t.Context(), balancer, []netip.AddrPort{a}, nil, build(t, "mqttbench"), "broker", "--listen", a.String())
+	p, err := start(t.Context(), cores.balancer, []netip.AddrPort{a}, nil, build(t, "mqttbench"), "broker", "--listen", a.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.stop()
-	var cores unix.CPUSet
-	if err := unix.SchedGetaffinity(p.cmd.Process.Pid, &cores); err != nil || cores != balancer {
-		t.Errorf("the process is on %v, wanted on %v: %v", cores, balancer, err)
+	var on unix.CPUSet
+	for _, want := range []unix.CPUSet{cores.balancer, cores.rest} {
+		if err := unix.SchedGetaffinity(p.cmd.Process.Pid, &on); err != nil || on != want {
+			t.Errorf("the process is on %v, wanted on %v: %v", on, want, err)
+		}
+		if err := pin(strconv.Itoa(p.cmd.Process.Pid), cores.rest); err != nil {
+			t.Error(err)
+		}
 	}
 	cpu, err := p.cpu()
 	if err != nil || cpu <= 0 || cpu > time.Minute {
@@ -97,12 +100,12 @@ func TestProcessesAreMeasuredOnTheirCore(t *testing.T) {
 }
 
 func TestAProgramThatEndsAtOnceIsReportedWithItsWords(t *testing.T) {
-	balancer, _, err := splitCores()
+	cores, err := splitCores(1)
 	if err != nil {
 		t.Skip(err)
 	}
 	nobody := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1")}
-	_, err = start(t.Context(), balancer, nobody, nil, "sh", "-c", "echo wrong configuration >&2; exit 1")
+	_, err = start(t.Context(), cores.balancer, nobody, nil, "sh", "-c", "echo wrong configuration >&2; exit 1")
 	if err == nil || !strings.Contains(err.Error(), "wrong configuration") {
 		t.Errorf("got %v", err)
 	}
@@ -112,14 +115,14 @@ func TestAProgramThatEndsAtOnceIsReportedWithItsWords(t *testing.T) {
 // figures are checked for being figures, not for their size.
 func TestEveryKindOfMeasureRuns(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes some 15 seconds")
+		t.Skip("takes some 20 seconds")
 	}
-	if _, _, err := splitCores(); err != nil {
+	if _, err := splitCores(1); err != nil {
 		t.Skip(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	kinds := []string{"roundtrip-20", "inflight-16", "bulk-tuned", "connect", "memory"}
+	kinds := []string{"roundtrip-20", "inflight-16", "bulk-tuned", "connect", "memory", "latency-30", "storm", "threads-2"}
 	r, err := Run(ctx, Options{
 		HAProxy: requireHAProxy(t), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: kinds, Status: io.Discard,
@@ -131,7 +134,7 @@ func TestEveryKindOfMeasureRuns(t *testing.T) {
 	for _, m := range r.Measures {
 		got[m.Name] = m
 	}
-	for _, name := range kinds {
+	for _, name := range []string{"roundtrip-20", "inflight-16", "bulk-tuned", "connect", "memory", "latency-30-p50", "latency-30-p99.9", "storm", "threads-2"} {
 		m, ok := got[name]
 		if !ok || len(m.Ratio.Each) != 1 || m.Figures[0].Median <= 0 || m.Figures[1].Median <= 0 {
 			t.Errorf("%s: %+v", name, m)
@@ -148,5 +151,21 @@ func TestUnknownMeasuresAreRefused(t *testing.T) {
 	}
 	if _, err := Run(t.Context(), Options{Turn: minTurn}); err == nil {
 		t.Error("no error for no pairs")
+	}
+}
+
+func TestBalancersHaveTheirCoresToThemselvesWhereThereAreEnough(t *testing.T) {
+	all, err := usableCores()
+	if err != nil || all.Count() < 2 {
+		t.Skip("a single core", err)
+	}
+	for threads := 1; threads <= all.Count(); threads++ {
+		c, err := splitCores(threads)
+		if err != nil || c.balancer.Count() != threads {
+			t.Errorf("%d threads: %d cores, %v", threads, c.balancer.Count(), err)
+		}
+		if rest := c.rest.Count(); threads < all.Count() && rest != all.Count()-threads || rest == 0 {
+			t.Errorf("%d threads: %d cores for the rest", threads, rest)
+		}
 	}
 }

@@ -3,7 +3,6 @@
 package compare
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // userHZ is the unit of /proc/stat on every architecture of Linux.
@@ -52,27 +49,6 @@ func machineSlab() (int64, error) {
 		return 0, err
 	}
 	return kilobytes(b, "Slab:")
-}
-
-// splitCores gives the first core to the balancers and the others to load and broker.
-func splitCores() (balancer, rest unix.CPUSet, err error) {
-	var all unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &all); err != nil {
-		return balancer, rest, fmt.Errorf("sched_getaffinity: %w", err)
-	}
-	if all.Count() < 2 {
-		return balancer, rest, errors.New("a comparison needs 2 cores: one for the balancer, one for load and broker")
-	}
-	for cpu := range 64 * len(all) {
-		switch {
-		case !all.IsSet(cpu):
-		case balancer.Count() == 0:
-			balancer.Set(cpu)
-		default:
-			rest.Set(cpu)
-		}
-	}
-	return balancer, rest, nil
 }
 
 // Ports for listeners are looked for below the range that the kernel takes local ports

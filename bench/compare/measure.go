@@ -20,39 +20,55 @@ type measure struct {
 }
 
 // row is a line of the table.
-type row struct{ name, title, unit string }
+type row struct {
+	name, title, unit string
+
+	more bool // is better
+}
 
 // work is what the load does in a measure, and what it needs of the configurations.
 type work struct {
-	clients  int // connections
-	payload  int // of a message, bytes
-	inflight int // messages of a client without an acknowledgement; 0: 1
-	bufsize  int // HAProxy's tune.bufsize, bytes; 0: its default, 16384
+	clients  int  // connections
+	payload  int  // of a message, bytes
+	inflight int  // messages of a client without an acknowledgement; 0: 1
+	percent  int  // of HAProxy's maximum, in an open loop
+	realtime bool // load and broker never wait for a slice of their core
+	threads  int  // of the balancer; 0: 1
+	bufsize  int  // HAProxy's tune.bufsize, bytes; 0: its default, 16384
 }
 
 // measures are all of them, in the order of the page.
 var measures = []measure{
-	one("roundtrip-20", "CPU per QoS 1 round trip, 64 B, 20 connections", "µs", work{clients: 20, payload: 64}, held(roundTrip)),
-	one("roundtrip-100", "CPU per QoS 1 round trip, 64 B, 100 connections", "µs", work{clients: 100, payload: 64}, held(roundTrip)),
-	one("roundtrip-1000", "CPU per QoS 1 round trip, 64 B, 1,000 connections", "µs", work{clients: 1000, payload: 64}, held(roundTrip)),
-	one("roundtrip-4k", "CPU per QoS 1 round trip, 4 KiB, 100 connections", "µs", work{clients: 100, payload: 4 << 10}, held(roundTrip)),
-	one("inflight-16", "CPU per QoS 1 round trip, 64 B, 100 connections with 16 in flight each", "µs",
+	cpu("roundtrip-20", "CPU per QoS 1 round trip, 64 B, 20 connections", work{clients: 20, payload: 64}, held(roundTrip)),
+	cpu("roundtrip-100", "CPU per QoS 1 round trip, 64 B, 100 connections", work{clients: 100, payload: 64}, held(roundTrip)),
+	cpu("roundtrip-1000", "CPU per QoS 1 round trip, 64 B, 1,000 connections", work{clients: 1000, payload: 64}, held(roundTrip)),
+	cpu("roundtrip-4k", "CPU per QoS 1 round trip, 4 KiB, 100 connections", work{clients: 100, payload: 4 << 10}, held(roundTrip)),
+	cpu("inflight-16", "CPU per QoS 1 round trip, 64 B, 100 connections with 16 in flight each",
 		work{clients: 100, payload: 64, inflight: 16}, held(roundTrip)),
-	one("bulk", "CPU per message of 256 KiB, 20 connections, HAProxy's default buffers", "µs",
+	cpu("bulk", "CPU per message of 256 KiB, 20 connections, HAProxy's default buffers",
 		work{clients: 20, payload: 256 << 10}, held(roundTrip)),
-	one("bulk-tuned", "CPU per message of 256 KiB, 20 connections, HAProxy with tune.bufsize 131072", "µs",
+	cpu("bulk-tuned", "CPU per message of 256 KiB, 20 connections, HAProxy with tune.bufsize 131072",
 		work{clients: 20, payload: 256 << 10, bufsize: 128 << 10}, held(roundTrip)),
-	one("connect", "CPU per new connection (connect, CONNECT, CONNACK, RST)", "µs", work{clients: 32}, newConnections),
+	cpu("connect", "CPU per new connection (connect, CONNECT, CONNACK, RST)", work{clients: 32}, newConnections),
 	{"memory", []row{
-		{"memory", "user memory per idle connection, after a burst", "bytes"},
-		{"slab", "kernel slab of the whole machine per connection (client, balancer and broker)", "bytes"},
-		{"descriptors", "descriptors of the balancer per connection", ""},
+		{name: "memory", title: "user memory per idle connection, after a burst", unit: "bytes"},
+		{name: "slab", title: "kernel slab of the whole machine per connection (client, balancer and broker)", unit: "bytes"},
+		{name: "descriptors", title: "descriptors of the balancer per connection"},
 	}, work{clients: 9000}, idleMemory},
+	latency(10),
+	latency(30),
+	latency(60),
+	{"storm", []row{
+		{name: "storm", title: "9,000 clients at once, until all have a CONNACK", unit: "ms"},
+	}, work{clients: 9000}, storm},
+	{"threads-2", []row{
+		{name: "threads-2", title: "QoS 1 round trips per second, 64 B, 100 connections, two threads each", more: true},
+	}, work{clients: 100, payload: 64, threads: 2}, held(throughput)},
 }
 
-// one is a measure of a single row.
-func one(name, title, unit string, w work, run func(context.Context, *bench, measure) ([]Measure, error)) measure {
-	return measure{name, []row{{name, title, unit}}, w, run}
+// cpu is a measure of one row, in microseconds.
+func cpu(name, title string, w work, run func(context.Context, *bench, measure) ([]Measure, error)) measure {
+	return measure{name, []row{{name: name, title: title, unit: "µs"}}, w, run}
 }
 
 // Names lists the measures.
@@ -98,3 +114,6 @@ func clients(r *running, n int) load.Options {
 		KeepAlive: 300, CleanStart: true,
 	}
 }
+
+// balancerThreads is at least one.
+func (w work) balancerThreads() int { return max(w.threads, 1) }

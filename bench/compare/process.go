@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -46,39 +45,6 @@ func start(ctx context.Context, cores unix.CPUSet, ready []netip.AddrPort, env [
 		}
 	}
 	return p, nil
-}
-
-// startOn starts cmd from a thread that is pinned for that moment: a child inherits the
-// cores of the thread it was forked from.
-func startOn(cores unix.CPUSet, cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var before unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return err
-	}
-	if err := unix.SchedSetaffinity(0, &cores); err != nil {
-		return err
-	}
-	return errors.Join(cmd.Start(), unix.SchedSetaffinity(0, &before))
-}
-
-// pinSelf moves every thread of this process to cores; later ones inherit it.
-func pinSelf(cores unix.CPUSet) error {
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return err
-	}
-	for _, t := range tasks {
-		tid, err := strconv.Atoi(t.Name())
-		if err != nil {
-			return err
-		}
-		if err := unix.SchedSetaffinity(tid, &cores); err != nil && err != unix.ESRCH {
-			return err
-		}
-	}
-	return nil
 }
 
 func (p *process) wait() {

@@ -5,7 +5,6 @@ package compare
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -19,6 +18,7 @@ type Report struct {
 	Turn       string      `json:"turn"`
 	Seconds    int         `json:"seconds"`
 	Measures   []Measure   `json:"measures"`
+	Notes      []string    `json:"notes,omitempty"` // what could not be done
 
 	// Elsewhere is the share of the CPU used during the turns that was neither the
 	// candidates' nor the broker's nor the load's: other programs, and kernel workers.
@@ -29,12 +29,17 @@ type Report struct {
 // quietElsewhere is what an idle machine does beside a comparison, generously.
 const quietElsewhere = 0.1
 
-// conditions says what else the machine was doing, in a paragraph.
+// conditions says what could not be done and what else the machine was doing, each in a
+// paragraph.
 func (r *Report) conditions() string {
-	if r.Elsewhere == nil {
-		return ""
+	notes := ""
+	for _, n := range r.Notes {
+		notes += "\nNote: " + n + ".\n"
 	}
-	s := fmt.Sprintf("\n%.0f %% of the CPU used during the turns was neither balancer's, broker's nor load's", 100**r.Elsewhere)
+	if r.Elsewhere == nil {
+		return notes
+	}
+	s := notes + fmt.Sprintf("\n%.0f %% of the CPU used during the turns was neither balancer's, broker's nor load's", 100**r.Elsewhere)
 	if *r.Elsewhere > quietElsewhere {
 		return s + ": the machine was busy with something else, repeat this on a quiet one.\n"
 	}
@@ -52,6 +57,7 @@ type Measure struct {
 	Name    string   `json:"name"`
 	Title   string   `json:"title"`
 	Unit    string   `json:"unit"`
+	More    bool     `json:"more_is_better,omitempty"`
 	Figures []Figure `json:"figures"` // the reference, what is compared with it, others
 	Ratio   Ratio    `json:"ratio"`   // of the second figure to the first
 }
@@ -118,48 +124,4 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, r.conditions())
 	return err
-}
-
-// Targets are the highest ratios allowed, by the name of the row.
-type Targets map[string]float64
-
-// Set reads name=ratio; it makes Targets a flag.
-func (t Targets) Set(s string) error {
-	name, value, ok := strings.Cut(s, "=")
-	var limit float64
-	if _, err := fmt.Sscanf(value, "%g", &limit); !ok || err != nil || limit <= 0 {
-		return fmt.Errorf("want MEASURE=RATIO, such as roundtrip-20=1.0")
-	}
-	if !slices.Contains(rowNames(), name) {
-		return fmt.Errorf("no row %q; there are %s", name, strings.Join(rowNames(), ", "))
-	}
-	t[name] = limit
-	return nil
-}
-
-func (t Targets) String() string { return "" }
-
-// Missed says which of the targets the report misses; a measure that was not run is
-// missed too.
-func (r *Report) Missed(t Targets) []string {
-	var missed []string
-	for _, name := range rowNames() {
-		limit, ok := t[name]
-		if !ok {
-			continue
-		}
-		found := false
-		for _, m := range r.Measures {
-			if m.Name == name {
-				found = true
-				if len(m.Ratio.Each) == 0 || m.Ratio.Median > limit {
-					missed = append(missed, fmt.Sprintf("%s: ratio %.3f, at most %.3g is wanted", name, m.Ratio.Median, limit))
-				}
-			}
-		}
-		if !found {
-			missed = append(missed, name+": not measured")
-		}
-	}
-	return missed
 }

@@ -45,7 +45,7 @@ func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running
 func (t *turns) measures(m measure) []Measure {
 	var all []Measure
 	for i, row := range m.rows {
-		out := Measure{Name: row.name, Title: row.title, Unit: row.unit}
+		out := Measure{Name: row.name, Title: row.title, Unit: row.unit, More: row.more}
 		for _, name := range t.names {
 			var own, machine []float64
 			for _, s := range t.samples[name] {

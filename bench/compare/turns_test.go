@@ -72,10 +72,12 @@ func testReport() *Report {
 			{Candidate: "mqttlb", Median: b, Samples: []float64{b}, MachineMedian: 2 * b},
 		}, Ratio: ratioOf([]float64{b}, []float64{a})}
 	}
+	rate := m("threads-2", "", 1000, 1100)
+	rate.More = true
 	return &Report{
 		Date: "2026-11-22", Machine: Machine{CPU: "test", Cores: 2, Kernel: "Linux", Go: "go"}, Pairs: 1, Seconds: 9,
 		Candidates: []Candidate{{"haproxy", "HAProxy 2.6"}, {"mqttlb", "mqttlb 1"}},
-		Measures:   []Measure{m("roundtrip-20", "µs", 10, 9), m("memory", "bytes", 3500, 420)},
+		Measures:   []Measure{m("roundtrip-20", "µs", 10, 9), m("memory", "bytes", 3500, 420), rate},
 	}
 }
 
@@ -88,6 +90,8 @@ func TestTargetsThatAreMissedAreNamed(t *testing.T) {
 		{[]string{"roundtrip-20=0.91", "memory=0.13"}, ""},
 		{[]string{"roundtrip-20=0.89"}, "roundtrip-20: ratio 0.900, at most 0.89 is wanted"},
 		{[]string{"connect=1.0"}, "connect: not measured"},
+		{[]string{"threads-2=1.05"}, ""},
+		{[]string{"threads-2=1.2"}, "threads-2: ratio 1.100, at least 1.2 is wanted"},
 	} {
 		targets := Targets{}
 		for _, s := range c.flags {
@@ -101,7 +105,7 @@ func TestTargetsThatAreMissedAreNamed(t *testing.T) {
 	}
 	for _, s := range []string{"", "connect", "connect=", "connect=-1", "connect=fast", "speed=1"} {
 		if err := (Targets{}).Set(s); err == nil {
-			t.Errorf("--max-ratio %q: no error", s)
+			t.Errorf("--target %q: no error", s)
 		}
 	}
 }

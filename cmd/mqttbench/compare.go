@@ -30,7 +30,7 @@ func runCompare(ctx context.Context, args []string) error {
 	asJSON := fs.Bool("json", false, "print the report as JSON")
 	page := fs.String("page", "", "write the report as Markdown to this `file` too")
 	targets := compare.Targets{}
-	fs.Var(targets, "max-ratio", "fail when a ratio is higher: `MEASURE=RATIO`; may be given several times")
+	fs.Var(targets, "target", "fail when a ratio is worse: `ROW=RATIO`; may be given several times")
 	if err := parse(fs, args); err != nil {
 		return err
 	}

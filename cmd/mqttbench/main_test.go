@@ -72,7 +72,7 @@ func TestWrongCommandLinesSayWhatIsWrong(t *testing.T) {
 		{"sub -t x -q -1", "-q -1"},
 		{"broker -p 70000", "port 70000"},
 		{"compare --pairs 0", "--pairs"},
-		{"compare --max-ratio speed=1", `no row "speed"`},
+		{"compare --target speed=1", `no row "speed"`},
 		{"compare --haproxy /nowhere/haproxy", "/nowhere/haproxy"},
 	} {
 		status, stdout, stderr := mqttbench(t, strings.Fields(c.args)...)

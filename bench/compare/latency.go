@@ -1,0 +1,92 @@
+//go:build linux
+
+package compare
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	load "mqttlb/bench"
+)
+
+// latency is a measure of an open loop at a share of what HAProxy carries at most, in
+// per cent.
+func latency(percent int) measure {
+	m := measure{
+		name: fmt.Sprintf("latency-%d", percent),
+		work: work{clients: 100, payload: 64, inflight: 16, percent: percent, realtime: true},
+		run:  openLoop,
+	}
+	for _, quantile := range []string{"p50", "p99", "p99.9"} {
+		m.rows = append(m.rows, row{
+			name:  m.name + "-" + quantile,
+			title: fmt.Sprintf("latency of a QoS 1 round trip at %d %% of HAProxy's maximum, %s", percent, quantile),
+			unit:  "µs",
+		})
+	}
+	return m
+}
+
+// openLoop finds the maximum once and then lets every candidate carry its share.
+func openLoop(ctx context.Context, b *bench, m measure) ([]Measure, error) {
+	if b.most == 0 {
+		closed := m
+		closed.rows = []row{{name: m.name, unit: "round trips a second at most"}}
+		found, err := held(throughput)(ctx, b, closed)
+		if err != nil {
+			return nil, fmt.Errorf("HAProxy's maximum: %w", err)
+		}
+		b.most = found[0].Figures[0].Median
+	}
+	return held(onTime)(ctx, b, m)
+}
+
+// throughput counts the round trips in a second of a closed loop, one message of each
+// client in flight.
+func throughput(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error) {
+	m.work.inflight = 1
+	began := time.Now()
+	before := f.Stats().Acked
+	s, err := roundTrip(ctx, b, m, r, f)
+	if err != nil {
+		return nil, err
+	}
+	rate := float64(f.Stats().Acked-before) / time.Since(began).Seconds()
+	return []sample{{value: rate, machine: s[0].machine}}, nil
+}
+
+// onTime measures from when a message was due to its PUBACK. A candidate that falls
+// behind shows it: the schedule does not wait. The first row has the whole machine's CPU.
+func onTime(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error) {
+	rate := b.most * float64(m.work.percent) / 100
+	err := f.Publish(load.Publishing{
+		Topic: "bench/%i", QoS: 1, Size: m.work.payload, Inflight: m.work.inflight,
+		Interval: time.Duration(float64(m.work.clients) / rate * float64(time.Second)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.RunFor(ctx, b.opt.Turn/10); err != nil {
+		return nil, err
+	}
+	f.ResetLatencies()
+	w, err := b.openWindow(r)
+	if err != nil {
+		return nil, err
+	}
+	before := f.Stats().Acked
+	if err := f.RunFor(ctx, b.opt.Turn); err != nil {
+		return nil, err
+	}
+	s, err := w.close(b, f.Stats().Acked-before)
+	if err != nil {
+		return nil, err
+	}
+	f.Pause()
+	if err := drain(ctx, f); err != nil {
+		return nil, err
+	}
+	q := load.QuantilesOf(f.Stats().Ack)
+	return []sample{{value: q.P50, machine: s.machine}, {value: q.P99}, {value: q.P999}}, nil
+}
