@@ -7,7 +7,7 @@ const firstByteConnack = 0x20 // type 2, flags 0
 // for use, and Parse begins anew each time.
 type Connack struct {
 	// Version is the one that the CONNACK is written in. It is not always the
-	// client's: a server of 3.1.1 answers a CONNECT of 5 in its own form.
+	// client's: a server that does not know that version refuses in its own form.
 	Version Version
 	// SessionPresent is false in 3.1, which has no such flag.
 	SessionPresent bool
@@ -47,8 +47,9 @@ type Connack struct {
 // and returns its length n. maxSize is the largest packet that is taken, in bytes.
 // The errors are those of Connect.Parse; after one, no field means anything.
 //
-// The return code 1 in the four bytes of 3.1.1 is taken in answer to a CONNECT of 5:
-// that is how a server that does not know 5 has to refuse it [MQTT-3.1.2-2].
+// A refusal of the version is taken in either form, return code 1 in the four bytes
+// of 3.1.1 or the reason code 0x84 in those of 5: a server refuses so what it does
+// not know [MQTT-3.1.2-2].
 func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 	*c = Connack{Version: v}
 	bad := &c.malformed
@@ -59,8 +60,8 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 		bad.set(0, "MQTT-3.2.0-1", ProtocolError, "first packet", "is not a CONNACK")
 		return 0, bad
 	}
-	if b[0] != firstByteConnack { // [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]
-		bad.set(0, clause{"MQTT 3.1, 3.2", "MQTT-2.2.2-2", "MQTT-2.1.3-1"}.of(v), MalformedPacket, "fixed header", "has flags that are reserved")
+	if b[0] != firstByteConnack && v != V31 { // [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]; 3.1 does not use them
+		bad.set(0, clause{"", "MQTT-2.2.2-2", "MQTT-2.1.3-1"}.of(v), MalformedPacket, "fixed header", "has flags that are reserved")
 		return 0, bad
 	}
 	remaining, lengthSize := variableByteInteger(b[1:])
@@ -75,10 +76,8 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 	case v == V5 && wasteful(b[1:begin]): // [MQTT-1.5.5-1]; 3.x does not forbid it
 		bad.set(1, "MQTT-1.5.5-1", MalformedPacket, "Remaining Length", "is longer than it needs to be")
 		return 0, bad
-	case v == V5 && remaining == connackLengthV3: // a server of 3.1.1, or nothing
-		c.Version = V311
-	case v == V5 && remaining < minConnackLengthV5, v != V5 && remaining != connackLengthV3:
-		bad.set(1, clause{"MQTT 3.1, 3.2", "MQTT 3.1.1, 3.2.1", "MQTT 5, 3.2.2"}.of(v), MalformedPacket, "Remaining Length", "is not that of a CONNACK")
+	case remaining < connackLengthV3:
+		bad.set(1, clause{"MQTT 3.1, 3.2", "MQTT 3.1.1, 3.2.1", "MQTT 5, 3.2.2"}.of(v), MalformedPacket, "Remaining Length", "is too small for a CONNACK")
 		return 0, bad
 	case size > maxSize:
 		bad.set(1, "MQTT-3.1.2-24", PacketTooLarge, "Remaining Length", "is over the limit")
@@ -86,6 +85,12 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 	}
 	if len(b) < size {
 		return 0, ErrShort
+	}
+	switch { // the length tells the form
+	case v == V5 && remaining == connackLengthV3:
+		c.Version = V311
+	case v != V5 && remaining > connackLengthV3:
+		c.Version = V5
 	}
 	r := cursor{packet: b[:size], at: begin, version: c.Version, bad: bad}
 	if !c.read(&r, v) {
@@ -112,8 +117,8 @@ func (c *Connack) read(r *cursor, asked Version) bool {
 		}
 	}
 	switch {
-	case v != asked && c.Code != returnUnacceptableVersion: // only a refusal of the version is answered in another
-		return r.bad.set(at+1, "MQTT-3.1.2-2", MalformedPacket, "Property Length", "is missing")
+	case v != asked && c.Code != versionRefused(v): // only a refusal of the version is answered in another
+		return r.bad.set(at+1, "MQTT-3.1.2-2", MalformedPacket, "CONNACK", "is not written in the version of the CONNECT")
 	case v != V5 && c.Code > returnNotAuthorized:
 		return r.bad.set(at+1, clause{"MQTT 3.1, 3.2", "MQTT 3.1.1, 3.2.2.3", ""}.of(v), MalformedPacket, "return code", "is reserved")
 	case v == V5 && !ReasonCode(c.Code).inConnack(): // [MQTT-3.2.2-8]
@@ -122,4 +127,12 @@ func (c *Connack) read(r *cursor, asked Version) bool {
 		return c.readProperties(r)
 	}
 	return true
+}
+
+// versionRefused is how a CONNACK of v says that the version of the CONNECT is not served.
+func versionRefused(v Version) byte {
+	if v == V5 {
+		return byte(UnsupportedProtocolVersion)
+	}
+	return returnUnacceptableVersion
 }

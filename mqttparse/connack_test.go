@@ -16,10 +16,13 @@ var acceptedConnacks = []struct {
 }{
 	{"3.1", []byte{0x20, 2, 0, 0}, V31, Connack{Version: V31}},
 	{"3.1, the unused byte", []byte{0x20, 2, 0xFF, 5}, V31, Connack{Version: V31, Code: 5}},
+	{"3.1, the unused flags", []byte{0x2F, 2, 0, 0}, V31, Connack{Version: V31}},
 	{"3.1.1", []byte{0x20, 2, 0, 0}, V311, Connack{Version: V311}},
 	{"3.1.1, session present", []byte{0x20, 2, 1, 0}, V311, Connack{Version: V311, SessionPresent: true}},
 	{"3.1.1, wasteful Remaining Length", []byte{0x20, 0x82, 0, 0, 3}, V311, Connack{Version: V311, Code: 3}},
 	{"a server of 3.1.1 asked in 5", []byte{0x20, 2, 0, 1}, V5, Connack{Version: V311, Code: 1}},
+	{"a server of 5 asked in 3.1.1", []byte{0x20, 3, 0, 0x84, 0}, V311, Connack{Version: V5, Code: 0x84, Properties: Properties{[]byte{}, inConnack}, ReceiveMaximum: 65535, MaximumQoS: 2,
+		RetainAvailable: true, WildcardSubscriptionAvailable: true, SubscriptionIdentifiersAvailable: true, SharedSubscriptionAvailable: true}},
 	{"5", []byte{0x20, 3, 1, 0, 0}, V5, Connack{Version: V5, SessionPresent: true, Properties: Properties{[]byte{}, inConnack}, ReceiveMaximum: 65535, MaximumQoS: 2,
 		RetainAvailable: true, WildcardSubscriptionAvailable: true, SubscriptionIdentifiersAvailable: true, SharedSubscriptionAvailable: true}},
 	{"5, refused", []byte{0x20, 3, 0, 0x9C, 0}, V5, Connack{Version: V5, Code: 0x9C, Properties: Properties{[]byte{}, inConnack}, ReceiveMaximum: 65535, MaximumQoS: 2,
@@ -47,9 +50,12 @@ var rejectedConnacks = []struct {
 	{"5, flags", []byte{0x21, 3, 0, 0, 0}, V5, MalformedPacket, "fixed header has flags that are reserved at byte 0 [MQTT-2.1.3-1]"},
 	{"3.1.1, Remaining Length of five bytes", []byte{0x20, 0x82, 0x80, 0x80, 0x80, 0, 0, 0}, V311, MalformedPacket, "Remaining Length has more than four bytes at byte 1 [MQTT 3.1.1, 2.2.3]"},
 	{"5, wasteful Remaining Length", []byte{0x20, 0x83, 0, 0, 0, 0}, V5, MalformedPacket, "Remaining Length is longer than it needs to be at byte 1 [MQTT-1.5.5-1]"},
-	{"3.1, Remaining Length 3", []byte{0x20, 3, 0, 0, 0}, V31, MalformedPacket, "Remaining Length is not that of a CONNACK at byte 1 [MQTT 3.1, 3.2]"},
-	{"3.1.1, Remaining Length 1", []byte{0x20, 1, 0}, V311, MalformedPacket, "Remaining Length is not that of a CONNACK at byte 1 [MQTT 3.1.1, 3.2.1]"},
-	{"5, Remaining Length 1", []byte{0x20, 1, 0}, V5, MalformedPacket, "Remaining Length is not that of a CONNACK at byte 1 [MQTT 5, 3.2.2]"},
+	{"3.1, Remaining Length 1", []byte{0x20, 1, 0}, V31, MalformedPacket, "Remaining Length is too small for a CONNACK at byte 1 [MQTT 3.1, 3.2]"},
+	{"3.1, accepted in the form of 5", []byte{0x20, 3, 0, 0, 0}, V31, MalformedPacket, "CONNACK is not written in the version of the CONNECT at byte 3 [MQTT-3.1.2-2]"},
+	{"3.1.1, busy in the form of 5", []byte{0x20, 3, 0, 0x89, 0}, V311, MalformedPacket, "CONNACK is not written in the version of the CONNECT at byte 3 [MQTT-3.1.2-2]"},
+	{"3.1.1, three bytes and no Property Length", []byte{0x20, 3, 0, 0x84, 1}, V311, MalformedPacket, "Property Length counts more than the packet holds at byte 4 [MQTT 5, 2.2.2.1]"},
+	{"3.1.1, Remaining Length 1", []byte{0x20, 1, 0}, V311, MalformedPacket, "Remaining Length is too small for a CONNACK at byte 1 [MQTT 3.1.1, 3.2.1]"},
+	{"5, Remaining Length 1", []byte{0x20, 1, 0}, V5, MalformedPacket, "Remaining Length is too small for a CONNACK at byte 1 [MQTT 5, 3.2.2]"},
 	{"5, too large", []byte{0x20, 0xFF, 0xFF, 0xFF, 0x7F}, V5, PacketTooLarge, "Remaining Length is over the limit at byte 1 [MQTT-3.1.2-24]"},
 	{"3.1.1, reserved acknowledge flags", []byte{0x20, 2, 2, 0}, V311, MalformedPacket, "Connect Acknowledge Flags has reserved bits set at byte 2 [MQTT 3.1.1, 3.2.2.1]"},
 	{"5, reserved acknowledge flags", []byte{0x20, 3, 0x80, 0, 0}, V5, MalformedPacket, "Connect Acknowledge Flags has reserved bits set at byte 2 [MQTT-3.2.2-1]"},
@@ -59,8 +65,8 @@ var rejectedConnacks = []struct {
 	{"3.1.1, return code 6", []byte{0x20, 2, 0, 6}, V311, MalformedPacket, "return code is reserved at byte 3 [MQTT 3.1.1, 3.2.2.3]"},
 	{"5, reason code 1", []byte{0x20, 3, 0, 1, 0}, V5, MalformedPacket, "Connect Reason Code is not one of CONNACK at byte 3 [MQTT-3.2.2-8]"},
 	{"5, reason code of DISCONNECT", []byte{0x20, 3, 0, 0x8B, 0}, V5, MalformedPacket, "Connect Reason Code is not one of CONNACK at byte 3 [MQTT-3.2.2-8]"},
-	{"5, accepted in the form of 3.1.1", []byte{0x20, 2, 0, 0}, V5, MalformedPacket, "Property Length is missing at byte 3 [MQTT-3.1.2-2]"},
-	{"5, return code 5 in the form of 3.1.1", []byte{0x20, 2, 0, 5}, V5, MalformedPacket, "Property Length is missing at byte 3 [MQTT-3.1.2-2]"},
+	{"5, accepted in the form of 3.1.1", []byte{0x20, 2, 0, 0}, V5, MalformedPacket, "CONNACK is not written in the version of the CONNECT at byte 3 [MQTT-3.1.2-2]"},
+	{"5, return code 5 in the form of 3.1.1", []byte{0x20, 2, 0, 5}, V5, MalformedPacket, "CONNACK is not written in the version of the CONNECT at byte 3 [MQTT-3.1.2-2]"},
 	{"5, payload", []byte{0x20, 4, 0, 0, 0, 0}, V5, MalformedPacket, "CONNACK has a payload at byte 5 [MQTT 5, 3.2.3]"},
 	{"5, Property Length past the end", []byte{0x20, 3, 0, 0, 1}, V5, MalformedPacket, "Property Length counts more than the packet holds at byte 4 [MQTT 5, 2.2.2.1]"},
 	{"5, property of CONNECT", packet(0x20, 0, 0, counted(0x17, 1)), V5, MalformedPacket, "Property has an identifier that is not allowed here at byte 5 [MQTT 5, 2.2.2.2]"},
@@ -136,7 +142,7 @@ func FuzzConnack(f *testing.F) {
 		var m *Malformed
 		switch {
 		case err == nil:
-			if n < 4 || n > len(b) || n > 4096 || c.Version != asked && (asked != V5 || c.Code != 1) {
+			if n < 4 || n > len(b) || n > 4096 || c.Version != asked && c.Code != versionRefused(c.Version) {
 				t.Fatalf("%d of %d bytes, %+v", n, len(b), c)
 			}
 			for cut := range n {

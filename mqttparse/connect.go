@@ -6,8 +6,7 @@ package mqttparse
 // so that a loop needs one.
 type Connect struct {
 	Version Version
-	// Bridge is Mosquitto's bridge bit, 0x80 in the protocol level. Only 3.1 and
-	// 3.1.1 have it.
+	// Bridge is Mosquitto's bridge bit, 0x80 in the protocol level.
 	Bridge bool
 	// CleanStart is Clean Session in 3.x.
 	CleanStart bool

@@ -2,7 +2,7 @@ package mqttparse
 
 const (
 	firstByteConnect = 0x10 // type 1, flags 0
-	bridgeBit        = 0x80
+	bridgeBit        = 0x80 // Mosquitto's, in no specification
 
 	// The Protocol Names, with their two length bytes.
 	nameMQTT   = "\x00\x04MQTT"
@@ -17,7 +17,8 @@ type opening struct {
 
 // parseOpening reads the fixed header, the Protocol Name and the level. It gives
 // up at the first byte that shows that b is no CONNECT, such as the 'G' of an HTTP
-// request or the 0x16 of a TLS hello (type 1, with flags): nothing is waited for or kept for a lost cause.
+// request or the 3 in the 0x16 0x03 of a TLS hello (type 1, with flags, too short):
+// nothing is waited for or kept for a lost cause.
 func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	bad := &c.malformed
 	if len(b) == 0 {
@@ -25,10 +26,6 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	}
 	if b[0]>>4 != firstByteConnect>>4 { // [MQTT-3.1.0-1]
 		bad.set(0, "MQTT-3.1.0-1", ProtocolError, "first packet", "is not a CONNECT")
-		return h, bad
-	}
-	if b[0] != firstByteConnect { // [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]
-		bad.set(0, "MQTT-2.2.2-2", MalformedPacket, "fixed header", "has flags that are reserved")
 		return h, bad
 	}
 	remaining, lengthSize := variableByteInteger(b[1:])
@@ -42,12 +39,15 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	begin := 1 + lengthSize
 	h.size = begin + remaining
 
-	name := nameMQTT
-	if len(b) > begin+1 && string(b[begin:begin+2]) == nameMQIsdp[:2] {
-		name = nameMQIsdp // the length of the name tells which one it must become
-	}
+	name, certain := nameFrom(b[begin:])
 	if remaining < len(name)+minConnectAfterName {
 		bad.set(1, "MQTT-3.1.3-3", MalformedPacket, "Remaining Length", "is too small for a CONNECT")
+		return h, bad
+	}
+	// 3.1 gives these flags no meaning in a CONNECT, and libraries of its time set a
+	// QoS there. [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]
+	if b[0] != firstByteConnect && certain && name == nameMQTT {
+		bad.set(0, "MQTT-2.2.2-2", MalformedPacket, "fixed header", "has flags that are reserved")
 		return h, bad
 	}
 	if err := c.parseName(b, begin, name); err != nil {
@@ -73,6 +73,19 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	return h, nil
 }
 
+// nameFrom returns the Protocol Name that b must become: its length tells which one.
+// certain is false while b shows neither length.
+func nameFrom(b []byte) (name string, certain bool) {
+	switch {
+	case len(b) < 2:
+		return nameMQTT, false
+	case string(b[:2]) == nameMQIsdp[:2]:
+		return nameMQIsdp, true
+	default:
+		return nameMQTT, string(b[:2]) == nameMQTT[:2]
+	}
+}
+
 // parseName compares the Protocol Name at begin, as far as b goes, with the one that
 // it must become.
 func (c *Connect) parseName(b []byte, begin int, name string) error {
@@ -92,20 +105,19 @@ func (c *Connect) parseName(b []byte, begin int, name string) error {
 // parseLevel sets Version and Bridge and reports whether the level is served. When
 // it is not, Version is one whose CONNACK such a client can read: a level above 5
 // must know the form of 5, all others know that of 3.1.1.
+//
+// Mosquitto sets the bridge bit on 3.1 and 3.1.1 alone, but EMQX's bridge sets it on 5
+// too, and both take it there.
 func (c *Connect) parseLevel(name string, level byte) bool {
+	version := Version(level &^ bridgeBit)
 	switch {
-	case name == nameMQIsdp && level&^bridgeBit == byte(V31):
-		c.Version, c.Bridge = V31, level&bridgeBit != 0
-	case name == nameMQTT && level&^bridgeBit == byte(V311):
-		c.Version, c.Bridge = V311, level&bridgeBit != 0
-	case name == nameMQTT && level == byte(V5):
+	case name == nameMQIsdp && version == V31, name == nameMQTT && (version == V311 || version == V5):
+		c.Version, c.Bridge = version, level&bridgeBit != 0
+		return true
+	case name == nameMQTT && version > V5:
 		c.Version = V5
-	case name == nameMQTT && level > byte(V5):
-		c.Version = V5
-		return false
 	default:
 		c.Version = V311
-		return false
 	}
-	return true
+	return false
 }

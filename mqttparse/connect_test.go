@@ -31,6 +31,14 @@ var acceptedConnects = []struct {
 	{"3.1, identifier of 24 bytes", connect31(2, str("123456789012345678901234")), Connect{
 		Version: V31, CleanStart: true, KeepAlive: 60, ClientID: []byte("123456789012345678901234")}},
 
+	{"3.1, DUP, QoS and RETAIN of a CONNECT", bytesOf(0x1F, connect31(2, str("i"))[1:]), Connect{Version: V31, CleanStart: true, KeepAlive: 60, ClientID: []byte("i")}},
+	{"3.1, what Java's writeUTF makes of U+1F600", connect31(0x82, str("\xED\xA0\xBD\xED\xB8\x80"), str("\xED\xA0\xBD\xED\xB8\x80ü")), Connect{
+		Version: V31, CleanStart: true, KeepAlive: 60, ClientID: []byte("\xED\xA0\xBD\xED\xB8\x80"), HasUsername: true, Username: []byte("\xED\xA0\xBD\xED\xB8\x80ü")}},
+	{"3.1, a surrogate in the Will Topic", connect31(6, str("i"), str("a\xED\xA0\xBDb"), str("")), Connect{
+		Version: V31, CleanStart: true, KeepAlive: 60, ClientID: []byte("i"), Will: true, WillTopic: []byte("a\xED\xA0\xBDb"), WillPayload: []byte{}}},
+	{"3.1, empty user name", connect31(0x82, str("i"), str("")), Connect{
+		Version: V31, CleanStart: true, KeepAlive: 60, ClientID: []byte("i"), HasUsername: true, Username: []byte{}}},
+
 	{"3.1.1, the smallest", connect311(2, str("")), Connect{Version: V311, CleanStart: true, KeepAlive: 60, ClientID: []byte{}}},
 	{"3.1.1, bridge", packet(0x10, str("MQTT"), 0x84, 0, uint16(65535), str("i")), Connect{Version: V311, Bridge: true, KeepAlive: 65535, ClientID: []byte("i")}},
 	{"3.1.1, everything", connect311(0xF6, str("id"), str("a/b"), str("\x00\xff"), str("ü"), str("\x00\xff")), Connect{
@@ -39,6 +47,8 @@ var acceptedConnects = []struct {
 	{"3.1.1, empty user name, empty password, empty will", connect311(0xC6, str("i"), str("t"), str(""), str(""), str("")), Connect{
 		Version: V311, CleanStart: true, KeepAlive: 60, ClientID: []byte("i"), Will: true, WillTopic: []byte("t"), WillPayload: []byte{},
 		HasUsername: true, Username: []byte{}, HasPassword: true, Password: []byte{}}},
+	{"3.1.1, Will Topic that begins with $", connect311(6, str("i"), str("$SYS/$share/a"), str("m")), Connect{
+		Version: V311, CleanStart: true, KeepAlive: 60, ClientID: []byte("i"), Will: true, WillTopic: []byte("$SYS/$share/a"), WillPayload: []byte("m")}},
 	{"3.1.1, Remaining Length of four bytes", bytesOf(0x10, 0x8D, 0x80, 0x80, 0, str("MQTT"), 4, 0, uint16(0), str("i")), Connect{Version: V311, ClientID: []byte("i")}},
 	{"3.1.1, byte order mark, control and non-character", connect311(0, str("\xEF\xBB\xBF\x01\x7F\xC2\x85\xEF\xBF\xBF\U0001F600")), Connect{
 		Version: V311, KeepAlive: 60, ClientID: []byte("\xEF\xBB\xBF\x01\x7F\xC2\x85\xEF\xBF\xBF\U0001F600")}},
@@ -48,6 +58,8 @@ var acceptedConnects = []struct {
 
 	{"5, the smallest", connect5(0, nil, str("")), Connect{
 		Version: V5, KeepAlive: 60, ClientID: []byte{}, ReceiveMaximum: 65535, RequestProblemInformation: true, Properties: Properties{[]byte{}, inConnect}}},
+	{"5, bridge", packet(0x10, str("MQTT"), 0x85, 2, uint16(60), 0, str("i")), Connect{
+		Version: V5, Bridge: true, CleanStart: true, KeepAlive: 60, ClientID: []byte("i"), ReceiveMaximum: 65535, RequestProblemInformation: true, Properties: Properties{[]byte{}, inConnect}}},
 	{"5, password without user name", connect5(0x40, nil, str("i"), str("p")), Connect{
 		Version: V5, KeepAlive: 60, ClientID: []byte("i"), HasPassword: true, Password: []byte("p"),
 		ReceiveMaximum: 65535, RequestProblemInformation: true, Properties: Properties{[]byte{}, inConnect}}},
@@ -91,12 +103,14 @@ var rejectedConnects = []struct {
 }{
 	// The fixed header.
 	{"HTTP request", []byte("GET / HTTP/1.1\r\n\r\n"), 0, ProtocolError, "first packet is not a CONNECT at byte 0 [MQTT-3.1.0-1]"},
-	{"TLS hello", []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), 0, MalformedPacket, "fixed header has flags that are reserved at byte 0 [MQTT-2.2.2-2]"},
+	{"TLS hello", []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
 	{"PROXY v1", []byte("PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n"), 0, ProtocolError, "first packet is not a CONNECT at byte 0 [MQTT-3.1.0-1]"},
 	{"PROXY v2", []byte("\r\n\r\n\x00\r\nQUIT\n"), 0, ProtocolError, "first packet is not a CONNECT at byte 0 [MQTT-3.1.0-1]"},
 	{"PINGREQ first", []byte{0xC0, 0}, 0, ProtocolError, "first packet is not a CONNECT at byte 0 [MQTT-3.1.0-1]"},
 	{"flags in the first byte", bytesOf(0x11, connect311(2, str("i"))[1:]), 0, MalformedPacket, "fixed header has flags that are reserved at byte 0 [MQTT-2.2.2-2]"},
 	{"DUP in the first byte", bytesOf(0x18, connect311(2, str("i"))[1:]), 0, MalformedPacket, "fixed header has flags that are reserved at byte 0 [MQTT-2.2.2-2]"},
+	{"flags in the first byte of 5", bytesOf(0x12, connect5(2, nil, str("i"))[1:]), 0, MalformedPacket, "fixed header has flags that are reserved at byte 0 [MQTT-2.2.2-2]"},
+	{"flags in the first byte of neither name", bytesOf(0x1F, packet(0x10, str("MQTTS"), 4, 2, uint16(0), str("i"))[1:]), 0, UnsupportedProtocolVersion, "Protocol Name is neither MQTT nor MQIsdp at byte 3 [MQTT-3.1.2-1]"},
 	{"Remaining Length of five bytes", bytesOf(0x10, 0x8D, 0x80, 0x80, 0x80, 0, str("MQTT"), 4, 2, uint16(0), str("i")), 0, MalformedPacket, "Remaining Length has more than four bytes at byte 1 [MQTT 3.1.1, 2.2.3]"},
 	{"Remaining Length 0", []byte{0x10, 0}, 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
 	{"Remaining Length 11", bytesOf(0x10, 11, str("MQTT"), 4, 2, uint16(0), 0), 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
@@ -114,8 +128,8 @@ var rejectedConnects = []struct {
 	{"MQTT 0", packet(0x10, str("MQTT"), 0, 2, uint16(0), str("i")), V311, UnsupportedProtocolVersion, "Protocol Level is not served at byte 8 [MQTT-3.1.2-2]"},
 	{"MQTT 3", packet(0x10, str("MQTT"), 3, 2, uint16(0), str("i")), V311, UnsupportedProtocolVersion, "Protocol Level is not served at byte 8 [MQTT-3.1.2-2]"},
 	{"MQTT 6", packet(0x10, str("MQTT"), 6, 2, uint16(0), str("i")), V5, UnsupportedProtocolVersion, "Protocol Level is not served at byte 8 [MQTT-3.1.2-2]"},
-	{"MQTT 0x83", packet(0x10, str("MQTT"), 0x83, 2, uint16(0), str("i")), V5, UnsupportedProtocolVersion, "Protocol Level is not served at byte 8 [MQTT-3.1.2-2]"},
-	{"MQTT 0x85: 5 has no bridge bit", packet(0x10, str("MQTT"), 0x85, 2, uint16(0), str("i")), V5, UnsupportedProtocolVersion, "Protocol Level is not served at byte 8 [MQTT-3.1.2-2]"},
+	{"MQTT 0x83", packet(0x10, str("MQTT"), 0x83, 2, uint16(0), str("i")), V311, UnsupportedProtocolVersion, "Protocol Level is not served at byte 8 [MQTT-3.1.2-2]"},
+	{"MQTT 0x86", packet(0x10, str("MQTT"), 0x86, 2, uint16(0), str("i")), V5, UnsupportedProtocolVersion, "Protocol Level is not served at byte 8 [MQTT-3.1.2-2]"},
 	{"MQIsdp 4", packet(0x10, str("MQIsdp"), 4, 2, uint16(0), str("i")), V311, UnsupportedProtocolVersion, "Protocol Level is not served at byte 10 [MQTT-3.1.2-2]"},
 	{"MQIsdp 5", packet(0x10, str("MQIsdp"), 5, 2, uint16(0), str("i")), V311, UnsupportedProtocolVersion, "Protocol Level is not served at byte 10 [MQTT-3.1.2-2]"},
 	{"MQIsdp 0x84", packet(0x10, str("MQIsdp"), 0x84, 2, uint16(0), str("i")), V311, UnsupportedProtocolVersion, "Protocol Level is not served at byte 10 [MQTT-3.1.2-2]"},
@@ -143,6 +157,9 @@ var rejectedConnects = []struct {
 	{"5, U+0000 in a long identifier", connect5(2, nil, str("1234567890123\x00")), V5, MalformedPacket, "Client Identifier holds U+0000 at byte 28 [MQTT-1.5.4-2]"},
 	{"3.1.1, not UTF-8", connect311(2, str("ab\xff")), V311, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 16 [MQTT-1.5.3-1]"},
 	{"5, surrogate", connect5(2, nil, str("\xED\xA0\x80")), V5, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 15 [MQTT-1.5.4-1]"},
+	{"3.1, overlong null", connect31(2, str("\xC0\x80")), V31, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 16 [MQTT 3.1, 2.5]"},
+	{"3.1, cut in a surrogate", connect31(2, str("\xED\xA0\xBD\xED\xB8")), V31, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 19 [MQTT 3.1, 2.5]"},
+	{"3.1.1, surrogate pair", connect311(2, str("\xED\xA0\xBD\xED\xB8\x80")), V311, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 14 [MQTT-1.5.3-1]"},
 	{"3.1.1, overlong null", connect311(2, str("\xC0\x80")), V311, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 14 [MQTT-1.5.3-1]"},
 	{"3.1.1, above U+10FFFF", connect311(2, str("\xF4\x90\x80\x80")), V311, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 14 [MQTT-1.5.3-1]"},
 	{"3.1.1, cut in a character", connect311(2, str("a\xC3")), V311, MalformedPacket, "Client Identifier is not well-formed UTF-8 at byte 15 [MQTT-1.5.3-1]"},
@@ -164,6 +181,8 @@ var rejectedConnects = []struct {
 	{"3.1, half a user name", connect31(0x82, str("i"), uint16(3), "u"), V31, MalformedPacket, "User Name runs past the end at byte 17 [MQTT 3.1, 3.1]"},
 	{"3.1, user name not UTF-8", connect31(0x82, str("i"), str("\xff")), V31, MalformedPacket, "User Name is not well-formed UTF-8 at byte 19 [MQTT 3.1, 2.5]"},
 	{"3.1.1, user name not UTF-8", connect311(0x82, str("i"), str("\xff")), V311, MalformedPacket, "User Name is not well-formed UTF-8 at byte 17 [MQTT-1.5.3-1]"},
+	{"3.1.1, U+0000 in the user name", connect311(0x82, str("i"), str("u\x00")), V311, MalformedPacket, "User Name holds U+0000 at byte 18 [MQTT-1.5.3-2]"},
+	{"5, U+0000 in the user name", connect5(0x82, nil, str("i"), str("u\x00")), V5, MalformedPacket, "User Name holds U+0000 at byte 19 [MQTT-1.5.4-2]"},
 	{"5, user name not UTF-8", connect5(0x82, nil, str("i"), str("u\xff")), V5, MalformedPacket, "User Name is not well-formed UTF-8 at byte 19 [MQTT-1.5.4-1]"},
 	{"3.1.1, password flag without password", connect311(0xC2, str("i"), str("u")), V311, MalformedPacket, "Password runs past the end at byte 18 [MQTT-3.1.2-21]"},
 	{"5, password flag without password", connect5(0xC2, nil, str("i"), str("u")), V5, MalformedPacket, "Password runs past the end at byte 19 [MQTT-3.1.2-19]"},
@@ -240,7 +259,7 @@ func TestConnectCutAnywhereIsShort(t *testing.T) {
 // and not after.
 func TestLostCauseIsFoundAtItsFirstWrongByte(t *testing.T) {
 	for _, hostile := range []string{
-		"G", "\x16", "\x00", "\x20", "\x1F",
+		"G", "\x16\x03", "\x00", "\x20", "\x1F\x20\x00\x04", "\x1F\x20\x00\x05", "\x1F\x20\x00\x06MQIsdP",
 		"\x10\x0B", "\x10\x80\x80\x80\x80", "\x10\xFF\xFF\xFF\xFF",
 		"\x10\x0C\x01", "\x10\x0C\x00\x05", "\x10\x0D\x00\x06", "\x10\x0C\x00\x04m", "\x10\x0C\x00\x04MQTt",
 		"\x10\x20\x00\x06MQIsdP", "\x10\x0C\x00\x04MQTT\x03", "\x10\x0E\x00\x06MQIsdp\x04",

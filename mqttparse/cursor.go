@@ -1,9 +1,6 @@
 package mqttparse
 
-import (
-	"encoding/binary"
-	"unicode/utf8"
-)
+import "encoding/binary"
 
 // A cursor walks the bytes of one packet and fails closed: a read that would go
 // past the end takes nothing and returns false.
@@ -81,10 +78,12 @@ func (c *cursor) text(v *[]byte, field, missing string) bool {
 		return true
 	}
 	begin := c.at - len(s)
-	if !utf8.Valid(s) { // [MQTT-1.5.3-1], 5: [MQTT-1.5.4-1]
-		return c.bad.set(begin+illFormed(s), clauseUTF8.of(c.version), MalformedPacket, field, "is not well-formed UTF-8")
+	if at := illFormed(s, c.version); at < len(s) { // [MQTT-1.5.3-1], 5: [MQTT-1.5.4-1]
+		return c.bad.set(begin+at, clauseUTF8.of(c.version), MalformedPacket, field, "is not well-formed UTF-8")
 	}
-	if i := nullCharacter(s); i >= 0 { // [MQTT-1.5.3-2], 5: [MQTT-1.5.4-2]
+	// [MQTT-1.5.3-2], 5: [MQTT-1.5.4-2]. The format of 3.1 has no such byte either; a
+	// server in C would read a shorter identifier than the one that was hashed.
+	if i := nullCharacter(s); i >= 0 {
 		return c.bad.set(begin+i, clauseNull.of(c.version), MalformedPacket, field, "holds U+0000")
 	}
 	return true

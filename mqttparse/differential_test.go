@@ -101,6 +101,9 @@ var mochiMQTT = peer{
 	},
 	strict: map[string]string{
 		mochi.ErrProtocolViolationProtocolVersion.Reason:       "it does not know the bridge bit",
+		mochi.ErrMalformedFlags.Reason:                         "it checks the flags of the fixed header in 3.1 too, which does not use them",
+		mochi.ErrClientIdentifierNotValid.Reason:               "it does not know that strings of 3.1 are Java's, with surrogates",
+		mochi.ErrMalformedWillTopic.Reason:                     "it does not know that strings of 3.1 are Java's, with surrogates",
 		mochi.ErrProtocolViolationReservedBit.Reason:           "it checks the flag in 3.1 too, which gives it no meaning",
 		mochi.ErrProtocolViolationWillFlagSurplusRetain.Reason: "it checks Will Retain in 3.1 too, which disregards it without a Will",
 		mochi.ErrProtocolViolationFlagNoUsername.Reason:        "it does not know that in 3.1 the user name may be missing",
@@ -121,7 +124,7 @@ func parsePahoGolang(b []byte) (c Connect, err error) {
 		return c, errors.New("no CONNECT")
 	}
 	c = Connect{
-		Version: Version(p.ProtocolVersion), CleanStart: p.CleanStart, KeepAlive: p.KeepAlive, ClientID: []byte(p.ClientID),
+		Version: Version(p.ProtocolVersion &^ bridgeBit), Bridge: p.ProtocolVersion&bridgeBit != 0, CleanStart: p.CleanStart, KeepAlive: p.KeepAlive, ClientID: []byte(p.ClientID),
 		HasUsername: p.UsernameFlag, Username: []byte(p.Username), HasPassword: p.PasswordFlag, Password: p.Password,
 		Will: p.WillFlag, WillQoS: p.WillQOS, WillRetain: p.WillRetain, WillTopic: []byte(p.WillTopic), WillPayload: p.WillMessage,
 		ReceiveMaximum: 65535, RequestProblemInformation: true,

@@ -18,11 +18,9 @@ const (
 	// Length can become no CONNECT, whatever follows.
 	minConnectAfterName = 1 + 1 + 2 + 2
 
-	// CONNACK of 3.x is the flags and the return code, nothing else.
+	// CONNACK of 3.x is the flags and the return code, nothing else; that of 5 has
+	// at least a Property Length more.
 	connackLengthV3 = 2
-
-	// CONNACK of 5 adds at least a Property Length of one byte.
-	minConnackLengthV5 = 3
 
 	// What a property that is absent means (3.1.2.11.3, 3.2.2.3.3, 3.2.2.3.4).
 	defaultReceiveMaximum = 65_535

@@ -31,17 +31,26 @@ func plainASCII(s []byte) bool {
 	return seen&highBits == 0
 }
 
-// illFormed returns where s is not well-formed UTF-8 (surrogates are not:
-// RFC 3629), or len(s).
-func illFormed(s []byte) int {
+// illFormed returns where s is not well-formed UTF-8, or len(s). Surrogates are not
+// (RFC 3629), but for 3.1.
+func illFormed(s []byte, v Version) int {
 	for i := 0; i < len(s); {
 		r, size := utf8.DecodeRune(s[i:])
 		if r == utf8.RuneError && size == 1 {
-			return i
+			if v != V31 || !surrogate(s[i:]) {
+				return i
+			}
+			size = 3
 		}
 		i += size
 	}
 	return len(s)
+}
+
+// surrogate reports whether s begins with U+D800 to U+DFFF. Java's writeUTF writes
+// what is above U+FFFF as two of these, and 3.1 says of it that it "uses this format".
+func surrogate(s []byte) bool {
+	return len(s) >= 3 && s[0] == 0xED && s[1] >= 0xA0 && s[1] <= 0xBF && s[2] >= 0x80 && s[2] <= 0xBF
 }
 
 // nullCharacter returns where s holds U+0000, or -1.

@@ -27,7 +27,7 @@ func TestEveryByteAtEveryPlaceIsSeenByTheASCIIPath(t *testing.T) {
 // FuzzText: a string is taken if and only if it is well-formed and holds no U+0000, and the
 // error points at the byte where it goes wrong.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "a", "12345678", "123456789", "ü", "1234567\x00", "\xED\xA0\x80", "\xEF\xBB\xBF", "\xF4\x90\x80\x80", "a\xC3"} {
+	for _, s := range []string{"", "a", "12345678", "123456789", "ü", "1234567\x00", "\xED\xA0\x80", "\xEF\xBB\xBF", "\xF4\x90\x80\x80", "a\xC3", "a\xED\xA0\xBD\xED\xB8\x80b", "\xED\xA0", "\xED\x9F\xBF"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, s []byte) {
@@ -41,6 +41,10 @@ func FuzzText(f *testing.F) {
 		if want := utf8.Valid(s) && !bytes.Contains(s, []byte{0}); ok != want {
 			t.Fatalf("%q: taken %v, want %v", s, ok, want)
 		}
+		c = cursor{packet: c.packet, version: V31, bad: new(Malformed)}
+		if taken, want := c.text(&view, "field", "clause"), utf8.Valid(withoutSurrogates(s)) && !bytes.Contains(s, []byte{0}); taken != want {
+			t.Fatalf("3.1: %q: taken %v, want %v", s, taken, want)
+		}
 		if ok && !bytes.Equal(view, s) {
 			t.Fatalf("read %q of %q", view, s)
 		}
@@ -50,4 +54,17 @@ func FuzzText(f *testing.F) {
 			t.Fatalf("%q: not where it goes wrong: %d", s, at)
 		}
 	})
+}
+
+// withoutSurrogates is s with a letter for each surrogate, which UTF-8 writes in three bytes.
+func withoutSurrogates(s []byte) []byte {
+	s = bytes.Clone(s)
+	for surrogate := 0xD800; surrogate <= 0xDFFF; surrogate++ {
+		if bytes.IndexByte(s, 0xED) < 0 {
+			break
+		}
+		encoded := []byte{0xED, byte(0x80 | surrogate>>6&0x3F), byte(0x80 | surrogate&0x3F)}
+		s = bytes.ReplaceAll(s, encoded, []byte("s"))
+	}
+	return s
 }
