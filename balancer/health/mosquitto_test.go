@@ -93,7 +93,7 @@ func freePort(t *testing.T) int {
 
 // The lines are those of any client that connects, is idle and disconnects.
 func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
-	const id = `mqttlb-health-[a-z0-9]{9}`
+	const id = `mqttlbhealth[a-z0-9]{11}`
 	for _, tt := range []struct {
 		name, settings string
 		check          Check

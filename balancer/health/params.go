@@ -31,4 +31,8 @@ const (
 	// keepAlive is what the CONNECT of a probe promises, in seconds. A broker
 	// forgets a probe whose balancer lost its power 1.5 times as long after it.
 	keepAlive = 30
+
+	// maxConnack is the largest CONNACK that a probe reads, in bytes. That of 3.1.1
+	// has 4; a refusal in the form of 5 may say why in properties.
+	maxConnack = 4096
 )

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -67,6 +68,10 @@ func readConnect(t *testing.T, r io.Reader) (c mqttparse.Connect) {
 	return c
 }
 
+// everyServerTakes is what an identifier may hold for every server to have to take it.
+// [MQTT-3.1.3-5]
+var everyServerTakes = regexp.MustCompile(`^[0-9A-Za-z]{1,23}$`)
+
 func TestProbeIsAModestClient(t *testing.T) {
 	var connect mqttparse.Connect
 	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
@@ -84,7 +89,7 @@ func TestProbeIsAModestClient(t *testing.T) {
 	if connect.Version != mqttparse.V311 || !connect.CleanStart || connect.KeepAlive != keepAlive || string(connect.ClientID) != p.clientID {
 		t.Errorf("CONNECT %+v", connect)
 	}
-	if len(p.clientID) != 23 || !strings.HasPrefix(p.clientID, "mqttlb-health-") {
+	if !strings.HasPrefix(p.clientID, "mqttlbhealth") || !everyServerTakes.MatchString(p.clientID) {
 		t.Errorf("identifier %q", p.clientID)
 	}
 	if other := newProber(Check{}); other.clientID == p.clientID {
@@ -151,6 +156,14 @@ func TestProbeJudgesTheAnswer(t *testing.T) {
 			conn.Write([]byte{0x15, 3, 1, 0, 2, 2, 22})
 			waitForEnd(conn)
 		}, 0, "its answer is no CONNACK"},
+		{"knows 5 alone", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 3, 0, 0x84, 0})
+		}, 0, ""},
+		{"knows 5 alone and says so, in two parts", func(conn *net.TCPConn) {
+			conn.Write([]byte{0x20, 11, 0, 0x84, 8, 0x1f})
+			conn.Write(append([]byte{0, 5}, "5, no"...))
+			waitForEnd(conn)
+		}, 0, ""},
 		{"CONNACK of MQTT 5", func(conn *net.TCPConn) {
 			conn.Write([]byte{0x20, 3, 0, 0, 0})
 			waitForEnd(conn)
