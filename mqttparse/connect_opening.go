@@ -106,7 +106,7 @@ func (c *Connect) parseName(b []byte, begin int, name string) error {
 // it is not, Version is one whose CONNACK such a client can read: a level above 5
 // must know the form of 5, all others know that of 3.1.1.
 //
-// Mosquitto sets the bridge bit on 3.1 and 3.1.1 alone, but EMQX's bridge sets it on 5
+// Mosquitto sets the bridge bit on 3.1 and 3.1.1 alone, but EMQX's client sets it on 5
 // too, and both take it there.
 func (c *Connect) parseLevel(name string, level byte) bool {
 	version := Version(level &^ bridgeBit)
