@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -21,6 +22,8 @@ var (
 	haproxyConfig string
 	//go:embed mqttlb.yaml
 	mqttlbConfig string
+	//go:embed nginx.conf
+	nginxConfig string
 )
 
 // maxConnections fits into 20,000 descriptors: two for each connection, and what a
@@ -51,11 +54,34 @@ func mqttlb(path string) *candidate {
 	}
 }
 
+func nginx(path string) *candidate {
+	return &candidate{
+		name: "nginx", path: path, config: nginxConfig, file: "nginx.conf",
+		args: []string{"-e", "stderr", "-c"}, version: firstLine(path, "-v"),
+	}
+}
+
+// usableNginx fails when nginx is not there, or is there without its stream module.
+func (b *bench) usableNginx(ctx context.Context) (*candidate, error) {
+	if b.opt.Nginx == "" {
+		return nil, errors.New("it is not installed")
+	}
+	n := nginx(b.opt.Nginx)
+	file, err := b.writeConfig(n, b.nodes[0], work{})
+	if err != nil {
+		return nil, err
+	}
+	if out, err := exec.CommandContext(ctx, n.path, "-t", "-e", "stderr", "-c", file).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("it refuses its configuration: %s", bytes.TrimSpace(out))
+	}
+	return n, nil
+}
+
 func direct() *candidate { return &candidate{name: "direct"} }
 
 // firstLine is a program's own word on its version.
 func firstLine(path string, arg string) string {
-	out, err := exec.Command(path, arg).Output()
+	out, err := exec.Command(path, arg).CombinedOutput() // nginx says it on stderr
 	if err != nil {
 		return "unknown"
 	}
@@ -106,12 +132,13 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, struct {
+		Folder         string
 		Listen         netip.AddrPort
 		Nodes          []netip.AddrPort
 		MaxConnections int
 		Threads        int
 		Bufsize        int
-	}{listen, b.nodes, maxConnections, w.balancerThreads(), w.bufsize})
+	}{b.folder, listen, b.nodes, maxConnections, w.balancerThreads(), w.bufsize})
 	if err != nil {
 		return "", err
 	}

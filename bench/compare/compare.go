@@ -15,12 +15,14 @@ import (
 // Options say what is compared and how long.
 type Options struct {
 	HAProxy string   // program
+	Nginx   string   // program; empty: no such column
 	Mqttlb  string   // program; empty: HAProxy stands in, and the ratios are the noise of this machine
 	Broker  []string // command of a stub broker, before "--listen host:port" for each node
 
 	Pairs  int           // pairs of turns of each measure
 	Turn   time.Duration // of one candidate, where a turn is measured by time
 	Only   []string      // names of measures; empty: all
+	Alone  bool          // HAProxy and mqttlb without further columns
 	Status io.Writer     // a line for every turn
 }
 
@@ -72,7 +74,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer b.broker.stop()
-	b.candidates = []*candidate{haproxy(o.HAProxy), b.contender()}
+	b.candidates = b.columns(ctx)
 
 	began := time.Now()
 	r := &Report{Date: began.UTC().Format(time.DateOnly), Machine: thisMachine(), Pairs: o.Pairs, Turn: o.Turn.String()}
@@ -96,6 +98,20 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r.Notes = b.notes
 	r.Seconds = int(time.Since(began).Seconds())
 	return r, nil
+}
+
+// columns are the candidates of every measure.
+func (b *bench) columns(ctx context.Context) []*candidate {
+	all := []*candidate{haproxy(b.opt.HAProxy), b.contender()}
+	if b.opt.Alone {
+		return all
+	}
+	if n, err := b.usableNginx(ctx); err != nil {
+		b.note("no column for nginx (Debian's nginx-light and libnginx-mod-stream): " + err.Error())
+	} else {
+		all = append(all, n)
+	}
+	return append(all, direct())
 }
 
 func (b *bench) contender() *candidate {
@@ -130,7 +146,7 @@ func (b *bench) launchAll(ctx context.Context, m measure) (all []*running, stop 
 			r.stop()
 		}
 	}
-	for _, c := range append(b.candidates[:len(b.candidates):len(b.candidates)], direct()) {
+	for _, c := range b.candidates {
 		r, err := b.launch(ctx, c, m.work)
 		if err != nil {
 			stop()

@@ -31,6 +31,18 @@ func requireHAProxy(t *testing.T) string {
 	return ""
 }
 
+// optionalNginx returns nginx where it is installed with its stream module, or nothing.
+func optionalNginx() string {
+	path, err := exec.LookPath("/usr/sbin/nginx")
+	if err != nil {
+		return ""
+	}
+	if _, err := os.Stat("/usr/share/nginx/modules/ngx_stream_module.so"); err != nil {
+		return ""
+	}
+	return path
+}
+
 // build compiles one of the module's commands.
 func build(t *testing.T, command string) string {
 	t.Helper()
@@ -51,7 +63,12 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 	}{
 		{haproxy(requireHAProxy(t)), []string{"-c", "-f"}},
 		{mqttlb(build(t, "mqttlb")), []string{"check", "-c"}},
+		{nginx(optionalNginx()), []string{"-t", "-e", "stderr", "-c"}},
 	} {
+		if c.candidate.path == "" {
+			t.Log("nginx with its stream module is not installed")
+			continue
+		}
 		file, err := b.writeConfig(c.candidate, netip.MustParseAddrPort("127.0.0.1:20000"), work{bufsize: 128 << 10, threads: 2})
 		if err != nil {
 			t.Fatal(err)
@@ -124,7 +141,7 @@ func TestEveryKindOfMeasureRuns(t *testing.T) {
 	defer cancel()
 	kinds := []string{"roundtrip-20", "inflight-16", "bulk-tuned", "connect", "memory", "latency-30", "storm", "threads-2"}
 	r, err := Run(ctx, Options{
-		HAProxy: requireHAProxy(t), Broker: []string{build(t, "mqttbench"), "broker"},
+		HAProxy: requireHAProxy(t), Nginx: optionalNginx(), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: kinds, Status: io.Discard,
 	})
 	if err != nil {

@@ -22,7 +22,9 @@ const memoryPairs = 5
 func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	var all []*running
 	for _, c := range b.candidates {
-		all = append(all, &running{candidate: c})
+		if c.path != "" { // direct has no memory of its own
+			all = append(all, &running{candidate: c})
+		}
 	}
 	return b.inTurns(m, min(b.opt.Pairs, memoryPairs), all, func(r *running) ([]sample, error) {
 		fresh, err := b.launch(ctx, r.candidate, m.work)

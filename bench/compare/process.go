@@ -34,6 +34,8 @@ func start(ctx context.Context, cores unix.CPUSet, ready []netip.AddrPort, env [
 	p := &process{cmd: exec.CommandContext(ctx, path, args...), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stderr, &p.stderr
+	p.cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // to be killed with its workers
+	p.cmd.Cancel = p.kill
 	if err := startOn(cores, p.cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
@@ -72,15 +74,42 @@ func (p *process) accepts(ctx context.Context, a netip.AddrPort) error {
 
 // stop kills the program and waits for its end.
 func (p *process) stop() {
-	_ = p.cmd.Process.Kill() // fails only when it has ended
+	_ = p.kill() // fails only when it has ended
 	<-p.ended
 }
 
-func (p *process) file(name string) string {
-	return filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), name)
+// kill ends the program and its workers.
+func (p *process) kill() error { return unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL) }
+
+// cpu returns the time that the program and its workers have spent on a core.
+func (p *process) cpu() (time.Duration, error) {
+	total := time.Duration(0)
+	err := p.each(func(pid string) error {
+		own, err := cpuOf(pid)
+		total += own
+		return err
+	})
+	return total, err
 }
 
-func (p *process) cpu() (time.Duration, error) { return cpuOf(strconv.Itoa(p.cmd.Process.Pid)) }
+// each calls do for the program and for its workers: nginx has a master and as many
+// processes as it has threads here.
+func (p *process) each(do func(pid string) error) error {
+	pid := strconv.Itoa(p.cmd.Process.Pid)
+	if err := do(pid); err != nil {
+		return err
+	}
+	workers, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
+	if err != nil {
+		return err
+	}
+	for worker := range strings.FieldsSeq(string(workers)) {
+		if err := do(worker); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // cpuOf returns the time that all threads of a process have spent on a core; pid may be
 // "self". The scheduler counts it in nanoseconds, whereas utime and stime are sampled by
@@ -115,16 +144,27 @@ func cpuOf(pid string) (time.Duration, error) {
 // userMemory returns the anonymous memory that is resident, in bytes: heap and stacks,
 // not the program's text nor the kernel's sockets.
 func (p *process) userMemory() (int64, error) {
-	b, err := os.ReadFile(p.file("status"))
-	if err != nil {
-		return 0, err
-	}
-	return kilobytes(b, "RssAnon:")
+	total := int64(0)
+	err := p.each(func(pid string) error {
+		b, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
+		if err != nil {
+			return err
+		}
+		n, err := kilobytes(b, "RssAnon:")
+		total += n
+		return err
+	})
+	return total, err
 }
 
 func (p *process) descriptors() (int, error) {
-	entries, err := os.ReadDir(p.file("fd"))
-	return len(entries), err
+	total := 0
+	err := p.each(func(pid string) error {
+		entries, err := os.ReadDir(filepath.Join("/proc", pid, "fd"))
+		total += len(entries)
+		return err
+	})
+	return total, err
 }
 
 // kilobytes finds "key   123 kB" in a file of /proc and returns bytes.

@@ -5,6 +5,7 @@ package compare
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -79,22 +80,49 @@ type Ratio struct {
 	Each   []float64 `json:"each"`
 }
 
-func (m *Measure) row() []string {
-	row := []string{m.Title + unit(m.Unit), figure(m.Figures[0].Median), figure(m.Figures[1].Median),
-		fmt.Sprintf("%.2f", m.Ratio.Median), fmt.Sprintf("%.2f-%.2f", m.Ratio.Low, m.Ratio.High)}
-	var machine []string
-	for _, f := range m.Figures {
-		if f.MachineMedian > 0 {
-			machine = append(machine, figure(f.MachineMedian))
+// figureOf returns what a candidate needed; nil when it was not measured.
+func (m *Measure) figureOf(candidate string) *Figure {
+	i := slices.IndexFunc(m.Figures, func(f Figure) bool { return f.Candidate == candidate })
+	if i < 0 {
+		return nil
+	}
+	return &m.Figures[i]
+}
+
+// row has a cell for each of the candidates: what they needed, and then what the whole
+// machine did.
+func (m *Measure) row(candidates []Candidate) []string {
+	var own, machine []string
+	measured := false
+	for _, c := range candidates {
+		o, w := "-", "-"
+		if f := m.figureOf(c.Name); f != nil {
+			if f.Median > 0 {
+				o = figure(f.Median)
+			}
+			if f.MachineMedian > 0 {
+				w, measured = figure(f.MachineMedian), true
+			}
 		}
+		own, machine = append(own, o), append(machine, w)
+	}
+	row := []string{m.Title + unit(m.Unit), own[0], own[1],
+		fmt.Sprintf("%.2f", m.Ratio.Median), fmt.Sprintf("%.2f-%.2f", m.Ratio.Low, m.Ratio.High)}
+	row = append(row, own[2:]...)
+	if !measured {
+		return append(row, "")
 	}
 	return append(row, strings.Join(machine, " / "))
 }
 
 func (r *Report) header() []string {
-	reference, compared := r.Candidates[0].Name, r.Candidates[1].Name
-	return []string{"measure", reference, compared, "ratio", "spread",
-		"whole machine: " + reference + " / " + compared + " / direct"}
+	var names []string
+	for _, c := range r.Candidates {
+		names = append(names, c.Name)
+	}
+	header := []string{"measure", names[0], names[1], "ratio", "spread"}
+	header = append(header, names[2:]...)
+	return append(header, "whole machine, µs: "+strings.Join(names, " / "))
 }
 
 func unit(u string) string {
@@ -117,7 +145,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(r.header(), "\t"))
 	for _, m := range r.Measures {
-		fmt.Fprintln(t, strings.Join(m.row(), "\t"))
+		fmt.Fprintln(t, strings.Join(m.row(r.Candidates), "\t"))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -21,6 +21,8 @@ import (
 func runCompare(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
 	haproxy := fs.String("haproxy", "haproxy", "HAProxy `program`")
+	nginx := fs.String("nginx", "nginx", "nginx `program`, for a further column where it is installed")
+	alone := fs.Bool("alone", false, "HAProxy and mqttlb only: no column for nginx, none for a direct connection")
 	mqttlb := fs.String("mqttlb", "", "mqttlb `program` (default: the one beside mqttbench, or in PATH)")
 	noise := fs.Bool("noise", false, "compare HAProxy with itself: the ratios are the noise of this machine")
 	pairs := fs.Int("pairs", 5, "pairs of turns of each measure")
@@ -46,10 +48,14 @@ func runCompare(ctx context.Context, args []string) error {
 	}
 	o := compare.Options{
 		Broker: []string{self, "broker"},
-		Pairs:  *pairs, Turn: *turn, Status: os.Stderr,
+		Pairs:  *pairs, Turn: *turn, Alone: *alone, Status: os.Stderr,
 	}
 	if o.HAProxy, err = program(*haproxy, "/usr/sbin/haproxy"); err != nil {
 		return usageError{fmt.Errorf("--haproxy: %w", err)}
+	}
+	// A nginx that is not there is one column less, and the report says so.
+	if o.Nginx, err = program(*nginx, "/usr/sbin/nginx"); err != nil && *nginx != "nginx" {
+		return usageError{fmt.Errorf("--nginx: %w", err)}
 	}
 	if !*noise {
 		if *mqttlb == "" {
