@@ -176,7 +176,7 @@ func TestUnixSocketIsRemovedAtTheEndAndNotTakenFromTheLiving(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mqtt.sock")
 	at := func(s *Snapshot) { s.Listeners[0].Network, s.Listeners[0].Address = "unix", path }
 	r := start(t, []string{startNode(t, nil).address()}, at)
-	if err := clearPath(path); err != unix.EADDRINUSE {
+	if err := ClearPath(path); err != unix.EADDRINUSE {
 		t.Errorf("a second server is told %v", err)
 	}
 	r.open("c1")

@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	errUnresolved  = errors.New("its name has no address yet")
+	errUnresolved  = errors.New("its host name has no address")
 	errDialTimeout = errors.New("no connection within timeouts.dial")
 )
 

@@ -68,7 +68,7 @@ func (l *loop) giveUp(s *session, err error) {
 	if failed := s.listener.Pool.DialFailed; failed != nil && s.opening.reason == DialFailed {
 		failed(s.node)
 	}
-	l.counters.DialErrors++
+	l.counters.flows[s.listener.index][s.node.Index].DialErrors++
 	l.server.journal.dialFailed(s.listener, s.node, err)
 	s.node = nil
 }

@@ -46,7 +46,7 @@ func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
 	for i := range 8 {
 		r.open(fmt.Sprint("device-", i))
 	}
-	if n := r.srv.Stats().DialErrors; n == 0 {
+	if n := r.srv.Stats().Flows[0].DialErrors; n == 0 {
 		t.Error("no identifier met the mute node")
 	}
 }

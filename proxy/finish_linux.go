@@ -48,6 +48,7 @@ func (l *loop) linger(s *session) step {
 // finish ends a session: closes what it holds, counts its outcome and writes
 // its line.
 func (l *loop) finish(s *session, o Outcome) step {
+	l.server.journal.take(s.record(o, l.clock))
 	l.wheel.remove(s)
 	_ = unix.Close(int(s.client.fd))
 	if s.server.fd >= 0 {
@@ -62,7 +63,6 @@ func (l *loop) finish(s *session, o Outcome) step {
 	c := &l.counters.listeners[s.listener.index]
 	c.Open--
 	c.Outcomes[o]++
-	l.server.journal.take(s.record(o, l.clock))
 	if s.node != nil {
 		s.node.Release()
 	}
@@ -87,6 +87,9 @@ func (s *session) record(o Outcome, clock int64) record {
 	}
 	if s.node != nil {
 		r.node = s.node.Name
+	}
+	if s.opening != nil {
+		r.fault = s.opening.fault
 	}
 	return r
 }

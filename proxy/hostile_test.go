@@ -224,3 +224,19 @@ func TestProxyHeaderFromAStrangerIsNotBelieved(t *testing.T) {
 	c.send(connect311)
 	c.expect(connack311)
 }
+
+// Who looks for the fault in a device is told which rule it broke.
+func TestLineSaysWhatWasWrongWithTheFirstBytes(t *testing.T) {
+	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.ConnectRate = 1 })
+	c := r.dial()
+	c.send([]byte("\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1"))
+	c.rest()
+	_ = c.Close()
+	r.waitLine("MQTT-3.1.2-14")
+	r.open("first")
+	c = r.dial()
+	c.send(connectAs("second"))
+	c.rest()
+	_ = c.Close()
+	r.waitLine("client_id=second") // refused, and named all the same
+}

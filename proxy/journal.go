@@ -31,7 +31,8 @@ type record struct {
 	received, sent uint64
 	duration       time.Duration
 	outcome        Outcome
-	dialError      error // set: no session's end, but a connection to a node that could not be made
+	fault          string // what was wrong with the client's first bytes; empty: nothing
+	dialError      error  // set: no session's end, but a connection to a node that could not be made
 }
 
 func newJournal(log *slog.Logger) *journal {
@@ -105,6 +106,9 @@ func (r *record) attrs() []slog.Attr {
 	}
 	if r.connack != 0 {
 		attrs = append(attrs, slog.Int("connack", int(r.connack)))
+	}
+	if r.fault != "" {
+		attrs = append(attrs, slog.String("error", r.fault))
 	}
 	return attrs
 }

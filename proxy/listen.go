@@ -9,9 +9,10 @@ import (
 	"syscall"
 )
 
-// clearPath makes way for a Unix socket. One that a process left at the path is
-// removed, one that answers is not.
-func clearPath(path string) error {
+// ClearPath makes way for a Unix socket. One that a process left at the path is
+// removed; one that answers, or is too busy to, is EADDRINUSE. What is no socket
+// is left alone, for bind to complain of.
+func ClearPath(path string) error {
 	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
 		return nil //nolint:nilerr // bind says what is wrong there
 	}

@@ -150,7 +150,7 @@ func (ln *listener) listenTCP(address netip.AddrPort, reusePort bool) (fd int, e
 
 // listenUnix makes a listening socket at a path.
 func (ln *listener) listenUnix() (int, error) {
-	if err := clearPath(ln.Address); err != nil {
+	if err := ClearPath(ln.Address); err != nil {
 		return -1, err
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)

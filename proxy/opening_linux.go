@@ -23,6 +23,7 @@ func (l *loop) unwrap(s *session) step {
 			s.opening.bytes = s.opening.bytes[h.length:]
 			return stepPeek
 		case err != errHeaderShort:
+			s.opening.fault = err.Error()
 			return l.finish(s, BadProxyHeader)
 		}
 		if next := l.fill(s); next != stepUnwrap {
@@ -41,11 +42,13 @@ func (l *loop) peek(s *session) step {
 		s.version = l.parsed.Version
 		switch {
 		case err == nil:
+			s.id = logged(l.parsed.ClientID)
 			return stepAdmit
 		case err != mqttparse.ErrShort:
 			if refusal.outcome == NotMQTT && s.listener.AcceptProxy && looksWrapped(s.opening.bytes) {
 				refusal.outcome = UntrustedProxy
 			}
+			s.opening.fault = err.Error()
 			return l.refuse(s, refusal)
 		}
 		if next := l.fill(s); next != stepPeek {
@@ -98,7 +101,6 @@ func (l *loop) route(s *session) step {
 		connect = nil
 		s.idle = ticks(setting)
 	} else {
-		s.id = logged(connect.ClientID)
 		s.idle = ticks(idleLimit(setting, connect.KeepAlive))
 		s.byKeepAlive = setting == 0
 	}

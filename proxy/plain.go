@@ -50,7 +50,7 @@ func newEngine(srv *Server) (*engine, error) {
 
 func (ln *listener) listen() (net.Listener, error) {
 	if ln.Network == "unix" {
-		if err := clearPath(ln.Address); err != nil {
+		if err := ClearPath(ln.Address); err != nil {
 			return nil, err
 		}
 	}

@@ -38,9 +38,18 @@ func (s *session) unwrap() Outcome {
 				return ClientGone
 			}
 		default:
+			s.note(func() { s.fault = err.Error() })
 			return BadProxyHeader
 		}
 	}
+}
+
+// note changes what the log will say of the session, which a timer may end at
+// any time.
+func (s *session) note(change func()) {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	change()
 }
 
 // peek reads the CONNECT.
@@ -53,6 +62,7 @@ func (s *session) peek() Outcome {
 		s.version = s.connect.Version
 		switch err {
 		case nil:
+			s.note(func() { s.id = logged(s.connect.ClientID) })
 			return outcomeNone
 		case mqttparse.ErrShort:
 			if s.fill(copySize) != nil {
@@ -62,6 +72,7 @@ func (s *session) peek() Outcome {
 			if r.outcome == NotMQTT && s.listener.AcceptProxy && looksWrapped(s.bytes) {
 				r.outcome = UntrustedProxy
 			}
+			s.note(func() { s.fault = err.Error() })
 			return s.refuse(r)
 		}
 	}
@@ -97,7 +108,6 @@ func (s *session) route() Outcome {
 		connect = nil
 		s.idle = setting
 	} else {
-		s.id = string(connect.ClientID)
 		s.idle = idleLimit(setting, connect.KeepAlive)
 		s.byKeepAlive = setting == 0
 		s.confirming = true
@@ -227,7 +237,7 @@ func (s *session) giveUp(err error) {
 		_ = s.server.Close()
 		s.server.Conn = nil
 	}
-	e.counters.DialErrors++
+	e.counters.flows[s.listener.index][s.node.Index].DialErrors++
 	e.mu.Unlock()
 	s.node.Release()
 	s.reason = shortage(err)

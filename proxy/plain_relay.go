@@ -84,7 +84,7 @@ func (s *session) confirm(b []byte) []byte {
 		}
 	}
 	if len(c.AssignedClientID) > 0 {
-		s.id = string(c.AssignedClientID)
+		s.id = logged(c.AssignedClientID)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type session struct {
 	// Guarded by the engine's lock, for both directions use them.
 	flow        *flow // counters of this listener and node; nil until the node is reached
 	id          string
+	fault       string        // what was wrong with the client's first bytes
 	idle        time.Duration // 0: no limit
 	byKeepAlive bool          // idle comes from the keep alive: only the client's bytes count
 	confirming  bool          // the node's CONNACK is still to come
@@ -144,6 +145,7 @@ func (s *session) recordLocked() record {
 		sent:     s.server.moved,
 		duration: time.Duration(s.engine.server.now() - s.begun),
 		outcome:  s.forced,
+		fault:    s.fault,
 	}
 	if s.node != nil {
 		r.node = s.node.Name

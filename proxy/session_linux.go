@@ -85,6 +85,7 @@ type opening struct {
 	destination netip.AddrPort // where the client connected to; not valid: not known yet
 	reason      Outcome        // why the last candidate was passed over
 	answer      []byte         // the beginning of a CONNACK that is not whole yet
+	fault       string         // what was wrong with the client's first bytes
 	refused     uint64         // how much the client had sent when it was refused
 }
 

@@ -10,7 +10,6 @@ type Stats struct {
 
 	MaxConnections int64  // in force: the setting, or what the descriptor limit allows
 	AcceptErrors   uint64 // accepts that failed for want of descriptors or memory
-	DialErrors     uint64 // connections to nodes that could not be made
 	LinesDropped   uint64 // log lines that the log's writer had no time for
 }
 
@@ -30,6 +29,8 @@ type FlowStats struct {
 	Total    uint64
 	Received uint64 // bytes from clients
 	Sent     uint64 // bytes to clients
+
+	DialErrors uint64 // connections to the node that could not be made
 }
 
 // counters are the numbers of one loop. It alone touches them: no atomics on
@@ -38,7 +39,7 @@ type counters struct {
 	listeners []ListenerStats
 	flows     [][]FlowStats // by listener and index of the node
 
-	AcceptErrors, DialErrors uint64
+	AcceptErrors uint64
 }
 
 // flow is a session's place in the counters.
@@ -61,7 +62,6 @@ func newCounters(listeners []*listener) counters {
 // add adds a loop's numbers to the sum.
 func (s *Stats) add(c *counters) {
 	s.AcceptErrors += c.AcceptErrors
-	s.DialErrors += c.DialErrors
 	if s.Listeners == nil {
 		s.Listeners = append(s.Listeners, c.listeners...)
 		for _, flows := range c.flows {
@@ -85,6 +85,7 @@ func (s *Stats) add(c *counters) {
 			to.Total += from.Total
 			to.Received += from.Received
 			to.Sent += from.Sent
+			to.DialErrors += from.DialErrors
 			i++
 		}
 	}

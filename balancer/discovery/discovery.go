@@ -116,7 +116,7 @@ func (h *host) resolve(ctx context.Context, resolver Resolver) {
 		// The same error every ten seconds is one line.
 		if text := err.Error(); text != h.err {
 			h.err = text
-			h.log.Warn("host name does not resolve", "error", err, "addresses", h.last)
+			h.log.Warn("host name does not resolve", "error", err, "kept", len(h.last))
 		}
 		return
 	}

@@ -14,7 +14,7 @@ import (
 	"mqttlb/balancer"
 )
 
-var errUnresolved = errors.New("its host name was not resolved yet")
+var errUnresolved = errors.New("its host name has no address")
 
 // prober probes a node with real connections.
 type prober struct {
@@ -32,7 +32,11 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	begun := time.Now()
 	conn, err := p.ask(ctx, addrs[0])
 	r := result{took: time.Since(begun), err: err}
-	if conn != nil {
+	switch {
+	case conn == nil:
+	case err != nil:
+		_ = conn.Close() // nobody is owed a farewell, and the verdict should not wait
+	default:
 		hangUp(ctx, conn)
 	}
 	return r

@@ -46,7 +46,7 @@ func TestEveryConnectionIsOneLineAndOneCount(t *testing.T) {
 		if s.Listener != "mqtt" || s.Client == "" || s.Outcome == "" {
 			t.Errorf("a line lacks what every line has: %+v", s)
 		}
-		if s.ClientID != "" && (s.Version != "5" || s.Node == "" || s.Received == 0 || s.Sent == 0 || s.Duration == 0) {
+		if s.ClientID != "" && (s.Version != "5" || s.Node == "" || s.Received == 0 || s.Sent == 0 || s.Duration == "") {
 			t.Errorf("the line of a session lacks what it has: %+v", s)
 		}
 	}

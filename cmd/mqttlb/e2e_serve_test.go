@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // balancer is a running `mqttlb serve`.
@@ -118,15 +117,15 @@ func binary(t *testing.T) string {
 
 // sessionLine is the line that mqttlb logs when a session has ended.
 type sessionLine struct {
-	Listener string        `json:"listener"`
-	Client   string        `json:"client"`
-	ClientID string        `json:"client_id"`
-	Version  string        `json:"version"`
-	Node     string        `json:"node"`
-	Received int64         `json:"received"` // bytes from the client
-	Sent     int64         `json:"sent"`     // bytes to the client
-	Duration time.Duration `json:"duration"`
-	Outcome  string        `json:"outcome"`
+	Listener string `json:"listener"`
+	Client   string `json:"client"`
+	ClientID string `json:"client_id"`
+	Version  string `json:"version"`
+	Node     string `json:"node"`
+	Received int64  `json:"received"` // bytes from the client
+	Sent     int64  `json:"sent"`     // bytes to the client
+	Duration string `json:"duration"`
+	Outcome  string `json:"outcome"`
 }
 
 // sessionsEnded waits until n sessions, of those whose lines have all the

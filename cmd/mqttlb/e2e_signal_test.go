@@ -1,7 +1,9 @@
 package main_test
 
 import (
+	"net/http"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 )
@@ -29,5 +31,34 @@ func TestAHangupEndsNothing(t *testing.T) {
 	join(t, b.addrs["mqtt"], "", 4, "before")
 	b.signal(t, syscall.SIGHUP)
 	b.waitFor(t, "SIGHUP")
+	join(t, b.addrs["mqtt"], "", 4, "after")
+}
+
+// As when the process that the log is piped to is restarted.
+func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
+	t.Parallel()
+	broker := startMosquitto(t, "a")
+	b := configure(t, oneBroker+nodes(broker))
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary(t), "serve", "-c", b.config)
+	cmd.Stderr = writer
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = writer.Close()
+	_ = reader.Close()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("mqttlb ended with %v", err)
+		}
+	})
+	eventually(t, "mqttlb serves", func() bool { return b.healthz() == http.StatusOK })
+	for _, id := range ids("unlogged", 10) { // each ends with a line that nobody reads
+		join(t, b.addrs["mqtt"], "", 4, id).Close()
+	}
 	join(t, b.addrs["mqtt"], "", 4, "after")
 }

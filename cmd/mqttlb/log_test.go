@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"net"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"mqttlb/config"
 )
 
 // gate is a writer that waits until it is opened.
@@ -61,4 +65,34 @@ func TestLogIsWrittenWholeAtTheEnd(t *testing.T) {
 	if got := g.written.String(); got != want.String() || w.dropped.Load() != 0 {
 		t.Errorf("%d of %d bytes, %d lines dropped", len(got), want.Len(), w.dropped.Load())
 	}
+}
+
+// Operators read both formats side by side.
+func TestDurationsHaveTheirUnitInBothFormats(t *testing.T) {
+	for _, format := range []config.LogFormat{config.FormatText, config.FormatJSON} {
+		var b bytes.Buffer
+		newLogger(config.Log{Level: config.LevelInfo, Format: format}, &b).Info("session", "duration", 1500*time.Millisecond)
+		if !bytes.Contains(b.Bytes(), []byte("1.5s")) {
+			t.Errorf("%s: %s", format, &b)
+		}
+	}
+}
+
+func TestAdminSocketThatAProcessLeftIsReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Net: "unix", Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ln, err := listenAdmin(config.Address{Network: "unix", Path: path}); err == nil {
+		_ = ln.Close()
+		t.Error("the socket of a process that lives was taken")
+	}
+	left.SetUnlinkOnClose(false) // as after kill -9
+	_ = left.Close()
+	ln, err := listenAdmin(config.Address{Network: "unix", Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
 }

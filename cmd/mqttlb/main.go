@@ -47,6 +47,7 @@ func main() {
 		<-signals
 		stop()
 		<-signals
+		fmt.Fprintln(os.Stderr, "mqttlb: a second signal: ending at once, open sessions are cut off")
 		os.Exit(exitImpatient)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

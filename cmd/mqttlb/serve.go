@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -59,7 +60,9 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	lines := newLogWriter(stderr)
 	defer lines.close()
 	log := newLogger(cfg.Log, lines)
+	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone is no reason to end
 	defer outliveHangup(log)()
+	log.Info("mqttlb", "version", buildVersion(), "go", runtime.Version(), "pid", os.Getpid())
 	if err := runServer(ctx, cfg, log, lines.dropped.Load); err != nil {
 		log.Error("mqttlb cannot serve", "error", err)
 		return errFailed
@@ -153,7 +156,11 @@ func (s *server) run(ctx context.Context) {
 	defer running.Wait()
 	defer leave()
 
-	if s.admin != nil {
+	s.plan.names.Resolve(ctx) // clients wait: without addresses they would be refused
+	for _, attend := range s.plan.attendants {
+		running.Go(func() { attend(company) })
+	}
+	if s.admin != nil { // last: what it says of the process is then true
 		sources := admin.Sources{Server: s.Server, Pools: s.plan.pools, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
 		running.Go(func() {
 			if err := admin.Serve(company, s.admin, sources, s.log); err != nil {
@@ -161,15 +168,16 @@ func (s *server) run(ctx context.Context) {
 			}
 		})
 	}
-	s.plan.names.Resolve(ctx) // clients wait: without addresses they would be refused
-	for _, attend := range s.plan.attendants {
-		running.Go(func() { attend(company) })
-	}
 	s.Run(ctx)
 }
 
 func listenAdmin(a config.Address) (net.Listener, error) {
 	address := a.Path
+	if a.Network == "unix" {
+		if err := proxy.ClearPath(a.Path); err != nil {
+			return nil, fmt.Errorf("unix:%s: %w", a.Path, err)
+		}
+	}
 	if a.Network == "tcp" {
 		address = a.String()
 	}

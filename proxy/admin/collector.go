@@ -18,15 +18,15 @@ var (
 	connectionsOpen     = describe("connections_open", "Client connections that are open, from accept to end.", "listener")
 	connectionsAccepted = describe("connections_accepted_total", "Client connections accepted.", "listener")
 	outcomes            = describe("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
-	refusals            = describe("refusals_total", "Client connections that were refused, by reason; each is an outcome too.", "listener", "reason")
+	refusals            = describe("refusals_total", "Client connections that were refused, by reason. Each is among mqttlb_outcomes_total too: do not add them.", "listener", "reason")
 	sessionsOpen        = describe("sessions_open", "Sessions that are open on a node.", "listener", "pool", "node")
 	sessionsTotal       = describe("sessions_total", "Sessions that reached a node.", "listener", "pool", "node")
-	bytesTotal          = describe("bytes_total", "Bytes forwarded: received from clients, sent to clients.", "listener", "pool", "node", "direction")
+	bytesTotal          = describe("bytes_total", "Bytes forwarded, CONNECT and CONNACK included, PROXY headers not: received from clients, sent to clients.", "listener", "pool", "node", "direction")
 	nodeState           = describe("node_state", "1 for the state that a node is in, 0 for the others.", "pool", "node", "state")
 	nodeOpen            = describe("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
 	maxConnections      = describe("max_connections", "Client connections that are taken at the same time: limits.max_connections, or fewer where the descriptor limit is lower.")
 	acceptErrors        = describe("accept_errors_total", "Accepts that failed for want of descriptors or memory.")
-	dialErrors          = describe("dial_errors_total", "Connections to nodes that could not be made.")
+	dialErrors          = describe("dial_errors_total", "Connections to a node that could not be made.", "listener", "pool", "node")
 	linesDropped        = describe("log_lines_dropped_total", "Lines that the log was too slow for.")
 )
 
@@ -62,6 +62,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		labels := []string{f.Listener.Name, f.Listener.Pool.Name, f.Node.Name}
 		gauge(sessionsOpen, float64(f.Open), labels...)
 		count(sessionsTotal, f.Total, labels...)
+		count(dialErrors, f.DialErrors, labels...)
 		count(bytesTotal, f.Received, append(labels, "received")...)
 		count(bytesTotal, f.Sent, append(labels, "sent")...)
 	}
@@ -79,7 +80,6 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(maxConnections, float64(stats.MaxConnections))
 	count(acceptErrors, stats.AcceptErrors)
-	count(dialErrors, stats.DialErrors)
 	dropped := stats.LinesDropped
 	if c.LinesDropped != nil {
 		dropped += c.LinesDropped()
