@@ -9,7 +9,7 @@ GOLANGCI_LINT_VERSION ?= v2.15.0
 # The version is part of the name: a new one is built once, an old one is never run by mistake.
 LINT := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: help build test race vet fmt lint fuzz cross tidy-check clean
+.PHONY: help build test race vet fmt lint fuzz cross tidy-check bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -49,6 +49,9 @@ cross: ## the portable parts build elsewhere: vet type-checks tests, too
 tidy-check: ## go.mod and go.sum say what the code needs, and the modules are what go.sum says
 	$(GO) mod tidy -diff
 	$(GO) mod verify
+
+bench: build ## mqttlb beside HAProxy in 3 minutes: fails when a ratio is 15 % worse than recorded
+	bin/mqttbench compare --pairs 5 --turn 500ms --alone --recorded bench/compare/recorded.json
 
 clean: ## remove what was built
 	rm -rf bin

@@ -117,3 +117,14 @@ func clients(r *running, n int) load.Options {
 
 // balancerThreads is at least one.
 func (w work) balancerThreads() int { return max(w.threads, 1) }
+
+func moreIsBetter(rowName string) bool {
+	for _, m := range measures {
+		for _, r := range m.rows {
+			if r.name == rowName {
+				return r.more
+			}
+		}
+	}
+	return false
+}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,9 @@ func runCompare(ctx context.Context, args []string) error {
 	only := fs.String("only", "", "`measures` to run, separated by commas: "+strings.Join(compare.Names(), ", "))
 	asJSON := fs.Bool("json", false, "print the report as JSON")
 	page := fs.String("page", "", "write the report as Markdown to this `file` too")
+	plots := fs.String("plots", "", "write pictures of CPU, memory and latency (SVG) to this `folder`")
+	record := fs.String("record", "", "write the ratios to this `file`, for --recorded")
+	recorded := fs.String("recorded", "", "fail when a ratio is 15 % worse than in this `file`; --target goes before")
 	targets := compare.Targets{}
 	fs.Var(targets, "target", "fail when a ratio is worse: `ROW=RATIO`; may be given several times")
 	if err := parse(fs, args); err != nil {
@@ -41,6 +45,14 @@ func runCompare(ctx context.Context, args []string) error {
 	}
 	if *pairs < 1 || *turn <= 0 {
 		return usageError{errors.New("--pairs and --turn must be above 0")}
+	}
+	if *recorded != "" {
+		limits, err := compare.RecordedTargets(*recorded)
+		if err != nil {
+			return usageError{fmt.Errorf("--recorded: %w", err)}
+		}
+		maps.Copy(limits, targets)
+		targets = limits
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -71,6 +83,16 @@ func runCompare(ctx context.Context, args []string) error {
 	report, err := compare.Run(ctx, o)
 	if err != nil {
 		return err
+	}
+	if *plots != "" {
+		if err := report.WritePlots(*plots); err != nil {
+			return err
+		}
+	}
+	if *record != "" {
+		if err := report.Record(*record); err != nil {
+			return err
+		}
 	}
 	return deliver(report, *asJSON, *page, targets)
 }

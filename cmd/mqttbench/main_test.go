@@ -73,6 +73,7 @@ func TestWrongCommandLinesSayWhatIsWrong(t *testing.T) {
 		{"broker -p 70000", "port 70000"},
 		{"compare --pairs 0", "--pairs"},
 		{"compare --target speed=1", `no row "speed"`},
+		{"compare --recorded /nowhere/recorded.json", "/nowhere/recorded.json"},
 		{"compare --haproxy /nowhere/haproxy", "/nowhere/haproxy"},
 	} {
 		status, stdout, stderr := mqttbench(t, strings.Fields(c.args)...)
