@@ -29,7 +29,8 @@ var plots = []plot{
 const (
 	plotWidth  = 860
 	barHeight  = 14
-	barFrom    = 20
+	textFrom   = 20
+	barFrom    = 100 // after the candidate's name
 	barLength  = 520 // at widestBar
 	titleSpace = 56
 	groupSpace = 36 // for the title of a row
@@ -75,7 +76,8 @@ func (r *Report) draw(p plot) []byte {
 			continue
 		}
 		y += groupSpace
-		text(&body, barFrom, y-8, 13, "#222222", m.Title+unit(m.Unit))
+		top := y
+		text(&body, textFrom, y-8, 13, "#222222", m.Title+unit(m.Unit))
 		for i, c := range r.Candidates {
 			f := m.figureOf(c.Name)
 			if f == nil || f.Median <= 0 {
@@ -86,15 +88,18 @@ func (r *Report) draw(p plot) []byte {
 				ratio = m.Ratio.Median // pair by pair, as in the table
 			}
 			length := int(min(ratio, widestBar) / widestBar * barLength)
-			label := fmt.Sprintf("%s  %s", c.Name, figure(f.Median))
+			label := figure(f.Median)
 			if i > 0 {
 				label += fmt.Sprintf("  (%.2f)", ratio)
 			}
 			fmt.Fprintf(&body, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`+"\n",
 				barFrom, y, max(length, 1), barHeight-2, barColors[i%len(barColors)])
-			text(&body, barFrom+length+6, y+barHeight-4, 11, "#444444", label)
+			text(&body, textFrom, y+barHeight-4, 11, "#444444", c.Name)
+			text(&body, barFrom+barLength+10, y+barHeight-4, 11, "#444444", label)
 			y += barHeight
 		}
+		fmt.Fprintf(&body, `<path d="M%d %dV%d" stroke="#222222" stroke-dasharray="3 3"/>`+"\n",
+			barFrom+int(barLength/widestBar), top-2, y)
 	}
 	if body.Len() == 0 {
 		return nil
@@ -104,12 +109,10 @@ func (r *Report) draw(p plot) []byte {
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="sans-serif">`+"\n",
 		plotWidth, height, plotWidth, height)
 	fmt.Fprintf(&out, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", plotWidth, height)
-	text(&out, barFrom, 28, 18, "#000000", p.title)
-	text(&out, barFrom, 48, 12, "#444444", fmt.Sprintf("less is better; as a share of %s (the line); bars end at %.0f times; %s, %s",
+	text(&out, textFrom, 28, 18, "#000000", p.title)
+	text(&out, textFrom, 48, 12, "#444444", fmt.Sprintf("less is better; as a share of %s (the line); bars end at %.0f times; %s, %s",
 		r.Candidates[0].Name, widestBar, r.Date, r.Machine.CPU))
 	out.Write(body.Bytes())
-	reference := barFrom + int(barLength/widestBar)
-	fmt.Fprintf(&out, `<path d="M%d %dV%d" stroke="#222222" stroke-dasharray="3 3"/>`+"\n", reference, titleSpace+groupSpace-4, y+4)
 	out.WriteString("</svg>\n")
 	return out.Bytes()
 }
