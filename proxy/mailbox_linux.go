@@ -29,37 +29,3 @@ func (l *loop) readMail() {
 		f()
 	}
 }
-
-// stop ends accepting; what the kernel has taken already is served.
-func (l *loop) stop() {
-	l.stopping = true
-	for i, fd := range l.socks {
-		if fd >= 0 {
-			for n := 0; n < stopBatches && l.accept(l.server.listeners[i]); n++ {
-			}
-			_ = unix.Close(fd)
-			l.socks[i] = -1
-		}
-	}
-}
-
-// endAll ends every session.
-func (l *loop) endAll() {
-	l.each(func(s *session) { l.finish(s, Shutdown) })
-}
-
-// close frees the loop's descriptors. Mail that came too late is read by
-// nobody, so its senders are told by do.
-func (l *loop) close() {
-	l.readMail()
-	l.mu.Lock()
-	l.stopped = true
-	late := l.mail
-	l.mail = nil
-	l.mu.Unlock()
-	for _, f := range late {
-		f()
-	}
-	_ = unix.Close(l.epoll)
-	_ = unix.Close(l.wakeup)
-}

@@ -54,20 +54,26 @@ func roundTrip(ctx context.Context, b *bench, m measure, r *running, f *load.Fle
 	if err := f.RunFor(ctx, b.opt.Turn/10); err != nil {
 		return nil, err
 	}
-	w, err := b.openWindow(r)
-	if err != nil {
-		return nil, err
-	}
-	before := f.Stats().Acked
-	if err := f.RunFor(ctx, b.opt.Turn); err != nil {
-		return nil, err
-	}
-	s, err := w.close(b, f.Stats().Acked-before)
+	s, err := b.acknowledged(ctx, r, f)
 	if err != nil {
 		return nil, err
 	}
 	f.Pause()
 	return []sample{s}, drain(ctx, f)
+}
+
+// acknowledged runs the load for one turn; the unit of its sample is a message
+// acknowledged.
+func (b *bench) acknowledged(ctx context.Context, r *running, f *load.Fleet) (sample, error) {
+	w, err := b.openWindow(r)
+	if err != nil {
+		return sample{}, err
+	}
+	before := f.Stats().Acked
+	if err := f.RunFor(ctx, b.opt.Turn); err != nil {
+		return sample{}, err
+	}
+	return w.close(b, f.Stats().Acked-before)
 }
 
 // connectAll opens every connection of f and fails when one could not be.

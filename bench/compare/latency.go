@@ -71,15 +71,7 @@ func onTime(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet)
 		return nil, err
 	}
 	f.ResetLatencies()
-	w, err := b.openWindow(r)
-	if err != nil {
-		return nil, err
-	}
-	before := f.Stats().Acked
-	if err := f.RunFor(ctx, b.opt.Turn); err != nil {
-		return nil, err
-	}
-	s, err := w.close(b, f.Stats().Acked-before)
+	s, err := b.acknowledged(ctx, r, f)
 	if err != nil {
 		return nil, err
 	}
