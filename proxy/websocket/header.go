@@ -1,0 +1,108 @@
+package websocket
+
+import "encoding/binary"
+
+// A Header is what stands before a frame's payload (§5.2).
+type Header struct {
+	Fin    bool // the last or only fragment of its message
+	Opcode Opcode
+	Masked bool
+	Mask   [4]byte // valid only if Masked
+	Length int64   // bytes of payload, 0 to 2^63-1
+	Size   int     // bytes of the header itself, 2 to MaxHeaderSize
+}
+
+// ParseHeader reads the header at the beginning of b. It returns ErrShort when b
+// ends before the header does, and an *Error for what no frame may have: reserved
+// bits, a reserved opcode, a length that is not in its shortest form or above
+// 2^63-1 (§5.2), a control frame that is fragmented or too long (§5.5). The checks
+// are in the order of the bytes: however little has come, the error is the same.
+//
+// What depends on the side or on the frames before is the Reader's to check.
+func ParseHeader(b []byte) (Header, error) {
+	if len(b) == 0 {
+		return Header{}, ErrShort
+	}
+	h := Header{Fin: b[0]&0x80 != 0, Opcode: Opcode(b[0] & 0x0F), Size: 2}
+	switch {
+	case b[0]&0x70 != 0:
+		return Header{}, errReservedBits
+	case h.Opcode.reserved():
+		return Header{}, errReservedOpcode
+	case h.Opcode.Control() && !h.Fin:
+		return Header{}, errControlFragmented
+	case len(b) < 2:
+		return Header{}, ErrShort
+	}
+	h.Masked = b[1]&0x80 != 0
+	h.Length = int64(b[1] & 0x7F)
+	if h.Opcode.Control() && h.Length > MaxControlPayload {
+		return Header{}, errControlTooLong
+	}
+	if h.Length > MaxControlPayload {
+		if err := h.extendedLength(b); err != nil {
+			return Header{}, err
+		}
+	}
+	if h.Masked {
+		if len(b) < h.Size+4 {
+			return Header{}, ErrShort
+		}
+		h.Mask = [4]byte(b[h.Size:])
+		h.Size += 4
+	}
+	return h, nil
+}
+
+// extendedLength reads the length that follows the second byte.
+func (h *Header) extendedLength(b []byte) error {
+	if h.Length == length16 {
+		if len(b) < 4 {
+			return ErrShort
+		}
+		length := binary.BigEndian.Uint16(b[2:])
+		if length < length16 {
+			return errLengthNotMinimal
+		}
+		h.Length, h.Size = int64(length), 4
+		return nil
+	}
+	if len(b) < 10 {
+		return ErrShort
+	}
+	length := binary.BigEndian.Uint64(b[2:])
+	switch {
+	case length > 1<<63-1:
+		return errLengthTooBig
+	case length < 1<<16:
+		return errLengthNotMinimal
+	}
+	h.Length, h.Size = int64(length), 10
+	return nil
+}
+
+// AppendHeader appends the header of a whole message in one frame, not masked, as
+// a server sends it to a client. length is the payload's, in bytes, and not negative.
+func AppendHeader(dst []byte, op Opcode, length int) []byte {
+	return appendHeader(dst, op, length, 0)
+}
+
+// AppendMaskedHeader is AppendHeader for a client's frame to a server. The payload
+// that follows must be masked with the same key, which nobody may be able to
+// foretell (§5.3).
+func AppendMaskedHeader(dst []byte, op Opcode, length int, key [4]byte) []byte {
+	return append(appendHeader(dst, op, length, 0x80), key[:]...)
+}
+
+// appendHeader appends all but the mask; masked is the bit that says whether one follows.
+func appendHeader(dst []byte, op Opcode, length int, masked byte) []byte {
+	dst = append(dst, 0x80|byte(op))
+	switch {
+	case length < length16:
+		return append(dst, masked|byte(length))
+	case length < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, masked|length16), uint16(length))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, masked|length64), uint64(length))
+	}
+}
