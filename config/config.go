@@ -27,9 +27,24 @@ type Listener struct {
 	// TLS is nil for a listener in the clear.
 	TLS *TLS
 
-	// Path is the request path of the WebSocket upgrade. Valid only if
-	// Protocol is WS.
+	// Path is the request path of the WebSocket upgrade, compared byte by byte.
+	// Valid only if Protocol is WS.
 	Path string
+
+	// AllowedHosts are the hosts that an upgrade may ask for; empty: any. A host
+	// is as in Route. Valid only if Protocol is WS.
+	AllowedHosts []string
+
+	// AllowedOrigins are the origins of web pages that may connect; empty: any. An
+	// upgrade without Origin comes from no browser and is let in. An origin is in
+	// lower case and without its scheme's own port, as a browser writes it; in
+	// https://*.example.com the star is one or more labels. Valid only if Protocol
+	// is WS.
+	AllowedOrigins []string
+
+	// Routes take requests away from Pool; the first that fits wins. Valid only if
+	// Protocol is HTTP.
+	Routes []Route
 
 	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept a header is
 	// mandatory from TrustedProxies, and a header from anyone else is not
@@ -44,6 +59,26 @@ type Listener struct {
 	// MaxConnections is how many sessions may be open on this listener; 0
 	// means that only Limits.MaxConnections counts.
 	MaxConnections int
+}
+
+// A Route sends the requests of one host and path on an http listener to a
+// pool of their own. Whether a request fits is said by these two alone: what a
+// route of protocol WS takes and is no upgrade is refused.
+type Route struct {
+	// Host is what the Host header has to be, its port left aside: a name in
+	// lower case without a last dot, an IP address (IPv6 without brackets), or a
+	// name of which the first or last part is open. *.example.com takes what has
+	// one or more labels before .example.com, ws.* what has them after ws. Empty:
+	// any host.
+	Host string
+
+	// Path is compared byte by byte. With protocol HTTP a path that ends in /
+	// takes all that begins with it.
+	Path string
+
+	Protocol       Protocol // HTTP or WS
+	Pool           string   // the Name of one of Config.Pools
+	AllowedOrigins []string // as in Listener. Valid only if Protocol is WS
 }
 
 // TLS says how a listener ends TLS. Paths are kept as written: relative ones
@@ -74,6 +109,15 @@ type Pool struct {
 	// Algorithm is not ConsistentHash.
 	HashKey HashKey
 
+	// Cookie is the name of the cookie that KeyCookie hashes. Valid only if
+	// HashKey is KeyCookie.
+	Cookie string
+
+	// ForwardHeaders are the headers of a client's upgrade that a node gets, in
+	// canonical form. They never hold what the balancer writes itself. Valid only if
+	// Protocol is WS; empty: none.
+	ForwardHeaders []string
+
 	// ProxyProtocol is the header that nodes get: ProxyOff, ProxyV1 or ProxyV2.
 	ProxyProtocol ProxyProtocol
 
@@ -88,6 +132,13 @@ type Health struct {
 	Timeout  time.Duration // for one whole probe; at most Interval
 	Rise     int           // good probes in a row that bring a node up, at least 1
 	Fall     int           // bad probes in a row that take a node down, at least 1
+
+	// Of the http probe. Valid only if Probe is ProbeHTTP.
+	Method string // GET or HEAD
+	Path   string // with its query, if it has one
+	Host   string // the Host header; empty: the node's address, with Port
+	Status int    // that is good; 0: any 2xx
+	Port   int    // to ask; 0: the node's own
 }
 
 // A Node is one broker address.
@@ -108,6 +159,8 @@ type Limits struct {
 	MaxConnections int // sessions open in the whole process, at least 1
 	ConnectRate    int // new sessions a second, refused as busy beyond it; 0: no limit
 	MaxConnectSize int // bytes of the largest CONNECT, fixed header included
+	MaxHeaderSize  int // bytes of the largest header of an HTTP request, an upgrade's too
+	MaxRequestSize int // bytes of the largest body of a request on an http listener; 0: no limit
 }
 
 // Timeouts end what does not move on.
@@ -120,6 +173,8 @@ type Timeouts struct {
 	// client without one, and a listener of protocol tcp, then has no limit.
 	Idle time.Duration
 
+	Response   time.Duration // from a request on an http listener to the header of the node's response
+	KeepAlive  time.Duration // from a response to the next request of an HTTP client
 	HalfClosed time.Duration // from the first side's EOF to the end of the session
 	Shutdown   time.Duration // from SIGTERM until the open sessions are ended; 0: at once
 }

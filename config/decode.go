@@ -53,7 +53,7 @@ func optional[T any](key string, dst **T, fields func(*T) []field) field {
 // mappings is a field that holds a list of mappings. Each item starts from initial.
 func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		for i, c := range d.list(path, n) {
+		for i, c := range d.list(path, n, 1) {
 			*dst = append(*dst, initial)
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {
@@ -63,10 +63,12 @@ func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) f
 	}}
 }
 
-// scalars is a field that holds a list of single values.
-func scalars[T any](key string, dst *[]T, parse func(*yaml.Node) (T, error)) field {
+// scalars is a field that holds a list of single values, least or more. An
+// empty list that is written is not nil.
+func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, error)) field {
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
-		for i, c := range d.list(path, n) {
+		*dst = []T{}
+		for i, c := range d.list(path, n, least) {
 			at := item(path, i)
 			if c = d.enter(at, c); c == nil {
 				continue
@@ -150,13 +152,13 @@ func (d *decoder) mapping(path string, n *yaml.Node, fields []field) {
 	}
 }
 
-// list returns the items of n, of which there must be one.
-func (d *decoder) list(path string, n *yaml.Node) []*yaml.Node {
+// list returns the items of n, of which there must be one if least is 1.
+func (d *decoder) list(path string, n *yaml.Node, least int) []*yaml.Node {
 	switch {
 	case n.Kind != yaml.SequenceNode:
 		d.errorf(path, "is %s; it must be a list", describe(n))
 		return nil
-	case len(n.Content) == 0:
+	case len(n.Content) < least:
 		d.errorf(path, "is empty; at least one is needed")
 	}
 	return n.Content[:min(len(n.Content), maxValues)]

@@ -2,8 +2,9 @@ package config
 
 import "time"
 
-// Every default, with its reason. docs/configuration.md shows them to users,
-// and a test holds it to these.
+// Every default, with its reason; those that depend on another setting are in
+// complete.go. docs/configuration.md shows them to users, and a test holds it
+// to these.
 
 // defaultConfig is what a file starts from.
 var defaultConfig = Config{
@@ -17,6 +18,12 @@ var defaultConfig = Config{
 		// Four times what HAProxy can hold; a client identifier may have
 		// 64 KiB by the specification, none in the field comes near.
 		MaxConnectSize: 64 << 10,
+		// HAProxy's. The cookies of one site come to a few kilobytes; brokers
+		// refuse more than 8 KiB or so themselves.
+		MaxHeaderSize: 16 << 10,
+		// The largest that a dashboard sends is a plug-in or a backup of some
+		// megabytes. Nothing of it is kept here: the limit is for the node.
+		MaxRequestSize: 100 << 20,
 	},
 	Timeouts: Timeouts{
 		// EMQX waits 15 s; clients on slow cellular links need several.
@@ -25,6 +32,11 @@ var defaultConfig = Config{
 		Dial: 5 * time.Second,
 		// Each client says how long it may be silent; no number of ours is better.
 		Idle: 0,
+		// A dashboard's slowest questions; nginx has the same. Long polls and streams
+		// begin with a header, too.
+		Response: 60 * time.Second,
+		// Between the clicks of somebody who reads.
+		KeepAlive: 60 * time.Second,
 		// HAProxy's client-fin in the configuration that EMQX publishes.
 		HalfClosed: 30 * time.Second,
 		// Kubernetes kills a container 30 s after its SIGTERM.
@@ -44,6 +56,12 @@ var defaultListener = Listener{
 	ProxyProtocol: ProxyOff,
 	// The limit of the process is the one that memory sets.
 	MaxConnections: 0,
+}
+
+// defaultRoute is what an item of routes starts from.
+var defaultRoute = Route{
+	// It stands on a listener of protocol http.
+	Protocol: HTTP,
 }
 
 // defaultPool is what an item of pools starts from.
@@ -77,52 +95,3 @@ var defaultNode = Node{
 	// Brokers have limits of their own and refuse in MQTT.
 	MaxConnections: 0,
 }
-
-// Defaults that depend on another setting; complete fills them in.
-const (
-	// EMQX serves this path, and Paho's JavaScript client asks for it.
-	defaultPath = "/mqtt"
-	// A CA is configured to check clients against it.
-	defaultClientAuth = ClientAuthRequire
-	// Older versions are deprecated (RFC 8996), and crypto/tls leaves them off.
-	defaultMinVersion = TLS12
-	// The session in the broker belongs to the client identifier.
-	defaultHashKey = KeyClientID
-	// Nobody looks for an identifier in what is not MQTT.
-	defaultHashKeyOpaque = KeySourceIP
-)
-
-// complete fills in the defaults that depend on another setting.
-func (c *Config) complete() {
-	for i := range c.Listeners {
-		l := &c.Listeners[i]
-		if l.Path == "" && l.Protocol == WS {
-			l.Path = defaultPath
-		}
-		if l.TLS == nil {
-			continue
-		}
-		if l.TLS.ClientAuth == "" {
-			l.TLS.ClientAuth = ClientAuthNone
-			if l.TLS.ClientCA != "" {
-				l.TLS.ClientAuth = defaultClientAuth
-			}
-		}
-		if l.TLS.MinVersion == "" {
-			l.TLS.MinVersion = defaultMinVersion
-		}
-	}
-	for i := range c.Pools {
-		p := &c.Pools[i]
-		if p.HashKey != "" || p.Algorithm != ConsistentHash {
-			continue
-		}
-		p.HashKey = defaultHashKey
-		if !speaksMQTT(p.Protocol) {
-			p.HashKey = defaultHashKeyOpaque
-		}
-	}
-}
-
-// speaksMQTT reports whether CONNECT packets travel in the protocol.
-func speaksMQTT(p Protocol) bool { return p == MQTT || p == WS }

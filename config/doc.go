@@ -12,6 +12,7 @@
 // no certificate and knows nothing of the run time: that a Config is right does
 // not mean that it works on this machine.
 //
-// language.go lists the keys, words.go the words, defaults.go the defaults,
-// limits.go the ranges, and check.go what holds between settings.
+// language.go lists the keys, words.go the words, defaults.go and complete.go
+// the defaults, limits.go the ranges, and the check files what holds between
+// settings.
 package config

@@ -38,6 +38,7 @@ func isList(path string) bool {
 func sample() Config {
 	c := defaultConfig
 	l, p := defaultListener, defaultPool
+	l.Routes = []Route{defaultRoute}
 	l.TLS = &TLS{Certificates: []Certificate{{}}}
 	p.Nodes = []Node{defaultNode}
 	c.Listeners, c.Pools = []Listener{l}, []Pool{p}
@@ -126,7 +127,15 @@ func TestReferenceHasEveryKeyItsDefaultAndItsValues(t *testing.T) {
 var conditional = map[string]string{
 	"listeners[].path":            "`" + defaultPath + "` with ws",
 	"listeners[].tls.client_auth": "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
-	"pools[].hash_key":            "`" + string(defaultHashKey) + "`; `" + string(defaultHashKeyOpaque) + "` with http and tcp",
+	"listeners[].routes[].path":   "`" + defaultPath + "` with ws, else `" + defaultRoutePath + "`",
+	"pools[].hash_key":            "`" + string(protocolKeys[MQTT][0]) + "`; `" + string(protocolKeys[HTTP][0]) + "` with http and tcp",
+	"pools[].cookie":              "`" + defaultCookie + "` with hash_key cookie",
+	"pools[].forward_headers":     "`[" + list(defaultForwardHeaders) + "]` with ws",
+	"pools[].health.method":       "`" + defaultProbeMethod + "` with http",
+	"pools[].health.path":         "`" + defaultProbePath + "` with http",
+	"pools[].health.host":         "the node's address",
+	"pools[].health.status":       "any 2xx",
+	"pools[].health.port":         "the node's own",
 }
 
 // defaultOf writes a default as the reference does.
@@ -176,11 +185,15 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return []string{after(try("!!str", "-1s"), "out of range ")}
 	case v.Kind() == reflect.Int && strings.HasSuffix(leaf.key, "_size"):
-		return []string{after(try("!!int", "0"), "out of range ")}
+		return []string{after(try("!!int", "99999999999999999999"), "out of range ")}
 	case v.Kind() == reflect.Int:
 		return []string{after(try("!!int", "-1"), "out of range ")}
-	case v.Kind() == reflect.String && v.Type() != reflect.TypeFor[string]():
-		words := strings.Split(after(try("!!int", "-1"), "one of "), ", ")
+	case v.Kind() == reflect.String:
+		_, allowed, ok := strings.Cut(try("!!int", "-1"), "one of ")
+		if !ok {
+			return nil // any text of a kind
+		}
+		words := strings.Split(allowed, ", ")
 		for i := range words {
 			words[i] = "`" + words[i] + "`"
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -27,6 +28,9 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if c := served(data); c != nil {
+			checkWhole(t, c)
+		}
 		c, err := Parse("f", data)
 		if err == nil {
 			checkWhole(t, c)
@@ -55,16 +59,37 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// served parses data as a version that serves the whole language would.
+func served(data []byte) *Config {
+	s, c := newSource("f"), defaultConfig
+	root := parseYAML(s, data)
+	if root == nil {
+		return nil
+	}
+	(&decoder{source: s}).mapping("", root, configFields(&c))
+	c.complete()
+	if check(&c, s); s.err() != nil {
+		return nil
+	}
+	return &c
+}
+
 // checkWhole checks what the run time relies on.
 func checkWhole(t *testing.T, c *Config) {
 	t.Helper()
-	pools := map[string]bool{}
+	pools := map[string]Protocol{}
 	for _, p := range c.Pools {
-		pools[p.Name] = true
+		pools[p.Name] = p.Protocol
+		if (p.Cookie == "") == (p.HashKey == KeyCookie) || p.ForwardHeaders != nil && p.Protocol != WS {
+			t.Errorf("pool %+v is not whole", p)
+		}
 		if p.Name == "" || len(p.Nodes) == 0 || p.Algorithm == "" || (p.HashKey == "") == (p.Algorithm == ConsistentHash) {
 			t.Errorf("pool %+v is not whole", p)
 		}
 		if h := p.Health; h.Probe == "" || h.Interval <= 0 || h.Timeout <= 0 || h.Timeout > h.Interval || h.Rise < 1 || h.Fall < 1 {
+			t.Errorf("health %+v is not whole", h)
+		}
+		if h := p.Health; h.Probe == ProbeHTTP && (h.Method == "" || !strings.HasPrefix(h.Path, "/")) || h.Probe != ProbeHTTP && h.Port+h.Status > 0 {
 			t.Errorf("health %+v is not whole", h)
 		}
 		for _, n := range p.Nodes {
@@ -74,8 +99,14 @@ func checkWhole(t *testing.T, c *Config) {
 		}
 	}
 	for _, l := range c.Listeners {
-		if l.Name == "" || l.Address.IsZero() || l.Protocol != MQTT && l.Protocol != TCP || !pools[l.Pool] || l.TLS != nil {
+		if l.Name == "" || l.Address.IsZero() || !slices.Contains(poolProtocols[l.Protocol], pools[l.Pool]) || (l.Path != "") != (l.Protocol == WS) {
 			t.Errorf("listener %+v is not whole", l)
+		}
+		for _, r := range l.Routes {
+			if l.Protocol != HTTP || r.Protocol != HTTP && r.Protocol != WS || !slices.Contains(poolProtocols[r.Protocol], pools[r.Pool]) ||
+				!strings.HasPrefix(r.Path, "/") || r.Host != strings.ToLower(r.Host) || r.AllowedOrigins != nil && r.Protocol != WS {
+				t.Errorf("route %+v is not whole", r)
+			}
 		}
 		if l.ProxyProtocol == ProxyAccept && len(l.TrustedProxies) == 0 && l.Address.Network != "unix" {
 			t.Errorf("listener %+v believes everybody", l)
@@ -113,6 +144,39 @@ func FuzzAddress(f *testing.F) {
 			}
 			if b, err := parse(a.String()); err != nil || a != b {
 				t.Errorf("%q is %+v, written %s, read again %+v, %v", s, a, a, b, err)
+			}
+		}
+	})
+}
+
+// FuzzHTTPValues holds for every value of HTTP: what is taken is written as it
+// was read, and what is refused says so on one line.
+func FuzzHTTPValues(f *testing.F) {
+	for _, s := range []string{
+		"*.example.com", "WS.*", "ws.example.com.", "[::1]", "::ffff:10.0.0.1", "fe80::1%eth0", "*", "*.*", "*.a.*", "a.*.b", "h:80", "a..b", "a..",
+		"https://App.example.com:443", "http://localhost:3000", "https://*.example.com", "https://[::1]:1", "null", "https://a/", "wss://a", "capacitor://localhost",
+		"https://", "https://*", "https://a:", "https://a:065", "https://10.0.0.1", "https://user@a",
+		"status:80", "[::1]:80", "::1", "a:b:c", "/mqtt", "/a?b=%zz", "/a?b=%20", "//x", "user-agent", "x-forwarded-for", "a b", "mqttlb", "a=b", "",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for name, parse := range map[string]func(string) (string, error){
+			"host": parseHostPattern, "origin": parseOriginPattern, "Host": parseHostHeader, "path": parsePath,
+			"target": parseTarget, "cookie": parseCookieName, "header": parseForwardHeader,
+		} {
+			got, err := parse(s)
+			if err != nil {
+				if got != "" || strings.ContainsFunc(err.Error(), unicode.IsControl) {
+					t.Errorf("%s %q: got %q and %q", name, s, got, err)
+				}
+				continue
+			}
+			if got == "" || strings.ContainsFunc(got, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+				t.Errorf("%s %q is %q", name, s, got)
+			}
+			if again, err := parse(got); err != nil || again != got {
+				t.Errorf("%s %q is %q, read again %q, %v", name, s, got, again, err)
 			}
 		}
 	})

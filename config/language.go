@@ -27,9 +27,22 @@ func listenerFields(l *Listener) []field {
 		must(scalar("pool", &l.Pool, text(parseName))),
 		optional("tls", &l.TLS, tlsFields),
 		scalar("path", &l.Path, text(parsePath)),
+		scalars("allowed_hosts", &l.AllowedHosts, 1, text(parseHostPattern)),
+		scalars("allowed_origins", &l.AllowedOrigins, 1, text(parseOriginPattern)),
+		mappings("routes", &l.Routes, defaultRoute, routeFields),
 		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
-		scalars("trusted_proxies", &l.TrustedProxies, text(parsePrefix)),
+		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
 		scalar("max_connections", &l.MaxConnections, integer(0, maxConnections)),
+	}
+}
+
+func routeFields(r *Route) []field {
+	return []field{
+		scalar("host", &r.Host, text(parseHostPattern)),
+		scalar("path", &r.Path, text(parsePath)),
+		scalar("protocol", &r.Protocol, oneOf(routeProtocols)),
+		must(scalar("pool", &r.Pool, text(parseName))),
+		scalars("allowed_origins", &r.AllowedOrigins, 1, text(parseOriginPattern)),
 	}
 }
 
@@ -55,15 +68,26 @@ func poolFields(p *Pool) []field {
 		scalar("protocol", &p.Protocol, oneOf(protocols)),
 		scalar("algorithm", &p.Algorithm, oneOf(algorithms)),
 		scalar("hash_key", &p.HashKey, oneOf(hashKeys)),
+		scalar("cookie", &p.Cookie, text(parseCookieName)),
+		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
-		section("health", []field{
-			scalar("probe", &p.Health.Probe, oneOf(probes)),
-			scalar("interval", &p.Health.Interval, duration(minInterval, maxInterval, zeroForbidden)),
-			scalar("timeout", &p.Health.Timeout, duration(minTimeout, maxTimeout, zeroForbidden)),
-			scalar("rise", &p.Health.Rise, integer(1, maxInARow)),
-			scalar("fall", &p.Health.Fall, integer(1, maxInARow)),
-		}),
+		section("health", healthFields(&p.Health)),
 		must(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
+	}
+}
+
+func healthFields(h *Health) []field {
+	return []field{
+		scalar("probe", &h.Probe, oneOf(probes)),
+		scalar("interval", &h.Interval, duration(minInterval, maxInterval, zeroForbidden)),
+		scalar("timeout", &h.Timeout, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("rise", &h.Rise, integer(1, maxInARow)),
+		scalar("fall", &h.Fall, integer(1, maxInARow)),
+		scalar("method", &h.Method, oneOf(methods)),
+		scalar("path", &h.Path, text(parseTarget)),
+		scalar("host", &h.Host, text(parseHostHeader)),
+		scalar("status", &h.Status, integer(minStatus, maxStatus)),
+		scalar("port", &h.Port, integer(1, maxPort)),
 	}
 }
 
@@ -80,7 +104,9 @@ func limitsFields(l *Limits) []field {
 	return []field{
 		scalar("max_connections", &l.MaxConnections, integer(1, maxConnections)),
 		scalar("connect_rate", &l.ConnectRate, integer(0, maxRate)),
-		scalar("max_connect_size", &l.MaxConnectSize, size(minConnectSize, maxConnectSize)),
+		scalar("max_connect_size", &l.MaxConnectSize, size(minConnectSize, maxConnectSize, zeroForbidden)),
+		scalar("max_header_size", &l.MaxHeaderSize, size(minHeaderSize, maxHeaderSize, zeroForbidden)),
+		scalar("max_request_size", &l.MaxRequestSize, size(minRequestSize, maxRequestSize, zeroAllowed)),
 	}
 }
 
@@ -89,6 +115,8 @@ func timeoutsFields(t *Timeouts) []field {
 		scalar("connect_packet", &t.ConnectPacket, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("dial", &t.Dial, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("idle", &t.Idle, duration(minIdle, maxIdle, zeroAllowed)),
+		scalar("response", &t.Response, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("keep_alive", &t.KeepAlive, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("half_closed", &t.HalfClosed, duration(minTimeout, maxHalfClosed, zeroForbidden)),
 		scalar("shutdown", &t.Shutdown, duration(0, maxShutdown, zeroAllowed)),
 	}

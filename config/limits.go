@@ -26,6 +26,28 @@ const (
 	minConnectSize = 256
 	maxConnectSize = 16 << 20
 
+	// A request line and a Host take some hundred bytes; servers let nobody send
+	// a header of more than a megabyte (net/http's limit).
+	minHeaderSize = 1 << 10
+	maxHeaderSize = 1 << 20
+
+	// No request worth sending is smaller. What is larger than the most may be
+	// had without a limit.
+	minRequestSize = 1 << 10
+	maxRequestSize = 1 << 30
+
+	// Routes are tried in order for every request.
+	maxRoutes = 100
+
+	// A header field that a node gets, its name alone: no server knows longer ones.
+	maxHeaderName = 100
+
+	// Final responses: one of 1xx is followed by another (RFC 9110, 15.2).
+	minStatus = 200
+	maxStatus = 599
+
+	maxPort = 65535
+
 	// More than a hundred probes in a row is a pool without health checks.
 	maxInARow = 100
 )

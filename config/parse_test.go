@@ -127,16 +127,17 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			},
 			{
 				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff,
-				Health: Health{Probe: ProbeTCP, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
+				ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
+				Health:         Health{Probe: ProbeTCP, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
 					{Name: "emqx-1", Address: tcp("node1.emqx.io", 8083), Weight: 1},
 					{Name: "emqx-2", Address: tcp("node2.emqx.io", 8083), Weight: 1},
 				},
 			},
 		},
-		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536},
+		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20},
 		Timeouts: Timeouts{
-			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, Idle: 0,
+			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
 			HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
 		},
 		Admin: Admin{Address: tcp("127.0.0.1", 9090)},
@@ -155,7 +156,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 	}
 	want := sample()
 	want.Listeners[0].Name, want.Listeners[0].Address, want.Listeners[0].Pool = "mqtt", Address{Network: "tcp", Port: 1883}, "emqx"
-	want.Listeners[0].TLS = nil
+	want.Listeners[0].TLS, want.Listeners[0].Routes = nil, nil
 	want.Pools[0].Name = "emqx"
 	want.Pools[0].Nodes[0].Name, want.Pools[0].Nodes[0].Address = "emqx-1", Address{Network: "tcp", Host: "node1", Port: 1883}
 	if !equal(c, &want) {

@@ -19,9 +19,19 @@ func (c *Config) Summary(w io.Writer) error {
 
 	row("LISTENER", "ADDRESS", "PROTOCOL", "TLS", "PROXY IN", "LIMIT", "POOL")
 	for _, l := range c.Listeners {
-		row(l.Name, l.Address.String(), l.protocol(), l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
+		row(l.Name, l.Address.String(), string(l.Protocol), l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
 	}
 	endTable()
+	if c.speaksHTTP() {
+		row()
+		row("REQUESTS TO", "HOST", "PATH", "PROTOCOL", "ORIGINS", "POOL")
+		for _, l := range c.Listeners {
+			for _, r := range l.requests() {
+				row(l.Name, r.hosts, r.Path, string(r.Protocol), r.origins(), r.Pool)
+			}
+		}
+		endTable()
+	}
 	for _, p := range c.Pools {
 		row()
 		row("POOL", "PROTOCOL", "ALGORITHM", "PROXY OUT", "HEALTH")
@@ -40,6 +50,14 @@ func (c *Config) Summary(w io.Writer) error {
 	}
 	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s",
 		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize)))
+	if c.speaksHTTP() {
+		body := "of any size"
+		if c.Limits.MaxRequestSize > 0 {
+			body = "up to " + formatSize(c.Limits.MaxRequestSize)
+		}
+		row("HTTP", fmt.Sprintf("header up to %s, body %s, response %s, keep alive %s", formatSize(c.Limits.MaxHeaderSize), body,
+			formatDuration(c.Timeouts.Response), formatDuration(c.Timeouts.KeepAlive)))
+	}
 	idle := formatDuration(c.Timeouts.Idle)
 	if c.Timeouts.Idle == 0 {
 		idle = "by keep alive"
@@ -59,13 +77,6 @@ func limit(n int) string {
 		return "no limit"
 	}
 	return strconv.Itoa(n)
-}
-
-func (l *Listener) protocol() string {
-	if l.Path == "" {
-		return string(l.Protocol)
-	}
-	return string(l.Protocol) + " " + l.Path
 }
 
 func (l *Listener) tls() string {
@@ -94,7 +105,11 @@ func (p *Pool) algorithm() string {
 	if p.HashKey == "" {
 		return string(p.Algorithm)
 	}
-	return string(p.Algorithm) + " of " + string(p.HashKey)
+	s := string(p.Algorithm) + " of " + string(p.HashKey)
+	if p.Cookie != "" {
+		s += " " + p.Cookie
+	}
+	return s
 }
 
 // String says how nodes are probed, in a few words.
@@ -102,6 +117,14 @@ func (h Health) String() string {
 	if h.Probe == ProbeNone {
 		return "no probe"
 	}
+	what := string(h.Probe)
+	if h.Probe == ProbeHTTP {
+		what += " " + h.Method + " "
+		if h.Port != 0 {
+			what += ":" + strconv.Itoa(h.Port)
+		}
+		what += h.Path
+	}
 	return fmt.Sprintf("%s every %s, timeout %s, rise %d, fall %d",
-		h.Probe, formatDuration(h.Interval), formatDuration(h.Timeout), h.Rise, h.Fall)
+		what, formatDuration(h.Interval), formatDuration(h.Timeout), h.Rise, h.Fall)
 }

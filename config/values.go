@@ -93,7 +93,7 @@ func duration(least, most time.Duration, zero zeroMeans) func(*yaml.Node) (time.
 	}
 }
 
-// zeroMeans says whether a duration may be 0s although its range starts later.
+// zeroMeans says whether a duration or a size may be 0 although its range starts later.
 type zeroMeans bool
 
 const (
@@ -119,8 +119,8 @@ var units = []struct {
 	bytes  int
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
-// size parses a number of bytes from least to most.
-func size(least, most int) func(*yaml.Node) (int, error) {
+// size parses a number of bytes from least to most, or 0 where zero says so.
+func size(least, most int, zero zeroMeans) func(*yaml.Node) (int, error) {
 	return func(n *yaml.Node) (int, error) {
 		digits, unit := n.Value, 1
 		for _, u := range units {
@@ -133,8 +133,15 @@ func size(least, most int) func(*yaml.Node) (int, error) {
 			return 0, fmt.Errorf("is %s; it must be a size, as 64KiB or 1MiB or, in bytes, 65536", describe(n))
 		}
 		i, err := strconv.Atoi(digits)
+		or := ""
+		if zero == zeroAllowed {
+			if digits == "0" {
+				return 0, nil
+			}
+			or = ", or 0"
+		}
 		if err != nil || i > most/unit || i*unit < least {
-			return 0, fmt.Errorf("%s is out of range %s to %s", abbreviate(n.Value), formatSize(least), formatSize(most))
+			return 0, fmt.Errorf("%s is out of range %s to %s%s", abbreviate(n.Value), formatSize(least), formatSize(most), or)
 		}
 		return i * unit, nil
 	}
@@ -175,14 +182,6 @@ func parseFile(s string) (string, error) {
 		return "", errors.New("is empty; write the name of a file")
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return "", fmt.Errorf("%s has a control character", quote(s))
-	}
-	return s, nil
-}
-
-// parsePath parses the path of a request, which is compared byte by byte.
-func parsePath(s string) (string, error) {
-	if !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '?' || c == '#' }) {
-		return "", fmt.Errorf("%s is not a path; write one, as /mqtt, in ASCII without spaces, ? or #", quote(s))
 	}
 	return s, nil
 }

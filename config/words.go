@@ -26,6 +26,9 @@ var poolProtocols = map[Protocol][]Protocol{
 	TCP:  {TCP, MQTT, WS, HTTP},
 }
 
+// routeProtocols are what one listener of protocol http can tell apart.
+var routeProtocols = []Protocol{HTTP, WS}
+
 // An Algorithm chooses a node for a session.
 type Algorithm string
 
@@ -48,9 +51,20 @@ const (
 	KeyClientID HashKey = "client_id"
 	KeyUsername HashKey = "username"
 	KeySourceIP HashKey = "source_ip"
+	KeyCookie   HashKey = "cookie" // that the balancer gives an HTTP client
 )
 
-var hashKeys = []HashKey{KeyClientID, KeyUsername, KeySourceIP}
+var hashKeys = []HashKey{KeyClientID, KeyUsername, KeySourceIP, KeyCookie}
+
+// protocolKeys lists for the protocol of a pool what its clients have. The
+// first is the default: the session in a broker belongs to the client
+// identifier, and nobody looks for one in what is not MQTT.
+var protocolKeys = map[Protocol][]HashKey{
+	MQTT: {KeyClientID, KeyUsername, KeySourceIP},
+	WS:   {KeyClientID, KeyUsername, KeySourceIP},
+	HTTP: {KeySourceIP, KeyCookie},
+	TCP:  {KeySourceIP},
+}
 
 // A ProxyProtocol says what is done with PROXY headers: on a listener those
 // that arrive, in a pool those that are sent.
@@ -77,10 +91,13 @@ const (
 	ProbeNone Probe = "none" // nothing; real sessions still tell a node that fails
 	ProbeTCP  Probe = "tcp"  // connect, close
 	ProbeMQTT Probe = "mqtt" // CONNECT, judge the CONNACK, DISCONNECT
-	ProbeHTTP Probe = "http"
+	ProbeHTTP Probe = "http" // a request, judge the response's status
 )
 
 var probes = []Probe{ProbeNone, ProbeTCP, ProbeMQTT, ProbeHTTP}
+
+// methods are those of the http probe: they ask and change nothing.
+var methods = []string{"GET", "HEAD"}
 
 // A ClientAuth says whether a client must show a certificate.
 type ClientAuth string

@@ -1,0 +1,60 @@
+package config
+
+import "net/netip"
+
+func checkListener(l *Listener, s *source, at string) {
+	checkListenerKeys(l, s, at)
+
+	trusted := child(at, "trusted_proxies")
+	accept := l.ProxyProtocol == ProxyAccept
+	switch {
+	case !s.good(child(at, "proxy_protocol"), child(at, "address"), trusted):
+	case s.written(trusted) && !accept:
+		s.errorf(trusted, "has no meaning without proxy_protocol: accept")
+	case s.written(trusted) && l.Address.Network == "unix":
+		s.errorf(trusted, "has no meaning on a Unix socket, where nobody has an address; the permissions of its file say who is trusted")
+	case !s.written(trusted) && accept && l.Address.Network != "unix":
+		s.errorf(trusted, "is missing; with proxy_protocol: accept list the proxies that are believed, as [10.0.0.0/8]")
+	}
+	checkOnce(l.TrustedProxies, netip.Prefix.String, "network", s, trusted)
+	checkOnce(l.AllowedHosts, same, "host", s, child(at, "allowed_hosts"))
+	checkOnce(l.AllowedOrigins, same, "origin", s, child(at, "allowed_origins"))
+
+	if t := l.TLS; t != nil {
+		auth, ca := child(at, "tls.client_auth"), child(at, "tls.client_ca")
+		switch {
+		case !s.good(auth, ca):
+		case t.ClientAuth != ClientAuthNone && t.ClientCA == "":
+			s.errorf(auth, "%s needs client_ca, to check certificates against", t.ClientAuth)
+		case t.ClientAuth == ClientAuthNone && t.ClientCA != "":
+			s.errorf(ca, "has no meaning with client_auth: none")
+		}
+	}
+}
+
+// checkListenerKeys checks that the keys of one protocol stand on a listener of it.
+func checkListenerKeys(l *Listener, s *source, at string) {
+	if !s.good(child(at, "protocol")) {
+		return
+	}
+	for _, k := range []struct {
+		key  string
+		only Protocol
+		hint string
+	}{
+		{"path", WS, "only ws has a path"},
+		{"allowed_hosts", WS, "only ws has a list of hosts"},
+		{"allowed_origins", WS, "only ws has a list of origins"},
+		{"routes", HTTP, "only http has routes"},
+	} {
+		path := child(at, k.key)
+		if l.Protocol == k.only || !s.written(path) || !s.good(path) {
+			continue
+		}
+		hint := k.hint
+		if l.Protocol == HTTP {
+			hint = "write it in a route" // host, path or allowed_origins
+		}
+		s.errorf(path, "has no meaning with protocol %s; %s", l.Protocol, hint)
+	}
+}

@@ -1,0 +1,69 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+)
+
+func checkPool(p *Pool, s *source, at string) {
+	checkKey(p, s, at)
+	headers, protocol := child(at, "forward_headers"), child(at, "protocol")
+	if s.written(headers) && p.Protocol != WS && s.good(headers, protocol) {
+		s.errorf(headers, "has no meaning with protocol %s; only an upgrade to ws is written anew", p.Protocol)
+	}
+	checkOnce(p.ForwardHeaders, same, "header", s, headers)
+	checkHealth(p, s, child(at, "health"), protocol)
+
+	names := unique{s: s, what: "name"}
+	addresses := unique{s: s, what: "address"}
+	for i := range p.Nodes {
+		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
+		names.take(child(at, "name"), n.Name, n.Name)
+		if address := n.Address.bound(); address != n.Name { // else the flag that gave both has its error
+			addresses.take(child(at, "address"), address, "node "+cmp.Or(n.Name, "without a name"))
+		}
+	}
+}
+
+// checkKey checks that the clients of the pool at a path have what is hashed.
+func checkKey(p *Pool, s *source, at string) {
+	algorithm, key, cookie := child(at, "algorithm"), child(at, "hash_key"), child(at, "cookie")
+	keys := protocolKeys[p.Protocol]
+	switch {
+	case !s.written(key) || !s.good(key):
+	case p.Algorithm != ConsistentHash && s.good(algorithm):
+		s.errorf(key, "has no meaning with algorithm %s; only consistent_hash has a key", p.Algorithm)
+	case !slices.Contains(keys, p.HashKey) && s.good(child(at, "protocol")):
+		s.errorf(key, "there is no %s in protocol %s; the key can only be %s", p.HashKey, p.Protocol, list(keys))
+	}
+	if s.written(cookie) && p.HashKey != KeyCookie && s.good(cookie, key) {
+		s.errorf(cookie, "has no meaning without hash_key: cookie")
+	}
+}
+
+// checkHealth checks the probes of a pool whose protocol stands at a path.
+func checkHealth(p *Pool, s *source, at, protocol string) {
+	h, probe, port := &p.Health, child(at, "probe"), child(at, "port")
+	switch {
+	case !s.good(probe, protocol):
+	case h.Probe == ProbeMQTT && !speaksMQTT(p.Protocol):
+		s.errorf(probe, "mqtt cannot probe nodes that speak %s", p.Protocol)
+	case h.Probe == ProbeHTTP && p.Protocol == MQTT && !s.written(port):
+		s.errorf(probe, "nodes that speak mqtt answer no http probe there; write the port where they do, as port: 18083")
+	}
+	for _, key := range []string{"method", "path", "host", "status", "port"} {
+		if path := child(at, key); s.written(path) && h.Probe != ProbeHTTP && s.good(path, probe) {
+			s.errorf(path, "has no meaning with probe %s; only http has it", h.Probe)
+		}
+	}
+	interval, timeout := child(at, "interval"), child(at, "timeout")
+	if h.Timeout > h.Interval && s.good(interval, timeout) {
+		// Point at what was written; the other one is the default.
+		at := timeout
+		if !s.written(timeout) {
+			at = interval
+		}
+		s.errorf(at, "the timeout of %s is longer than the interval of %s; a probe must end before the next one starts",
+			formatDuration(h.Timeout), formatDuration(h.Interval))
+	}
+}

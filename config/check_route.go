@@ -1,0 +1,82 @@
+package config
+
+import "strings"
+
+// checkRoutes checks the routes of one listener: each must have something to
+// take that no earlier one has taken.
+func checkRoutes(routes []Route, s *source, at string) {
+	if len(routes) > maxRoutes {
+		s.errorf(item(at, maxRoutes), "is one route too many; a listener has at most %d", maxRoutes)
+		routes = routes[:maxRoutes]
+	}
+	for i := range routes {
+		r, at := &routes[i], item(at, i)
+		protocol, origins := child(at, "protocol"), child(at, "allowed_origins")
+		if s.written(origins) && r.Protocol != WS && s.good(origins, protocol) {
+			s.errorf(origins, "has no meaning with protocol %s; only ws has a list of origins", r.Protocol)
+		}
+		checkOnce(r.AllowedOrigins, same, "origin", s, origins)
+		if !s.written(child(at, "host")) && !s.written(child(at, "path")) && s.written(child(at, "pool")) {
+			s.errorf(at, "has neither host nor path; what no route takes goes to the listener's pool")
+		}
+		if !matches(s, at) {
+			continue
+		}
+		for j := range i {
+			earlier := item(parent(at), j)
+			if !matches(s, earlier) || !routes[j].covers(r) {
+				continue
+			}
+			s.errorf(at, "takes nothing: routes[%d], before it, takes %s", j, routes[j].what())
+			break
+		}
+	}
+}
+
+// matches reports whether what the route at a path takes is written and could be read.
+func matches(s *source, at string) bool {
+	host, path := child(at, "host"), child(at, "path")
+	return (s.written(host) || s.written(path)) && s.good(host, path, child(at, "protocol"))
+}
+
+// what says what a route takes.
+func (r *Route) what() string {
+	what := abbreviate(r.Path)
+	if r.takesBelow() {
+		what = "all below " + what
+	}
+	if r.Host == "" {
+		return what + " of every host"
+	}
+	return what + " of " + r.Host
+}
+
+// takesBelow reports whether the route takes all that begins with its path.
+func (r *Route) takesBelow() bool {
+	return r.Protocol == HTTP && strings.HasSuffix(r.Path, "/")
+}
+
+// covers reports whether r takes everything that other would take.
+func (r *Route) covers(other *Route) bool {
+	if !hostCovers(r.Host, other.Host) {
+		return false
+	}
+	if r.takesBelow() {
+		return strings.HasPrefix(other.Path, r.Path)
+	}
+	return r.Path == other.Path && !other.takesBelow()
+}
+
+// hostCovers reports whether every host that fits pattern b fits pattern a.
+func hostCovers(a, b string) bool {
+	if a == "" || a == b {
+		return true
+	}
+	if end, ok := strings.CutPrefix(a, "*"); ok { // .example.com
+		return len(b) > len(end) && strings.HasSuffix(b, end) && !strings.HasSuffix(b, ".*")
+	}
+	if begin, ok := strings.CutSuffix(a, "*"); ok { // ws.
+		return len(b) > len(begin) && strings.HasPrefix(b, begin)
+	}
+	return false
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Values that HTTP has: paths, hosts, origins, names of headers and cookies.
+
+// parsePath parses the path of a request, which is compared byte by byte.
+func parsePath(s string) (string, error) {
+	if !isTarget(s) || strings.Contains(s, "?") {
+		return "", fmt.Errorf("%s is not a path; write one, as /mqtt, in ASCII without spaces, ? or #", quote(s))
+	}
+	return s, nil
+}
+
+// parseTarget parses a path that may have a query (RFC 9112, 3.2.1).
+func parseTarget(s string) (string, error) {
+	if !isTarget(s) {
+		return "", fmt.Errorf("%s is not a path; write one, as /status or /status?format=json, in ASCII without spaces or #", quote(s))
+	}
+	if _, err := url.ParseRequestURI(s); err != nil {
+		return "", fmt.Errorf("%s is not a path: a %% begins two hexadecimal digits", quote(s))
+	}
+	return s, nil
+}
+
+func isTarget(s string) bool {
+	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' })
+}
+
+// parseHostPattern parses what a Host header has to be: see Route.Host.
+func parseHostPattern(s string) (string, error) {
+	if ip, ok := parseIP(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); ok && ip.Zone() == "" {
+		return ip.String(), nil
+	}
+	if s == "*" {
+		return "", errors.New("\"*\" is any host; leave the setting out for that")
+	}
+	host := strings.ToLower(strings.TrimSuffix(s, "."))
+	if strings.HasSuffix(host, ".") || !isHostName(openEnds(host)) {
+		return "", fmt.Errorf("%s is not a host; write its name or IP address without a port, or a name with an open end, as *.example.com or ws.*", quote(s))
+	}
+	return host, nil
+}
+
+// openEnds puts a label in the place of the star at one end of a pattern.
+func openEnds(pattern string) string {
+	if rest, ok := strings.CutPrefix(pattern, "*."); ok {
+		return "x." + rest
+	}
+	if rest, ok := strings.CutSuffix(pattern, ".*"); ok {
+		return rest + ".x"
+	}
+	return pattern
+}
+
+// parseOriginPattern parses the origin of a web page, as a browser writes it
+// (RFC 6454, 6.2), or with a star for the first labels of its host. Pages have
+// other schemes than https in apps: capacitor://localhost.
+func parseOriginPattern(s string) (string, error) {
+	scheme, rest, ok := strings.Cut(strings.ToLower(s), "://")
+	if !ok || !isScheme(scheme) {
+		return "", fmt.Errorf("%s is not an origin; write scheme and host, as https://app.example.com or https://*.example.com", quote(s))
+	}
+	if secure, ok := map[string]string{"ws": "http", "wss": "https"}[scheme]; ok {
+		return "", fmt.Errorf("%s is where a page connects to; its origin is where it was loaded from, as %s://app.example.com", quote(s), secure)
+	}
+	host, port := rest, ""
+	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, ']') {
+		host, port = rest[:i], rest[i+1:]
+		if !isPort(port) {
+			return "", fmt.Errorf("%s: port %s is not a number from 1 to 65535", quote(s), quote(port))
+		}
+	}
+	name := host
+	if strings.HasPrefix(host, "*.") {
+		name = openEnds(host)
+	}
+	if !isHost(name) {
+		return "", fmt.Errorf("%s has no host that can be matched; write scheme and host alone, as https://app.example.com or https://*.example.com", quote(s))
+	}
+	origin := scheme + "://" + host
+	if port != "" && port != map[string]string{"http": "80", "https": "443"}[scheme] {
+		origin += ":" + port
+	}
+	return origin, nil
+}
+
+// isScheme reports whether s, in lower case, is a scheme (RFC 3986, 3.1).
+func isScheme(s string) bool {
+	return s != "" && 'a' <= s[0] && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
+}
+
+// isPort reports whether s is a port, as everybody writes it.
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0 && isDecimal(s)
+}
+
+// isHost reports whether s is a host name or an IP address, IPv6 in brackets.
+func isHost(s string) bool {
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		inner, ok = strings.CutSuffix(inner, "]")
+		ip, err := netip.ParseAddr(inner)
+		return ok && err == nil && ip.Is6() && ip.Zone() == ""
+	}
+	ip, err := netip.ParseAddr(s)
+	return err == nil && ip.Is4() || isHostName(s)
+}
+
+// parseHostHeader parses a Host header: a host, and maybe a port.
+func parseHostHeader(s string) (string, error) {
+	host := s
+	port := "80"
+	if _, p, err := net.SplitHostPort(s); err == nil {
+		host, port = strings.TrimSuffix(s, ":"+p), p
+	}
+	if !isHost(host) || !isPort(port) {
+		return "", fmt.Errorf("%s is not a host; write one, as status.example.com or status.example.com:8080", quote(s))
+	}
+	return s, nil
+}
+
+// parseCookieName parses the name of a cookie (RFC 6265, 4.1.1).
+func parseCookieName(s string) (string, error) {
+	if !isToken(s) {
+		return "", fmt.Errorf("%s is not the name of a cookie; write one of letters, digits and any of - _ .", quote(s))
+	}
+	return s, nil
+}
+
+// parseForwardHeader parses the name of a header that a node may get from the
+// client. Those that the balancer writes itself are refused, and those that
+// say where a message ends or who sent it: a client would write them.
+func parseForwardHeader(s string) (string, error) {
+	if !isToken(s) || len(s) > maxHeaderName {
+		return "", fmt.Errorf("%s is not the name of a header; write one, as User-Agent", quote(s))
+	}
+	name := textproto.CanonicalMIMEHeaderKey(s)
+	if ownHeaders[name] || strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Sec-Websocket-") {
+		return "", fmt.Errorf("%s cannot be forwarded: it belongs to the connection, and the balancer writes what a node needs of it", name)
+	}
+	return name, nil
+}
+
+// ownHeaders are in canonical form. Beside those of the connection (RFC 9110,
+// 7.6.1) and of the message's length they are those that name the client.
+var ownHeaders = map[string]bool{
+	"Connection": true, "Upgrade": true, "Host": true, "Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authorization": true,
+	"Content-Length": true, "Transfer-Encoding": true, "Te": true, "Trailer": true, "Expect": true,
+	"Forwarded": true, "X-Real-Ip": true,
+}
+
+// isToken reports whether s is a token (RFC 9110, 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
+	})
+}

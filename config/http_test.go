@@ -1,0 +1,136 @@
+package config
+
+import (
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestHTTPSampleMeansWhatItSays(t *testing.T) {
+	data, err := os.ReadFile("testdata/http.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := served(data)
+	if got == nil {
+		t.Fatal("the sample has errors")
+	}
+	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
+	nodes := func(port uint16) []Node {
+		return []Node{{Name: "emqx-1", Address: tcp("node1", port), Weight: 1}}
+	}
+	health := func(h Health) Health {
+		h.Interval, h.Timeout, h.Rise, h.Fall = 5*time.Second, 2*time.Second, 2, 3
+		return h
+	}
+	want := defaultConfig
+	want.Limits.MaxHeaderSize, want.Limits.MaxRequestSize = 8<<10, 0
+	want.Timeouts.Response, want.Timeouts.KeepAlive = 90*time.Second, 5*time.Second
+	want.Listeners = []Listener{
+		{
+			Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyOff,
+			AllowedHosts:   []string{"ws.example.com", "*.example.net", "ws.*", "::1"},
+			AllowedOrigins: []string{"https://app.example.com", "https://*.example.com:8443", "capacitor://localhost"},
+		},
+		{Name: "sidecar", Address: tcp("", 8084), Protocol: WS, Pool: "emqx", Path: "/mqtt", ProxyProtocol: ProxyOff},
+		{
+			Name: "web", Address: tcp("", 18083), Protocol: HTTP, Pool: "dashboard", Routes: []Route{
+				{Host: "ws.*", Path: "/mqtt", Protocol: WS, Pool: "emqx-ws", AllowedOrigins: []string{"https://app.example.com"}},
+				{Host: "mqtt.example.com", Path: "/mqtt", Protocol: WS, Pool: "emqx"},
+				{Path: "/api/", Protocol: HTTP, Pool: "management"},
+				{Host: "api.example.com", Path: "/", Protocol: HTTP, Pool: "management"},
+			},
+			ProxyProtocol: ProxyAccept, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 100,
+		},
+	}
+	want.Pools = []Pool{
+		{
+			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, Nodes: nodes(1883),
+			Health: health(Health{Probe: ProbeHTTP, Method: "GET", Path: "/status?format=json", Port: 18083}),
+		},
+		{
+			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, Nodes: nodes(8083),
+			ForwardHeaders: []string{"Origin", "Cookie", "X-Request-Id"},
+			Health:         health(Health{Probe: ProbeMQTT}),
+		},
+		{
+			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, Nodes: nodes(8083),
+			ForwardHeaders: []string{},
+			Health:         health(Health{Probe: ProbeHTTP, Method: "GET", Path: "/"}),
+		},
+		{
+			Name: "dashboard", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", ProxyProtocol: ProxyOff, Nodes: nodes(18083),
+			Health: health(Health{Probe: ProbeHTTP, Method: "HEAD", Path: "/status", Host: "status.example.com", Status: 204, Port: 8081}),
+		},
+		{
+			Name: "management", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", ProxyProtocol: ProxyOff, Nodes: nodes(8081),
+			Health: health(Health{Probe: ProbeTCP}),
+		},
+	}
+	if !equal(got, &want) {
+		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
+	}
+}
+
+func TestDefaultHeadersAreNotShared(t *testing.T) {
+	file := []byte(`
+listeners: [{name: a, address: ":1", protocol: ws, pool: p}]
+pools: [{name: p, protocol: ws, nodes: [{name: n, address: "h:1"}]}]`)
+	served(file).Pools[0].ForwardHeaders[0] = "X"
+	if got := served(file).Pools[0].ForwardHeaders; !slices.Equal(got, []string{"Origin", "Cookie", "User-Agent"}) {
+		t.Errorf("a change to one Config is seen in another: %v", got)
+	}
+}
+
+func TestTooManyRoutesAreRefused(t *testing.T) {
+	file := func(n int) string {
+		var b strings.Builder
+		b.WriteString("listeners:\n  - name: a\n    address: ':1'\n    protocol: http\n    pool: p\n    routes:\n")
+		for i := range n {
+			b.WriteString("      - {path: /" + strings.Repeat("x", i+1) + ", pool: p}\n")
+		}
+		return b.String() + "pools: [{name: p, protocol: http, nodes: [{name: n, address: 'h:1'}]}]\n"
+	}
+	if served([]byte(file(maxRoutes))) == nil {
+		t.Errorf("%d routes are refused", maxRoutes)
+	}
+	_, err := Parse("f", []byte(file(2*maxRoutes)))
+	if err == nil || strings.Count(err.Error(), "one route too many") != 1 ||
+		!strings.Contains(err.Error(), "f:107:9: listeners[0].routes[100]: is one route too many; a listener has at most 100") {
+		t.Errorf("%d routes: %v", 2*maxRoutes, err)
+	}
+}
+
+func TestHostPatternCoversWhatItTakes(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"", "a.example.com", true},
+		{"", "*.example.com", true},
+		{"a.example.com", "", false},
+		{"a.example.com", "a.example.com", true},
+		{"a.example.com", "b.example.com", false},
+		{"*.example.com", "a.example.com", true},
+		{"*.example.com", "a.b.example.com", true},
+		{"*.example.com", "example.com", false},
+		{"*.example.com", "badexample.com", false},
+		{"*.example.com", "*.b.example.com", true},
+		{"*.b.example.com", "*.example.com", false},
+		{"*.com", "com.*", false},
+		{"ws.*", "ws.example.com", true},
+		{"ws.*", "ws.example.*", true},
+		{"ws.example.*", "ws.*", false},
+		{"ws.*", "wss.example.com", false},
+		{"ws.*", "ws", false},
+		{"ws.*", "*.example.com", false},
+		{"*.example.com", "ws.*", false},
+	} {
+		if got := hostCovers(c.a, c.b); got != c.want {
+			t.Errorf("%q covers %q: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package config
+
+// speaksHTTP reports whether clients send requests to any listener.
+func (c *Config) speaksHTTP() bool {
+	for _, l := range c.Listeners {
+		if l.Protocol == WS || l.Protocol == HTTP {
+			return true
+		}
+	}
+	return false
+}
+
+// requests is a Route that may have several hosts.
+type requests struct {
+	Route
+	hosts string
+}
+
+// requests lists what the listener takes, in order; nothing if it takes no requests.
+func (l *Listener) requests() []requests {
+	switch l.Protocol {
+	case WS:
+		own := Route{Path: l.Path, Protocol: WS, Pool: l.Pool, AllowedOrigins: l.AllowedOrigins}
+		return []requests{{own, orAny(l.AllowedHosts)}}
+	case HTTP:
+		var all []requests
+		for _, r := range l.Routes {
+			host := "any"
+			if r.Host != "" {
+				host = r.Host
+			}
+			all = append(all, requests{r, host})
+		}
+		return append(all, requests{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, "any"})
+	case MQTT, TCP:
+	}
+	return nil
+}
+
+func (r *Route) origins() string {
+	if r.Protocol != WS {
+		return "-"
+	}
+	return orAny(r.AllowedOrigins)
+}
+
+// orAny writes a list that lets everything in when it is empty.
+func orAny(words []string) string {
+	if len(words) == 0 {
+		return "any"
+	}
+	return list(words)
+}
