@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,7 +56,7 @@ var usableCores = sync.OnceValues(func() (unix.CPUSet, error) {
 })
 
 // place moves load and broker to the cores that the balancers of w leave, with the
-// priority that w asks for.
+// slices that w asks for.
 func (b *bench) place(w work) (err error) {
 	if b.cores, err = splitCores(w.balancerThreads()); err != nil {
 		return err
@@ -64,12 +65,7 @@ func (b *bench) place(w work) (err error) {
 		if err := pin(pid, b.cores.rest); err != nil {
 			return fmt.Errorf("pin process %s: %w", pid, err)
 		}
-		err := schedule(pid, w.realtime)
-		if errors.Is(err, unix.EPERM) && w.realtime {
-			b.note("load and broker had no real-time priority (it takes root): the higher quantiles of latency are largely " +
-				"their waits for each other on one core")
-			err = nil
-		}
+		err := schedule(pid, w.slice)
 		if err != nil {
 			return fmt.Errorf("schedule process %s: %w", pid, err)
 		}
@@ -82,13 +78,10 @@ func pin(pid string, cores unix.CPUSet) error {
 	return eachThread(pid, func(tid int) error { return unix.SchedSetaffinity(tid, &cores) })
 }
 
-// schedule gives every thread of a process a real-time policy or the normal one. What it
-// starts has the normal one.
-func schedule(pid string, realtime bool) error {
-	a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}
-	if realtime {
-		a.Policy, a.Priority, a.Flags = unix.SCHED_RR, 1, unix.SCHED_FLAG_RESET_ON_FORK
-	}
+// schedule gives every thread of a process the normal policy and slices of the given
+// length; 0: the kernel's default. A kernel before 6.12 knows only the default.
+func schedule(pid string, slice time.Duration) error {
+	a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Runtime: uint64(slice)}
 	return eachThread(pid, func(tid int) error { return unix.SchedSetAttr(tid, &a, 0) })
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	load "mqttlb/bench"
 )
@@ -28,13 +29,13 @@ type row struct {
 
 // work is what the load does in a measure, and what it needs of the configurations.
 type work struct {
-	clients  int  // connections
-	payload  int  // of a message, bytes
-	inflight int  // messages of a client without an acknowledgement; 0: 1
-	percent  int  // of HAProxy's maximum, in an open loop
-	realtime bool // load and broker never wait for a slice of their core
-	threads  int  // of the balancer; 0: 1
-	bufsize  int  // HAProxy's tune.bufsize, bytes; 0: its default, 16384
+	clients  int           // connections
+	payload  int           // of a message, bytes
+	inflight int           // messages of a client without an acknowledgement; 0: 1
+	percent  int           // of HAProxy's maximum, in an open loop
+	slice    time.Duration // of load and broker on the core they share; 0: the kernel's
+	threads  int           // of the balancer; 0: 1
+	bufsize  int           // HAProxy's tune.bufsize, bytes; 0: its default, 16384
 }
 
 // measures are all of them, in the order of the page.
