@@ -1,0 +1,147 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+
+	"mqttlb/balancer"
+)
+
+var (
+	errNoNode     = errors.New("no node is up")
+	errNodesFull  = errors.New("every node that is up is at its max_connections")
+	errUnresolved = errors.New("its host name has no address")
+)
+
+// exchange is one request and its response. It counts as a session of its node
+// for as long as it lasts.
+type exchange struct {
+	handler    *Handler
+	pool       *Pool
+	w          *clientWriter
+	in         *http.Request
+	body       *clientBody // of in; nil: it has none
+	client     addresses
+	candidates balancer.Candidates
+	newCookie  string // the key that the client has to learn; "": it has one, or needs none
+
+	node     *balancer.Node // that has the request; nil: none has
+	switched io.Closer      // the connection to the node after a 101
+}
+
+// addresses of a client's connection; not valid on a Unix socket.
+type addresses struct{ source, destination netip.AddrPort }
+
+// addressesKey is where the context of a request has its client's addresses,
+// for the dialer.
+type addressesKey struct{}
+
+func newExchange(h *Handler, pool *Pool, w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{handler: h, pool: pool, client: clientAddresses(r)}
+	key, keyed := x.affinity(r)
+	x.candidates = pool.Candidates(key, keyed)
+	x.w = newClientWriter(w, h.stall)
+	x.in = r.WithContext(context.WithValue(r.Context(), addressesKey{}, x.client))
+	if r.Body != nil && r.Body != http.NoBody {
+		x.body = newClientBody(w, r.Body, h.options.MaxRequestSize, h.stall)
+		x.in.Body = x.body
+	}
+	x.in.Header = withoutForeignUpgrade(r.Header)
+	return x
+}
+
+// serve runs the request. ReverseProxy does what RFC 9110 and 9112 ask of an
+// intermediary; what is ours is in the methods it is given.
+func (x *exchange) serve() {
+	proxy := httputil.ReverseProxy{
+		Rewrite:        x.rewrite,
+		Transport:      x,
+		ModifyResponse: x.respond,
+		ErrorHandler:   x.fail,
+		FlushInterval:  -1, // a stream's reader waits for what there is
+		ErrorLog:       slog.NewLogLogger(x.handler.options.Log.Handler(), slog.LevelDebug),
+	}
+	proxy.ServeHTTP(x.w, x.in)
+}
+
+// end counts the request out. The response has been copied, or the client has
+// been told why there is none.
+func (x *exchange) end() {
+	x.w.release()
+	if x.switched != nil {
+		_ = x.switched.Close() // ReverseProxy does not, when it dislikes the 101
+	}
+	if x.node != nil {
+		x.node.Release()
+	}
+}
+
+// RoundTrip takes the request to the first candidate that can be reached. Only
+// a connection that could not be made leads to the next one: what was sent may have
+// been done, and is not sent again. It is the http.RoundTripper of this request.
+func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	reason := errNoNode
+	for {
+		node := x.candidates.Next()
+		if node == nil {
+			return nil, reason
+		}
+		if !node.Acquire() {
+			if reason == errNoNode {
+				reason = errNodesFull
+			}
+			continue
+		}
+		res, err := x.try(node, out)
+		if err == nil {
+			x.node = node
+			return res, nil
+		}
+		node.Release()
+		var failed *dialError
+		if !errors.As(err, &failed) || out.Context().Err() != nil {
+			return nil, err
+		}
+		x.handler.options.Log.Debug("node not reached", "pool", x.pool.Name, "node", node.Name, "address", node.Address, "error", err)
+		switch shortage(err) {
+		case ofDescriptors:
+			return nil, err // another node would need one, too
+		case ofNothing:
+			if x.pool.DialFailed != nil {
+				x.pool.DialFailed(node)
+			}
+		case ofPorts: // to this node; not its fault
+		}
+		reason = err
+	}
+}
+
+// try takes the request to one node.
+func (x *exchange) try(node *balancer.Node, out *http.Request) (*http.Response, error) {
+	addrs := node.Addrs()
+	if len(addrs) == 0 {
+		return nil, &dialError{errUnresolved}
+	}
+	out = out.WithContext(out.Context()) // a copy: a RoundTripper changes no request
+	target := *out.URL
+	target.Host = addrs[0].String() // what is dialled, never a name; the Host field stays the client's
+	out.URL = &target
+	if out.Body != nil {
+		out.Body = io.NopCloser(out.Body) // a dial that fails must leave it for the next candidate
+	}
+	return x.handler.transports[x.pool].RoundTrip(out)
+}
+
+// respond looks at the header of the node's response before the client gets it.
+func (x *exchange) respond(res *http.Response) error {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		x.switched = res.Body
+	}
+	x.setCookie(res.Header)
+	return nil
+}

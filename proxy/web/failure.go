@@ -1,0 +1,83 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+)
+
+// answer tells a client in one line of plain text why its request was not served.
+func (h *Handler) answer(w http.ResponseWriter, status int, why string) {
+	h.answers[status].Add(1)
+	header := w.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-store")
+	body := why + "\n"
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+// Answers returns how many requests were answered here since the start, for
+// want of a node that could, by HTTP status code.
+func (h *Handler) Answers() map[int]uint64 {
+	counts := map[int]uint64{}
+	for status := range h.answers {
+		if n := h.answers[status].Load(); n > 0 {
+			counts[status] = n
+		}
+	}
+	return counts
+}
+
+// fail ends a request for which there is no response.
+func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
+	x.handler.options.Log.Debug("request failed", "pool", x.pool.Name, "client", r.RemoteAddr, "method", r.Method, "error", err)
+	if x.body != nil {
+		if failed := x.body.failed.Load(); failed != nil {
+			err = failed // it has canceled the request: the cause, not the effect
+		}
+	}
+	var body *bodyError
+	if x.w.hijacked || x.in.Context().Err() != nil && !errors.As(err, &body) {
+		// The client has left, or is to: whatever status we said would be wrong.
+		panic(http.ErrAbortHandler)
+	}
+	status, why := explain(err)
+	x.handler.answer(w, status, why)
+}
+
+// explain is the status and the reason of a failure. It names no node: addresses
+// behind the balancer are not for everyone.
+func explain(err error) (status int, why string) {
+	var (
+		size *http.MaxBytesError
+		body *bodyError
+		dial *dialError
+		wait interface{ Timeout() bool }
+	)
+	switch {
+	case errors.As(err, &size):
+		return http.StatusRequestEntityTooLarge, tooLarge(size.Limit)
+	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout, "the request's body did not arrive in time"
+	case errors.As(err, &body):
+		return http.StatusBadRequest, "the request's body is malformed, or ended early"
+	case err == errNoNode, err == errNodesFull:
+		return http.StatusServiceUnavailable, err.Error()
+	case errors.As(err, &dial) && shortage(err) == ofNothing:
+		return http.StatusBadGateway, "no node that is up could be reached"
+	case errors.As(err, &dial):
+		return http.StatusServiceUnavailable, "the balancer has no descriptors or ports left to reach a node"
+	case errors.As(err, &wait) && wait.Timeout():
+		return http.StatusGatewayTimeout, "the node did not answer in time"
+	default:
+		return http.StatusBadGateway, "the node closed the connection, or its answer is not HTTP"
+	}
+}
+
+func tooLarge(limit int64) string { return fmt.Sprintf("the request's body is over %d bytes", limit) }

@@ -1,0 +1,81 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// rewrite makes the request that a node gets. The Host field, the path and the
+// query stay as the client sent them; ReverseProxy has dropped what belongs to the
+// client's connection.
+func (x *exchange) rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL.Scheme = "http"
+	r.Out.URL.User = nil
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // we read none, so no two can disagree about it
+	r.Out.Trailer = nil                    // RFC 9110 section 6.5: fields that arrive after those that they would forge
+	dropCookie(r.Out.Header, x.pool.Cookie)
+	x.setForwarded(r.Out.Header)
+}
+
+// setForwarded says who the client is, and drops what it says about itself: EMQX
+// believes the leftmost X-Forwarded-For, whoever wrote it.
+func (x *exchange) setForwarded(h http.Header) {
+	for name := range h {
+		if tellsOfClient(name) {
+			delete(h, name)
+		}
+	}
+	if source := x.client.source.Addr(); source.IsValid() {
+		h.Set("X-Forwarded-For", source.WithZone("").String())
+	}
+	if destination := x.client.destination; destination.IsValid() {
+		// The port that the client came to, as AWS, Traefik and web frameworks have it.
+		h.Set("X-Forwarded-Port", strconv.Itoa(int(destination.Port())))
+	}
+	if x.in.Host != "" {
+		h.Set("X-Forwarded-Host", x.in.Host)
+	}
+	if x.in.TLS != nil {
+		h.Set("X-Forwarded-Proto", "https")
+	} else {
+		h.Set("X-Forwarded-Proto", "http")
+	}
+}
+
+// tellsOfClient reports whether a field is one in which a proxy tells of its client.
+// Servers that make variables of fields take X_Forwarded_For for the same.
+func tellsOfClient(name string) bool {
+	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+}
+
+// withoutForeignUpgrade is h without an Upgrade to anything but WebSocket.
+// A server may ignore the field (RFC 9110 section 7.8), and must here: after an
+// upgrade to h2c, which Cowboy offers, a client would write its own
+// X-Forwarded-For to the node.
+func withoutForeignUpgrade(h http.Header) http.Header {
+	if upgrade := h["Upgrade"]; len(upgrade) == 0 || len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") {
+		return h
+	}
+	h = h.Clone()
+	h.Del("Upgrade")
+	h.Del("HTTP2-Settings")
+	return h
+}
+
+// clientAddresses are the two ends of the client's connection.
+func clientAddresses(r *http.Request) (a addresses) {
+	if source, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		a.source = unmapped(source)
+	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		a.destination = unmapped(local.AddrPort())
+	}
+	return a
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

@@ -1,0 +1,116 @@
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Options of a Handler.
+type Options struct {
+	// Routes are tried in order; the first that matches takes the request. The
+	// last has no Host and no Path; without such a one the rest is answered 404.
+	Routes []Route
+
+	MaxRequestSize  int64         // bytes of a request's body; 0: no limit
+	DialTimeout     time.Duration // for each node tried; 0: the system's
+	ResponseTimeout time.Duration // from the end of a request to a node to the header of its response; 0: no limit
+
+	// Announce formats the PROXY header of a version that names a client to a
+	// node. Called for pools with SendProxy alone.
+	Announce func(version int, source, destination netip.AddrPort) ([]byte, error)
+
+	Log *slog.Logger // hears of requests that fail, at debug; nil: nobody does
+}
+
+// Handler is a reverse proxy. A request's RemoteAddr is taken for the client's
+// address, and the context's http.LocalAddrContextKey for the one it came to.
+//
+// A request ends when its client is gone or its context is done. That holds for
+// an upgraded connection, too, of which its http.Server knows nothing any more:
+// who wants them to end cancels the server's BaseContext.
+type Handler struct {
+	options    Options
+	transports map[*Pool]*http.Transport
+	stall      time.Duration // stallTimeout, but in tests
+	answers    [600]atomic.Uint64
+}
+
+// NewHandler returns a handler. It starts nothing: connections to nodes are made
+// as requests come.
+func NewHandler(o Options) *Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	h := &Handler{options: o, stall: stallTimeout, transports: map[*Pool]*http.Transport{}}
+	for _, route := range o.Routes {
+		if h.transports[route.Pool] == nil {
+			h.transports[route.Pool] = h.transport(route.Pool)
+		}
+	}
+	return h
+}
+
+// ServeHTTP takes a request to a node and the response back, or says in one line
+// of plain text why not.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodConnect:
+		// A tunnel to an address of the client's choice is what an open proxy is.
+		w.Header().Set("Allow", allow)
+		h.answer(w, http.StatusMethodNotAllowed, "CONNECT is not served: this is no forward proxy")
+	case r.RequestURI == "*" && r.Method == http.MethodOptions:
+		// It asks about a server, not a resource of one: we are the server.
+		w.Header().Set("Allow", allow)
+		w.WriteHeader(http.StatusNoContent)
+	case !strings.HasPrefix(r.URL.Path, "/") && r.URL.Host == "":
+		h.answer(w, http.StatusBadRequest, "the request's target is neither a path nor a URL")
+	case r.URL.Scheme != "" && r.URL.Scheme != "http" && r.URL.Scheme != "https":
+		h.answer(w, http.StatusBadRequest, "the request's URL is not of http or https")
+	default:
+		h.forward(w, r)
+	}
+}
+
+// allow is the methods of every resource, as far as we know.
+const allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+// forward takes a request to the pool of its route. An absolute URL counts for its
+// host alone, and only to choose the route: RFC 9112 section 3.2.2.
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request) {
+	pool := h.route(r)
+	if pool == nil {
+		h.answer(w, http.StatusNotFound, "nothing is served at this host and path")
+		return
+	}
+	if limit := h.options.MaxRequestSize; limit > 0 {
+		if r.ContentLength > limit {
+			h.answer(w, http.StatusRequestEntityTooLarge, tooLarge(limit))
+			return
+		}
+	}
+	x := newExchange(h, pool, w, r)
+	defer x.end()
+	x.serve()
+}
+
+func (h *Handler) route(r *http.Request) *Pool {
+	for i := range h.options.Routes {
+		route := &h.options.Routes[i]
+		if MatchHost(route.Host, r.Host) && MatchPath(route.Path, r.URL.Path) {
+			return route.Pool
+		}
+	}
+	return nil
+}
+
+// Close frees the connections to nodes that wait for a request. Requests that are
+// under way go on, and their connections close after them.
+func (h *Handler) Close() {
+	for _, t := range h.transports {
+		t.CloseIdleConnections()
+	}
+}
