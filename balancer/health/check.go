@@ -1,7 +1,6 @@
 package health
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,9 +15,10 @@ const (
 	None Probe = iota // not at all: the node is always up
 	TCP               // it accepts a connection
 	MQTT              // it answers a CONNECT
+	HTTP              // it answers a request with the right status
 )
 
-var probeWords = []string{None: "none", TCP: "tcp", MQTT: "mqtt"}
+var probeWords = []string{None: "none", TCP: "tcp", MQTT: "mqtt", HTTP: "http"}
 
 // String returns the word of the configuration file.
 func (p Probe) String() string {
@@ -36,25 +36,28 @@ func ParseProbe(s string) (Probe, error) {
 	return None, fmt.Errorf("probe %q is unknown; it is one of %s", s, strings.Join(probeWords, ", "))
 }
 
-// Check says how the nodes of a pool are probed. In every number zero means the
-// default.
+// Check says how the nodes of a pool are probed. There are no defaults here: the
+// configuration has them. Unless Probe is None, Interval and Timeout are more than
+// 0 and Rise and Fall at least 1.
 type Check struct {
 	Probe    Probe
-	Interval time.Duration // from the start of a probe to the start of the next, give or take a fifth; 5 s
-	Timeout  time.Duration // for connecting and the answer together; 2 s
-	Rise     int           // good results in a row that bring a node up; 2
-	Fall     int           // bad results in a row that take it down; 3
+	Interval time.Duration // from the start of a probe to the start of the next, give or take a fifth
+	Timeout  time.Duration // for connecting and the answer together
+	Rise     int           // good results in a row that bring a node up
+	Fall     int           // bad results in a row that take it down
 
 	// ProxyProtocol is the version of the PROXY header that the nodes expect, 1 or
 	// 2; 0 for none. The header of a probe holds the balancer's own addresses:
 	// LOCAL, which is meant for probes, makes EMQX swallow the CONNECT behind it.
 	ProxyProtocol uint8
-}
 
-func (c Check) withDefaults() Check {
-	c.Interval = cmp.Or(max(c.Interval, 0), defaultInterval)
-	c.Timeout = cmp.Or(max(c.Timeout, 0), defaultTimeout)
-	c.Rise = cmp.Or(max(c.Rise, 0), defaultRise)
-	c.Fall = cmp.Or(max(c.Fall, 0), defaultFall)
-	return c
+	// Of the request. Valid only if Probe is HTTP.
+	Method string // GET or HEAD
+	Path   string // begins with /, and may have a query
+	Host   string // of the Host header; empty: the node's, with the port that is asked
+	Status int    // that the response must have; 0: any of 2xx. A redirect is not followed
+
+	// Port is asked instead of the node's own; 0: the node's own. Another port is
+	// another listener: it gets no PROXY header. Valid only if Probe is HTTP.
+	Port uint16
 }

@@ -33,7 +33,6 @@ type Status struct {
 
 // NewChecker returns a checker for the nodes of pool. It begins with Run.
 func NewChecker(pool *balancer.Pool, check Check, log *slog.Logger) *Checker {
-	check = check.withDefaults()
 	c := &Checker{check: check}
 	for _, n := range pool.Nodes() {
 		p := prober{check: check, clientID: newClientID()}

@@ -1,6 +1,8 @@
 // Package health finds out which nodes of a pool are alive and tells the nodes.
 //
-//	checker := health.NewChecker(pool, health.Check{Probe: health.MQTT, ProxyProtocol: 2}, log)
+//	checker := health.NewChecker(pool, health.Check{
+//		Probe: health.MQTT, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3, ProxyProtocol: 2,
+//	}, log)
 //	go checker.Run(ctx)
 //
 // Each node is probed at an interval. A node is taken for up until Fall results

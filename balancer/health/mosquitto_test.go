@@ -157,7 +157,7 @@ func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
 	pool := newPool(t, fmt.Sprint("127.0.0.1:", port))
 	n := pool.Nodes()[0]
 	log := make(messages, 16)
-	c := NewChecker(pool, Check{Probe: MQTT, Interval: 20 * time.Millisecond, Timeout: 10 * time.Second},
+	c := NewChecker(pool, Check{Probe: MQTT, Interval: 20 * time.Millisecond, Timeout: 10 * time.Second, Rise: 2, Fall: 3},
 		slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -36,6 +36,15 @@ func appendConnect(b []byte, clientID string) []byte {
 	return append(b, clientID...)
 }
 
+// confirmMQTT reads the answer to a CONNECT and takes leave.
+func confirmMQTT(conn io.ReadWriter) error {
+	accepted, err := readConnack(conn)
+	if err == nil && accepted { // a broker closes what it refused
+		_, _ = conn.Write(disconnect) // the verdict is in: an error changes nothing
+	}
+	return err
+}
+
 // readConnack reads a CONNACK. The error is nil when it shows a broker that serves
 // clients: it accepts this one, or refuses it for its version, identifier or
 // credentials. Return code 3, server unavailable, is the broker's own word that it

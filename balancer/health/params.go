@@ -3,17 +3,6 @@ package health
 import "time"
 
 const (
-	// A broker that is overloaded may take a second to accept; one that needs more
-	// than two should get no new clients. Five seconds between probes are
-	// invisible to a broker and, three in a row, find a silent one within 15.
-	defaultInterval = 5 * time.Second
-	defaultTimeout  = 2 * time.Second
-
-	// One lost probe is a lost packet; three are a lost node. Two good ones keep
-	// a broker that dies at the end of its start from being taken for up.
-	defaultFall = 3
-	defaultRise = 2
-
 	// fastInterval is between probes of a node that is up and under suspicion, where
 	// Interval is longer: HAProxy's fastinter. The way back up is not hastened, as
 	// a node that returns meets all its clients at once.
@@ -35,4 +24,8 @@ const (
 	// maxConnack is the largest CONNACK that a probe reads, in bytes. That of 3.1.1
 	// has 4; a refusal in the form of 5 may say why in properties.
 	maxConnack = 4096
+
+	// maxResponse is the largest header of a response that a probe reads, in bytes.
+	// Servers send less than 8 KiB; more is none that is well.
+	maxResponse = 64 << 10
 )

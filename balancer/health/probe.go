@@ -30,7 +30,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 		return result{err: errUnresolved}
 	}
 	begun := time.Now()
-	conn, err := p.ask(ctx, addrs[0])
+	conn, err := p.ask(ctx, n, addrs[0])
 	r := result{took: time.Since(begun), err: err}
 	switch {
 	case conn == nil:
@@ -44,9 +44,14 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 
 // ask returns nil when the node is alive. The connection is nil where there was
 // none; otherwise the caller closes it.
-func (p *prober) ask(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, error) {
+func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (*net.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.check.Timeout)
 	defer cancel()
+	header := p.check.ProxyProtocol
+	if port := p.check.Port; port != 0 && port != addr.Port() {
+		addr = netip.AddrPortFrom(addr.Addr(), port)
+		header = 0 // that is another listener
+	}
 	dialer := net.Dialer{KeepAlive: -1} // it does not live long enough
 	c, err := dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
@@ -59,37 +64,51 @@ func (p *prober) ask(ctx context.Context, addr netip.AddrPort) (*net.TCPConn, er
 	// Reads and writes end when the time is over or ctx is done.
 	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
 
-	var first []byte
-	if p.check.ProxyProtocol != 0 {
-		header := proxyproto.HeaderProxyFromAddrs(p.check.ProxyProtocol, conn.LocalAddr(), conn.RemoteAddr())
-		if first, err = header.Format(); err != nil {
-			return conn, fmt.Errorf("PROXY header: %w", err)
-		}
-	}
-	if p.check.Probe == MQTT {
-		// In one write with the header: some brokers take both from a single read.
-		first = appendConnect(first, p.clientID)
+	first, err := p.first(conn, n, header)
+	if err != nil {
+		return conn, err
 	}
 	if len(first) > 0 {
 		if _, err := conn.Write(first); err != nil {
 			return conn, fmt.Errorf("writing to %v: %w", addr, err)
 		}
 	}
-	if p.check.Probe != MQTT {
-		return conn, nil
+	answer := ""
+	switch p.check.Probe {
+	case MQTT:
+		answer, err = "CONNACK", confirmMQTT(conn)
+	case HTTP:
+		answer, err = "HTTP response", readResponse(conn, p.check.Status)
+	case None, TCP:
 	}
-	accepted, err := readConnack(conn)
 	switch {
-	case err == nil && accepted:
-		_, _ = conn.Write(disconnect) // the verdict is in: an error changes nothing
 	case err == nil:
-		// A broker closes what it refused.
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = errors.New("it closed the connection without a CONNACK")
+		err = fmt.Errorf("it closed the connection and sent no %s", answer)
 	case ctx.Err() != nil:
-		err = fmt.Errorf("no CONNACK within timeout %v", p.check.Timeout)
+		err = fmt.Errorf("no %s within timeout %v", answer, p.check.Timeout)
 	}
 	return conn, err
+}
+
+// first returns what a probe begins with, in one write: some brokers take the
+// PROXY header and what follows it from a single read. version is the header's;
+// 0 for none.
+func (p *prober) first(conn *net.TCPConn, n *balancer.Node, version uint8) (b []byte, err error) {
+	if version != 0 {
+		header := proxyproto.HeaderProxyFromAddrs(version, conn.LocalAddr(), conn.RemoteAddr())
+		if b, err = header.Format(); err != nil {
+			return nil, fmt.Errorf("PROXY header: %w", err)
+		}
+	}
+	switch p.check.Probe {
+	case MQTT:
+		return appendConnect(b, p.clientID), nil
+	case HTTP:
+		return appendRequest(b, &p.check, n)
+	case None, TCP:
+	}
+	return b, nil
 }
 
 // hangUp closes conn so that the broker sees the end of a client and no error:

@@ -52,7 +52,7 @@ func newProber(check Check) *prober {
 	if check.Timeout == 0 {
 		check.Timeout = 10 * time.Second // nothing here waits for it
 	}
-	return &prober{check: check.withDefaults(), clientID: newClientID()}
+	return &prober{check: check, clientID: newClientID()}
 }
 
 // readConnect reads the CONNECT of a probe.
@@ -143,10 +143,10 @@ func TestProbeJudgesTheAnswer(t *testing.T) {
 			conn.Write([]byte{0x20, 2, 0})
 			waitForEnd(conn)
 		}, 50 * time.Millisecond, "no CONNACK within timeout 50ms"},
-		{"closes", func(*net.TCPConn) {}, 0, "closed the connection without a CONNACK"},
+		{"closes", func(*net.TCPConn) {}, 0, "closed the connection and sent no CONNACK"},
 		{"closes in the middle", func(conn *net.TCPConn) {
 			conn.Write([]byte{0x20, 2, 0})
-		}, 0, "closed the connection without a CONNACK"},
+		}, 0, "closed the connection and sent no CONNACK"},
 		{"resets", func(conn *net.TCPConn) { conn.SetLinger(0) }, 0, "reset by peer"},
 		{"speaks HTTP", func(conn *net.TCPConn) {
 			conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))

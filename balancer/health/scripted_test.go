@@ -2,6 +2,7 @@ package health
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,10 +44,10 @@ type scripted struct {
 var errDead = errors.New("dead")
 
 // start runs a checker over one scripted node until the test ends. Its probes go
-// well, and take that long.
+// well, and take that long. Two of them bring it up, where check says nothing else.
 func start(t *testing.T, check Check, takes time.Duration) *scripted {
 	s := &scripted{takes: takes}
-	check.Probe = MQTT
+	check.Probe, check.Rise = MQTT, cmp.Or(check.Rise, 2)
 	pool := newPool(t, "127.0.0.1:1883")
 	s.node = pool.Nodes()[0]
 	s.Checker = NewChecker(pool, check, slog.New(slog.NewTextHandler(&s.log, nil)))

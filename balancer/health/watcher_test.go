@@ -179,7 +179,7 @@ func TestRunWaitsForItsProbesAndForgetsThoseCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended sync.WaitGroup
 		pool := newPool(t, "127.0.0.1:1", "127.0.0.1:2")
-		c := NewChecker(pool, Check{Probe: MQTT, Fall: 1}, slog.New(slog.DiscardHandler))
+		c := NewChecker(pool, Check{Probe: MQTT, Interval: time.Hour, Timeout: time.Hour, Rise: 1, Fall: 1}, slog.New(slog.DiscardHandler))
 		for _, w := range c.watchers {
 			w.probe = func(ctx context.Context, _ *balancer.Node) result {
 				<-ctx.Done()
@@ -237,28 +237,14 @@ func TestFailedOfAnotherPoolsNodeIsIgnored(t *testing.T) {
 
 func TestFailedAllocatesNothing(t *testing.T) {
 	pool := newPool(t, "127.0.0.1:1")
-	c := NewChecker(pool, Check{Probe: TCP}, slog.New(slog.DiscardHandler))
+	c := NewChecker(pool, Check{Probe: TCP, Fall: 3}, slog.New(slog.DiscardHandler))
 	if allocs := testing.AllocsPerRun(100, func() { c.Failed(pool.Nodes()[0]) }); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}
 }
 
-func TestZeroMeansTheDefault(t *testing.T) {
-	want := Check{Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3}
-	if got := (Check{}).withDefaults(); got != want {
-		t.Errorf("%+v", got)
-	}
-	if got := (Check{Interval: -1, Timeout: -1, Rise: -1, Fall: -1}).withDefaults(); got != want {
-		t.Errorf("negative: %+v", got)
-	}
-	set := Check{Probe: TCP, Interval: 1, Timeout: 2, Rise: 3, Fall: 4, ProxyProtocol: 1}
-	if got := set.withDefaults(); got != set {
-		t.Errorf("%+v", got)
-	}
-}
-
 func TestWordsOfTheConfiguration(t *testing.T) {
-	for p := None; p <= MQTT; p++ {
+	for p := None; p <= HTTP; p++ {
 		if got, err := ParseProbe(p.String()); err != nil || got != p {
 			t.Errorf("%v reads back as %v, %v", p, got, err)
 		}
