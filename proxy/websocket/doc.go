@@ -2,7 +2,7 @@
 // path: it follows the frames of one direction, masks and unmasks, writes the
 // headers of frames, and asks a node for the upgrade.
 //
-//	r := websocket.Reader{FromClient: true} // one for each direction, 24 bytes
+//	r := websocket.Reader{FromClient: true} // one for each direction, 16 bytes
 //	for len(b) > 0 {
 //		piece, err := r.Next(b)
 //		if err == websocket.ErrShort { // keep b, read more, call again from b's first byte

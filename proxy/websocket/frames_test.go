@@ -14,7 +14,7 @@ const (
 	binaryFrame  = fin | 0x2 // a whole message
 	firstOfMany  = 0x2
 	continued    = 0x0
-	lastOfMany   = fin | 0x0
+	lastOfMany   = fin | continued
 	closeFrame   = fin | 0x8
 	pingFrame    = fin | 0x9
 	pongFrame    = fin | 0xA

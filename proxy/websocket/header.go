@@ -20,38 +20,48 @@ type Header struct {
 //
 // What depends on the side or on the frames before is the Reader's to check.
 func ParseHeader(b []byte) (Header, error) {
-	if len(b) == 0 {
-		return Header{}, ErrShort
+	var h Header
+	if err := h.parse(b); err != nil {
+		return Header{}, err
 	}
-	h := Header{Fin: b[0]&0x80 != 0, Opcode: Opcode(b[0] & 0x0F), Size: 2}
+	return h, nil
+}
+
+// parse is ParseHeader into h, which holds nothing of use after an error. A Header
+// that is returned is copied twice, and that takes longer than reading it.
+func (h *Header) parse(b []byte) error {
+	if len(b) == 0 {
+		return ErrShort
+	}
+	h.Fin, h.Opcode, h.Size = b[0]&0x80 != 0, Opcode(b[0]&0x0F), 2
 	switch {
 	case b[0]&0x70 != 0:
-		return Header{}, errReservedBits
+		return errReservedBits
 	case h.Opcode.reserved():
-		return Header{}, errReservedOpcode
+		return errReservedOpcode
 	case h.Opcode.Control() && !h.Fin:
-		return Header{}, errControlFragmented
+		return errControlFragmented
 	case len(b) < 2:
-		return Header{}, ErrShort
+		return ErrShort
 	}
 	h.Masked = b[1]&0x80 != 0
 	h.Length = int64(b[1] & 0x7F)
-	if h.Opcode.Control() && h.Length > MaxControlPayload {
-		return Header{}, errControlTooLong
-	}
 	if h.Length > MaxControlPayload {
+		if h.Opcode.Control() {
+			return errControlTooLong
+		}
 		if err := h.extendedLength(b); err != nil {
-			return Header{}, err
+			return err
 		}
 	}
 	if h.Masked {
 		if len(b) < h.Size+4 {
-			return Header{}, ErrShort
+			return ErrShort
 		}
 		h.Mask = [4]byte(b[h.Size:])
 		h.Size += 4
 	}
-	return h, nil
+	return nil
 }
 
 // extendedLength reads the length that follows the second byte.

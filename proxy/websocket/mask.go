@@ -9,8 +9,16 @@ import (
 // offset is the position of b[0] in the frame's payload, so that a payload may be
 // masked in parts.
 func Mask(b []byte, key [4]byte, offset int) {
-	turned := bits.RotateLeft32(binary.LittleEndian.Uint32(key[:]), -8*(offset&3))
-	word := uint64(turned)<<32 | uint64(turned)
+	xor(b, turned(binary.LittleEndian.Uint32(key[:]), offset))
+}
+
+// turned is the mask for what follows n bytes that were masked with mask. The low
+// byte of a mask is for the first byte.
+func turned(mask uint32, n int) uint32 { return bits.RotateLeft32(mask, -8*(n&3)) }
+
+// xor masks b, eight bytes at a time and four times eight where there are as many.
+func xor(b []byte, mask uint32) {
+	word := uint64(mask)<<32 | uint64(mask)
 	for len(b) >= 32 {
 		x := b[:32]
 		binary.LittleEndian.PutUint64(x[0:8], binary.LittleEndian.Uint64(x[0:8])^word)

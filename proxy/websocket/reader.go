@@ -1,5 +1,7 @@
 package websocket
 
+import "encoding/binary"
+
 // A Reader follows the frames of one direction of a connection, in chunks of any
 // size. It keeps none of the bytes. The zero value stands before the first frame
 // of a server's stream, Reader{FromClient: true} before the first of a client's.
@@ -8,10 +10,9 @@ type Reader struct {
 	// server's must not (§5.1).
 	FromClient bool
 
-	inMessage bool    // the last data frame had no FIN
-	at        uint8   // how far the payload of this data frame was read, modulo 4
-	mask      [4]byte // of this data frame, valid only if FromClient
-	left      int64   // bytes of this data frame's payload that have not come
+	inMessage bool   // the last data frame had no FIN
+	mask      uint32 // for the next byte of this data frame's payload, valid only if FromClient
+	left      int64  // bytes of this data frame's payload that have not come
 }
 
 // A Piece is the next part of a stream of frames: a control frame, or as much of
@@ -38,77 +39,77 @@ type Piece struct {
 // A stream has no frames after a close frame (§5.5.1): Next is not for what comes
 // after one.
 func (r *Reader) Next(b []byte) (Piece, error) {
-	p, key, at, err := r.take(b)
+	op, from, to, mask, err := r.take(b)
 	if err != nil {
 		return Piece{}, err
 	}
+	payload := b[from:to:to]
 	if r.FromClient {
-		Mask(p.Payload, key, at)
+		xor(payload, mask)
 	}
-	if p.Opcode == Close {
-		if err := checkClose(p.Payload); err != nil {
+	if op == Close {
+		if err := checkClose(payload); err != nil {
 			if r.FromClient {
-				Mask(p.Payload, key, at)
+				xor(payload, mask)
 			}
 			return Piece{}, err
 		}
 	}
-	return p, nil
+	return Piece{Opcode: op, Payload: payload, Raw: to}, nil
 }
 
 // Copy is Next for a caller that passes b itself on as it came: it leaves b alone
 // and appends the payload to dst, which it returns. Payload is a view into that.
-// After an error dst is returned as it was.
+// After an error dst is returned with what it had.
 func (r *Reader) Copy(dst, b []byte) ([]byte, Piece, error) {
-	p, key, at, err := r.take(b)
+	op, from, to, mask, err := r.take(b)
 	if err != nil {
 		return dst, Piece{}, err
 	}
 	before := len(dst)
-	longer := append(dst, p.Payload...)
-	p.Payload = longer[before:]
+	dst = append(dst, b[from:to]...)
+	payload := dst[before:len(dst):len(dst)]
 	if r.FromClient {
-		Mask(p.Payload, key, at)
+		xor(payload, mask)
 	}
-	if p.Opcode == Close {
-		if err := checkClose(p.Payload); err != nil {
-			return dst, Piece{}, err
+	if op == Close {
+		if err := checkClose(payload); err != nil {
+			return dst[:before], Piece{}, err
 		}
 	}
-	return longer, p, nil
+	return dst, Piece{Opcode: op, Payload: payload, Raw: to}, nil
 }
 
-// take finds the next piece, its payload still as it came, and the mask: payload[0]
-// is at place at of the frame's payload, modulo 4.
-func (r *Reader) take(b []byte) (p Piece, key [4]byte, at int, err error) {
-	size := 0 // of the header, if b begins with one
+// take finds the next piece: it ends at b[to], and its payload, still as it came,
+// is b[from:to]. mask is for that payload.
+func (r *Reader) take(b []byte) (op Opcode, from, to int, mask uint32, err error) {
 	if r.left == 0 {
-		h, err := ParseHeader(b)
+		var h Header
+		err := h.parse(b)
 		if err == nil {
 			err = r.check(&h)
 		}
 		if err != nil {
-			return Piece{}, key, 0, err
+			return 0, 0, 0, 0, err
 		}
+		from = h.Size
+		mask = binary.LittleEndian.Uint32(h.Mask[:])
 		if h.Opcode.Control() { // it may stand between the fragments of a message: their state stays
-			end := h.Size + int(h.Length)
-			if len(b) < end {
-				return Piece{}, key, 0, ErrShort
+			to = from + int(h.Length)
+			if len(b) < to {
+				return 0, 0, 0, 0, ErrShort
 			}
-			return Piece{Opcode: h.Opcode, Payload: b[h.Size:end:end], Raw: end}, h.Mask, 0, nil
+			return h.Opcode, from, to, mask, nil
 		}
-		r.inMessage, r.at, r.mask, r.left = !h.Fin, 0, h.Mask, h.Length
-		size = h.Size
+		r.inMessage, r.mask, r.left = !h.Fin, mask, h.Length
 	} else if len(b) == 0 {
-		return Piece{}, key, 0, ErrShort
+		return 0, 0, 0, 0, ErrShort
 	}
-	n := int(min(int64(len(b)-size), r.left))
-	end := size + n
-	p = Piece{Opcode: Binary, Payload: b[size:end:end], Raw: end}
-	key, at = r.mask, int(r.at)
+	n := int(min(int64(len(b)-from), r.left))
+	mask = r.mask
+	r.mask = turned(mask, n)
 	r.left -= int64(n)
-	r.at = uint8((at + n) & 3)
-	return p, key, at, nil
+	return Binary, from, from + n, mask, nil
 }
 
 // check holds a header against the side that it came from and the frames before it.
