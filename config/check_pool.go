@@ -46,7 +46,7 @@ func checkHealth(p *Pool, s *source, at, protocol string) {
 	h, probe, port := &p.Health, child(at, "probe"), child(at, "port")
 	switch {
 	case !s.good(probe, protocol):
-	case h.Probe == ProbeMQTT && !speaksMQTT(p.Protocol):
+	case h.Probe == ProbeMQTT && p.Protocol != MQTT: // in a frame of WebSocket it would need an upgrade first
 		s.errorf(probe, "mqtt cannot probe nodes that speak %s", p.Protocol)
 	case h.Probe == ProbeHTTP && p.Protocol == MQTT && !s.written(port):
 		s.errorf(probe, "nodes that speak mqtt answer no http probe there; write the port where they do, as port: 18083")

@@ -80,6 +80,3 @@ func (p *Pool) complete() {
 		}
 	}
 }
-
-// speaksMQTT reports whether CONNECT packets travel in the protocol.
-func speaksMQTT(p Protocol) bool { return p == MQTT || p == WS }

@@ -141,7 +141,7 @@ func parseCookieName(s string) (string, error) {
 // client. Those that the balancer writes itself are refused, and those that
 // say where a message ends or who sent it: a client would write them.
 func parseForwardHeader(s string) (string, error) {
-	if !isToken(s) || len(s) > maxHeaderName {
+	if !isToken(s) {
 		return "", fmt.Errorf("%s is not the name of a header; write one, as User-Agent", quote(s))
 	}
 	name := textproto.CanonicalMIMEHeaderKey(s)
@@ -159,9 +159,9 @@ var ownHeaders = map[string]bool{
 	"Forwarded": true, "X-Real-Ip": true,
 }
 
-// isToken reports whether s is a token (RFC 9110, 5.6.2).
+// isToken reports whether s is a token (RFC 9110, 5.6.2) of some length.
 func isToken(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+	return s != "" && len(s) <= maxToken && !strings.ContainsFunc(s, func(c rune) bool {
 		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
 	})
 }

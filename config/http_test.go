@@ -54,7 +54,7 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 		{
 			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, Nodes: nodes(8083),
 			ForwardHeaders: []string{"Origin", "Cookie", "X-Request-Id"},
-			Health:         health(Health{Probe: ProbeMQTT}),
+			Health:         health(Health{Probe: ProbeNone}),
 		},
 		{
 			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, Nodes: nodes(8083),

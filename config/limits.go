@@ -39,8 +39,8 @@ const (
 	// Routes are tried in order for every request.
 	maxRoutes = 100
 
-	// A header field that a node gets, its name alone: no server knows longer ones.
-	maxHeaderName = 100
+	// Of the name of a header or a cookie: nobody has longer ones.
+	maxToken = 100
 
 	// Final responses: one of 1xx is followed by another (RFC 9110, 15.2).
 	minStatus = 200
