@@ -40,7 +40,7 @@ func (l *loop) begin(ln *listener, fd int32) {
 	s.listener = ln
 	s.client = l.born(fd)
 	s.client.ready = true
-	s.source = l.addr.addrPort()
+	s.source = originOf(l.addr.addrPort())
 	s.begun = l.clock
 	s.deadline = l.in(l.server.snapshot.Timeouts.ConnectPacket)
 	if n := len(l.openings); n > 0 {

@@ -22,7 +22,7 @@ func (l *loop) dial(s *session) step {
 			}
 			continue
 		}
-		s.node = node
+		o.node = node
 		err := l.connect(s)
 		if err == nil {
 			s.deadline = l.in(l.server.snapshot.Timeouts.Dial)
@@ -37,7 +37,7 @@ func (l *loop) dial(s *session) step {
 
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
-	addrs := s.node.Addrs()
+	addrs := s.opening.node.Addrs()
 	if len(addrs) == 0 {
 		return errUnresolved
 	}
@@ -63,14 +63,15 @@ func (l *loop) giveUp(s *session, err error) {
 		_ = unix.Close(int(s.server.fd))
 		s.server = half{fd: -1}
 	}
-	s.node.Release()
-	s.opening.reason = shortage(err)
-	if failed := s.listener.Pool.DialFailed; failed != nil && s.opening.reason == DialFailed {
-		failed(s.node)
+	o := s.opening
+	o.node.Release()
+	o.reason = shortage(err)
+	if failed := s.listener.Pool.DialFailed; failed != nil && o.reason == DialFailed {
+		failed(o.node)
 	}
-	l.counters.flows[s.listener.index][s.node.Index].DialErrors++
-	l.server.journal.dialFailed(s.listener, s.node, err)
-	s.node = nil
+	l.counters.flows[s.listener.index][o.node.Index].DialErrors++
+	l.server.journal.dialFailed(s.listener, o.node, err)
+	o.node = nil
 }
 
 // announce writes the PROXY header and the CONNECT, in one, as soon as the
@@ -99,7 +100,7 @@ func (l *loop) announce(s *session) step {
 		l.giveUp(s, err)
 		return stepDial
 	}
-	s.flow = &l.counters.flows[s.listener.index][s.node.Index]
+	s.flow = &l.counters.flows[s.listener.index][s.opening.node.Index]
 	s.flow.Open++
 	s.flow.Total++
 	s.flow.Received += uint64(len(s.opening.bytes))
@@ -132,7 +133,7 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 	if s.listener.Pool.SendProxy == 0 {
 		return o.bytes, nil
 	}
-	source, destination := s.source, o.destination
+	source, destination := s.source.addrPort(), o.destination
 	if !source.IsValid() {
 		// A client on a Unix socket has no address: this is our own connection.
 		if err := l.addr.local(s.server.fd); err != nil {

@@ -48,6 +48,7 @@ func (l *loop) linger(s *session) step {
 // finish ends a session: closes what it holds, counts its outcome and writes
 // its line.
 func (l *loop) finish(s *session, o Outcome) step {
+	node := s.node()
 	l.server.journal.take(s.record(o, l.clock))
 	l.wheel.remove(s)
 	_ = unix.Close(int(s.client.fd))
@@ -63,8 +64,8 @@ func (l *loop) finish(s *session, o Outcome) step {
 	c := &l.counters.listeners[s.listener.index]
 	c.Open--
 	c.Outcomes[o]++
-	if s.node != nil {
-		s.node.Release()
+	if node != nil {
+		node.Release()
 	}
 	s.listener.open.Add(-1)
 	l.server.open.Add(-1)
@@ -76,7 +77,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 func (s *session) record(o Outcome, clock int64) record {
 	r := record{
 		listener: s.listener.Name,
-		source:   s.source,
+		source:   s.source.addrPort(),
 		id:       s.id,
 		version:  s.version,
 		connack:  s.connack,
@@ -85,8 +86,8 @@ func (s *session) record(o Outcome, clock int64) record {
 		duration: time.Duration(clock - s.begun),
 		outcome:  o,
 	}
-	if s.node != nil {
-		r.node = s.node.Name
+	if node := s.node(); node != nil {
+		r.node = node.Name
 	}
 	if s.opening != nil {
 		r.fault = s.opening.fault

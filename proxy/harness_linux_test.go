@@ -9,7 +9,7 @@ func (r *rig) checkEngine() {
 	r.t.Helper()
 	for _, l := range r.srv.engine.loops {
 		for i, slot := range l.wheel.slots {
-			if slot != nil {
+			if slot != 0 {
 				r.t.Errorf("a timer is left in slot %d", i)
 			}
 		}

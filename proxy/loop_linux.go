@@ -56,6 +56,7 @@ func newLoop(srv *Server, socks []int) (*loop, error) {
 		scratch:  make([]byte, scratchSize),
 		counters: newCounters(srv.listeners),
 	}
+	l.wheel.sessions = &l.sessions
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err

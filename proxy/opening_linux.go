@@ -10,7 +10,7 @@ import (
 
 // unwrap reads the PROXY header of a peer that is trusted to send one.
 func (l *loop) unwrap(s *session) step {
-	if !s.listener.trusts(s.source.Addr()) {
+	if !s.listener.trusts(s.source.addrPort().Addr()) {
 		return stepPeek
 	}
 	for {
@@ -18,7 +18,7 @@ func (l *loop) unwrap(s *session) step {
 		switch {
 		case err == nil:
 			if h.source.IsValid() {
-				s.source, s.opening.destination = h.source, h.destination
+				s.source, s.opening.destination = originOf(h.source), h.destination
 			}
 			s.opening.bytes = s.opening.bytes[h.length:]
 			return stepPeek
@@ -105,7 +105,7 @@ func (l *loop) route(s *session) step {
 		s.byKeepAlive = setting == 0
 	}
 	pool := s.listener.Pool
-	s.opening.candidates = pool.Candidates(route(pool, connect, s.source.Addr()))
+	s.opening.candidates = pool.Candidates(route(pool, connect, s.source.addrPort().Addr()))
 	s.opening.reason = NoNode
 	return stepDial
 }

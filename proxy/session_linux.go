@@ -16,12 +16,11 @@ type session struct {
 	client, server half
 
 	listener *listener
-	node     *balancer.Node // the node dialled last; nil before
-	flow     *flow          // counters of this listener and node; nil until the node is reached
-	opening  *opening       // nil once the node has answered
+	flow     *flow    // counters of this listener and node; nil until the node is reached
+	opening  *opening // nil once the node has answered
 
-	id     string         // client identifier, as much as is logged; empty on TCP listeners
-	source netip.AddrPort // the client; not valid on Unix sockets
+	id     string // client identifier, as much as is logged; empty on TCP listeners
+	source origin // the client
 
 	begun int64 // the accept, in ns of the loop's clock
 	timer timer
@@ -39,6 +38,38 @@ type session struct {
 
 	excess      bool // accepted past max_connections, to be told so
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
+}
+
+// node is the one that the session is on, or that it dials; nil: none.
+func (s *session) node() *balancer.Node {
+	switch {
+	case s.flow != nil:
+		return s.flow.Node
+	case s.opening != nil:
+		return s.opening.node
+	}
+	return nil
+}
+
+// origin is where a client is, in 20 bytes where netip.AddrPort takes 32. The
+// zero value is that of a Unix socket.
+type origin struct {
+	ip    [16]byte
+	port  uint16
+	known bool
+}
+
+func originOf(a netip.AddrPort) origin {
+	return origin{a.Addr().As16(), a.Port(), a.IsValid()}
+}
+
+// addrPort is the origin in the form used elsewhere, IPv4 unmapped; not valid
+// where it is not known.
+func (o origin) addrPort() netip.AddrPort {
+	if !o.known {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16(o.ip).Unmap(), o.port)
 }
 
 // half is one of the two connections of a session.
@@ -81,6 +112,7 @@ type opening struct {
 	owned bool
 
 	candidates  balancer.Candidates
+	node        *balancer.Node // the node dialled last; nil: none
 	dialled     netip.AddrPort // the address of the last candidate
 	destination netip.AddrPort // where the client connected to; not valid: not known yet
 	reason      Outcome        // why the last candidate was passed over

@@ -23,17 +23,22 @@ func ticks(d time.Duration) tick {
 
 // timer is a session's place in its loop's wheel.
 type timer struct {
-	next, prev *session
+	next, prev link
 	at         tick // 0: not in the wheel
 }
+
+// link is a session's slot plus one; 0: none. It is half a pointer, and the
+// collector need not follow it.
+type link uint32
 
 // wheel is a hashed timer wheel with one timer for each session. Adding,
 // removing and expiring cost the same however many sessions there are. A timer
 // that is put off is not moved: it fires at its old time and is looked at again.
 type wheel struct {
-	now   tick // every slot up to this one has been expired
-	slots [wheelSlots]*session
-	used  [wheelSlots / 64]uint64 // a bit for each slot that is not empty
+	sessions *sessions
+	now      tick // every slot up to this one has been expired
+	slots    [wheelSlots]link
+	used     [wheelSlots / 64]uint64 // a bit for each slot that is not empty
 }
 
 // add puts s in the slot of tick at, or of the nearest tick that the wheel has.
@@ -45,10 +50,10 @@ func (w *wheel) add(s *session, at tick) {
 	i := at % wheelSlots
 	head := w.slots[i]
 	s.timer = timer{next: head, at: at}
-	if head != nil {
-		head.timer.prev = s
+	w.slots[i] = link(s.slot + 1)
+	if head != 0 {
+		w.timer(head).prev = w.slots[i]
 	}
-	w.slots[i] = s
 	w.used[i/64] |= 1 << (i % 64)
 }
 
@@ -58,16 +63,18 @@ func (w *wheel) remove(s *session) {
 		return
 	}
 	i := s.timer.at % wheelSlots
-	if s.timer.next != nil {
-		s.timer.next.timer.prev = s.timer.prev
+	if s.timer.next != 0 {
+		w.timer(s.timer.next).prev = s.timer.prev
 	}
-	if s.timer.prev != nil {
-		s.timer.prev.timer.next = s.timer.next
-	} else if w.slots[i] = s.timer.next; w.slots[i] == nil {
+	if s.timer.prev != 0 {
+		w.timer(s.timer.prev).next = s.timer.next
+	} else if w.slots[i] = s.timer.next; w.slots[i] == 0 {
 		w.used[i/64] &^= 1 << (i % 64)
 	}
 	s.timer = timer{}
 }
+
+func (w *wheel) timer(of link) *timer { return &w.sessions.at(uint32(of - 1)).timer }
 
 // advance moves the wheel to tick now and hands every session whose timer is
 // due to expire, which may add and remove.
@@ -81,7 +88,8 @@ func (w *wheel) advance(now tick, expire func(*session)) {
 		// The slot is emptied before the wheel moves on, so that what expire
 		// adds lands in later slots only.
 		w.now = at
-		for s := w.slots[at%wheelSlots]; s != nil; s = w.slots[at%wheelSlots] {
+		for first := w.slots[at%wheelSlots]; first != 0; first = w.slots[at%wheelSlots] {
+			s := w.sessions.at(uint32(first - 1))
 			w.remove(s)
 			expire(s)
 		}

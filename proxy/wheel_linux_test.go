@@ -10,7 +10,8 @@ import (
 
 func TestTimersFireOnceAtTheirTick(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	var w wheel
+	var all sessions
+	w := wheel{sessions: &all}
 	want := map[*session]tick{}
 	slot := map[*session]tick{} // where it fires first: a tick out of reach is looked at again
 	put := func(s *session, at tick) {
@@ -18,7 +19,7 @@ func TestTimersFireOnceAtTheirTick(t *testing.T) {
 		w.add(s, at)
 	}
 	for range 5000 {
-		put(new(session), 1+tick(rng.IntN(3*wheelSlots)))
+		put(all.take(), 1+tick(rng.IntN(3*wheelSlots)))
 	}
 	for s, at := range want { // some are moved, some are taken out
 		switch rng.IntN(4) {
@@ -55,12 +56,13 @@ func TestTimersFireOnceAtTheirTick(t *testing.T) {
 func TestNextIsTheFirstSlotInUse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 2000 {
-		var w wheel
+		var all sessions
+		w := wheel{sessions: &all}
 		w.now = tick(rng.IntN(10 * wheelSlots))
 		first := tick(0)
 		for range 1 + rng.IntN(3) {
 			at := w.now + 1 + tick(rng.IntN(wheelSlots-1))
-			w.add(new(session), at)
+			w.add(all.take(), at)
 			if first == 0 || at < first {
 				first = at
 			}
@@ -74,9 +76,9 @@ func TestNextIsTheFirstSlotInUse(t *testing.T) {
 // A timer for the past, or for a tick further away than the wheel reaches,
 // goes to the nearest slot.
 func TestTimersOutOfReachGoToTheNearestSlot(t *testing.T) {
-	var w wheel
-	w.now = 100
-	s := new(session)
+	var all sessions
+	w := wheel{sessions: &all, now: 100}
+	s := all.take()
 	for at, want := range map[tick]tick{0: 101, 100: 101, 101: 101, 100 + wheelSlots: 100 + wheelSlots - 1, 1 << 30: 100 + wheelSlots - 1} {
 		w.add(s, at)
 		if s.timer.at != want {
