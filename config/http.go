@@ -132,7 +132,7 @@ func parseHostHeader(s string) (string, error) {
 // parseCookieName parses the name of a cookie (RFC 6265, 4.1.1).
 func parseCookieName(s string) (string, error) {
 	if !isToken(s) {
-		return "", fmt.Errorf("%s is not the name of a cookie; write one of letters, digits and any of - _ .", quote(s))
+		return "", fmt.Errorf("%s is not the name of a cookie; write one, as mqttlb, of letters, digits and any of . - _", quote(s))
 	}
 	return s, nil
 }

@@ -31,7 +31,7 @@ func TestHTTPProbeAsksARealServer(t *testing.T) {
 		{"503", Check{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, "its answer is 503 Service Unavailable, not 2xx"},
 		{"401 where it is wanted", Check{Status: 401}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ""},
 		{"a status of no name", Check{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(599) }, "its answer is 599 of no name, not 2xx"},
-		{"a redirect", Check{}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, "its answer is 302 Found, not 2xx"},
+		{"a redirect", Check{}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, "its answer is 302 Found, not 2xx"},
 		{"an interim response first", Check{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(200) }, ""},
 		{"a body without end", Check{}, func(w http.ResponseWriter, _ *http.Request) {
 			for {
