@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,11 +26,12 @@ const wakeInterval = 50 * time.Millisecond
 // RST, so that no TIME_WAIT is left at the balancer.
 type Broker struct {
 	poll      *poll
-	listeners []int
+	listeners []listener
 	addrs     []netip.AddrPort
 	conns     []*brokerConn // by descriptor; nil: not a connection
 	in        []byte
 	out       []byte
+	frames    []byte // scratch of a WebSocket's frames
 	stats     BrokerStats
 }
 
@@ -45,8 +47,9 @@ type BrokerStats struct {
 
 type brokerConn struct {
 	framer    framer
-	proxy     []byte // an incomplete PROXY header
-	rest      []byte // what the socket did not take
+	proxy     []byte     // an incomplete PROXY header
+	rest      []byte     // what the socket did not take
+	ws        *webSocket // nil: MQTT over TCP
 	fd        int
 	greeted   bool // the PROXY header, if any, is over
 	connected bool // the CONNECT was answered
@@ -54,7 +57,7 @@ type brokerConn struct {
 }
 
 // ListenBroker listens on every address, each host:port with a numeric host; port 0 is
-// any free one.
+// any free one. One that begins with ws:// takes WebSocket clients, at any path.
 func ListenBroker(addresses ...string) (*Broker, error) {
 	p, err := newPoll()
 	if err != nil {
@@ -62,9 +65,10 @@ func ListenBroker(addresses ...string) (*Broker, error) {
 	}
 	b := &Broker{poll: p, in: make([]byte, readSize)}
 	for _, s := range addresses {
-		a, err := netip.ParseAddrPort(s)
+		address, ws := strings.CutPrefix(s, "ws://")
+		a, err := netip.ParseAddrPort(address)
 		if err == nil {
-			err = b.listen(a)
+			err = b.listen(a, ws)
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("listen %q: %w", s, err), b.Close())
@@ -86,8 +90,8 @@ func (b *Broker) Close() error {
 			b.drop(c)
 		}
 	}
-	for _, fd := range b.listeners {
-		_ = unix.Close(fd)
+	for _, l := range b.listeners {
+		_ = unix.Close(l.fd)
 	}
 	b.listeners = nil
 	if b.poll == nil {
@@ -111,8 +115,8 @@ func (b *Broker) Serve(ctx context.Context) error {
 				b.serve(b.conns[fd], ev.Events)
 				continue
 			}
-			if ev.Pad == 0 {
-				if err := b.accept(fd); err != nil {
+			if ev.Pad < 0 {
+				if err := b.accept(b.listeners[-1-ev.Pad]); err != nil {
 					return err
 				}
 			}
@@ -123,9 +127,9 @@ func (b *Broker) Serve(ctx context.Context) error {
 
 // accept takes all that wait. A connection closed in this batch of events has a stale
 // event at most, and reading a fresh socket too early does no harm.
-func (b *Broker) accept(listener int) error {
+func (b *Broker) accept(l listener) error {
 	for {
-		fd, _, err := unix.Accept4(listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, _, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 		switch err {
 		case nil:
 		case unix.EAGAIN:
@@ -139,6 +143,9 @@ func (b *Broker) accept(listener int) error {
 			b.conns = append(b.conns, make([]*brokerConn, fd+1024-len(b.conns))...)
 		}
 		c := &brokerConn{fd: fd}
+		if l.ws {
+			c.ws = &webSocket{}
+		}
 		b.conns[fd] = c
 		b.stats.Open.Add(1)
 		b.stats.Accepted.Add(1)
@@ -192,6 +199,10 @@ func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
 	}
 	out := b.out[:0]
 	open := true
+	var end error
+	if c.ws != nil {
+		chunk, end = b.unframe(c, chunk)
+	}
 	for len(chunk) > 0 && open {
 		var p packet
 		var err error
@@ -205,6 +216,12 @@ func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
 		}
 	}
 	b.out = out
+	if end != nil {
+		open, out = false, nil // no data may follow the answer to a Close
+	}
+	if c.ws != nil {
+		out = b.frame(out)
+	}
 	if len(c.rest) > 0 {
 		c.rest = append(c.rest, out...)
 		return open
@@ -214,47 +231,6 @@ func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
 		c.rest = append(c.rest, rest...)
 	}
 	return open && err == nil
-}
-
-// packet appends the answer to p. Not open: the connection is to be closed.
-func (b *Broker) packet(c *brokerConn, p *packet, out []byte) (_ []byte, open bool) {
-	if (p.first == typeConnect) == c.connected {
-		b.stats.Malformed.Add(1) // a second CONNECT, or another packet before the first
-		return out, false
-	}
-	switch p.first {
-	case typeConnect:
-		if len(p.body) < 2 || len(p.body) < 3+int(p.body[1]) || p.body[0] != 0 {
-			b.stats.Malformed.Add(1)
-			return out, false
-		}
-		c.connected = true
-		b.stats.Connects.Add(1)
-		if c.v5 = p.body[2+p.body[1]] == 5; c.v5 {
-			return append(out, typeConnack, 3, 0, 0, 0), true
-		}
-		return append(out, typeConnack, 2, 0, 0), true
-	case typePubrel:
-		return appendAck(out, typePubcomp, p.id), true
-	case typeSubscribe:
-		return c.appendSuback(out, p), true
-	case typeUnsubscribe:
-		return c.appendUnsuback(out, p), true
-	case typePingreq:
-		return append(out, typePingresp, 0), true
-	case typeDisconnect:
-		return out, false
-	}
-	if p.first&0xf0 == typePublish {
-		b.stats.Published.Add(1)
-		switch p.qos() {
-		case 1:
-			return appendAck(out, typePuback, p.id), true
-		case 2:
-			return appendAck(out, typePubrec, p.id), true
-		}
-	}
-	return out, true
 }
 
 func (b *Broker) drop(c *brokerConn) {

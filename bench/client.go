@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,6 +15,8 @@ type state uint8
 
 const (
 	connecting state = iota // connect(2) is under way
+	securing                // the TLS handshake is under way, on a goroutine that owns the connection
+	upgrading               // the request for a WebSocket is sent
 	greeting                // the CONNECT is sent
 	connected               // the CONNACK has come
 )
@@ -24,11 +25,14 @@ type client struct {
 	framer     framer
 	rest       []byte // what the socket did not take
 	pub        publisher
-	began      int64 // when connect(2) was called
-	fd         int   // negative: none
+	tls        *secure    // nil: no TLS
+	ws         *webSocket // nil: no WebSocket
+	began      int64      // when connect(2) was called
+	fd         int        // negative: none
 	slot       int32
 	generation int32 // of the connections of this slot
 	number     int
+	target     int32 // of Options.Targets
 	state      state
 }
 
@@ -50,13 +54,13 @@ func (f *Fleet) dial(c *client, now int64) {
 	if f.opt.Churn {
 		c.number = f.opt.First + n%churnNumbers
 	}
-	c.framer, c.rest, c.pub = framer{}, nil, publisher{}
+	c.framer, c.rest, c.pub, c.tls, c.ws = framer{}, nil, publisher{}, nil, nil
 	c.state = connecting
 	c.began = now
 	c.generation++
 	f.opening++
-	target := f.opt.Targets[n%len(f.opt.Targets)]
-	domain, sa := family(target)
+	c.target = int32(n % len(f.opt.Targets))
+	domain, sa := family(f.opt.Targets[c.target])
 	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		f.fail(c, fmt.Errorf("socket: %w%s", err, hint(err)))
@@ -89,6 +93,27 @@ func (f *Fleet) connect(c *client, n int, target unix.Sockaddr) error {
 	return f.poll.add(c.fd, connEvents, c.slot, c.generation)
 }
 
+// introduce begins what comes first on the connection of c: TLS, then the WebSocket, then
+// the CONNECT.
+func (f *Fleet) introduce(c *client) {
+	switch {
+	case f.handshakes != nil && c.tls == nil:
+		f.secure(c)
+	case f.opt.WebSocket && c.ws == nil:
+		f.upgrade(c)
+	default:
+		f.out = f.out[:0]
+		f.greet(c)
+		f.flush(c)
+	}
+}
+
+// greet appends the CONNECT to f.out.
+func (f *Fleet) greet(c *client) {
+	c.state = greeting
+	f.out = f.appendConnect(f.out, c)
+}
+
 // handle does what the events of one connection ask for.
 func (f *Fleet) handle(c *client, events uint32) {
 	if c.state == connecting {
@@ -100,13 +125,15 @@ func (f *Fleet) handle(c *client, events uint32) {
 			f.fail(c, fmt.Errorf("connect: %w%s", err, hint(err)))
 			return
 		}
-		c.state = greeting
-		f.out = f.appendConnect(f.out[:0], c)
-		f.flush(c)
+		f.introduce(c)
 		if events&unix.EPOLLIN == 0 || c.fd < 0 {
 			return
 		}
 		// A server that speaks first has: the edge does not come again.
+	}
+	if c.state == securing {
+		c.tls.duct.wake()
+		return
 	}
 	if len(c.rest) > 0 && events&unix.EPOLLOUT != 0 {
 		rest, err := write(c.fd, c.rest)
@@ -116,6 +143,11 @@ func (f *Fleet) handle(c *client, events uint32) {
 		}
 		c.rest = append(c.rest[:0], rest...)
 	}
+	f.readAll(c, events)
+}
+
+// readAll reads until nothing is there, and handles it.
+func (f *Fleet) readAll(c *client, events uint32) {
 	generation := c.generation
 	for {
 		n, eof, err := read(c.fd, f.in)
@@ -138,117 +170,6 @@ func (f *Fleet) handle(c *client, events uint32) {
 		if n < len(f.in) && (n == 0 || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0) {
 			return
 		}
-	}
-}
-
-// receive handles a chunk and sends all that follows from it in one write.
-func (f *Fleet) receive(c *client, chunk []byte) error {
-	now := f.now()
-	f.out = f.out[:0]
-	for len(chunk) > 0 {
-		var p packet
-		var err error
-		if p, chunk, err = c.framer.next(chunk, f.opt.Version == 5); err != nil {
-			return err
-		}
-		if p.first == 0 {
-			break
-		}
-		if err := f.packet(c, &p, now); err != nil {
-			return err
-		}
-		if c.fd < 0 {
-			return nil
-		}
-	}
-	f.pump(c, now)
-	f.flush(c)
-	return nil
-}
-
-func (f *Fleet) packet(c *client, p *packet, now int64) error {
-	if c.state == greeting {
-		return f.connack(c, p, now)
-	}
-	switch p.first {
-	case typePuback, typePubcomp:
-		f.acknowledged(c, p.id, now)
-	case typePubrec:
-		f.out = appendAck(f.out, typePubrel, p.id)
-	case typePubrel:
-		f.out = appendAck(f.out, typePubcomp, p.id)
-	case typeSuback:
-		f.stats.Granted++
-	case typeDisconnect:
-		if len(p.body) > 0 {
-			return fmt.Errorf("DISCONNECT with reason code 0x%02x", p.body[0])
-		}
-		return errClosed
-	}
-	if p.first&0xf0 == typePublish {
-		f.stats.Received++
-		if f.sub != nil && f.sub.Stamp && len(p.payload) == stampSize {
-			due := int64(binary.BigEndian.Uint64(p.payload))
-			record(f.stats.Delivery, time.Now().UnixNano()-due)
-		}
-		switch p.qos() {
-		case 1:
-			f.out = appendAck(f.out, typePuback, p.id)
-		case 2:
-			f.out = appendAck(f.out, typePubrec, p.id)
-		}
-	}
-	return nil
-}
-
-func (f *Fleet) connack(c *client, p *packet, now int64) error {
-	if p.first != typeConnack || len(p.body) < 2 {
-		return errGreeted
-	}
-	if code := p.body[1]; code != 0 {
-		return refusal(code)
-	}
-	f.opening--
-	f.stats.Connects++
-	record(f.stats.Connect, now-c.began)
-	if f.opt.Churn {
-		f.drop(c)
-		f.unused = append(f.unused, c.slot)
-		return nil
-	}
-	c.state = connected
-	f.stats.Connected++
-	if f.pingGap > 0 {
-		f.pings.push(timed{f.pingAfter(now), c.slot, c.generation})
-	}
-	if f.sub != nil {
-		f.out = appendSubscribe(f.out, f.opt.Version, subscribeID, f.expand(f.sub.Filter, c), f.sub.QoS)
-	}
-	if f.pub != nil {
-		f.startPublishing(c, now+int64(f.pub.Interval))
-	}
-	return nil
-}
-
-// subscribeID is not used by a publisher, whose identifiers end before it.
-const subscribeID = 65535
-
-// flush sends f.out, in order after what c has not been able to send.
-func (f *Fleet) flush(c *client) {
-	if len(f.out) == 0 {
-		return
-	}
-	if len(c.rest) > 0 {
-		c.rest = append(c.rest, f.out...)
-		return
-	}
-	rest, err := write(c.fd, f.out)
-	if err != nil {
-		f.fail(c, fmt.Errorf("write: %w", err))
-		return
-	}
-	if len(rest) > 0 {
-		c.rest = append(c.rest, rest...)
 	}
 }
 
@@ -287,5 +208,6 @@ func (f *Fleet) drop(c *client) {
 	f.stats.Open--
 	f.inflight -= c.pub.inflight()
 	c.pub = publisher{}
-	c.rest = nil
+	c.rest, c.tls, c.ws = nil, nil, nil
+	f.frames, f.sealed = f.frames[:0], f.sealed[:0] // what was for c alone
 }

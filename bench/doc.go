@@ -7,7 +7,7 @@
 //	f, err := bench.NewFleet(bench.Options{Targets: b.Addrs(), Clients: 100})
 //	err = f.Run(ctx, func() bool { return f.Stats().Settled() == 100 })
 //
-// It does no TLS and no WebSocket yet, and the Broker routes nothing: a PUBLISH is
-// acknowledged and forgotten. It shares no parser with what it measures. Everything
+// A Fleet speaks MQTT over TCP, TLS, WebSocket or both; the Broker does no TLS, and routes
+// nothing: a PUBLISH is acknowledged and forgotten. It shares no parser with what it measures. Everything
 // but the packets needs Linux.
 package bench

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"runtime"
 	"time"
@@ -36,6 +37,12 @@ type Fleet struct {
 	out     []byte // scratch of every write
 	payload []byte
 	stats   Stats
+
+	hosts      []string    // by target
+	handshakes *handshakes // nil: no TLS
+	plain      []byte      // scratch of decrypting
+	frames     []byte      // scratch of a WebSocket's frames
+	sealed     []byte      // scratch of encrypting
 }
 
 // Subscription is what every client subscribes to, after its CONNACK.
@@ -64,6 +71,16 @@ func NewFleet(o Options) (*Fleet, error) {
 			Connect: newHistogram(), Ack: newHistogram(), Delivery: newHistogram(),
 			Causes: make(map[string]uint64),
 		},
+	}
+	if f.hosts = o.Hosts; f.hosts == nil {
+		for _, target := range o.Targets {
+			f.hosts = append(f.hosts, target.String())
+		}
+	}
+	if o.TLS != nil {
+		if f.handshakes, err = newHandshakes(p, &o, f.hosts); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
 	}
 	f.opt.Clients = 0
 	f.Grow(o.Clients)
@@ -114,6 +131,10 @@ func (f *Fleet) Run(ctx context.Context, done func() bool) error {
 			return err
 		}
 		for _, ev := range events {
+			if ev.Fd == bellSlot {
+				f.takeOver()
+				continue
+			}
 			if c := &f.clients[ev.Fd]; c.fd >= 0 && c.generation == ev.Pad {
 				f.handle(c, ev.Events)
 			}
@@ -135,6 +156,9 @@ func (f *Fleet) Connect(ctx context.Context) error {
 
 // Close resets every connection.
 func (f *Fleet) Close() error {
+	if f.handshakes != nil {
+		f.abandon()
+	}
 	for i := range f.clients {
 		f.drop(&f.clients[i])
 	}

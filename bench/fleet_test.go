@@ -16,7 +16,12 @@ const testTimeout = 20 * time.Second
 // serveBroker runs a stub broker for the test's life.
 func serveBroker(t *testing.T) *Broker {
 	t.Helper()
-	b, err := ListenBroker("127.0.0.1:0")
+	return serveBrokerAt(t, "127.0.0.1:0")
+}
+
+func serveBrokerAt(t *testing.T, addresses ...string) *Broker {
+	t.Helper()
+	b, err := ListenBroker(addresses...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,43 +205,51 @@ func TestChurnOpensAndResetsConnections(t *testing.T) {
 	gone(t, b)
 }
 
-func TestRefusedFailedAndLostConnectionsAreCountedApart(t *testing.T) {
-	answer := func(b []byte) netip.AddrPort {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		go func() { // ends when l is closed
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = conn.Read(make([]byte, 1024))
-				_, _ = conn.Write(b)
-				_ = conn.Close()
-			}
-		}()
-		return netip.MustParseAddrPort(l.Addr().String())
-	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+// answering runs a server, for the test's life, that reads once, writes s and closes.
+func answering(t *testing.T, s string) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := netip.MustParseAddrPort(closed.Addr().String())
-	closed.Close()
+	t.Cleanup(func() { l.Close() })
+	go func() { // ends when l is closed
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 4096))
+			_, _ = conn.Write([]byte(s))
+			_ = conn.Close()
+		}
+	}()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+// nobody returns an address where nobody listens.
+func nobody(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+func TestRefusedFailedAndLostConnectionsAreCountedApart(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		target netip.AddrPort
 		count  func(*Stats) uint64
 		cause  string
 	}{
-		{"refused", answer([]byte{typeConnack, 2, 0, 5}), func(s *Stats) uint64 { return s.Refused }, "CONNACK with code 0x05"},
-		{"closed without a word", answer(nil), func(s *Stats) uint64 { return s.Failed }, "closed by the server"},
-		{"not MQTT", answer([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")), func(s *Stats) uint64 { return s.Failed }, ""},
-		{"nobody listens", nobody, func(s *Stats) uint64 { return s.Failed }, "connect: connection refused"},
-		{"lost", answer([]byte{typeConnack, 2, 0, 0}), func(s *Stats) uint64 { return s.Lost }, "closed by the server"},
+		{"refused", answering(t, "\x20\x02\x00\x05"), func(s *Stats) uint64 { return s.Refused }, "CONNACK with code 0x05"},
+		{"closed without a word", answering(t, ""), func(s *Stats) uint64 { return s.Failed }, "closed by the server"},
+		{"not MQTT", answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), func(s *Stats) uint64 { return s.Failed }, ""},
+		{"nobody listens", nobody(t), func(s *Stats) uint64 { return s.Failed }, "connect: connection refused"},
+		{"lost", answering(t, "\x20\x02\x00\x00"), func(s *Stats) uint64 { return s.Lost }, "closed by the server"},
 	} {
 		ctx := testContext(t)
 		f := newFleet(t, Options{Targets: []netip.AddrPort{c.target}, Clients: 5})

@@ -8,13 +8,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func (b *Broker) listen(a netip.AddrPort) error {
+// listener is one address that a Broker listens on.
+type listener struct {
+	fd int
+	ws bool // clients speak WebSocket
+}
+
+func (b *Broker) listen(a netip.AddrPort, ws bool) error {
 	domain, sa := family(a)
 	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
-	b.listeners = append(b.listeners, fd)
+	b.listeners = append(b.listeners, listener{fd, ws})
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
 		return err
 	}
@@ -40,7 +46,8 @@ func (b *Broker) listen(a netip.AddrPort) error {
 		port = uint16(bound.Port)
 	}
 	b.addrs = append(b.addrs, netip.AddrPortFrom(a.Addr(), port))
-	return b.poll.add(fd, unix.EPOLLIN, int32(fd), 0)
+	// Its generation tells it from a connection, and says which one it is.
+	return b.poll.add(fd, unix.EPOLLIN, int32(fd), int32(-len(b.listeners)))
 }
 
 // listenBacklog holds a reconnect storm; the kernel caps it at net.core.somaxconn.

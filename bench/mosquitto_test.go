@@ -3,18 +3,22 @@
 package bench
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// startMosquitto runs a real broker for the test's life.
-func startMosquitto(t *testing.T) netip.AddrPort {
+// startMosquitto runs a real broker for the test's life and returns its address for each
+// of transports.
+func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 	t.Helper()
 	path, err := exec.LookPath("mosquitto")
 	if err != nil {
@@ -26,18 +30,27 @@ func startMosquitto(t *testing.T) netip.AddrPort {
 		}
 		t.Skip("mosquitto is not installed")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	text := "per_listener_settings true\nuser root\n" // as any other user it cannot read the keys; without root it stays who it is
+	var addrs []netip.AddrPort
+	for _, tr := range transports {
+		a := nobody(t)
+		addrs = append(addrs, a)
+		text += fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", a.Port())
+		if tr.ws {
+			text += "protocol websockets\n"
+		}
+		if tr.ssl {
+			text += fmt.Sprintf("cafile %s\ncertfile %s\nkeyfile %s\nrequire_certificate true\n",
+				p.path("ca.pem"), p.path("server.pem"), p.path("server.key"))
+		}
 	}
-	a := netip.MustParseAddrPort(l.Addr().String())
-	l.Close()
 	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", a.Port())
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "-c", conf)
+	cmd.Stderr = t.Output()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that is killed leaves nothing behind
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -46,10 +59,10 @@ func startMosquitto(t *testing.T) netip.AddrPort {
 		_ = cmd.Wait()
 	})
 	for deadline := time.Now().Add(testTimeout); ; {
-		conn, err := net.Dial("tcp", a.String())
+		conn, err := net.Dial("tcp", addrs[len(addrs)-1].String())
 		if err == nil {
 			conn.Close()
-			return a
+			return addrs
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("mosquitto does not accept: %v", err)
@@ -58,51 +71,76 @@ func startMosquitto(t *testing.T) netip.AddrPort {
 	}
 }
 
-func TestMosquittoAcknowledgesEveryVersionAndQoS(t *testing.T) {
-	a := startMosquitto(t)
-	for version := byte(3); version <= 5; version++ {
-		for qos := byte(1); qos <= 2; qos++ {
-			exchange(t, a,
-				Options{Clients: 10, Version: version, Prefix: fmt.Sprintf("m%d%d-", version, qos), CleanStart: true, KeepAlive: 60},
-				Publishing{Topic: "t/%c", QoS: qos, Size: 300, Inflight: 4}, 500)
+// forMosquitto is what a client of Mosquitto over t has: its listeners ask for a certificate.
+func (t transport) forMosquitto(o Options, p *pki) Options {
+	o = t.apply(o, p)
+	if t.ssl {
+		o.TLS.Certificates = []tls.Certificate{p.client}
+	}
+	return o
+}
+
+func TestMosquittoAcknowledgesEveryVersionAndQoSOverEveryTransport(t *testing.T) {
+	p := newPKI(t)
+	addrs := startMosquitto(t, p)
+	for i, tr := range transports {
+		t.Run(tr.name, func(t *testing.T) {
+			for version := byte(3); version <= 5; version++ {
+				for qos := byte(1); qos <= 2; qos++ {
+					o := Options{Clients: 10, Version: version, Prefix: fmt.Sprintf("m%d%d-", version, qos), CleanStart: true, KeepAlive: 60}
+					exchange(t, addrs[i], tr.forMosquitto(o, p), Publishing{Topic: "t/%c", QoS: qos, Size: 300, Inflight: 4}, 500)
+				}
+			}
+			exchange(t, addrs[i], tr.forMosquitto(Options{Clients: 2, CleanStart: true, Prefix: "big"}, p),
+				Publishing{Topic: "t/%c", QoS: 1, Size: 300_000, Inflight: 2}, 20)
+		})
+	}
+}
+
+func TestMosquittoDeliversToSubscribersOnceOverEveryTransport(t *testing.T) {
+	p := newPKI(t)
+	addrs := startMosquitto(t, p)
+	for i, tr := range transports {
+		for version := byte(4); version <= 5; version++ {
+			for qos := byte(0); qos <= 2; qos++ {
+				t.Run(fmt.Sprintf("%s version %d QoS %d", tr.name, version, qos), func(t *testing.T) {
+					o := Options{Targets: addrs[i : i+1], Version: version, CleanStart: true, Clients: 4}
+					deliver(t, tr.forMosquitto(o, p), qos)
+				})
+			}
 		}
 	}
 }
 
-func TestMosquittoDeliversToSubscribersOnce(t *testing.T) {
-	a := startMosquitto(t)
-	for version := byte(4); version <= 5; version++ {
-		for qos := byte(0); qos <= 2; qos++ {
-			ctx := testContext(t)
-			o := Options{Targets: []netip.AddrPort{a}, Version: version, CleanStart: true, Clients: 4}
-			o.Prefix = fmt.Sprintf("sub%d%d-", version, qos)
-			subs := newFleet(t, o)
-			topic := fmt.Sprintf("d/%d/%d", version, qos)
-			subs.Subscribe(Subscription{Filter: topic + "/#", QoS: qos, Stamp: true})
-			received := subs.Stats()
-			if err := subs.Run(ctx, func() bool { return received.Granted == 4 }); err != nil {
-				t.Fatal(err, *received)
-			}
-			o.Prefix = fmt.Sprintf("pub%d%d-", version, qos)
-			pubs := newFleet(t, o)
-			if err := pubs.Connect(ctx); err != nil {
-				t.Fatal(err)
-			}
-			p := Publishing{Topic: topic + "/%i", QoS: max(qos, 1), Size: 64, Limit: 100, Stamp: true}
-			if err := pubs.Publish(p); err != nil {
-				t.Fatal(err)
-			}
-			published := pubs.Stats()
-			if err := pubs.Run(ctx, func() bool { return published.Acked == 100 }); err != nil {
-				t.Fatal(err, *published)
-			}
-			if err := subs.Run(ctx, func() bool { return received.Received >= 400 }); err != nil {
-				t.Fatal(err, *received)
-			}
-			if received.Received != 400 || received.Lost > 0 || received.Delivery.TotalCount() != 400 {
-				t.Errorf("version %d QoS %d: received %d with %d latencies, lost %d connections: %v", version, qos,
-					received.Received, received.Delivery.TotalCount(), received.Lost, received.Causes)
-			}
-		}
+// deliver publishes 100 messages to four subscribers. Those of one test have their own topic.
+func deliver(t *testing.T, o Options, qos byte) {
+	t.Helper()
+	ctx := testContext(t)
+	topic := strings.ReplaceAll(t.Name(), "#", "")
+	o.Prefix = "sub-" + topic
+	subs := newFleet(t, o)
+	subs.Subscribe(Subscription{Filter: topic + "/#", QoS: qos, Stamp: true})
+	received := subs.Stats()
+	if err := subs.Run(ctx, func() bool { return received.Granted == 4 }); err != nil {
+		t.Fatal(err, *received)
+	}
+	o.Prefix = "pub-" + topic
+	pubs := newFleet(t, o)
+	if err := pubs.Connect(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := pubs.Publish(Publishing{Topic: topic + "/%i", QoS: max(qos, 1), Size: 64, Limit: 100, Stamp: true}); err != nil {
+		t.Fatal(err)
+	}
+	published := pubs.Stats()
+	if err := pubs.Run(ctx, func() bool { return published.Acked == 100 }); err != nil {
+		t.Fatal(err, *published)
+	}
+	if err := subs.Run(ctx, func() bool { return received.Received >= 400 }); err != nil {
+		t.Fatal(err, *received)
+	}
+	if received.Received != 400 || received.Lost > 0 || received.Delivery.TotalCount() != 400 {
+		t.Errorf("received %d with %d latencies, lost %d connections: %v",
+			received.Received, received.Delivery.TotalCount(), received.Lost, received.Causes)
 	}
 }

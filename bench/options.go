@@ -3,9 +3,12 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +17,14 @@ import (
 type Options struct {
 	Targets []netip.AddrPort // at least one
 	Sources []netip.Addr     // local addresses; empty: the kernel chooses
+
+	// WebSocket carries MQTT in the binary frames of a WebSocket, with the subprotocol mqtt.
+	WebSocket bool
+	Path      string // of the WebSocket; empty: /mqtt
+	// TLS is the clients' part of TLS, under the WebSocket if there is one. nil: none. Without
+	// a ServerName it is that of Hosts. A ClientSessionCache in it lets connections resume.
+	TLS   *tls.Config
+	Hosts []string // what the clients call each of Targets, as host:port, in TLS and HTTP; nil: Targets
 
 	Clients     int     // connections to hold
 	First       int     // number of the first client; it ends the identifier
@@ -31,6 +42,7 @@ type Options struct {
 
 const (
 	defaultHandshakes = 128
+	defaultPath       = "/mqtt" // EMQX's, and what emqtt_bench asks for
 
 	// churnNumbers is how many identifiers a churning fleet uses. A balancer that
 	// keeps a table of them has a population as a real one has, not ever new ones.
@@ -44,9 +56,18 @@ func (o *Options) setDefaults() error {
 	if o.Handshakes == 0 {
 		o.Handshakes = defaultHandshakes
 	}
+	if o.Path == "" {
+		o.Path = defaultPath
+	}
 	switch {
 	case len(o.Targets) == 0:
 		return errors.New("no target")
+	case o.Hosts != nil && len(o.Hosts) != len(o.Targets):
+		return fmt.Errorf("%d hosts for %d targets", len(o.Hosts), len(o.Targets))
+	case o.Path[0] != '/' || !isField(o.Path):
+		return fmt.Errorf("path %.80q: it begins with / and has up to 2,000 letters, digits and signs of ASCII", o.Path)
+	case slices.ContainsFunc(o.Hosts, func(h string) bool { return !isField(h) }):
+		return fmt.Errorf("hosts %.200q: they have up to 2,000 letters, digits and signs of ASCII", o.Hosts)
 	case o.Version < 3 || o.Version > 5:
 		return fmt.Errorf("MQTT version %d: 3 (for 3.1), 4 (for 3.1.1) and 5 exist", o.Version)
 	case o.Clients < 1:
@@ -57,6 +78,11 @@ func (o *Options) setDefaults() error {
 		return errors.New("a string of MQTT holds 65,535 bytes at most")
 	}
 	return nil
+}
+
+// isField tells whether s fits between two spaces of an HTTP request.
+func isField(s string) bool {
+	return s != "" && len(s) <= 2000 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // Publishing says what every client of a Fleet publishes.

@@ -14,6 +14,7 @@ type Stats struct {
 	Open      int    // sockets
 	Connected int    // with a CONNACK, now
 	Connects  uint64 // CONNACKs that accepted
+	Resumed   uint64 // TLS handshakes that resumed a session
 	Refused   uint64 // CONNACKs that did not
 	Failed    uint64 // connections that ended before a CONNACK
 	Lost      uint64 // connections that ended after it, but for a churning fleet's own

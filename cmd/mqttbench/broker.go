@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -30,15 +31,21 @@ func runBroker(ctx context.Context, args []string) error {
 	host := fs.String("h", "127.0.0.1", "numeric `address` to listen on")
 	port := fs.Int("p", 1883, "`port` to listen on; 0: any free one")
 	var listen addresses
-	fs.Var(&listen, "listen", "`host:port`, instead of -h and -p; several times or separated by commas")
+	fs.Var(&listen, "listen", "`host:port`, or ws://host:port, instead of -h, -p and --ws; several times or separated by commas")
+	ws := fs.Bool("ws", false, "serve MQTT over WebSocket, at any path")
 	if err := parse(fs, args); err != nil {
 		return err
 	}
 	if *port < 0 || *port > 65535 {
 		return usageError{fmt.Errorf("port %d: 0 to 65535 exist", *port)}
 	}
-	if len(listen) == 0 {
-		listen = addresses{net.JoinHostPort(*host, strconv.Itoa(*port))}
+	switch address := net.JoinHostPort(*host, strconv.Itoa(*port)); {
+	case *ws && len(listen) > 0:
+		return usageError{errors.New("--ws goes with -h and -p: write --listen ws://host:port")}
+	case *ws:
+		listen = addresses{"ws://" + address}
+	case len(listen) == 0:
+		listen = addresses{address}
 	}
 	b, err := bench.ListenBroker(listen...)
 	if err != nil {

@@ -18,17 +18,17 @@ import (
 
 // loadFlags are what conn, pub and sub have in common, named as in emqtt_bench.
 type loadFlags struct {
-	fs       *flag.FlagSet
-	opt      bench.Options
-	hosts    string
-	port     int
-	version  int
-	interval float64
-	keep     int
-	sources  string
-	duration time.Duration
-	json     bool
-	notYet   [2]bool // --ssl, --ws
+	fs        *flag.FlagSet
+	opt       bench.Options
+	hosts     string
+	port      int
+	version   int
+	interval  float64
+	keep      int
+	sources   string
+	duration  time.Duration
+	json      bool
+	transport transportFlags
 }
 
 // both registers a flag under its short and its long name.
@@ -51,8 +51,7 @@ func newLoadFlags(name string) *loadFlags {
 	both(fs.StringVar, &l.opt.Password, "P", "password", "", "`password`")
 	both(fs.IntVar, &l.keep, "k", "keepalive", 300, "keep alive in `seconds`; 0: off")
 	both(fs.BoolVar, &l.opt.CleanStart, "C", "clean", true, "clean session")
-	both(fs.BoolVar, &l.notYet[0], "S", "ssl", false, "not yet")
-	fs.BoolVar(&l.notYet[1], "ws", false, "not yet")
+	l.transport.register(fs)
 	fs.StringVar(&l.sources, "ifaddr", "", "local `addresses`, separated by commas; clients take them in turn")
 	fs.StringVar(&l.opt.Prefix, "prefix", "mqttbench-", "client identifiers are this `prefix` and the client's number")
 	fs.DurationVar(&l.duration, "duration", 0, "stop after this `time`, such as 30s; 0: at Ctrl-C")
@@ -67,10 +66,6 @@ func (l *loadFlags) options(ctx context.Context, args []string) (bench.Options, 
 	}
 	o := l.opt
 	switch {
-	case l.notYet[0]:
-		return o, usageError{errors.New("--ssl: TLS is not done by this version yet")}
-	case l.notYet[1]:
-		return o, usageError{errors.New("--ws: WebSocket is not done by this version yet")}
 	case l.port < 1 || l.port > 65535:
 		return o, usageError{fmt.Errorf("-p %d: 1 to 65535 exist", l.port)}
 	case l.version < 3 || l.version > 5:
@@ -89,12 +84,18 @@ func (l *loadFlags) options(ctx context.Context, args []string) (bench.Options, 
 	if o.ConnectRate == 0 && l.interval > 0 {
 		o.ConnectRate = 1000 / l.interval
 	}
-	var err error
+	err := l.transport.apply(l.fs, &o)
+	if err != nil {
+		return o, usageError{err}
+	}
 	if o.Sources, err = parseSources(l.sources); err != nil {
 		return o, usageError{err}
 	}
 	if o.Targets, err = resolve(ctx, l.hosts, l.port); err != nil {
 		return o, err
+	}
+	for host := range strings.SplitSeq(l.hosts, ",") {
+		o.Hosts = append(o.Hosts, net.JoinHostPort(host, strconv.Itoa(l.port)))
 	}
 	return o, o.CheckLimits()
 }

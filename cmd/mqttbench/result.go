@@ -53,6 +53,7 @@ type summary struct {
 	Seconds   float64           `json:"seconds"`
 	Connected int               `json:"connected"`
 	Connects  uint64            `json:"connacks"`
+	Resumed   uint64            `json:"resumed,omitempty"` // of --ssl --resume
 	Refused   uint64            `json:"refused"`
 	Failed    uint64            `json:"failed"`
 	Lost      uint64            `json:"lost"`
@@ -68,7 +69,7 @@ type summary struct {
 
 func result(s *bench.Stats, took time.Duration) *summary {
 	r := &summary{
-		Seconds: took.Seconds(), Connected: s.Connected, Connects: s.Connects, Refused: s.Refused,
+		Seconds: took.Seconds(), Connected: s.Connected, Connects: s.Connects, Resumed: s.Resumed, Refused: s.Refused,
 		Failed: s.Failed, Lost: s.Lost, Granted: s.Granted, Published: s.Published, Acked: s.Acked,
 		Received: s.Received, Causes: s.Causes,
 	}
@@ -93,6 +94,9 @@ func (r *summary) write(w io.Writer, asJSON bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%.1f s: %d connected, %d CONNACKs, %d refused, %d failed, %d lost, %d subscribed\n",
 		r.Seconds, r.Connected, r.Connects, r.Refused, r.Failed, r.Lost, r.Granted)
+	if r.Resumed > 0 {
+		fmt.Fprintf(&b, "%d TLS sessions resumed\n", r.Resumed)
+	}
 	fmt.Fprintf(&b, "published %d, acknowledged %d, received %d\n", r.Published, r.Acked, r.Received)
 	for _, l := range []struct {
 		name string

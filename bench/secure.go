@@ -1,0 +1,134 @@
+//go:build linux
+
+package bench
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"time"
+)
+
+// maxPlaintext is what a TLS record holds at most (RFC 8446, 5.1).
+const maxPlaintext = 1 << 14
+
+// secure is the TLS of one client.
+type secure struct {
+	conn *tls.Conn
+	duct duct
+}
+
+// open decrypts b, what the loop has read, and appends the plaintext to dst. An error
+// may come with plaintext before it.
+func (s *secure) open(b, dst []byte) ([]byte, error) {
+	s.duct.in = b
+	for {
+		dst = slices.Grow(dst, maxPlaintext)
+		n, err := s.conn.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case err == nil:
+		case errors.Is(err, errNothing):
+			return dst, nil
+		case errors.Is(err, io.EOF):
+			return dst, errClosed
+		default:
+			return dst, fmt.Errorf("TLS: %w", err)
+		}
+	}
+}
+
+// duct is the net.Conn beneath a tls.Conn. During the handshake it is the descriptor, and
+// a Read or Write waits for the loop to see an event. Afterwards it is memory: what the
+// loop has read, and what it shall send.
+type duct struct {
+	fd    int
+	ready chan struct{} // holds one event of the descriptor; closed when the fleet ends. Valid during the handshake
+	in    []byte        // not yet read by the tls.Conn
+	out   *[]byte       // nil during the handshake
+}
+
+// errNothing is what the duct has when in is used up. A tls.Conn takes a net.Error that is
+// Temporary as no end: what it has of a record stays, and Read may be called again.
+var errNothing net.Error = nothing{}
+
+type nothing struct{}
+
+func (nothing) Error() string { return "no more ciphertext has arrived" }
+
+// Timeout implements net.Error.
+func (nothing) Timeout() bool { return true }
+
+// Temporary implements net.Error.
+func (nothing) Temporary() bool { return true }
+
+// Read implements net.Conn.
+func (d *duct) Read(b []byte) (int, error) {
+	if d.out != nil {
+		if len(d.in) == 0 {
+			return 0, errNothing
+		}
+		n := copy(b, d.in)
+		d.in = d.in[n:]
+		return n, nil
+	}
+	for {
+		n, eof, err := read(d.fd, b)
+		switch {
+		case eof:
+			return 0, io.EOF
+		case n > 0 || err != nil:
+			return n, err
+		}
+		if _, ok := <-d.ready; !ok {
+			return 0, net.ErrClosed
+		}
+	}
+}
+
+// Write implements net.Conn.
+func (d *duct) Write(b []byte) (int, error) {
+	if d.out != nil {
+		*d.out = append(*d.out, b...)
+		return len(b), nil
+	}
+	for rest := b; ; {
+		var err error
+		if rest, err = write(d.fd, rest); err != nil || len(rest) == 0 {
+			return len(b) - len(rest), err
+		}
+		if _, ok := <-d.ready; !ok {
+			return len(b) - len(rest), net.ErrClosed
+		}
+	}
+}
+
+// wake tells the handshake that something has happened on the descriptor.
+func (d *duct) wake() {
+	select {
+	case d.ready <- struct{}{}:
+	default: // it has not looked since the last time, and will see this too
+	}
+}
+
+// Close implements net.Conn and does nothing: the descriptor is the fleet's.
+func (d *duct) Close() error { return nil }
+
+// LocalAddr implements net.Conn; nobody asks.
+func (d *duct) LocalAddr() net.Addr { return nil }
+
+// RemoteAddr implements net.Conn. A tls.Conn without a server name asks, and every client
+// of the fleet has one.
+func (d *duct) RemoteAddr() net.Addr { return nil }
+
+// SetDeadline implements net.Conn and does nothing: the fleet ends what takes too long.
+func (d *duct) SetDeadline(time.Time) error { return nil }
+
+// SetReadDeadline implements net.Conn and does nothing.
+func (d *duct) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline implements net.Conn and does nothing.
+func (d *duct) SetWriteDeadline(time.Time) error { return nil }
