@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"net/textproto"
 	"strings"
 
 	"mqttlb/balancer"
@@ -62,8 +63,8 @@ func dropCookie(h http.Header, name string) {
 	for _, line := range lines {
 		var pairs []string
 		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.TrimSpace(pair)
-			if n, _, _ := strings.Cut(pair, "="); pair != "" && strings.TrimSpace(n) != name {
+			pair = textproto.TrimString(pair)
+			if n, _, _ := strings.Cut(pair, "="); pair != "" && textproto.TrimString(n) != name {
 				pairs = append(pairs, pair)
 			}
 		}

@@ -137,7 +137,7 @@ func TestDropCookieLeavesTheOthers(t *testing.T) {
 }
 
 func FuzzDropCookie(f *testing.F) {
-	for _, seed := range []string{"", "lb=1", "a=2;lb=1;  b=3", "a=1; \tlb\t=2", `a="lb=3; lb=4"`, "lb", ";;;", "=; =lb"} {
+	for _, seed := range []string{"", "lb=1", "a=2;lb=1;  b=3", "a=1; \tlb\t=2", `a="lb=3; lb=4"`, "lb", ";;;", "=; =lb", "0\f"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

@@ -27,6 +27,9 @@ const patience = 20 * time.Second
 // the front puts it in RemoteAddr's place.
 const testClient = "Test-Client"
 
+// reply is a response whose body has been read and closed.
+type reply http.Response
+
 // seen is what a node tells of a request.
 type seen struct {
 	Node, Method, URI, Host string
@@ -211,7 +214,7 @@ func (r *rig) client() *client {
 
 // do sends a request and returns the response with its body read; err is that
 // of the reading.
-func (c *client) do(method, path string, body io.Reader, header ...string) (res *http.Response, text string, err error) {
+func (c *client) do(method, path string, body io.Reader, header ...string) (got *reply, text string, err error) {
 	c.t.Helper()
 	req, err := http.NewRequest(method, c.r.front.URL+path, body)
 	if err != nil {
@@ -229,7 +232,7 @@ func (c *client) do(method, path string, body io.Reader, header ...string) (res 
 	if host := req.Header.Get("Host"); host != "" {
 		req.Host = host
 	}
-	res, err = c.http.Do(req)
+	res, err := c.http.Do(req)
 	if err != nil {
 		c.t.Fatalf("%s %s: %v", method, path, err)
 	}
@@ -240,7 +243,7 @@ func (c *client) do(method, path string, body io.Reader, header ...string) (res 
 			c.cookie = cookie
 		}
 	}
-	return res, string(b), err
+	return (*reply)(res), string(b), err
 }
 
 // get is what a node has seen of a GET.
@@ -268,7 +271,7 @@ func (c *client) refused(status int, why, method, path string, body io.Reader, h
 	wantRefusal(c.t, res, text, status, why)
 }
 
-func wantRefusal(t *testing.T, res *http.Response, text string, status int, why string) {
+func wantRefusal(t *testing.T, res *reply, text string, status int, why string) {
 	t.Helper()
 	if res.StatusCode != status || !strings.Contains(text, why) || strings.Count(text, "\n") != 1 {
 		t.Errorf("answered %s %q, want %d with %q in one line", res.Status, text, status, why)
@@ -304,7 +307,7 @@ func (c *raw) send(text string) {
 }
 
 // receive reads a response to a request of the method, with its body.
-func (c *raw) receive(method string) (*http.Response, string) {
+func (c *raw) receive(method string) (*reply, string) {
 	c.t.Helper()
 	res, err := http.ReadResponse(c.reader, &http.Request{Method: method})
 	if err != nil {
@@ -315,7 +318,7 @@ func (c *raw) receive(method string) (*http.Response, string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return res, string(body)
+	return (*reply)(res), string(body)
 }
 
 // ends reads up to the end of the connection.

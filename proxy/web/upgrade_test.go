@@ -36,6 +36,7 @@ func (r *rig) webSocket() *websocket.Conn {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { ws.Close() })
+	defer res.Body.Close()
 	if res.Header.Get("X-Node") != "a" || ws.Subprotocol() != "mqtt" {
 		r.t.Errorf("the 101 has the header %v", res.Header)
 	}
