@@ -1,23 +1,42 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 
 	"github.com/pires/go-proxyproto"
 )
 
-// announce is the PROXY header of the given version, 1 or 2, that names a
+// announce appends the PROXY header of the given version, 1 or 2, that names a
 // client to a node: always PROXY with TCP4 or TCP6 and no TLVs, the one form
 // that every broker's listener takes. Addresses of two families are both
 // written as IPv6.
-func announce(version int, source, destination netip.AddrPort) ([]byte, error) {
-	// The library writes the family of the source.
-	if source.Addr().Is4() != destination.Addr().Is4() {
-		source, destination = in6(source), in6(destination)
+//
+// Version 1 is the library's. Version 2 opens nearly every connection, and in
+// this one form it is 28 or 52 bytes at fixed places: it is written here, without
+// the library's 6 allocations, and a test holds it against the library.
+func announce(dst []byte, version int, source, destination netip.AddrPort) ([]byte, error) {
+	if version != 2 {
+		if source.Addr().Is4() != destination.Addr().Is4() {
+			source, destination = in6(source), in6(destination) // the library writes the family of the source
+		}
+		h := proxyproto.HeaderProxyFromAddrs(byte(version), net.TCPAddrFromAddrPort(source), net.TCPAddrFromAddrPort(destination))
+		b, err := h.Format()
+		return append(dst, b...), err
 	}
-	h := proxyproto.HeaderProxyFromAddrs(byte(version), net.TCPAddrFromAddrPort(source), net.TCPAddrFromAddrPort(destination))
-	return h.Format()
+	dst = append(dst, proxyproto.SIGV2...)
+	if source.Addr().Is4() && destination.Addr().Is4() {
+		from, to := source.Addr().As4(), destination.Addr().As4()
+		dst = append(dst, byte(proxyproto.PROXY), byte(proxyproto.TCPv4), 0, 2*4+2*2)
+		dst = append(append(dst, from[:]...), to[:]...)
+	} else {
+		from, to := source.Addr().As16(), destination.Addr().As16()
+		dst = append(dst, byte(proxyproto.PROXY), byte(proxyproto.TCPv6), 0, 2*16+2*2)
+		dst = append(append(dst, from[:]...), to[:]...)
+	}
+	dst = binary.BigEndian.AppendUint16(dst, source.Port())
+	return binary.BigEndian.AppendUint16(dst, destination.Port()), nil
 }
 
 // in6 is a as an IPv6 address.

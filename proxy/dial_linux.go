@@ -147,7 +147,7 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 		destination = l.addr.addrPort()
 		o.destination = destination
 	}
-	header, err := announce(s.listener.Pool.SendProxy, source, destination)
+	header, err := announce(l.header[:0], s.listener.Pool.SendProxy, source, destination)
 	if err != nil {
 		return nil, err
 	}

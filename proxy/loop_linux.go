@@ -28,6 +28,7 @@ type loop struct {
 	// Used by one session at a time, within one turn.
 	scratch []byte
 	reply   [16]byte
+	header  [headroom]byte
 	addr    sockaddr
 	parsed  mqttparse.Connect
 	connack mqttparse.Connack

@@ -377,9 +377,17 @@ func TestAnnounceWritesIPv6WhereFamiliesDiffer(t *testing.T) {
 	four, six := netip.MustParseAddrPort("192.0.2.1:1000"), netip.MustParseAddrPort("[2001:db8::1]:2000")
 	for version, signature := range map[int][]byte{1: proxyproto.SIGV1, 2: proxyproto.SIGV2} {
 		for _, pair := range [][2]netip.AddrPort{{four, four}, {six, six}, {four, six}, {six, four}} {
-			b, err := announce(version, pair[0], pair[1])
+			b, err := announce(nil, version, pair[0], pair[1])
 			if err != nil {
 				t.Fatal(err)
+			}
+			from, to := pair[0], pair[1]
+			if from.Addr().Is4() != to.Addr().Is4() {
+				from, to = in6(from), in6(to)
+			}
+			written, err := proxyproto.HeaderProxyFromAddrs(byte(version), net.TCPAddrFromAddrPort(from), net.TCPAddrFromAddrPort(to)).Format()
+			if err != nil || !bytes.Equal(b, written) {
+				t.Errorf("v%d %v: %q, the library writes %q, %v", version, pair, b, written, err)
 			}
 			h, err := unwrap(b)
 			if err != nil || !bytes.HasPrefix(b, signature) || h.length != len(b) || h.source != pair[0] || h.destination != pair[1] {

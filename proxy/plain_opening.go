@@ -204,7 +204,7 @@ func (s *session) announce() error {
 		} else if !destination.IsValid() {
 			destination = addressOf(s.client.LocalAddr())
 		}
-		header, err := announce(version, source, destination)
+		header, err := announce(nil, version, source, destination)
 		if err != nil {
 			return err
 		}

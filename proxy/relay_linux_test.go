@@ -85,10 +85,21 @@ func BenchmarkRelayRoundTrip(b *testing.B) {
 
 func BenchmarkAnnounce(b *testing.B) {
 	source, destination := netip.MustParseAddrPort("192.0.2.7:40000"), netip.MustParseAddrPort("192.0.2.9:1883")
+	var header [headroom]byte
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := announce(2, source, destination); err != nil {
+		if _, err := announce(header[:0], 2, source, destination); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+func TestAnnounceAllocatesNothing(t *testing.T) {
+	var header [headroom]byte
+	for _, a := range []string{"192.0.2.7:40000", "[2001:db8::7]:40000"} {
+		source, destination := netip.MustParseAddrPort(a), netip.MustParseAddrPort("192.0.2.9:1883")
+		if n := testing.AllocsPerRun(1000, func() { _, _ = announce(header[:0], 2, source, destination) }); n != 0 {
+			t.Errorf("%s: %v allocations", a, n)
 		}
 	}
 }

@@ -129,8 +129,8 @@ func (o *opening) keep() {
 	o.owned = len(o.bytes) > 0
 }
 
-// sessionChunk sessions are allocated at once; they never move.
-const sessionChunk = 128
+// sessionChunk sessions are allocated at once, in whole pages; they never move.
+const sessionChunk = 512
 
 // sessions holds the sessions of a loop by slot. Slots are reused.
 type sessions struct {

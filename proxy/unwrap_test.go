@@ -75,7 +75,7 @@ func FuzzUnwrap(f *testing.F) {
 		// What we send is among what we read.
 		if err == nil && h.source.IsValid() {
 			for _, version := range []int{1, 2} {
-				out, err := announce(version, h.source, h.destination)
+				out, err := announce(nil, version, h.source, h.destination)
 				if err != nil {
 					t.Fatalf("v%d of %+v: %v", version, h, err)
 				}
