@@ -139,6 +139,11 @@ func (f *Fleet) Run(ctx context.Context, done func() bool) error {
 				f.handle(c, ev.Events)
 			}
 		}
+		if f.handshakes != nil && f.opening > 0 {
+			// On one core a handshake that was woken would wait until the runtime notices that
+			// this thread is in a system call: a fifth of its time.
+			runtime.Gosched()
+		}
 	}
 	return nil
 }

@@ -109,7 +109,12 @@ func TestHelpListsTheFlags(t *testing.T) {
 // serve runs a stub broker for the test's life and returns its port.
 func serve(t *testing.T) string {
 	t.Helper()
-	b, err := bench.ListenBroker("127.0.0.1:0")
+	return serveAt(t, "127.0.0.1:0")
+}
+
+func serveAt(t *testing.T, address string) string {
+	t.Helper()
+	b, err := bench.ListenBroker(address)
 	if err != nil {
 		t.Fatal(err)
 	}
