@@ -51,7 +51,8 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// clientWriter is a ResponseWriter that gives every write a time of its own.
+// clientWriter is a ResponseWriter that gives every write a time of its own. The
+// server's last flush has what is left of it; then the server lifts the deadline.
 type clientWriter struct {
 	http.ResponseWriter
 	conn     *http.ResponseController
@@ -80,13 +81,6 @@ func (w *clientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	w.hijacked = true
 	return &upgradedConn{boundedConn{conn, w.stall}, buffered.Reader}, buffered, nil
-}
-
-// release leaves the connection as the next request expects it.
-func (w *clientWriter) release() {
-	if !w.hijacked {
-		_ = w.conn.SetWriteDeadline(time.Time{})
-	}
 }
 
 // upgradedConn is a client's connection after the 101.

@@ -72,7 +72,6 @@ func (x *exchange) serve() {
 // end counts the request out. The response has been copied, or the client has
 // been told why there is none.
 func (x *exchange) end() {
-	x.w.release()
 	if x.switched != nil {
 		_ = x.switched.Close() // ReverseProxy does not, when it dislikes the 101
 	}
