@@ -43,6 +43,7 @@ const (
 	ByClientID HashKey = iota // the CONNECT's Client Identifier
 	ByUsername                // the CONNECT's User Name
 	BySourceIP                // the client's address, without its port
+	ByCookie                  // the key that an HTTP client's cookie holds
 	NoKey                     // the pool's algorithm looks at no field; not a word of the configuration
 )
 
@@ -50,6 +51,7 @@ var hashKeyWords = []string{
 	ByClientID: "client_id",
 	ByUsername: "username",
 	BySourceIP: "source_ip",
+	ByCookie:   "cookie",
 }
 
 // String returns the word of the configuration file, "none" for NoKey.

@@ -48,6 +48,7 @@ func (l *loop) begin(ln *listener, fd int32) {
 	} else {
 		s.opening = new(opening)
 	}
+	s.opening.pool = ln.Pool
 	counted := &l.counters.listeners[ln.index]
 	counted.Accepted++
 	counted.Open++

@@ -5,11 +5,14 @@ import (
 	"syscall"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/websocket"
 )
 
 var (
 	errUnresolved  = errors.New("its host name has no address")
 	errDialTimeout = errors.New("no connection within timeouts.dial")
+	errShortWrite  = errors.New("it took a part of the upgrade only")
+	errNoUpgrade   = errors.New("it closed in place of an answer to the upgrade")
 )
 
 // noCandidate is the refusal when no candidate is left.
@@ -21,8 +24,12 @@ func noCandidate(reason Outcome) refusal {
 }
 
 // shortage is what of our own ran out when a connection could not be made:
-// DescriptorsExceeded or PortsExceeded. DialFailed: nothing, so it is the node.
+// DescriptorsExceeded or PortsExceeded. DialFailed and UpgradeRefused: nothing, so it
+// is the node.
 func shortage(err error) Outcome {
+	if _, ok := errors.AsType[*websocket.ResponseError](err); ok {
+		return UpgradeRefused
+	}
 	var errno syscall.Errno
 	_ = errors.As(err, &errno)
 	switch errno {

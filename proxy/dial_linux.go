@@ -66,10 +66,10 @@ func (l *loop) giveUp(s *session, err error) {
 	o := s.opening
 	o.node.Release()
 	o.reason = shortage(err)
-	if failed := s.listener.Pool.DialFailed; failed != nil && o.reason == DialFailed {
+	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed {
 		failed(o.node)
 	}
-	l.counters.flows[s.listener.index][o.node.Index].DialErrors++
+	l.counters.flows[s.listener.index][s.listener.lane(o.pool, o.node)].DialErrors++
 	l.server.journal.dialFailed(s.listener, o.node, err)
 	o.node = nil
 }
@@ -100,18 +100,36 @@ func (l *loop) announce(s *session) step {
 		l.giveUp(s, err)
 		return stepDial
 	}
-	s.flow = &l.counters.flows[s.listener.index][s.opening.node.Index]
+	if s.opening.pool.WebSocket {
+		if n < len(first) {
+			l.giveUp(s, errShortWrite)
+			return stepDial
+		}
+		s.opening.answer = nil
+		return stepSwitch
+	}
+	return l.reached(s, first[n:])
+}
+
+// reached begins what a session does on its node, once that has taken the first
+// bytes, or all but rest of them.
+func (l *loop) reached(s *session, rest []byte) step {
+	o := s.opening
+	s.flow = &l.counters.flows[s.listener.index][s.listener.lane(o.pool, o.node)]
 	s.flow.Open++
 	s.flow.Total++
-	s.flow.Received += uint64(len(s.opening.bytes))
-	if n < len(first) {
-		s.server.hold(first[n:])
+	s.flow.Received += uint64(len(o.bytes))
+	if len(rest) > 0 {
+		s.server.hold(rest)
 	}
-	s.opening.bytes, s.opening.owned = nil, false
+	o.bytes, o.owned = nil, false
 	s.active, s.deadline = l.wheel.now, l.in(connackTime)
 	if s.listener.Protocol == TCP {
 		l.opened(s)
 		return stepRelay
+	}
+	if len(rest) == 0 && l.catchUp(s) {
+		return stepEnded
 	}
 	return stepConfirm
 }
@@ -130,9 +148,42 @@ func connected(fd int32) error {
 // used again.
 func (l *loop) firstBytes(s *session) ([]byte, error) {
 	o := s.opening
-	if s.listener.Pool.SendProxy == 0 {
+	if o.pool.WebSocket {
+		return l.upgradeBytes(s)
+	}
+	if o.pool.SendProxy == 0 {
 		return o.bytes, nil
 	}
+	header, err := l.proxyHeader(s)
+	if err != nil {
+		return nil, err
+	}
+	if o.owned || len(o.bytes) == 0 {
+		return append(append(l.scratch[:0], header...), o.bytes...), nil
+	}
+	// The client's bytes are in the scratch buffer, with room before them.
+	start := cap(l.scratch) - cap(o.bytes)
+	return append(append(l.scratch[start-len(header):start-len(header)], header...), o.bytes...), nil
+}
+
+// upgradeBytes is what a node that speaks WebSocket gets first, in one write: some
+// read the PROXY header once and give it a second.
+func (l *loop) upgradeBytes(s *session) ([]byte, error) {
+	s.opening.keep()
+	first := l.scratch[:0]
+	if s.opening.pool.SendProxy > 0 {
+		header, err := l.proxyHeader(s)
+		if err != nil {
+			return nil, err
+		}
+		first = append(first, header...)
+	}
+	return s.opening.entrance.request.Append(first), nil
+}
+
+// proxyHeader is the PROXY header for the session's node, in l.header.
+func (l *loop) proxyHeader(s *session) ([]byte, error) {
+	o := s.opening
 	source, destination := s.source.addrPort(), o.destination
 	if !source.IsValid() {
 		// A client on a Unix socket has no address: this is our own connection.
@@ -147,14 +198,5 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 		destination = l.addr.addrPort()
 		o.destination = destination
 	}
-	header, err := announce(l.header[:0], s.listener.Pool.SendProxy, source, destination)
-	if err != nil {
-		return nil, err
-	}
-	if o.owned || len(o.bytes) == 0 {
-		return append(append(l.scratch[:0], header...), o.bytes...), nil
-	}
-	// The client's bytes are in the scratch buffer, with room before them.
-	start := cap(l.scratch) - cap(o.bytes)
-	return append(append(l.scratch[start-len(header):start-len(header)], header...), o.bytes...), nil
+	return announce(l.header[:0], o.pool.SendProxy, source, destination)
 }

@@ -28,7 +28,15 @@ func newEngine(srv *Server) (*engine, error) {
 	n := cores()
 	srv.maxConnections = srv.fitDescriptors(n)
 	loops, err := srv.makeLoops(n)
-	return &engine{loops, srv.listeners}, err
+	if err != nil {
+		return nil, err
+	}
+	for _, ln := range srv.listeners {
+		if ln.Protocol == WS || ln.Protocol == HTTP {
+			ln.front = newFront(srv, ln)
+		}
+	}
+	return &engine{loops, srv.listeners}, nil
 }
 
 // run carries sessions. It returns once it has been told to stop and the last
@@ -40,6 +48,9 @@ func (e *engine) run() {
 	}
 	running.Wait()
 	for _, ln := range e.listeners {
+		if ln.front != nil {
+			ln.front.close()
+		}
 		ln.removePath()
 	}
 }
@@ -48,6 +59,11 @@ func (e *engine) run() {
 func (e *engine) stop() {
 	for _, l := range e.loops {
 		l.do(l.stop)
+	}
+	for _, ln := range e.listeners {
+		if ln.front != nil {
+			ln.front.drain()
+		}
 	}
 }
 

@@ -8,20 +8,35 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/websocket"
 )
 
 // refuse tells the client, in its own version, that it is not taken, and sees
 // it off; without a word where the specification knows none.
 func (l *loop) refuse(s *session, r refusal) step {
-	reply := mqttparse.AppendRefusal(l.reply[:0], s.version, r.code)
-	if r.code == 0 || len(reply) == 0 {
+	reply := mqttparse.AppendRefusal(l.refusal[:0], s.version, r.code)
+	if r.code == 0 {
+		reply = reply[:0]
+	}
+	if s.opening.entrance != nil {
+		if len(reply) > 0 {
+			reply = appendFrame(nil, websocket.Binary, reply)
+		}
+		reply = websocket.AppendClose(reply, r.closeCode(), r.outcome.String())
+	}
+	if len(reply) == 0 {
 		return l.finish(s, r.outcome)
 	}
 	if _, err := write(s.client.fd, reply); err != nil {
 		return l.finish(s, r.outcome)
 	}
+	return l.seeOff(s, r.outcome)
+}
+
+// seeOff ends our stream to a client that is not taken, and waits for the end of its own.
+func (l *loop) seeOff(s *session, o Outcome) step {
 	_ = unix.Shutdown(int(s.client.fd), unix.SHUT_WR)
-	s.outcome = r.outcome
+	s.outcome = o
 	s.opening.bytes, s.opening.owned = nil, false
 	s.opening.refused = s.client.moved
 	s.deadline = l.in(lingerTime)
@@ -51,6 +66,9 @@ func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
 	l.server.journal.take(s.record(o, l.clock))
 	l.wheel.remove(s)
+	if s.opening != nil && s.opening.visit != nil {
+		_ = s.opening.visit.Close()
+	}
 	_ = unix.Close(int(s.client.fd))
 	if s.server.fd >= 0 {
 		_ = unix.Close(int(s.server.fd))

@@ -85,6 +85,13 @@ const (
 	acceptBackoffMin = 5 * time.Millisecond
 	acceptBackoffMax = time.Second
 
+	// framedConnect is how many times limits.max_connect_size the WebSocket frames
+	// that hold a CONNECT may take. One byte in each frame would be seven.
+	framedConnect = 8
+
+	// maxUpgradeResponse bounds the header of a node's answer to an upgrade, in bytes.
+	maxUpgradeResponse = 16 << 10
+
 	// journalSize is how many ended sessions may wait for the log's writer. Past
 	// it lines are dropped and counted: a slow log must not slow the loop.
 	journalSize = 4096

@@ -23,11 +23,12 @@ type loop struct {
 	stood int64 // how much of it the loop stood still, ns
 	wheel wheel
 	sessions
-	openings []*opening // free ones
+	openings []*opening     // free ones
+	resume   func(*session) // advance, for what comes back to a step that life names
 
 	// Used by one session at a time, within one turn.
 	scratch []byte
-	reply   [16]byte
+	refusal [16]byte
 	header  [headroom]byte
 	addr    sockaddr
 	parsed  mqttparse.Connect
@@ -58,6 +59,7 @@ func newLoop(srv *Server, socks []int) (*loop, error) {
 		counters: newCounters(srv.listeners),
 	}
 	l.wheel.sessions = &l.sessions
+	l.resume = l.advance
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
@@ -188,7 +190,7 @@ func (l *loop) event(s *session, h *half, events uint32) {
 	if events&unix.EPOLLOUT != 0 && h.held != nil && l.flush(s, h) {
 		return
 	}
-	if s.step == stepAnnounce && h == &s.client && !h.broken {
+	if (s.step == stepAnnounce || s.step == stepSwitch) && h == &s.client && !h.broken {
 		return // it is the node that is waited for
 	}
 	l.advance(s)
@@ -212,6 +214,10 @@ func (l *loop) limitBroken(s *session, h *half, reset bool) {
 func (l *loop) await(s *session) {
 	if s.opening != nil {
 		s.opening.keep()
+		if s.opening.visit != nil {
+			l.arm(s)
+			return // it is not ours to watch
+		}
 	}
 	if err := l.register(s, &s.client, 0); err == nil {
 		err = l.register(s, &s.server, 1)
@@ -249,7 +255,7 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.wheel.now:
 		l.wheel.add(s, at)
-	case s.step == stepAnnounce:
+	case s.step == stepAnnounce || s.step == stepSwitch:
 		l.giveUp(s, errDialTimeout)
 		s.step = stepDial
 		l.advance(s)

@@ -11,7 +11,7 @@ import (
 // unwrap reads the PROXY header of a peer that is trusted to send one.
 func (l *loop) unwrap(s *session) step {
 	if !s.listener.trusts(s.source.addrPort().Addr()) {
-		return stepPeek
+		return s.listener.greeting()
 	}
 	for {
 		h, err := unwrap(s.opening.bytes)
@@ -21,7 +21,7 @@ func (l *loop) unwrap(s *session) step {
 				s.source, s.opening.destination = originOf(h.source), h.destination
 			}
 			s.opening.bytes = s.opening.bytes[h.length:]
-			return stepPeek
+			return s.listener.greeting()
 		case err != errHeaderShort:
 			s.opening.fault = err.Error()
 			return l.finish(s, BadProxyHeader)
@@ -32,10 +32,21 @@ func (l *loop) unwrap(s *session) step {
 	}
 }
 
+// greeting is the step that reads what the listener's clients say first.
+func (ln *listener) greeting() step {
+	if ln.front != nil {
+		return stepUpgrade
+	}
+	return stepPeek
+}
+
 // peek reads the CONNECT. What it finds in l.parsed is good for this turn.
 func (l *loop) peek(s *session) step {
 	if s.listener.Protocol == TCP {
 		return stepAdmit
+	}
+	if s.opening.entrance != nil {
+		return l.peekFrames(s)
 	}
 	for {
 		refusal, err := peek(s.opening.bytes, &l.parsed, l.server.snapshot.MaxConnectSize)
@@ -104,8 +115,11 @@ func (l *loop) route(s *session) step {
 		s.idle = ticks(idleLimit(setting, connect.KeepAlive))
 		s.byKeepAlive = setting == 0
 	}
-	pool := s.listener.Pool
+	pool := s.opening.pool
 	s.opening.candidates = pool.Candidates(route(pool, connect, s.source.addrPort().Addr()))
 	s.opening.reason = NoNode
+	if s.opening.entrance != nil && !pool.WebSocket {
+		l.unwrapFrames(s)
+	}
 	return stepDial
 }

@@ -15,11 +15,14 @@ const (
 	ConnackTimeout    // the node had not answered the CONNECT after a minute
 	HalfClosedTimeout // one side closed and the other did not within timeouts.half_closed
 	Shutdown          // mqttlb stopped
+	FrameError        // a WebSocket client broke the rules of frames
+	HTTPServed        // a connection of HTTP requests, not of MQTT, that has ended
 
 	// The outcomes of sessions that did not.
 
 	ClientGone          // the client closed or broke before a node had its CONNECT
 	ConnectTimeout      // no whole CONNECT within timeouts.connect_packet
+	BadUpgrade          // no upgrade to WebSocket that is served here
 	NotMQTT             // the first packet is no CONNECT
 	MalformedConnect    // the CONNECT breaks the specification
 	UnsupportedVersion  // a protocol level that is not served
@@ -31,6 +34,7 @@ const (
 	RefusedRate         // limits.connect_rate
 	NodesFull           // every node that is up is at its max_connections
 	NoNode              // no node is up
+	UpgradeRefused      // no node that could be reached took the upgrade to WebSocket
 	DialFailed          // no node that is up could be reached
 	DescriptorsExceeded // no descriptor, or memory, was left for the node's connection
 	PortsExceeded       // no ephemeral port was left for it
@@ -48,8 +52,11 @@ var outcomeNames = [outcomes]string{
 	ConnackTimeout:      "connack_timeout",
 	HalfClosedTimeout:   "half_closed_timeout",
 	Shutdown:            "shutdown",
+	FrameError:          "frame_error",
+	HTTPServed:          "http_served",
 	ClientGone:          "client_gone",
 	ConnectTimeout:      "connect_timeout",
+	BadUpgrade:          "bad_upgrade",
 	NotMQTT:             "not_mqtt",
 	MalformedConnect:    "malformed_connect",
 	UnsupportedVersion:  "unsupported_version",
@@ -61,6 +68,7 @@ var outcomeNames = [outcomes]string{
 	RefusedRate:         "connect_rate",
 	NodesFull:           "nodes_full",
 	NoNode:              "no_node",
+	UpgradeRefused:      "upgrade_refused",
 	DialFailed:          "dial_failed",
 	DescriptorsExceeded: "no_descriptors",
 	PortsExceeded:       "no_ports",
@@ -71,4 +79,4 @@ func (o Outcome) String() string { return outcomeNames[o] }
 
 // Refused reports whether the session ended because mqttlb did not take it, as
 // opposed to what the client, a node or time did.
-func (o Outcome) Refused() bool { return o >= NotMQTT }
+func (o Outcome) Refused() bool { return o >= BadUpgrade }

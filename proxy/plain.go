@@ -27,6 +27,9 @@ type engine struct {
 	ending   bool
 }
 
+// errNoEpoll: a fallback for development is no place for all of it.
+var errNoEpoll = errors.New("WebSocket and HTTP are served on Linux only")
+
 // newEngine binds the listeners.
 func newEngine(srv *Server) (*engine, error) {
 	srv.maxConnections = srv.fitDescriptors(1)
@@ -37,6 +40,10 @@ func newEngine(srv *Server) (*engine, error) {
 		counters: newCounters(srv.listeners),
 	}
 	for _, ln := range srv.listeners {
+		if ln.Protocol == WS || ln.Protocol == HTTP {
+			e.stop()
+			return nil, srv.errListen(ln.Listener, errNoEpoll)
+		}
 		socket, err := ln.listen()
 		if err != nil {
 			e.stop()

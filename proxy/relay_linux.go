@@ -4,6 +4,8 @@ package proxy
 
 import (
 	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/websocket"
 )
 
 // confirm reads the node's CONNACK on its way to the client: the log names its
@@ -23,7 +25,7 @@ func (l *loop) confirm(s *session) step {
 			s.server.moved += uint64(len(answer))
 			s.flow.Sent += uint64(len(answer))
 			l.opened(s)
-			if len(answer) > 0 && l.deliver(s, &s.client, answer) || l.inputEnded(s, &s.server, &s.client, err) {
+			if len(answer) > 0 && l.deliverAnswer(s, answer) || l.inputEnded(s, &s.server, &s.client, err) {
 				return stepEnded
 			}
 			return stepRelay
@@ -33,7 +35,7 @@ func (l *loop) confirm(s *session) step {
 		if s.opening.answer != nil {
 			b = append(s.opening.answer, b...)
 		}
-		answer := confirm(b, &l.connack, s.version)
+		answer := l.answer(s, b)
 		if answer == answerShort {
 			s.opening.answer = append([]byte(nil), b...)
 			continue
@@ -50,7 +52,7 @@ func (l *loop) confirm(s *session) step {
 		s.opening.answer = nil
 		s.server.moved += uint64(len(b))
 		s.flow.Sent += uint64(len(b))
-		if l.deliver(s, &s.client, b) {
+		if l.deliverAnswer(s, b) {
 			return stepEnded
 		}
 		if answer != answerAuth {
@@ -59,6 +61,23 @@ func (l *loop) confirm(s *session) step {
 		}
 	}
 	return stepWait
+}
+
+// answer is what a node's first bytes are, the CONNACK in l.connack.
+func (l *loop) answer(s *session, b []byte) answer {
+	if s.opening.pool.WebSocket {
+		return connackIn(b, func(packet []byte) answer { return confirm(packet, &l.connack, s.version) })
+	}
+	return confirm(b, &l.connack, s.version)
+}
+
+// deliverAnswer delivers a node's first bytes, in a frame where the node speaks none
+// and the client does.
+func (l *loop) deliverAnswer(s *session, b []byte) (ended bool) {
+	if s.frames != nil {
+		b = appendFrame(nil, websocket.Binary, b)
+	}
+	return l.deliver(s, &s.client, b)
 }
 
 // opened frees what only the opening needed.
@@ -90,7 +109,11 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 			l.rearm(s, from)
 			return false
 		}
-		n, err := read(from.fd, l.scratch)
+		inbox := l.scratch
+		if s.frames != nil {
+			inbox = l.inbox(s, from)
+		}
+		n, err := read(from.fd, inbox)
 		if n == 0 {
 			if err == unix.EAGAIN {
 				from.ready = false
@@ -100,7 +123,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 		}
 		// A short read has emptied the socket, and what comes later is reported
 		// anew; an end that was reported already is not.
-		from.ready = n == len(l.scratch) || from.drain
+		from.ready = n == len(inbox) || from.drain
 		from.moved += uint64(n)
 		if from == &s.client {
 			s.flow.Received += uint64(n)
@@ -114,7 +137,11 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 		if to.ended {
 			s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed) // the half that is open is in use
 		}
-		if l.deliver(s, to, l.scratch[:n]) {
+		if s.frames != nil {
+			if l.translate(s, from, to, n) {
+				return true
+			}
+		} else if l.deliver(s, to, inbox[:n]) {
 			return true
 		}
 	}
@@ -182,6 +209,9 @@ func (l *loop) endOutput(s *session, to *half) (ended bool) {
 		l.finish(s, s.outcome)
 		return true
 	}
+	if to == &s.client {
+		l.closeFrames(s)
+	}
 	_ = unix.Shutdown(int(to.fd), unix.SHUT_WR)
 	return false
 }
@@ -221,11 +251,4 @@ func (s *session) firstOutcome(o Outcome) Outcome {
 		return s.outcome
 	}
 	return o
-}
-
-func pick(client bool, ifClient, ifServer Outcome) Outcome {
-	if client {
-		return ifClient
-	}
-	return ifServer
 }

@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"slices"
 	"sync/atomic"
 	"time"
+
+	"mqttlb/balancer"
 )
 
 // Server accepts clients on the listeners of a snapshot and carries their
@@ -33,6 +36,33 @@ type listener struct {
 	open  atomic.Int64 // connections accepted and not ended
 	bound net.Addr
 	path  fs.FileInfo // the socket's file, on a path
+	pools []*Pool     // of its sessions; not those that speak HTTP
+	front *front      // of WS and HTTP listeners
+}
+
+func newListener(index int, ln *Listener) *listener {
+	l := &listener{Listener: ln, index: index}
+	if ln.Protocol == MQTT || ln.Protocol == TCP {
+		l.pools = []*Pool{ln.Pool}
+	}
+	for i := range ln.Routes {
+		if r := &ln.Routes[i]; r.WebSocket && !slices.Contains(l.pools, r.Pool) {
+			l.pools = append(l.pools, r.Pool)
+		}
+	}
+	return l
+}
+
+// lane is the place of a node among the flows of the listener.
+func (ln *listener) lane(p *Pool, n *balancer.Node) int {
+	at := n.Index
+	for _, before := range ln.pools {
+		if before == p {
+			break
+		}
+		at += len(before.Nodes())
+	}
+	return at
 }
 
 // limit is the most connections that the listener takes.
@@ -54,7 +84,7 @@ func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
 		epoch:    time.Now(),
 	}
 	for i, ln := range snapshot.Listeners {
-		srv.listeners = append(srv.listeners, &listener{Listener: ln, index: i})
+		srv.listeners = append(srv.listeners, newListener(i, ln))
 	}
 	var err error
 	if srv.engine, err = newEngine(srv); err != nil {

@@ -18,6 +18,7 @@ type session struct {
 	listener *listener
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	opening  *opening // nil once the node has answered
+	frames   *frames  // of a WebSocket client whose node speaks none; nil: bytes pass as they are
 
 	id     string // client identifier, as much as is logged; empty on TCP listeners
 	source origin // the client
@@ -111,6 +112,10 @@ type opening struct {
 	bytes []byte
 	owned bool
 
+	visit    *visit    // net/http has the client's connection
+	entrance *entrance // the client has upgraded to WebSocket
+
+	pool        *Pool
 	candidates  balancer.Candidates
 	node        *balancer.Node // the node dialled last; nil: none
 	dialled     netip.AddrPort // the address of the last candidate
@@ -130,7 +135,7 @@ func (o *opening) keep() {
 }
 
 // sessionChunk sessions are allocated at once, in whole pages; they never move.
-const sessionChunk = 512
+const sessionChunk = 1024
 
 // sessions holds the sessions of a loop by slot. Slots are reused.
 type sessions struct {

@@ -15,6 +15,11 @@ const (
 	MQTT Protocol = iota
 	// TCP listeners relay without looking inside.
 	TCP
+	// WS listeners answer the upgrade to WebSocket and read the CONNECT of each
+	// client inside its frames.
+	WS
+	// HTTP listeners serve requests by their routes; some may be upgrades as of WS.
+	HTTP
 )
 
 // Snapshot is everything a configuration means at run time. It is immutable
@@ -26,6 +31,9 @@ type Snapshot struct {
 	ConnectRate    int // new sessions a second; 0: no limit
 	MaxConnectSize int // bytes of the largest CONNECT accepted, header included
 
+	MaxHeaderSize  int   // bytes of the largest header of an HTTP request
+	MaxRequestSize int64 // bytes of the largest body of one; 0: no limit
+
 	Timeouts Timeouts
 }
 
@@ -36,6 +44,8 @@ type Timeouts struct {
 	Idle          time.Duration // without a byte either way; 0: from each client's keep alive
 	HalfClosed    time.Duration // after the first side has closed
 	Shutdown      time.Duration // for the sessions to end by themselves on a graceful stop
+	Response      time.Duration // for the header of a node's HTTP response; 0: no limit
+	KeepAlive     time.Duration // between the requests of an HTTP connection
 }
 
 // Listener is an address where clients arrive.
@@ -53,6 +63,29 @@ type Listener struct {
 	Trusted     []netip.Prefix
 
 	MaxConnections int // sessions of this listener; 0: no limit
+
+	// Hosts are the hosts that an upgrade may ask for, as in [web.MatchHost];
+	// empty: every host. Of WS listeners.
+	Hosts []string
+
+	// Routes of WS and HTTP listeners, in order: the first whose host and path
+	// match takes the request. What no route takes is answered 404.
+	Routes []Route
+}
+
+// Route sends requests to a pool.
+type Route struct {
+	Host string // see [web.MatchHost]
+	Path string // see [web.MatchPath]
+	Pool *Pool
+
+	// WebSocket says that MQTT over WebSocket is served here: a request that
+	// is no upgrade is refused. Otherwise the pool's nodes speak HTTP.
+	WebSocket bool
+
+	// Origins are the web pages that may upgrade; "https://*.example.com" is any
+	// host below example.com. Empty: every page. Who sends no Origin is no browser.
+	Origins []string
 }
 
 // Pool is a balancer's pool and how sessions reach its nodes.
@@ -66,6 +99,17 @@ type Pool struct {
 	// DialFailed is told of each connection to a node that could not be made.
 	// It is called from the loops and must not block. Nil: nobody is told.
 	DialFailed func(*balancer.Node)
+
+	// WebSocket says that the nodes speak MQTT over WebSocket, and not bare.
+	WebSocket bool
+
+	// ForwardHeaders are the headers of a client's upgrade that these nodes get,
+	// in canonical form.
+	ForwardHeaders []string
+
+	// Cookie names the cookie that keeps a client of HTTP on its node; empty: the
+	// algorithm decides.
+	Cookie string
 }
 
 // trusts reports whether a PROXY header from this peer is believed.

@@ -37,7 +37,7 @@ type FlowStats struct {
 // the byte path. Stats asks each loop for a copy.
 type counters struct {
 	listeners []ListenerStats
-	flows     [][]FlowStats // by listener and index of the node
+	flows     [][]FlowStats // by listener; the nodes of each of its pools in turn
 
 	AcceptErrors uint64
 }
@@ -52,8 +52,10 @@ func newCounters(listeners []*listener) counters {
 	}
 	for i, ln := range listeners {
 		c.listeners[i].Listener = ln.Listener
-		for _, n := range ln.Pool.Nodes() {
-			c.flows[i] = append(c.flows[i], FlowStats{Listener: ln.Listener, Node: n})
+		for _, p := range ln.pools {
+			for _, n := range p.Nodes() {
+				c.flows[i] = append(c.flows[i], FlowStats{Listener: ln.Listener, Node: n})
+			}
 		}
 	}
 	return c

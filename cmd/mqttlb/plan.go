@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 
@@ -35,7 +34,11 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 			Idle:          cfg.Timeouts.Idle,
 			HalfClosed:    cfg.Timeouts.HalfClosed,
 			Shutdown:      cfg.Timeouts.Shutdown,
+			Response:      cfg.Timeouts.Response,
+			KeepAlive:     cfg.Timeouts.KeepAlive,
 		},
+		MaxHeaderSize:  cfg.Limits.MaxHeaderSize,
+		MaxRequestSize: int64(cfg.Limits.MaxRequestSize),
 	}}
 	pools := make(map[string]*proxy.Pool)
 	var nodes []*balancer.Node
@@ -50,19 +53,17 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 	p.names = discovery.New(nodes, net.DefaultResolver, log)
 	p.attendants = append(p.attendants, p.names.Run)
 	for _, l := range cfg.Listeners {
-		protocol, ok := map[config.Protocol]proxy.Protocol{config.MQTT: proxy.MQTT, config.TCP: proxy.TCP}[l.Protocol]
-		if !ok {
-			return nil, fmt.Errorf("listener %q: protocol %s is not served by this version yet", l.Name, l.Protocol)
-		}
 		ln := &proxy.Listener{
 			Name:           l.Name,
 			Network:        l.Address.Network,
 			Address:        l.Address.String(),
-			Protocol:       protocol,
+			Protocol:       protocols[l.Protocol],
 			Pool:           pools[l.Pool],
 			AcceptProxy:    l.ProxyProtocol == config.ProxyAccept,
 			Trusted:        l.TrustedProxies,
 			MaxConnections: l.MaxConnections,
+			Hosts:          l.AllowedHosts,
+			Routes:         routes(&l, pools),
 		}
 		if l.Address.Network == "unix" {
 			ln.Address = l.Address.Path
@@ -70,6 +71,29 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		p.snapshot.Listeners = append(p.snapshot.Listeners, ln)
 	}
 	return p, nil
+}
+
+// protocols are those of listeners, in the words of package proxy.
+var protocols = map[config.Protocol]proxy.Protocol{
+	config.MQTT: proxy.MQTT, config.TCP: proxy.TCP, config.WS: proxy.WS, config.HTTP: proxy.HTTP,
+}
+
+// routes are what a listener's requests go by; none where it knows no requests.
+func routes(l *config.Listener, pools map[string]*proxy.Pool) []proxy.Route {
+	switch l.Protocol {
+	case config.WS:
+		return []proxy.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}
+	case config.HTTP:
+		var all []proxy.Route
+		for _, r := range l.Routes {
+			all = append(all, proxy.Route{
+				Host: r.Host, Path: r.Path, Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
+			})
+		}
+		return append(all, proxy.Route{Pool: pools[l.Pool]}) // takes the rest
+	default:
+		return nil
+	}
 }
 
 func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
@@ -92,7 +116,12 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := &proxy.Pool{Pool: b}
+	pool := &proxy.Pool{
+		Pool:           b,
+		WebSocket:      c.Protocol == config.WS,
+		ForwardHeaders: c.ForwardHeaders,
+		Cookie:         c.Cookie,
+	}
 	switch c.ProxyProtocol {
 	case config.ProxyOff, config.ProxyAccept: // the latter is for listeners
 	case config.ProxyV1:
@@ -111,6 +140,11 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 		Rise:          c.Health.Rise,
 		Fall:          c.Health.Fall,
 		ProxyProtocol: uint8(pool.SendProxy),
+		Method:        c.Health.Method,
+		Path:          c.Health.Path,
+		Host:          c.Health.Host,
+		Status:        c.Health.Status,
+		Port:          uint16(c.Health.Port),
 	}, log)
 	pool.DialFailed = checker.Failed
 	p.attendants = append(p.attendants, checker.Run)

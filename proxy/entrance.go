@@ -1,0 +1,59 @@
+package proxy
+
+import (
+	"errors"
+
+	"mqttlb/proxy/websocket"
+)
+
+// maxPings bounds the pings that a client may send before its CONNECT.
+const maxPings = 100
+
+var errPings = &websocket.Error{
+	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.2", Reason: "too many pings before the CONNECT",
+}
+
+// entrance is what a WebSocket client has said before its CONNECT is whole.
+type entrance struct {
+	request *websocket.Request // the upgrade that a node is asked for
+	reader  websocket.Reader
+	packet  []byte // payload of the frames: the CONNECT, and what came with it
+	next    int    // where in the client's bytes the next frame, or part of one, begins
+	pings   int
+}
+
+// read takes the frames at raw[e.next:] and appends what they carry to e.packet.
+// Control frames are answered, in replies, and taken out of raw: nodes get the
+// rest as it came. closing: a close frame is what comes next. Wanting more bytes
+// is no error; any other is a *websocket.Error.
+func (e *entrance) read(raw, replies []byte) (rest, answered []byte, closing bool, err error) {
+	for {
+		packet, piece, err := e.reader.Copy(e.packet, raw[e.next:])
+		switch {
+		case errors.Is(err, websocket.ErrShort):
+			return raw, replies, false, nil
+		case err != nil:
+			return raw, replies, false, err
+		}
+		switch piece.Opcode {
+		case websocket.Close:
+			return raw, replies, true, nil
+		case websocket.Ping:
+			if e.pings++; e.pings > maxPings {
+				return raw, replies, false, errPings
+			}
+			replies = appendFrame(replies, websocket.Pong, piece.Payload)
+			raw = append(raw[:e.next], raw[e.next+piece.Raw:]...)
+		case websocket.Pong: // an unsolicited one asks for nothing
+			raw = append(raw[:e.next], raw[e.next+piece.Raw:]...)
+		default:
+			e.packet = packet
+			e.next += piece.Raw
+		}
+	}
+}
+
+// appendFrame appends a whole frame of ours.
+func appendFrame(dst []byte, op websocket.Opcode, payload []byte) []byte {
+	return append(websocket.AppendHeader(dst, op, len(payload)), payload...)
+}

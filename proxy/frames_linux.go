@@ -1,0 +1,199 @@
+//go:build !plain
+
+package proxy
+
+import (
+	"bytes"
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/websocket"
+)
+
+// peekFrames reads the CONNECT out of WebSocket frames. What it finds in l.parsed
+// is good for this turn.
+func (l *loop) peekFrames(s *session) step {
+	o, most := s.opening, l.server.snapshot.MaxConnectSize
+	e := o.entrance
+	for {
+		rest, replies, closing, broken := e.read(o.bytes, nil)
+		o.bytes = rest
+		if len(replies) > 0 {
+			if n, err := write(s.client.fd, replies); err != nil || n < len(replies) {
+				return l.finish(s, ClientGone) // it sends pings and does not read
+			}
+		}
+		refusal, err := peek(e.packet, &l.parsed, most)
+		s.version = l.parsed.Version
+		switch {
+		case err == nil:
+			s.id = logged(l.parsed.ClientID)
+			return stepAdmit
+		case err != mqttparse.ErrShort:
+			o.fault = err.Error()
+			return l.refuse(s, refusal)
+		case broken != nil:
+			return l.breakOff(s, broken)
+		case closing:
+			_, _ = write(s.client.fd, websocket.AppendClose(nil, websocket.Normal, ""))
+			return l.seeOff(s, ClientGone)
+		case len(o.bytes) > framedConnect*most:
+			return l.breakOff(s, errFramedConnect)
+		}
+		if next := l.fill(s); next != stepPeek {
+			return next
+		}
+	}
+}
+
+var errFramedConnect = &websocket.Error{
+	Code: websocket.MessageTooBig, Section: "RFC 6455, 10.4", Reason: "the frames around the CONNECT are longer than it by far",
+}
+
+// breakOff ends a session whose client has broken the rules of frames before its
+// CONNECT was whole.
+func (l *loop) breakOff(s *session, why error) step {
+	s.opening.fault = why.Error()
+	_, _ = write(s.client.fd, closeFrame(nil, why))
+	return l.seeOff(s, FrameError)
+}
+
+// closeFrame appends the close frame that an error of the client's frames is owed.
+func closeFrame(dst []byte, why error) []byte {
+	var broken *websocket.Error
+	if errors.As(why, &broken) {
+		return websocket.AppendClose(dst, broken.Code, broken.Reason)
+	}
+	return websocket.AppendClose(dst, websocket.ProtocolError, "")
+}
+
+// unwrapFrames makes a session's first bytes plain MQTT: its node knows nothing
+// else. From here on s.frames translates.
+func (l *loop) unwrapFrames(s *session) {
+	o := s.opening
+	s.frames = &frames{reader: o.entrance.reader, rest: bytes.Clone(o.bytes[o.entrance.next:])}
+	o.bytes, o.owned = o.entrance.packet, true
+}
+
+// framed gives a session that translates what has come with the CONNECT and is
+// not looked at yet. It reports whether the session has ended.
+func (l *loop) catchUp(s *session) (ended bool) {
+	if s.frames == nil || len(s.frames.rest) == 0 {
+		return false
+	}
+	return l.translate(s, &s.client, &s.server, 0)
+}
+
+// inbox is where in the scratch buffer the bytes of a half are read to.
+func (l *loop) inbox(s *session, from *half) []byte {
+	switch {
+	case s.frames == nil:
+		return l.scratch
+	case from == &s.client:
+		return l.scratch[len(s.frames.rest):] // what it goes on from is put before
+	default:
+		return l.scratch[websocket.MaxHeaderSize:] // its frame's header is put before
+	}
+}
+
+// translate delivers n bytes that are in a half's inbox to a half that holds
+// nothing: payload without its frames to the node, packets in a frame to the
+// client. It reports whether the session has ended.
+func (l *loop) translate(s *session, from, to *half, n int) (ended bool) {
+	f := s.frames
+	if from == &s.server {
+		return !f.closed && l.deliver(s, to, l.frame(n))
+	}
+	b := l.scratch[:len(f.rest)+n]
+	copy(b, f.rest)
+	payload, replies, closing, broken := f.unframe(b, nil)
+	if broken != nil && !f.closed {
+		replies = closeFrame(replies, broken)
+	}
+	f.closed = f.closed || closing || broken != nil
+	if len(payload) > 0 && l.deliver(s, to, payload) {
+		return true
+	}
+	if len(replies) > 0 && l.reply(s, replies) {
+		return true
+	}
+	if broken != nil {
+		s.outcome = s.firstOutcome(FrameError)
+	}
+	return (closing || broken != nil) && l.inputEnded(s, from, to, nil)
+}
+
+// frame puts the header of a frame before n bytes from the node.
+func (l *loop) frame(n int) []byte {
+	header := websocket.AppendHeader(l.header[:0], websocket.Binary, n)
+	start := websocket.MaxHeaderSize - len(header)
+	copy(l.scratch[start:], header)
+	return l.scratch[start : websocket.MaxHeaderSize+n]
+}
+
+// reply sends control frames of ours to the client, after what is held for it.
+func (l *loop) reply(s *session, b []byte) (ended bool) {
+	if s.client.held == nil {
+		return l.deliver(s, &s.client, b)
+	}
+	if len(*s.client.held)+len(b) > 2*scratchSize {
+		l.finish(s, s.firstOutcome(FrameError)) // it pings and does not read
+		return true
+	}
+	held := append(*s.client.held, b...)
+	s.client.held = &held
+	return false
+}
+
+// closeFrames says goodbye to a client whose node has ended its stream.
+func (l *loop) closeFrames(s *session) {
+	if s.frames == nil || s.frames.closed {
+		return
+	}
+	s.frames.closed = true
+	_, _ = write(s.client.fd, websocket.AppendClose(nil, websocket.Normal, ""))
+}
+
+// switchOver waits for a node's 101, and then writes the client's frames to it:
+// before, a node may take them for a part of the request.
+func (l *loop) switchOver(s *session) step {
+	o := s.opening
+	if s.client.broken {
+		return l.finish(s, ClientGone)
+	}
+	for s.server.ready {
+		n, err := read(s.server.fd, l.scratch)
+		if err == unix.EAGAIN {
+			s.server.ready = false
+			return stepWait
+		}
+		if err == nil && n == 0 {
+			err = errNoUpgrade
+		}
+		if err != nil {
+			l.giveUp(s, err)
+			return stepDial
+		}
+		s.server.ready = n == len(l.scratch) || s.server.drain
+		b := append(o.answer, l.scratch[:n]...)
+		length, err := websocket.ReadResponse(b, o.entrance.request)
+		switch {
+		case errors.Is(err, websocket.ErrShort) && len(b) <= maxUpgradeResponse:
+			o.answer = b
+			continue
+		case err != nil:
+			l.giveUp(s, err)
+			return stepDial
+		}
+		o.answer = b[length:]
+		taken, err := write(s.server.fd, o.bytes)
+		if err != nil {
+			l.giveUp(s, err)
+			return stepDial
+		}
+		return l.reached(s, o.bytes[taken:])
+	}
+	return stepWait
+}

@@ -1,0 +1,243 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"mqttlb/proxy/web"
+	"mqttlb/proxy/websocket"
+)
+
+// front is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
+// a goroutine for each connection. One that upgrades to WebSocket is let go of:
+// its session goes on in its loop, and net/http keeps nothing of it.
+type front struct {
+	listener *listener
+	server   *http.Server
+	web      *web.Handler // for the routes whose pools speak HTTP
+	arrivals arrivals
+	context  context.Context    // of the requests
+	cancel   context.CancelFunc // ends those that still go on
+	running  sync.WaitGroup
+}
+
+// newFront makes the front of a listener and starts it.
+func newFront(srv *Server, ln *listener) *front {
+	snap := srv.snapshot
+	f := &front{listener: ln, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, acceptBatch), closed: make(chan struct{})}}
+	pools := map[*Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
+	var routes []web.Route
+	for i := range ln.Routes {
+		r := &ln.Routes[i]
+		if r.WebSocket {
+			continue
+		}
+		if pools[r.Pool] == nil {
+			pools[r.Pool] = &web.Pool{
+				Pool: r.Pool.Pool, Cookie: r.Pool.Cookie, SendProxy: r.Pool.SendProxy, DialFailed: r.Pool.DialFailed,
+			}
+		}
+		routes = append(routes, web.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool]})
+	}
+	f.web = web.NewHandler(web.Options{
+		Routes:          routes,
+		MaxRequestSize:  snap.MaxRequestSize,
+		DialTimeout:     snap.Timeouts.Dial,
+		ResponseTimeout: snap.Timeouts.Response,
+		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
+			return announce(nil, version, source, destination)
+		},
+		Log: srv.log,
+	})
+	f.context, f.cancel = context.WithCancel(context.Background())
+	f.server = &http.Server{
+		Handler: http.HandlerFunc(f.serve),
+		// The session's own limit comes first; this is for the requests after the first.
+		ReadHeaderTimeout: snap.Timeouts.ConnectPacket + time.Second,
+		IdleTimeout:       snap.Timeouts.KeepAlive,
+		MaxHeaderBytes:    snap.MaxHeaderSize,
+		// OPTIONS * is web's to answer.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
+		BaseContext:                  func(net.Listener) context.Context { return f.context },
+		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, c) },
+	}
+	f.running.Go(func() { _ = f.server.Serve(&f.arrivals) }) // ends at close, or drain
+	return f
+}
+
+// close ends every connection and waits until net/http has none.
+func (f *front) close() {
+	f.cancel()
+	_ = f.server.Close()
+	f.web.Close()
+	f.running.Wait()
+}
+
+// drain ends connections that wait for a request, and the others after it.
+func (f *front) drain() {
+	f.running.Go(func() { _ = f.server.Shutdown(f.context) }) // until close at the latest
+}
+
+// arrivals is the listener that net/http takes the connections of a front from.
+type arrivals struct {
+	bound  net.Addr
+	visits chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+// arrive hands a connection to net/http. It never waits.
+func (f *front) arrive(v *visit) {
+	select {
+	case f.arrivals.visits <- v:
+		return
+	default:
+	}
+	f.running.Go(func() {
+		select {
+		case f.arrivals.visits <- v:
+		case <-f.arrivals.closed:
+			_ = v.Close()
+		}
+	})
+}
+
+func (a *arrivals) Accept() (net.Conn, error) {
+	select {
+	case c := <-a.visits:
+		return c, nil
+	case <-a.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (a *arrivals) Close() error {
+	a.once.Do(func() { close(a.closed) })
+	return nil
+}
+
+func (a *arrivals) Addr() net.Addr { return a.bound }
+
+// visit is a client's connection while net/http has it.
+type visit struct {
+	net.Conn
+	front  *front
+	rest   []byte // what the loop has read already
+	excess bool   // past max_connections: to be told so
+
+	// Each is called once at most, from any goroutine: staying when the
+	// connection turns out to be one of HTTP requests, left when net/http has let
+	// go of it, by closing it or with an upgrade.
+	staying, left func()
+
+	received, sent atomic.Uint64 // bytes
+	stays, leaves  sync.Once
+
+	// What came of it, to be read after left.
+	pool    *Pool              // of the upgrade; nil: there was none
+	request *websocket.Request // that a node is asked for; nil where nodes speak plain MQTT
+	fault   string             // why there was none
+}
+
+type visitKey struct{}
+
+func (v *visit) Read(b []byte) (int, error) {
+	if len(v.rest) > 0 {
+		n := copy(b, v.rest)
+		v.rest = v.rest[n:]
+		return n, nil
+	}
+	n, err := v.Conn.Read(b)
+	v.received.Add(uint64(n))
+	return n, err
+}
+
+func (v *visit) Write(b []byte) (int, error) {
+	n, err := v.Conn.Write(b)
+	v.sent.Add(uint64(n))
+	return n, err
+}
+
+// Close lets go of the connection.
+func (v *visit) Close() error {
+	err := v.Conn.Close()
+	v.leaves.Do(v.left)
+	return err
+}
+
+// serve answers a request, or takes it for an upgrade.
+func (f *front) serve(w http.ResponseWriter, r *http.Request) {
+	v := r.Context().Value(visitKey{}).(*visit)
+	route := f.route(r)
+	switch {
+	case route != nil && route.WebSocket:
+		f.upgrade(w, r, v, route)
+	case f.listener.Protocol == WS:
+		f.reject(w, v, &rejection{status: http.StatusNotFound, reason: fmt.Sprintf("path %.100q: MQTT is served at another", r.URL.Path)})
+	default:
+		v.stays.Do(v.staying)
+		if v.excess {
+			f.reject(w, v, &rejection{status: http.StatusServiceUnavailable, reason: "too many connections"})
+			return
+		}
+		f.web.ServeHTTP(w, r)
+	}
+}
+
+// route is the first that takes the request; nil: none.
+func (f *front) route(r *http.Request) *Route {
+	for i := range f.listener.Routes {
+		route := &f.listener.Routes[i]
+		if web.MatchHost(route.Host, r.Host) && web.MatchPath(route.Path, r.URL.Path) {
+			return route
+		}
+	}
+	return nil
+}
+
+// reject answers a request that is not served, and ends the connection.
+func (f *front) reject(w http.ResponseWriter, v *visit, why *rejection) {
+	v.fault = fmt.Sprintf("%d: %s", why.status, why.reason)
+	if why.header[0] != "" {
+		w.Header().Set(why.header[0], why.header[1])
+	}
+	w.Header().Set("Connection", "close")
+	http.Error(w, why.reason, why.status)
+}
+
+// upgrade answers an upgrade to WebSocket and lets go of the connection, whose
+// session goes on in its loop.
+func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route *Route) {
+	protocol, refused := checkUpgrade(r, f.listener.Hosts, route.Origins)
+	if refused != nil {
+		f.reject(w, v, refused)
+		return
+	}
+	u := gorilla.Upgrader{
+		Subprotocols: []string{protocol},
+		CheckOrigin:  func(*http.Request) bool { return true }, // checkUpgrade has
+		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+			f.reject(w, v, &rejection{status: status, reason: reason.Error()})
+		},
+	}
+	v.fault = "frames came before the answer to the upgrade"
+	c, err := u.Upgrade(w, r, nil)
+	if err != nil {
+		return // the connection is closed, or answered and will be
+	}
+	if route.Pool.WebSocket {
+		v.request = nodeRequest(route.Pool, r, protocol)
+	}
+	v.pool = route.Pool
+	_ = c.Close()
+}

@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	gorilla "github.com/gorilla/websocket"
+
+	"mqttlb/proxy/web"
+	"mqttlb/proxy/websocket"
+)
+
+// subprotocols are the names that clients give MQTT [MQTT-6.0.0-3], the standard
+// one first: it is chosen wherever it is offered.
+var subprotocols = []string{"mqtt", "mqttv3.1.1", "mqttv3.1", "mqtt-v5", "mqtt-v3.1.1", "mqtt-v3"}
+
+// protocolVersion is the one version of RFC 6455, section 4.1.
+const protocolVersion = "13"
+
+// rejection is the answer to a request that is no upgrade of ours.
+type rejection struct {
+	status int
+	reason string
+	header [2]string // a further header, name and value
+}
+
+// checkUpgrade says what is wrong with a request for an upgrade, nil: nothing,
+// and then which subprotocol is chosen. RFC 6455, section 4.2.1, but for the path.
+func checkUpgrade(r *http.Request, hosts, origins []string) (protocol string, refused *rejection) {
+	no := func(status int, format string, args ...any) (string, *rejection) {
+		return "", &rejection{status: status, reason: fmt.Sprintf(format, args...)}
+	}
+	if len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return web.MatchHost(h, r.Host) }) {
+		return no(http.StatusMisdirectedRequest, "host %.100q is not served here", r.Host)
+	}
+	if r.Method != http.MethodGet {
+		_, refused = no(http.StatusMethodNotAllowed, "method %.20q: an upgrade to WebSocket is a GET", r.Method)
+		refused.header = [2]string{"Allow", http.MethodGet}
+		return "", refused
+	}
+	if !r.ProtoAtLeast(1, 1) || !gorilla.IsWebSocketUpgrade(r) {
+		_, refused = no(http.StatusUpgradeRequired, "MQTT over WebSocket is served here: HTTP/1.1 with Connection: Upgrade and Upgrade: websocket")
+		refused.header = [2]string{"Upgrade", "websocket"}
+		return "", refused
+	}
+	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != protocolVersion {
+		_, refused = no(http.StatusUpgradeRequired, "Sec-WebSocket-Version %.40q: %s is spoken here", strings.Join(v, ", "), protocolVersion)
+		refused.header = [2]string{"Sec-WebSocket-Version", protocolVersion}
+		return "", refused
+	}
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	if len(keys) != 1 {
+		return no(http.StatusBadRequest, "%d Sec-WebSocket-Key headers: there must be one", len(keys))
+	}
+	if nonce, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(nonce) != 16 {
+		return no(http.StatusBadRequest, "Sec-WebSocket-Key %.40q: it must be 16 bytes in base64", keys[0])
+	}
+	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+		return no(http.StatusBadRequest, "an upgrade to WebSocket has no body")
+	}
+	if o := r.Header.Values("Origin"); len(origins) > 0 && len(o) > 0 {
+		if len(o) > 1 || !slices.ContainsFunc(origins, func(pattern string) bool { return matchOrigin(pattern, o[0]) }) {
+			return no(http.StatusForbidden, "origin %.100q is not allowed here", strings.Join(o, ", "))
+		}
+	}
+	offered := gorilla.Subprotocols(r)
+	for _, p := range subprotocols {
+		if slices.Contains(offered, p) {
+			return p, nil
+		}
+	}
+	return no(http.StatusBadRequest, "Sec-WebSocket-Protocol %.100q: one of %s must be offered",
+		strings.Join(offered, ", "), strings.Join(subprotocols, ", "))
+}
+
+// matchOrigin reports whether the Origin of a web page matches a pattern of
+// Route.Origins. Both are scheme and host, and a port that is not the scheme's own.
+func matchOrigin(pattern, origin string) bool {
+	want, host, ok := strings.Cut(pattern, "://")
+	u, err := url.Parse(origin)
+	if !ok || err != nil || !strings.EqualFold(u.Scheme, want) || u.Hostname() == "" {
+		return false
+	}
+	name, port := host, ""
+	if n, p, err := net.SplitHostPort(host); err == nil {
+		name, port = n, p
+	}
+	own := u.Port()
+	if u.Scheme == "https" && own == "443" || u.Scheme == "http" && own == "80" {
+		own = ""
+	}
+	return own == port && web.MatchHost(name, u.Hostname())
+}
+
+// nodeRequest is the upgrade that a node is asked for in place of the client's:
+// its target, host and subprotocol, the headers that the pool forwards, and ours
+// on who the client is. EMQX takes the leftmost address of X-Forwarded-For, so
+// the client's own is never kept.
+func nodeRequest(p *Pool, r *http.Request, protocol string) *websocket.Request {
+	h := http.Header{}
+	for _, name := range p.ForwardHeaders {
+		if v := r.Header.Values(name); len(v) > 0 {
+			h[name] = v
+		}
+	}
+	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		h.Set("X-Forwarded-For", host)
+		h.Set("X-Forwarded-Port", port) // EMQX reads it as the client's
+	}
+	h.Set("X-Forwarded-Proto", pick(r.TLS != nil, "https", "http"))
+	h.Set("X-Forwarded-Host", r.Host)
+	return &websocket.Request{
+		Path: r.URL.RequestURI(), Host: r.Host, Protocol: protocol, Key: websocket.NewKey(), Header: h,
+	}
+}
+
+// pick is one of two values.
+func pick[T any](first bool, ifFirst, otherwise T) T {
+	if first {
+		return ifFirst
+	}
+	return otherwise
+}

@@ -1,0 +1,95 @@
+//go:build !plain
+
+package proxy
+
+import (
+	"net"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/websocket"
+)
+
+// upgrade lends the client's connection to the listener's front, which answers
+// HTTP in a goroutine. The session keeps its own descriptor, its place among the
+// limits and its time; until the connection comes back, nothing else touches it.
+func (l *loop) upgrade(s *session) step {
+	o := s.opening
+	if o.visit != nil {
+		return stepWait
+	}
+	fd, err := unix.FcntlInt(uintptr(s.client.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return l.finish(s, DescriptorsExceeded)
+	}
+	if !o.destination.IsValid() && l.addr.local(s.client.fd) == nil {
+		o.destination = l.addr.addrPort()
+	}
+	v := &visit{
+		Conn: &lent{
+			File:   os.NewFile(uintptr(fd), "client"),
+			local:  net.TCPAddrFromAddrPort(o.destination),
+			remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
+		},
+		front:  s.listener.front,
+		rest:   append([]byte(nil), o.bytes...),
+		excess: s.excess,
+	}
+	slot, birth := s.slot, s.client.birth
+	mine := func(then func(*session)) {
+		l.do(func() {
+			if s := l.at(slot); s.listener != nil && s.client.birth == birth { // it may have ended since
+				then(s)
+			}
+		})
+	}
+	v.staying = func() { mine(func(s *session) { s.deadline = 0 }) }
+	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
+	o.bytes, o.owned, o.visit = nil, false, v
+	s.listener.front.arrive(v)
+	return stepWait
+}
+
+// returned takes a connection back from the front.
+func (l *loop) returned(s *session, v *visit) {
+	o := s.opening
+	o.visit = nil
+	s.client.moved += v.received.Load()
+	s.server.moved += v.sent.Load()
+	s.client.ready = true
+	switch {
+	case v.pool != nil:
+		o.pool = v.pool
+		o.entrance = &entrance{request: v.request, reader: websocket.Reader{FromClient: true}}
+		s.step = stepPeek
+	case s.deadline == 0:
+		l.finish(s, HTTPServed)
+		return
+	case v.fault == "" && v.received.Load() == 0:
+		l.finish(s, ClientGone)
+		return
+	default:
+		o.fault = v.fault
+		s.step = l.seeOff(s, BadUpgrade)
+	}
+	l.resume(s)
+}
+
+// lent is a duplicate of a client's descriptor, as net/http wants a connection.
+type lent struct {
+	*os.File
+	local, remote net.Addr
+}
+
+func (c *lent) LocalAddr() net.Addr  { return c.local }
+func (c *lent) RemoteAddr() net.Addr { return c.remote }
+
+// CloseWrite ends our stream.
+func (c *lent) CloseWrite() error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
+}
