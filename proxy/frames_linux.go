@@ -77,8 +77,7 @@ func (l *loop) unwrapFrames(s *session) {
 	o.bytes, o.owned = o.entrance.packet, true
 }
 
-// framed gives a session that translates what has come with the CONNECT and is
-// not looked at yet. It reports whether the session has ended.
+// catchUp translates what has come with the CONNECT and is not looked at yet. It reports whether the session has ended.
 func (l *loop) catchUp(s *session) (ended bool) {
 	if s.frames == nil || len(s.frames.rest) == 0 {
 		return false
@@ -98,31 +97,46 @@ func (l *loop) inbox(s *session, from *half) []byte {
 	}
 }
 
-// translate delivers n bytes that are in a half's inbox to a half that holds
-// nothing: payload without its frames to the node, packets in a frame to the
-// client. It reports whether the session has ended.
-func (l *loop) translate(s *session, from, to *half, n int) (ended bool) {
+// cargo is what a half's bytes come to on the other side of a translation.
+type cargo struct {
+	bytes   []byte // for the other half
+	replies []byte // frames of ours for the client
+	end     bool   // the client's stream ends with it
+	broken  error  // why, if it broke the rules
+}
+
+// carried translates n bytes that are in a half's inbox: payload without its frames
+// from the client, packets in a frame from the node.
+func (l *loop) carried(s *session, from *half, n int) (c cargo) {
 	f := s.frames
 	if from == &s.server {
-		return !f.closed && l.deliver(s, to, l.frame(n))
+		if !f.closed {
+			c.bytes = l.frame(n)
+		}
+		return c
 	}
 	b := l.scratch[:len(f.rest)+n]
 	copy(b, f.rest)
-	payload, replies, closing, broken := f.unframe(b, nil)
-	if broken != nil && !f.closed {
-		replies = closeFrame(replies, broken)
+	c.bytes, c.replies, c.end, c.broken = f.unframe(b, nil)
+	if c.broken != nil && !f.closed {
+		c.replies = closeFrame(c.replies, c.broken)
 	}
-	f.closed = f.closed || closing || broken != nil
-	if len(payload) > 0 && l.deliver(s, to, payload) {
+	c.end = c.end || c.broken != nil
+	f.closed = f.closed || c.end
+	return c
+}
+
+// translate delivers n bytes that are in a half's inbox to a half that holds
+// nothing. It reports whether the session has ended.
+func (l *loop) translate(s *session, from, to *half, n int) (ended bool) {
+	c := l.carried(s, from, n)
+	if len(c.bytes) > 0 && l.deliver(s, to, c.bytes) || len(c.replies) > 0 && l.reply(s, c.replies) {
 		return true
 	}
-	if len(replies) > 0 && l.reply(s, replies) {
-		return true
-	}
-	if broken != nil {
+	if c.broken != nil {
 		s.outcome = s.firstOutcome(FrameError)
 	}
-	return (closing || broken != nil) && l.inputEnded(s, from, to, nil)
+	return c.end && l.inputEnded(s, from, to, nil)
 }
 
 // frame puts the header of a frame before n bytes from the node.

@@ -139,6 +139,7 @@ type visit struct {
 	// connection turns out to be one of HTTP requests, left when net/http has let
 	// go of it, by closing it or with an upgrade.
 	staying, left func()
+	stayed        bool // the loop knows of staying; its own
 
 	received, sent atomic.Uint64 // bytes
 	stays, leaves  sync.Once

@@ -131,7 +131,7 @@ func (ln *listener) listenTCP(address netip.AddrPort, reusePort bool) (fd int, e
 	set(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval, true)
 	set(unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount, true)
 	// Clients of plain TCP may wait for the server to speak first.
-	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferAccept, ln.Protocol == MQTT)
+	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferAccept, ln.Protocol != TCP)
 	if err != nil {
 		return fd, err
 	}

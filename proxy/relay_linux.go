@@ -109,10 +109,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 			l.rearm(s, from)
 			return false
 		}
-		inbox := l.scratch
-		if s.frames != nil {
-			inbox = l.inbox(s, from)
-		}
+		inbox := l.inbox(s, from)
 		n, err := read(from.fd, inbox)
 		if n == 0 {
 			if err == unix.EAGAIN {
@@ -221,12 +218,17 @@ func (l *loop) endOutput(s *session, to *half) (ended bool) {
 func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 	client, other := gone == &s.client, s.other(gone)
 	for range readsPerTurn {
-		n, _ := read(gone.fd, l.scratch)
+		inbox := l.inbox(s, gone)
+		n, _ := read(gone.fd, inbox)
 		if n == 0 || other.held != nil {
 			break
 		}
 		gone.moved += uint64(n)
-		if w, err := write(other.fd, l.scratch[:n]); err != nil || w < n {
+		b := inbox[:n]
+		if s.frames != nil {
+			b = l.carried(s, gone, n).bytes
+		}
+		if w, err := write(other.fd, b); err != nil || w < len(b) {
 			break
 		}
 	}

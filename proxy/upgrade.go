@@ -108,7 +108,7 @@ func nodeRequest(p *Pool, r *http.Request, protocol string) *websocket.Request {
 			h[name] = v
 		}
 	}
-	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil && host != "" { // none on a Unix socket
 		h.Set("X-Forwarded-For", host)
 		h.Set("X-Forwarded-Port", port) // EMQX reads it as the client's
 	}

@@ -44,7 +44,7 @@ func (l *loop) upgrade(s *session) step {
 			}
 		})
 	}
-	v.staying = func() { mine(func(s *session) { s.deadline = 0 }) }
+	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
 	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
 	o.bytes, o.owned, o.visit = nil, false, v
 	s.listener.front.arrive(v)
@@ -62,8 +62,11 @@ func (l *loop) returned(s *session, v *visit) {
 	case v.pool != nil:
 		o.pool = v.pool
 		o.entrance = &entrance{request: v.request, reader: websocket.Reader{FromClient: true}}
+		if v.stayed {
+			s.deadline = l.in(l.server.snapshot.Timeouts.ConnectPacket)
+		}
 		s.step = stepPeek
-	case s.deadline == 0:
+	case v.stayed:
 		l.finish(s, HTTPServed)
 		return
 	case v.fault == "" && v.received.Load() == 0:
