@@ -1,0 +1,124 @@
+package main_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// stream is a WebSocket as MQTT sees it: bytes, whatever their frames were.
+type stream struct {
+	*websocket.Conn
+	message io.Reader // what is left of the one that is being read
+}
+
+func (s *stream) Read(b []byte) (int, error) {
+	for {
+		if s.message == nil {
+			_, r, err := s.NextReader()
+			if err != nil {
+				return 0, err
+			}
+			s.message = r
+		}
+		n, err := s.message.Read(b)
+		if err == io.EOF {
+			s.message = nil
+			if n == 0 {
+				continue
+			}
+			err = nil
+		}
+		return n, err
+	}
+}
+
+func (s *stream) Write(b []byte) (int, error) {
+	if err := s.WriteMessage(websocket.BinaryMessage, b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (s *stream) SetDeadline(at time.Time) error {
+	s.SetReadDeadline(at)
+	return s.SetWriteDeadline(at)
+}
+
+// tryDialWS is tryDialWire over WebSocket, at the path /mqtt.
+func tryDialWS(addr, from string) (*wire, error) {
+	d := websocket.Dialer{
+		NetDialContext:   dialer(from).DialContext,
+		HandshakeTimeout: patience,
+		Subprotocols:     []string{"mqtt"},
+	}
+	conn, resp, err := d.Dial("ws://"+addr+"/mqtt", nil)
+	if err != nil {
+		if resp != nil {
+			said, _ := io.ReadAll(resp.Body) // the beginning, says gorilla
+			err = fmt.Errorf("%w: %s: %q", err, resp.Status, said)
+		}
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols || conn.Subprotocol() != "mqtt" {
+		conn.Close()
+		return nil, fmt.Errorf("%s, subprotocol %q", resp.Status, conn.Subprotocol())
+	}
+	s := &stream{Conn: conn}
+	s.SetDeadline(time.Now().Add(patience))
+	return &wire{Conn: s, in: bufio.NewReaderSize(s, 256)}, nil
+}
+
+// joinWS opens a session over WebSocket that a node accepts.
+func joinWS(t *testing.T, addr, from string, version byte, clientID string) *wire {
+	t.Helper()
+	w, err := tryJoinWS(addr, from, version, clientID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func tryJoinWS(addr, from string, version byte, clientID string) (*wire, error) {
+	w, err := tryDialWS(addr, from)
+	if err != nil {
+		return nil, err
+	}
+	code, err := w.connect(version, clientID)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("refused with code 0x%02x", code)
+	}
+	if err != nil {
+		w.Close()
+		return nil, fmt.Errorf("CONNECT of %s over WebSocket: %w", clientID, err)
+	}
+	return w, nil
+}
+
+// forEach calls do for each client, many at a time: Mosquitto 2.0 looks after its
+// WebSockets every 100 ms.
+func forEach(t *testing.T, clients []string, do func(i int, id string) error) {
+	t.Helper()
+	const workers = 25
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for worker := range workers {
+		wg.Go(func() {
+			for i := worker; i < len(clients) && errs[worker] == nil; i += workers {
+				errs[worker] = do(i, clients[i])
+			}
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,45 @@
+package main_test
+
+import (
+	"net"
+	"testing"
+)
+
+// startWSMosquittos starts n brokers called a, b, c... that speak MQTT at one
+// address and MQTT over WebSocket at another. It returns each twice, by name the
+// same node: with the one address and with the other.
+func startWSMosquittos(t *testing.T, n int) (tcp, ws []*mosquitto) {
+	t.Helper()
+	for i := range n {
+		addr := freeAddr(t, "127.0.0.1")
+		host, port, _ := net.SplitHostPort(addr)
+		m := startMosquitto(t, string(rune('a'+i)), "listener "+port+" "+host, "protocol websockets")
+		over := *m
+		over.addr = addr
+		tcp, ws = append(tcp, m), append(ws, &over)
+	}
+	return tcp, ws
+}
+
+// everyWay takes clients in over MQTT, over WebSocket to nodes that speak it, and
+// over WebSocket to nodes that do not.
+func everyWay(tcp, ws []*mosquitto) string {
+	return `
+listeners:
+  - {name: mqtt, address: "${mqtt}", protocol: mqtt, pool: brokers}
+  - {name: ws, address: "${ws}", protocol: ws, pool: brokers-ws}
+  - {name: translated, address: "${translated}", protocol: ws, pool: brokers}
+pools:
+  - name: brokers
+    health: {probe: none}
+    nodes:
+` + nodes(tcp...) + `
+  - name: brokers-ws
+    protocol: ws
+    health: {probe: none}
+    nodes:
+` + nodes(ws...)
+}
+
+// wsListeners are those of everyWay that speak WebSocket.
+var wsListeners = []string{"ws", "translated"}
