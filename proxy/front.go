@@ -28,12 +28,15 @@ type front struct {
 	context  context.Context    // of the requests
 	cancel   context.CancelFunc // ends those that still go on
 	running  sync.WaitGroup
+
+	mu       sync.Mutex // guards rejected
+	rejected map[int]uint64
 }
 
 // newFront makes the front of a listener and starts it.
 func newFront(srv *Server, ln *listener) *front {
 	snap := srv.snapshot
-	f := &front{listener: ln, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, acceptBatch), closed: make(chan struct{})}}
+	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, acceptBatch), closed: make(chan struct{})}}
 	pools := map[*Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {
@@ -209,11 +212,25 @@ func (f *front) route(r *http.Request) *Route {
 // reject answers a request that is not served, and ends the connection.
 func (f *front) reject(w http.ResponseWriter, v *visit, why *rejection) {
 	v.fault = fmt.Sprintf("%d: %s", why.status, why.reason)
+	f.mu.Lock()
+	f.rejected[why.status]++
+	f.mu.Unlock()
 	if why.header[0] != "" {
 		w.Header().Set(why.header[0], why.header[1])
 	}
 	w.Header().Set("Connection", "close")
 	http.Error(w, why.reason, why.status)
+}
+
+// answers counts the requests that no node answered, by status.
+func (f *front) answers() map[int]uint64 {
+	counts := f.web.Answers()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for status, n := range f.rejected {
+		counts[status] += n
+	}
+	return counts
 }
 
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose

@@ -109,7 +109,10 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 			l.rearm(s, from)
 			return false
 		}
-		inbox := l.inbox(s, from)
+		inbox := l.scratch
+		if s.frames != nil {
+			inbox = l.inbox(s, from)
+		}
 		n, err := read(from.fd, inbox)
 		if n == 0 {
 			if err == unix.EAGAIN {

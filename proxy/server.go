@@ -137,6 +137,11 @@ func (srv *Server) Run(ctx context.Context) {
 func (srv *Server) Stats() Stats {
 	stats := Stats{MaxConnections: srv.maxConnections, LinesDropped: srv.journal.dropped.Load()}
 	srv.engine.count(&stats)
+	for i, ln := range srv.listeners {
+		if ln.front != nil {
+			stats.Listeners[i].Answers = ln.front.answers()
+		}
+	}
 	return stats
 }
 

@@ -19,11 +19,16 @@ type ListenerStats struct {
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
 	Outcomes [outcomes]uint64 // by Outcome; their sum and Open make Accepted
+
+	// Answers counts the HTTP requests that were answered here and by no node, by
+	// status; nil where no HTTP is served.
+	Answers map[int]uint64
 }
 
 // FlowStats counts the sessions of a listener on a node.
 type FlowStats struct {
 	Listener *Listener
+	Pool     *Pool
 	Node     *balancer.Node
 	Open     int64
 	Total    uint64
@@ -54,7 +59,7 @@ func newCounters(listeners []*listener) counters {
 		c.listeners[i].Listener = ln.Listener
 		for _, p := range ln.pools {
 			for _, n := range p.Nodes() {
-				c.flows[i] = append(c.flows[i], FlowStats{Listener: ln.Listener, Node: n})
+				c.flows[i] = append(c.flows[i], FlowStats{Listener: ln.Listener, Pool: p, Node: n})
 			}
 		}
 	}

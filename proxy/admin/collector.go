@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"strconv"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mqttlb/balancer"
@@ -19,6 +21,7 @@ var (
 	connectionsAccepted = describe("connections_accepted_total", "Client connections accepted.", "listener")
 	outcomes            = describe("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
 	refusals            = describe("refusals_total", "Client connections that were refused, by reason. Each is among mqttlb_outcomes_total too: do not add them.", "listener", "reason")
+	httpAnswers         = describe("http_answers_total", "HTTP requests that mqttlb answered and no node, by status.", "listener", "status")
 	sessionsOpen        = describe("sessions_open", "Sessions that are open on a node.", "listener", "pool", "node")
 	sessionsTotal       = describe("sessions_total", "Sessions that reached a node.", "listener", "pool", "node")
 	bytesTotal          = describe("bytes_total", "Bytes forwarded, CONNECT and CONNACK included, PROXY headers not: received from clients, sent to clients.", "listener", "pool", "node", "direction")
@@ -58,8 +61,13 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 	}
+	for _, l := range stats.Listeners {
+		for status, n := range l.Answers {
+			count(httpAnswers, n, l.Listener.Name, strconv.Itoa(status))
+		}
+	}
 	for _, f := range stats.Flows {
-		labels := []string{f.Listener.Name, f.Listener.Pool.Name, f.Node.Name}
+		labels := []string{f.Listener.Name, f.Pool.Name, f.Node.Name}
 		gauge(sessionsOpen, float64(f.Open), labels...)
 		count(sessionsTotal, f.Total, labels...)
 		count(dialErrors, f.DialErrors, labels...)
