@@ -5,7 +5,7 @@ package compare
 import (
 	"bytes"
 	"context"
-	_ "embed"
+	"embed"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -17,14 +17,10 @@ import (
 	"text/template"
 )
 
-var (
-	//go:embed haproxy.cfg
-	haproxyConfig string
-	//go:embed mqttlb.yaml
-	mqttlbConfig string
-	//go:embed nginx.conf
-	nginxConfig string
-)
+// configs are the templates of the configuration files.
+//
+//go:embed haproxy.cfg haproxy-ws.cfg mqttlb.yaml nginx.conf
+var configs embed.FS
 
 // maxConnections fits into 20,000 descriptors: two for each connection, and what a
 // program keeps back for itself.
@@ -33,30 +29,46 @@ const maxConnections = 9500
 // candidate is something that the load can go through.
 type candidate struct {
 	name    string
-	path    string   // of the program; empty: nothing, straight to the broker
-	config  string   // template
-	file    string   // name of the configuration file
-	args    []string // before the path of that file
+	path    string              // of the program; empty: nothing, straight to the broker
+	files   map[protocol]string // of configs, by what clients speak; none: it does not carry that
+	args    []string            // before the path of the file
 	version string
+
+	translates bool // WebSocket clients to nodes of plain MQTT
+
+	// Valid after over.
+	protocol protocol // of the clients
+	pool     protocol // of the nodes
+}
+
+// over returns c as the work needs it. Not ok: it cannot carry that.
+func (c *candidate) over(w work) (carrying *candidate, ok bool) {
+	carrying = new(*c)
+	carrying.protocol, carrying.pool = w.protocol, w.protocol
+	if w.translate && c.translates {
+		carrying.pool = mqtt
+	}
+	_, ok = c.files[w.protocol]
+	return carrying, ok
 }
 
 func haproxy(path string) *candidate {
 	return &candidate{
-		name: "haproxy", path: path, config: haproxyConfig, file: "haproxy.cfg",
+		name: "haproxy", path: path, files: map[protocol]string{mqtt: "haproxy.cfg", ws: "haproxy-ws.cfg"},
 		args: []string{"-db", "-f"}, version: firstLine(path, "-v"),
 	}
 }
 
 func mqttlb(path string) *candidate {
 	return &candidate{
-		name: "mqttlb", path: path, config: mqttlbConfig, file: "mqttlb.yaml",
-		args: []string{"serve", "-c"}, version: firstLine(path, "version"),
+		name: "mqttlb", path: path, files: map[protocol]string{mqtt: "mqttlb.yaml", ws: "mqttlb.yaml"},
+		args: []string{"serve", "-c"}, version: firstLine(path, "version"), translates: true,
 	}
 }
 
 func nginx(path string) *candidate {
 	return &candidate{
-		name: "nginx", path: path, config: nginxConfig, file: "nginx.conf",
+		name: "nginx", path: path, files: map[protocol]string{mqtt: "nginx.conf"},
 		args: []string{"-e", "stderr", "-c"}, version: firstLine(path, "-v"),
 	}
 }
@@ -67,7 +79,7 @@ func (b *bench) usableNginx(ctx context.Context) (*candidate, error) {
 		return nil, errors.New("it is not installed")
 	}
 	n := nginx(b.opt.Nginx)
-	file, err := b.writeConfig(n, b.nodes[0], work{})
+	file, err := b.writeConfig(n, b.nodes[mqtt][0], work{})
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +89,9 @@ func (b *bench) usableNginx(ctx context.Context) (*candidate, error) {
 	return n, nil
 }
 
-func direct() *candidate { return &candidate{name: "direct"} }
+func direct() *candidate {
+	return &candidate{name: "direct", files: map[protocol]string{mqtt: "", ws: ""}}
+}
 
 // firstLine is a program's own word on its version.
 func firstLine(path string, arg string) string {
@@ -105,7 +119,7 @@ func (r *running) stop() {
 // launch starts the candidate on the balancers' cores, as the work needs it.
 func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, error) {
 	if c.path == "" {
-		return &running{candidate: c, targets: b.nodes}, nil
+		return &running{candidate: c, targets: b.nodes[c.pool]}, nil
 	}
 	listen, err := b.ports.take()
 	if err != nil {
@@ -126,22 +140,24 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 
 // writeConfig fills in the template of c and returns the file's path.
 func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string, error) {
-	t, err := template.New(c.file).Parse(c.config)
+	name := c.files[c.protocol]
+	t, err := template.ParseFS(configs, name)
 	if err != nil {
 		return "", err
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, struct {
 		Folder         string
+		Protocol, Pool protocol
 		Listen         netip.AddrPort
 		Nodes          []netip.AddrPort
 		MaxConnections int
 		Threads        int
 		Bufsize        int
-	}{b.folder, listen, b.nodes, maxConnections, w.balancerThreads(), w.bufsize})
+	}{b.folder, c.protocol, c.pool, listen, b.nodes[c.pool], maxConnections, w.balancerThreads(), w.bufsize})
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(b.folder, fmt.Sprintf("%d-%s", listen.Port(), c.file))
+	file := filepath.Join(b.folder, fmt.Sprintf("%d-%s", listen.Port(), name))
 	return file, os.WriteFile(file, text.Bytes(), 0o600)
 }

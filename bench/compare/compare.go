@@ -21,7 +21,7 @@ type Options struct {
 
 	Pairs  int           // pairs of turns of each measure
 	Turn   time.Duration // of one candidate, where a turn is measured by time
-	Only   []string      // names of measures; empty: all
+	Only   []string      // names of measures, or starts of names as roundtrip-*; empty: all
 	Alone  bool          // HAProxy and mqttlb without further columns
 	Status io.Writer     // a line for every turn
 }
@@ -32,9 +32,9 @@ type bench struct {
 	folder     string // of the configuration files
 	cores      cores
 	ports      ports
-	nodes      []netip.AddrPort
+	nodes      map[protocol][]netip.AddrPort // by what they speak
 	broker     *process
-	candidates []*candidate // the reference first, what is compared with it second
+	candidates []*candidate // of the table: the reference first, what is compared with it second
 
 	// Of all windows: the CPU of all cores, and what neither candidate, broker nor load
 	// account for.
@@ -48,8 +48,8 @@ type bench struct {
 // minTurn is long enough for /proc/stat, which counts in hundredths of a second.
 const minTurn = 200 * time.Millisecond
 
-// nodeCount is the size of the stub cluster. Its nodes share a process, because they are
-// not what is measured.
+// nodeCount is the size of the stub cluster of each protocol. Its nodes share a process,
+// because they are not what is measured.
 const nodeCount = 3
 
 // Run compares and returns the report. It pins this process for good to the cores that the
@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer b.broker.stop()
-	b.candidates = b.columns(ctx)
+	b.candidates = b.allCandidates(ctx)
 
 	began := time.Now()
 	r := &Report{Date: began.UTC().Format(time.DateOnly), Machine: thisMachine(), Pairs: o.Pairs, Turn: o.Turn.String()}
@@ -100,8 +100,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return r, nil
 }
 
-// columns are the candidates of every measure.
-func (b *bench) columns(ctx context.Context) []*candidate {
+// allCandidates are the columns of the table.
+func (b *bench) allCandidates(ctx context.Context) []*candidate {
 	all := []*candidate{haproxy(b.opt.HAProxy), b.contender()}
 	if b.opt.Alone {
 		return all
@@ -112,6 +112,22 @@ func (b *bench) columns(ctx context.Context) []*candidate {
 		all = append(all, n)
 	}
 	return append(all, direct())
+}
+
+// candidatesFor are those that can carry the work: the reference, what is compared with
+// it, and others.
+func (b *bench) candidatesFor(w work) []*candidate {
+	var able []*candidate
+	for _, c := range b.candidates {
+		if c, ok := c.over(w); ok {
+			able = append(able, c)
+		}
+	}
+	if w.besideMQTT && b.opt.Mqttlb != "" { // without, all are HAProxy and the ratios noise
+		able[0], _ = b.candidates[1].over(work{})
+		able[0].name += "-mqtt"
+	}
+	return able
 }
 
 func (b *bench) contender() *candidate {
@@ -125,20 +141,23 @@ func (b *bench) contender() *candidate {
 
 func (b *bench) startBroker(ctx context.Context) error {
 	args := b.opt.Broker[1:len(b.opt.Broker):len(b.opt.Broker)]
-	for range nodeCount {
-		a, err := b.ports.take()
-		if err != nil {
-			return err
+	b.nodes = make(map[protocol][]netip.AddrPort)
+	for _, p := range []protocol{mqtt, ws} {
+		for range nodeCount {
+			a, err := b.ports.take()
+			if err != nil {
+				return err
+			}
+			b.nodes[p] = append(b.nodes[p], a)
+			args = append(args, "--listen", p.brokerAddress(a.String()))
 		}
-		b.nodes = append(b.nodes, a)
-		args = append(args, "--listen", a.String())
 	}
 	var err error
-	b.broker, err = start(ctx, b.cores.rest, b.nodes, nil, b.opt.Broker[0], args...)
+	b.broker, err = start(ctx, b.cores.rest, slices.Concat(b.nodes[mqtt], b.nodes[ws]), nil, b.opt.Broker[0], args...)
 	return err
 }
 
-// launchAll starts every candidate for m, all up at the same time, and returns what
+// launchAll starts the candidates for m, all up at the same time, and returns what
 // stops them.
 func (b *bench) launchAll(ctx context.Context, m measure) (all []*running, stop func(), err error) {
 	stop = func() {
@@ -146,7 +165,7 @@ func (b *bench) launchAll(ctx context.Context, m measure) (all []*running, stop 
 			r.stop()
 		}
 	}
-	for _, c := range b.candidates {
+	for _, c := range b.candidatesFor(m.work) {
 		r, err := b.launch(ctx, c, m.work)
 		if err != nil {
 			stop()

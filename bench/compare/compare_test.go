@@ -54,8 +54,9 @@ func build(t *testing.T, command string) string {
 }
 
 func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
-	b := &bench{folder: t.TempDir(), nodes: []netip.AddrPort{
-		netip.MustParseAddrPort("127.0.0.1:20001"), netip.MustParseAddrPort("127.0.0.1:20002"),
+	b := &bench{folder: t.TempDir(), nodes: map[protocol][]netip.AddrPort{
+		mqtt: {netip.MustParseAddrPort("127.0.0.1:20001"), netip.MustParseAddrPort("127.0.0.1:20002")},
+		ws:   {netip.MustParseAddrPort("127.0.0.1:20003"), netip.MustParseAddrPort("127.0.0.1:20004")},
 	}}
 	for _, c := range []struct {
 		candidate *candidate
@@ -69,12 +70,18 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 			t.Log("nginx with its stream module is not installed")
 			continue
 		}
-		file, err := b.writeConfig(c.candidate, netip.MustParseAddrPort("127.0.0.1:20000"), work{bufsize: 128 << 10, threads: 2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command(c.candidate.path, append(c.check, file)...).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", c.candidate.name, err, out)
+		for _, w := range []work{{bufsize: 128 << 10, threads: 2}, {protocol: ws}, {protocol: ws, translate: true}} {
+			able, ok := c.candidate.over(w)
+			if !ok {
+				continue
+			}
+			file, err := b.writeConfig(able, netip.MustParseAddrPort("127.0.0.1:20000"), w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command(able.path, append(c.check, file)...).CombinedOutput(); err != nil {
+				t.Errorf("%s, %s to %s: %v\n%s", able.name, able.protocol, able.pool, err, out)
+			}
 		}
 	}
 }

@@ -5,7 +5,6 @@ package compare
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +35,10 @@ type work struct {
 	slice    time.Duration // of load and broker on the core they share; 0: the kernel's
 	threads  int           // of the balancer; 0: 1
 	bufsize  int           // HAProxy's tune.bufsize, bytes; 0: its default, 16384
+
+	protocol   protocol // of the clients, and of the nodes
+	translate  bool     // the nodes of a balancer that can do so speak plain MQTT
+	besideMQTT bool     // the reference is not HAProxy but mqttlb over plain MQTT
 }
 
 // measures are all of them, in the order of the page.
@@ -53,6 +56,7 @@ var measures = []measure{
 	cpu("connect", "CPU per new connection (connect, CONNECT, CONNACK, RST)", work{clients: 32}, newConnections),
 	{"memory", []row{
 		{name: "memory", title: "user memory per idle connection, after a burst", unit: "bytes"},
+		{name: "memory-grown", title: "user memory grown by from the start to 9,000 connections, for each", unit: "bytes"},
 		{name: "slab", title: "kernel slab of the whole machine per connection (client, balancer and broker)", unit: "bytes"},
 		{name: "descriptors", title: "descriptors of the balancer per connection"},
 	}, work{clients: 9000}, idleMemory},
@@ -65,6 +69,18 @@ var measures = []measure{
 	{"threads-2", []row{
 		{name: "threads-2", title: "QoS 1 round trips per second, 64 B, 100 connections, two threads each", more: true},
 	}, work{clients: 100, payload: 64, threads: 2}, held(throughput)},
+	cpu("ws-roundtrip-100", "CPU per QoS 1 round trip, 64 B, 100 WebSocket connections",
+		work{clients: 100, payload: 64, protocol: ws}, held(roundTrip)),
+	cpu("ws-translate", "CPU per QoS 1 round trip, 64 B, 100 WebSocket connections; mqttlb to nodes of plain MQTT, HAProxy (which cannot) to WebSocket nodes",
+		work{clients: 100, payload: 64, protocol: ws, translate: true}, held(roundTrip)),
+	cpu("ws-vs-mqtt", "CPU per QoS 1 round trip, 64 B, 100 connections; mqttlb over WebSocket beside itself over plain MQTT",
+		work{clients: 100, payload: 64, protocol: ws, besideMQTT: true}, held(roundTrip)),
+	cpu("ws-connect", "CPU per new WebSocket connection (connect, upgrade, CONNECT, CONNACK, RST)",
+		work{clients: 32, protocol: ws}, newConnections),
+	{"ws-memory", []row{
+		{name: "ws-memory", title: "user memory per idle WebSocket connection, after a burst", unit: "bytes"},
+		{name: "ws-memory-grown", title: "user memory grown by from the start to 9,000 WebSocket connections, for each", unit: "bytes"},
+	}, work{clients: 9000, protocol: ws}, idleMemory},
 }
 
 // cpu is a measure of one row, in microseconds.
@@ -97,14 +113,24 @@ func selectMeasures(only []string) ([]measure, error) {
 		return measures, nil
 	}
 	var selected []measure
-	for _, name := range only {
-		i := slices.IndexFunc(measures, func(m measure) bool { return m.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("no measure %q; there are %s", name, strings.Join(Names(), ", "))
+	for _, pattern := range only {
+		before := len(selected)
+		for _, m := range measures {
+			if matches(pattern, m.name) {
+				selected = append(selected, m)
+			}
 		}
-		selected = append(selected, measures[i])
+		if len(selected) == before {
+			return nil, fmt.Errorf("no measure %q; there are %s", pattern, strings.Join(Names(), ", "))
+		}
 	}
 	return selected, nil
+}
+
+// matches tells whether a pattern is the name; a trailing * stands for any end.
+func matches(pattern, name string) bool {
+	start, open := strings.CutSuffix(pattern, "*")
+	return name == pattern || open && strings.HasPrefix(name, start)
 }
 
 // clients are the options of the load, the same for every candidate and measure.
@@ -112,7 +138,7 @@ func clients(r *running, n int) load.Options {
 	return load.Options{
 		Targets: r.targets, Clients: n, Handshakes: min(n, 100),
 		Version: 4, Prefix: "bench-client-0000000-", Username: "bench", Password: "secret",
-		KeepAlive: 300, CleanStart: true,
+		KeepAlive: 300, CleanStart: true, WebSocket: r.protocol == ws,
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 )
 
 // steps are the connections at which memory is read; the slope over them leaves out what
-// a program needs for itself.
+// a program needs for itself. It also leaves out what the first of them made it take and
+// the later ones use again, such as buffers for handshakes: what it grew by since its start
+// is the other bound.
 var steps = []int{1000, 3000, 6000, 9000}
 
 // memoryPairs are enough: from turn to turn memory differs by a few per cent.
@@ -21,7 +23,7 @@ const memoryPairs = 5
 // free again would hide the second turn's need.
 func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	var all []*running
-	for _, c := range b.candidates {
+	for _, c := range b.candidatesFor(m.work) {
 		if c.path != "" { // direct has no memory of its own
 			all = append(all, &running{candidate: c})
 		}
@@ -37,12 +39,19 @@ func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 }
 
 // slopes fits user memory, the machine's slab and descriptors over the connections of r.
+// The second sample is what user memory grew by since the start, for each of the most
+// connections. A measure may have rows for the first of the samples only.
 func slopes(ctx context.Context, r *running) ([]sample, error) {
 	f, err := load.NewFleet(clients(r, steps[0]))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	before, err := r.process.userMemory()
+	if err != nil {
+		return nil, err
+	}
+	var grown float64
 	var user, slab, descriptors line
 	for _, n := range steps {
 		f.Grow(n)
@@ -64,11 +73,12 @@ func slopes(ctx context.Context, r *running) ([]sample, error) {
 		if err != nil {
 			return nil, err
 		}
+		grown = float64(bytes-before) / float64(n)
 		user.add(n, float64(bytes))
 		slab.add(n, float64(kernel))
 		descriptors.add(n, float64(open))
 	}
-	return []sample{{value: user.slope()}, {value: slab.slope()}, {value: descriptors.slope()}}, nil
+	return []sample{{value: user.slope()}, {value: grown}, {value: slab.slope()}, {value: descriptors.slope()}}, nil
 }
 
 // burst sends some messages over every connection and then lets it be quiet.

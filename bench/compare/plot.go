@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // plot is a picture of some rows: for each a bar of every candidate, as long as its figure
@@ -20,8 +19,8 @@ type plot struct {
 }
 
 var plots = []plot{
-	{"cpu.svg", "CPU of the balancer", []string{"roundtrip-*", "inflight-*", "bulk*", "connect"}},
-	{"memory.svg", "Memory of an idle connection", []string{"memory"}},
+	{"cpu.svg", "CPU of the balancer", []string{"roundtrip-*", "inflight-*", "bulk*", "connect", "ws-roundtrip-*", "ws-translate", "ws-connect"}},
+	{"memory.svg", "Memory of an idle connection", []string{"memory", "ws-memory"}},
 	{"latency.svg", "Latency in an open loop", []string{"latency-*"}},
 }
 
@@ -61,10 +60,7 @@ func (r *Report) WritePlots(folder string) error {
 }
 
 func (p plot) shows(row string) bool {
-	return slices.ContainsFunc(p.rows, func(pattern string) bool {
-		start, open := strings.CutSuffix(pattern, "*")
-		return row == pattern || open && strings.HasPrefix(row, start)
-	})
+	return slices.ContainsFunc(p.rows, func(pattern string) bool { return matches(pattern, row) })
 }
 
 // draw returns the picture as SVG; nil when none of its rows was measured.

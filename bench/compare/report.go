@@ -90,19 +90,22 @@ func (m *Measure) figureOf(candidate string) *Figure {
 }
 
 // row has a cell for each of the candidates: what they needed, and then what the whole
-// machine did.
+// machine did. What was measured in place of a column's own candidate is named.
 func (m *Measure) row(candidates []Candidate) []string {
 	var own, machine []string
 	measured := false
-	for _, c := range candidates {
-		o, w := "-", "-"
-		if f := m.figureOf(c.Name); f != nil {
-			if f.Median > 0 {
-				o = figure(f.Median)
+	for i, c := range candidates {
+		o, w, f := "-", "-", m.figureOf(c.Name)
+		if i < 2 { // those that the ratio is of
+			f = &m.Figures[i]
+		}
+		if f != nil && f.Median > 0 {
+			if o = figure(f.Median); f.Candidate != c.Name {
+				o += " (" + f.Candidate + ")"
 			}
-			if f.MachineMedian > 0 {
-				w, measured = figure(f.MachineMedian), true
-			}
+		}
+		if f != nil && f.MachineMedian > 0 {
+			w, measured = figure(f.MachineMedian), true
 		}
 		own, machine = append(own, o), append(machine, w)
 	}

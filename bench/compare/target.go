@@ -28,6 +28,17 @@ func (t Targets) Set(s string) error {
 
 func (t Targets) String() string { return "" }
 
+// Measures lists the measures that have a row with a target, for Options.Only.
+func (t Targets) Measures() []string {
+	var names []string
+	for _, m := range measures {
+		if slices.ContainsFunc(m.rows, func(r row) bool { return t[r.name] > 0 }) {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
 // Missed says which of the targets the report misses; a row that was not measured is
 // missed too.
 func (r *Report) Missed(t Targets) []string {
