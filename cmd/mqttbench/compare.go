@@ -22,19 +22,19 @@ import (
 func runCompare(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
 	haproxy := fs.String("haproxy", "haproxy", "HAProxy `program`")
-	nginx := fs.String("nginx", "nginx", "nginx `program`, for a further column where it is installed")
+	nginx := fs.String("nginx", "nginx", "nginx `program`, for a further column where it is installed with its stream module")
 	alone := fs.Bool("alone", false, "HAProxy and mqttlb only: no column for nginx, none for a direct connection")
 	mqttlb := fs.String("mqttlb", "", "mqttlb `program` (default: the one beside mqttbench, or in PATH)")
 	noise := fs.Bool("noise", false, "compare HAProxy with itself: the ratios are the noise of this machine")
 	pairs := fs.Int("pairs", 5, "pairs of turns of each measure")
 	turn := fs.Duration("turn", 2*time.Second, "`time` of each turn")
 	short := fs.Bool("short", false, "for a first look: the same as --pairs 3 --turn 500ms")
-	only := fs.String("only", "", "`measures` to run, separated by commas: "+strings.Join(compare.Names(), ", "))
+	only := fs.String("only", "", "`measures` to run, separated by commas, a * at the end for any end; there are "+strings.Join(compare.Names(), ", "))
 	asJSON := fs.Bool("json", false, "print the report as JSON")
 	page := fs.String("page", "", "write the report as Markdown to this `file` too")
 	plots := fs.String("plots", "", "write pictures of CPU, memory and latency (SVG) to this `folder`")
 	record := fs.String("record", "", "write the ratios to this `file`, for --recorded")
-	recorded := fs.String("recorded", "", "fail when a ratio is 15 % worse than in this `file`; --target goes before")
+	recorded := fs.String("recorded", "", "fail when a ratio is 15 % worse than in this `file`; --target goes before. Without --only, what has neither is not measured")
 	targets := compare.Targets{}
 	fs.Var(targets, "target", "fail when a ratio is worse: `ROW=RATIO`; may be given several times")
 	if err := parse(fs, args); err != nil {
@@ -77,8 +77,11 @@ func runCompare(ctx context.Context, args []string) error {
 			return usageError{fmt.Errorf("--mqttlb: %w", err)}
 		}
 	}
-	if *only != "" {
+	switch {
+	case *only != "":
 		o.Only = strings.Split(*only, ",")
+	case *recorded != "":
+		o.Only = targets.Measures()
 	}
 	report, err := compare.Run(ctx, o)
 	if err != nil {
