@@ -23,84 +23,90 @@ func (r *rig) pauseLoops(d time.Duration) {
 }
 
 func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) {
-		s.Timeouts.Idle, s.Timeouts.ConnectPacket = 500*time.Millisecond, 500*time.Millisecond
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) {
+			s.Timeouts.Idle, s.Timeouts.ConnectPacket = 500*time.Millisecond, 500*time.Millisecond
+		})
+		open, opening := r.open("open"), r.dial()
+		opening.send(connect311[:5])
+		r.pauseLoops(2 * time.Second)
+		open.send([]byte("\xc0\x00"))
+		opening.send(connect311[5:])
+		open.expect([]byte("\xc0\x00"))
+		opening.expect(connack311)
 	})
-	open, opening := r.open("open"), r.dial()
-	opening.send(connect311[:5])
-	r.pauseLoops(2 * time.Second)
-	open.send([]byte("\xc0\x00"))
-	opening.send(connect311[5:])
-	open.expect([]byte("\xc0\x00"))
-	opening.expect(connack311)
 }
 
 // A client that sends all the time is not idle because its node does not read.
 func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
-	awake := make(chan struct{})
-	backend := startNode(t, func(c net.Conn) {
-		_, _ = c.Read(make([]byte, 64))
-		_, _ = c.Write(connack311)
-		<-awake
-		_, _ = io.Copy(io.Discard, c)
+	inEachMode(t, func(t *testing.T, m mode) {
+		awake := make(chan struct{})
+		backend := m.startNode(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 64))
+			_, _ = c.Write(connack311)
+			<-awake
+			_, _ = io.Copy(io.Discard, c)
+		})
+		r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond })
+		c := r.open("c1")
+		const size = 32 << 20
+		sent := make(chan error)
+		go func() { // ends when all is sent
+			_, err := io.CopyN(c, zeros{}, size)
+			sent <- err
+		}()
+		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
+		begun := r.srv.now()
+		eventually(t, "several idle limits", func() bool { return r.srv.now()-begun > int64(time.Second) })
+		if n := r.outcomes(IdleTimeout); n != 0 {
+			t.Error("the session has ended as idle")
+		}
+		close(awake)
+		if err := <-sent; err != nil {
+			t.Error(err)
+		}
 	})
-	r := start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond })
-	c := r.open("c1")
-	const size = 32 << 20
-	sent := make(chan error)
-	go func() { // ends when all is sent
-		_, err := io.CopyN(c, zeros{}, size)
-		sent <- err
-	}()
-	eventually(t, "back-pressure", func() bool { return r.held() > 0 })
-	begun := r.srv.now()
-	eventually(t, "several idle limits", func() bool { return r.srv.now()-begun > int64(time.Second) })
-	if n := r.outcomes(IdleTimeout); n != 0 {
-		t.Error("the session has ended as idle")
-	}
-	close(awake)
-	if err := <-sent; err != nil {
-		t.Error(err)
-	}
 }
 
 // While bytes are held for the other side nothing is read that would show that
 // one is gone, so epoll's word has to do.
 func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
-	t.Run("client", func(t *testing.T) {
-		end := make(chan struct{})
-		backend := startNode(t, func(c net.Conn) {
-			_, _ = c.Read(make([]byte, 64))
-			_, _ = c.Write(connack311)
-			<-end
-		})
-		r := start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
-		t.Cleanup(func() { close(end) })
-		c := r.open("c1")
-		go func() { // ends when the client has reset
-			_, _ = io.Copy(c, zeros{})
-		}()
-		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
-		c.reset()
-		r.waitOutcome(ClientReset, 1)
-	})
-	t.Run("node", func(t *testing.T) {
-		broke := make(chan struct{})
-		backend := startNode(t, func(c net.Conn) {
-			_, _ = c.Read(make([]byte, 64))
-			_, _ = c.Write(connack311)
-			go func() { // ends when the node has reset
+	inEachMode(t, func(t *testing.T, m mode) {
+		t.Run("client", func(t *testing.T) {
+			end := make(chan struct{})
+			backend := m.startNode(t, func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 64))
+				_, _ = c.Write(connack311)
+				<-end
+			})
+			r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
+			t.Cleanup(func() { close(end) })
+			c := r.open("c1")
+			go func() { // ends when the client has reset
 				_, _ = io.Copy(c, zeros{})
 			}()
-			<-broke
-			_ = c.(*net.TCPConn).SetLinger(0)
+			eventually(t, "back-pressure", func() bool { return r.held() > 0 })
+			c.reset()
+			r.waitOutcome(ClientReset, 1)
 		})
-		r := start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
-		c := r.open("c1")
-		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
-		close(broke)
-		r.waitOutcome(ServerReset, 1)
-		_ = c.Close()
+		t.Run("node", func(t *testing.T) {
+			broke := make(chan struct{})
+			backend := m.startNode(t, func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 64))
+				_, _ = c.Write(connack311)
+				go func() { // ends when the node has reset
+					_, _ = io.Copy(c, zeros{})
+				}()
+				<-broke
+				_ = tcp(c).SetLinger(0)
+			})
+			r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
+			c := r.open("c1")
+			eventually(t, "back-pressure", func() bool { return r.held() > 0 })
+			close(broke)
+			r.waitOutcome(ServerReset, 1)
+			_ = c.Close()
+		})
 	})
 }
 
@@ -123,22 +129,24 @@ func TestUrgentByteIsAByteAndStopsNothing(t *testing.T) {
 }
 
 func TestNodeThatNeverAnswersHasALimit(t *testing.T) {
-	end := make(chan struct{})
-	backend := startNode(t, func(net.Conn) { <-end })
-	r := start(t, []string{backend.address()})
-	t.Cleanup(func() { close(end) })
-	c := r.dial()
-	noKeepAlive := bytes.Clone(connect311)
-	noKeepAlive[11] = 0
-	c.send(noKeepAlive)
-	eventually(t, "the CONNECT is sent", func() bool {
-		due := tick(0)
-		r.each(func(s *session) {
-			if s.step == stepConfirm {
-				due = s.due() - s.active
-			}
+	inEachMode(t, func(t *testing.T, m mode) {
+		end := make(chan struct{})
+		backend := m.startNode(t, func(net.Conn) { <-end })
+		r := m.start(t, []string{backend.address()})
+		t.Cleanup(func() { close(end) })
+		c := r.dial()
+		noKeepAlive := bytes.Clone(connect311)
+		noKeepAlive[11] = 0
+		c.send(noKeepAlive)
+		eventually(t, "the CONNECT is sent", func() bool {
+			due := tick(0)
+			r.each(func(s *session) {
+				if s.step == stepConfirm {
+					due = s.due() - s.active
+				}
+			})
+			return due > 0 && due <= ticks(connackTime)+1
 		})
-		return due > 0 && due <= ticks(connackTime)+1
 	})
 }
 

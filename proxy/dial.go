@@ -12,7 +12,10 @@ var (
 	errUnresolved  = errors.New("its host name has no address")
 	errDialTimeout = errors.New("no connection within timeouts.dial")
 	errShortWrite  = errors.New("it took a part of the upgrade only")
-	errNoUpgrade   = errors.New("it closed in place of an answer to the upgrade")
+
+	errNoUpgrade      = &websocket.ResponseError{Reason: "it closed in place of an answer"}
+	errUpgradeTooLong = &websocket.ResponseError{Reason: "a header that does not end"}
+	errUpgradeTimeout = &websocket.ResponseError{Reason: "no answer within timeouts.dial"}
 )
 
 // noCandidate is the refusal when no candidate is left.

@@ -40,22 +40,26 @@ func fullListener(t *testing.T) string {
 // A node that is reached by no packet is passed over after timeouts.dial. The
 // kernel drops a SYN when the queue of a listener that accepts nothing is full.
 func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
-	alive := startNode(t, nil)
-	mute := fullListener(t)
-	r := start(t, []string{mute, alive.address()}, func(s *Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
-	for i := range 8 {
-		r.open(fmt.Sprint("device-", i))
-	}
-	if n := r.srv.Stats().Flows[0].DialErrors; n == 0 {
-		t.Error("no identifier met the mute node")
-	}
+	inEachMode(t, func(t *testing.T, m mode) {
+		alive := m.startNode(t, nil)
+		mute := fullListener(t)
+		r := m.start(t, []string{mute, alive.address()}, func(s *Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
+		for i := range 8 {
+			r.open(fmt.Sprint("device-", i))
+		}
+		if n := r.srv.Stats().Flows[0].DialErrors; n == 0 {
+			t.Error("no identifier met the mute node")
+		}
+	})
 }
 
 func TestClientThatBreaksDuringTheDialIsLetGo(t *testing.T) {
-	r := start(t, []string{fullListener(t)})
-	c := r.dial()
-	c.send(connect311)
-	eventually(t, "the dial", func() bool { return r.node(0).Open() == 1 })
-	c.reset()
-	r.waitOutcome(ClientGone, 1)
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{fullListener(t)})
+		c := r.dial()
+		c.send(connect311)
+		eventually(t, "the dial", func() bool { return r.node(0).Open() == 1 })
+		c.reset()
+		r.waitOutcome(ClientGone, 1)
+	})
 }

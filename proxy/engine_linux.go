@@ -57,9 +57,14 @@ func (e *engine) run() {
 
 // stop ends accepting.
 func (e *engine) stop() {
+	var accepted sync.WaitGroup
 	for _, l := range e.loops {
-		l.do(l.stop)
+		accepted.Add(1)
+		if !l.do(func() { l.stop(); accepted.Done() }) {
+			accepted.Done()
+		}
 	}
+	accepted.Wait() // the fronts serve what the loops have taken
 	for _, ln := range e.listeners {
 		if ln.front != nil {
 			ln.front.drain()

@@ -6,11 +6,12 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// maxPings bounds the pings that a client may send before its CONNECT.
+// maxPings bounds the pings and pongs that a client may send before its CONNECT. To
+// take one out of its bytes moves all that follow it.
 const maxPings = 100
 
 var errPings = &websocket.Error{
-	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.2", Reason: "too many pings before the CONNECT",
+	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.2", Reason: "too many pings or pongs before the CONNECT",
 }
 
 // entrance is what a WebSocket client has said before its CONNECT is whole.
@@ -19,7 +20,7 @@ type entrance struct {
 	reader  websocket.Reader
 	packet  []byte // payload of the frames: the CONNECT, and what came with it
 	next    int    // where in the client's bytes the next frame, or part of one, begins
-	pings   int
+	pings   int    // and pongs
 }
 
 // read takes the frames at raw[e.next:] and appends what they carry to e.packet.
@@ -38,13 +39,13 @@ func (e *entrance) read(raw, replies []byte) (rest, answered []byte, closing boo
 		switch piece.Opcode {
 		case websocket.Close:
 			return raw, replies, true, nil
-		case websocket.Ping:
+		case websocket.Ping, websocket.Pong:
 			if e.pings++; e.pings > maxPings {
 				return raw, replies, false, errPings
 			}
-			replies = appendFrame(replies, websocket.Pong, piece.Payload)
-			raw = append(raw[:e.next], raw[e.next+piece.Raw:]...)
-		case websocket.Pong: // an unsolicited one asks for nothing
+			if piece.Opcode == websocket.Ping { // an unsolicited pong asks for nothing
+				replies = appendFrame(replies, websocket.Pong, piece.Payload)
+			}
 			raw = append(raw[:e.next], raw[e.next+piece.Raw:]...)
 		default:
 			e.packet = packet

@@ -64,6 +64,9 @@ func (l *loop) linger(s *session) step {
 // its line.
 func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
+	if s.opening != nil && s.opening.visit != nil {
+		s.count(s.opening.visit)
+	}
 	l.server.journal.take(s.record(o, l.clock))
 	l.wheel.remove(s)
 	if s.opening != nil && s.opening.visit != nil {

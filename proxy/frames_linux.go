@@ -193,11 +193,14 @@ func (l *loop) switchOver(s *session) step {
 		s.server.ready = n == len(l.scratch) || s.server.drain
 		b := append(o.answer, l.scratch[:n]...)
 		length, err := websocket.ReadResponse(b, o.entrance.request)
-		switch {
-		case errors.Is(err, websocket.ErrShort) && len(b) <= maxUpgradeResponse:
-			o.answer = b
-			continue
-		case err != nil:
+		if err == websocket.ErrShort {
+			if len(b) <= maxUpgradeResponse {
+				o.answer = b
+				continue
+			}
+			err = errUpgradeTooLong
+		}
+		if err != nil {
 			l.giveUp(s, err)
 			return stepDial
 		}

@@ -2,11 +2,14 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,6 +105,12 @@ type arrivals struct {
 // arrive hands a connection to net/http. It never waits.
 func (f *front) arrive(v *visit) {
 	select {
+	case <-f.arrivals.closed:
+		_ = v.Close()
+		return
+	default:
+	}
+	select {
 	case f.arrivals.visits <- v:
 		return
 	default:
@@ -115,7 +124,13 @@ func (f *front) arrive(v *visit) {
 	})
 }
 
+// Accept returns those that have arrived also after the close.
 func (a *arrivals) Accept() (net.Conn, error) {
+	select {
+	case c := <-a.visits:
+		return c, nil
+	default:
+	}
 	select {
 	case c := <-a.visits:
 		return c, nil
@@ -145,6 +160,7 @@ type visit struct {
 	stayed        bool // the loop knows of staying; its own
 
 	received, sent atomic.Uint64 // bytes
+	gone           atomic.Bool   // the client's stream ended before anything was answered
 	stays, leaves  sync.Once
 
 	// What came of it, to be read after left.
@@ -163,13 +179,25 @@ func (v *visit) Read(b []byte) (int, error) {
 	}
 	n, err := v.Conn.Read(b)
 	v.received.Add(uint64(n))
+	if err != nil && v.sent.Load() == 0 && !errors.Is(err, os.ErrClosed) {
+		v.gone.Store(true)
+	}
 	return n, err
 }
 
 func (v *visit) Write(b []byte) (int, error) {
+	if v.fault == "" && !v.gone.Load() { // an answer of net/http's own
+		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
+		v.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
+	}
 	n, err := v.Conn.Write(b)
 	v.sent.Add(uint64(n))
 	return n, err
+}
+
+// CloseWrite ends our stream.
+func (v *visit) CloseWrite() error {
+	return v.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
 // Close lets go of the connection.

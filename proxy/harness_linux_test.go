@@ -2,7 +2,10 @@
 
 package proxy
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
 // checkEngine checks that the loops hold no timer.
 func (r *rig) checkEngine() {
@@ -51,3 +54,6 @@ func (r *rig) idleLimits() map[string]time.Duration {
 	})
 	return limits
 }
+
+// needWebSocket skips a test where WebSocket is not served.
+func needWebSocket(*testing.T) {}

@@ -268,7 +268,23 @@ func (r *rig) dial() *client {
 	return r.dialTo(r.srv.Addr(r.snap.Listeners[0].Name))
 }
 
+// dialTo opens one, upgraded where the listener's clients upgrade.
 func (r *rig) dialTo(to net.Addr) *client {
+	r.t.Helper()
+	c := r.dialBare(to)
+	if p := r.snap.Listeners[0].Protocol; p == WS || p == HTTP {
+		ws, err := upgraded(c.Conn)
+		if err != nil {
+			r.t.Fatalf("upgrade: %v", err)
+		}
+		_ = ws.SetDeadline(time.Now().Add(patience))
+		c.Conn = ws
+	}
+	return c
+}
+
+// dialBare opens a connection that is not upgraded.
+func (r *rig) dialBare(to net.Addr) *client {
 	r.t.Helper()
 	c, err := net.Dial(to.Network(), to.String())
 	if err != nil {
@@ -322,9 +338,7 @@ func (c *client) rest() []byte {
 
 // reset closes with RST.
 func (c *client) reset() {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
-	}
+	_ = tcp(c.Conn).SetLinger(0)
 	_ = c.Close()
 }
 

@@ -69,6 +69,10 @@ const (
 	// it may have 65,535, and a session is kept for days.
 	loggedID = 256
 
+	// loggedStatus is how much of net/http's own answer to a request is looked at
+	// for its status line, in bytes.
+	loggedStatus = 128
+
 	// openingsKept bounds the free openings that a loop keeps for reuse.
 	openingsKept = 256
 

@@ -256,7 +256,7 @@ func (l *loop) expire(s *session) {
 	case at > l.wheel.now:
 		l.wheel.add(s, at)
 	case s.step == stepAnnounce || s.step == stepSwitch:
-		l.giveUp(s, errDialTimeout)
+		l.giveUp(s, pick[error](s.step == stepSwitch, errUpgradeTimeout, errDialTimeout))
 		s.step = stepDial
 		l.advance(s)
 	case s.step == stepLinger:

@@ -143,171 +143,186 @@ func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 }
 
 func TestFailedDialGoesOnToTheNextCandidate(t *testing.T) {
-	alive := startNode(t, nil)
-	dead := startNode(t, nil)
-	dead.stop()
-	var mu sync.Mutex
-	failed := map[string]int{}
-	r := start(t, []string{dead.address(), alive.address()}, func(s *Snapshot) {
-		s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) {
-			mu.Lock()
-			defer mu.Unlock()
-			failed[n.Name]++
+	inEachMode(t, func(t *testing.T, m mode) {
+		alive := m.startNode(t, nil)
+		dead := m.startNode(t, nil)
+		dead.stop()
+		var mu sync.Mutex
+		failed := map[string]int{}
+		r := m.start(t, []string{dead.address(), alive.address()}, func(s *Snapshot) {
+			s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) {
+				mu.Lock()
+				defer mu.Unlock()
+				failed[n.Name]++
+			}
+		})
+		const clients = 50
+		for i := range clients {
+			r.open(fmt.Sprint("device-", i))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if failed["node-a"] == 0 || failed["node-a"] == clients || failed["node-b"] != 0 {
+			t.Errorf("failures %v: only the identifiers of the dead node meet it, each once", failed)
 		}
 	})
-	const clients = 50
-	for i := range clients {
-		r.open(fmt.Sprint("device-", i))
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	if failed["node-a"] == 0 || failed["node-a"] == clients || failed["node-b"] != 0 {
-		t.Errorf("failures %v: only the identifiers of the dead node meet it, each once", failed)
-	}
 }
 
 func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {
-	unavailable3, unavailable5 := []byte("\x20\x02\x00\x03"), []byte("\x20\x03\x00\x88\x00")
-	ask := func(r *rig) {
-		for _, row := range []struct{ connect, answer []byte }{
-			{connect31, unavailable3}, {connect311, unavailable3}, {connect5, unavailable5},
-		} {
-			c := r.dial()
-			c.send(row.connect)
-			c.expect(row.answer)
-			if rest := c.rest(); len(rest) > 0 {
-				t.Errorf("then % x", rest)
+	inEachMode(t, func(t *testing.T, m mode) {
+		unavailable3, unavailable5 := []byte("\x20\x02\x00\x03"), []byte("\x20\x03\x00\x88\x00")
+		ask := func(r *rig) {
+			for _, row := range []struct{ connect, answer []byte }{
+				{connect31, unavailable3}, {connect311, unavailable3}, {connect5, unavailable5},
+			} {
+				c := r.dial()
+				c.send(row.connect)
+				c.expect(row.answer)
+				if rest := c.rest(); len(rest) > 0 {
+					t.Errorf("then % x", rest)
+				}
+				_ = c.Close()
 			}
-			_ = c.Close()
 		}
-	}
-	t.Run("all refuse", func(t *testing.T) {
-		dead := startNode(t, nil)
-		dead.stop()
-		r := start(t, []string{dead.address(), dead.address()})
-		ask(r)
-		r.waitOutcome(DialFailed, 3)
-	})
-	t.Run("all down", func(t *testing.T) {
-		r := start(t, []string{startNode(t, nil).address()})
-		r.node(0).SetHealth(false)
-		ask(r)
-		r.waitOutcome(NoNode, 3)
-	})
-	t.Run("none resolved", func(t *testing.T) {
-		r := start(t, []string{"name.invalid:1883"})
-		ask(r)
-		r.waitOutcome(DialFailed, 3)
+		t.Run("all refuse", func(t *testing.T) {
+			dead := m.startNode(t, nil)
+			dead.stop()
+			r := m.start(t, []string{dead.address(), dead.address()})
+			ask(r)
+			r.waitOutcome(DialFailed, 3)
+		})
+		t.Run("all down", func(t *testing.T) {
+			r := m.start(t, []string{m.startNode(t, nil).address()})
+			r.node(0).SetHealth(false)
+			ask(r)
+			r.waitOutcome(NoNode, 3)
+		})
+		t.Run("none resolved", func(t *testing.T) {
+			r := m.start(t, []string{"name.invalid:1883"})
+			ask(r)
+			r.waitOutcome(DialFailed, 3)
+		})
 	})
 }
 
 func TestDrainingNodeKeepsItsSessions(t *testing.T) {
-	a, b := startNode(t, nil), startNode(t, nil)
-	r := start(t, []string{a.address(), b.address()})
-	kept := r.open("kept")
-	home := 0
-	if r.node(1).Open() == 1 {
-		home = 1
-	}
-	r.node(home).SetOperator(balancer.Draining)
-	for i := range 20 {
-		r.open(fmt.Sprint("device-", i))
-	}
-	if n := r.node(home).Open(); n != 1 {
-		t.Errorf("%d sessions on the draining node, want the one from before", n)
-	}
-	kept.send([]byte("still"))
-	kept.expect([]byte("still"))
+	inEachMode(t, func(t *testing.T, m mode) {
+		a, b := m.startNode(t, nil), m.startNode(t, nil)
+		r := m.start(t, []string{a.address(), b.address()})
+		kept := r.open("kept")
+		home := 0
+		if r.node(1).Open() == 1 {
+			home = 1
+		}
+		r.node(home).SetOperator(balancer.Draining)
+		for i := range 20 {
+			r.open(fmt.Sprint("device-", i))
+		}
+		if n := r.node(home).Open(); n != 1 {
+			t.Errorf("%d sessions on the draining node, want the one from before", n)
+		}
+		kept.send([]byte("still"))
+		kept.expect([]byte("still"))
+	})
 }
 
 func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
-	v3, quota, busy, rate := []byte("\x20\x02\x00\x03"), []byte("\x20\x03\x00\x97\x00"), []byte("\x20\x03\x00\x89\x00"), []byte("\x20\x03\x00\x9f\x00")
-	for _, row := range []struct {
-		name    string
-		set     setting
-		outcome Outcome
-		answer5 []byte
-	}{
-		{"process", func(s *Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
-		{"listener", func(s *Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
-		{"rate", func(s *Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
-		{"node", func(s *Snapshot) {
-			p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{
-				{Name: "n", Address: s.Listeners[0].Pool.Nodes()[0].Address, MaxConnections: 3},
-			}})
-			if err != nil {
-				panic(err)
-			}
-			s.Listeners[0].Pool = &Pool{Pool: p}
-		}, NodesFull, busy},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			r := start(t, []string{startNode(t, nil).address()}, row.set)
-			if row.name == "rate" {
-				r.srv.rate.next.Store(0)
-			}
-			var open []*client
-			for i := range 3 {
-				open = append(open, r.open(fmt.Sprint(i)))
-			}
-			c := r.dial()
-			c.send(connect311)
-			c.expect(v3)
-			c.rest()
-			_ = c.Close()
-			c = r.dial()
-			c.send(connect5)
-			c.expect(row.answer5)
-			c.rest()
-			_ = c.Close()
-			r.waitOutcome(row.outcome, 2)
-			for _, c := range open {
+	inEachMode(t, func(t *testing.T, m mode) {
+		v3, quota, busy, rate := []byte("\x20\x02\x00\x03"), []byte("\x20\x03\x00\x97\x00"), []byte("\x20\x03\x00\x89\x00"), []byte("\x20\x03\x00\x9f\x00")
+		for _, row := range []struct {
+			name    string
+			set     setting
+			outcome Outcome
+			answer5 []byte
+		}{
+			{"process", func(s *Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
+			{"listener", func(s *Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
+			{"rate", func(s *Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
+			{"node", func(s *Snapshot) {
+				p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{
+					{Name: "n", Address: s.Listeners[0].Pool.Nodes()[0].Address, MaxConnections: 3},
+				}})
+				if err != nil {
+					panic(err)
+				}
+				s.Listeners[0].Pool = &Pool{Pool: p}
+			}, NodesFull, busy},
+		} {
+			t.Run(row.name, func(t *testing.T) {
+				r := m.start(t, []string{m.startNode(t, nil).address()}, row.set)
+				if row.name == "rate" {
+					r.srv.rate.next.Store(0)
+				}
+				var open []*client
+				for i := range 3 {
+					open = append(open, r.open(fmt.Sprint(i)))
+				}
+				c := r.dial()
+				c.send(connect311)
+				c.expect(v3)
+				c.rest()
 				_ = c.Close()
-			}
-			if row.name == "rate" {
-				return // it is time that makes room
-			}
-			r.waitOutcome(ClientClosed, 3)
-			r.open("room again")
-		})
-	}
+				c = r.dial()
+				c.send(connect5)
+				c.expect(row.answer5)
+				c.rest()
+				_ = c.Close()
+				r.waitOutcome(row.outcome, 2)
+				for _, c := range open {
+					_ = c.Close()
+				}
+				if row.name == "rate" {
+					return // it is time that makes room
+				}
+				r.waitOutcome(ClientClosed, 3)
+				r.open("room again")
+			})
+		}
+	})
 }
 
 // Past the headroom for refusals nothing is read any more.
 func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnections = 1 })
-	r.open("one")
-	var silent []*client
-	for range refusalHeadroom + 20 {
-		c := r.dial()
-		c.send(connect311[:4])
-		silent = append(silent, c)
-	}
-	r.waitOutcome(RefusedConnections, 20)
-	for _, c := range silent {
-		_ = c.Close()
-	}
-	r.waitOutcome(ClientGone, refusalHeadroom)
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnections = 1 })
+		r.open("one")
+		begun := pick(m.clientWS(), []byte("GET "), connect311[:4])
+		var silent []*client
+		for range refusalHeadroom + 20 {
+			c := r.dialBare(r.srv.Addr("mqtt"))
+			c.send(begun)
+			silent = append(silent, c)
+		}
+		r.waitOutcome(RefusedConnections, 20)
+		for _, c := range silent {
+			_ = c.Close()
+		}
+		r.waitOutcome(ClientGone, refusalHeadroom)
+	})
 }
 
 // A refusal is read by a client that sent more than its CONNECT.
 func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnectSize = 64 })
-	c := r.dial()
-	c.send(append([]byte("\x10\xff\x7f\x00\x04MQTT\x05"), make([]byte, 200<<10)...))
-	c.expect([]byte("\x20\x03\x00\x95\x00"))
-	c.rest()
-	_ = c.Close()
-	r.waitOutcome(ConnectTooLarge, 1)
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnectSize = 64 })
+		c := r.dial()
+		c.send(append([]byte("\x10\xff\x7f\x00\x04MQTT\x05"), make([]byte, 200<<10)...))
+		c.expect([]byte("\x20\x03\x00\x95\x00"))
+		c.rest()
+		_ = c.Close()
+		r.waitOutcome(ConnectTooLarge, 1)
+	})
 }
 
 func TestRefusedClientThatStaysIsClosed(t *testing.T) {
-	r := start(t, []string{"name.invalid:1883"})
-	c := r.dial()
-	c.send(connect311)
-	c.expect([]byte("\x20\x02\x00\x03"))
-	r.waitOutcome(DialFailed, 1) // after lingerTime, though the client never closes
-	_ = c.Close()
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{"name.invalid:1883"})
+		c := r.dial()
+		c.send(connect311)
+		c.expect([]byte("\x20\x02\x00\x03"))
+		r.waitOutcome(DialFailed, 1) // after lingerTime, though the client never closes
+		_ = c.Close()
+	})
 }
 
 func TestTCPListenerRelaysWithoutLookingInside(t *testing.T) {

@@ -5,6 +5,7 @@ package proxy
 import (
 	"runtime"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -47,3 +48,6 @@ func (r *rig) idleLimits() map[string]time.Duration {
 	}
 	return limits
 }
+
+// needWebSocket skips a test where WebSocket is not served.
+func needWebSocket(t *testing.T) { t.Skip(errNoEpoll) }

@@ -75,6 +75,9 @@ func (l *loop) answer(s *session, b []byte) answer {
 // and the client does.
 func (l *loop) deliverAnswer(s *session, b []byte) (ended bool) {
 	if s.frames != nil {
+		if s.frames.closed {
+			return false // nothing follows a close frame
+		}
 		b = appendFrame(nil, websocket.Binary, b)
 	}
 	return l.deliver(s, &s.client, b)
@@ -179,7 +182,7 @@ func (l *loop) flush(s *session, to *half) (ended bool) {
 	if from := s.other(to); from.ended {
 		return l.endOutput(s, to)
 	}
-	return false
+	return to == &s.server && l.catchUp(s)
 }
 
 // inputEnded handles the end of a half's stream, or the error that broke it.
@@ -205,12 +208,12 @@ func (l *loop) inputEnded(s *session, from, to *half, err error) (ended bool) {
 // endOutput ends our stream to a half, and the session if nothing is left to
 // come either.
 func (l *loop) endOutput(s *session, to *half) (ended bool) {
+	if to == &s.client {
+		l.closeFrames(s)
+	}
 	if to.ended {
 		l.finish(s, s.outcome)
 		return true
-	}
-	if to == &s.client {
-		l.closeFrames(s)
 	}
 	_ = unix.Shutdown(int(to.fd), unix.SHUT_WR)
 	return false
@@ -236,6 +239,9 @@ func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 		}
 	}
 	if !client {
+		if other.held == nil {
+			l.closeFrames(s)
+		}
 		_ = unix.Shutdown(int(other.fd), unix.SHUT_WR)
 	}
 	l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))

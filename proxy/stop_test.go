@@ -7,53 +7,57 @@ import (
 )
 
 func TestStopEndsSessionsAtEveryStepAfterShutdown(t *testing.T) {
-	silent := startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	r := start(t, []string{silent.address()}, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
-	half := r.dial() // in peek
-	half.send(connect311[:5])
-	unanswered := r.dial() // in confirm
-	unanswered.send(connect311)
-	eventually(t, "the CONNECT at the node", func() bool { return r.srv.Stats().Flows[0].Total == 1 })
-	r.node(0).SetHealth(false)
-	refused := r.dial() // seen off
-	refused.send(connect311)
-	refused.expect([]byte("\x20\x02\x00\x03"))
+	inEachMode(t, func(t *testing.T, m mode) {
+		silent := m.startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+		r := m.start(t, []string{silent.address()}, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+		half := r.dial() // in peek
+		half.send(connect311[:5])
+		unanswered := r.dial() // in confirm
+		unanswered.send(connect311)
+		eventually(t, "the CONNECT at the node", func() bool { return r.srv.Stats().Flows[0].Total == 1 })
+		r.node(0).SetHealth(false)
+		refused := r.dial() // seen off
+		refused.send(connect311)
+		refused.expect([]byte("\x20\x02\x00\x03"))
 
-	r.stop()
-	for _, c := range []*client{half, unanswered, refused} {
-		c.rest()
-	}
-	r.waitOutcome(Shutdown, 3)
-	if _, err := net.Dial("tcp", r.srv.Addr("mqtt").String()); err == nil {
-		t.Error("a client is taken after the end")
-	}
+		r.stop()
+		for _, c := range []*client{half, unanswered, refused} {
+			c.rest()
+		}
+		r.waitOutcome(Shutdown, 3)
+		if _, err := net.Dial("tcp", r.srv.Addr("mqtt").String()); err == nil {
+			t.Error("a client is taken after the end")
+		}
+	})
 }
 
 func TestStopLetsSessionsEndByThemselves(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()})
-	c := r.open("c1")
-	stopped := make(chan struct{})
-	go func() { // ends with the server
-		defer close(stopped)
-		r.stop()
-	}()
-	eventually(t, "the end of accepting", func() bool {
-		late, err := net.Dial("tcp", r.srv.Addr("mqtt").String())
-		if err == nil {
-			_ = late.Close()
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address()})
+		c := r.open("c1")
+		stopped := make(chan struct{})
+		go func() { // ends with the server
+			defer close(stopped)
+			r.stop()
+		}()
+		eventually(t, "the end of accepting", func() bool {
+			late, err := net.Dial("tcp", r.srv.Addr("mqtt").String())
+			if err == nil {
+				_ = late.Close()
+			}
+			return err != nil
+		})
+		c.send([]byte("still here"))
+		c.expect([]byte("still here"))
+		select {
+		case <-stopped:
+			t.Error("the server did not wait")
+		default:
 		}
-		return err != nil
+		_ = c.Close()
+		<-stopped
+		if n := r.outcomes(ClientClosed); n != 1 {
+			t.Errorf("%d sessions ended by themselves, want 1", n)
+		}
 	})
-	c.send([]byte("still here"))
-	c.expect([]byte("still here"))
-	select {
-	case <-stopped:
-		t.Error("the server did not wait")
-	default:
-	}
-	_ = c.Close()
-	<-stopped
-	if n := r.outcomes(ClientClosed); n != 1 {
-		t.Errorf("%d sessions ended by themselves, want 1", n)
-	}
 }

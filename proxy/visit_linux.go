@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"errors"
 	"net"
 	"os"
 
@@ -55,8 +56,7 @@ func (l *loop) upgrade(s *session) step {
 func (l *loop) returned(s *session, v *visit) {
 	o := s.opening
 	o.visit = nil
-	s.client.moved += v.received.Load()
-	s.server.moved += v.sent.Load()
+	s.count(v)
 	s.client.ready = true
 	switch {
 	case v.pool != nil:
@@ -69,14 +69,20 @@ func (l *loop) returned(s *session, v *visit) {
 	case v.stayed:
 		l.finish(s, HTTPServed)
 		return
-	case v.fault == "" && v.received.Load() == 0:
-		l.finish(s, ClientGone)
+	case v.fault == "":
+		l.finish(s, pick(l.stopping && !v.gone.Load(), Shutdown, ClientGone))
 		return
 	default:
 		o.fault = v.fault
 		s.step = l.seeOff(s, BadUpgrade)
 	}
 	l.resume(s)
+}
+
+// count adds what net/http has moved.
+func (s *session) count(v *visit) {
+	s.client.moved += v.received.Load()
+	s.server.moved += v.sent.Load()
 }
 
 // lent is a duplicate of a client's descriptor, as net/http wants a connection.
@@ -87,6 +93,16 @@ type lent struct {
 
 func (c *lent) LocalAddr() net.Addr  { return c.local }
 func (c *lent) RemoteAddr() net.Addr { return c.remote }
+
+// Read returns the errors of a network connection, not of a file: net/http tells
+// its own deadline, which ends a read of its own, from a broken connection by them.
+func (c *lent) Read(b []byte) (int, error) {
+	n, err := c.File.Read(b)
+	if broken, ok := errors.AsType[*os.PathError](err); ok {
+		err = &net.OpError{Op: "read", Net: "tcp", Source: c.local, Addr: c.remote, Err: broken.Err}
+	}
+	return n, err
+}
 
 // CloseWrite ends our stream.
 func (c *lent) CloseWrite() error {

@@ -1,0 +1,192 @@
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	gorilla "github.com/gorilla/websocket"
+	"github.com/pires/go-proxyproto"
+)
+
+// mode is what clients and nodes speak. One body of a test runs in every mode.
+type mode struct {
+	name     string
+	protocol Protocol // of the listener
+	nodeWS   bool     // the nodes speak WebSocket
+}
+
+var (
+	mqttToMQTT = mode{"mqtt", MQTT, false}
+	wsToWS     = mode{"ws", WS, true}
+	wsToMQTT   = mode{"ws to mqtt", WS, false}
+	httpToWS   = mode{"http to ws", HTTP, true}
+)
+
+// clientWS: clients upgrade, and their bytes are in frames.
+func (m mode) clientWS() bool { return m.protocol == WS || m.protocol == HTTP }
+
+// translated: frames end here.
+func (m mode) translated() bool { return m.clientWS() && !m.nodeWS }
+
+// inEachMode runs a test in each mode that this build serves.
+func inEachMode(t *testing.T, test func(*testing.T, mode)) {
+	t.Run(mqttToMQTT.name, func(t *testing.T) { test(t, mqttToMQTT) })
+	inEachWSMode(t, test)
+}
+
+// inEachWSMode is inEachMode for what WebSocket clients alone can do.
+func inEachWSMode(t *testing.T, test func(*testing.T, mode)) {
+	for _, m := range []mode{wsToWS, wsToMQTT, httpToWS} {
+		t.Run(m.name, func(t *testing.T) {
+			needWebSocket(t)
+			test(t, m)
+		})
+	}
+}
+
+// start is start with a listener of the mode.
+func (m mode) start(t *testing.T, nodes []string, settings ...setting) *rig {
+	t.Helper()
+	return start(t, nodes, append(settings, m.set)...)
+}
+
+// set comes after other settings, which are of the listener's pool.
+func (m mode) set(s *Snapshot) {
+	ln := s.Listeners[0]
+	ln.Protocol, ln.Pool.WebSocket = m.protocol, m.nodeWS
+	if m.clientWS() {
+		ln.Routes = append(ln.Routes, Route{Path: "/mqtt", Pool: ln.Pool, WebSocket: true})
+	}
+	if s.MaxHeaderSize == 0 {
+		s.MaxHeaderSize = 16 << 10
+	}
+}
+
+// startNode is startNode for what nodes speak in this mode.
+func (m mode) startNode(t *testing.T, handle func(net.Conn)) *node {
+	t.Helper()
+	if !m.nodeWS {
+		return startNode(t, handle)
+	}
+	var n *node
+	ready := make(chan struct{})
+	n = startNode(t, func(c net.Conn) {
+		ws := acceptUpgrade(t, c)
+		switch <-ready; {
+		case ws == nil:
+		case handle == nil:
+			n.serve(ws)
+		default:
+			handle(ws)
+		}
+	})
+	close(ready)
+	return n
+}
+
+// acceptUpgrade answers an upgrade as a node that speaks WebSocket; nil: there was
+// none.
+func acceptUpgrade(t *testing.T, c net.Conn) net.Conn {
+	r := bufio.NewReader(c)
+	if _, err := proxyproto.Read(r); err != nil && err != proxyproto.ErrNoProxyProtocol {
+		return nil
+	}
+	request, err := http.ReadRequest(r)
+	if err != nil {
+		return nil
+	}
+	u := gorilla.Upgrader{Subprotocols: []string{"mqtt"}, CheckOrigin: func(*http.Request) bool { return true }}
+	ws, err := u.Upgrade(hijack{c, r}, request, nil) // it does not take frames that come before its 101
+	if err != nil {
+		t.Errorf("the node's upgrade: %v", err)
+		return nil
+	}
+	return &framed{Conn: c, ws: ws}
+}
+
+// hijack is a connection as an upgrader takes it over.
+type hijack struct {
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func (h hijack) Header() http.Header         { return http.Header{} }
+func (h hijack) Write(b []byte) (int, error) { return len(b), nil }
+func (h hijack) WriteHeader(int)             {}
+func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return h.conn, bufio.NewReadWriter(h.r, bufio.NewWriter(h.conn)), nil
+}
+
+// upgraded is a client's connection after the upgrade.
+func upgraded(c net.Conn) (net.Conn, error) {
+	d := gorilla.Dialer{NetDial: func(string, string) (net.Conn, error) { return c, nil }, Subprotocols: []string{"mqtt"}}
+	ws, resp, err := d.Dial("ws://broker.example/mqtt", nil)
+	if err != nil {
+		return nil, err
+	}
+	_ = resp.Body.Close()
+	return &framed{Conn: c, ws: ws}, nil
+}
+
+// tcp is the connection below the frames, if there are any.
+func tcp(c net.Conn) *net.TCPConn {
+	if f, ok := c.(*framed); ok {
+		c = f.Conn
+	}
+	return c.(*net.TCPConn)
+}
+
+// framed is a connection whose bytes are in binary frames.
+type framed struct {
+	net.Conn // the one below
+	ws       *gorilla.Conn
+	message  io.Reader // the one that is being read; nil: none
+}
+
+// Read reads on through the messages: what bounds them have means nothing. A stream
+// that ends without a close frame has ended all the same.
+func (f *framed) Read(b []byte) (int, error) {
+	for {
+		if f.message == nil {
+			var err error
+			if _, f.message, err = f.ws.NextReader(); err != nil {
+				return 0, endOf(err)
+			}
+		}
+		n, err := f.message.Read(b)
+		if err == io.EOF {
+			f.message, err = nil, nil
+			if n == 0 {
+				continue
+			}
+		}
+		return n, endOf(err)
+	}
+}
+
+// endOf is io.EOF for what gorilla makes of an end, with a close frame or without.
+func endOf(err error) error {
+	if _, ok := err.(*gorilla.CloseError); ok {
+		return io.EOF
+	}
+	return err
+}
+
+func (f *framed) Write(b []byte) (int, error) {
+	if err := f.ws.WriteMessage(gorilla.BinaryMessage, b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// SetDeadline has gorilla know of it too, which sets its own at each write.
+func (f *framed) SetDeadline(at time.Time) error {
+	_ = f.ws.SetWriteDeadline(at)
+	return f.Conn.SetDeadline(at)
+}
+
+func (f *framed) CloseWrite() error { return tcp(f).CloseWrite() }
