@@ -1,0 +1,66 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// startChromium runs a browser without a window. Every name below example.test is
+// this machine, and there is no other.
+func startChromium(t *testing.T) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(peer(t, "/usr/bin/chromium")),
+		chromedp.NoSandbox, // as root it has none
+		chromedp.UserDataDir(filepath.Join(t.TempDir(), "profile")),
+		chromedp.Flag("host-resolver-rules", "MAP *.example.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+		chromedp.Flag("disable-features", "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"), // the pages have no https
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("no-proxy-server", true),
+		chromedp.WSURLReadTimeout(patience),
+	)
+	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
+	browser, stop := chromedp.NewContext(allocator)
+	t.Cleanup(func() { stop(); free() })
+	if _, err := chromedp.Run(browser, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("Chromium: %v", err)
+	}
+	return browser
+}
+
+// openPage opens a page in a tab of its own, which is closed with the test.
+func openPage(t *testing.T, browser context.Context, url string) context.Context {
+	t.Helper()
+	tab, closeTab := chromedp.NewContext(browser)
+	t.Cleanup(closeTab)
+	// The first Run binds the tab to its context: no time limit on this one.
+	resp, err := chromedp.Run(tab, chromedp.NavigateResponse(url))
+	if err != nil {
+		t.Fatalf("open %s: %v", url, err)
+	}
+	if resp.Status != http.StatusOK {
+		t.Fatalf("open %s: status %d", url, resp.Status)
+	}
+	return tab
+}
+
+// call runs a function of the page and waits for what it promises.
+func call[T any](page context.Context, format string, args ...any) (T, error) {
+	ctx, cancel := context.WithTimeout(page, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](fmt.Sprintf(format, args...), chromedp.EvalAwaitPromise))
+}
+
+// servePages serves the pages in testdata/mqttjs, and MQTT.js to them.
+func servePages(t *testing.T) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.FileServer(http.Dir("testdata/mqttjs")))
+	t.Cleanup(s.Close)
+	return s
+}

@@ -1,0 +1,41 @@
+// What the tests have a page do with MQTT.js.
+
+// The client of this page, once converse has connected it.
+let client;
+
+// converse connects, subscribes to the topic and publishes a message of this size
+// with each QoS in turn. It returns [QoS, size, whether it is what was sent] of
+// each that comes back.
+async function converse(url, options, topic, qualities, size) {
+  await open(url, options);
+  const got = [];
+  const all = new Promise((resolve, reject) => {
+    client.on("message", (_, payload, packet) => {
+      got.push([packet.qos, payload.length, payload.every((b, i) => b === byteAt(i))]);
+      if (got.length === qualities.length) resolve(got);
+    });
+    client.on("close", () => reject(new Error("closed after " + got.length + " messages")));
+  });
+  await client.subscribeAsync(topic, { qos: 2 });
+  for (const qos of qualities) {
+    await client.publishAsync(topic, message(size), { qos });
+  }
+  return all;
+}
+
+const byteAt = (i) => (i * 7 + (i >> 8)) & 0xff;
+
+const message = (size) => Uint8Array.from({ length: size }, (_, i) => byteAt(i));
+
+// open connects the client, and fails at its first failure.
+function open(url, options) {
+  return new Promise((resolve, reject) => {
+    client = mqtt.connect(url, { reconnectPeriod: 0, connectTimeout: 60000, ...options });
+    client.once("connect", (connack) => resolve(connack.sessionPresent));
+    client.once("error", reject);
+    client.once("close", () => reject(new Error("closed")));
+  });
+}
+
+// leave ends the session.
+const leave = () => client.endAsync();
