@@ -28,10 +28,10 @@ func check(c *Config, s *source) {
 		names.take(child(at, "name"), l.Name, l.Name)
 		addresses.take(child(at, "address"), l.Address.bound(), "listener "+cmp.Or(l.Name, "without a name"))
 		checkListener(l, s, at)
-		checkRoutes(l.Routes, s, child(at, "routes"))
-		checkReference(user{"listener", at, l.Protocol, l.Pool}, c.Pools, pools, s)
+		checkRoutes(l, s, child(at, "routes"))
+		checkReference(user{"listener", at, l.Protocol, l.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)
 		for i, r := range l.Routes {
-			checkReference(user{"route", item(child(at, "routes"), i), r.Protocol, r.Pool}, c.Pools, pools, s)
+			checkReference(user{"route", item(child(at, "routes"), i), r.Protocol, r.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)
 		}
 	}
 }
@@ -42,6 +42,8 @@ type user struct {
 	at       string
 	protocol Protocol
 	pool     string
+	tls      *TLS // of the listener
+	tlsAt    string
 }
 
 // checkReference checks that the pool of a user exists and speaks what the user
@@ -63,6 +65,8 @@ func checkReference(u user, pools []Pool, byName map[string]int, s *source) {
 	case !slices.Contains(poolProtocols[u.protocol], pools[i].Protocol):
 		s.errorf(reference, "the nodes of %s speak %s; a %s of protocol %s needs nodes that speak %s",
 			quote(u.pool), pools[i].Protocol, u.what, u.protocol, list(poolProtocols[u.protocol]))
+	default:
+		checkTLSReference(u, &pools[i], s, item("pools", i))
 	}
 }
 

@@ -1,6 +1,9 @@
 package config
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 func checkListener(l *Listener, s *source, at string) {
 	checkListenerKeys(l, s, at)
@@ -20,15 +23,8 @@ func checkListener(l *Listener, s *source, at string) {
 	checkOnce(l.AllowedHosts, same, "host", s, child(at, "allowed_hosts"))
 	checkOnce(l.AllowedOrigins, same, "origin", s, child(at, "allowed_origins"))
 
-	if t := l.TLS; t != nil {
-		auth, ca := child(at, "tls.client_auth"), child(at, "tls.client_ca")
-		switch {
-		case !s.good(auth, ca):
-		case t.ClientAuth != ClientAuthNone && t.ClientCA == "":
-			s.errorf(auth, "%s needs client_ca, to check certificates against", t.ClientAuth)
-		case t.ClientAuth == ClientAuthNone && t.ClientCA != "":
-			s.errorf(ca, "has no meaning with client_auth: none")
-		}
+	if l.TLS != nil {
+		checkTLS(l, s, child(at, "tls"), child(at, "protocol"))
 	}
 }
 
@@ -39,16 +35,16 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 	}
 	for _, k := range []struct {
 		key  string
-		only Protocol
+		only []Protocol
 		hint string
 	}{
-		{"path", WS, "only ws has a path"},
-		{"allowed_hosts", WS, "only ws has a list of hosts"},
-		{"allowed_origins", WS, "only ws has a list of origins"},
-		{"routes", HTTP, "only http has routes"},
+		{"path", []Protocol{WS}, "only ws has a path"},
+		{"allowed_hosts", []Protocol{WS}, "only ws has a list of hosts"},
+		{"allowed_origins", []Protocol{WS}, "only ws has a list of origins"},
+		{"routes", []Protocol{HTTP, Passthrough}, "only http and tls have routes"},
 	} {
 		path := child(at, k.key)
-		if l.Protocol == k.only || !s.written(path) || !s.good(path) {
+		if slices.Contains(k.only, l.Protocol) || !s.written(path) || !s.good(path) {
 			continue
 		}
 		hint := k.hint

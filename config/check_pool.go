@@ -12,6 +12,9 @@ func checkPool(p *Pool, s *source, at string) {
 		s.errorf(headers, "has no meaning with protocol %s; only an upgrade to ws is written anew", p.Protocol)
 	}
 	checkOnce(p.ForwardHeaders, same, "header", s, headers)
+	if p.TLS != nil {
+		checkNodeTLS(p.TLS, s, child(at, "tls"))
+	}
 	checkHealth(p, s, child(at, "health"), protocol)
 
 	names := unique{s: s, what: "name"}

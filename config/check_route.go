@@ -1,23 +1,24 @@
 package config
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
-// checkRoutes checks the routes of one listener: each must have something to
-// take that no earlier one has taken.
-func checkRoutes(routes []Route, s *source, at string) {
+// checkRoutes checks the routes of a listener, which stand at a path: each must
+// have something to take that no earlier one has taken.
+func checkRoutes(l *Listener, s *source, at string) {
+	routes := l.Routes
 	if len(routes) > maxRoutes {
 		s.errorf(item(at, maxRoutes), "is one route too many; a listener has at most %d", maxRoutes)
 		routes = routes[:maxRoutes]
 	}
 	for i := range routes {
 		r, at := &routes[i], item(at, i)
-		protocol, origins := child(at, "protocol"), child(at, "allowed_origins")
-		if s.written(origins) && r.Protocol != WS && s.good(origins, protocol) {
-			s.errorf(origins, "has no meaning with protocol %s; only ws has a list of origins", r.Protocol)
-		}
-		checkOnce(r.AllowedOrigins, same, "origin", s, origins)
-		if !s.written(child(at, "host")) && !s.written(child(at, "path")) && s.written(child(at, "pool")) {
-			s.errorf(at, "has neither host nor path; what no route takes goes to the listener's pool")
+		if r.Protocol == Passthrough {
+			checkPassthroughRoute(r, s, at)
+		} else {
+			checkRequestRoute(r, s, at)
 		}
 		if !matches(s, at) {
 			continue
@@ -33,6 +34,34 @@ func checkRoutes(routes []Route, s *source, at string) {
 	}
 }
 
+// checkRequestRoute checks a route on a listener of protocol http.
+func checkRequestRoute(r *Route, s *source, at string) {
+	protocol, origins := child(at, "protocol"), child(at, "allowed_origins")
+	if s.written(origins) && r.Protocol != WS && s.good(origins, protocol) {
+		s.errorf(origins, "has no meaning with protocol %s; only ws has a list of origins", r.Protocol)
+	}
+	checkOnce(r.AllowedOrigins, same, "origin", s, origins)
+	if !s.written(child(at, "host")) && !s.written(child(at, "path")) && s.written(child(at, "pool")) {
+		s.errorf(at, "has neither host nor path; what no route takes goes to the listener's pool")
+	}
+}
+
+// checkPassthroughRoute checks a route on a listener of protocol tls.
+func checkPassthroughRoute(r *Route, s *source, at string) {
+	for _, key := range []string{"path", "protocol", "allowed_origins"} {
+		if path := child(at, key); s.written(path) && s.good(path) {
+			s.errorf(path, "has no meaning on a listener of protocol tls, which sees the host in the SNI and nothing else")
+		}
+	}
+	host := child(at, "host")
+	if !s.written(host) && s.written(child(at, "pool")) {
+		s.errorf(at, "has no host; what no route takes goes to the listener's pool")
+	}
+	if _, err := netip.ParseAddr(r.Host); err == nil && s.good(host) {
+		s.errorf(host, "%s is an IP address, which no SNI holds; write a name", quote(r.Host))
+	}
+}
+
 // matches reports whether what the route at a path takes is written and could be read.
 func matches(s *source, at string) bool {
 	host, path := child(at, "host"), child(at, "path")
@@ -41,6 +70,9 @@ func matches(s *source, at string) bool {
 
 // what says what a route takes.
 func (r *Route) what() string {
+	if r.Protocol == Passthrough {
+		return r.Host
+	}
 	what := abbreviate(r.Path)
 	if r.takesBelow() {
 		what = "all below " + what

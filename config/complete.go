@@ -10,8 +10,6 @@ const (
 	defaultRoutePath = "/"
 	// A CA is configured to check clients against it.
 	defaultClientAuth = ClientAuthRequire
-	// Older versions are deprecated (RFC 8996), and crypto/tls leaves them off.
-	defaultMinVersion = TLS12
 	// It says who set it.
 	defaultCookie = "mqttlb"
 	// What a browser asks with: every server answers it.
@@ -23,6 +21,10 @@ const (
 // defaultForwardHeaders are those that brokers judge clients by: EMQX checks
 // Origin and hands cookies to authentication, all of them log User-Agent.
 var defaultForwardHeaders = []string{"Origin", "Cookie", "User-Agent"}
+
+// defaultALPN are the names that are registered with IANA for what a listener
+// speaks. Behind protocol tcp nobody knows what that is.
+var defaultALPN = map[Protocol][]string{MQTT: {"mqtt"}, WS: {"http/1.1"}, HTTP: {"http/1.1"}}
 
 // complete fills in the defaults that depend on another setting.
 func (c *Config) complete() {
@@ -40,6 +42,8 @@ func (l *Listener) complete() {
 	}
 	for i := range l.Routes {
 		switch r := &l.Routes[i]; {
+		case l.Protocol == Passthrough:
+			r.Protocol = Passthrough // there is nothing to choose
 		case r.Path != "":
 		case r.Protocol == WS:
 			r.Path = defaultPath
@@ -47,17 +51,20 @@ func (l *Listener) complete() {
 			r.Path = defaultRoutePath
 		}
 	}
-	if l.TLS == nil {
-		return
+	if l.TLS != nil {
+		l.TLS.complete(l.Protocol)
 	}
-	if l.TLS.ClientAuth == "" {
-		l.TLS.ClientAuth = ClientAuthNone
-		if l.TLS.ClientCA != "" {
-			l.TLS.ClientAuth = defaultClientAuth
+}
+
+func (t *TLS) complete(p Protocol) {
+	if t.ClientAuth == "" {
+		t.ClientAuth = ClientAuthNone
+		if t.ClientCA != "" {
+			t.ClientAuth = defaultClientAuth
 		}
 	}
-	if l.TLS.MinVersion == "" {
-		l.TLS.MinVersion = defaultMinVersion
+	if t.ALPN == nil {
+		t.ALPN = slices.Clone(defaultALPN[p])
 	}
 }
 

@@ -24,7 +24,7 @@ type Listener struct {
 	Protocol Protocol
 	Pool     string // the Name of one of Config.Pools
 
-	// TLS is nil for a listener in the clear.
+	// TLS is nil for a listener in the clear, and for one that passes TLS on.
 	TLS *TLS
 
 	// Path is the request path of the WebSocket upgrade, compared byte by byte.
@@ -42,8 +42,8 @@ type Listener struct {
 	// is WS.
 	AllowedOrigins []string
 
-	// Routes take requests away from Pool; the first that fits wins. Valid only if
-	// Protocol is HTTP.
+	// Routes take requests, or with protocol TLS connections, away from Pool; the
+	// first that fits wins. Valid only if Protocol is HTTP or Passthrough.
 	Routes []Route
 
 	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept a header is
@@ -63,20 +63,23 @@ type Listener struct {
 
 // A Route sends the requests of one host and path on an http listener to a
 // pool of their own. Whether a request fits is said by these two alone: what a
-// route of protocol WS takes and is no upgrade is refused.
+// route of protocol WS takes and is no upgrade is refused. On a tls listener it
+// goes by the host in the SNI of a connection, and has neither Path nor
+// AllowedOrigins.
 type Route struct {
 	// Host is what the Host header has to be, its port left aside: a name in
 	// lower case without a last dot, an IP address (IPv6 without brackets), or a
 	// name of which the first or last part is open. *.example.com takes what has
 	// one or more labels before .example.com, ws.* what has them after ws. Empty:
-	// any host.
+	// any host. With Passthrough it is neither empty nor an IP address, which no SNI
+	// holds (RFC 6066, 3).
 	Host string
 
 	// Path is compared byte by byte. With protocol HTTP a path that ends in /
-	// takes all that begins with it.
+	// takes all that begins with it. Empty with Passthrough.
 	Path string
 
-	Protocol       Protocol // HTTP or WS
+	Protocol       Protocol // HTTP or WS, or Passthrough on a listener of it
 	Pool           string   // the Name of one of Config.Pools
 	AllowedOrigins []string // as in Listener. Valid only if Protocol is WS
 }
@@ -84,16 +87,43 @@ type Route struct {
 // TLS says how a listener ends TLS. Paths are kept as written: relative ones
 // start at the working directory.
 type TLS struct {
-	Certificates []Certificate // at least one; chosen by SNI, the first when none fits
-	ClientCA     string        // a PEM file; empty: no client certificate is asked for
-	ClientAuth   ClientAuth    // not ClientAuthNone if and only if ClientCA is set
-	MinVersion   TLSVersion
+	// Certificates are chosen by SNI, exact names before wildcards. At least one;
+	// the first is for all other names and for clients that send none.
+	Certificates []Certificate
+
+	// StrictSNI refuses names that no certificate fits with an alert. A client that
+	// sends none gets the first certificate in any case.
+	StrictSNI bool
+
+	ClientCA   string     // PEM, one CA or more; empty: no client certificate is asked for
+	ClientCRL  string     // PEM or DER, what ClientCA has revoked; empty: nothing. Needs ClientCA
+	ClientAuth ClientAuth // not ClientAuthNone if and only if ClientCA is set
+
+	// RequireIdentity of each MQTT client has to be the CN or one of the SANs of its
+	// certificate, so that one without a certificate is refused; empty: nothing has to.
+	RequireIdentity Identity
+
+	MinVersion, MaxVersion TLSVersion // MinVersion is not the higher
+
+	// ALPN are the protocols that may be agreed on, the best first (RFC 7301). A
+	// client that offers others alone is refused, one that offers none is not.
+	// Empty: there is nothing to agree on.
+	ALPN []string
+
+	// TicketKeys is a file of keys for session tickets, the same for all replicas;
+	// empty: each process has its own.
+	TicketKeys string
+
+	HandshakeTimeout  time.Duration // from the accept, time in the queue included
+	MaxHandshakes     int           // at once, at least 1
+	MaxHandshakeQueue int           // waiting for MaxHandshakes and HandshakeRate; more are closed
+	HandshakeRate     int           // begun in a second; 0: no limit
 }
 
-// A Certificate is a chain and its key, each in a PEM file.
+// A Certificate is a chain and its key in PEM.
 type Certificate struct {
-	Cert string
-	Key  string
+	Cert string // unique in its listener
+	Key  string // empty: in the file Cert, too
 }
 
 // A Pool is the nodes that can serve a listener's clients, and how one of them
@@ -104,9 +134,9 @@ type Pool struct {
 
 	Algorithm Algorithm
 
-	// HashKey is what ConsistentHash hashes. A listener of protocol tcp knows
-	// only the source address and hashes that. Empty, and without meaning, if
-	// Algorithm is not ConsistentHash.
+	// HashKey is what ConsistentHash hashes. Listeners of protocol TCP and
+	// Passthrough hash the source address, whatever it says. Empty, and without
+	// meaning, if Algorithm is not ConsistentHash.
 	HashKey HashKey
 
 	// Cookie is the name of the cookie that KeyCookie hashes. Valid only if
@@ -121,8 +151,26 @@ type Pool struct {
 	// ProxyProtocol is the header that nodes get: ProxyOff, ProxyV1 or ProxyV2.
 	ProxyProtocol ProxyProtocol
 
+	TLS *NodeTLS // nil: nodes are spoken to in the clear
+
 	Health Health
 	Nodes  []Node // at least one
+}
+
+// NodeTLS says how TLS is spoken to nodes, by sessions and probes alike. Paths
+// are kept as written: relative ones start at the working directory.
+type NodeTLS struct {
+	CA string // PEM, one CA or more; empty: those of the system. Valid only if Verify
+
+	// ServerName is what nodes get as SNI and what their certificates have to
+	// name: in lower case without a last dot, or an IP address, which is not sent
+	// (RFC 6066, 3). Empty: the host of each node's Address.
+	ServerName string
+
+	Cert string // PEM, the chain that nodes are shown; empty: none
+	Key  string // PEM; empty: in the file Cert, too
+
+	Verify bool // false: whoever answers is taken for the node
 }
 
 // Health says how the nodes of a pool are probed.

@@ -42,10 +42,11 @@ func section(key string, fields []field) field {
 	}}
 }
 
-// optional is a section that is nil unless it is written.
-func optional[T any](key string, dst **T, fields func(*T) []field) field {
+// optional is a section that is nil unless it is written, and then starts from initial.
+func optional[T any](key string, dst **T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		*dst = new(T)
+		value := initial
+		*dst = &value
 		d.mapping(path, n, fields(*dst))
 	}}
 }

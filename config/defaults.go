@@ -58,6 +58,29 @@ var defaultListener = Listener{
 	MaxConnections: 0,
 }
 
+// defaultTLS is what the section tls of a listener starts from.
+var defaultTLS = TLS{
+	// A device is set up with an alias or an address often enough, and checks the
+	// certificate itself.
+	StrictSNI: false,
+	// Older versions are deprecated (RFC 8996), and crypto/tls leaves them off.
+	MinVersion: TLS12,
+	MaxVersion: TLS13,
+	// Three round trips and a lost segment on a slow cellular link, or the time to
+	// get through the queue. EMQX waits 15 s for a handshake alone.
+	HandshakeTimeout: 5 * time.Second,
+	// Of a handshake most is waiting for the client: at a round trip of 100 ms
+	// so many at once are 5,000 a second, as many as Limits.ConnectRate lets in.
+	// With 50 KB each for stack and buffers they hold 25 MB.
+	MaxHandshakes: 512,
+	// Who waits costs a descriptor and no handshake yet. Two cores with RSA keys
+	// get through so many in the 5 s of HandshakeTimeout; who would wait longer
+	// had better come again.
+	MaxHandshakeQueue: 10_000,
+	// The two above keep handshakes to what the machine can do.
+	HandshakeRate: 0,
+}
+
 // defaultRoute is what an item of routes starts from.
 var defaultRoute = Route{
 	// It stands on a listener of protocol http.
@@ -86,6 +109,12 @@ var defaultPool = Pool{
 		// One or two lost probes on a busy network move no client.
 		Fall: 3,
 	},
+}
+
+// defaultNodeTLS is what the section tls of a pool starts from.
+var defaultNodeTLS = NodeTLS{
+	// Without it TLS keeps out nobody who can stand in a node's place.
+	Verify: true,
 }
 
 // defaultNode is what an item of nodes starts from.

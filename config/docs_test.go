@@ -39,7 +39,9 @@ func sample() Config {
 	c := defaultConfig
 	l, p := defaultListener, defaultPool
 	l.Routes = []Route{defaultRoute}
-	l.TLS = &TLS{Certificates: []Certificate{{}}}
+	listenerTLS, nodeTLS := defaultTLS, defaultNodeTLS
+	listenerTLS.Certificates = []Certificate{{}}
+	l.TLS, p.TLS = &listenerTLS, &nodeTLS
 	p.Nodes = []Node{defaultNode}
 	c.Listeners, c.Pools = []Listener{l}, []Pool{p}
 	c.complete()
@@ -125,17 +127,23 @@ func TestReferenceHasEveryKeyItsDefaultAndItsValues(t *testing.T) {
 
 // conditional are the defaults that depend on another setting.
 var conditional = map[string]string{
-	"listeners[].path":            "`" + defaultPath + "` with ws",
-	"listeners[].tls.client_auth": "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
-	"listeners[].routes[].path":   "`" + defaultPath + "` with ws, else `" + defaultRoutePath + "`",
-	"pools[].hash_key":            "`" + string(protocolKeys[MQTT][0]) + "`; `" + string(protocolKeys[HTTP][0]) + "` with http and tcp",
-	"pools[].cookie":              "`" + defaultCookie + "` with hash_key cookie",
-	"pools[].forward_headers":     "`[" + list(defaultForwardHeaders) + "]` with ws",
-	"pools[].health.method":       "`" + defaultProbeMethod + "` with http",
-	"pools[].health.path":         "`" + defaultProbePath + "` with http",
-	"pools[].health.host":         "the node's address",
-	"pools[].health.status":       "any 2xx",
-	"pools[].health.port":         "the node's own",
+	"listeners[].path":                   "`" + defaultPath + "` with ws",
+	"listeners[].tls.client_auth":        "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
+	"listeners[].routes[].path":          "`" + defaultPath + "` with ws, else `" + defaultRoutePath + "`",
+	"listeners[].tls.certificates[].key": "in the file of cert",
+	"listeners[].tls.alpn":               "`[" + list(defaultALPN[MQTT]) + "]`; `[" + list(defaultALPN[WS]) + "]` with ws and http; none with tcp",
+	"listeners[].tls.ticket_keys":        "its own",
+	"pools[].tls.ca":                     "the system's",
+	"pools[].tls.server_name":            "the host of each node's address",
+	"pools[].tls.key":                    "in the file of cert",
+	"pools[].hash_key":                   "`" + string(protocolKeys[MQTT][0]) + "`; `" + string(protocolKeys[HTTP][0]) + "` with http and tcp",
+	"pools[].cookie":                     "`" + defaultCookie + "` with hash_key cookie",
+	"pools[].forward_headers":            "`[" + list(defaultForwardHeaders) + "]` with ws",
+	"pools[].health.method":              "`" + defaultProbeMethod + "` with http",
+	"pools[].health.path":                "`" + defaultProbePath + "` with http",
+	"pools[].health.host":                "the node's address",
+	"pools[].health.status":              "any 2xx",
+	"pools[].health.port":                "the node's own",
 }
 
 // defaultOf writes a default as the reference does.
@@ -149,6 +157,8 @@ func defaultOf(path string, leaf field, v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return "`" + formatDuration(x) + "`"
+	case bool:
+		return "`" + strconv.FormatBool(x) + "`"
 	case Address:
 		return "`" + x.String() + "`"
 	case int:
@@ -188,7 +198,7 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return []string{after(try("!!int", "99999999999999999999"), "out of range ")}
 	case v.Kind() == reflect.Int:
 		return []string{after(try("!!int", "-1"), "out of range ")}
-	case v.Kind() == reflect.String:
+	case v.Kind() == reflect.String || v.Kind() == reflect.Bool:
 		_, allowed, ok := strings.Cut(try("!!int", "-1"), "one of ")
 		if !ok {
 			return nil // any text of a kind

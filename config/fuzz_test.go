@@ -78,8 +78,12 @@ func served(data []byte) *Config {
 func checkWhole(t *testing.T, c *Config) {
 	t.Helper()
 	pools := map[string]Protocol{}
+	hashed := map[string]HashKey{}
 	for _, p := range c.Pools {
-		pools[p.Name] = p.Protocol
+		pools[p.Name], hashed[p.Name] = p.Protocol, p.HashKey
+		if tls := p.TLS; tls != nil && (tls.CA != "" && !tls.Verify || tls.Key != "" && tls.Cert == "") {
+			t.Errorf("TLS to nodes %+v is not whole", tls)
+		}
 		if (p.Cookie == "") == (p.HashKey == KeyCookie) || p.ForwardHeaders != nil && p.Protocol != WS {
 			t.Errorf("pool %+v is not whole", p)
 		}
@@ -102,7 +106,14 @@ func checkWhole(t *testing.T, c *Config) {
 		if l.Name == "" || l.Address.IsZero() || !slices.Contains(poolProtocols[l.Protocol], pools[l.Pool]) || (l.Path != "") != (l.Protocol == WS) {
 			t.Errorf("listener %+v is not whole", l)
 		}
+		checkWholeTLS(t, &l, hashed)
 		for _, r := range l.Routes {
+			if l.Protocol == Passthrough {
+				if r.Protocol != Passthrough || r.Host == "" || r.Path != "" || r.AllowedOrigins != nil || pools[r.Pool] != TCP {
+					t.Errorf("route %+v is not whole", r)
+				}
+				continue
+			}
 			if l.Protocol != HTTP || r.Protocol != HTTP && r.Protocol != WS || !slices.Contains(poolProtocols[r.Protocol], pools[r.Pool]) ||
 				!strings.HasPrefix(r.Path, "/") || r.Host != strings.ToLower(r.Host) || r.AllowedOrigins != nil && r.Protocol != WS {
 				t.Errorf("route %+v is not whole", r)
@@ -117,6 +128,29 @@ func checkWhole(t *testing.T, c *Config) {
 	}
 	if err := c.Summary(io.Discard); err != nil {
 		t.Error(err)
+	}
+}
+
+// checkWholeTLS checks what the run time relies on in the TLS of a listener and
+// in what its pool is hashed by.
+func checkWholeTLS(t *testing.T, l *Listener, hashed map[string]HashKey) {
+	t.Helper()
+	tls, key := l.TLS, hashed[l.Pool]
+	mqtt := l.Protocol == MQTT || l.Protocol == WS
+	switch {
+	case tls == nil:
+		if mqtt && (key == KeySNI || key == KeyTLSCN) {
+			t.Errorf("listener %+v has no TLS and is hashed by %s", l, key)
+		}
+	case len(tls.Certificates) == 0 || tls.Certificates[0].Cert == "" || tls.MinVersion == "" || tls.MaxVersion < tls.MinVersion ||
+		tls.HandshakeTimeout <= 0 || tls.MaxHandshakes < 1 || tls.MaxHandshakeQueue < 0 || tls.HandshakeRate < 0 || l.Protocol == Passthrough:
+		t.Errorf("TLS %+v is not whole", tls)
+	case (tls.ClientAuth == ClientAuthNone) != (tls.ClientCA == "") || tls.ClientCA == "" && (tls.ClientCRL != "" || tls.RequireIdentity != ""):
+		t.Errorf("TLS %+v checks no client", tls)
+	case mqtt && key == KeyTLSCN && tls.ClientAuth == ClientAuthNone:
+		t.Errorf("listener %+v asks for no certificate and is hashed by %s", l, key)
+	case (l.Protocol == WS || l.Protocol == HTTP) && len(tls.ALPN) > 0 && !slices.Contains(tls.ALPN, "http/1.1"):
+		t.Errorf("TLS %+v agrees on what is not spoken", tls)
 	}
 }
 

@@ -23,9 +23,9 @@ func listenerFields(l *Listener) []field {
 	return []field{
 		must(scalar("name", &l.Name, text(parseName))),
 		must(scalar("address", &l.Address, text(parseListenAddress))),
-		scalar("protocol", &l.Protocol, oneOf(protocols)),
+		scalar("protocol", &l.Protocol, oneOf(listenerProtocols)),
 		must(scalar("pool", &l.Pool, text(parseName))),
-		optional("tls", &l.TLS, tlsFields),
+		optional("tls", &l.TLS, defaultTLS, tlsFields),
 		scalar("path", &l.Path, text(parsePath)),
 		scalars("allowed_hosts", &l.AllowedHosts, 1, text(parseHostPattern)),
 		scalars("allowed_origins", &l.AllowedOrigins, 1, text(parseOriginPattern)),
@@ -49,30 +49,51 @@ func routeFields(r *Route) []field {
 func tlsFields(t *TLS) []field {
 	return []field{
 		must(mappings("certificates", &t.Certificates, Certificate{}, certificateFields)),
+		scalar("strict_sni", &t.StrictSNI, boolean),
 		scalar("client_ca", &t.ClientCA, text(parseFile)),
+		scalar("client_crl", &t.ClientCRL, text(parseFile)),
 		scalar("client_auth", &t.ClientAuth, oneOf(clientAuths)),
+		scalar("require_identity", &t.RequireIdentity, oneOf(identities)),
 		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
+		scalar("max_version", &t.MaxVersion, oneOf(tlsVersions)),
+		scalars("alpn", &t.ALPN, 0, text(parseProtocolName)),
+		scalar("ticket_keys", &t.TicketKeys, text(parseFile)),
+		scalar("handshake_timeout", &t.HandshakeTimeout, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("max_handshakes", &t.MaxHandshakes, integer(1, maxConnections)),
+		scalar("max_handshake_queue", &t.MaxHandshakeQueue, integer(0, maxConnections)),
+		scalar("handshake_rate", &t.HandshakeRate, integer(0, maxRate)),
 	}
 }
 
 func certificateFields(c *Certificate) []field {
 	return []field{
 		must(scalar("cert", &c.Cert, text(parseFile))),
-		must(scalar("key", &c.Key, text(parseFile))),
+		scalar("key", &c.Key, text(parseFile)),
 	}
 }
 
 func poolFields(p *Pool) []field {
 	return []field{
 		must(scalar("name", &p.Name, text(parseName))),
-		scalar("protocol", &p.Protocol, oneOf(protocols)),
+		scalar("protocol", &p.Protocol, oneOf(nodeProtocols)),
 		scalar("algorithm", &p.Algorithm, oneOf(algorithms)),
 		scalar("hash_key", &p.HashKey, oneOf(hashKeys)),
 		scalar("cookie", &p.Cookie, text(parseCookieName)),
 		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
+		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
 		section("health", healthFields(&p.Health)),
 		must(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
+	}
+}
+
+func nodeTLSFields(t *NodeTLS) []field {
+	return []field{
+		scalar("ca", &t.CA, text(parseFile)),
+		scalar("server_name", &t.ServerName, text(parseServerName)),
+		scalar("cert", &t.Cert, text(parseFile)),
+		scalar("key", &t.Key, text(parseFile)),
+		scalar("verify", &t.Verify, boolean),
 	}
 }
 

@@ -42,6 +42,9 @@ const (
 	// Of the name of a header or a cookie: nobody has longer ones.
 	maxToken = 100
 
+	// Of the name of a protocol in ALPN: its length is one byte (RFC 7301, 3.1).
+	maxProtocolName = 255
+
 	// Final responses: one of 1xx is followed by another (RFC 9110, 15.2).
 	minStatus = 200
 	maxStatus = 599

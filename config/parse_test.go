@@ -109,7 +109,8 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			{Name: "mqtt", Address: tcp("", 1883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff},
 			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, TLS: &TLS{
 				Certificates: []Certificate{{Cert: "cert.pem", Key: "key.pem"}},
-				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, MinVersion: TLS12,
+				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, MinVersion: TLS12, MaxVersion: TLS13, ALPN: []string{"mqtt"},
+				HandshakeTimeout: 5 * time.Second, MaxHandshakes: 512, MaxHandshakeQueue: 10_000,
 			}},
 			{
 				Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyAccept,
@@ -156,7 +157,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 	}
 	want := sample()
 	want.Listeners[0].Name, want.Listeners[0].Address, want.Listeners[0].Pool = "mqtt", Address{Network: "tcp", Port: 1883}, "emqx"
-	want.Listeners[0].TLS, want.Listeners[0].Routes = nil, nil
+	want.Listeners[0].TLS, want.Listeners[0].Routes, want.Pools[0].TLS = nil, nil, nil
 	want.Pools[0].Name = "emqx"
 	want.Pools[0].Nodes[0].Name, want.Pools[0].Nodes[0].Address = "emqx-1", Address{Network: "tcp", Host: "node1", Port: 1883}
 	if !equal(c, &want) {

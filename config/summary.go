@@ -32,10 +32,19 @@ func (c *Config) Summary(w io.Writer) error {
 		}
 		endTable()
 	}
+	for _, table := range [][][]string{c.passedOn(), c.handshakes()} {
+		if len(table) > 1 { // it has more than its head
+			row()
+			for _, cells := range table {
+				row(cells...)
+			}
+			endTable()
+		}
+	}
 	for _, p := range c.Pools {
 		row()
-		row("POOL", "PROTOCOL", "ALGORITHM", "PROXY OUT", "HEALTH")
-		row(p.Name, string(p.Protocol), p.algorithm(), string(p.ProxyProtocol), p.Health.String())
+		row("POOL", "PROTOCOL", "ALGORITHM", "TLS", "PROXY OUT", "HEALTH")
+		row(p.Name, string(p.Protocol), p.algorithm(), p.TLS.String(), string(p.ProxyProtocol), p.Health.String())
 		endTable()
 		row("  NODE", "ADDRESS", "WEIGHT", "LIMIT")
 		for _, n := range p.Nodes {
@@ -77,17 +86,6 @@ func limit(n int) string {
 		return "no limit"
 	}
 	return strconv.Itoa(n)
-}
-
-func (l *Listener) tls() string {
-	if l.TLS == nil {
-		return "-"
-	}
-	s := string(l.TLS.MinVersion) + "+"
-	if l.TLS.ClientAuth != ClientAuthNone {
-		s += ", client certificates: " + string(l.TLS.ClientAuth)
-	}
-	return s
 }
 
 func (l *Listener) proxy() string {

@@ -32,7 +32,7 @@ func (l *Listener) requests() []requests {
 			all = append(all, requests{r, host})
 		}
 		return append(all, requests{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, "any"})
-	case MQTT, TCP:
+	case MQTT, TCP, Passthrough:
 	}
 	return nil
 }

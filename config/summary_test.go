@@ -8,7 +8,7 @@ import (
 )
 
 func TestSummaryShowsWhatAFileMeans(t *testing.T) {
-	for _, name := range []string{"full", "http", "minimal", "summary"} {
+	for _, name := range []string{"full", "http", "minimal", "summary", "tls"} {
 		data, err := os.ReadFile("testdata/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)

@@ -63,6 +63,20 @@ func isDecimal(s string) bool {
 	return strings.Trim(s, "0123456789") == "" && (len(s) == 1 || s != "" && s[0] != '0')
 }
 
+// boolean parses true or false. YAML 1.1 had more words for them, of which each
+// reader knows others.
+func boolean(n *yaml.Node) (bool, error) {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!bool" {
+		switch n.Value {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+	}
+	return false, fmt.Errorf("is %s; it must be one of true, false", describe(n))
+}
+
 // duration parses a duration from least to most, or 0s where zero says so.
 func duration(least, most time.Duration, zero zeroMeans) func(*yaml.Node) (time.Duration, error) {
 	return func(n *yaml.Node) (time.Duration, error) {

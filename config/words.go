@@ -13,9 +13,15 @@ const (
 	WS   Protocol = "ws"   // MQTT over WebSocket
 	HTTP Protocol = "http" // requests that are no MQTT: a broker's API and dashboard
 	TCP  Protocol = "tcp"  // bytes that nobody looks into
+
+	// Passthrough is of listeners alone: TLS that a node ends. The SNI is read.
+	Passthrough Protocol = "tls"
 )
 
-var protocols = []Protocol{MQTT, WS, HTTP, TCP}
+var (
+	listenerProtocols = []Protocol{MQTT, WS, HTTP, TCP, Passthrough}
+	nodeProtocols     = []Protocol{MQTT, WS, HTTP, TCP}
+)
 
 // poolProtocols lists for the protocol of a listener what the nodes of its
 // pool may speak. A listener that does not look inside takes anything.
@@ -24,6 +30,8 @@ var poolProtocols = map[Protocol][]Protocol{
 	WS:   {WS, MQTT},
 	HTTP: {HTTP},
 	TCP:  {TCP, MQTT, WS, HTTP},
+
+	Passthrough: {TCP}, // to a node that speaks mqtt in the clear TLS is noise
 }
 
 // routeProtocols are what one listener of protocol http can tell apart.
@@ -52,16 +60,18 @@ const (
 	KeyUsername HashKey = "username"
 	KeySourceIP HashKey = "source_ip"
 	KeyCookie   HashKey = "cookie" // that the balancer gives an HTTP client
+	KeyTLSCN    HashKey = "tls_cn" // the CN of the certificate that a client shows
+	KeySNI      HashKey = "sni"    // the host that a client asks for in its TLS handshake
 )
 
-var hashKeys = []HashKey{KeyClientID, KeyUsername, KeySourceIP, KeyCookie}
+var hashKeys = []HashKey{KeyClientID, KeyUsername, KeySourceIP, KeyCookie, KeyTLSCN, KeySNI}
 
 // protocolKeys lists for the protocol of a pool what its clients have. The
 // first is the default: the session in a broker belongs to the client
 // identifier, and nobody looks for one in what is not MQTT.
 var protocolKeys = map[Protocol][]HashKey{
-	MQTT: {KeyClientID, KeyUsername, KeySourceIP},
-	WS:   {KeyClientID, KeyUsername, KeySourceIP},
+	MQTT: {KeyClientID, KeyUsername, KeySourceIP, KeyTLSCN, KeySNI},
+	WS:   {KeyClientID, KeyUsername, KeySourceIP, KeyTLSCN, KeySNI},
 	HTTP: {KeySourceIP, KeyCookie},
 	TCP:  {KeySourceIP},
 }
@@ -111,7 +121,19 @@ const (
 
 var clientAuths = []ClientAuth{ClientAuthNone, ClientAuthRequest, ClientAuthRequire}
 
-// A TLSVersion is the lowest version that is negotiated.
+// An Identity is what of an MQTT client its certificate has to name.
+type Identity string
+
+// The identities.
+const (
+	IdentityClientID Identity = "client_id"
+	IdentityUsername Identity = "username"
+)
+
+var identities = []Identity{IdentityClientID, IdentityUsername}
+
+// A TLSVersion is the lowest or the highest version that is negotiated. Of two
+// the older is the smaller string.
 type TLSVersion string
 
 // The TLS versions.

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"path/filepath"
+	"slices"
+)
+
+// checkTLS checks the section tls, at a path, of a listener whose protocol
+// stands at another.
+func checkTLS(l *Listener, s *source, at, protocol string) {
+	t := l.TLS
+	if l.Protocol == Passthrough {
+		if s.good(at, protocol) {
+			s.errorf(at, "has no meaning with protocol tls, which passes TLS on; mqtt, ws, http and tcp end it")
+		}
+		return
+	}
+	files := unique{s: s, what: "certificate"}
+	for i, c := range t.Certificates {
+		if c.Cert != "" { // else it has its error
+			file := filepath.Clean(c.Cert)
+			files.take(child(item(child(at, "certificates"), i), "cert"), file, file)
+		}
+	}
+	checkClientAuth(l, s, at, protocol)
+	if least, most := child(at, "min_version"), child(at, "max_version"); t.MaxVersion < t.MinVersion && s.good(least, most) {
+		s.errorf(most, "%s is older than min_version, which is %s", t.MaxVersion, t.MinVersion)
+	}
+	checkALPN(l, s, child(at, "alpn"), protocol)
+}
+
+// checkClientAuth checks what has to do with client certificates in the section
+// tls at a path.
+func checkClientAuth(l *Listener, s *source, at, protocol string) {
+	t := l.TLS
+	auth, ca := child(at, "client_auth"), child(at, "client_ca")
+	if !s.good(auth, ca) {
+		return
+	}
+	switch {
+	case t.ClientAuth != ClientAuthNone && t.ClientCA == "":
+		s.errorf(auth, "%s needs client_ca, to check certificates against", t.ClientAuth)
+	case t.ClientAuth == ClientAuthNone && t.ClientCA != "":
+		s.errorf(ca, "has no meaning with client_auth: none")
+	}
+	if crl := child(at, "client_crl"); t.ClientCRL != "" && t.ClientCA == "" {
+		s.errorf(crl, "needs client_ca, whose revocations it lists")
+	}
+	identity := child(at, "require_identity")
+	switch {
+	case t.RequireIdentity == "": // or it could not be read
+	case t.ClientAuth == ClientAuthNone && t.ClientCA == "":
+		s.errorf(identity, "needs client_ca: without it no client shows a certificate")
+	case !l.takesMQTT() && s.good(protocol):
+		s.errorf(identity, "there is no %s in protocol %s", t.RequireIdentity, l.Protocol)
+	}
+}
+
+// takesMQTT reports whether a CONNECT is read from any client of the listener.
+func (l *Listener) takesMQTT() bool {
+	return l.Protocol == MQTT || l.Protocol == WS ||
+		slices.ContainsFunc(l.Routes, func(r Route) bool { return r.Protocol == WS })
+}
+
+// checkALPN checks that what is agreed on is what the listener then speaks.
+func checkALPN(l *Listener, s *source, at, protocol string) {
+	names := l.TLS.ALPN
+	checkOnce(names, same, "protocol", s, at)
+	if l.Protocol != WS && l.Protocol != HTTP || len(names) == 0 || !s.good(at, protocol) {
+		return
+	}
+	if i := slices.Index(names, "h2"); i >= 0 {
+		s.errorf(item(at, i), "HTTP/2 is not spoken; write http/1.1")
+		return
+	}
+	if !slices.Contains(names, defaultALPN[l.Protocol][0]) {
+		s.errorf(at, "lacks http/1.1, which clients of a listener of protocol %s ask for", l.Protocol)
+	}
+}
+
+// checkNodeTLS checks the section tls of a pool.
+func checkNodeTLS(t *NodeTLS, s *source, at string) {
+	ca, cert, key, verify := child(at, "ca"), child(at, "cert"), child(at, "key"), child(at, "verify")
+	if t.CA != "" && !t.Verify && s.good(verify) {
+		s.errorf(ca, "has no meaning with verify: false")
+	}
+	if t.Key != "" && !s.written(cert) {
+		s.errorf(key, "needs cert, the certificate that it belongs to")
+	}
+}
+
+// checkTLSReference checks that a pool, which stands at a path, fits the TLS of
+// its user.
+func checkTLSReference(u user, p *Pool, s *source, at string) {
+	reference := child(u.at, "pool")
+	if u.protocol == Passthrough {
+		if p.TLS != nil {
+			s.errorf(reference, "%s has tls; a %s of protocol tls passes on what is in TLS already", quote(u.pool), u.what)
+		}
+		return
+	}
+	// Others than these hash the source address, or a cookie.
+	if u.protocol != MQTT && u.protocol != WS || !s.good(u.tlsAt, child(at, "hash_key"), child(at, "algorithm")) {
+		return
+	}
+	switch asks := u.tls != nil && u.tls.ClientAuth != ClientAuthNone; {
+	case p.HashKey == KeySNI && u.tls == nil:
+		s.errorf(reference, "%s is hashed by sni; in the clear there is none: write tls on the listener", quote(u.pool))
+	case p.HashKey == KeyTLSCN && !asks:
+		s.errorf(reference, "%s is hashed by tls_cn; no client shows a certificate: write tls with client_ca on the listener", quote(u.pool))
+	}
+}

@@ -1,0 +1,96 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// tls says what of TLS clients of the listener meet, in a few words.
+func (l *Listener) tls() string {
+	if l.Protocol == Passthrough {
+		return "passed on"
+	}
+	t := l.TLS
+	if t == nil {
+		return "-"
+	}
+	s := string(t.MinVersion)
+	if t.MaxVersion != t.MinVersion {
+		s += "-" + string(t.MaxVersion)
+	}
+	s += fmt.Sprintf(", %d certificate", len(t.Certificates))
+	if len(t.Certificates) != 1 {
+		s += "s"
+	}
+	if t.ClientAuth != ClientAuthNone {
+		s += ", client certificates: " + string(t.ClientAuth)
+		if t.ClientCRL != "" {
+			s += ", with CRL"
+		}
+		if t.RequireIdentity != "" {
+			s += ", CN or SAN is the " + string(t.RequireIdentity)
+		}
+	}
+	return s
+}
+
+// passedOn is the table of where connections go whose TLS is passed on.
+func (c *Config) passedOn() [][]string {
+	table := [][]string{{"CONNECTIONS TO", "SNI", "POOL"}}
+	for _, l := range c.Listeners {
+		if l.Protocol != Passthrough {
+			continue
+		}
+		for _, r := range l.Routes {
+			table = append(table, []string{l.Name, r.Host, r.Pool})
+		}
+		table = append(table, []string{l.Name, "any or none", l.Pool})
+	}
+	return table
+}
+
+// handshakes is the table of how the listeners with TLS shake hands.
+func (c *Config) handshakes() [][]string {
+	table := [][]string{{"HANDSHAKES WITH", "OTHER NAMES", "ALPN", "AT ONCE", "WAITING", "A SECOND", "TIMEOUT", "TICKET KEYS"}}
+	for _, l := range c.Listeners {
+		t := l.TLS
+		if t == nil {
+			continue
+		}
+		others, alpn, keys := "first certificate", "-", "its own"
+		if t.StrictSNI {
+			others = "refused"
+		}
+		if len(t.ALPN) > 0 {
+			alpn = list(t.ALPN)
+		}
+		if t.TicketKeys != "" {
+			keys = "from " + t.TicketKeys
+		}
+		table = append(table, []string{l.Name, others, alpn, strconv.Itoa(t.MaxHandshakes), strconv.Itoa(t.MaxHandshakeQueue),
+			limit(t.HandshakeRate), formatDuration(t.HandshakeTimeout), keys})
+	}
+	return table
+}
+
+// String says how TLS is spoken to nodes, in a few words. Of nil it is "-".
+func (t *NodeTLS) String() string {
+	if t == nil {
+		return "-"
+	}
+	s := "NOT VERIFIED"
+	switch {
+	case !t.Verify:
+	case t.CA == "":
+		s = "verified"
+	default:
+		s = "verified by " + t.CA
+	}
+	if t.ServerName != "" {
+		s += ", as " + t.ServerName
+	}
+	if t.Cert != "" {
+		s += ", with " + t.Cert
+	}
+	return s
+}

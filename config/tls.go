@@ -1,0 +1,36 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Values that TLS has: names of protocols, names of servers.
+
+// parseProtocolName parses the name of a protocol in ALPN. Names are bytes (RFC
+// 7301, 3.1); those that are registered are printable.
+func parseProtocolName(s string) (string, error) {
+	switch {
+	case s == "":
+		return "", fmt.Errorf("is empty; write the name of a protocol, as mqtt or http/1.1")
+	case len(s) > maxProtocolName:
+		return "", fmt.Errorf("is %d bytes long; the name of a protocol has at most %d", len(s), maxProtocolName)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", fmt.Errorf("%s has a control character", quote(s))
+	}
+	return s, nil
+}
+
+// parseServerName parses what the certificate of a node has to name: see
+// NodeTLS.ServerName.
+func parseServerName(s string) (string, error) {
+	if ip, ok := parseIP(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); ok && ip.Zone() == "" {
+		return ip.String(), nil
+	}
+	name := strings.ToLower(strings.TrimSuffix(s, "."))
+	if strings.HasSuffix(name, ".") || !isHostName(name) {
+		return "", fmt.Errorf("%s is not the name of a server; write one name or IP address without a port, as broker.example.com", quote(s))
+	}
+	return name, nil
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+func TestTLSSampleMeansWhatItSays(t *testing.T) {
+	data, err := os.ReadFile("testdata/tls.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := served(data)
+	if got == nil {
+		t.Fatal("the sample has errors")
+	}
+	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
+	both := func(tls TLS) *TLS {
+		tls.Certificates, tls.MinVersion, tls.MaxVersion = []Certificate{{Cert: "both.pem"}}, TLS12, TLS13
+		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 5*time.Second, 512, 10_000
+		return &tls
+	}
+	listener := func(name string, port uint16, protocol Protocol, pool string, tls *TLS) Listener {
+		l := Listener{Name: name, Address: tcp("", port), Protocol: protocol, Pool: pool, TLS: tls, ProxyProtocol: ProxyOff}
+		if protocol == WS {
+			l.Path = "/mqtt"
+		}
+		return l
+	}
+	pool := func(name string, protocol Protocol, key HashKey, tls *NodeTLS, port uint16) Pool {
+		return Pool{
+			Name: name, Protocol: protocol, Algorithm: ConsistentHash, HashKey: key, ProxyProtocol: ProxyOff, TLS: tls, Health: defaultPool.Health,
+			Nodes: []Node{{Name: "emqx-1", Address: tcp("node1", port), Weight: 1}},
+		}
+	}
+	want := defaultConfig
+	want.Listeners = []Listener{
+		listener("mqtts", 8883, MQTT, "by-cn", &TLS{
+			Certificates: []Certificate{{"rsa.pem", "rsa.key"}, {"ecdsa.pem", "ecdsa.key"}, {"both.pem", ""}},
+			StrictSNI:    true, ClientCA: "ca.pem", ClientCRL: "crl.pem", ClientAuth: ClientAuthRequest, RequireIdentity: IdentityClientID,
+			MinVersion: TLS12, MaxVersion: TLS12, ALPN: []string{"mqtt", "x-amzn-mqtt-ca"}, TicketKeys: "tickets.txt",
+			HandshakeTimeout: 3 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 0, HandshakeRate: 500,
+		}),
+		listener("wss", 8084, WS, "by-sni", both(TLS{
+			ClientCA: "ca.pem", ClientAuth: ClientAuthRequire, RequireIdentity: IdentityUsername, ALPN: []string{"http/1.1"},
+		})),
+		listener("https", 8443, HTTP, "dashboard", both(TLS{
+			ClientCA: "ca.pem", ClientAuth: ClientAuthRequire, RequireIdentity: IdentityUsername, ALPN: []string{},
+		})),
+		listener("opaque", 9001, TCP, "by-cn", both(TLS{ClientAuth: ClientAuthNone})),
+		listener("clear", 9002, TCP, "by-cn", nil),
+		listener("passthrough", 8884, Passthrough, "raw", nil),
+		listener("unrouted", 8885, Passthrough, "raw", nil),
+	}
+	want.Listeners[2].Routes = []Route{{Path: "/mqtt", Protocol: WS, Pool: "by-sni"}}
+	want.Listeners[5].Routes = []Route{
+		{Host: "a.example.com", Protocol: Passthrough, Pool: "raw-2"},
+		{Host: "*.example.com", Protocol: Passthrough, Pool: "raw-2"},
+	}
+	want.Pools = []Pool{
+		pool("by-cn", MQTT, KeyTLSCN, &NodeTLS{CA: "ca.pem", ServerName: "broker.example.com", Cert: "client.pem", Key: "client.key", Verify: true}, 8883),
+		pool("by-sni", MQTT, KeySNI, &NodeTLS{Verify: true}, 8883),
+		pool("dashboard", HTTP, KeySourceIP, &NodeTLS{ServerName: "::1", Cert: "both.pem"}, 18084),
+		pool("raw", TCP, KeySourceIP, nil, 8883),
+		pool("raw-2", TCP, KeySourceIP, nil, 8884),
+	}
+	if !equal(got, &want) {
+		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
+	}
+}
+
+func TestDefaultsOfTLSAreNotShared(t *testing.T) {
+	file := []byte(`
+listeners:
+  - {name: a, address: ":1", pool: p, tls: &t {certificates: [{cert: c}]}}
+  - {name: b, address: ":2", pool: p, tls: *t}
+pools: [{name: p, tls: {}, nodes: [{name: n, address: "h:1"}]}]`)
+	c := served(file)
+	c.Listeners[0].TLS.ALPN[0], c.Listeners[0].TLS.MaxHandshakes, c.Pools[0].TLS.Verify = "x", 1, false
+	if tls := c.Listeners[1].TLS; tls.ALPN[0] != "mqtt" || tls.MaxHandshakes != 512 {
+		t.Errorf("a change to one listener is seen in another: %+v", tls)
+	}
+	if c := served(file); c.Listeners[0].TLS.ALPN[0] != "mqtt" || !c.Pools[0].TLS.Verify {
+		t.Errorf("a change to one Config is seen in another: %+v, %+v", c.Listeners[0].TLS, c.Pools[0].TLS)
+	}
+}
+
+// FuzzServerName holds for every name of a server that is taken: it is one name
+// or one address, and is written as it was read.
+func FuzzServerName(f *testing.F) {
+	for _, s := range []string{"Broker.example.com.", "broker..", "*.example.com", "::1", "[::1]", "::ffff:10.0.0.1", "10.0.0.1", "fe80::1%eth0", "h:1", "a_b", "1.2.3", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := parseServerName(s)
+		if err != nil {
+			if got != "" || strings.ContainsFunc(err.Error(), unicode.IsControl) {
+				t.Errorf("%q: got %q and %q", s, got, err)
+			}
+			return
+		}
+		if _, ok := parseIP(got); !ok && (!isHostName(got) || strings.HasSuffix(got, ".") || got != strings.ToLower(got)) {
+			t.Errorf("%q is %q", s, got)
+		}
+		if again, err := parseServerName(got); err != nil || again != got {
+			t.Errorf("%q is %q, read again %q, %v", s, got, again, err)
+		}
+	})
+}
