@@ -54,12 +54,16 @@ func (s *stream) SetDeadline(at time.Time) error {
 
 // tryDialWS is tryDialWire over WebSocket, at the path /mqtt.
 func tryDialWS(addr, from string) (*wire, error) {
+	return tryDialURL("ws://"+addr+"/mqtt", from)
+}
+
+func tryDialURL(url, from string) (*wire, error) {
 	d := websocket.Dialer{
 		NetDialContext:   dialer(from).DialContext,
 		HandshakeTimeout: patience,
 		Subprotocols:     []string{"mqtt"},
 	}
-	conn, resp, err := d.Dial("ws://"+addr+"/mqtt", nil)
+	conn, resp, err := d.Dial(url, nil)
 	if err != nil {
 		if resp != nil {
 			said, _ := io.ReadAll(resp.Body) // the beginning, says gorilla

@@ -1,0 +1,83 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// dashboard is a node's: /status as EMQX answers it, and at any other path who it
+// is and what it is told of the client.
+type dashboard struct {
+	*httptest.Server
+	name    string
+	evicted atomic.Bool // /status answers 503
+}
+
+func startDashboards(t *testing.T, names ...string) []*dashboard {
+	t.Helper()
+	var all []*dashboard
+	for _, name := range names {
+		d := &dashboard{name: name}
+		d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/status" && d.evicted.Load() {
+				http.Error(w, "Node "+name+" is stopping", http.StatusServiceUnavailable)
+				return
+			}
+			w.Header().Set("X-Node", name)
+			fmt.Fprintf(w, "%s %s cookies=%q for=%s host=%s", name, r.RequestURI, r.Header.Get("Cookie"),
+				strings.Join(r.Header.Values("X-Forwarded-For"), ","), r.Header.Get("X-Forwarded-Host"))
+		}))
+		t.Cleanup(d.Close)
+		all = append(all, d)
+	}
+	return all
+}
+
+// httpNodes is the list of these for a pool in the configuration.
+func httpNodes(all ...*dashboard) string {
+	var b strings.Builder
+	for _, d := range all {
+		fmt.Fprintf(&b, "      - {name: %s, address: %q}\n", d.name, d.Listener.Addr())
+	}
+	return b.String()
+}
+
+// newBrowser is a client that keeps cookies.
+func newBrowser(t *testing.T, from string) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DialContext: dialer(from).DialContext}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Jar: jar, Transport: transport, Timeout: patience}
+}
+
+// get asks for a page, with a Host if one is named, and returns its status, the
+// node that answered and the body.
+func get(t *testing.T, client *http.Client, url, host string) (status int, node, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = host
+	req.Header.Set("X-Forwarded-For", "203.0.113.1") // a lie
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header.Get("X-Node"), string(b)
+}
