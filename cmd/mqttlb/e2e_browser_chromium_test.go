@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -15,10 +16,15 @@ import (
 // this machine, and there is no other.
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
+	dir, err := os.MkdirTemp(workDir, "chromium-") //nolint:usetesting // t.TempDir minds what a late process still writes
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(peer(t, "/usr/bin/chromium")),
 		chromedp.NoSandbox, // as root it has none
-		chromedp.UserDataDir(filepath.Join(t.TempDir(), "profile")),
+		chromedp.UserDataDir(filepath.Join(dir, "profile")),
+		chromedp.Env("TMPDIR="+dir),
 		chromedp.Flag("host-resolver-rules", "MAP *.example.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 		chromedp.Flag("disable-features", "HttpsUpgrades,HttpsFirstBalancedModeAutoEnable"), // the pages have no https
 		chromedp.Flag("disable-component-update", true),
@@ -27,7 +33,16 @@ func startChromium(t *testing.T) context.Context {
 	)
 	allocator, free := chromedp.NewExecAllocator(context.Background(), options...)
 	browser, stop := chromedp.NewContext(allocator)
-	t.Cleanup(func() { stop(); free() })
+	t.Cleanup(func() {
+		defer free()
+		defer stop()
+		// As a user closes it: killed, it leaves processes that still write for a moment.
+		closing, cancel := context.WithTimeout(browser, patience)
+		defer cancel()
+		if err := chromedp.Cancel(closing); err != nil {
+			t.Logf("closing Chromium: %v", err)
+		}
+	})
 	if _, err := chromedp.Run(browser, chromedp.Navigate("about:blank")); err != nil {
 		t.Fatalf("Chromium: %v", err)
 	}
@@ -35,7 +50,7 @@ func startChromium(t *testing.T) context.Context {
 }
 
 // openPage opens a page in a tab of its own, which is closed with the test.
-func openPage(t *testing.T, browser context.Context, url string) context.Context {
+func openPage(browser context.Context, t *testing.T, url string) context.Context {
 	t.Helper()
 	tab, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)

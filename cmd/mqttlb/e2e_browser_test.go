@@ -53,7 +53,7 @@ pools:
     nodes:
 `+nodes(ws...))
 
-	page := openPage(t, browser, "http://app.example.test:"+port+"/page.html")
+	page := openPage(browser, t, "http://app.example.test:"+port+"/page.html")
 	for host, size := range map[string]int{
 		"ws":    20_000, // Mosquitto 2.0 reads 50 KB a second from a WebSocket
 		"plain": 1_000_000,
@@ -62,7 +62,7 @@ pools:
 			t.Run(host+" "+versionName(version), func(t *testing.T) {
 				id := fmt.Sprintf("browser-%s-%d", host, version)
 				for _, size := range []int{5, size} { // in one read, and in many
-					talk(t, page, fmt.Sprintf("ws://%s.example.test:%s/mqtt", host, port), version, id, size, 2)
+					talk(page, t, fmt.Sprintf("ws://%s.example.test:%s/mqtt", host, port), version, id, size, 2)
 				}
 				for _, s := range b.sessionsEnded(t, 2, `"`+id+`"`) {
 					if s.Version != versionName(version) || s.Node != "a" || !strings.HasSuffix(s.Outcome, "_closed") {
@@ -74,7 +74,7 @@ pools:
 	}
 
 	t.Run("a page of another origin", func(t *testing.T) {
-		other := openPage(t, browser, "http://other.example.test:"+port+"/page.html")
+		other := openPage(browser, t, "http://other.example.test:"+port+"/page.html")
 		if _, err := call[bool](other, `open("ws://ws.example.test:%s/mqtt", {clientId: "foreign"})`, port); err == nil {
 			t.Error("it was let in")
 		}
@@ -106,10 +106,10 @@ pools:
     health: {probe: http, status: 404, path: /nothing}
     nodes: [{name: rabbit, address: "`+rabbit.mqtt+`"}]
 `)
-	page := openPage(t, browser, pages.URL+"/page.html")
+	page := openPage(browser, t, pages.URL+"/page.html")
 	url := "ws://" + b.addrs["ws"] + "/ws"
 	const id = "browser-rabbit"
-	talk(t, page, url, 4, id, 1_000_000, 1) // RabbitMQ 3.10 has no QoS 2: it grants 1
+	talk(page, t, url, 4, id, 1_000_000, 1) // RabbitMQ 3.10 has no QoS 2: it grants 1
 	if _, err := call[bool](page, `open(%q, {clientId: %q, protocolVersion: 4})`, url, id); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ pools:
 
 // talk has the page publish to itself once with each QoS, and leave. The broker
 // delivers with the best QoS that it has, or less.
-func talk(t *testing.T, page context.Context, url string, version byte, id string, size, best int) {
+func talk(page context.Context, t *testing.T, url string, version byte, id string, size, best int) {
 	t.Helper()
 	got, err := call[[]delivered](page, `converse(%q, {clientId: %q, protocolVersion: %d}, "pages/%s", [0, 1, 2], %d)`,
 		url, id, version, id, size)

@@ -139,9 +139,11 @@ limits: {max_request_size: 1KiB}
 	joinWS(t, addr, "", 5, "to-plain").disconnect(t)
 	w := dialWire(t, addr, "")
 	fmt.Fprint(w, upgradeRequest)
-	if resp, err := http.ReadResponse(w.in, nil); err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+	resp, err := http.ReadResponse(w.in, nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("the upgrade at ws.example.test: %v, %v", resp, err)
 	}
+	resp.Body.Close() // it is empty: the frames come after it
 	connect := connectPacket(4, "to-ws")
 	frame := append([]byte{0x82, 0x80 | byte(len(connect)), 0, 0, 0, 0}, connect...) // masked with zeros
 	w.Write(frame)
@@ -157,7 +159,7 @@ limits: {max_request_size: 1KiB}
 		}
 	}
 
-	resp, err := browser.Post("http://"+addr+"/api/v5/publish", "text/plain", strings.NewReader(strings.Repeat("x", 2<<10)))
+	resp, err = browser.Post("http://"+addr+"/api/v5/publish", "text/plain", strings.NewReader(strings.Repeat("x", 2<<10)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,7 @@ func tryDialURL(url, from string) (*wire, error) {
 	conn, resp, err := d.Dial(url, nil)
 	if err != nil {
 		if resp != nil {
+			defer resp.Body.Close()
 			said, _ := io.ReadAll(resp.Body) // the beginning, says gorilla
 			err = fmt.Errorf("%w: %s: %q", err, resp.Status, said)
 		}

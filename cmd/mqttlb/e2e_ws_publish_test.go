@@ -55,7 +55,7 @@ func wsClientV3(t *testing.T, address, id string) client {
 		SetConnectTimeout(patience).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.in <- message{m.Topic(), m.Payload()} }))
 	await(t, c.Connect(), "CONNECT of "+id)
-	t.Cleanup(func() { c.Client.Disconnect(0) })
+	t.Cleanup(func() { c.Disconnect(0) })
 	return c
 }
 

@@ -93,7 +93,7 @@ pools:
 	if o.quiet, err = tryDialWS(o.addrs["ws"], ""); err != nil {
 		t.Fatal(err)
 	}
-	conn, _, err := websocket.DefaultDialer.Dial("ws://"+o.addrs["web"]+"/live", nil)
+	conn, _, err := websocket.DefaultDialer.Dial("ws://"+o.addrs["web"]+"/live", nil) //nolint:bodyclose // after a 101 it is the connection
 	if err != nil {
 		t.Fatal(err)
 	}
