@@ -1,0 +1,182 @@
+package tlsterm
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// CertificateFile names the files of one certificate, in PEM.
+type CertificateFile struct {
+	Cert string // the certificate and its chain, in any order; the key too where Key is ""
+	Key  string // the key, not encrypted; "" when Cert has it, as HAProxy wants it
+}
+
+// path is the file that an error about f names.
+func (f CertificateFile) path() string { return f.Cert }
+
+// files are the files of f.
+func (f CertificateFile) files() []string {
+	if f.Key == "" {
+		return []string{f.Cert}
+	}
+	return []string{f.Cert, f.Key}
+}
+
+// load reads a certificate and its key. The errors name the file and never what is in it.
+func (f CertificateFile) load() (*tls.Certificate, error) {
+	text, err := readFile(f.Cert, maxCertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	keyFile, keyText := f.Cert, text
+	if f.Key != "" {
+		keyFile = f.Key
+		if keyText, err = readFile(f.Key, maxCertificateFile); err != nil {
+			return nil, err
+		}
+	}
+	certs, err := parseCertificates(f.Cert, text)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := parseKeys(keyFile, keyText)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		for _, c := range certs {
+			if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && public.Equal(c.PublicKey) {
+				return &tls.Certificate{Certificate: chain(c, certs), PrivateKey: key, Leaf: c}, nil
+			}
+		}
+	}
+	if keyFile == f.Cert {
+		return nil, fmt.Errorf("%s: the key belongs to none of its certificates", f.Cert)
+	}
+	return nil, fmt.Errorf("%s: the key does not belong to a certificate in %s", keyFile, f.Cert)
+}
+
+// chain puts leaf first and after each certificate its issuer (RFC 5246, 7.4.2), as far as certs go. What belongs to
+// another chain stays away: it would travel in every handshake.
+func chain(leaf *x509.Certificate, certs []*x509.Certificate) [][]byte {
+	ordered := [][]byte{leaf.Raw}
+	for c := leaf; !selfIssued(c) && len(ordered) <= len(certs); {
+		issuer := issuerOf(c, certs)
+		if issuer == nil {
+			break
+		}
+		ordered = append(ordered, issuer.Raw)
+		c = issuer
+	}
+	return ordered
+}
+
+// issuerOf is the certificate that has signed c, or nil.
+func issuerOf(c *x509.Certificate, certs []*x509.Certificate) *x509.Certificate {
+	for _, candidate := range certs {
+		if bytes.Equal(candidate.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(candidate) == nil {
+			return candidate
+		}
+	}
+	return nil
+}
+
+func parseCertificates(file string, text []byte) ([]*x509.Certificate, error) {
+	var certs []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" && block.Type != "TRUSTED CERTIFICATE" {
+			continue
+		}
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: certificate %d: %w", file, len(certs)+1, err)
+		}
+		certs = append(certs, c)
+	}
+	if len(certs) == 0 {
+		return nil, fmt.Errorf("%s: no certificate in PEM (-----BEGIN CERTIFICATE-----)", file)
+	}
+	return certs, nil
+}
+
+func parseKeys(file string, text []byte) ([]crypto.Signer, error) {
+	var keys []crypto.Signer
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			continue
+		}
+		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
+			return nil, fmt.Errorf("%s: the key is encrypted; there is nobody to type its password: openssl pkey removes it", file)
+		}
+		key, err := parseKey(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("%s: private key: %w", file, err)
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%s: no private key in PEM (-----BEGIN PRIVATE KEY-----)", file)
+	}
+	return keys, nil
+}
+
+// parseKey tries the three encodings that a key may have whatever its PEM label says.
+func parseKey(der []byte) (crypto.Signer, error) {
+	var key any
+	var err error
+	if key, err = x509.ParsePKCS8PrivateKey(der); err != nil {
+		var old error
+		if key, old = x509.ParseECPrivateKey(der); old != nil {
+			if key, old = x509.ParsePKCS1PrivateKey(der); old != nil {
+				return nil, err
+			}
+		}
+	}
+	switch key := key.(type) {
+	case *ecdsa.PrivateKey:
+		return key, nil
+	case *rsa.PrivateKey:
+		return key, nil
+	case ed25519.PrivateKey:
+		return key, nil
+	}
+	return nil, fmt.Errorf("a %T cannot sign: want RSA, ECDSA or Ed25519", key)
+}
+
+// readFile reads a regular file of at most limit bytes.
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err // has the name
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("%s: more than %d bytes", name, limit)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, fmt.Errorf("%s: %w", name, errEmpty)
+	}
+	return text, nil
+}
+
+var errEmpty = errors.New("the file is empty")

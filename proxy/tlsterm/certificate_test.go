@@ -1,0 +1,167 @@
+package tlsterm
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCertificateAndKeyAreReadInAnyOrderAndEncoding(t *testing.T) {
+	root := newCA(t, "root")
+	middle := newCABy(t, "middle", root)
+	stranger := newCA(t, "stranger")
+	ec, rs := ecdsaKey(t), rsaKey()
+	c := middle.issue(t, ec, nil, "a.example")
+	r := middle.issue(t, rs, nil, "a.example")
+	sec1, err := x509.MarshalECPrivateKey(ec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs1 := pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rs))
+	parameters := pemOf("EC PARAMETERS", []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7})
+	for name, f := range map[string]CertificateFile{
+		"two files":               {Cert: write(t, "c", c.cert, middle.pem), Key: write(t, "k", c.pem)},
+		"one file, as HAProxy":    {Cert: write(t, "c", c.cert, middle.pem, c.pem)},
+		"key first":               {Cert: write(t, "c", c.pem, c.cert, middle.pem)},
+		"issuer first":            {Cert: write(t, "c", middle.pem, c.cert, c.pem)},
+		"with another's":          {Cert: write(t, "c", stranger.pem, c.cert, middle.pem, c.pem)},
+		"SEC 1, with parameters":  {Cert: write(t, "c", c.cert, middle.pem), Key: write(t, "k", parameters, pemOf("EC PRIVATE KEY", sec1))},
+		"text around":             {Cert: write(t, "c", []byte("Bag Attributes\n"), c.cert, []byte("more\n"), middle.pem, c.pem)},
+		"RSA, PKCS 1":             {Cert: write(t, "c", r.cert, middle.pem, pkcs1)},
+		"RSA, PKCS 8":             {Cert: write(t, "c", r.cert, middle.pem, r.pem)},
+		"another's key before it": {Cert: write(t, "c", c.cert, middle.pem, r.pem, c.pem)},
+	} {
+		got, err := f.load()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		want := c.leaf.Raw
+		if strings.HasPrefix(name, "RSA") {
+			want = r.leaf.Raw
+		}
+		if len(got.Certificate) != 2 || !bytes.Equal(got.Certificate[0], want) || !bytes.Equal(got.Certificate[1], middle.cert.Raw) {
+			t.Errorf("%s: %d certificates, or not the leaf and then its issuer", name, len(got.Certificate))
+		}
+	}
+}
+
+func TestCertificateThatCannotBeUsedIsNamedAndNotShown(t *testing.T) {
+	ca := newCA(t, "ca")
+	a, b := ca.issue(t, ecdsaKey(t), nil, "a.example"), ca.issue(t, ecdsaKey(t), nil, "b.example")
+	old := []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n")
+	for _, row := range []struct {
+		f    CertificateFile
+		want string
+	}{
+		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", b.pem)}, "k.pem: the key does not belong to a certificate in "},
+		{CertificateFile{Cert: write(t, "c.pem", a.cert, b.pem)}, "c.pem: the key belongs to none of its certificates"},
+		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", pemOf("ENCRYPTED PRIVATE KEY", []byte("x")))}, "k.pem: the key is encrypted"},
+		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", old)}, "k.pem: the key is encrypted"},
+		{CertificateFile{Cert: write(t, "c.pem", a.cert)}, "c.pem: no private key in PEM"},
+		{CertificateFile{Cert: write(t, "c.pem", a.pem)}, "c.pem: no certificate in PEM"},
+		{CertificateFile{Cert: write(t, "c.pem", pemOf("CERTIFICATE", []byte("x")), a.pem)}, "c.pem: certificate 1: "},
+		{CertificateFile{Cert: write(t, "c.pem", a.cert, pemOf("PRIVATE KEY", []byte("x")))}, "c.pem: private key: "},
+		{CertificateFile{Cert: write(t, "c.pem", []byte(" \n"))}, "c.pem: the file is empty"},
+		{CertificateFile{Cert: write(t, "c.pem", make([]byte, maxCertificateFile+1))}, "c.pem: more than 1048576 bytes"},
+		{CertificateFile{Cert: t.TempDir()}, "not a regular file"},
+		{CertificateFile{Cert: filepath.Join(t.TempDir(), "none.pem")}, "none.pem: no such file"},
+	} {
+		_, err := row.f.load()
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("got %v, want %q", err, row.want)
+			continue
+		}
+		for _, secret := range [][]byte{a.pem, b.pem} {
+			if line := strings.Split(string(secret), "\n")[1]; strings.Contains(err.Error(), line[:20]) {
+				t.Errorf("the error shows the key: %v", err)
+			}
+		}
+	}
+}
+
+func TestExpiredCertificateIsAWarning(t *testing.T) {
+	ca := newCA(t, "ca")
+	past := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "a.example")
+	soon := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, "b.example")
+	s := server(t, ca, func(o *Options) {
+		o.Certificates = append(o.Certificates,
+			CertificateFile{Cert: write(t, "past.pem", past.cert, past.pem)}, CertificateFile{Cert: write(t, "soon.pem", soon.cert, soon.pem)})
+	})
+	status := s.Status()
+	if len(status) != 3 {
+		t.Fatalf("%d files, want 3", len(status))
+	}
+	for i, want := range []string{"", "past.pem has expired at ", "soon.pem is not valid before "} {
+		if got := status[i].Warning(time.Now()); !strings.Contains(got, want) || (want == "") != (got == "") {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if status[i].Err != nil || status[i].LoadedAt.IsZero() || len(status[i].Names) != 1 {
+			t.Errorf("%+v", status[i])
+		}
+	}
+}
+
+// What a Terminator does not know of a file it must not invent.
+func TestNewReportsEverythingThatIsWrong(t *testing.T) {
+	ca := newCA(t, "ca")
+	bad := write(t, "bad.pem", []byte("nothing"))
+	good := ca.issue(t, ecdsaKey(t), nil, "a.example")
+	_, err := New(Options{
+		Certificates: []CertificateFile{{Cert: bad}, {Cert: write(t, "good.pem", good.cert, good.pem)}, {Cert: "missing.pem"}},
+		ClientAuth:   ClientAuthRequire, ClientCA: bad, CRLs: []string{bad}, TicketKeys: bad,
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{"no certificate in PEM", "missing.pem", "no CRL", "bad.pem:1: not a key"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in: %v", want, err)
+		}
+	}
+	_, err = New(Options{ClientAuth: ClientAuthRequire, MinVersion: "1.1", MaxVersion: "2", Ciphers: []string{"RC4-MD5"}, Curves: []string{"P-224"}})
+	for _, want := range []string{"min_version", "max_version", `"RC4-MD5"`, `"P-224"`, "at least one"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in: %v", want, err)
+		}
+	}
+	if _, err = New(Options{Certificates: []CertificateFile{{Cert: bad}}, MinVersion: "1.3", MaxVersion: "1.2"}); err == nil || !strings.Contains(err.Error(), "above max_version") {
+		t.Errorf("got %v", err)
+	}
+	if _, err = New(Options{Certificates: []CertificateFile{{Cert: bad}}, ClientAuth: ClientAuthRequest}); err == nil || !strings.Contains(err.Error(), "client_ca") {
+		t.Errorf("got %v", err)
+	}
+	leaf := write(t, "leaf.pem", good.cert)
+	if _, err = loadAuthorities(leaf); err == nil || !strings.Contains(err.Error(), "not the certificate of a CA") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCipherSuitesAndCurvesHaveBothNames(t *testing.T) {
+	for _, suite := range tls.CipherSuites() {
+		if suite.SupportedVersions[0] == tls.VersionTLS13 {
+			continue
+		}
+		for _, name := range []string{suite.Name, cipherName(suite.ID)} {
+			if got, err := parseCiphers([]string{name}); err != nil || got[0] != suite.ID {
+				t.Errorf("%s: %v, %v", name, got, err)
+			}
+		}
+		if cipherName(suite.ID) == suite.Name {
+			t.Errorf("%s has no name of OpenSSL's", suite.Name)
+		}
+	}
+	for _, suite := range tls.InsecureCipherSuites() {
+		if _, err := parseCiphers([]string{suite.Name}); err == nil {
+			t.Errorf("%s is taken", suite.Name)
+		}
+	}
+	got, err := parseCurves([]string{"x25519", "prime256v1", "P-384", "secp521r1", "X25519MLKEM768"})
+	if err != nil || len(got) != 5 || got[1] != tls.CurveP256 {
+		t.Errorf("%v, %v", got, err)
+	}
+}

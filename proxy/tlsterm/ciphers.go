@@ -1,0 +1,121 @@
+package tlsterm
+
+import (
+	"crypto/tls"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// openssl has OpenSSL's names of TLS 1.2's cipher suites, which HAProxy, EMQX and their users write. Those of TLS 1.3
+// have one name everywhere.
+var openssl = map[uint16]string{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:       "ECDHE-ECDSA-AES128-GCM-SHA256",
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:         "ECDHE-RSA-AES128-GCM-SHA256",
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384:       "ECDHE-ECDSA-AES256-GCM-SHA384",
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384:         "ECDHE-RSA-AES256-GCM-SHA384",
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: "ECDHE-ECDSA-CHACHA20-POLY1305",
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256:   "ECDHE-RSA-CHACHA20-POLY1305",
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA:          "ECDHE-ECDSA-AES128-SHA",
+	tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA:            "ECDHE-RSA-AES128-SHA",
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA:          "ECDHE-ECDSA-AES256-SHA",
+	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA:            "ECDHE-RSA-AES256-SHA",
+}
+
+// defaultCiphers are TLS 1.2's suites with forward secrecy and authenticated encryption: Mozilla's "intermediate".
+// crypto/tls would allow CBC with SHA-1 too; who has devices that need it lists it.
+var defaultCiphers = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+// cipherName is OpenSSL's name of a suite, and the IANA's where OpenSSL has no other.
+func cipherName(id uint16) string {
+	if name := openssl[id]; name != "" {
+		return name
+	}
+	return tls.CipherSuiteName(id)
+}
+
+// parseCiphers reads names of TLS 1.2's suites, OpenSSL's or the IANA's. None means the default.
+func parseCiphers(list []string) ([]uint16, error) {
+	if len(list) == 0 {
+		return defaultCiphers, nil
+	}
+	var ids []uint16
+	for _, name := range list {
+		id, ok := cipherByName(name)
+		if !ok {
+			return nil, fmt.Errorf("ciphers: %q is not one of TLS 1.2's that are safe to use: %s (those of 1.3 are not chosen)",
+				name, strings.Join(cipherNames(), ", "))
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func cipherByName(name string) (uint16, bool) {
+	for id, other := range openssl {
+		if strings.EqualFold(name, other) || strings.EqualFold(name, tls.CipherSuiteName(id)) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+func cipherNames() []string {
+	var list []string
+	for _, name := range openssl {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// curves are the key exchanges by their names here and in OpenSSL.
+var curves = []struct {
+	id    tls.CurveID
+	names []string
+}{
+	{tls.X25519MLKEM768, []string{"X25519MLKEM768"}},
+	{tls.SecP256r1MLKEM768, []string{"SecP256r1MLKEM768"}},
+	{tls.SecP384r1MLKEM1024, []string{"SecP384r1MLKEM1024"}},
+	{tls.X25519, []string{"X25519"}},
+	{tls.CurveP256, []string{"P-256", "prime256v1", "secp256r1"}},
+	{tls.CurveP384, []string{"P-384", "secp384r1"}},
+	{tls.CurveP521, []string{"P-521", "secp521r1"}},
+}
+
+// parseCurves reads names of key exchanges. None means crypto/tls's, post-quantum ones first.
+func parseCurves(list []string) ([]tls.CurveID, error) {
+	var ids []tls.CurveID
+next:
+	for _, name := range list {
+		for _, c := range curves {
+			if slices.ContainsFunc(c.names, func(s string) bool { return strings.EqualFold(s, name) }) {
+				ids = append(ids, c.id)
+				continue next
+			}
+		}
+		var known []string
+		for _, c := range curves {
+			known = append(known, c.names[0])
+		}
+		return nil, fmt.Errorf("curves: %q is not one of %s", name, strings.Join(known, ", "))
+	}
+	return ids, nil
+}
+
+// parseVersion reads "1.2" or "1.3"; "" is fallback.
+func parseVersion(setting, text string, fallback uint16) (uint16, error) {
+	switch text {
+	case "":
+		return fallback, nil
+	case "1.2":
+		return tls.VersionTLS12, nil
+	case "1.3":
+		return tls.VersionTLS13, nil
+	}
+	return 0, fmt.Errorf("%s: %q is not 1.2 or 1.3; older versions are broken (RFC 8996)", setting, text)
+}

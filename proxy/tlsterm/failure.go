@@ -1,0 +1,169 @@
+package tlsterm
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Reason is why a handshake failed, in one word that does not change: for counters and for grep.
+type Reason string
+
+// The reasons. "Client" is who is to blame, or whose word it was.
+const (
+	NotTLS                   Reason = "not_tls"                    // the first bytes are no TLS; the error says what they look like
+	NoSharedVersion          Reason = "no_shared_version"          // the client wants TLS 1.1, or less than min_version
+	NoSharedCipher           Reason = "no_shared_cipher"           // or none that goes with the certificate's kind of key
+	NoSharedCurve            Reason = "no_shared_curve"            // no key exchange in common
+	NoSharedProtocol         Reason = "no_shared_protocol"         // ALPN
+	UnknownName              Reason = "unknown_name"               // SNI, under strict_sni
+	NoClientCertificate      Reason = "no_client_certificate"      // and one is required
+	ClientCertificateExpired Reason = "client_certificate_expired" // or not valid yet
+	ClientCertificateUnknown Reason = "client_certificate_unknown" // of a CA that is not in client_ca
+	ClientCertificateRevoked Reason = "client_certificate_revoked"
+	ClientCertificateNoCRL   Reason = "client_certificate_no_crl" // its CA's CRL is missing or out of date
+	BadClientCertificate     Reason = "bad_client_certificate"    // all else that is wrong with one
+	ClientRefused            Reason = "client_refused_certificate"
+	ClientAlert              Reason = "client_alert" // another alert of the client's
+	TooLong                  Reason = "too_long"     // over 64 KiB
+	Timeout                  Reason = "timeout"
+	Canceled                 Reason = "canceled" // by us: the process ends
+	ClientGone               Reason = "eof"      // the client closed, or reset, the connection
+	Protocol                 Reason = "protocol" // the client breaks TLS
+)
+
+// Reasons are all of them, in the order of the constants.
+func Reasons() []Reason {
+	return []Reason{
+		NotTLS, NoSharedVersion, NoSharedCipher, NoSharedCurve, NoSharedProtocol, UnknownName, NoClientCertificate,
+		ClientCertificateExpired, ClientCertificateUnknown, ClientCertificateRevoked, ClientCertificateNoCRL,
+		BadClientCertificate, ClientRefused, ClientAlert, TooLong, Timeout, Canceled, ClientGone, Protocol,
+	}
+}
+
+// HandshakeError is how a handshake ended that did not succeed.
+type HandshakeError struct {
+	Reason     Reason
+	ServerName string // that the client asked for; "" when it named none, or had not got so far
+	Err        error
+}
+
+func (e *HandshakeError) Error() string {
+	var plain tls.RecordHeaderError
+	if e.Reason == NotTLS && errors.As(e.Err, &plain) {
+		return fmt.Sprintf("TLS handshake: %s: %v%s", e.Reason, e.Err, looksLike(plain.RecordHeader))
+	}
+	return fmt.Sprintf("TLS handshake: %s: %v", e.Reason, e.Err)
+}
+
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// looksLike guesses what a client speaks whose first five bytes are no TLS record.
+func looksLike(b [5]byte) string {
+	switch text := string(b[:]); {
+	case b[0] == 0x10:
+		return ", but like MQTT without TLS"
+	case slices.Contains([]string{"GET /", "POST ", "PUT /", "HEAD "}, text):
+		return ", but like HTTP without TLS"
+	case text == "PROXY" || text == "\r\n\r\n\x00":
+		return ", but like a PROXY header that the listener does not expect"
+	}
+	return ""
+}
+
+// reasonOf finds the reason in an error of crypto/tls's server handshake. Where the error has no type it goes by its
+// words; tests with real handshakes fail when a release of Go changes them.
+func reasonOf(err error) Reason {
+	if r, ok := reasonOfCertificate(err); ok {
+		return r
+	}
+	var plain tls.RecordHeaderError
+	var remote *net.OpError
+	switch {
+	case errors.Is(err, errUnknownName):
+		return UnknownName
+	case errors.Is(err, errHandshakeTooLong):
+		return TooLong
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return Timeout
+	case errors.Is(err, context.Canceled):
+		return Canceled
+	case errors.As(err, &plain) && (plain.Conn != nil || strings.Contains(plain.Msg, "SSLv2")):
+		return NotTLS
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return ClientGone
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		return reasonOfAlert(remote.Err)
+	}
+	for _, w := range words {
+		if strings.HasPrefix(err.Error(), w.prefix) {
+			return w.reason
+		}
+	}
+	return Protocol
+}
+
+// words are how crypto/tls's errors without a type begin.
+var words = []struct {
+	prefix string
+	reason Reason
+}{
+	{"tls: client offered only unsupported versions", NoSharedVersion},
+	{"tls: no cipher suite supported by both", NoSharedCipher},
+	{"tls: peer doesn't support any of the certificate's signature algorithms", NoSharedCipher},
+	{"tls: no key exchanges supported by both", NoSharedCurve},
+	{"tls: client requested unsupported application protocols", NoSharedProtocol},
+	{"tls: no certificates configured", UnknownName}, // what names.choose makes of a name that it refuses
+	{"tls: client didn't provide a certificate", NoClientCertificate},
+	{"tls: failed to parse client certificate", BadClientCertificate},
+	{"tls: client sent certificate containing RSA key", BadClientCertificate},
+	{"tls: client certificate ", BadClientCertificate},
+	{"tls: invalid signature by the client certificate", BadClientCertificate},
+	{"tls: handshake message of length", TooLong},
+}
+
+func reasonOfCertificate(err error) (Reason, bool) {
+	var verification *tls.CertificateVerificationError
+	var unknown x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.Is(err, errRevoked):
+		return ClientCertificateRevoked, true
+	case errors.Is(err, errNoCRL), errors.Is(err, errCRLInvalid):
+		return ClientCertificateNoCRL, true
+	case errors.Is(err, errBadCommonName):
+		return BadClientCertificate, true
+	case !errors.As(err, &verification):
+		return "", false
+	case errors.As(err, &unknown):
+		return ClientCertificateUnknown, true
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return ClientCertificateExpired, true
+	}
+	return BadClientCertificate, true
+}
+
+// refusals are the alerts with which a client refuses our certificate (RFC 8446, 6.2).
+var refusals = []tls.AlertError{42, 43, 44, 45, 46, 48}
+
+// reasonOfAlert reads the alert of a client. Its type is not exported, and its words are tls.AlertError's.
+func reasonOfAlert(alert error) Reason {
+	if alert == nil {
+		return ClientAlert
+	}
+	for _, r := range refusals {
+		if alert.Error() == r.Error() {
+			return ClientRefused
+		}
+	}
+	return ClientAlert
+}

@@ -1,0 +1,171 @@
+package tlsterm
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrBusy is what Gate.Enter returns at once when the queue is full.
+var ErrBusy = errors.New("too many TLS handshakes wait already")
+
+// Gate lets handshakes through: so many at once, so many a second, in the order in which they came. The rest waits in
+// a bounded queue. A device that waits a second for its handshake is better off than ten thousand that all time out,
+// start again and keep the processor busy with handshakes that nobody finishes.
+//
+//	if err := gate.Enter(ctx); err != nil { // ErrBusy, or ctx's
+//		return err
+//	}
+//	session, err := tlsterm.Accept(ctx, conn, config)
+//	gate.Leave(session, err)
+type Gate struct {
+	atOnce   int           // 0: no limit
+	interval time.Duration // between two at the full rate; 0: no limit
+	burst    time.Duration // how far the rate may be ahead of itself
+	queue    int
+
+	mu      sync.Mutex // guards the fields below
+	waiters list.List  // of *waiter, the first came first
+	next    time.Time  // the rate's: when the next could begin if there were no burst
+	timer   *time.Timer
+	counts  GateCounts
+}
+
+type waiter struct{ admitted chan struct{} }
+
+// GateCounts are a gate's gauges, Running and Waiting, and what it has counted since it was made. Every Enter is in
+// one of them.
+type GateCounts struct {
+	Running int64
+	Waiting int64
+
+	Refused   uint64 // the queue was full
+	Abandoned uint64 // gave up while they waited
+	Done      uint64 // handshakes that succeeded, Resumed among them
+	Resumed   uint64
+	Failed    uint64 // handshakes that did not succeed
+}
+
+// NewGate makes a gate for atOnce handshakes at a time and perSecond in a second, with a tenth of a second's at once
+// after a pause, and a queue for so many more. 0 at once or per second is no limit; a queue of 0 refuses what cannot
+// go through at once.
+func NewGate(atOnce, perSecond, queue int) *Gate {
+	g := &Gate{atOnce: atOnce, queue: queue}
+	if perSecond > 0 {
+		g.interval = time.Second / time.Duration(perSecond)
+		g.burst = max(0, time.Second/10-g.interval)
+	}
+	return g
+}
+
+// Enter waits for its turn. It returns nil, after which Leave is owed; ErrBusy; or the error of ctx.
+func (g *Gate) Enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w, err := g.enqueue()
+	if w == nil {
+		return err
+	}
+	select {
+	case <-w.Value.(*waiter).admitted:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-w.Value.(*waiter).admitted: // both at once: it is in, and will see ctx soon enough
+		return nil
+	default:
+	}
+	g.waiters.Remove(w)
+	g.counts.Abandoned++
+	g.admitLocked() // it may have been the first, and the timer its
+	return ctx.Err()
+}
+
+// enqueue lets the caller in, nil and nil; puts it into the queue; or refuses it.
+func (g *Gate) enqueue() (*list.Element, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waiters.Len() == 0 && g.takeLocked() {
+		return nil, nil
+	}
+	if g.waiters.Len() >= g.queue {
+		g.counts.Refused++
+		return nil, ErrBusy
+	}
+	w := g.waiters.PushBack(&waiter{make(chan struct{})})
+	g.admitLocked() // starts the timer when the rate is what it waits for
+	return w, nil
+}
+
+// Leave ends what Enter began, with the results of Accept.
+func (g *Gate) Leave(s *Session, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.counts.Running--
+	switch {
+	case err != nil:
+		g.counts.Failed++
+	case s != nil && s.resumed:
+		g.counts.Resumed++
+		g.counts.Done++
+	default:
+		g.counts.Done++
+	}
+	g.admitLocked()
+}
+
+// Counts returns the gate's numbers.
+func (g *Gate) Counts() GateCounts {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.counts
+	c.Waiting = int64(g.waiters.Len())
+	return c
+}
+
+// admitLocked lets in whom the limits allow, and sets the timer when the rate alone holds the first back.
+func (g *Gate) admitLocked() {
+	for e := g.waiters.Front(); e != nil && g.takeLocked(); e = g.waiters.Front() {
+		g.waiters.Remove(e)
+		close(e.Value.(*waiter).admitted)
+	}
+	if g.waiters.Len() == 0 || g.fullLocked() || g.timer != nil {
+		return
+	}
+	g.timer = time.AfterFunc(time.Until(g.next.Add(-g.burst)), g.tick)
+}
+
+// tick runs when the rate allows one more.
+func (g *Gate) tick() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.timer = nil
+	g.admitLocked()
+}
+
+func (g *Gate) fullLocked() bool { return g.atOnce > 0 && g.counts.Running >= int64(g.atOnce) }
+
+// takeLocked takes a place at the gate if there is one. The rate is a leaky bucket kept as one time (GCRA).
+func (g *Gate) takeLocked() bool {
+	if g.fullLocked() {
+		return false
+	}
+	if g.interval > 0 {
+		now := time.Now()
+		if g.next.Add(-g.burst).After(now) {
+			return false
+		}
+		if g.next.Before(now) {
+			g.next = now
+		}
+		g.next = g.next.Add(g.interval)
+	}
+	g.counts.Running++
+	return true
+}

@@ -1,0 +1,69 @@
+package tlsterm
+
+import (
+	"crypto/tls"
+	"errors"
+	"time"
+)
+
+// material is the newest good content of every file of a listener.
+type material struct {
+	certificates []kept[*tls.Certificate]
+	authorities  kept[*authorities]
+	crls         []kept[[]*crl]
+	tickets      kept[ticketRing]
+}
+
+// kept is the newest good content of a file, and what was wrong with the file at the last look.
+type kept[T any] struct {
+	value  T
+	loaded time.Time // when value was; zero: never
+	err    error     // nil: value is what the file has
+}
+
+// load replaces k's value unless read fails.
+func (k *kept[T]) load(now time.Time, read func() (T, error)) {
+	value, err := read()
+	k.err = err
+	if err == nil {
+		k.value, k.loaded = value, now
+	}
+}
+
+// read returns m with every file of o read again.
+func (m material) read(o *Options, now time.Time) material {
+	next := material{
+		certificates: make([]kept[*tls.Certificate], len(o.Certificates)),
+		authorities:  m.authorities,
+		crls:         make([]kept[[]*crl], len(o.CRLs)),
+		tickets:      m.tickets,
+	}
+	copy(next.certificates, m.certificates)
+	copy(next.crls, m.crls)
+	for i, f := range o.Certificates {
+		next.certificates[i].load(now, f.load)
+	}
+	if o.ClientCA != "" {
+		next.authorities.load(now, func() (*authorities, error) { return loadAuthorities(o.ClientCA) })
+	}
+	for i, f := range o.CRLs {
+		next.crls[i].load(now, func() ([]*crl, error) { return loadCRLs(f) })
+	}
+	if o.TicketKeys != "" {
+		next.tickets.load(now, func() (ticketRing, error) { return loadTicketKeys(o.TicketKeys) })
+	}
+	return next
+}
+
+// err is what was wrong with the files at the last look.
+func (m *material) err() error {
+	var errs []error
+	for i := range m.certificates {
+		errs = append(errs, m.certificates[i].err)
+	}
+	errs = append(errs, m.authorities.err)
+	for i := range m.crls {
+		errs = append(errs, m.crls[i].err)
+	}
+	return errors.Join(append(errs, m.tickets.err)...)
+}

@@ -1,0 +1,111 @@
+package tlsterm
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"testing"
+	"time"
+)
+
+// patience is for what must happen: longer than any machine needs.
+const patience = 30 * time.Second
+
+// connect makes two ends of a connection on loopback.
+func connect(t testing.TB) (client, server net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close(); server.Close() })
+	client.SetDeadline(time.Now().Add(patience))
+	return client, server
+}
+
+// met is a handshake that is over.
+type met struct {
+	session   *Session // nil after an error
+	err       error    // the server's
+	client    *tls.Conn
+	clientErr error
+	raw       net.Conn // the server's connection
+}
+
+// meet performs a handshake. The client's half of TLS 1.3 can succeed where the server's has not: clientErr is what its
+// first Read says then.
+func meet(t testing.TB, server, client *tls.Config) met {
+	t.Helper()
+	c, raw := connect(t)
+	m := met{client: tls.Client(c, client), raw: raw}
+	over := make(chan struct{})
+	go func() { // ends with the client's handshake
+		defer close(over)
+		m.clientErr = m.client.Handshake()
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	m.session, m.err = Accept(ctx, raw, server)
+	<-over
+	if m.err != nil && m.clientErr == nil {
+		_, m.clientErr = m.client.Read(make([]byte, 1))
+	}
+	if m.err == nil && m.clientErr != nil {
+		t.Fatalf("the client failed alone: %v", m.clientErr)
+	}
+	return m
+}
+
+// mustMeet is meet for handshakes that must succeed.
+func mustMeet(t testing.TB, server, client *tls.Config) met {
+	t.Helper()
+	m := meet(t, server, client)
+	if m.err != nil {
+		t.Fatalf("server: %v; client: %v", m.err, m.clientErr)
+	}
+	return m
+}
+
+// reasonIs checks why a handshake failed.
+func reasonIs(t *testing.T, m met, want Reason) {
+	t.Helper()
+	var failed *HandshakeError
+	if !errors.As(m.err, &failed) {
+		t.Fatalf("got error %v, want a HandshakeError with %s", m.err, want)
+	}
+	if failed.Reason != want {
+		t.Errorf("got %v, want the reason %s", failed, want)
+	}
+}
+
+// server makes a terminator with a certificate of ca for broker.example, and what change adds.
+func server(t testing.TB, ca *authority, change func(*Options)) *Terminator {
+	t.Helper()
+	c := ca.issue(t, ecdsaKey(t), nil, "broker.example")
+	o := Options{Certificates: []CertificateFile{{Cert: write(t, "broker.pem", c.cert, c.pem)}}}
+	if change != nil {
+		change(&o)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// client is a client's configuration that believes ca and asks for broker.example.
+func client(ca *authority, certs ...issued) *tls.Config {
+	c := &tls.Config{RootCAs: ca.pool(), ServerName: "broker.example"}
+	for _, i := range certs {
+		c.Certificates = append(c.Certificates, i.forTLS())
+	}
+	return c
+}

@@ -1,0 +1,105 @@
+package tlsterm
+
+import (
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+	"strings"
+)
+
+// names chooses a certificate by the name that a client asks for (RFC 6066, 3): an exact name before a wildcard, and a
+// wildcard stands for one label. It is immutable.
+type names struct {
+	exact    map[string][]*tls.Certificate // by name in lower case
+	wildcard map[string][]*tls.Certificate // by what follows "*", with its dot
+	others   []*tls.Certificate            // for no name, and for an unknown one unless strict
+	strict   bool
+}
+
+// newNames makes certs, of which the first is the default, ready to be chosen from.
+func newNames(certs []*tls.Certificate, strict bool) *names {
+	n := &names{exact: map[string][]*tls.Certificate{}, wildcard: map[string][]*tls.Certificate{}, strict: strict}
+	for i, c := range certs {
+		shared := i == 0
+		for _, name := range namesOf(c.Leaf) {
+			shared = shared || slices.Contains(namesOf(certs[0].Leaf), name)
+			if suffix, wild := strings.CutPrefix(name, "*"); wild {
+				n.wildcard[suffix] = append(n.wildcard[suffix], c)
+			} else {
+				n.exact[name] = append(n.exact[name], c)
+			}
+		}
+		if shared { // the same site with another kind of key
+			n.others = append(n.others, c)
+		}
+	}
+	for _, m := range []map[string][]*tls.Certificate{n.exact, n.wildcard} {
+		for _, list := range m {
+			sortByCost(list)
+		}
+	}
+	sortByCost(n.others)
+	return n
+}
+
+// sortByCost puts ECDSA first: a signature costs a thirtieth of RSA's, and the certificate is smaller.
+func sortByCost(certs []*tls.Certificate) {
+	slices.SortStableFunc(certs, func(a, b *tls.Certificate) int { return cmp.Compare(cost(a), cost(b)) })
+}
+
+func cost(c *tls.Certificate) int {
+	if _, ok := c.Leaf.PublicKey.(*ecdsa.PublicKey); ok {
+		return 0
+	}
+	return 1
+}
+
+// namesOf are the names that a certificate answers to, in lower case: its DNS names, or the Common Name of one that
+// has none, as HAProxy and old devices do it.
+func namesOf(c *x509.Certificate) []string {
+	list := c.DNSNames
+	if len(list) == 0 && c.Subject.CommonName != "" {
+		list = []string{c.Subject.CommonName}
+	}
+	lower := make([]string, len(list))
+	for i, name := range list {
+		lower[i] = strings.ToLower(name)
+	}
+	return lower
+}
+
+// lookup returns the certificates for a name, nil when it is unknown and strict says to refuse that.
+func (n *names) lookup(name string) []*tls.Certificate {
+	name = strings.ToLower(name)
+	if list := n.exact[name]; list != nil {
+		return list
+	}
+	if dot := strings.IndexByte(name, '.'); dot > 0 {
+		if list := n.wildcard[name[dot:]]; list != nil {
+			return list
+		}
+	}
+	if name != "" && n.strict {
+		return nil
+	}
+	return n.others
+}
+
+// choose is a tls.Config's GetCertificate. Without a certificate and an error crypto/tls answers unrecognized_name.
+func (n *names) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	list := n.lookup(hello.ServerName)
+	if len(list) == 0 {
+		return nil, nil
+	}
+	// The name has been looked at; whether the certificate has it is the client's to judge.
+	anonymous := *hello
+	anonymous.ServerName = ""
+	for _, c := range list {
+		if anonymous.SupportsCertificate(c) == nil {
+			return c, nil
+		}
+	}
+	return list[0], nil // crypto/tls says what the client lacks
+}

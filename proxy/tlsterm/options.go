@@ -1,0 +1,113 @@
+package tlsterm
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// Options say what a listener presents to its clients and asks of them. They are plain data.
+type Options struct {
+	// Certificates are chosen by the name that a client asks for (SNI): an exact name before a wildcard, and of
+	// several for one name the first whose kind of key the client knows, ECDSA before RSA. The first, and those that
+	// share a name with it, is the default. At least one.
+	Certificates []CertificateFile
+
+	// StrictSNI refuses a name that no certificate has. A client that names none gets the default all the same.
+	StrictSNI bool
+
+	ClientAuth ClientAuth
+	ClientCA   string   // file of the CAs of client certificates, PEM; needed unless ClientAuth is ClientAuthNone
+	CRLs       []string // files of their revocation lists, PEM or DER; see the package's comment on what they refuse
+
+	MinVersion string   // "1.2", the default, or "1.3"
+	MaxVersion string   // "1.2" or "1.3", the default
+	Ciphers    []string // of TLS 1.2, by OpenSSL's or the IANA's name; none: the six with forward secrecy and AEAD
+	Curves     []string // key exchanges: X25519, P-256, ...; none: crypto/tls's, X25519MLKEM768 first
+	Protocols  []string // ALPN, the preferred first. A client that offers others only is refused (RFC 7301, 3.2); one that offers none is not
+
+	// TicketKeys is a file of keys for session tickets, shared with replicas: see HAProxy's tls-ticket-keys. "" makes
+	// keys that no other process knows, a new one every 12 hours, each good for 24.
+	TicketKeys     string
+	TicketsDisable bool // no session is resumed
+
+	Now    func() time.Time // the clock for validity and tickets; nil is time.Now
+	Logger *slog.Logger     // for Run; nil is silence
+}
+
+// settings are the Options that are not files, understood.
+type settings struct {
+	min, max uint16
+	ciphers  []uint16
+	curves   []tls.CurveID
+}
+
+func (o *Options) settings() (settings, error) {
+	var s settings
+	var errs [6]error
+	s.min, errs[0] = parseVersion("min_version", o.MinVersion, tls.VersionTLS12)
+	s.max, errs[1] = parseVersion("max_version", o.MaxVersion, tls.VersionTLS13)
+	s.ciphers, errs[2] = parseCiphers(o.Ciphers)
+	s.curves, errs[3] = parseCurves(o.Curves)
+	switch {
+	case errs[0] != nil || errs[1] != nil:
+	case s.min > s.max:
+		errs[4] = fmt.Errorf("min_version %s is above max_version %s", o.MinVersion, o.MaxVersion)
+	}
+	switch {
+	case len(o.Certificates) == 0:
+		errs[5] = errors.New("certificates: a listener with TLS needs at least one")
+	case o.ClientAuth != ClientAuthNone && o.ClientCA == "":
+		errs[5] = errors.New("client_auth: without client_ca there is nobody to believe")
+	case len(o.CRLs) > 0 && o.ClientCA == "":
+		errs[5] = errors.New("crl: without client_ca there is nobody to have signed it")
+	}
+	return s, errors.Join(errs[:]...)
+}
+
+// config puts together what crypto/tls needs. Nothing in it is shared with another generation but the ticket keys.
+func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Config, error) {
+	certs := make([]*tls.Certificate, len(m.certificates))
+	for i := range m.certificates {
+		certs[i] = m.certificates[i].value
+	}
+	names := newNames(certs, o.StrictSNI)
+	admission := &admission{names: names, now: now}
+	config := &tls.Config{
+		Time:                   now,
+		GetConfigForClient:     noteName,
+		GetCertificate:         names.choose,
+		VerifyConnection:       admission.verify,
+		NextProtos:             slices.Clone(o.Protocols),
+		ClientAuth:             o.ClientAuth.forTLS(),
+		MinVersion:             s.min, //nolint:gosec // 1.2 or more: parseVersion
+		MaxVersion:             s.max,
+		CipherSuites:           s.ciphers,
+		CurvePreferences:       s.curves,
+		SessionTicketsDisabled: o.TicketsDisable,
+	}
+	if o.ClientCA == "" {
+		return config, nil
+	}
+	cas := m.authorities.value.certs
+	if len(o.CRLs) > 0 {
+		var lists [][]*crl
+		for _, f := range m.crls {
+			lists = append(lists, f.value)
+		}
+		var err error
+		if admission.crls, err = newRevocations(o.CRLs, lists, cas); err != nil {
+			return nil, err
+		}
+		cas = admission.crls.unrevoked(cas)
+	}
+	config.ClientCAs = x509.NewCertPool()
+	for _, c := range cas {
+		config.ClientCAs.AddCert(c)
+	}
+	return config, nil
+}

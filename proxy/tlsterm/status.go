@@ -1,0 +1,85 @@
+package tlsterm
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is what a file of a listener holds.
+type Kind string
+
+// The kinds of files.
+const (
+	KindCertificate Kind = "certificate"
+	KindClientCA    Kind = "client_ca"
+	KindCRL         Kind = "crl"
+	KindTicketKeys  Kind = "ticket_keys"
+)
+
+// CertificateStatus is a file of a listener and what is in force of it.
+type CertificateStatus struct {
+	Kind Kind
+	File string // the certificate's, where certificate and key are two
+
+	// Names are the DNS names of a certificate, the distinguished names of CAs and of the issuers of CRLs.
+	Names []string
+
+	// NotBefore and NotAfter are the time in which all that the file holds is valid; zero for ticket keys. After it
+	// clients refuse a certificate, and a CRL refuses all clients of its CA.
+	NotBefore, NotAfter time.Time
+
+	LoadedAt time.Time // when what is in force was read
+	Err      error     // why the file's present content is not in force; nil: it is
+}
+
+// Warning says what is wrong with the time, "" when nothing is.
+func (s *CertificateStatus) Warning(now time.Time) string {
+	switch {
+	case !s.NotBefore.IsZero() && now.Before(s.NotBefore):
+		return fmt.Sprintf("%s is not valid before %s", s.File, s.NotBefore.UTC().Format(time.RFC3339))
+	case !s.NotAfter.IsZero() && now.After(s.NotAfter):
+		return fmt.Sprintf("%s has expired at %s", s.File, s.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+// status describes m, in the order of o.
+func (m *material) status(o *Options) []CertificateStatus {
+	var list []CertificateStatus
+	for i, f := range o.Certificates {
+		k := &m.certificates[i]
+		s := CertificateStatus{Kind: KindCertificate, File: f.path(), LoadedAt: k.loaded, Err: k.err}
+		if k.value != nil {
+			leaf := k.value.Leaf
+			s.Names, s.NotBefore, s.NotAfter = namesOf(leaf), leaf.NotBefore, leaf.NotAfter
+		}
+		list = append(list, s)
+	}
+	if o.ClientCA != "" {
+		k := &m.authorities
+		s := CertificateStatus{Kind: KindClientCA, File: o.ClientCA, LoadedAt: k.loaded, Err: k.err}
+		if k.value != nil {
+			s.Names = k.value.names()
+			s.NotBefore, s.NotAfter = k.value.validity()
+		}
+		list = append(list, s)
+	}
+	for i, f := range o.CRLs {
+		k := &m.crls[i]
+		s := CertificateStatus{Kind: KindCRL, File: f, LoadedAt: k.loaded, Err: k.err}
+		for _, l := range k.value {
+			s.Names = append(s.Names, l.list.Issuer.String())
+			if s.NotBefore.Before(l.list.ThisUpdate) {
+				s.NotBefore = l.list.ThisUpdate
+			}
+			if next := l.list.NextUpdate; !next.IsZero() && (s.NotAfter.IsZero() || next.Before(s.NotAfter)) {
+				s.NotAfter = next
+			}
+		}
+		list = append(list, s)
+	}
+	if o.TicketKeys != "" {
+		list = append(list, CertificateStatus{Kind: KindTicketKeys, File: o.TicketKeys, LoadedAt: m.tickets.loaded, Err: m.tickets.err})
+	}
+	return list
+}

@@ -1,0 +1,124 @@
+package tlsterm
+
+import (
+	"crypto/tls"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Terminator has the certificates of a listener and keeps them fresh. Its methods may be called from any goroutine.
+type Terminator struct {
+	options  Options
+	settings settings
+	now      func() time.Time
+
+	current atomic.Pointer[generation]
+
+	// changing is held by the one that makes the next generation, while it reads the files too: of two reloads the
+	// one that began later shall win. Nobody on a connection's path takes it.
+	changing sync.Mutex
+}
+
+// generation is everything that one look at the files has given. It is immutable, but for the ticket keys in config.
+type generation struct {
+	config   *tls.Config
+	files    string // their fingerprint, taken before they were read
+	material material
+	tickets  ticketRing // the keys in config, when they are ours
+	err      error      // why config has not all that the files have
+}
+
+// New reads the files of o. Everything must be right the first time; the error has all that is not.
+//
+// A certificate that has expired or is not valid yet is no error: a listener that does not start helps nobody. Status
+// tells.
+func New(o Options) (*Terminator, error) {
+	t := &Terminator{options: o, now: o.Now}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	var err error
+	if t.settings, err = o.settings(); err != nil {
+		return nil, err
+	}
+	if err := t.change(&generation{}); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Config is the configuration for the next connection, with which Accept makes a session. It is the caller's to
+// read and not to change.
+func (t *Terminator) Config() *tls.Config { return t.current.Load().config }
+
+// Reload reads all files again. What is good is in force for the next connection; of a file that is not, the last good
+// content stays so, and the error names the file. Established sessions keep what they have. A session that
+// is resumed must pass the new CAs and CRLs.
+func (t *Terminator) Reload() error {
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	return t.change(t.current.Load())
+}
+
+// change makes the next generation from the last one. The caller holds t.changing, or is New.
+func (t *Terminator) change(last *generation) error {
+	now := t.now()
+	next := &generation{files: t.options.fingerprint(), material: last.material.read(&t.options, now), tickets: last.tickets}
+	next.err = next.material.err()
+	if next.err != nil && last.config == nil {
+		return next.err
+	}
+	config, err := t.options.config(t.settings, &next.material, t.now)
+	if err != nil { // the CAs do not fit the CRLs: neither is in force
+		if last.config == nil {
+			return err
+		}
+		next.material.authorities, next.material.crls = last.material.authorities, last.material.crls
+		next.refuse(err)
+		if config, err = t.options.config(t.settings, &next.material, t.now); err != nil {
+			return err
+		}
+	}
+	next.config = config
+	t.setTickets(next, now)
+	t.current.Store(next)
+	return next.err
+}
+
+// refuse says of the CRLs' files why they are not in force.
+func (g *generation) refuse(err error) {
+	crls := make([]kept[[]*crl], len(g.material.crls))
+	for i, k := range g.material.crls {
+		k.err = err
+		crls[i] = k
+	}
+	g.material.crls = crls
+	g.err = g.material.err()
+}
+
+// setTickets gives g's config its keys.
+func (t *Terminator) setTickets(g *generation, now time.Time) {
+	switch {
+	case t.options.TicketsDisable:
+	case t.options.TicketKeys != "":
+		g.config.SetSessionTicketKeys(g.material.tickets.value.secrets())
+	default:
+		g.tickets = g.tickets.rotate(now)
+		g.config.SetSessionTicketKeys(g.tickets.secrets())
+	}
+}
+
+// rotate makes a new ticket key when its time has come.
+func (t *Terminator) rotate() {
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	next := *t.current.Load()
+	t.setTickets(&next, t.now())
+	t.current.Store(&next)
+}
+
+// Status describes every file: the certificates, then the client CA, the CRLs and the ticket keys.
+func (t *Terminator) Status() []CertificateStatus {
+	return t.current.Load().material.status(&t.options)
+}

@@ -1,0 +1,101 @@
+package tlsterm
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ticketKey seals or opens session tickets.
+type ticketKey struct {
+	secret [32]byte
+	made   time.Time // zero for keys from a file
+}
+
+// ticketRing are the keys of a listener, the one that seals first.
+type ticketRing []ticketKey
+
+// rotate returns the ring with a fresh key where the first is due, without the keys that have had their time.
+func (r ticketRing) rotate(now time.Time) ticketRing {
+	if len(r) > 0 && now.Sub(r[0].made) < ticketRotation {
+		return r
+	}
+	fresh := ticketKey{made: now}
+	rand.Read(fresh.secret[:]) //nolint:errcheck // never fails: it ends the process instead
+	next := ticketRing{fresh}
+	for _, k := range r {
+		if now.Sub(k.made) < ticketLifetime {
+			next = append(next, k)
+		}
+	}
+	return next
+}
+
+// secrets is what tls.Config.SetSessionTicketKeys wants.
+func (r ticketRing) secrets() [][32]byte {
+	list := make([][32]byte, len(r))
+	for i, k := range r {
+		list[i] = k.secret
+	}
+	return list
+}
+
+// loadTicketKeys reads a file as HAProxy's tls-ticket-keys: a key on each line, the newest last, in base64 (48 or 80
+// bytes there; 32 to 80 here) or hex. The last three open tickets and the last but one seals them: a new
+// key is known to every replica before one of them uses it.
+//
+// The same file makes replicas of mqttlb resume each other's sessions. It does not do so with HAProxy, whose tickets
+// hold OpenSSL's idea of a session.
+func loadTicketKeys(file string) (ticketRing, error) {
+	text, err := readFile(file, maxTicketKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	var keys ticketRing
+	for i, line := range strings.Split(string(text), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		raw, ok := decodeKey(line)
+		if !ok {
+			return nil, fmt.Errorf("%s:%d: not a key: want 32 to 80 random bytes in base64 or hex (openssl rand -base64 48)", file, i+1)
+		}
+		keys = append(keys, ticketKey{secret: sha256.Sum256(raw)})
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%s: no ticket key", file)
+	}
+	return order(keys), nil
+}
+
+// decodeKey tries hex first: 64 digits of hex are base64 of 48 bytes too, and nobody's random base64.
+func decodeKey(line string) ([]byte, bool) {
+	raw, err := hex.DecodeString(line)
+	if err != nil {
+		raw, err = base64.StdEncoding.DecodeString(line)
+	}
+	return raw, err == nil && len(raw) >= 32 && len(raw) <= 80
+}
+
+// order takes the keys of a file, newest last, and puts the one that seals first.
+func order(keys ticketRing) ticketRing {
+	if len(keys) > sharedTicketKeys {
+		keys = keys[len(keys)-sharedTicketKeys:]
+	}
+	if len(keys) == 1 {
+		return keys
+	}
+	seals := len(keys) - 2
+	ring := ticketRing{keys[seals]}
+	for i, k := range keys {
+		if i != seals {
+			ring = append(ring, k)
+		}
+	}
+	return ring
+}

@@ -1,0 +1,114 @@
+package tlsterm
+
+import (
+	"io"
+	"net"
+	"time"
+)
+
+// wire is the net.Conn beneath a tls.Conn: the connection itself until Detach, memory afterwards.
+type wire struct {
+	raw    net.Conn // nil: detached
+	done   bool     // the handshake has succeeded; written once nobody else may call Close any more
+	budget int      // bytes that the handshake may still read
+
+	in   []byte // ciphertext not yet taken by the tls.Conn
+	out  []byte // ciphertext not yet taken by the session's owner
+	held bool   // in is the session's own memory
+
+	ended bool // nothing will come after in
+	cut   bool // the tls.Conn has seen that end: what it takes for a close was none
+}
+
+// wouldBlock is the error of a wire that is used up. A tls.Conn takes a net.Error that is Temporary as no end: what
+// it has of a record stays, and Read may be called again.
+type wouldBlock struct{}
+
+func (wouldBlock) Error() string   { return "TLS: no more ciphertext has arrived" }
+func (wouldBlock) Timeout() bool   { return true }
+func (wouldBlock) Temporary() bool { return true }
+
+// Read implements net.Conn.
+func (w *wire) Read(b []byte) (int, error) {
+	if w.raw != nil {
+		return w.readRaw(b)
+	}
+	if len(w.in) == 0 {
+		if w.ended {
+			w.cut = true
+			return 0, io.EOF
+		}
+		return 0, ErrWouldBlock
+	}
+	n := copy(b, w.in)
+	w.in = w.in[n:]
+	if len(w.in) == 0 {
+		w.in, w.held = nil, false
+	}
+	return n, nil
+}
+
+func (w *wire) readRaw(b []byte) (int, error) {
+	if w.done {
+		return w.raw.Read(b)
+	}
+	if w.budget == 0 {
+		return 0, errHandshakeTooLong
+	}
+	n, err := w.raw.Read(b[:min(len(b), w.budget)])
+	w.budget -= n
+	return n, err
+}
+
+// Write implements net.Conn.
+func (w *wire) Write(b []byte) (int, error) {
+	if w.raw != nil {
+		return w.raw.Write(b)
+	}
+	w.out = append(w.out, b...)
+	return len(b), nil
+}
+
+// Close implements net.Conn. During the handshake, when crypto/tls closes what takes longer than its context, it only
+// wakes the handshake: the connection is another's to close.
+func (w *wire) Close() error {
+	switch {
+	case w.raw == nil:
+		return nil
+	case !w.done:
+		return w.raw.SetDeadline(time.Unix(1, 0))
+	}
+	return w.raw.Close()
+}
+
+// LocalAddr implements net.Conn; nil after Detach.
+func (w *wire) LocalAddr() net.Addr {
+	if w.raw == nil {
+		return nil
+	}
+	return w.raw.LocalAddr()
+}
+
+// RemoteAddr implements net.Conn; nil after Detach.
+func (w *wire) RemoteAddr() net.Addr {
+	if w.raw == nil {
+		return nil
+	}
+	return w.raw.RemoteAddr()
+}
+
+// SetDeadline implements net.Conn, and does nothing after Detach.
+func (w *wire) SetDeadline(t time.Time) error { return w.deadline(t, net.Conn.SetDeadline) }
+
+// SetReadDeadline implements net.Conn, and does nothing after Detach.
+func (w *wire) SetReadDeadline(t time.Time) error { return w.deadline(t, net.Conn.SetReadDeadline) }
+
+// SetWriteDeadline implements net.Conn, and does nothing after Detach.
+func (w *wire) SetWriteDeadline(t time.Time) error { return w.deadline(t, net.Conn.SetWriteDeadline) }
+
+func (w *wire) deadline(t time.Time, set func(net.Conn, time.Time) error) error {
+	if w.raw == nil {
+		return nil
+	}
+	return set(w.raw, t)
+}
