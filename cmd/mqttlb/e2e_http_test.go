@@ -51,8 +51,12 @@ pools:
 	visit := func(when string, at func(i int, node string) bool) {
 		t.Helper()
 		for i, browser := range browsers {
-			if status, node, _ := get(t, browser, url, ""); status != http.StatusOK || !at(i, node) {
+			status, node, body := get(t, browser, url, "")
+			if status != http.StatusOK || !at(i, node) {
 				t.Errorf("%s: a browser of %s is on %q, status %d", when, home[i], node, status)
+			}
+			if !strings.Contains(body, `cookies=""`) {
+				t.Errorf("%s: the node gets a cookie of ours: %s", when, body)
 			}
 		}
 	}
