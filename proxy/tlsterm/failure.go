@@ -87,6 +87,7 @@ func reasonOf(err error) Reason {
 	}
 	var plain tls.RecordHeaderError
 	var remote *net.OpError
+	var alert tls.AlertError
 	switch {
 	case errors.Is(err, errUnknownName):
 		return UnknownName
@@ -103,6 +104,8 @@ func reasonOf(err error) Reason {
 		return ClientGone
 	case errors.As(err, &remote) && remote.Op == "remote error":
 		return reasonOfAlert(remote.Err)
+	case errors.As(err, &alert): // the wire's finding
+		return reasonOfAlert(alert)
 	}
 	for _, w := range words {
 		if strings.HasPrefix(err.Error(), w.prefix) {
@@ -166,4 +169,11 @@ func reasonOfAlert(alert error) Reason {
 		}
 	}
 	return ClientAlert
+}
+
+// isBadRecord says whether a handshake ended with a record that could not be decrypted.
+func isBadRecord(err error) bool {
+	const badRecordMAC tls.AlertError = 20
+	var local *net.OpError
+	return errors.As(err, &local) && local.Op == "local error" && local.Err.Error() == badRecordMAC.Error()
 }

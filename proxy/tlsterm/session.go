@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -26,7 +27,7 @@ var errHandshakeTooLong = errors.New("more than 64 KiB and the handshake is not 
 //	for {
 //		n, err := s.Read(plain)  // an error may come with bytes before it
 //		...                      // ErrWouldBlock: read the socket again; io.EOF: close_notify
-//	}
+//	}                                // whoever stops earlier calls Hold, and Read again before waiting for the socket
 //	out = s.Owed(out)                // what the session itself has to say: alerts, answers to KeyUpdate
 //	out, err = s.Seal(out, plain)    // records for the socket
 //	out = s.CloseNotify(out)         // no more will be sealed
@@ -49,6 +50,9 @@ func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, e
 		conn.SetDeadline(deadline)
 	}
 	if err := s.conn.HandshakeContext(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
+		if alert, ok := s.wire.alert(); ok && isBadRecord(err) {
+			err = fmt.Errorf("remote error: %w", alert)
+		}
 		return nil, &HandshakeError{Reason: reasonOf(err), ServerName: hello.serverName, Err: err}
 	}
 	s.wire.done = true

@@ -1,6 +1,7 @@
 package tlsterm
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
 	"time"
@@ -11,6 +12,7 @@ type wire struct {
 	raw    net.Conn // nil: detached
 	done   bool     // the handshake has succeeded; written once nobody else may call Close any more
 	budget int      // bytes that the handshake may still read
+	last   [7]byte  // that the handshake has read: as long as an alert in a record of its own
 
 	in   []byte // ciphertext not yet taken by the tls.Conn
 	out  []byte // ciphertext not yet taken by the session's owner
@@ -57,7 +59,19 @@ func (w *wire) readRaw(b []byte) (int, error) {
 	}
 	n, err := w.raw.Read(b[:min(len(b), w.budget)])
 	w.budget -= n
+	k := min(n, len(w.last))
+	copy(w.last[:], w.last[k:])
+	copy(w.last[len(w.last)-k:], b[n-k:n])
 	return n, err
+}
+
+// alert is the fatal alert that the client sent last, if it sent one without encryption. OpenSSL's client does so when it
+// refuses a certificate under TLS 1.3, against 5.1 of its RFC: its own keys are not in use yet. To crypto/tls it is a
+// record that cannot be decrypted.
+func (w *wire) alert() (tls.AlertError, bool) {
+	const kind, fatal = 21, 2
+	b := w.last
+	return tls.AlertError(b[6]), b[0] == kind && b[1] == 3 && b[3] == 0 && b[4] == 2 && b[5] == fatal
 }
 
 // Write implements net.Conn.

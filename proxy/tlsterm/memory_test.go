@@ -1,0 +1,127 @@
+package tlsterm
+
+import (
+	"crypto/tls"
+	"net"
+	"runtime"
+	"testing"
+)
+
+func TestFieldsOfCryptoTLSAreFound(t *testing.T) {
+	if slim.rawInput == 0 || slim.hand == 0 || slim.peerCertificates == 0 || slim.verifiedChains == 0 {
+		t.Errorf("%s has changed tls.Conn: %+v; idle sessions keep 4 KiB more", runtime.Version(), slim)
+	}
+}
+
+// idle makes n sessions that have carried a message each way and then nothing, and returns the heap of each. The
+// clients are gone: only the server's half counts.
+func idle(t testing.TB, n int, server, client *tls.Config, size int) int {
+	t.Helper()
+	sessions := make([]*Session, n)
+	scratch, plain := make([]byte, 64<<10), make([]byte, 64<<10)
+	before := heap()
+	for i := range sessions {
+		near, far := net.Pipe()
+		sent := make(chan error, 1)
+		go func() { // ends with its read
+			c := tls.Client(near, client)
+			_, err := c.Write(make([]byte, size))
+			if err == nil {
+				_, err = c.Read(make([]byte, 1))
+			}
+			sent <- err
+		}()
+		s, err := Accept(t.Context(), far, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Detach()
+		for got := 0; got < size; {
+			k, err := far.Read(scratch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Feed(scratch[:k])
+			for err = nil; err == nil; got += k {
+				k, err = s.Read(plain)
+			}
+			if err != ErrWouldBlock {
+				t.Fatal(err)
+			}
+		}
+		out, err := s.Seal(scratch[:0], []byte("x"))
+		if err == nil {
+			_, err = far.Write(out)
+		}
+		if err == nil {
+			err = <-sent
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		near.Close()
+		far.Close()
+		sessions[i] = s
+	}
+	after := heap()
+	runtime.KeepAlive(sessions)
+	return int(after-before) / n
+}
+
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // the second empties what sync.Pool has kept
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// kinds are the sessions whose memory counts.
+func kinds(t testing.TB, each func(name string, server, client *tls.Config, size int)) {
+	web, fleet := newCA(t, "web"), newCA(t, "fleet")
+	device := fleet.issue(t, ecdsaKey(t), nil, "device")
+	broker := web.issue(t, ecdsaKey(t), nil, "broker.example")
+	cert, ca := write(t, "c.pem", broker.cert, broker.pem), write(t, "ca.pem", fleet.pem)
+	for _, k := range []struct {
+		name    string
+		version uint16
+		auth    ClientAuth
+		size    int
+	}{
+		{"TLS 1.3", tls.VersionTLS13, ClientAuthNone, 100},
+		{"TLS 1.3, after records of 16 KiB", tls.VersionTLS13, ClientAuthNone, 256 << 10},
+		{"TLS 1.3, client certificate", tls.VersionTLS13, ClientAuthRequire, 100},
+		{"TLS 1.2", tls.VersionTLS12, ClientAuthNone, 100},
+	} {
+		s, err := New(Options{Certificates: []CertificateFile{{Cert: cert}}, ClientAuth: k.auth, ClientCA: ca})
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := client(web, device)
+		config.MaxVersion = k.version
+		each(k.name, s.Config(), config, k.size)
+	}
+}
+
+func TestIdleSessionIsSmall(t *testing.T) {
+	kinds(t, func(name string, server, client *tls.Config, size int) {
+		idle(t, 10, server, client, size) // what the first ones set up for all
+		got := idle(t, 200, server, client, size)
+		t.Logf("%s: %d bytes", name, got)
+		if got > 5000 {
+			t.Errorf("%s: an idle session has %d bytes, more than 5,000", name, got)
+		}
+	})
+}
+
+// BenchmarkIdleSession reports the heap of an idle session as the slope between 1,000 and 5,000.
+func BenchmarkIdleSession(b *testing.B) {
+	kinds(b, func(name string, server, client *tls.Config, size int) {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				few, many := 1000*idle(b, 1000, server, client, size), 5000*idle(b, 5000, server, client, size)
+				b.ReportMetric(float64(many-few)/4000, "B/session")
+			}
+		})
+	})
+}
