@@ -204,13 +204,17 @@ func (l *loop) switchOver(s *session) step {
 			l.giveUp(s, err)
 			return stepDial
 		}
-		o.answer = b[length:]
 		taken, err := write(s.server.fd, o.bytes)
 		if err != nil {
 			l.giveUp(s, err)
 			return stepDial
 		}
-		return l.reached(s, o.bytes[taken:])
+		o.answer = nil
+		next := l.reached(s, o.bytes[taken:])
+		if early := b[length:]; len(early) > 0 && next == stepConfirm {
+			return l.heard(s, early)
+		}
+		return next
 	}
 	return stepWait
 }

@@ -35,32 +35,40 @@ func (l *loop) confirm(s *session) step {
 		if s.opening.answer != nil {
 			b = append(s.opening.answer, b...)
 		}
-		answer := l.answer(s, b)
-		if answer == answerShort {
-			s.opening.answer = append([]byte(nil), b...)
-			continue
-		}
-		if answer == answerConnack {
-			s.connack = l.connack.Code
-			if l.connack.HasServerKeepAlive && s.byKeepAlive {
-				s.idle = ticks(idleLimit(0, l.connack.ServerKeepAlive))
-			}
-			if len(l.connack.AssignedClientID) > 0 {
-				s.id = logged(l.connack.AssignedClientID)
-			}
-		}
-		s.opening.answer = nil
-		s.server.moved += uint64(len(b))
-		s.flow.Sent += uint64(len(b))
-		if l.deliverAnswer(s, b) {
-			return stepEnded
-		}
-		if answer != answerAuth {
-			l.opened(s)
-			return stepRelay
+		if next := l.heard(s, b); next != stepConfirm {
+			return next
 		}
 	}
 	return stepWait
+}
+
+// heard takes the first bytes of a node, from a packet's or a frame's beginning.
+func (l *loop) heard(s *session, b []byte) step {
+	answer := l.answer(s, b)
+	if answer == answerShort {
+		s.opening.answer = append([]byte(nil), b...)
+		return stepConfirm
+	}
+	if answer == answerConnack {
+		s.connack = l.connack.Code
+		if l.connack.HasServerKeepAlive && s.byKeepAlive {
+			s.idle = ticks(idleLimit(0, l.connack.ServerKeepAlive))
+		}
+		if len(l.connack.AssignedClientID) > 0 {
+			s.id = logged(l.connack.AssignedClientID)
+		}
+	}
+	s.opening.answer = nil
+	s.server.moved += uint64(len(b))
+	s.flow.Sent += uint64(len(b))
+	if l.deliverAnswer(s, b) {
+		return stepEnded
+	}
+	if answer == answerAuth {
+		return stepConfirm
+	}
+	l.opened(s)
+	return stepRelay
 }
 
 // answer is what a node's first bytes are, the CONNACK in l.connack.
