@@ -26,6 +26,7 @@ func commands() []command {
 		{"serve", "carry sessions, from a configuration file or from flags alone", serve},
 		{"check", "read a configuration file and say what it means, or what is wrong", check},
 		{"demo", "show it at work: two brokers, the balancer before them, some clients", demo},
+		{"cert", "write certificates for a lab: a CA, a server, clients", cert},
 		{"version", "print the version", version},
 	}
 }
