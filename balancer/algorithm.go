@@ -44,6 +44,8 @@ const (
 	ByUsername                // the CONNECT's User Name
 	BySourceIP                // the client's address, without its port
 	ByCookie                  // the key that an HTTP client's cookie holds
+	ByTLSCN                   // the Common Name of the client's certificate
+	BySNI                     // the server name that the client's TLS asks for
 	NoKey                     // the pool's algorithm looks at no field; not a word of the configuration
 )
 
@@ -52,6 +54,8 @@ var hashKeyWords = []string{
 	ByUsername: "username",
 	BySourceIP: "source_ip",
 	ByCookie:   "cookie",
+	ByTLSCN:    "tls_cn",
+	BySNI:      "sni",
 }
 
 // String returns the word of the configuration file, "none" for NoKey.

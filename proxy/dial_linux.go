@@ -198,5 +198,9 @@ func (l *loop) proxyHeader(s *session) ([]byte, error) {
 		destination = l.addr.addrPort()
 		o.destination = destination
 	}
-	return announce(l.header[:0], o.pool.SendProxy, source, destination)
+	header, err := announce(l.header[:0], o.pool.SendProxy, source, destination)
+	if err == nil && o.tls != nil && o.pool.SendProxy == 2 {
+		header = withTLS(header, o.tls)
+	}
+	return header, err
 }

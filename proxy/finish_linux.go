@@ -27,7 +27,7 @@ func (l *loop) refuse(s *session, r refusal) step {
 	if len(reply) == 0 {
 		return l.finish(s, r.outcome)
 	}
-	if _, err := write(s.client.fd, reply); err != nil {
+	if _, err := l.send(s, &s.client, reply); err != nil {
 		return l.finish(s, r.outcome)
 	}
 	return l.seeOff(s, r.outcome)
@@ -35,6 +35,7 @@ func (l *loop) refuse(s *session, r refusal) step {
 
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
 func (l *loop) seeOff(s *session, o Outcome) step {
+	l.closeNotify(s)
 	_ = unix.Shutdown(int(s.client.fd), unix.SHUT_WR)
 	s.outcome = o
 	s.opening.bytes, s.opening.owned = nil, false
@@ -64,11 +65,17 @@ func (l *loop) linger(s *session) step {
 // its line.
 func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
+	if s.opening != nil && s.opening.lent != nil {
+		_ = s.opening.lent.Close()
+	}
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
 	}
 	l.server.journal.take(s.record(o, l.clock))
 	l.wheel.remove(s)
+	if s.opening != nil && s.opening.lent != nil {
+		_ = s.opening.lent.Close()
+	}
 	if s.opening != nil && s.opening.visit != nil {
 		_ = s.opening.visit.Close()
 	}

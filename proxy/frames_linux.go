@@ -21,7 +21,7 @@ func (l *loop) peekFrames(s *session) step {
 		rest, replies, closing, broken := e.read(o.bytes, nil)
 		o.bytes = rest
 		if len(replies) > 0 {
-			if n, err := write(s.client.fd, replies); err != nil || n < len(replies) {
+			if n, err := l.send(s, &s.client, replies); err != nil || n < len(replies) {
 				return l.finish(s, ClientGone) // it sends pings and does not read
 			}
 		}
@@ -37,7 +37,7 @@ func (l *loop) peekFrames(s *session) step {
 		case broken != nil:
 			return l.breakOff(s, broken)
 		case closing:
-			_, _ = write(s.client.fd, websocket.AppendClose(nil, websocket.Normal, ""))
+			_, _ = l.send(s, &s.client, websocket.AppendClose(nil, websocket.Normal, ""))
 			return l.seeOff(s, ClientGone)
 		case len(o.bytes) > framedConnect*most:
 			return l.breakOff(s, errFramedConnect)
@@ -56,7 +56,7 @@ var errFramedConnect = &websocket.Error{
 // CONNECT was whole.
 func (l *loop) breakOff(s *session, why error) step {
 	s.opening.fault = why.Error()
-	_, _ = write(s.client.fd, closeFrame(nil, why))
+	_, _ = l.send(s, &s.client, closeFrame(nil, why))
 	return l.seeOff(s, FrameError)
 }
 
@@ -167,7 +167,7 @@ func (l *loop) closeFrames(s *session) {
 		return
 	}
 	s.frames.closed = true
-	_, _ = write(s.client.fd, websocket.AppendClose(nil, websocket.Normal, ""))
+	_, _ = l.send(s, &s.client, websocket.AppendClose(nil, websocket.Normal, ""))
 }
 
 // switchOver waits for a node's 101, and then writes the client's frames to it:

@@ -16,6 +16,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
+	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/web"
 	"mqttlb/proxy/websocket"
 )
@@ -149,9 +150,9 @@ func (a *arrivals) Addr() net.Addr { return a.bound }
 // visit is a client's connection while net/http has it.
 type visit struct {
 	net.Conn
-	front  *front
-	rest   []byte // what the loop has read already
-	excess bool   // past max_connections: to be told so
+	front   *front
+	session *tlsterm.Session // that Conn is of; nil: no TLS
+	excess  bool             // past max_connections: to be told so
 
 	// Each is called once at most, from any goroutine: staying when the
 	// connection turns out to be one of HTTP requests, left when net/http has let
@@ -172,11 +173,6 @@ type visit struct {
 type visitKey struct{}
 
 func (v *visit) Read(b []byte) (int, error) {
-	if len(v.rest) > 0 {
-		n := copy(b, v.rest)
-		v.rest = v.rest[n:]
-		return n, nil
-	}
 	n, err := v.Conn.Read(b)
 	v.received.Add(uint64(n))
 	if err != nil && v.sent.Load() == 0 && !errors.Is(err, os.ErrClosed) {
@@ -202,7 +198,10 @@ func (v *visit) CloseWrite() error {
 
 // Close lets go of the connection.
 func (v *visit) Close() error {
-	err := v.Conn.Close()
+	var err error
+	if v.session == nil || v.pool == nil { // TLS goes on after an upgrade
+		err = v.Conn.Close()
+	}
 	v.leaves.Do(v.left)
 	return err
 }
@@ -210,6 +209,10 @@ func (v *visit) Close() error {
 // serve answers a request, or takes it for an upgrade.
 func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 	v := r.Context().Value(visitKey{}).(*visit)
+	if v.session != nil {
+		state := v.session.Conn().ConnectionState()
+		r.TLS = &state
+	}
 	route := f.route(r)
 	switch {
 	case route != nil && route.WebSocket:
@@ -247,6 +250,8 @@ func (f *front) reject(w http.ResponseWriter, v *visit, why *rejection) {
 		w.Header().Set(why.header[0], why.header[1])
 	}
 	w.Header().Set("Connection", "close")
+	// net/http would wait for the rest of the request.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
 	http.Error(w, why.reason, why.status)
 }
 

@@ -9,22 +9,23 @@ type step uint8
 //
 //	accept ─> unwrap ─> peek ─> admit ─> route ─> dial ─> announce ─> confirm ─> relay ─> finish
 //	          PROXY in  CONNECT limits   pool,    next     PROXY out,  CONNACK    bytes    one outcome:
-//	          HTTP, WS          rules    key      candidate first bytes                    one line, one count
+//	          TLS, HTTP          rules    key      candidate first bytes                    one line, one count
 //
 // accept_linux.go makes the session and finish_linux.go ends it; the steps
 // between are run from here.
 const (
-	stepUnwrap   step = iota // read the client's PROXY header, if the listener accepts one
-	stepUpgrade              // WS and HTTP listeners: answer HTTP, until it is an upgrade to WebSocket
-	stepPeek                 // read the CONNECT and check it
-	stepAdmit                // apply the limits
-	stepRoute                // find the key and the order of the nodes
-	stepDial                 // open a connection to the next of them
-	stepAnnounce             // write the PROXY header and the CONNECT in one
-	stepSwitch               // nodes that speak WebSocket: wait for the 101, then write the frames
-	stepConfirm              // read the CONNACK
-	stepRelay                // move bytes until both sides have ended
-	stepLinger               // instead of all that: see a refusal off
+	stepUnwrap    step = iota // read the client's PROXY header, if the listener accepts one
+	stepHandshake             // TLS listeners: the handshake, in a goroutine
+	stepUpgrade               // WS and HTTP listeners: answer HTTP, until it is an upgrade to WebSocket
+	stepPeek                  // read the CONNECT and check it
+	stepAdmit                 // apply the limits
+	stepRoute                 // find the key and the order of the nodes
+	stepDial                  // open a connection to the next of them
+	stepAnnounce              // write the PROXY header and the CONNECT in one
+	stepSwitch                // nodes that speak WebSocket: wait for the 101, then write the frames
+	stepConfirm               // read the CONNACK
+	stepRelay                 // move bytes until both sides have ended
+	stepLinger                // instead of all that: see a refusal off
 
 	stepWait  // returned by a step that needs the socket or the clock to go on
 	stepEnded // returned by a step that has finished the session
@@ -33,17 +34,18 @@ const (
 // life holds each step's function, which returns the step to take next. A
 // failed connection goes from announce back to dial; a refusal goes to linger.
 var life = [...]func(*loop, *session) step{
-	stepUnwrap:   (*loop).unwrap,
-	stepUpgrade:  (*loop).upgrade,
-	stepPeek:     (*loop).peek,
-	stepAdmit:    (*loop).admit,
-	stepRoute:    (*loop).route,
-	stepDial:     (*loop).dial,
-	stepAnnounce: (*loop).announce,
-	stepSwitch:   (*loop).switchOver,
-	stepConfirm:  (*loop).confirm,
-	stepRelay:    (*loop).relay,
-	stepLinger:   (*loop).linger,
+	stepUnwrap:    (*loop).unwrap,
+	stepHandshake: (*loop).handshake,
+	stepUpgrade:   (*loop).upgrade,
+	stepPeek:      (*loop).peek,
+	stepAdmit:     (*loop).admit,
+	stepRoute:     (*loop).route,
+	stepDial:      (*loop).dial,
+	stepAnnounce:  (*loop).announce,
+	stepSwitch:    (*loop).switchOver,
+	stepConfirm:   (*loop).confirm,
+	stepRelay:     (*loop).relay,
+	stepLinger:    (*loop).linger,
 }
 
 // advance takes a session as far as it goes now. It is called after the accept

@@ -8,10 +8,13 @@ const (
 	// connection for.
 	scratchSize = 128 << 10
 
+	// cipherSize is the size of a loop's buffer for what clients of TLS send.
+	cipherSize = 64 << 10
+
 	// headroom is kept free before the client's first bytes in the scratch
 	// buffer, so that the PROXY header can be put in front of them without a
-	// copy. A v1 header has at most 107 bytes, a v2 header of ours 52.
-	headroom = 128
+	// copy. A v1 header has at most 107 bytes, a v2 header of ours less than 500.
+	headroom = 512
 
 	// acceptBatch bounds the connections taken from one listener in one turn, so
 	// that a reconnect storm does not starve the sessions that are there.

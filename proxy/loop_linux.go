@@ -23,13 +23,15 @@ type loop struct {
 	stood int64 // how much of it the loop stood still, ns
 	wheel wheel
 	sessions
-	openings []*opening     // free ones
-	resume   func(*session) // advance, for what comes back to a step that life names
+	openings []*opening           // free ones
+	resume   func(*session, step) // advance from a step, for what comes back to a step that life names
 
 	// Used by one session at a time, within one turn.
 	scratch []byte
 	refusal [16]byte
 	header  [headroom]byte
+	cipher  []byte // of TLS clients
+	sealed  []byte // for TLS clients
 	addr    sockaddr
 	parsed  mqttparse.Connect
 	connack mqttparse.Connack
@@ -59,7 +61,12 @@ func newLoop(srv *Server, socks []int) (*loop, error) {
 		counters: newCounters(srv.listeners),
 	}
 	l.wheel.sessions = &l.sessions
-	l.resume = l.advance
+	l.resume = func(s *session, next step) {
+		if next != stepEnded {
+			s.step = next
+			l.advance(s)
+		}
+	}
 	var err error
 	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return nil, err
@@ -214,7 +221,7 @@ func (l *loop) limitBroken(s *session, h *half, reset bool) {
 func (l *loop) await(s *session) {
 	if s.opening != nil {
 		s.opening.keep()
-		if s.opening.visit != nil {
+		if s.opening.visit != nil || s.opening.lent != nil {
 			l.arm(s)
 			return // it is not ours to watch
 		}

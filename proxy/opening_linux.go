@@ -34,6 +34,9 @@ func (l *loop) unwrap(s *session) step {
 
 // greeting is the step that reads what the listener's clients say first.
 func (ln *listener) greeting() step {
+	if ln.TLS != nil {
+		return stepHandshake
+	}
 	if ln.front != nil {
 		return stepUpgrade
 	}
@@ -77,7 +80,7 @@ func (l *loop) fill(s *session) step {
 	o := s.opening
 	o.keep() // the scratch buffer is read into again
 	room := l.scratch[headroom:min(len(l.scratch), headroom+maxProxyHeader+l.server.snapshot.MaxConnectSize)]
-	n, err := read(s.client.fd, room)
+	n, err := l.receive(s, &s.client, room)
 	switch {
 	case err == unix.EAGAIN:
 		s.client.ready = false
@@ -100,6 +103,9 @@ func (l *loop) admit(s *session) step {
 	if refusal, ok := admit(s.excess, l.server.rate, l.clock); !ok {
 		return l.refuse(s, refusal)
 	}
+	if t := s.listener.TLS; t != nil && s.listener.Protocol != TCP && !t.Identity.allows(s.opening.tls, &l.parsed) {
+		return l.refuse(s, refusal{IdentityMismatch, mqttparse.NotAuthorized})
+	}
 	return stepRoute
 }
 
@@ -116,7 +122,7 @@ func (l *loop) route(s *session) step {
 		s.byKeepAlive = setting == 0
 	}
 	pool := s.opening.pool
-	s.opening.candidates = pool.Candidates(route(pool, connect, s.source.addrPort().Addr()))
+	s.opening.candidates = pool.Candidates(route(pool, connect, s.source.addrPort().Addr(), s.opening.tls))
 	s.opening.reason = NoNode
 	if s.opening.entrance != nil && !pool.WebSocket {
 		l.unwrapFrames(s)

@@ -22,6 +22,9 @@ const (
 
 	ClientGone          // the client closed or broke before a node had its CONNECT
 	ConnectTimeout      // no whole CONNECT within timeouts.connect_packet
+	HandshakeFailed     // no TLS session came of the handshake
+	RefusedHandshake    // too many TLS handshakes wait already
+	IdentityMismatch    // the client's certificate does not name what its CONNECT says
 	BadUpgrade          // no upgrade to WebSocket that is served here
 	NotMQTT             // the first packet is no CONNECT
 	MalformedConnect    // the CONNECT breaks the specification
@@ -56,6 +59,9 @@ var outcomeNames = [outcomes]string{
 	HTTPServed:          "http_served",
 	ClientGone:          "client_gone",
 	ConnectTimeout:      "connect_timeout",
+	HandshakeFailed:     "handshake_failed",
+	RefusedHandshake:    "handshake_limit",
+	IdentityMismatch:    "identity_mismatch",
 	BadUpgrade:          "bad_upgrade",
 	NotMQTT:             "not_mqtt",
 	MalformedConnect:    "malformed_connect",
@@ -79,4 +85,4 @@ func (o Outcome) String() string { return outcomeNames[o] }
 
 // Refused reports whether the session ended because mqttlb did not take it, as
 // opposed to what the client, a node or time did.
-func (o Outcome) Refused() bool { return o >= BadUpgrade }
+func (o Outcome) Refused() bool { return o >= HandshakeFailed }

@@ -28,7 +28,7 @@ type engine struct {
 }
 
 // errNoEpoll: a fallback for development is no place for all of it.
-var errNoEpoll = errors.New("WebSocket and HTTP are served on Linux only")
+var errNoEpoll = errors.New("WebSocket, HTTP and TLS are served on Linux only")
 
 // newEngine binds the listeners.
 func newEngine(srv *Server) (*engine, error) {
@@ -40,7 +40,7 @@ func newEngine(srv *Server) (*engine, error) {
 		counters: newCounters(srv.listeners),
 	}
 	for _, ln := range srv.listeners {
-		if ln.Protocol == WS || ln.Protocol == HTTP {
+		if ln.Protocol == WS || ln.Protocol == HTTP || ln.TLS != nil {
 			e.stop()
 			return nil, srv.errListen(ln.Listener, errNoEpoll)
 		}

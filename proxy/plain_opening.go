@@ -113,7 +113,7 @@ func (s *session) route() Outcome {
 		s.confirming = true
 	}
 	pool := s.listener.Pool
-	s.candidates = pool.Candidates(route(pool, connect, s.source.Addr()))
+	s.candidates = pool.Candidates(route(pool, connect, s.source.Addr(), nil))
 	s.reason = NoNode
 	return outcomeNone
 }

@@ -124,7 +124,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 		if s.frames != nil {
 			inbox = l.inbox(s, from)
 		}
-		n, err := read(from.fd, inbox)
+		n, err := l.receive(s, from, inbox)
 		if n == 0 {
 			if err == unix.EAGAIN {
 				from.ready = false
@@ -162,7 +162,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 // deliver writes b to a half that holds nothing, and what it does not take is
 // held. It reports whether the session has ended.
 func (l *loop) deliver(s *session, to *half, b []byte) (ended bool) {
-	n, err := write(to.fd, b)
+	n, err := l.send(s, to, b)
 	if err != nil {
 		return l.outputBroke(s, to)
 	}
@@ -218,6 +218,10 @@ func (l *loop) inputEnded(s *session, from, to *half, err error) (ended bool) {
 func (l *loop) endOutput(s *session, to *half) (ended bool) {
 	if to == &s.client {
 		l.closeFrames(s)
+		l.closeNotify(s)
+		if to.held != nil {
+			return false // flush comes back here
+		}
 	}
 	if to.ended {
 		l.finish(s, s.outcome)
@@ -233,7 +237,7 @@ func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 	client, other := gone == &s.client, s.other(gone)
 	for range readsPerTurn {
 		inbox := l.inbox(s, gone)
-		n, _ := read(gone.fd, inbox)
+		n, _ := l.receive(s, gone, inbox)
 		if n == 0 || other.held != nil {
 			break
 		}
@@ -242,7 +246,7 @@ func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 		if s.frames != nil {
 			b = l.carried(s, gone, n).bytes
 		}
-		if w, err := write(other.fd, b); err != nil || w < len(b) {
+		if w, err := l.send(s, other, b); err != nil || w < len(b) {
 			break
 		}
 	}

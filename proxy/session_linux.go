@@ -7,6 +7,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/tlsterm"
 )
 
 // session is one client connection and its server connection. It belongs to
@@ -19,6 +20,7 @@ type session struct {
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	opening  *opening // nil once the node has answered
 	frames   *frames  // of a WebSocket client whose node speaks none; nil: bytes pass as they are
+	secure   *secure  // the client's TLS; nil: none
 
 	id     string // client identifier, as much as is logged; empty on TCP listeners
 	source origin // the client
@@ -112,8 +114,10 @@ type opening struct {
 	bytes []byte
 	owned bool
 
-	visit    *visit    // net/http has the client's connection
-	entrance *entrance // the client has upgraded to WebSocket
+	lent     *lent         // a handshake has the client's connection
+	tls      *tlsterm.Info // of the client's handshake; nil: none
+	visit    *visit        // net/http has the client's connection
+	entrance *entrance     // the client has upgraded to WebSocket
 
 	pool        *Pool
 	candidates  balancer.Candidates

@@ -64,6 +64,9 @@ type Listener struct {
 
 	MaxConnections int // sessions of this listener; 0: no limit
 
+	// TLS ends the clients' TLS before anything else is read; nil: there is none.
+	TLS *TLS
+
 	// Hosts are the hosts that an upgrade may ask for, as in [web.MatchHost];
 	// empty: every host. Of WS listeners.
 	Hosts []string

@@ -20,36 +20,58 @@ func (l *loop) upgrade(s *session) step {
 	if o.visit != nil {
 		return stepWait
 	}
-	fd, err := unix.FcntlInt(uintptr(s.client.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return l.finish(s, DescriptorsExceeded)
+	v := &visit{front: s.listener.front, excess: s.excess}
+	if s.secure != nil { // over the connection that the handshake has left
+		v.session = s.secure.session
+		v.Conn = v.session.Conn()
+	} else {
+		c, err := l.lend(s)
+		if err != nil {
+			return l.finish(s, DescriptorsExceeded)
+		}
+		v.Conn = c
 	}
-	if !o.destination.IsValid() && l.addr.local(s.client.fd) == nil {
-		o.destination = l.addr.addrPort()
-	}
-	v := &visit{
-		Conn: &lent{
-			File:   os.NewFile(uintptr(fd), "client"),
-			local:  net.TCPAddrFromAddrPort(o.destination),
-			remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
-		},
-		front:  s.listener.front,
-		rest:   append([]byte(nil), o.bytes...),
-		excess: s.excess,
-	}
+	mine := l.callback(s)
+	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
+	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
+	o.visit = v
+	s.listener.front.arrive(v)
+	return stepWait
+}
+
+// callback is how a goroutine that has the client's connection has the loop go on
+// with the session, if that has not ended since.
+func (l *loop) callback(s *session) func(then func(*session)) {
 	slot, birth := s.slot, s.client.birth
-	mine := func(then func(*session)) {
+	return func(then func(*session)) {
 		l.do(func() {
-			if s := l.at(slot); s.listener != nil && s.client.birth == birth { // it may have ended since
+			if s := l.at(slot); s.listener != nil && s.client.birth == birth {
 				then(s)
 			}
 		})
 	}
-	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
-	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
-	o.bytes, o.owned, o.visit = nil, false, v
-	s.listener.front.arrive(v)
-	return stepWait
+}
+
+// lend makes a connection of a duplicate of the client's descriptor, which reads
+// first what the loop has read already.
+func (l *loop) lend(s *session) (*lent, error) {
+	o := s.opening
+	fd, err := unix.FcntlInt(uintptr(s.client.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if !o.destination.IsValid() && l.addr.local(s.client.fd) == nil {
+		o.destination = l.addr.addrPort()
+	}
+	c := &lent{
+		File:   os.NewFile(uintptr(fd), "client"),
+		local:  net.TCPAddrFromAddrPort(o.destination),
+		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
+		rest:   append([]byte(nil), o.bytes...),
+	}
+	s.client.moved -= uint64(len(o.bytes)) // they will be read again
+	o.bytes, o.owned = nil, false
+	return c, nil
 }
 
 // returned takes a connection back from the front.
@@ -65,18 +87,18 @@ func (l *loop) returned(s *session, v *visit) {
 		if v.stayed {
 			s.deadline = l.in(l.server.snapshot.Timeouts.ConnectPacket)
 		}
-		s.step = stepPeek
+		if v.session != nil {
+			l.detach(s)
+		}
+		l.resume(s, stepPeek)
 	case v.stayed:
 		l.finish(s, HTTPServed)
-		return
 	case v.fault == "":
 		l.finish(s, pick(l.stopping && !v.gone.Load(), Shutdown, ClientGone))
-		return
 	default:
 		o.fault = v.fault
-		s.step = l.seeOff(s, BadUpgrade)
+		l.resume(s, l.seeOff(s, BadUpgrade))
 	}
-	l.resume(s)
 }
 
 // count adds what net/http has moved.
@@ -89,6 +111,7 @@ func (s *session) count(v *visit) {
 type lent struct {
 	*os.File
 	local, remote net.Addr
+	rest          []byte // what comes before what the descriptor has
 }
 
 func (c *lent) LocalAddr() net.Addr  { return c.local }
@@ -97,6 +120,11 @@ func (c *lent) RemoteAddr() net.Addr { return c.remote }
 // Read returns the errors of a network connection, not of a file: net/http tells
 // its own deadline, which ends a read of its own, from a broken connection by them.
 func (c *lent) Read(b []byte) (int, error) {
+	if len(c.rest) > 0 {
+		n := copy(b, c.rest)
+		c.rest = c.rest[n:]
+		return n, nil
+	}
 	n, err := c.File.Read(b)
 	if broken, ok := errors.AsType[*os.PathError](err); ok {
 		err = &net.OpError{Op: "read", Net: "tcp", Source: c.local, Addr: c.remote, Err: broken.Err}
