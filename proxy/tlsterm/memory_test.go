@@ -118,7 +118,7 @@ func TestIdleSessionIsSmall(t *testing.T) {
 func BenchmarkIdleSession(b *testing.B) {
 	kinds(b, func(name string, server, client *tls.Config, size int) {
 		b.Run(name, func(b *testing.B) {
-			for range b.N {
+			for b.Loop() {
 				few, many := 1000*idle(b, 1000, server, client, size), 5000*idle(b, 5000, server, client, size)
 				b.ReportMetric(float64(many-few)/4000, "B/session")
 			}

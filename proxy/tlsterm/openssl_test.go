@@ -148,6 +148,40 @@ func TestKeyUpdateOfOpenSSL(t *testing.T) {
 	}
 }
 
+// Each request for new keys owes an answer; a client that reads none must not pile them up here.
+func TestClientThatAsksForKeysWithoutEndIsLetGo(t *testing.T) {
+	s := server(t, newCA(t, "ca"), nil)
+	c := startOpenSSL(t, "-tls1_3")
+	d, err := c.accept(t, s.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 4096)
+	for updates := 0; ; updates++ {
+		if updates > maxOwed/16 {
+			t.Fatal("no error")
+		}
+		c.say(t, "K")
+		c.hears(t, "KEYUPDATE")
+		c.say(t, "x") // data between the updates keeps crypto/tls's own limit away
+		for got := 0; got == 0; {
+			n, err := d.raw.Read(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Feed(b[:n])
+			plain, err := d.drain(t)
+			if err == ErrOwed {
+				return
+			}
+			if err != ErrWouldBlock {
+				t.Fatal(err)
+			}
+			got += len(plain)
+		}
+	}
+}
+
 // crypto/tls's server never agrees to a new handshake (RFC 5746, 4.4).
 func TestRenegotiationIsRefused(t *testing.T) {
 	s := server(t, newCA(t, "ca"), nil)

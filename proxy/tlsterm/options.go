@@ -64,7 +64,7 @@ func (o *Options) settings() (settings, error) {
 	case o.ClientAuth != ClientAuthNone && o.ClientCA == "":
 		errs[5] = errors.New("client_auth: without client_ca there is nobody to believe")
 	case len(o.CRLs) > 0 && o.ClientCA == "":
-		errs[5] = errors.New("crl: without client_ca there is nobody to have signed it")
+		errs[5] = errors.New("client_crl: without client_ca there is nobody to have signed it")
 	}
 	return s, errors.Join(errs[:]...)
 }
@@ -84,7 +84,7 @@ func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Co
 		VerifyConnection:       admission.verify,
 		NextProtos:             slices.Clone(o.Protocols),
 		ClientAuth:             o.ClientAuth.forTLS(),
-		MinVersion:             s.min, //nolint:gosec // 1.2 or more: parseVersion
+		MinVersion:             s.min,
 		MaxVersion:             s.max,
 		CipherSuites:           s.ciphers,
 		CurvePreferences:       s.curves,

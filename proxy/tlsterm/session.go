@@ -12,7 +12,7 @@ import (
 
 // ErrWouldBlock is what Session.Read returns when all ciphertext that was fed has been used up. It is the very value,
 // to be compared with ==.
-var ErrWouldBlock net.Error = wouldBlock{}
+var ErrWouldBlock net.Error = wouldBlockError{}
 
 // ErrOwed ends a session whose client asks for answers and reads none.
 var ErrOwed = errors.New("TLS: the client asks for new keys and does not read the answers")

@@ -239,6 +239,37 @@ func (c *corked) pour() {
 	c.kept = nil
 }
 
+// The WebSocket upgrade is read from the session as a connection, and leaves what follows it.
+func TestWhatConnHasLeftIsReadAfterDetach(t *testing.T) {
+	versions(t, func(t *testing.T, server, client *tls.Config) {
+		m := mustMeet(t, server, client)
+		sent := bytes.Repeat([]byte("0123456789"), 500)
+		if _, err := m.client.Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 10)
+		if _, err := io.ReadFull(m.session.Conn(), got); err != nil {
+			t.Fatal(err)
+		}
+		m.session.Detach()
+		d := detached{m.session, m.client, m.raw}
+		m.raw.SetDeadline(time.Now().Add(patience))
+		for len(got) < len(sent) {
+			plain, err := d.drain(t)
+			got = append(got, plain...)
+			if err != ErrWouldBlock {
+				t.Fatal(err)
+			}
+			if len(got) < len(sent) {
+				d.Feed(d.arrive(t, 1))
+			}
+		}
+		if !bytes.Equal(got, sent) {
+			t.Error("what came is not what was sent")
+		}
+	})
+}
+
 func TestHalfCloseTravelsBothWays(t *testing.T) {
 	versions(t, func(t *testing.T, server, client *tls.Config) {
 		d := detach(t, server, client)

@@ -118,6 +118,20 @@ func (t *Terminator) rotate() {
 	t.current.Store(&next)
 }
 
+// Inherit takes over the ticket keys that old has made, so that its clients resume their sessions here after a change of
+// the listener's settings. Keys from a file need no heir, and what the settings ask of a client is asked again.
+func (t *Terminator) Inherit(old *Terminator) {
+	if t.options.TicketKeys != "" || old.options.TicketKeys != "" {
+		return
+	}
+	t.changing.Lock()
+	defer t.changing.Unlock()
+	next := *t.current.Load()
+	next.tickets = old.current.Load().tickets
+	t.setTickets(&next, t.now())
+	t.current.Store(&next)
+}
+
 // Status describes every file: the certificates, then the client CA, the CRLs and the ticket keys.
 func (t *Terminator) Status() []CertificateStatus {
 	return t.current.Load().material.status(&t.options)

@@ -25,7 +25,7 @@ func (r ticketRing) rotate(now time.Time) ticketRing {
 		return r
 	}
 	fresh := ticketKey{made: now}
-	rand.Read(fresh.secret[:]) //nolint:errcheck // never fails: it ends the process instead
+	rand.Read(fresh.secret[:]) // never fails: it ends the process instead
 	next := ticketRing{fresh}
 	for _, k := range r {
 		if now.Sub(k.made) < ticketLifetime {

@@ -144,3 +144,21 @@ func TestTicketKeysRotate(t *testing.T) {
 		}
 	}
 }
+
+func TestTicketsOutliveAChangeOfSettings(t *testing.T) {
+	web, fleet := newCA(t, "web"), newCA(t, "fleet")
+	open := server(t, web, nil)
+	again := server(t, web, func(o *Options) { o.Protocols = []string{"mqtt"} })
+	closed := server(t, web, func(o *Options) { o.ClientAuth, o.ClientCA = ClientAuthRequire, write(t, "ca.pem", fleet.pem) })
+	config := client(web)
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	read(t, mustMeet(t, open.Config(), config))
+	again.Inherit(open)
+	m := mustMeet(t, again.Config(), config)
+	if !m.session.resumed {
+		t.Error("not resumed")
+	}
+	read(t, m)
+	closed.Inherit(again)
+	reasonIs(t, meet(t, closed.Config(), config), NoClientCertificate) // a ticket is no certificate
+}

@@ -22,13 +22,17 @@ type wire struct {
 	cut   bool // the tls.Conn has seen that end: what it takes for a close was none
 }
 
-// wouldBlock is the error of a wire that is used up. A tls.Conn takes a net.Error that is Temporary as no end: what
+// wouldBlockError is the error of a wire that is used up. A tls.Conn takes a net.Error that is Temporary as no end: what
 // it has of a record stays, and Read may be called again.
-type wouldBlock struct{}
+type wouldBlockError struct{}
 
-func (wouldBlock) Error() string   { return "TLS: no more ciphertext has arrived" }
-func (wouldBlock) Timeout() bool   { return true }
-func (wouldBlock) Temporary() bool { return true }
+func (wouldBlockError) Error() string { return "TLS: no more ciphertext has arrived" }
+
+// Timeout implements net.Error.
+func (wouldBlockError) Timeout() bool { return true }
+
+// Temporary implements net.Error.
+func (wouldBlockError) Temporary() bool { return true }
 
 // Read implements net.Conn.
 func (w *wire) Read(b []byte) (int, error) {
