@@ -10,12 +10,10 @@ func notYet(c *Config, s *source) {
 	}
 	for i := range c.Listeners {
 		l, at := &c.Listeners[i], item("listeners", i)
-		refuse(l.TLS != nil, child(at, "tls"), "TLS is")
 		refuse(l.Protocol == Passthrough, child(at, "protocol"), "TLS that is passed on is")
 	}
 	for i := range c.Pools {
 		p, at := &c.Pools[i], item("pools", i)
 		refuse(p.TLS != nil, child(at, "tls"), "TLS to nodes is")
-		refuse(p.HashKey == KeyTLSCN || p.HashKey == KeySNI, child(at, "hash_key"), "the key "+string(p.HashKey)+" is")
 	}
 }

@@ -59,14 +59,6 @@ func TestEveryWrongFileSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestWholeSampleHasOnlyWhatIsNotServedYet(t *testing.T) {
-	_, err := Load("testdata/full.yaml")
-	if err == nil {
-		t.Fatal("no error")
-	}
-	golden(t, "testdata/full.err", err.Error()+"\n")
-}
-
 func equal(a, b *Config) bool { return reflect.DeepEqual(a, b) }
 
 // parse parses data that must be right.

@@ -141,6 +141,10 @@ func (srv *Server) Stats() Stats {
 		if ln.front != nil {
 			stats.Listeners[i].Answers = ln.front.answers()
 		}
+		if ln.TLS != nil {
+			stats.Listeners[i].Handshakes = ln.TLS.Gate.Counts()
+			stats.Listeners[i].Certificates = ln.TLS.Terminator.Status()
+		}
 	}
 	return stats
 }

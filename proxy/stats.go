@@ -1,6 +1,9 @@
 package proxy
 
-import "mqttlb/balancer"
+import (
+	"mqttlb/balancer"
+	"mqttlb/proxy/tlsterm"
+)
 
 // Stats is what a server has counted since its start. Open and Total of a flow
 // count sessions that reached the node.
@@ -23,6 +26,10 @@ type ListenerStats struct {
 	// Answers counts the HTTP requests that were answered here and by no node, by
 	// status; nil where no HTTP is served.
 	Answers map[int]uint64
+
+	// Handshakes and Certificates are of listeners with TLS.
+	Handshakes   tlsterm.GateCounts
+	Certificates []tlsterm.CertificateStatus
 }
 
 // FlowStats counts the sessions of a listener on a node.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 
@@ -10,6 +11,7 @@ import (
 	"mqttlb/balancer/health"
 	"mqttlb/config"
 	"mqttlb/proxy"
+	"mqttlb/proxy/tlsterm"
 )
 
 // plan is what a configuration means at run time.
@@ -18,8 +20,9 @@ type plan struct {
 	pools    []*proxy.Pool
 	// attendants keep the pools up to date: health checks and name lookups.
 	// Each runs until its context is done.
-	attendants []func(context.Context)
-	names      *discovery.Discovery // the addresses of nodes that have a host name
+	attendants  []func(context.Context)
+	terminators []*tlsterm.Terminator
+	names       *discovery.Discovery // the addresses of nodes that have a host name
 }
 
 // newPlan makes a plan of a configuration. It starts nothing and opens nothing.
@@ -64,6 +67,15 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 			MaxConnections: l.MaxConnections,
 			Hosts:          l.AllowedHosts,
 			Routes:         routes(&l, pools),
+		}
+		if l.TLS != nil {
+			t, err := newTLS(l.TLS, log)
+			if err != nil {
+				return nil, fmt.Errorf("listener %q: %w", l.Name, err)
+			}
+			ln.TLS = t
+			p.attendants = append(p.attendants, t.Terminator.Run)
+			p.terminators = append(p.terminators, t.Terminator)
 		}
 		if l.Address.Network == "unix" {
 			ln.Address = l.Address.Path

@@ -61,29 +61,32 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	defer lines.close()
 	log := newLogger(cfg.Log, lines)
 	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone is no reason to end
-	defer outliveHangup(log)()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	log.Info("mqttlb", "version", buildVersion(), "go", runtime.Version(), "pid", os.Getpid())
-	if err := runServer(ctx, cfg, log, lines.dropped.Load); err != nil {
+	if err := runServer(ctx, cfg, log, lines.dropped.Load, hangups); err != nil {
 		log.Error("mqttlb cannot serve", "error", err)
 		return errFailed
 	}
 	return nil
 }
 
-// outliveHangup keeps SIGHUP, which asks most daemons to read their files again,
-// from ending the process and its sessions, until the function that it returns is
-// called.
-func outliveHangup(log *slog.Logger) (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() { // ends with the channel
-		for range hangups {
-			log.Warn("SIGHUP: this version reads its configuration at the start alone; nothing was changed")
+// reloadOnHangup reads the files of TLS again for each SIGHUP, which asks daemons to
+// read their files again, until ctx is done.
+func (s *server) reloadOnHangup(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.hangups:
 		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
+		s.log.Info("SIGHUP: certificates are read again; the configuration is read at the start alone")
+		for _, t := range s.plan.terminators {
+			if err := t.Reload(); err != nil {
+				s.log.Error("certificates: what was good before stays in force", "error", err)
+			}
+		}
 	}
 }
 
@@ -96,7 +99,7 @@ const heapGrowth = 25
 // ballast counts as heap and is never touched, so that it takes no memory. With it a
 // quarter of a small heap is 4 MiB more than that: enough for the garbage of some
 // hundred upgrades to WebSocket, which net/http does, between two collections.
-var ballast []byte
+var ballast []byte //nolint:unused // being there is its use
 
 const ballastSize = 16 << 20
 
@@ -110,12 +113,12 @@ func tuneCollector() {
 
 // runServer runs what the configuration describes until ctx is done and the
 // sessions have ended. An error means that nothing was served.
-func runServer(ctx context.Context, cfg *config.Config, log *slog.Logger, linesDropped func() uint64) error {
+func runServer(ctx context.Context, cfg *config.Config, log *slog.Logger, linesDropped func() uint64, hangups <-chan os.Signal) error {
 	s, err := newServer(cfg, log)
 	if err != nil {
 		return err
 	}
-	s.linesDropped = linesDropped
+	s.linesDropped, s.hangups = linesDropped, hangups
 	s.run(ctx)
 	return nil
 }
@@ -129,6 +132,7 @@ type server struct {
 	log   *slog.Logger
 
 	linesDropped func() uint64 // by the log; nil: it drops none
+	hangups      <-chan os.Signal
 }
 
 // newServer binds the addresses; clients wait until run.
@@ -168,6 +172,7 @@ func (s *server) run(ctx context.Context) {
 	for _, attend := range s.plan.attendants {
 		running.Go(func() { attend(company) })
 	}
+	running.Go(func() { s.reloadOnHangup(company) })
 	if s.admin != nil { // last: what it says of the process is then true
 		sources := admin.Sources{Server: s.Server, Pools: s.plan.pools, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
 		running.Go(func() {

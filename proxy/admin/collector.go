@@ -22,6 +22,10 @@ var (
 	outcomes            = describe("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
 	refusals            = describe("refusals_total", "Client connections that were refused, by reason. Each is among mqttlb_outcomes_total too: do not add them.", "listener", "reason")
 	httpAnswers         = describe("http_answers_total", "HTTP requests that mqttlb answered and no node, by status.", "listener", "status")
+	tlsHandshakes       = describe("tls_handshakes_total", "TLS handshakes, by how they ended; resumed ones are among those done.", "listener", "result")
+	tlsWaiting          = describe("tls_handshakes_waiting", "Clients that wait for their TLS handshake to begin.", "listener")
+	tlsExpiry           = describe("tls_file_expiry_timestamp_seconds", "When the certificate, CA or CRL in force is not valid any more, in Unix time.", "listener", "kind", "file")
+	tlsBroken           = describe("tls_file_broken", "1 while a file's content cannot be used and what was good before is in force.", "listener", "kind", "file")
 	sessionsOpen        = describe("sessions_open", "Sessions that are open on a node.", "listener", "pool", "node")
 	sessionsTotal       = describe("sessions_total", "Sessions that reached a node.", "listener", "pool", "node")
 	bytesTotal          = describe("bytes_total", "Bytes forwarded, CONNECT and CONNACK included, PROXY headers not: received from clients, sent to clients.", "listener", "pool", "node", "direction")
@@ -64,6 +68,26 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, l := range stats.Listeners {
 		for status, n := range l.Answers {
 			count(httpAnswers, n, l.Listener.Name, strconv.Itoa(status))
+		}
+		if l.Listener.TLS == nil {
+			continue
+		}
+		name, h := l.Listener.Name, l.Handshakes
+		gauge(tlsWaiting, float64(h.Waiting), name)
+		count(tlsHandshakes, h.Done, name, "done")
+		count(tlsHandshakes, h.Resumed, name, "resumed")
+		count(tlsHandshakes, h.Failed, name, "failed")
+		count(tlsHandshakes, h.Refused, name, "refused")
+		count(tlsHandshakes, h.Abandoned, name, "abandoned")
+		for _, f := range l.Certificates {
+			broken := 0.0
+			if f.Err != nil {
+				broken = 1
+			}
+			gauge(tlsBroken, broken, name, string(f.Kind), f.File)
+			if !f.NotAfter.IsZero() {
+				gauge(tlsExpiry, float64(f.NotAfter.Unix()), name, string(f.Kind), f.File)
+			}
 		}
 	}
 	for _, f := range stats.Flows {

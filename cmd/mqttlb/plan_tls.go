@@ -1,0 +1,52 @@
+package main
+
+import (
+	"log/slog"
+
+	"mqttlb/config"
+	"mqttlb/proxy"
+	"mqttlb/proxy/tlsterm"
+)
+
+// newTLS reads the files of a listener's TLS. What cannot be used at the start is
+// an error; later, what was good stays.
+func newTLS(c *config.TLS, log *slog.Logger) (*proxy.TLS, error) {
+	o := tlsterm.Options{
+		StrictSNI:  c.StrictSNI,
+		ClientAuth: clientAuths[c.ClientAuth],
+		ClientCA:   c.ClientCA,
+		MinVersion: string(c.MinVersion),
+		MaxVersion: string(c.MaxVersion),
+		Protocols:  c.ALPN,
+		TicketKeys: c.TicketKeys,
+		Logger:     log,
+	}
+	for _, cert := range c.Certificates {
+		o.Certificates = append(o.Certificates, tlsterm.CertificateFile{Cert: cert.Cert, Key: cert.Key})
+	}
+	if c.ClientCRL != "" {
+		o.CRLs = []string{c.ClientCRL}
+	}
+	t, err := tlsterm.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return &proxy.TLS{
+		Terminator: t,
+		Gate:       tlsterm.NewGate(c.MaxHandshakes, c.HandshakeRate, c.MaxHandshakeQueue),
+		Timeout:    c.HandshakeTimeout,
+		Identity:   identities[c.RequireIdentity],
+	}, nil
+}
+
+var clientAuths = map[config.ClientAuth]tlsterm.ClientAuth{
+	config.ClientAuthNone:    tlsterm.ClientAuthNone,
+	config.ClientAuthRequest: tlsterm.ClientAuthRequest,
+	config.ClientAuthRequire: tlsterm.ClientAuthRequire,
+}
+
+var identities = map[config.Identity]proxy.Identity{
+	"":                      proxy.AnyIdentity,
+	config.IdentityClientID: proxy.ClientIDIdentity,
+	config.IdentityUsername: proxy.UsernameIdentity,
+}
