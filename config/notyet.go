@@ -8,10 +8,6 @@ func notYet(c *Config, s *source) {
 			s.errorf(path, "%s not served by this version yet", what)
 		}
 	}
-	for i := range c.Listeners {
-		l, at := &c.Listeners[i], item("listeners", i)
-		refuse(l.Protocol == Passthrough, child(at, "protocol"), "TLS that is passed on is")
-	}
 	for i := range c.Pools {
 		p, at := &c.Pools[i], item("pools", i)
 		refuse(p.TLS != nil, child(at, "tls"), "TLS to nodes is")

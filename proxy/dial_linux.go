@@ -124,7 +124,7 @@ func (l *loop) reached(s *session, rest []byte) step {
 	}
 	o.bytes, o.owned = nil, false
 	s.active, s.deadline = l.wheel.now, l.in(connackTime)
-	if s.listener.Protocol == TCP {
+	if s.listener.opaque() {
 		l.opened(s)
 		return stepRelay
 	}

@@ -96,6 +96,9 @@ const (
 	// that hold a CONNECT may take. One byte in each frame would be seven.
 	framedConnect = 8
 
+	// maxClientHello bounds the first message of TLS that is passed on, in bytes.
+	maxClientHello = 64 << 10
+
 	// maxUpgradeResponse bounds the header of a node's answer to an upgrade, in bytes.
 	maxUpgradeResponse = 16 << 10
 

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/tlsterm"
 )
 
 // unwrap reads the PROXY header of a peer that is trusted to send one.
@@ -45,8 +46,11 @@ func (ln *listener) greeting() step {
 
 // peek reads the CONNECT. What it finds in l.parsed is good for this turn.
 func (l *loop) peek(s *session) step {
-	if s.listener.Protocol == TCP {
+	switch s.listener.Protocol {
+	case TCP:
 		return stepAdmit
+	case Passthrough:
+		return l.peekServerName(s)
 	}
 	if s.opening.entrance != nil {
 		return l.peekFrames(s)
@@ -64,6 +68,27 @@ func (l *loop) peek(s *session) step {
 			}
 			s.opening.fault = err.Error()
 			return l.refuse(s, refusal)
+		}
+		if next := l.fill(s); next != stepPeek {
+			return next
+		}
+	}
+}
+
+// peekServerName reads the ClientHello of TLS that is passed on, and finds the pool.
+func (l *loop) peekServerName(s *session) step {
+	for {
+		name, err := tlsterm.ServerName(s.opening.bytes)
+		switch {
+		case err == nil:
+			s.opening.pool = s.listener.forServerName(name)
+			return stepAdmit
+		case err != tlsterm.ErrShort: //nolint:errorlint // bare, as its comment says
+			s.opening.fault = err.Error()
+			return l.finish(s, HandshakeFailed)
+		case len(s.opening.bytes) > maxClientHello:
+			s.opening.fault = "TLS: the ClientHello is longer than 64 KiB"
+			return l.finish(s, HandshakeFailed)
 		}
 		if next := l.fill(s); next != stepPeek {
 			return next
@@ -103,7 +128,7 @@ func (l *loop) admit(s *session) step {
 	if refusal, ok := admit(s.excess, l.server.rate, l.clock); !ok {
 		return l.refuse(s, refusal)
 	}
-	if t := s.listener.TLS; t != nil && s.listener.Protocol != TCP && !t.Identity.allows(s.opening.tls, &l.parsed) {
+	if t := s.listener.TLS; t != nil && !s.listener.opaque() && !t.Identity.allows(s.opening.tls, &l.parsed) {
 		return l.refuse(s, refusal{IdentityMismatch, mqttparse.NotAuthorized})
 	}
 	return stepRoute
@@ -114,7 +139,7 @@ func (l *loop) admit(s *session) step {
 func (l *loop) route(s *session) step {
 	setting := l.server.snapshot.Timeouts.Idle
 	connect := &l.parsed
-	if s.listener.Protocol == TCP {
+	if s.listener.opaque() {
 		connect = nil
 		s.idle = ticks(setting)
 	} else {

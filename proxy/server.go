@@ -42,11 +42,11 @@ type listener struct {
 
 func newListener(index int, ln *Listener) *listener {
 	l := &listener{Listener: ln, index: index}
-	if ln.Protocol == MQTT || ln.Protocol == TCP {
+	if ln.Protocol == MQTT || ln.Protocol == TCP || ln.Protocol == Passthrough {
 		l.pools = []*Pool{ln.Pool}
 	}
 	for i := range ln.Routes {
-		if r := &ln.Routes[i]; r.WebSocket && !slices.Contains(l.pools, r.Pool) {
+		if r := &ln.Routes[i]; (r.WebSocket || ln.Protocol == Passthrough) && !slices.Contains(l.pools, r.Pool) {
 			l.pools = append(l.pools, r.Pool)
 		}
 	}

@@ -20,6 +20,9 @@ const (
 	WS
 	// HTTP listeners serve requests by their routes; some may be upgrades as of WS.
 	HTTP
+	// Passthrough listeners read the server name that a client of TLS asks for, and
+	// pass its TLS on as it is.
+	Passthrough
 )
 
 // Snapshot is everything a configuration means at run time. It is immutable
@@ -72,7 +75,8 @@ type Listener struct {
 	Hosts []string
 
 	// Routes of WS and HTTP listeners, in order: the first whose host and path
-	// match takes the request. What no route takes is answered 404.
+	// match takes the request. What no route takes is answered 404. On Passthrough
+	// listeners the host is the server name, and Pool takes the rest.
 	Routes []Route
 }
 

@@ -88,6 +88,7 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 // protocols are those of listeners, in the words of package proxy.
 var protocols = map[config.Protocol]proxy.Protocol{
 	config.MQTT: proxy.MQTT, config.TCP: proxy.TCP, config.WS: proxy.WS, config.HTTP: proxy.HTTP,
+	config.Passthrough: proxy.Passthrough,
 }
 
 // routes are what a listener's requests go by; none where it knows no requests.
@@ -103,6 +104,12 @@ func routes(l *config.Listener, pools map[string]*proxy.Pool) []proxy.Route {
 			})
 		}
 		return append(all, proxy.Route{Pool: pools[l.Pool]}) // takes the rest
+	case config.Passthrough:
+		var all []proxy.Route
+		for _, r := range l.Routes {
+			all = append(all, proxy.Route{Host: r.Host, Pool: pools[r.Pool]})
+		}
+		return all
 	default:
 		return nil
 	}
