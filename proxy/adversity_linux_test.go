@@ -47,7 +47,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 			<-awake
 			_, _ = io.Copy(io.Discard, c)
 		})
-		r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond })
+		r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.Idle = 500 * time.Millisecond })
 		c := r.open("c1")
 		const size = 32 << 20
 		sent := make(chan error)
@@ -57,7 +57,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 		}()
 		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
 		begun := r.srv.now()
-		eventually(t, "several idle limits", func() bool { return r.srv.now()-begun > int64(time.Second) })
+		eventually(t, "several idle limits", func() bool { return r.srv.now()-begun > int64(2*time.Second) })
 		if n := r.outcomes(IdleTimeout); n != 0 {
 			t.Error("the session has ended as idle")
 		}

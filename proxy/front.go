@@ -33,8 +33,9 @@ type front struct {
 	cancel   context.CancelFunc // ends those that still go on
 	running  sync.WaitGroup
 
-	mu       sync.Mutex // guards rejected
+	mu       sync.Mutex // guards the fields below
 	rejected map[int]uint64
+	closed   bool
 }
 
 // newFront makes the front of a listener and starts it.
@@ -84,6 +85,9 @@ func newFront(srv *Server, ln *listener) *front {
 
 // close ends every connection and waits until net/http has none.
 func (f *front) close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
 	f.cancel()
 	_ = f.server.Close()
 	f.web.Close()
@@ -92,60 +96,13 @@ func (f *front) close() {
 
 // drain ends connections that wait for a request, and the others after it.
 func (f *front) drain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed { // the last session had ended before
+		return
+	}
 	f.running.Go(func() { _ = f.server.Shutdown(f.context) }) // until close at the latest
 }
-
-// arrivals is the listener that net/http takes the connections of a front from.
-type arrivals struct {
-	bound  net.Addr
-	visits chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-// arrive hands a connection to net/http. It never waits.
-func (f *front) arrive(v *visit) {
-	select {
-	case <-f.arrivals.closed:
-		_ = v.Close()
-		return
-	default:
-	}
-	select {
-	case f.arrivals.visits <- v:
-		return
-	default:
-	}
-	f.running.Go(func() {
-		select {
-		case f.arrivals.visits <- v:
-		case <-f.arrivals.closed:
-			_ = v.Close()
-		}
-	})
-}
-
-// Accept returns those that have arrived also after the close.
-func (a *arrivals) Accept() (net.Conn, error) {
-	select {
-	case c := <-a.visits:
-		return c, nil
-	default:
-	}
-	select {
-	case c := <-a.visits:
-		return c, nil
-	case <-a.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (a *arrivals) Close() error {
-	a.once.Do(func() { close(a.closed) })
-	return nil
-}
-
-func (a *arrivals) Addr() net.Addr { return a.bound }
 
 // visit is a client's connection while net/http has it.
 type visit struct {
