@@ -156,16 +156,16 @@ func parseKey(der []byte) (crypto.Signer, error) {
 
 // readFile reads a regular file of at most limit bytes.
 func readFile(name string, limit int64) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
+	if info, err := os.Stat(name); err != nil {
 		return nil, err // has the name
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
+	} else if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
 		return nil, fmt.Errorf("%s: not a regular file", name)
 	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err

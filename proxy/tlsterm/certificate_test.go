@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,10 +55,15 @@ func TestCertificateThatCannotBeUsedIsNamedAndNotShown(t *testing.T) {
 	ca := newCA(t, "ca")
 	a, b := ca.issue(t, ecdsaKey(t), nil, "a.example"), ca.issue(t, ecdsaKey(t), nil, "b.example")
 	old := []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n")
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		f    CertificateFile
 		want string
 	}{
+		{CertificateFile{Cert: pipe}, "pipe: not a regular file"},
 		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", b.pem)}, "k.pem: the key does not belong to a certificate in "},
 		{CertificateFile{Cert: write(t, "c.pem", a.cert, b.pem)}, "c.pem: the key belongs to none of its certificates"},
 		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", pemOf("ENCRYPTED PRIVATE KEY", []byte("x")))}, "k.pem: the key is encrypted"},

@@ -247,10 +247,11 @@ func TestWhatConnHasLeftIsReadAfterDetach(t *testing.T) {
 		if _, err := m.client.Write(sent); err != nil {
 			t.Fatal(err)
 		}
-		got := make([]byte, 10)
-		if _, err := io.ReadFull(m.session.Conn(), got); err != nil {
+		first := make([]byte, 10)
+		if _, err := io.ReadFull(m.session.Conn(), first); err != nil {
 			t.Fatal(err)
 		}
+		got := bytes.Clone(first)
 		m.session.Detach()
 		d := detached{m.session, m.client, m.raw}
 		m.raw.SetDeadline(time.Now().Add(patience))

@@ -113,8 +113,11 @@ func (t *Terminator) setTickets(g *generation, now time.Time) {
 func (t *Terminator) rotate() {
 	t.changing.Lock()
 	defer t.changing.Unlock()
-	next := *t.current.Load()
-	t.setTickets(&next, t.now())
+	next, now := *t.current.Load(), t.now()
+	if len(next.tickets) == 0 || now.Sub(next.tickets[0].made) < ticketRotation {
+		return // none of our own, or not yet
+	}
+	t.setTickets(&next, now)
 	t.current.Store(&next)
 }
 

@@ -1,0 +1,42 @@
+package tlsterm
+
+import (
+	"crypto/tls"
+	"testing"
+)
+
+// BenchmarkHandshake is a handshake with both its sides, on loopback.
+func BenchmarkHandshake(b *testing.B) {
+	ca := newCA(b, "ca")
+	r, e := ca.issue(b, rsaKey(), nil, "broker.example"), ca.issue(b, ecdsaKey(b), nil, "broker.example")
+	for _, kind := range []struct {
+		name    string
+		cert    issued
+		curve   tls.CurveID
+		resumed bool
+	}{
+		{"ECDSA, X25519", e, tls.X25519, false},
+		{"ECDSA, X25519MLKEM768", e, tls.X25519MLKEM768, false},
+		{"RSA 2048, X25519", r, tls.X25519, false},
+		{"resumed, X25519", e, tls.X25519, true},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			s, err := New(Options{Certificates: []CertificateFile{{Cert: write(b, "c.pem", kind.cert.cert, kind.cert.pem)}}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			config := client(ca)
+			config.CurvePreferences = []tls.CurveID{kind.curve}
+			if kind.resumed {
+				config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				m := mustMeet(b, s.Config(), config)
+				read(b, m)
+				m.client.Close()
+				m.raw.Close()
+			}
+		})
+	}
+}
