@@ -50,9 +50,11 @@ func (a *arrivals) Accept() (net.Conn, error) {
 	}
 }
 
+// Close ends Accept.
 func (a *arrivals) Close() error {
 	a.once.Do(func() { close(a.closed) })
 	return nil
 }
 
+// Addr is the listener's address.
 func (a *arrivals) Addr() net.Addr { return a.bound }

@@ -191,11 +191,11 @@ func (l *loop) switchOver(s *session) step {
 			return stepDial
 		}
 		s.server.ready = n == len(l.scratch) || s.server.drain
-		b := append(o.answer, l.scratch[:n]...)
+		o.answer = append(o.answer, l.scratch[:n]...)
+		b := o.answer
 		length, err := websocket.ReadResponse(b, o.entrance.request)
 		if err == websocket.ErrShort {
 			if len(b) <= maxUpgradeResponse {
-				o.answer = b
 				continue
 			}
 			err = errUpgradeTooLong

@@ -48,7 +48,7 @@ func (r *rig) dialUpgraded(changes ...string) *client {
 	r.t.Helper()
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.send([]byte(upgradeRequest(changes...)))
-	if resp, body := c.response(); resp.StatusCode != http.StatusSwitchingProtocols {
+	if resp, body := c.response(); resp.StatusCode != http.StatusSwitchingProtocols { //nolint:bodyclose // response has read and closed it
 		r.t.Fatalf("upgrade: %s %q", resp.Status, body)
 	}
 	return c

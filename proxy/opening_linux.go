@@ -46,10 +46,10 @@ func (ln *listener) greeting() step {
 
 // peek reads the CONNECT. What it finds in l.parsed is good for this turn.
 func (l *loop) peek(s *session) step {
-	switch s.listener.Protocol {
-	case TCP:
+	if s.listener.Protocol == TCP {
 		return stepAdmit
-	case Passthrough:
+	}
+	if s.listener.Protocol == Passthrough {
 		return l.peekServerName(s)
 	}
 	if s.opening.entrance != nil {
@@ -83,7 +83,7 @@ func (l *loop) peekServerName(s *session) step {
 		case err == nil:
 			s.opening.pool = s.listener.forServerName(name)
 			return stepAdmit
-		case err != tlsterm.ErrShort: //nolint:errorlint // bare, as its comment says
+		case err != tlsterm.ErrShort:
 			s.opening.fault = err.Error()
 			return l.finish(s, HandshakeFailed)
 		case len(s.opening.bytes) > maxClientHello:

@@ -134,7 +134,7 @@ func (l *loop) unseal(s *session, b []byte) (n int, err error) {
 		n += got
 		switch {
 		case err == nil:
-		case err != tlsterm.ErrWouldBlock: //nolint:errorlint // the very value, as its comment says
+		case err != tlsterm.ErrWouldBlock:
 			t.end = err
 		case drained:
 			return n, l.settle(s, n)
@@ -182,7 +182,7 @@ func (l *loop) settle(s *session, n int) error {
 		return nil
 	case t.end == nil:
 		return unix.EAGAIN
-	case t.end == io.EOF || t.end == io.ErrUnexpectedEOF: //nolint:errorlint // bare, from tlsterm
+	case t.end == io.EOF || t.end == io.ErrUnexpectedEOF:
 		return nil
 	default:
 		return t.end

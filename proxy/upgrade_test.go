@@ -118,7 +118,7 @@ func TestHostileUpgrades(t *testing.T) {
 				c := r.dialBare(r.srv.Addr("mqtt"))
 				c.t = t
 				c.trickle([]byte(row.sent), drip)
-				answer, body := c.response()
+				answer, body := c.response() //nolint:bodyclose // response has read and closed it
 				if answer.StatusCode != row.status || !strings.Contains(body, row.body) || strings.TrimSpace(body) == "" {
 					t.Errorf("drip %v: answered %s %q, want %d %q", drip, answer.Status, body, row.status, row.body)
 				}
@@ -206,7 +206,7 @@ func TestUpgradesThatAreTaken(t *testing.T) {
 		for _, drip := range []bool{false, true} {
 			c := r.dialBare(r.srv.Addr("mqtt"))
 			c.trickle([]byte(row.sent), drip)
-			resp, _ := c.response()
+			resp, _ := c.response() //nolint:bodyclose // response has read and closed it
 			if resp.StatusCode != 101 || resp.Header.Get("Sec-WebSocket-Protocol") != row.protocol ||
 				resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" || resp.Header["Sec-Websocket-Extensions"] != nil {
 				t.Errorf("%s, drip %v: answered %s, %v", name, drip, resp.Status, resp.Header)

@@ -114,7 +114,10 @@ type lent struct {
 	rest          []byte // what comes before what the descriptor has
 }
 
-func (c *lent) LocalAddr() net.Addr  { return c.local }
+// LocalAddr is where the client connected to.
+func (c *lent) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr is where the client is.
 func (c *lent) RemoteAddr() net.Addr { return c.remote }
 
 // Read returns the errors of a network connection, not of a file: net/http tells

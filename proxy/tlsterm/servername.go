@@ -1,6 +1,7 @@
 package tlsterm
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -17,12 +18,12 @@ func ServerName(b []byte) (string, error) {
 	var name string
 	peeked := false
 	replay := replay{rest: b}
-	err := tls.Server(&replay, &tls.Config{ //nolint:gosec // no handshake is made with it
+	err := tls.Server(&replay, &tls.Config{
 		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 			name, peeked = hello.ServerName, true
 			return nil, errPeeked
 		},
-	}).Handshake()
+	}).HandshakeContext(context.Background())
 	switch {
 	case peeked:
 		return name, nil
@@ -40,6 +41,7 @@ type replay struct {
 	short    bool // more was asked for than there is
 }
 
+// Read implements net.Conn.
 func (r *replay) Read(b []byte) (int, error) {
 	if len(r.rest) == 0 {
 		r.short = true
@@ -50,5 +52,8 @@ func (r *replay) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// Write implements net.Conn, and drops the alert.
 func (r *replay) Write(b []byte) (int, error) { return len(b), nil }
-func (r *replay) Close() error                { return nil }
+
+// Close implements net.Conn.
+func (r *replay) Close() error { return nil }

@@ -35,7 +35,7 @@ func TestServerNameIsReadFromEveryBeginning(t *testing.T) {
 		{&tls.Config{InsecureSkipVerify: true}, ""},
 	} {
 		hello := firstFlight(t, c.config)
-		for n := range len(hello) {
+		for n := range hello {
 			if name, err := ServerName(hello[:n]); err != ErrShort {
 				t.Fatalf("%q: the first %d bytes of %d give %q, %v", c.want, n, len(hello), name, err)
 			}
