@@ -11,7 +11,9 @@ import (
 )
 
 // newConnections measures connect, PROXY header, CONNECT, CONNACK and the RST that ends
-// it, a few connections at a time. Nothing is left in TIME_WAIT at the client.
+// it, a few connections at a time; over TLS a handshake, too, which resumes a session where
+// the work says so: the first of the warm-up have got tickets by then. Nothing is left in
+// TIME_WAIT at the client.
 func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	all, stop, err := b.launchAll(ctx, m)
 	if err != nil {
@@ -35,36 +37,39 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 		if err != nil {
 			return nil, err
 		}
-		n, err := churn(ctx, r, m.work.clients, b.opt.Turn)
+		did, err := churn(ctx, r, m.work.clients, b.opt.Turn)
 		if err != nil {
 			return nil, err
+		}
+		if m.work.resume && 10*did.Resumed < 9*did.Connects {
+			return nil, fmt.Errorf("%d of %d connections resumed a TLS session", did.Resumed, did.Connects)
 		}
 		if err := r.settle(ctx, idle); err != nil { // closing is part of the cost
 			return nil, err
 		}
-		s, err := w.close(b, n)
+		s, err := w.close(b, did.Connects)
 		return []sample{s}, err
 	})
 }
 
 // churn opens connections for a time, size of them at once, and resets each at its
-// CONNACK.
-func churn(ctx context.Context, r *running, size int, length time.Duration) (connections uint64, err error) {
+// CONNACK. One that fails, fails the comparison.
+func churn(ctx context.Context, r *running, size int, length time.Duration) (*load.Stats, error) {
 	o := clients(r, size)
 	o.Churn = true
 	f, err := load.NewFleet(o)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer f.Close()
 	if err := f.RunFor(ctx, length); err != nil {
-		return 0, err
+		return nil, err
 	}
 	s := f.Stats()
 	if s.Failed+s.Refused > 0 {
-		return 0, fmt.Errorf("%d connections failed, %d were refused: %v", s.Failed, s.Refused, s.Causes)
+		return nil, fmt.Errorf("%d connections failed, %d were refused: %v", s.Failed, s.Refused, s.Causes)
 	}
-	return s.Connects, nil
+	return s, nil
 }
 
 // stormTimeout is how long the clients of a storm may wait for the last CONNACK.

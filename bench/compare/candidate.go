@@ -5,6 +5,7 @@ package compare
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"embed"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ type candidate struct {
 // over returns c as the work needs it. Not ok: it cannot carry that.
 func (c *candidate) over(w work) (carrying *candidate, ok bool) {
 	carrying = new(*c)
-	carrying.protocol, carrying.pool = w.protocol, w.protocol
+	carrying.protocol, carrying.pool = w.protocol, w.protocol.plain()
 	if w.translate && c.translates {
 		carrying.pool = mqtt
 	}
@@ -54,15 +55,17 @@ func (c *candidate) over(w work) (carrying *candidate, ok bool) {
 
 func haproxy(path string) *candidate {
 	return &candidate{
-		name: "haproxy", path: path, files: map[protocol]string{mqtt: "haproxy.cfg", ws: "haproxy-ws.cfg"},
-		args: []string{"-db", "-f"}, version: firstLine(path, "-v"),
+		name: "haproxy", path: path,
+		files: map[protocol]string{mqtt: "haproxy.cfg", mqtts: "haproxy.cfg", ws: "haproxy-ws.cfg"},
+		args:  []string{"-db", "-f"}, version: firstLine(path, "-v"),
 	}
 }
 
 func mqttlb(path string) *candidate {
 	return &candidate{
-		name: "mqttlb", path: path, files: map[protocol]string{mqtt: "mqttlb.yaml", ws: "mqttlb.yaml"},
-		args: []string{"serve", "-c"}, version: firstLine(path, "version"), translates: true,
+		name: "mqttlb", path: path,
+		files: map[protocol]string{mqtt: "mqttlb.yaml", mqtts: "mqttlb.yaml", ws: "mqttlb.yaml"},
+		args:  []string{"serve", "-c"}, version: firstLine(path, "version"), translates: true,
 	}
 }
 
@@ -107,7 +110,8 @@ func firstLine(path string, arg string) string {
 type running struct {
 	*candidate
 	targets []netip.AddrPort
-	process *process // nil: direct
+	process *process    // nil: direct
+	tls     *tls.Config // of its clients; nil: they speak plainly
 }
 
 func (r *running) stop() {
@@ -135,7 +139,16 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 	if err != nil {
 		return nil, err
 	}
-	return &running{candidate: c, targets: targets, process: p}, nil
+	r := &running{candidate: c, targets: targets, process: p}
+	if c.protocol != mqtts {
+		return r, nil
+	}
+	r.tls = b.certificate.client(w.resume)
+	if err := r.agree(ctx); err != nil {
+		r.stop()
+		return nil, err
+	}
+	return r, nil
 }
 
 // writeConfig fills in the template of c and returns the file's path.
@@ -144,6 +157,10 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string
 	t, err := template.ParseFS(configs, name)
 	if err != nil {
 		return "", err
+	}
+	certificate := ""
+	if c.protocol == mqtts {
+		certificate = b.certificate.file
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, struct {
@@ -154,7 +171,8 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string
 		MaxConnections int
 		Threads        int
 		Bufsize        int
-	}{b.folder, c.protocol, c.pool, listen, b.nodes[c.pool], maxConnections, w.balancerThreads(), w.bufsize})
+		Certificate    string // empty: no TLS
+	}{b.folder, c.protocol.plain(), c.pool, listen, b.nodes[c.pool], maxConnections, w.balancerThreads(), w.bufsize, certificate})
 	if err != nil {
 		return "", err
 	}

@@ -28,13 +28,14 @@ type Options struct {
 
 // bench is one comparison while it runs.
 type bench struct {
-	opt        Options
-	folder     string // of the configuration files
-	cores      cores
-	ports      ports
-	nodes      map[protocol][]netip.AddrPort // by what they speak
-	broker     *process
-	candidates []*candidate // of the table: the reference first, what is compared with it second
+	opt         Options
+	folder      string // of the configuration files
+	cores       cores
+	ports       ports
+	nodes       map[protocol][]netip.AddrPort // by what they speak
+	certificate certificate
+	broker      *process
+	candidates  []*candidate // of the table: the reference first, what is compared with it second
 
 	// Of all windows: the CPU of all cores, and what neither candidate, broker nor load
 	// account for.
@@ -70,6 +71,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(b.folder) }()
+	if b.certificate, err = writeCertificate(b.folder); err != nil {
+		return nil, err
+	}
 	if err := b.startBroker(ctx); err != nil {
 		return nil, err
 	}

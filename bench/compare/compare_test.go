@@ -58,6 +58,10 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 		mqtt: {netip.MustParseAddrPort("127.0.0.1:20001"), netip.MustParseAddrPort("127.0.0.1:20002")},
 		ws:   {netip.MustParseAddrPort("127.0.0.1:20003"), netip.MustParseAddrPort("127.0.0.1:20004")},
 	}}
+	var err error
+	if b.certificate, err = writeCertificate(b.folder); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		candidate *candidate
 		check     []string
@@ -70,7 +74,7 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 			t.Log("nginx with its stream module is not installed")
 			continue
 		}
-		for _, w := range []work{{bufsize: 128 << 10, threads: 2}, {protocol: ws}, {protocol: ws, translate: true}} {
+		for _, w := range []work{{bufsize: 128 << 10, threads: 2}, {protocol: ws}, {protocol: ws, translate: true}, {protocol: mqtts}} {
 			able, ok := c.candidate.over(w)
 			if !ok {
 				continue

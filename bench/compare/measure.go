@@ -39,6 +39,7 @@ type work struct {
 	protocol   protocol // of the clients, and of the nodes
 	translate  bool     // the nodes of a balancer that can do so speak plain MQTT
 	besideMQTT bool     // the reference is not HAProxy but mqttlb over plain MQTT
+	resume     bool     // TLS sessions, by their tickets
 }
 
 // measures are all of them, in the order of the page.
@@ -81,6 +82,16 @@ var measures = []measure{
 		{name: "ws-memory", title: "user memory per idle WebSocket connection, after a burst", unit: "bytes"},
 		{name: "ws-memory-grown", title: "user memory grown by from the start to 9,000 WebSocket connections, for each", unit: "bytes"},
 	}, work{clients: 9000, protocol: ws}, idleMemory},
+	cpu("tls-roundtrip-100", "CPU per QoS 1 round trip, 64 B, 100 connections over TLS 1.3",
+		work{clients: 100, payload: 64, protocol: mqtts}, held(roundTrip)),
+	cpu("tls-connect", "CPU per new connection over TLS 1.3 (connect, full handshake, CONNECT, CONNACK, RST)",
+		work{clients: 32, protocol: mqtts}, newConnections),
+	cpu("tls-connect-resumed", "CPU per new connection over TLS 1.3 that resumes a session (connect, handshake with a ticket, CONNECT, CONNACK, RST)",
+		work{clients: 32, protocol: mqtts, resume: true}, newConnections),
+	{"tls-memory", []row{
+		{name: "tls-memory", title: "user memory per idle connection over TLS 1.3, after a burst", unit: "bytes"},
+		{name: "tls-memory-grown", title: "user memory grown by from the start to 9,000 connections over TLS 1.3, for each", unit: "bytes"},
+	}, work{clients: 9000, protocol: mqtts}, idleMemory},
 }
 
 // cpu is a measure of one row, in microseconds.
@@ -138,7 +149,7 @@ func clients(r *running, n int) load.Options {
 	return load.Options{
 		Targets: r.targets, Clients: n, Handshakes: min(n, 100),
 		Version: 4, Prefix: "bench-client-0000000-", Username: "bench", Password: "secret",
-		KeepAlive: 300, CleanStart: true, WebSocket: r.protocol == ws,
+		KeepAlive: 300, CleanStart: true, WebSocket: r.protocol == ws, TLS: r.tls,
 	}
 }
 

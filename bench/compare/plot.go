@@ -19,8 +19,9 @@ type plot struct {
 }
 
 var plots = []plot{
-	{"cpu.svg", "CPU of the balancer", []string{"roundtrip-*", "inflight-*", "bulk*", "connect", "ws-roundtrip-*", "ws-translate", "ws-connect"}},
-	{"memory.svg", "Memory of an idle connection", []string{"memory", "ws-memory"}},
+	{"cpu.svg", "CPU of the balancer", []string{"roundtrip-*", "inflight-*", "bulk*", "connect", "ws-roundtrip-*", "ws-translate", "ws-connect",
+		"tls-roundtrip-*", "tls-connect*"}},
+	{"memory.svg", "Memory of an idle connection", []string{"memory", "ws-memory", "tls-memory"}},
 	{"latency.svg", "Latency in an open loop", []string{"latency-*"}},
 }
 

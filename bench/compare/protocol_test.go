@@ -29,6 +29,7 @@ func TestAMeasureHasTheCandidatesThatCanCarryIt(t *testing.T) {
 	}{
 		{work{}, "haproxy mqtt-mqtt, mqttlb mqtt-mqtt, nginx mqtt-mqtt, direct mqtt-mqtt"},
 		{work{protocol: ws}, "haproxy ws-ws, mqttlb ws-ws, direct ws-ws"},
+		{work{protocol: mqtts}, "haproxy mqtts-mqtt, mqttlb mqtts-mqtt"},
 		{work{protocol: ws, translate: true}, "haproxy ws-ws, mqttlb ws-mqtt, direct ws-ws"},
 		{work{protocol: ws, besideMQTT: true}, "mqttlb-mqtt mqtt-mqtt, mqttlb ws-ws, direct ws-ws"},
 	} {
@@ -87,6 +88,7 @@ func TestMeasuresRunOverWebSocket(t *testing.T) {
 func TestStartsOfNamesSelectMeasures(t *testing.T) {
 	for _, c := range []struct{ only, want string }{
 		{"ws-*", "ws-roundtrip-100 ws-translate ws-vs-mqtt ws-connect ws-memory"},
+		{"tls-*", "tls-roundtrip-100 tls-connect tls-connect-resumed tls-memory"},
 		{"connect,bulk*", "connect bulk bulk-tuned"},
 		{"ws", ""}, {"connect*e", ""}, {"speed*", ""}, {"", ""},
 	} {

@@ -1,0 +1,94 @@
+//go:build linux
+
+package compare
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// serverName is the name in the certificate, which the clients send as SNI.
+const serverName = "localhost"
+
+// What every handshake has to come to, so that balancers do the same cryptography. haproxy.cfg
+// says so for HAProxy; for mqttlb the clients do, who offer this key exchange alone: Go
+// would take a post-quantum one if it could, and OpenSSL 3.0 has none.
+const (
+	agreedVersion  = tls.VersionTLS13
+	agreedCipher   = tls.TLS_AES_128_GCM_SHA256
+	agreedExchange = tls.X25519
+)
+
+// certificate is that of all balancers: self-signed, with ECDSA on P-256, good for this run.
+type certificate struct {
+	file  string // PEM, certificate and key
+	roots *x509.CertPool
+}
+
+// writeCertificate makes a certificate in a folder.
+func writeCertificate(folder string) (certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return certificate{}, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{serverName},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 7), // no run is longer
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return certificate{}, err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return certificate{}, err
+	}
+	both := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	both = append(both, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
+	c := certificate{file: filepath.Join(folder, "server.pem"), roots: x509.NewCertPool()}
+	c.roots.AppendCertsFromPEM(both)
+	return c, os.WriteFile(c.file, both, 0o600)
+}
+
+// client is the clients' part of TLS. With resume they share the latest of their tickets,
+// so each balancer needs a config of its own.
+func (c certificate) client(resume bool) *tls.Config {
+	config := &tls.Config{
+		RootCAs: c.roots, ServerName: serverName,
+		MinVersion: agreedVersion, CurvePreferences: []tls.CurveID{agreedExchange},
+	}
+	if resume {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	}
+	return config
+}
+
+// agree fails unless a handshake with the candidate comes to what all have to.
+func (r *running) agree(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	conn, err := (&tls.Dialer{Config: r.tls}).DialContext(ctx, "tcp", r.targets[0].String())
+	if err != nil {
+		return fmt.Errorf("%s: TLS: %w", r.name, err)
+	}
+	defer func() { _ = conn.Close() }() // nothing was to be sent
+	s := conn.(*tls.Conn).ConnectionState()
+	if s.Version != agreedVersion || s.CipherSuite != agreedCipher || s.CurveID != agreedExchange {
+		return fmt.Errorf("%s agrees on %s, %s and %s, which is not %s, %s and %s", r.name,
+			tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite), s.CurveID,
+			tls.VersionName(agreedVersion), tls.CipherSuiteName(agreedCipher), agreedExchange)
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+//go:build linux
+
+package compare
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// serveTLS ends the TLS of all who come, and returns where.
+func serveTLS(t *testing.T, config *tls.Config) netip.AddrPort {
+	t.Helper()
+	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go acceptTLS(l, ended) // ends with the listener
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-ended
+	})
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
+func acceptTLS(l net.Listener, ended chan<- struct{}) {
+	defer close(ended)
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, conn) // shakes hands first; how it ends is the client's to say
+		_ = conn.Close()
+	}
+}
+
+func TestABalancerWithOtherCryptographyIsNotCompared(t *testing.T) {
+	c, err := writeCertificate(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(c.file, c.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := writeCertificate(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &tls.Config{Certificates: []tls.Certificate{pair}}
+	at := []netip.AddrPort{serveTLS(t, server)}
+	older := server.Clone()
+	older.MaxVersion = tls.VersionTLS12
+	p256 := c.client(false)
+	p256.CurvePreferences = []tls.CurveID{tls.CurveP256}
+	for _, try := range []struct {
+		name   string
+		at     []netip.AddrPort
+		client *tls.Config
+		want   string // part of the error; empty: none
+	}{
+		{"the same", at, c.client(false), ""},
+		{"with a cache", at, c.client(true), ""},
+		{"another key exchange", at, p256, "CurveP256"},
+		{"an older version", []netip.AddrPort{serveTLS(t, older)}, c.client(false), "TLS:"},
+		{"another certificate", at, other.client(false), "TLS:"},
+	} {
+		r := &running{candidate: haproxyForTest, targets: try.at, tls: try.client}
+		err := r.agree(t.Context())
+		if (err == nil) != (try.want == "") || err != nil && !strings.Contains(err.Error(), try.want) {
+			t.Errorf("%s: %v, want %q", try.name, err, try.want)
+		}
+	}
+}
+
+// Real sockets, real programs: clients come over TLS through HAProxy and through mqttlb,
+// and where they are to resume sessions the measure fails if they do not.
+func TestMeasuresRunOverTLS(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some 20 seconds")
+	}
+	if _, err := splitCores(1); err != nil {
+		t.Skip(err)
+	}
+	r, err := Run(t.Context(), Options{
+		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
+		Pairs: 1, Turn: minTurn, Only: []string{"tls-*"}, Status: io.Discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, m := range r.Measures {
+		names = append(names, m.Name)
+		if len(m.Ratio.Each) != 1 || m.Ratio.Median <= 0 || len(m.Figures) != 2 || m.Figures[0].Median <= 0 || m.Figures[1].Median <= 0 {
+			t.Errorf("%s: %+v", m.Name, m)
+		}
+	}
+	if want := []string{"tls-roundtrip-100", "tls-connect", "tls-connect-resumed", "tls-memory", "tls-memory-grown"}; !slices.Equal(names, want) {
+		t.Errorf("rows %v, want %v", names, want)
+	}
+}
