@@ -268,10 +268,13 @@ func (r *rig) dial() *client {
 	return r.dialTo(r.srv.Addr(r.snap.Listeners[0].Name))
 }
 
-// dialTo opens one, upgraded where the listener's clients upgrade.
+// dialTo opens one, in TLS and upgraded where the listener's clients are.
 func (r *rig) dialTo(to net.Addr) *client {
 	r.t.Helper()
 	c := r.dialBare(to)
+	if r.snap.Listeners[0].TLS != nil {
+		c.secure(nil)
+	}
 	if p := r.snap.Listeners[0].Protocol; p == WS || p == HTTP {
 		ws, err := upgraded(c.Conn)
 		if err != nil {
@@ -283,7 +286,7 @@ func (r *rig) dialTo(to net.Addr) *client {
 	return c
 }
 
-// dialBare opens a connection that is not upgraded.
+// dialBare opens a connection and no more.
 func (r *rig) dialBare(to net.Addr) *client {
 	r.t.Helper()
 	c, err := net.Dial(to.Network(), to.String())
@@ -336,10 +339,10 @@ func (c *client) rest() []byte {
 	return b
 }
 
-// reset closes with RST.
+// reset closes with RST, and without a close_notify before it.
 func (c *client) reset() {
 	_ = tcp(c.Conn).SetLinger(0)
-	_ = c.Close()
+	_ = tcp(c.Conn).Close()
 }
 
 // halfClose ends the client's stream.

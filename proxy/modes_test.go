@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -17,13 +18,17 @@ type mode struct {
 	name     string
 	protocol Protocol // of the listener
 	nodeWS   bool     // the nodes speak WebSocket
+	tls      bool     // clients speak TLS
 }
 
 var (
-	mqttToMQTT = mode{"mqtt", MQTT, false}
-	wsToWS     = mode{"ws", WS, true}
-	wsToMQTT   = mode{"ws to mqtt", WS, false}
-	httpToWS   = mode{"http to ws", HTTP, true}
+	mqttToMQTT  = mode{name: "mqtt", protocol: MQTT}
+	wsToWS      = mode{name: "ws", protocol: WS, nodeWS: true}
+	wsToMQTT    = mode{name: "ws to mqtt", protocol: WS}
+	httpToWS    = mode{name: "http to ws", protocol: HTTP, nodeWS: true}
+	mqttsToMQTT = mode{name: "mqtts", protocol: MQTT, tls: true}
+	wssToWS     = mode{name: "wss to ws", protocol: WS, nodeWS: true, tls: true}
+	wssToMQTT   = mode{name: "wss to mqtt", protocol: WS, tls: true}
 )
 
 // clientWS: clients upgrade, and their bytes are in frames.
@@ -36,6 +41,7 @@ func (m mode) translated() bool { return m.clientWS() && !m.nodeWS }
 func inEachMode(t *testing.T, test func(*testing.T, mode)) {
 	t.Run(mqttToMQTT.name, func(t *testing.T) { test(t, mqttToMQTT) })
 	inEachWSMode(t, test)
+	inEachTLSMode(t, test)
 }
 
 // inEachWSMode is inEachMode for what WebSocket clients alone can do.
@@ -60,6 +66,9 @@ func (m mode) set(s *Snapshot) {
 	ln.Protocol, ln.Pool.WebSocket = m.protocol, m.nodeWS
 	if m.clientWS() {
 		ln.Routes = append(ln.Routes, Route{Path: "/mqtt", Pool: ln.Pool, WebSocket: true})
+	}
+	if m.tls {
+		ln.TLS = testTLS()
 	}
 	if s.MaxHeaderSize == 0 {
 		s.MaxHeaderSize = 16 << 10
@@ -132,10 +141,13 @@ func upgraded(c net.Conn) (net.Conn, error) {
 	return &framed{Conn: c, ws: ws}, nil
 }
 
-// tcp is the connection below the frames, if there are any.
+// tcp is the connection below the frames and TLS, if there are any.
 func tcp(c net.Conn) *net.TCPConn {
 	if f, ok := c.(*framed); ok {
 		c = f.Conn
+	}
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
 	}
 	return c.(*net.TCPConn)
 }
@@ -189,4 +201,6 @@ func (f *framed) SetDeadline(at time.Time) error {
 	return f.Conn.SetDeadline(at)
 }
 
-func (f *framed) CloseWrite() error { return tcp(f).CloseWrite() }
+func (f *framed) CloseWrite() error {
+	return f.Conn.(interface{ CloseWrite() error }).CloseWrite()
+}

@@ -249,6 +249,9 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 			}, NodesFull, busy},
 		} {
 			t.Run(row.name, func(t *testing.T) {
+				if m.tls && row.outcome == RefusedConnections {
+					t.Skip("without a handshake nothing can be said")
+				}
 				r := m.start(t, []string{m.startNode(t, nil).address()}, row.set)
 				if row.name == "rate" {
 					r.srv.rate.next.Store(0)
@@ -284,6 +287,9 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 // Past the headroom for refusals nothing is read any more.
 func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
+		if m.tls {
+			t.Skip("nobody past the limit is read")
+		}
 		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnections = 1 })
 		r.open("one")
 		begun := pick(m.clientWS(), []byte("GET "), connect311[:4])
