@@ -251,7 +251,7 @@ func (s *session) due() tick {
 	case s.deadline != 0:
 		return s.deadline
 	case s.idle != 0:
-		return s.active + s.idle
+		return s.active + s.idle + 1 // the tick that it began in is not a whole one
 	}
 	return 0
 }
