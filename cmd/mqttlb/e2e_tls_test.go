@@ -1,0 +1,226 @@
+package main_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/paho"
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+)
+
+// lab is a folder in which mqttlb cert has made certificates.
+type lab string
+
+// newLab makes a CA, a certificate of the server at 127.0.0.1 and one for each client.
+func newLab(t *testing.T, clients ...string) lab {
+	t.Helper()
+	l := lab(t.TempDir())
+	args := []string{"cert", "--dir", string(l), "--name", "127.0.0.1", "--name", "broker.example"}
+	for _, name := range clients {
+		args = append(args, "--client", name)
+	}
+	if out, code := mqttlb(t, args...); code != 0 {
+		t.Fatalf("mqttlb cert: exit code %d\n%s", code, out)
+	}
+	return l
+}
+
+// file is one of its files.
+func (l lab) file(name string) string { return filepath.Join(string(l), name) }
+
+// tls is the section tls of a listener, with further settings.
+func (l lab) tls(settings ...string) string {
+	return fmt.Sprintf("{certificates: [{cert: %q, key: %q}]%s}",
+		l.file("server.pem"), l.file("server.key"), strings.Join(append([]string{""}, settings...), ", "))
+}
+
+// asking is tls for a listener that wants client certificates.
+func (l lab) asking(settings ...string) string {
+	return l.tls(append([]string{fmt.Sprintf("client_ca: %q, client_auth: require", l.file("ca.pem"))}, settings...)...)
+}
+
+// client is the configuration of a client that shows the certificate with the name; "" shows none.
+func (l lab) client(t *testing.T, name string) *tls.Config {
+	t.Helper()
+	ca, err := os.ReadFile(l.file("ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &tls.Config{RootCAs: x509.NewCertPool()}
+	c.RootCAs.AppendCertsFromPEM(ca)
+	if name != "" {
+		c.Certificates = make([]tls.Certificate, 1)
+		if c.Certificates[0], err = tls.LoadX509KeyPair(l.file("client-"+name+".pem"), l.file("client-"+name+".key")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// flags are those of mosquitto_pub and mosquitto_sub.
+func (l lab) flags(name string) []string {
+	flags := []string{"--cafile", l.file("ca.pem")}
+	if name != "" {
+		flags = append(flags, "--cert", l.file("client-"+name+".pem"), "--key", l.file("client-"+name+".key"))
+	}
+	return flags
+}
+
+// everyTLSWay takes clients in over mqtts without and with client certificates, over
+// wss to nodes that speak MQTT over WebSocket, and over wss to nodes that do not.
+func everyTLSWay(l lab, tcp, ws []*mosquitto) string {
+	return `
+listeners:
+  - {name: mqtts, address: "${mqtts}", protocol: mqtt, pool: brokers, tls: ` + l.tls() + `}
+  - {name: certified, address: "${certified}", protocol: mqtt, pool: brokers, tls: ` + l.asking() + `}
+  - {name: wss, address: "${wss}", protocol: ws, pool: brokers-ws, tls: ` + l.tls() + `}
+  - {name: translated, address: "${translated}", protocol: ws, pool: brokers, tls: ` + l.asking() + `}
+pools:
+  - name: brokers
+    health: {probe: none}
+    nodes:
+` + nodes(tcp...) + `
+  - name: brokers-ws
+    protocol: ws
+    health: {probe: none}
+    nodes:
+` + nodes(ws...)
+}
+
+// brokersOver is a listener called mqtts with this section tls before the brokers.
+func brokersOver(section string, brokers ...*mosquitto) string {
+	return `
+listeners:
+  - {name: mqtts, address: "${mqtts}", protocol: mqtt, pool: brokers, tls: ` + section + `}
+pools:
+  - name: brokers
+    health: {probe: none}
+    nodes:
+` + nodes(brokers...)
+}
+
+func TestMosquittosClientsSpeakTLS(t *testing.T) {
+	t.Parallel()
+	sub, pub := peer(t, "/usr/bin/mosquitto_sub"), peer(t, "/usr/bin/mosquitto_pub")
+	tcp, ws := startWSMosquittos(t, 1)
+	l := newLab(t, "device-1")
+	b := serve(t, everyTLSWay(l, tcp, ws))
+	for listener, shown := range map[string]string{"mqtts": "", "certified": "device-1"} {
+		for _, version := range []string{"tlsv1.2", "tlsv1.3"} {
+			t.Run(listener+" "+version, func(t *testing.T) {
+				topic := listener + "-" + version
+				args := append(append(hostPort(b.addrs[listener]), l.flags(shown)...), "--tls-version", version, "-q", "1", "-t", topic)
+				subscriber := start(t, "sub", exec.Command(sub, append(args, "-i", "sub-"+topic, "-C", "1")...))
+				tcp[0].waitFor(t, "Sending SUBACK to sub-"+topic)
+				out, err := exec.Command(pub, append(args, "-i", "pub-"+topic, "-m", "hello over "+version)...).CombinedOutput()
+				if err != nil {
+					t.Fatalf("mosquitto_pub: %v\n%s", err, out)
+				}
+				subscriber.waitFor(t, "hello over "+version)
+				if code := subscriber.exitCode(t); code != 0 {
+					t.Errorf("mosquitto_sub ended with %d", code)
+				}
+				for _, s := range b.sessionsEnded(t, 2, "-"+topic+`"`) {
+					if s.Listener != listener || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+						t.Errorf("the session's line is %+v", s)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestPahosClientsSpeakTLS(t *testing.T) {
+	t.Parallel()
+	tcp, ws := startWSMosquittos(t, 1)
+	l := newLab(t, "device-1")
+	b := serve(t, everyTLSWay(l, tcp, ws))
+	for listener, shown := range map[string]string{"mqtts": "", "certified": "device-1", "wss": "", "translated": "device-1"} {
+		for _, version := range []byte{4, 5} {
+			t.Run(listener+" "+versionName(version), func(t *testing.T) {
+				id := "paho-" + listener + versionName(version)
+				server := "ssl://" + b.addrs[listener]
+				if listener == "wss" || listener == "translated" {
+					server = "wss://" + b.addrs[listener] + "/mqtt"
+				}
+				connect := tlsClientV3
+				if version == 5 {
+					connect = tlsClientV5
+				}
+				c := connect(t, server, id, l.client(t, shown))
+				c.subscribe(t, id)
+				for _, size := range []int{0, 1, 16 << 10, 100_000} { // less than a record, and more
+					want := strings.Repeat("x", size)
+					c.publish(t, id, []byte(want))
+					if got := receive(t, c); got.topic != id || string(got.payload) != want {
+						t.Fatalf("%d bytes on %q, want %d on %q", len(got.payload), got.topic, size, id)
+					}
+				}
+				c.disconnect(t)
+				s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]
+				if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+					t.Errorf("the session's line is %+v", s)
+				}
+			})
+		}
+	}
+}
+
+// tlsClientV3 is paho.mqtt.golang with its own TLS and WebSocket.
+func tlsClientV3(t *testing.T, server, id string, config *tls.Config) client {
+	t.Helper()
+	c := &clientV3{in: make(chan message, 16)}
+	c.Client = mqtt.NewClient(mqtt.NewClientOptions().
+		AddBroker(server).
+		SetTLSConfig(config).
+		SetClientID(id).
+		SetProtocolVersion(4).
+		SetAutoReconnect(false).
+		SetConnectTimeout(patience).
+		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.in <- message{m.Topic(), m.Payload()} }))
+	await(t, c.Connect(), "CONNECT of "+id)
+	t.Cleanup(func() { c.Disconnect(0) })
+	return c
+}
+
+// tlsClientV5 is paho.golang's autopaho with its own TLS and WebSocket.
+func tlsClientV5(t *testing.T, address, id string, config *tls.Config) client {
+	t.Helper()
+	server, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &autopahoClient{in: make(chan message, 16)}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	c.ConnectionManager, err = autopaho.NewConnection(ctx, autopaho.ClientConfig{
+		ServerUrls:     []*url.URL{server},
+		TlsCfg:         config,
+		KeepAlive:      30,
+		ConnectTimeout: patience,
+		OnConnectError: func(err error) { t.Errorf("CONNECT of %s: %v", id, err); cancel() },
+		ClientConfig: paho.ClientConfig{
+			ClientID: id,
+			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+				c.in <- message{p.Packet.Topic, p.Packet.Payload}
+				return true, nil
+			}},
+		},
+	})
+	if err == nil {
+		err = c.AwaitConnection(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
