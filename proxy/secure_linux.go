@@ -26,10 +26,10 @@ func (l *loop) handshake(s *session) step {
 	if err != nil {
 		return l.finish(s, DescriptorsExceeded)
 	}
-	o.lent = c
+	ctx, cancel := context.WithTimeout(context.Background(), t.Timeout)
+	o.lent, c.returned = c, cancel
 	back := l.callback(s)
-	go func() { // ends with the handshake, or t.Timeout
-		ctx, cancel := context.WithTimeout(context.Background(), t.Timeout)
+	go func() { // ends with the handshake, t.Timeout, or the session
 		defer cancel()
 		var made *tlsterm.Session
 		err := t.Gate.Enter(ctx)

@@ -138,3 +138,21 @@ func TestConnectionsPastTheLimitHaveNoHandshake(t *testing.T) {
 	r.waitOutcome(ClientClosed, 1)
 	r.open("room again")
 }
+
+// Who has no time left gives up the place in the queue: the turns are for those that still wait.
+func TestSessionThatEndsLeavesTheQueueOfTheGate(t *testing.T) {
+	const queue = 30 // seconds of it, more than patience
+	r := startTLS(t, []string{startNode(t, nil).address()},
+		over(func(t *TLS) { t.Gate, t.Timeout = tlsterm.NewGate(0, 1, queue), time.Hour }),
+		func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+	whole := hello(t)
+	for range queue {
+		c := r.dialBare(r.srv.Addr("mqtt"))
+		c.send(whole[:20])
+	}
+	r.waitOutcome(ConnectTimeout, queue)
+	eventually(t, "an empty queue", func() bool {
+		counts := r.srv.Stats().Listeners[0].Handshakes
+		return counts.Waiting == 0 && counts.Running == 0
+	})
+}

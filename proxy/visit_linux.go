@@ -112,6 +112,15 @@ type lent struct {
 	*os.File
 	local, remote net.Addr
 	rest          []byte // what comes before what the descriptor has
+	returned      func() // called at the close; nil: nobody waits for that
+}
+
+// Close may be called twice.
+func (c *lent) Close() error {
+	if c.returned != nil {
+		c.returned()
+	}
+	return c.File.Close()
 }
 
 // LocalAddr is where the client connected to.
