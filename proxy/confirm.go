@@ -24,7 +24,7 @@ func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	if len(b) > 0 && b[0] == auth && v == mqttparse.V5 {
 		return answerAuth
 	}
-	switch _, err := c.Parse(b, v, scratchSize/2); err {
+	switch _, err := c.Parse(b, v, maxAnswer); err {
 	case nil:
 		return answerConnack
 	case mqttparse.ErrShort:

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/web"
 )
 
 // descriptorReserve is kept for listeners, epoll instances, logs, health probes
@@ -10,7 +12,7 @@ const descriptorReserve = 128
 
 // fitDescriptors raises the descriptor limit to its hard value and returns the
 // connections that are to be taken: limits.max_connections, or what the limit
-// has room for. A session has two descriptors.
+// has room for. A session has two descriptors, a connection of HTTP requests three.
 func (srv *Server) fitDescriptors(loops int) int64 {
 	wanted := int64(srv.snapshot.MaxConnections)
 	var limit unix.Rlimit
@@ -24,11 +26,23 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 		}
 	}
 	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
-	need := 2*wanted + reserve
+	each := int64(2)
+	for _, ln := range srv.snapshot.Listeners {
+		if ln.Protocol != HTTP {
+			continue
+		}
+		each = 3
+		for i := range ln.Routes {
+			if r := &ln.Routes[i]; !r.WebSocket {
+				reserve += int64(web.IdlePerNode * len(r.Pool.Nodes()))
+			}
+		}
+	}
+	need := each*wanted + reserve
 	if wanted > 0 && uint64(need) <= limit.Cur {
 		return wanted
 	}
-	fits := max((int64(min(limit.Cur, 1<<40))-reserve)/2, 1)
+	fits := max((int64(min(limit.Cur, 1<<40))-reserve)/each, 1)
 	if wanted > 0 {
 		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",
 			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit.Cur, "taken", fits)

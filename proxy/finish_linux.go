@@ -65,9 +65,6 @@ func (l *loop) linger(s *session) step {
 // its line.
 func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
-	if s.opening != nil && s.opening.lent != nil {
-		_ = s.opening.lent.Close()
-	}
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
 	}
@@ -117,8 +114,11 @@ func (s *session) record(o Outcome, clock int64) record {
 	if node := s.node(); node != nil {
 		r.node = node.Name
 	}
-	if s.opening != nil {
+	switch {
+	case s.opening != nil:
 		r.fault = s.opening.fault
+	case s.frames != nil && s.frames.broken != nil:
+		r.fault = s.frames.broken.Error()
 	}
 	return r
 }

@@ -12,6 +12,7 @@ type frames struct {
 	reader websocket.Reader
 	rest   []byte // the beginning of a header or a control frame
 	closed bool   // our close frame is sent: nothing may follow it
+	broken error  // how the client broke the rules
 }
 
 // unframe takes the frames off b, which begins with f.rest, and returns what they

@@ -134,7 +134,7 @@ func (l *loop) translate(s *session, from, to *half, n int) (ended bool) {
 		return true
 	}
 	if c.broken != nil {
-		s.outcome = s.firstOutcome(FrameError)
+		s.outcome, s.frames.broken = s.firstOutcome(FrameError), c.broken
 	}
 	return c.end && l.inputEnded(s, from, to, nil)
 }
@@ -153,21 +153,31 @@ func (l *loop) reply(s *session, b []byte) (ended bool) {
 		return l.deliver(s, &s.client, b)
 	}
 	if len(*s.client.held)+len(b) > 2*scratchSize {
-		l.finish(s, s.firstOutcome(FrameError)) // it pings and does not read
+		s.frames.broken = errPings // and it does not read the answers
+		l.finish(s, s.firstOutcome(FrameError))
 		return true
+	}
+	if s.secure != nil { // what is held is sealed
+		if _, err := l.send(s, &s.client, b); err != nil {
+			return l.outputBroke(s, &s.client)
+		}
+		return false
 	}
 	held := append(*s.client.held, b...)
 	s.client.held = &held
 	return false
 }
 
-// closeFrames says goodbye to a client whose node has ended its stream.
-func (l *loop) closeFrames(s *session) {
+// closeFrames says goodbye to a client whose frames end here.
+func (l *loop) closeFrames(s *session, code websocket.CloseCode) {
 	if s.frames == nil || s.frames.closed {
 		return
 	}
 	s.frames.closed = true
-	_, _ = l.send(s, &s.client, websocket.AppendClose(nil, websocket.Normal, ""))
+	b := websocket.AppendClose(nil, code, "")
+	if n, err := l.send(s, &s.client, b); err == nil && n < len(b) {
+		s.client.hold(b[n:])
+	}
 }
 
 // switchOver waits for a node's 101, and then writes the client's frames to it:

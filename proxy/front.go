@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -101,7 +102,7 @@ func (f *front) drain() {
 	if f.closed { // the last session had ended before
 		return
 	}
-	f.running.Go(func() { _ = f.server.Shutdown(f.context) }) // until close at the latest
+	f.server.SetKeepAlivesEnabled(false) // those that have just come are still served
 }
 
 // visit is a client's connection while net/http has it.
@@ -119,6 +120,7 @@ type visit struct {
 
 	received, sent atomic.Uint64 // bytes
 	gone           atomic.Bool   // the client's stream ended before anything was answered
+	upgraded       atomic.Bool
 	stays, leaves  sync.Once
 
 	// What came of it, to be read after left.
@@ -131,7 +133,11 @@ type visitKey struct{}
 
 func (v *visit) Read(b []byte) (int, error) {
 	n, err := v.Conn.Read(b)
-	v.received.Add(uint64(n))
+	if v.received.Add(uint64(n)) == uint64(n) && n > 0 {
+		if v.fault = notHTTP(b[0]); v.fault != "" {
+			return 0, io.EOF // at once: net/http would wait for the end of a line
+		}
+	}
 	if err != nil && v.sent.Load() == 0 && !errors.Is(err, os.ErrClosed) {
 		v.gone.Store(true)
 	}
@@ -148,6 +154,17 @@ func (v *visit) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// notHTTP guesses from its first byte what a client speaks that does not speak HTTP.
+func notHTTP(first byte) string {
+	switch first {
+	case 0x10:
+		return "MQTT without WebSocket: it is served on listeners of protocol mqtt"
+	case 0x16:
+		return "a TLS ClientHello: this listener has no tls"
+	}
+	return ""
+}
+
 // CloseWrite ends our stream.
 func (v *visit) CloseWrite() error {
 	return v.Conn.(interface{ CloseWrite() error }).CloseWrite()
@@ -156,7 +173,7 @@ func (v *visit) CloseWrite() error {
 // Close lets go of the connection.
 func (v *visit) Close() error {
 	var err error
-	if v.session == nil || v.pool == nil { // TLS goes on after an upgrade
+	if v.session == nil || !v.upgraded.Load() { // TLS goes on after an upgrade
 		err = v.Conn.Close()
 	}
 	v.leaves.Do(v.left)
@@ -175,7 +192,7 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 	case route != nil && route.WebSocket:
 		f.upgrade(w, r, v, route)
 	case f.listener.Protocol == WS:
-		f.reject(w, v, &rejection{status: http.StatusNotFound, reason: fmt.Sprintf("path %.100q: MQTT is served at another", r.URL.Path)})
+		f.reject(w, v, &rejection{status: http.StatusNotFound, reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
 	default:
 		v.stays.Do(v.staying)
 		if v.excess {
@@ -190,7 +207,11 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 func (f *front) route(r *http.Request) *Route {
 	for i := range f.listener.Routes {
 		route := &f.listener.Routes[i]
-		if web.MatchHost(route.Host, r.Host) && web.MatchPath(route.Path, r.URL.Path) {
+		path := web.MatchPath(route.Path, r.URL.Path)
+		if route.WebSocket {
+			path = r.URL.Path == route.Path // it is one resource
+		}
+		if path && web.MatchHost(route.Host, r.Host) {
 			return route
 		}
 	}
@@ -247,5 +268,6 @@ func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route 
 		v.request = nodeRequest(route.Pool, r, protocol)
 	}
 	v.pool = route.Pool
+	v.upgraded.Store(true)
 	_ = c.Close()
 }

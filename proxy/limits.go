@@ -96,6 +96,10 @@ const (
 	// that hold a CONNECT may take. One byte in each frame would be seven.
 	framedConnect = 8
 
+	// maxAnswer bounds what is looked through for a CONNACK, in bytes. A longer one is
+	// forwarded unread.
+	maxAnswer = scratchSize / 2
+
 	// maxClientHello bounds the first message of TLS that is passed on, in bytes.
 	maxClientHello = 64 << 10
 

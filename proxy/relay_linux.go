@@ -73,6 +73,9 @@ func (l *loop) heard(s *session, b []byte) step {
 
 // answer is what a node's first bytes are, the CONNACK in l.connack.
 func (l *loop) answer(s *session, b []byte) answer {
+	if len(b) > maxAnswer {
+		return answerOther
+	}
 	if s.opening.pool.WebSocket {
 		return connackIn(b, func(packet []byte) answer { return confirm(packet, &l.connack, s.version) })
 	}
@@ -217,7 +220,7 @@ func (l *loop) inputEnded(s *session, from, to *half, err error) (ended bool) {
 // come either.
 func (l *loop) endOutput(s *session, to *half) (ended bool) {
 	if to == &s.client {
-		l.closeFrames(s)
+		l.closeFrames(s, websocket.Normal)
 		l.closeNotify(s)
 		if to.held != nil {
 			return false // flush comes back here
@@ -252,7 +255,7 @@ func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 	}
 	if !client {
 		if other.held == nil {
-			l.closeFrames(s)
+			l.closeFrames(s, websocket.Normal)
 		}
 		_ = unix.Shutdown(int(other.fd), unix.SHUT_WR)
 	}

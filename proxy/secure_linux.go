@@ -115,6 +115,9 @@ func (l *loop) send(s *session, h *half, b []byte) (int, error) {
 func (l *loop) sendSealed(s *session) error {
 	h := &s.client
 	if h.held != nil {
+		if len(*h.held)+len(l.sealed) > 4*scratchSize {
+			return unix.ENOBUFS // it asks and does not read
+		}
 		held := append(*h.held, l.sealed...)
 		h.held = &held
 		return nil

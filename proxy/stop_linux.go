@@ -2,7 +2,11 @@
 
 package proxy
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/websocket"
+)
 
 // stop ends accepting; what the kernel has taken already is served.
 func (l *loop) stop() {
@@ -19,7 +23,12 @@ func (l *loop) stop() {
 
 // endAll ends every session.
 func (l *loop) endAll() {
-	l.each(func(s *session) { l.finish(s, Shutdown) })
+	l.each(func(s *session) {
+		if s.client.held == nil {
+			l.closeFrames(s, websocket.GoingAway)
+		}
+		l.finish(s, Shutdown)
+	})
 }
 
 // close frees the loop's descriptors. Mail that came before is read; who comes

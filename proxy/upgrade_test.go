@@ -58,7 +58,7 @@ func TestHostileUpgrades(t *testing.T) {
 		body, fault string
 		header      string // that the answer must have: "Name: value"
 	}{
-		{name: "another path", sent: upgradeRequest("GET / HTTP/1.1"), status: 404, body: `path "/": MQTT is served at another`},
+		{name: "another path", sent: upgradeRequest("GET / HTTP/1.1"), status: 404, body: `path "/": MQTT is served at /mqtt`},
 		{name: "a path below", sent: upgradeRequest("GET /mqtt/ HTTP/1.1"), status: 404, body: `path "/mqtt/"`},
 		{name: "a path that climbs", sent: upgradeRequest("GET /x/../mqtt HTTP/1.1"), status: 404, body: `path "/x/../mqtt"`},
 		{name: "the whole server", sent: upgradeRequest("OPTIONS * HTTP/1.1"), status: 404, body: `path "*"`},

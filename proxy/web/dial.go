@@ -28,7 +28,7 @@ func (h *Handler) transport(pool *Pool) *http.Transport {
 		Protocols:              &protocols,
 		DisableCompression:     true,
 		DisableKeepAlives:      pool.SendProxy > 0, // a PROXY header names one client
-		MaxIdleConnsPerHost:    idlePerNode,
+		MaxIdleConnsPerHost:    IdlePerNode,
 		IdleConnTimeout:        idleTimeout,
 		ResponseHeaderTimeout:  h.options.ResponseTimeout,
 		ExpectContinueTimeout:  expectContinue,

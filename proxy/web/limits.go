@@ -14,9 +14,9 @@ const (
 	// Closing first spares a POST the race with that: it cannot be repeated.
 	idleTimeout = 4 * time.Second
 
-	// idlePerNode bounds the connections to one address that wait. A browser
+	// IdlePerNode bounds the connections to one address that wait. A browser
 	// opens six.
-	idlePerNode = 32
+	IdlePerNode = 32
 
 	// maxResponseHeader bounds the header of a node's response in bytes. Go's
 	// default is 10 MiB.
