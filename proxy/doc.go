@@ -8,7 +8,9 @@
 // step decides (unwrap, peek, admit, route, announce, confirm) is a pure function
 // of bytes and a [Snapshot] in the file of its name; the event loop around them
 // (loop_linux.go) does the I/O, in opening_linux.go up to the route, then in
-// dial_linux.go, relay_linux.go and finish_linux.go. Elsewhere than on Linux
+// dial_linux.go, relay_linux.go and finish_linux.go. A TLS handshake
+// (secure_linux.go) and the HTTP before a WebSocket (visit_linux.go, front.go) run in
+// a goroutine, to which the session lends its connection. Elsewhere than on Linux
 // plain.go takes the loop's place.
 //
 // Package proxy does not read configuration files, probe nodes or resolve

@@ -72,7 +72,7 @@ var measures = []measure{
 	}, work{clients: 100, payload: 64, threads: 2}, held(throughput)},
 	cpu("ws-roundtrip-100", "CPU per QoS 1 round trip, 64 B, 100 WebSocket connections",
 		work{clients: 100, payload: 64, protocol: ws}, held(roundTrip)),
-	cpu("ws-translate", "CPU per QoS 1 round trip, 64 B, 100 WebSocket connections; mqttlb to nodes of plain MQTT, HAProxy (which cannot) to WebSocket nodes",
+	cpu("ws-translate", "CPU per QoS 1 round trip, 64 B, 100 WebSocket connections; mqttlb before plain MQTT nodes (HAProxy cannot)",
 		work{clients: 100, payload: 64, protocol: ws, translate: true}, held(roundTrip)),
 	cpu("ws-vs-mqtt", "CPU per QoS 1 round trip, 64 B, 100 connections; mqttlb over WebSocket beside itself over plain MQTT",
 		work{clients: 100, payload: 64, protocol: ws, besideMQTT: true}, held(roundTrip)),
