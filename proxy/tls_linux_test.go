@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -280,7 +281,7 @@ type prefixed struct {
 
 func (p *prefixed) Write(b []byte) (int, error) {
 	n := len(p.before)
-	all := append(p.before, b...)
+	all := slices.Concat(p.before, b)
 	p.before = nil
 	got, err := p.Conn.Write(all)
 	return max(got-n, 0), err

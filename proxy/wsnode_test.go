@@ -129,7 +129,7 @@ func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
 	for _, drip := range []bool{false, true} {
 		c := r.dialBare(r.srv.Addr("mqtt"))
 		c.trickle([]byte("PROXY TCP4 192.0.2.7 192.0.2.9 40000 1883\r\n"+upgradeRequest()), drip)
-		if resp, _ := c.response(); resp.StatusCode != 101 {
+		if resp, _ := c.response(); resp.StatusCode != 101 { //nolint:bodyclose // response has read and closed it
 			t.Fatalf("drip %v: answered %s", drip, resp.Status)
 		}
 		c.send(clientFrame(finBinary, connect311))
