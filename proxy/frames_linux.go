@@ -163,8 +163,7 @@ func (l *loop) reply(s *session, b []byte) (ended bool) {
 		}
 		return false
 	}
-	held := append(*s.client.held, b...)
-	s.client.held = &held
+	s.client.hold(b)
 	return false
 }
 

@@ -34,9 +34,8 @@ type front struct {
 	cancel   context.CancelFunc // ends those that still go on
 	running  sync.WaitGroup
 
-	mu       sync.Mutex // guards the fields below
+	mu       sync.Mutex // guards rejected
 	rejected map[int]uint64
-	closed   bool
 }
 
 // newFront makes the front of a listener and starts it.
@@ -80,35 +79,25 @@ func newFront(srv *Server, ln *listener) *front {
 		BaseContext:                  func(net.Listener) context.Context { return f.context },
 		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, c) },
 	}
-	f.running.Go(func() { _ = f.server.Serve(&f.arrivals) }) // ends at close, or drain
+	f.running.Go(func() { _ = f.server.Serve(&f.arrivals) }) // ends at close
 	return f
 }
 
 // close ends every connection and waits until net/http has none.
 func (f *front) close() {
-	f.mu.Lock()
-	f.closed = true
-	f.mu.Unlock()
 	f.cancel()
 	_ = f.server.Close()
 	f.web.Close()
 	f.running.Wait()
 }
 
-// drain ends connections that wait for a request, and the others after it.
-func (f *front) drain() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed { // the last session had ended before
-		return
-	}
-	f.server.SetKeepAlivesEnabled(false) // those that have just come are still served
-}
+// drain ends connections that wait for a request, and the others after it. Those
+// that have just come are still served.
+func (f *front) drain() { f.server.SetKeepAlivesEnabled(false) }
 
 // visit is a client's connection while net/http has it.
 type visit struct {
 	net.Conn
-	front   *front
 	session *tlsterm.Session // that Conn is of; nil: no TLS
 	excess  bool             // past max_connections: to be told so
 

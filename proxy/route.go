@@ -20,19 +20,13 @@ func route(p *Pool, c *mqttparse.Connect, source netip.Addr, secure *tlsterm.Inf
 		return balancer.HashAddr(source), true
 	case p.HashKey == balancer.ByUsername:
 		return balancer.Hash(c.Username), len(c.Username) > 0
-	case p.HashKey == balancer.ByTLSCN:
-		return named(secure != nil, func() string { return secure.CommonName })
-	case p.HashKey == balancer.BySNI:
-		return named(secure != nil, func() string { return secure.ServerName })
+	case p.HashKey == balancer.ByTLSCN || p.HashKey == balancer.BySNI:
+		if secure == nil {
+			return 0, false
+		}
+		name := pick(p.HashKey == balancer.BySNI, secure.ServerName, secure.CommonName)
+		return balancer.Hash([]byte(name)), name != ""
 	default:
 		return balancer.Hash(c.ClientID), len(c.ClientID) > 0
 	}
-}
-
-// named is the key of a name that a client has, or has not.
-func named(has bool, name func() string) (key uint64, keyed bool) {
-	if !has || name() == "" {
-		return 0, false
-	}
-	return balancer.Hash([]byte(name())), true
 }

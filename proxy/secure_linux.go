@@ -118,8 +118,7 @@ func (l *loop) sendSealed(s *session) error {
 		if len(*h.held)+len(l.sealed) > 4*scratchSize {
 			return unix.ENOBUFS // it asks and does not read
 		}
-		held := append(*h.held, l.sealed...)
-		h.held = &held
+		h.hold(l.sealed)
 		return nil
 	}
 	n, err := write(h.fd, l.sealed)

@@ -90,11 +90,18 @@ type half struct {
 	blocked bool  // it once took less than it was given: ask for room too
 }
 
-// hold keeps what the half did not take, until it does. Reading from the other
-// half stops, so it is at most one scratch buffer.
+// hold keeps what the half did not take, until it does, after what it holds
+// already. Reading from the other half stops, so it is at most one scratch buffer,
+// and what we have to say ourselves.
 func (h *half) hold(b []byte) {
-	b = append(make([]byte, 0, len(b)), b...)
-	h.held, h.blocked = &b, true
+	var held []byte
+	if h.held != nil {
+		held = *h.held
+	} else {
+		held = make([]byte, 0, len(b))
+	}
+	held = append(held, b...)
+	h.held, h.blocked = &held, true
 }
 
 // watch is what a half is registered for.

@@ -20,7 +20,7 @@ func (l *loop) upgrade(s *session) step {
 	if o.visit != nil {
 		return stepWait
 	}
-	v := &visit{front: s.listener.front, excess: s.excess}
+	v := &visit{excess: s.excess}
 	if s.secure != nil { // over the connection that the handshake has left
 		v.session = s.secure.session
 		v.Conn = v.session.Conn()

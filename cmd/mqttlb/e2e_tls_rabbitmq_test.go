@@ -22,7 +22,7 @@ pools:
     nodes:
       - {name: rabbit, address: "`+rabbit.addr+`"}
 `)
-	c := tlsClientV3(t, "ssl://"+b.addrs["mqtts"], "rabbit-tls", l.client(t, "device-1"))
+	c := pahoClientV3(t, "ssl://"+b.addrs["mqtts"], "rabbit-tls", l.client(t, "device-1"))
 	var listed string
 	eventually(t, "RabbitMQ lists the client", func() bool {
 		cmd := exec.Command(filepath.Join(rabbitBin, "rabbitmqctl"), "-q", "-n", rabbit.node(), "list_mqtt_connections",

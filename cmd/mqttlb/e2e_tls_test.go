@@ -152,9 +152,9 @@ func TestPahosClientsSpeakTLS(t *testing.T) {
 				if listener == "wss" || listener == "translated" {
 					server = "wss://" + b.addrs[listener] + "/mqtt"
 				}
-				connect := tlsClientV3
+				connect := pahoClientV3
 				if version == 5 {
-					connect = tlsClientV5
+					connect = pahoClientV5
 				}
 				c := connect(t, server, id, l.client(t, shown))
 				c.subscribe(t, id)
@@ -175,8 +175,8 @@ func TestPahosClientsSpeakTLS(t *testing.T) {
 	}
 }
 
-// tlsClientV3 is paho.mqtt.golang with its own TLS and WebSocket.
-func tlsClientV3(t *testing.T, server, id string, config *tls.Config) client {
+// pahoClientV3 is paho.mqtt.golang with its own TLS and WebSocket; config is nil without TLS.
+func pahoClientV3(t *testing.T, server, id string, config *tls.Config) client {
 	t.Helper()
 	c := &clientV3{in: make(chan message, 16)}
 	c.Client = mqtt.NewClient(mqtt.NewClientOptions().
@@ -192,8 +192,8 @@ func tlsClientV3(t *testing.T, server, id string, config *tls.Config) client {
 	return c
 }
 
-// tlsClientV5 is paho.golang's autopaho with its own TLS and WebSocket.
-func tlsClientV5(t *testing.T, address, id string, config *tls.Config) client {
+// pahoClientV5 is paho.golang's autopaho with its own TLS and WebSocket; config is nil without TLS.
+func pahoClientV5(t *testing.T, address, id string, config *tls.Config) client {
 	t.Helper()
 	server, err := url.Parse(address)
 	if err != nil {

@@ -146,15 +146,23 @@ func tryJoin(addr, from string, version byte, clientID string) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := w.open(version, clientID); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// open opens a session, or closes the connection.
+func (w *wire) open(version byte, clientID string) error {
 	code, err := w.connect(version, clientID)
 	if err == nil && code != 0 {
 		err = fmt.Errorf("refused with code 0x%02x", code)
 	}
 	if err != nil {
 		w.Close()
-		return nil, fmt.Errorf("CONNECT of %s: %w", clientID, err)
+		return fmt.Errorf("CONNECT of %s: %w", clientID, err)
 	}
-	return w, nil
+	return nil
 }
 
 // subscribe asks for a topic at QoS 0 and waits for the SUBACK; version 3 or 4.

@@ -97,13 +97,8 @@ func tryJoinWS(addr, from string, version byte, clientID string) (*wire, error) 
 	if err != nil {
 		return nil, err
 	}
-	code, err := w.connect(version, clientID)
-	if err == nil && code != 0 {
-		err = fmt.Errorf("refused with code 0x%02x", code)
-	}
-	if err != nil {
-		w.Close()
-		return nil, fmt.Errorf("CONNECT of %s over WebSocket: %w", clientID, err)
+	if err := w.open(version, clientID); err != nil {
+		return nil, err
 	}
 	return w, nil
 }

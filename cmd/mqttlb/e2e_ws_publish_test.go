@@ -2,13 +2,10 @@ package main_test
 
 import (
 	"bytes"
-	"context"
-	"net/url"
 	"testing"
 
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
-	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
 // The clients' own WebSockets, of both versions, to both kinds of node.
@@ -20,11 +17,11 @@ func TestPahosClientsPublishAndSubscribeOverWebSocket(t *testing.T) {
 		for _, version := range []byte{4, 5} {
 			t.Run(listener+" "+versionName(version), func(t *testing.T) {
 				id := "paho-" + listener + versionName(version)
-				connect := wsClientV3
+				connect := pahoClientV3
 				if version == 5 {
-					connect = wsClientV5
+					connect = pahoClientV5
 				}
-				c := connect(t, "ws://"+b.addrs[listener]+"/mqtt", id)
+				c := connect(t, "ws://"+b.addrs[listener]+"/mqtt", id, nil)
 				c.subscribe(t, id)
 				for _, size := range []int{0, 1, 125, 126, 4096, 20_000} { // each form of a frame's length but the longest
 					want := bytes.Repeat([]byte{byte(size)}, size)
@@ -43,57 +40,10 @@ func TestPahosClientsPublishAndSubscribeOverWebSocket(t *testing.T) {
 	}
 }
 
-// wsClientV3 is paho.mqtt.golang with its own WebSocket.
-func wsClientV3(t *testing.T, address, id string) client {
-	t.Helper()
-	c := &clientV3{in: make(chan message, 16)}
-	c.Client = mqtt.NewClient(mqtt.NewClientOptions().
-		AddBroker(address).
-		SetClientID(id).
-		SetProtocolVersion(4).
-		SetAutoReconnect(false).
-		SetConnectTimeout(patience).
-		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { c.in <- message{m.Topic(), m.Payload()} }))
-	await(t, c.Connect(), "CONNECT of "+id)
-	t.Cleanup(func() { c.Disconnect(0) })
-	return c
-}
-
 // autopahoClient is paho.golang's autopaho with its own WebSocket.
 type autopahoClient struct {
 	*autopaho.ConnectionManager
 	in chan message
-}
-
-func wsClientV5(t *testing.T, address, id string) client {
-	t.Helper()
-	server, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &autopahoClient{in: make(chan message, 16)}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	c.ConnectionManager, err = autopaho.NewConnection(ctx, autopaho.ClientConfig{
-		ServerUrls:     []*url.URL{server},
-		KeepAlive:      30,
-		ConnectTimeout: patience,
-		OnConnectError: func(err error) { t.Errorf("CONNECT of %s: %v", id, err); cancel() },
-		ClientConfig: paho.ClientConfig{
-			ClientID: id,
-			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
-				c.in <- message{p.Packet.Topic, p.Packet.Payload}
-				return true, nil
-			}},
-		},
-	})
-	if err == nil {
-		err = c.AwaitConnection(ctx)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 func (c *autopahoClient) subscribe(t *testing.T, topic string) {
