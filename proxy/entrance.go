@@ -14,6 +14,11 @@ var errPings = &websocket.Error{
 	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.2", Reason: "too many pings or pongs before the CONNECT",
 }
 
+// errUnreadPongs is of a client that pings on and reads no answer.
+var errUnreadPongs = &websocket.Error{
+	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.3", Reason: "pings whose answers are not read",
+}
+
 // entrance is what a WebSocket client has said before its CONNECT is whole.
 type entrance struct {
 	request *websocket.Request // the upgrade that a node is asked for

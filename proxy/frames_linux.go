@@ -153,7 +153,7 @@ func (l *loop) reply(s *session, b []byte) (ended bool) {
 		return l.deliver(s, &s.client, b)
 	}
 	if len(*s.client.held)+len(b) > 2*scratchSize {
-		s.frames.broken = errPings // and it does not read the answers
+		s.frames.broken = errUnreadPongs
 		l.finish(s, s.firstOutcome(FrameError))
 		return true
 	}

@@ -297,4 +297,5 @@ func TestClientThatPingsAndDoesNotReadIsLetGo(t *testing.T) {
 		}
 	}
 	r.waitOutcome(FrameError, 1)
+	r.waitLine("pings whose answers are not read")
 }
