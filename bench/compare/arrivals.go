@@ -12,8 +12,7 @@ import (
 
 // newConnections measures connect, PROXY header, CONNECT, CONNACK and the RST that ends
 // it, a few connections at a time; over TLS a handshake, too, which resumes a session where
-// the work says so: the first of the warm-up have got tickets by then. Nothing is left in
-// TIME_WAIT at the client.
+// the work says so. Nothing is left in TIME_WAIT at the client.
 func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	all, stop, err := b.launchAll(ctx, m)
 	if err != nil {
@@ -21,7 +20,7 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 	}
 	defer stop()
 	for _, r := range all {
-		if _, err := churn(ctx, r, m.work.clients, b.opt.Turn/10); err != nil { // warm-up
+		if err := b.warmUp(ctx, r, m.work); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.name, err)
 		}
 		if err := r.settle(ctx, 0); err != nil {
@@ -50,6 +49,22 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 		s, err := w.close(b, did.Connects)
 		return []sample{s}, err
 	})
+}
+
+// warmUp opens connections for a tenth of a turn, or until one has resumed a session where
+// the work says so: then there is a ticket for those that count.
+func (b *bench) warmUp(ctx context.Context, r *running, w work) error {
+	for end := time.Now().Add(startTimeout); ; {
+		did, err := churn(ctx, r, w.clients, b.opt.Turn/10)
+		switch {
+		case err != nil:
+			return err
+		case !w.resume || did.Resumed > 0:
+			return nil
+		case time.Now().After(end):
+			return fmt.Errorf("no connection has resumed a TLS session in %v", startTimeout)
+		}
+	}
 }
 
 // churn opens connections for a time, size of them at once, and resets each at its

@@ -70,9 +70,20 @@ func (c certificate) client(resume bool) *tls.Config {
 		MinVersion: agreedVersion, CurvePreferences: []tls.CurveID{agreedExchange},
 	}
 	if resume {
-		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+		config.ClientSessionCache = latestTicket{tls.NewLRUClientSessionCache(1)}
 	}
 	return config
+}
+
+// latestTicket never loses its ticket. crypto/tls takes one away whose handshake fails, as
+// those do that are under way when a turn ends, and the first of the next would have none.
+type latestTicket struct{ tls.ClientSessionCache }
+
+// Put implements tls.ClientSessionCache.
+func (t latestTicket) Put(key string, s *tls.ClientSessionState) {
+	if s != nil {
+		t.ClientSessionCache.Put(key, s)
+	}
 }
 
 // agree fails unless a handshake with the candidate comes to what all have to.
