@@ -2,6 +2,7 @@ package tlsterm
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -25,6 +26,9 @@ type CertificateFile struct {
 // path is the file that an error about f names.
 func (f CertificateFile) path() string { return f.Cert }
 
+// keyFile is the file that has the key.
+func (f CertificateFile) keyFile() string { return cmp.Or(f.Key, f.Cert) }
+
 // files are the files of f.
 func (f CertificateFile) files() []string {
 	if f.Key == "" {
@@ -35,23 +39,21 @@ func (f CertificateFile) files() []string {
 
 // load reads a certificate and its key. The errors name the file and never what is in it.
 func (f CertificateFile) load() (*tls.Certificate, error) {
-	text, err := readFile(f.Cert, maxCertificateFile)
-	if err != nil {
-		return nil, err
-	}
-	keyFile, keyText := f.Cert, text
+	text, certErr := readFile(f.Cert, maxCertificateFile)
+	var keyErr error
+	keyText := text
 	if f.Key != "" {
-		keyFile = f.Key
-		if keyText, err = readFile(f.Key, maxCertificateFile); err != nil {
-			return nil, err
-		}
+		keyText, keyErr = readFile(f.Key, maxCertificateFile)
 	}
-	certs, err := parseCertificates(f.Cert, text)
-	if err != nil {
-		return nil, err
+	var certs []*x509.Certificate
+	var keys []crypto.Signer
+	if text != nil {
+		certs, certErr = parseCertificates(f.Cert, text)
 	}
-	keys, err := parseKeys(keyFile, keyText)
-	if err != nil {
+	if keyText != nil {
+		keys, keyErr = parseKeys(f.keyFile(), keyText)
+	}
+	if err := errors.Join(certErr, keyErr); err != nil {
 		return nil, err
 	}
 	for _, key := range keys {
@@ -61,10 +63,10 @@ func (f CertificateFile) load() (*tls.Certificate, error) {
 			}
 		}
 	}
-	if keyFile == f.Cert {
+	if f.Key == "" {
 		return nil, fmt.Errorf("%s: the key belongs to none of its certificates", f.Cert)
 	}
-	return nil, fmt.Errorf("%s: the key does not belong to a certificate in %s", keyFile, f.Cert)
+	return nil, fmt.Errorf("%s: the key does not belong to a certificate in %s", f.Key, f.Cert)
 }
 
 // chain puts leaf first and after each certificate its issuer (RFC 5246, 7.4.2), as far as certs go. What belongs to

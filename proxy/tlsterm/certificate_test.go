@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,20 +96,54 @@ func TestExpiredCertificateIsAWarning(t *testing.T) {
 	ca := newCA(t, "ca")
 	past := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "a.example")
 	soon := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, "b.example")
+	last := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(expirySoon - time.Minute) }, "c.example")
 	s := server(t, ca, func(o *Options) {
-		o.Certificates = append(o.Certificates,
-			CertificateFile{Cert: write(t, "past.pem", past.cert, past.pem)}, CertificateFile{Cert: write(t, "soon.pem", soon.cert, soon.pem)})
+		o.Certificates = append(o.Certificates, CertificateFile{Cert: write(t, "past.pem", past.cert, past.pem)},
+			CertificateFile{Cert: write(t, "soon.pem", soon.cert, soon.pem)}, CertificateFile{Cert: write(t, "last.pem", last.cert, last.pem)})
 	})
 	status := s.Status()
-	if len(status) != 3 {
-		t.Fatalf("%d files, want 3", len(status))
+	if len(status) != 4 {
+		t.Fatalf("%d files, want 4", len(status))
 	}
-	for i, want := range []string{"", "past.pem has expired at ", "soon.pem is not valid before "} {
-		if got := status[i].Warning(time.Now()); !strings.Contains(got, want) || (want == "") != (got == "") {
+	for i, want := range []string{"", "past.pem has expired at ", "soon.pem is not valid before ", "last.pem expires within 14 days, at "} {
+		got := status[i].Warning(time.Now())
+		if !strings.Contains(got, want) || (want == "") != (got == "") {
 			t.Errorf("got %q, want %q", got, want)
+		}
+		if i > 0 && !slices.Contains(s.Warnings(), got) {
+			t.Errorf("%q is not among the warnings: %q", got, s.Warnings())
 		}
 		if status[i].Err != nil || status[i].LoadedAt.IsZero() || len(status[i].Names) != 1 {
 			t.Errorf("%+v", status[i])
+		}
+	}
+}
+
+func TestKeyThatEverybodyMayReadIsAWarning(t *testing.T) {
+	ca := newCA(t, "ca")
+	pair := ca.issue(t, ecdsaKey(t), nil, "a.example")
+	cert, key := write(t, "cert.pem", pair.cert), write(t, "key.pem", pair.pem)
+	both, tickets := write(t, "both.pem", pair.cert, pair.pem), write(t, "tickets", []byte(hexKey(1)))
+	s, err := New(Options{Certificates: []CertificateFile{{Cert: cert, Key: key}, {Cert: both}}, TicketKeys: tickets})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		mode   os.FileMode
+		warned []string
+	}{{0o600, nil}, {0o640, nil}, {0o644, []string{key, both, tickets}}} {
+		for _, file := range []string{cert, key, both, tickets} {
+			if err := os.Chmod(file, row.mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var files []string
+		for _, warning := range s.Warnings() {
+			file, _, _ := strings.Cut(warning, " holds a key ")
+			files = append(files, file)
+		}
+		if !slices.Equal(files, row.warned) {
+			t.Errorf("mode %v: %q, want %q", row.mode, files, row.warned)
 		}
 	}
 }
@@ -118,13 +154,13 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	bad := write(t, "bad.pem", []byte("nothing"))
 	good := ca.issue(t, ecdsaKey(t), nil, "a.example")
 	_, err := New(Options{
-		Certificates: []CertificateFile{{Cert: bad}, {Cert: write(t, "good.pem", good.cert, good.pem)}, {Cert: "missing.pem"}},
+		Certificates: []CertificateFile{{Cert: bad}, {Cert: write(t, "good.pem", good.cert, good.pem)}, {Cert: "missing.pem", Key: "missing.key"}},
 		ClientAuth:   ClientAuthRequire, ClientCA: bad, CRLs: []string{bad}, TicketKeys: bad,
 	})
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"no certificate in PEM", "missing.pem", "no CRL", "bad.pem:1: not a key"} {
+	for _, want := range []string{"no certificate in PEM", "missing.pem", "missing.key", "no CRL", "bad.pem:1: not a key"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in: %v", want, err)
 		}

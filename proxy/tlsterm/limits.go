@@ -43,6 +43,10 @@ const (
 	sharedTicketKeys = 3
 )
 
+// expirySoon is how long before its end a certificate is warned of: enough for who renews by hand, and later than who
+// renews at a third of 90 days.
+const expirySoon = 14 * 24 * time.Hour
+
 // keptBuffer is the capacity up to which an idle session keeps crypto/tls's read buffer. It begins with 576 bytes,
 // enough for records of most MQTT packets; a session in which larger ones come now and then allocates for each.
 const keptBuffer = 1 << 10

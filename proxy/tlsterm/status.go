@@ -2,6 +2,7 @@ package tlsterm
 
 import (
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -32,15 +33,38 @@ type CertificateStatus struct {
 	Err      error     // why the file's present content is not in force; nil: it is
 }
 
-// Warning says what is wrong with the time, "" when nothing is.
+// Warning says what is wrong with the time, "" when nothing is. CRLs are made anew every few days: only of other files
+// it says that their time is nearly over.
 func (s *CertificateStatus) Warning(now time.Time) string {
 	switch {
 	case !s.NotBefore.IsZero() && now.Before(s.NotBefore):
 		return fmt.Sprintf("%s is not valid before %s", s.File, s.NotBefore.UTC().Format(time.RFC3339))
-	case !s.NotAfter.IsZero() && now.After(s.NotAfter):
+	case s.NotAfter.IsZero():
+		return ""
+	case now.After(s.NotAfter):
 		return fmt.Sprintf("%s has expired at %s", s.File, s.NotAfter.UTC().Format(time.RFC3339))
+	case s.Kind != KindCRL && now.Add(expirySoon).After(s.NotAfter):
+		return fmt.Sprintf("%s expires within %d days, at %s", s.File, expirySoon/(24*time.Hour), s.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return ""
+}
+
+// Warnings say what works and should not stay as it is: a file whose time is over or nearly so, a key that everybody on
+// the machine may read.
+func (t *Terminator) Warnings() []string {
+	var list []string
+	now := t.now()
+	for _, s := range t.Status() {
+		if warning := s.Warning(now); warning != "" {
+			list = append(list, warning)
+		}
+	}
+	for _, file := range t.options.secrets() {
+		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
+			list = append(list, fmt.Sprintf("%s holds a key and everybody on this machine may read it (mode %#o)", file, info.Mode().Perm()))
+		}
+	}
+	return list
 }
 
 // status describes m, in the order of o.

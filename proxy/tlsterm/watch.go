@@ -61,6 +61,18 @@ func (o *Options) fingerprint() string {
 	return b.String()
 }
 
+// secrets are the files of o that have keys.
+func (o *Options) secrets() []string {
+	var list []string
+	for _, c := range o.Certificates {
+		list = append(list, c.keyFile())
+	}
+	if o.TicketKeys != "" {
+		list = append(list, o.TicketKeys)
+	}
+	return list
+}
+
 // files are all files of o.
 func (o *Options) files() []string {
 	var list []string
