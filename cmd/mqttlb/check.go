@@ -5,12 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"mqttlb/config"
 )
 
-// check reads a configuration file and prints a summary of it, or every error.
+// check reads a configuration file and the files that it names, and prints a
+// summary, or every error.
 func check(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `FILE`; the -c may be left out")
@@ -28,6 +30,16 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
+	}
+	p, err := newPlan(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		for _, e := range each(err) {
+			fmt.Fprintf(stderr, "%s: %v\n", *file, e)
+		}
+		return errFailed
+	}
+	for _, warning := range p.warnings {
+		fmt.Fprintf(stderr, "%s: warning: %s\n", *file, warning)
 	}
 	return cfg.Summary(stdout)
 }

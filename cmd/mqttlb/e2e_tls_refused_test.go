@@ -44,7 +44,7 @@ func TestClientCertificatesThatAreRefused(t *testing.T) {
 	b := serve(t, brokersOver(l.asking(fmt.Sprintf("client_crl: %q", l.file("crl.pem"))), broker))
 
 	expired := l.client(t, "")
-	expired.Certificates = []tls.Certificate{l.expired(t)}
+	expired.Certificates = []tls.Certificate{l.issue(t, "expired", time.Now().Add(-24*time.Hour))}
 	stranger := l.client(t, "")
 	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // though its CA is not asked for
 		return &strange.client(t, "device-1").Certificates[0], nil
@@ -107,13 +107,13 @@ func (l lab) revoke(t *testing.T, c *x509.Certificate) {
 	}
 }
 
-// expired is a certificate of yesterday's.
-func (l lab) expired(t *testing.T) tls.Certificate {
+// issue makes a certificate that is good for 30 days, until its end. Its key is the CA's.
+func (l lab) issue(t *testing.T, name string, end time.Time) tls.Certificate {
 	t.Helper()
 	ca, key := l.authority(t)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "expired"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(-24 * time.Hour),
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		NotBefore: end.Add(-30 * 24 * time.Hour), NotAfter: end,
 	}, ca, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

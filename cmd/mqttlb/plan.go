@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -23,9 +24,11 @@ type plan struct {
 	attendants  []func(context.Context)
 	terminators []*tlsterm.Terminator
 	names       *discovery.Discovery // the addresses of nodes that have a host name
+	warnings    []string             // of files that can be used and should not stay as they are
 }
 
-// newPlan makes a plan of a configuration. It starts nothing and opens nothing.
+// newPlan makes a plan of a configuration. It starts nothing and opens nothing but
+// the files of TLS. The error is joined of all that is wrong.
 func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 	p := &plan{snapshot: proxy.Snapshot{
 		MaxConnections: cfg.Limits.MaxConnections,
@@ -45,10 +48,12 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 	}}
 	pools := make(map[string]*proxy.Pool)
 	var nodes []*balancer.Node
+	var errs []error
 	for i := range cfg.Pools {
 		pool, err := p.addPool(&cfg.Pools[i], log)
 		if err != nil {
-			return nil, err
+			errs = append(errs, within("pool", cfg.Pools[i].Name, err))
+			continue
 		}
 		pools[cfg.Pools[i].Name] = pool
 		nodes = append(nodes, pool.Nodes()...)
@@ -71,7 +76,11 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		if l.TLS != nil {
 			t, err := newTLS(l.TLS, log)
 			if err != nil {
-				return nil, fmt.Errorf("listener %q: %w", l.Name, err)
+				errs = append(errs, within("listener", l.Name, err))
+				continue
+			}
+			for _, warning := range t.Terminator.Warnings() {
+				p.warnings = append(p.warnings, fmt.Sprintf("listener %q: %s", l.Name, warning))
 			}
 			ln.TLS = t
 			p.attendants = append(p.attendants, t.Terminator.Run)
@@ -82,7 +91,32 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		}
 		p.snapshot.Listeners = append(p.snapshot.Listeners, ln)
 	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
 	return p, nil
+}
+
+// within says of each error in err what has it: a listener or a pool.
+func within(what, name string, err error) error {
+	var errs []error
+	for _, e := range each(err) {
+		errs = append(errs, fmt.Errorf("%s %q: %w", what, name, e))
+	}
+	return errors.Join(errs...)
+}
+
+// each returns the errors that are joined in err, in one or more layers.
+func each(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // words around joined errors make one of them
+	if !ok {
+		return []error{err}
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, each(e)...)
+	}
+	return errs
 }
 
 // protocols are those of listeners, in the words of package proxy.

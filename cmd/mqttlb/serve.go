@@ -66,7 +66,9 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	defer signal.Stop(hangups)
 	log.Info("mqttlb", "version", buildVersion(), "go", runtime.Version(), "pid", os.Getpid())
 	if err := runServer(ctx, cfg, log, lines.dropped.Load, hangups); err != nil {
-		log.Error("mqttlb cannot serve", "error", err)
+		for _, e := range each(err) {
+			log.Error("mqttlb cannot serve", "error", e)
+		}
 		return errFailed
 	}
 	return nil
@@ -87,6 +89,7 @@ func (s *server) reloadOnHangup(ctx context.Context) {
 				s.log.Error("certificates: what was good before stays in force", "error", err)
 			}
 		}
+		s.log.Info("certificates have been read again")
 	}
 }
 
@@ -141,6 +144,9 @@ func newServer(cfg *config.Config, log *slog.Logger) (*server, error) {
 	var err error
 	if s.plan, err = newPlan(cfg, log); err != nil {
 		return nil, err
+	}
+	for _, warning := range s.plan.warnings {
+		log.Warn("a file needs attention", "warning", warning)
 	}
 	if !cfg.Admin.Address.IsZero() {
 		if s.admin, err = listenAdmin(cfg.Admin.Address); err != nil {

@@ -1,0 +1,101 @@
+package main_test
+
+import (
+	"encoding/pem"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// twoOverTLS has two listeners with these sections tls.
+func twoOverTLS(mqtts, wss string) string {
+	return `
+listeners:
+  - {name: mqtts, address: "${mqtts}", protocol: mqtt, pool: brokers, tls: ` + mqtts + `}
+  - {name: wss, address: "${wss}", protocol: ws, pool: brokers, tls: ` + wss + `}
+pools:
+  - {name: brokers, health: {probe: none}, nodes: [{name: a, address: "127.0.0.1:1"}]}
+`
+}
+
+// What serve could not use check says before it, of every file of every listener.
+func TestCheckAndServeNameEveryFileThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	if err := os.WriteFile(l.file("tickets"), []byte("short\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := configure(t, twoOverTLS(
+		fmt.Sprintf("{certificates: [{cert: %q, key: %q}, {cert: %q, key: %q}], client_ca: %q, client_crl: %q}",
+			l.file("no.pem"), l.file("no.key"), l.file("server.pem"), l.file("ca.key"), l.file("no-ca.pem"), l.file("no-crl.pem")),
+		l.tls(fmt.Sprintf("client_ca: %q, ticket_keys: %q", l.file("server.pem"), l.file("tickets")))))
+	wrong := [][]string{
+		{`listener "mqtts"`, l.file("no.pem"), "no such file"},
+		{`listener "mqtts"`, l.file("no.key"), "no such file"},
+		{`listener "mqtts"`, l.file("ca.key"), "does not belong", l.file("server.pem")},
+		{`listener "mqtts"`, l.file("no-ca.pem"), "no such file"},
+		{`listener "mqtts"`, l.file("no-crl.pem"), "no such file"},
+		{`listener "wss"`, l.file("server.pem"), "not the certificate of a CA"},
+		{`listener "wss"`, l.file("tickets") + ":1", "not a key"},
+	}
+	for _, command := range []struct{ name, line string }{{"check", b.config + ": "}, {"serve", `"level":"ERROR"`}} {
+		output, code := mqttlb(t, command.name, "-c", b.config)
+		if code != 1 {
+			t.Errorf("%s: exit code %d, want 1", command.name, code)
+		}
+		output = strings.ReplaceAll(output, `\"`, `"`) // as JSON has it
+		for _, want := range wrong {
+			if !hasLine(strings.Split(output, "\n"), append(want, command.line)) {
+				t.Errorf("%s: no line has %q:\n%s", command.name, want, output)
+			}
+		}
+		if n := strings.Count(output, command.line); n != len(wrong) {
+			t.Errorf("%s: %d errors, want %d:\n%s", command.name, n, len(wrong), output)
+		}
+	}
+}
+
+func TestCheckAndServeWarnOfFilesThatNeedAttention(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	section := func(name string, end time.Time) string {
+		cert := l.issue(t, name, end)
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+		if err := os.WriteFile(l.file(name+".pem"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("{certificates: [{cert: %q, key: %q}]}", l.file(name+".pem"), l.file("ca.key"))
+	}
+	b := configure(t, twoOverTLS(section("past", time.Now().Add(-time.Hour)), section("soon", time.Now().Add(13*24*time.Hour))))
+	if err := os.Chmod(l.file("ca.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	warnings := [][]string{
+		{`listener "mqtts"`, l.file("past.pem"), "has expired"},
+		{`listener "mqtts"`, l.file("ca.key"), "everybody", "0644"},
+		{`listener "wss"`, l.file("soon.pem"), "within 14 days"},
+		{`listener "wss"`, l.file("ca.key"), "everybody", "0644"},
+	}
+
+	output, code := mqttlb(t, "check", "-c", b.config)
+	if code != 0 || !strings.Contains(output, b.addrs["mqtts"]) {
+		t.Errorf("exit code %d, want 0 and the summary:\n%s", code, output)
+	}
+	for _, want := range warnings {
+		if !hasLine(strings.Split(output, "\n"), append(want, b.config+": warning: ")) {
+			t.Errorf("no warning has %q:\n%s", want, output)
+		}
+	}
+	if n := strings.Count(output, "warning: "); n != len(warnings) {
+		t.Errorf("%d warnings, want %d:\n%s", n, len(warnings), output)
+	}
+
+	b.start(t, "")
+	b.waitReady(t)
+	for _, want := range warnings {
+		want[0] = strings.ReplaceAll(want[0], `"`, `\"`)
+		b.waitFor(t, append(want, `"level":"WARN"`)...)
+	}
+}
