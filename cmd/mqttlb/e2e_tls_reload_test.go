@@ -13,92 +13,150 @@ import (
 	"testing"
 )
 
-// Clients come and go all the while; the certificate they are shown changes under them.
-func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) {
-	t.Parallel()
-	broker := startMosquitto(t, "a")
-	l := newLab(t)
-	// As Kubernetes mounts a secret: files that lead through one link, which is swapped.
-	dir := filepath.Join(string(l), "mounted")
-	l.renewInto(t, "..one")
-	if err := os.Symlink("..one", l.file("..data")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"server.pem", "server.key"} {
-		if err := os.Symlink(filepath.Join("..", "..data", name), filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b := serve(t, brokersOver(fmt.Sprintf("{certificates: [{cert: %q, key: %q}]}",
-		filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key")), broker))
-	config := l.client(t, "")
+// storm is clients that connect at once and, each when it has its CONNACK, again and again.
+type storm struct {
+	handshakes atomic.Int64 // that have led to a CONNACK
+	failed     atomic.Int64
+	content    atomic.Int64 // clients that have connected often enough
+	shown      sync.Map     // the serial numbers of the certificates that clients have seen
+	clients    sync.WaitGroup
+}
 
-	ctx, stop := context.WithCancel(t.Context())
-	var clients sync.WaitGroup
-	var handshakes atomic.Int64
-	for i := range 16 {
-		clients.Go(func() { // ends at stop
-			for n := 0; ctx.Err() == nil; n++ {
-				if err := comeAndGo(b.addrs["mqtts"], fmt.Sprintf("storm-%d-%d", i, n), config); err != nil {
-					t.Errorf("after %d handshakes: %v", handshakes.Load(), err)
+// visit is one of a client.
+func (s *storm) visit(addr, id string, config *tls.Config) error {
+	serial, err := comeAndGo(addr, id, config)
+	if err != nil {
+		return err
+	}
+	s.handshakes.Add(1)
+	s.shown.Store(serial, true)
+	return nil
+}
+
+// start sends the clients on their way. Each comes so many times, and goes on until ctx ends.
+func (s *storm) start(ctx context.Context, t *testing.T, clients, times int, addr string, config *tls.Config) {
+	for i := range clients {
+		s.clients.Go(func() { // ends after ctx, when it has come often enough
+			for n := 0; n < times || ctx.Err() == nil; n++ {
+				if err := s.visit(addr, fmt.Sprintf("storm-%d-%d", i, n), config); err != nil {
+					if s.failed.Add(1) <= 5 { // the rest is more of the same
+						t.Errorf("a client's visit %d, after %d handshakes of all: %v", n, s.handshakes.Load(), err)
+					}
 					return
 				}
-				handshakes.Add(1)
+				if n == times-1 {
+					s.content.Add(1)
+				}
 			}
 		})
 	}
-	defer clients.Wait()
-	defer stop()
+}
 
-	serial := func() string { return shownSerial(t, b.addrs["mqtts"], config) }
-	before := serial()
-	for round, reload := range map[string]func(){
-		"SIGHUP": func() { // at once, while the watch would wait for the next look
-			l.renewInto(t, "..two")
-			l.swap(t, "..two")
-			b.signal(t, syscall.SIGHUP)
-		},
-		"file swap": func() {
-			l.renewInto(t, "..three")
-			l.swap(t, "..three")
-		},
-		"SIGHUP and nothing new": func() {
-			for range 20 {
-				b.signal(t, syscall.SIGHUP)
-			}
-		},
-	} {
-		storm := handshakes.Load()
-		reload()
-		if round != "SIGHUP and nothing new" {
-			eventually(t, round+": the new certificate is shown", func() bool { return serial() != before })
-			before = serial()
-		}
-		eventually(t, round+": clients have come and gone since", func() bool { return t.Failed() || handshakes.Load() >= storm+350 })
+// A thousand clients come at once, and again and again, while the certificate that they are shown changes under them in
+// every way that there is.
+func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) {
+	t.Parallel()
+	const clients, times = 1000, 3
+	brokers := startMosquittos(t, 4) // each lets 100 wait to be accepted
+	l := newLab(t)
+	// As Kubernetes mounts a secret: files that lead through one link, which is swapped.
+	l.renewInto(t, "..first")
+	if err := os.Symlink("..first", l.file("..data")); err != nil {
+		t.Fatal(err)
 	}
+	if err := os.Mkdir(l.file("mounted"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cert, key := l.file("mounted/server.pem"), l.file("mounted/server.key")
+	for _, file := range []string{cert, key} {
+		if err := os.Symlink(filepath.Join("..", "..data", filepath.Base(file)), file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Handshakes at once and those that wait are the default's; time and rate are not, for slow machines and fast ones.
+	b := serve(t, brokersOver(fmt.Sprintf("{certificates: [{cert: %q, key: %q}], handshake_timeout: 1m}", cert, key), brokers...)+
+		"timeouts: {connect_packet: 1m, dial: 1m}\nlimits: {connect_rate: 0}\n")
+	hangUp := func() { b.signal(t, syscall.SIGHUP) }
+	writeOver := func(file, folder string) {
+		t.Helper()
+		text, err := os.ReadFile(l.file(filepath.Join(folder, filepath.Base(file))))
+		if err == nil {
+			err = os.WriteFile(file, text, 0o600) // where the link leads to
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	reloads := []struct {
+		name string
+		do   func(folder string)
+	}{
+		{"a swap and SIGHUP", func(folder string) { l.swap(t, folder); hangUp() }},
+		{"files written over", func(folder string) { // SIGHUP finds one that does not belong to the other, and then both
+			writeOver(cert, folder)
+			hangUp()
+			writeOver(key, folder)
+			hangUp()
+		}},
+		{"a swap that is seen", func(folder string) { l.swap(t, folder) }},
+		{"a swap among many SIGHUPs", func(folder string) {
+			for i := range 20 {
+				if i == 10 {
+					l.swap(t, folder)
+				}
+				hangUp()
+			}
+		}},
+	}
+
+	var s storm
+	config := withName(l.client(t, ""))
+	ctx, stop := context.WithCancel(t.Context())
+	defer s.clients.Wait()
+	defer stop()
+	s.start(ctx, t, clients, times, b.addrs["mqtts"], config)
+	for round := 0; round < len(reloads) || s.content.Load() < clients; round++ {
+		reload, folder := reloads[round%len(reloads)], fmt.Sprintf("..round-%d", round)
+		serial := l.renewInto(t, folder)
+		reload.do(folder)
+		eventually(t, reload.name+": a client has seen the new certificate", func() bool {
+			_, seen := s.shown.Load(serial)
+			return seen || t.Failed()
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	stop()
+	s.clients.Wait()
+
 	// What cannot be used leaves what is good in force, and says so.
+	before := shownSerial(t, b.addrs["mqtts"], config)
 	l.renewInto(t, "..torn")
 	if err := os.WriteFile(l.file("..torn/server.key"), []byte("torn"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	l.swap(t, "..torn")
-	b.signal(t, syscall.SIGHUP)
-	b.waitFor(t, `"level":"ERROR"`, "server.key")
-	if after := serial(); after != before {
+	hangUp()
+	b.waitFor(t, `"level":"ERROR"`, "server.key: no private key")
+	if after := shownSerial(t, b.addrs["mqtts"], config); after != before {
 		t.Error("a pair whose key is torn is shown")
 	}
-	stop()
-	clients.Wait()
-	if failed := b.said(`"outcome":"handshake_failed"`); len(failed) > 0 {
-		t.Errorf("%d of %d handshakes failed:\n%s", len(failed), handshakes.Load(), failed[0])
+
+	done := float64(s.handshakes.Load()) + 2 // and the two looks at the serial number
+	m := b.metrics(t)
+	for result, want := range map[string]float64{"done": done, "failed": 0, "refused": 0, "abandoned": 0} {
+		if got := m.sum(t, "mqttlb_tls_handshakes_total", fmt.Sprintf("result=%q", result)); got != want {
+			t.Errorf("%v handshakes are counted as %s, want %v", got, result, want)
+		}
 	}
+	eventually(t, fmt.Sprintf("all %v sessions have ended as the clients ended them", done), func() bool {
+		return b.metrics(t).sum(t, "mqttlb_outcomes_total", `outcome="client_closed"`) == done
+	})
 }
 
-// renewInto makes a folder with a new certificate of the server by the same CA.
-func (l lab) renewInto(t *testing.T, name string) {
+// renewInto makes a folder with a new certificate of the server by the same CA, and returns its serial number.
+func (l lab) renewInto(t *testing.T, name string) (serial string) {
 	t.Helper()
 	dir := l.file(name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -112,6 +170,11 @@ func (l lab) renewInto(t *testing.T, name string) {
 	if out, code := mqttlb(t, "cert", "--dir", dir, "--name", "127.0.0.1"); code != 0 {
 		t.Fatalf("mqttlb cert: exit code %d\n%s", code, out)
 	}
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair.Leaf.SerialNumber.String()
 }
 
 // swap has the link lead to another folder, at one stroke.
@@ -126,23 +189,24 @@ func (l lab) swap(t *testing.T, name string) {
 	}
 }
 
-// comeAndGo connects a client over TLS and leaves. Nothing is resumed: each sees the certificate.
-func comeAndGo(addr, id string, config *tls.Config) error {
+// comeAndGo connects a client over TLS and leaves. Nothing is resumed: each sees the certificate, whose serial number
+// is returned.
+func comeAndGo(addr, id string, config *tls.Config) (serial string, err error) {
 	w, err := tryDialWire(addr, "")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer w.Close()
-	conn := tls.Client(w.Conn, withName(config))
+	conn := tls.Client(w.Conn, config)
 	if err := conn.Handshake(); err != nil {
-		return err
+		return "", err
 	}
 	w.Conn = conn
 	w.in.Reset(conn)
-	if code, err := w.connect(4, id); err != nil || code != 0 {
-		return fmt.Errorf("code %d, %w", code, err)
+	if err := w.open(4, id); err != nil {
+		return "", err
 	}
-	return conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String(), conn.Close()
 }
 
 // withName is the configuration for a server at 127.0.0.1.
@@ -155,13 +219,9 @@ func withName(config *tls.Config) *tls.Config {
 // shownSerial is the serial number of the certificate that the server shows.
 func shownSerial(t *testing.T, addr string, config *tls.Config) string {
 	t.Helper()
-	w, err := secureWire(t, addr, config)
+	serial, err := comeAndGo(addr, "looks", config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
-	if code, err := w.connect(4, "looks"); err != nil || code != 0 {
-		t.Fatalf("code %d, %v", code, err)
-	}
-	return w.Conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+	return serial
 }
