@@ -26,7 +26,9 @@ func TestWhatIsNoTLSIsSaidToBe(t *testing.T) {
 			r := mode{protocol: row.protocol, tls: true}.start(t, []string{startNode(t, nil).address()})
 			c := r.dialBare(r.srv.Addr("mqtt"))
 			c.send([]byte(row.sent))
-			c.rest()
+			if got := string(c.rest()); strings.HasPrefix(got, "HTTP/1.0 400 ") != strings.Contains(row.fault, "like HTTP") {
+				t.Errorf("the client is told %q", got)
+			}
 			_ = c.Close()
 			r.waitOutcome(HandshakeFailed, 1)
 			r.waitLine(`outcome=handshake_failed error="TLS handshake: ` + row.fault)

@@ -71,13 +71,22 @@ func looksLike(b [5]byte) string {
 	switch text := string(b[:]); {
 	case b[0] == 0x10:
 		return ", but like MQTT without TLS"
-	case slices.Contains([]string{"GET /", "POST ", "PUT /", "HEAD "}, text):
+	case speaksHTTP(b):
 		return ", but like HTTP without TLS"
 	case text == "PROXY" || text == "\r\n\r\n\x00":
 		return ", but like a PROXY header that the listener does not expect"
 	}
 	return ""
 }
+
+// speaksHTTP says whether a client's first five bytes begin a request of HTTP/1.
+func speaksHTTP(b [5]byte) bool {
+	return slices.Contains([]string{"GET /", "POST ", "PUT /", "HEAD ", "OPTIO", "DELET", "PATCH"}, string(b[:]))
+}
+
+// httpAnswer tells who speaks HTTP without TLS what is wrong, in net/http's words, so that a browser shows more than an
+// empty page.
+const httpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 // reasonOf finds the reason in an error of crypto/tls's server handshake. Where the error has no type it goes by its
 // words; tests with real handshakes fail when a release of Go changes them.

@@ -41,7 +41,8 @@ type Session struct {
 
 // Accept performs a server's handshake on conn in the calling goroutine. It is over by ctx's deadline at the latest;
 // the deadlines of conn are its to set until it returns, and none is set then. An error is a *HandshakeError; the
-// client has been sent its alert, and conn is the caller's to close, as it is without an error.
+// client has been sent its alert, or an answer if it speaks HTTP without TLS, and conn is the caller's to close, as it is
+// without an error.
 func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, error) {
 	s := &Session{wire: wire{raw: conn, budget: maxHandshake}}
 	s.conn = tls.Server(&s.wire, config)
@@ -52,6 +53,10 @@ func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, e
 	if err := s.conn.HandshakeContext(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
 		if alert, ok := s.wire.alert(); ok && isBadRecord(err) {
 			err = fmt.Errorf("remote error: %w", alert)
+		}
+		var plain tls.RecordHeaderError
+		if errors.As(err, &plain) && plain.Conn != nil && speaksHTTP(plain.RecordHeader) {
+			_, _ = io.WriteString(conn, httpAnswer) // whether it is read is the client's affair
 		}
 		return nil, &HandshakeError{Reason: reasonOf(err), ServerName: hello.serverName, Err: err}
 	}
