@@ -30,8 +30,8 @@ func startDashboards(t *testing.T, names ...string) []*dashboard {
 				return
 			}
 			w.Header().Set("X-Node", name)
-			fmt.Fprintf(w, "%s %s cookies=%q for=%s host=%s", name, r.RequestURI, r.Header.Get("Cookie"),
-				strings.Join(r.Header.Values("X-Forwarded-For"), ","), r.Header.Get("X-Forwarded-Host"))
+			fmt.Fprintf(w, "%s %s cookies=%q for=%s host=%s proto=%s", name, r.RequestURI, r.Header.Get("Cookie"),
+				strings.Join(r.Header.Values("X-Forwarded-For"), ","), r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Forwarded-Proto"))
 		}))
 		t.Cleanup(d.Close)
 		all = append(all, d)

@@ -39,7 +39,7 @@ pools:
 	for i := range browsers {
 		browsers[i] = newBrowser(t, "127.0.0.6")
 		status, node, body := get(t, browsers[i], url, "")
-		if want := fmt.Sprintf("%s /api/v5/nodes?x=1 cookies=\"\" for=127.0.0.6 host=%s", node, b.addrs["web"]); status != http.StatusOK || body != want {
+		if want := fmt.Sprintf("%s /api/v5/nodes?x=1 cookies=\"\" for=127.0.0.6 host=%s proto=http", node, b.addrs["web"]); status != http.StatusOK || body != want {
 			t.Fatalf("status %d, %q, want %q", status, body, want)
 		}
 		home[i] = node
