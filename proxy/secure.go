@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/binary"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -30,7 +31,8 @@ const (
 )
 
 // allows reports whether a certificate names what the CONNECT says: its Common Name
-// or one of its alternative names is equal to the field.
+// or one of its alternative names is equal to the field. An address has one spelling
+// (RFC 5952): to a broker another one is another client.
 func (i Identity) allows(info *tlsterm.Info, c *mqttparse.Connect) bool {
 	var want string
 	switch i {
@@ -42,7 +44,8 @@ func (i Identity) allows(info *tlsterm.Info, c *mqttparse.Connect) bool {
 		return true
 	}
 	return want != "" && info != nil && info.Verified && (info.CommonName == want ||
-		slices.Contains(info.DNSNames, want) || slices.Contains(info.Emails, want) || slices.Contains(info.URIs, want))
+		slices.Contains(info.DNSNames, want) || slices.Contains(info.Emails, want) || slices.Contains(info.URIs, want) ||
+		slices.ContainsFunc(info.IPs, func(a netip.Addr) bool { return a.String() == want }))
 }
 
 // withTLS is a PROXY v2 header that also tells of the client's TLS.
