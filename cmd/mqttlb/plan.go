@@ -106,9 +106,10 @@ func within(what, name string, err error) error {
 	return errors.Join(errs...)
 }
 
-// each returns the errors that are joined in err, in one or more layers.
+// each returns the errors that are joined in err, in one or more layers. What has
+// words around joined errors is one error.
 func each(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // words around joined errors make one of them
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}
