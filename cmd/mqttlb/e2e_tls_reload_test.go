@@ -92,9 +92,12 @@ func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) {
 		do   func(folder string)
 	}{
 		{"a swap and SIGHUP", func(folder string) { l.swap(t, folder); hangUp() }},
-		{"files written over", func(folder string) { // SIGHUP finds one that does not belong to the other, and then both
+		{"files written over", func(folder string) {
 			writeOver(cert, folder)
 			hangUp()
+			eventually(t, "the key is found to be another certificate's", func() bool {
+				return b.metrics(t).sum(t, "mqttlb_tls_file_broken", `kind="certificate"`) == 1 || t.Failed()
+			})
 			writeOver(key, folder)
 			hangUp()
 		}},
