@@ -112,10 +112,10 @@ func (l *loop) secureNode(s *session) step {
 		l.giveUp(s, err)
 		return stepDial
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), l.server.snapshot.Timeouts.Dial)
+	ctx, cancel := context.WithCancel(context.Background())
 	o.nodeLent = &lent{File: f, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
 	c, t, node, birth, back := o.nodeLent, o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
-	go func() { // ends with the handshake, timeouts.dial, or the attempt
+	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
 		var made *tlsterm.Session
 		err := t.Gate.Enter(ctx)

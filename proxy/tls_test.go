@@ -68,14 +68,27 @@ var nodeConfig = sync.OnceValue(func() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{*testCA().issue("node.example")}}
 })
 
-// testNodeTLS believes the certificates of testCA that name node.example.
-func testNodeTLS(nodes int) *NodeTLS {
+// testNodeTLS believes the certificates of testCA that name node.example; show is what
+// the nodes are shown.
+func testNodeTLS(nodes int, show ...*tls.Certificate) *NodeTLS {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
-	defer os.RemoveAll(dir) // the file is read once
-	return NewNodeTLS(must(tlsterm.NewOriginator(tlsterm.NodeOptions{
+	defer os.RemoveAll(dir) // the files are read once
+	o := tlsterm.NodeOptions{
 		Hosts: slices.Repeat([]string{"node.example"}, nodes),
 		CA:    writePEM(dir, "ca.pem", "CERTIFICATE", testCA().certificate.Certificate[0]),
-	})))
+	}
+	for _, c := range show {
+		o.Certificate = writePair(dir, c)
+	}
+	return NewNodeTLS(must(tlsterm.NewOriginator(o)))
+}
+
+// writePair writes a certificate and its key.
+func writePair(dir string, c *tls.Certificate) tlsterm.CertificateFile {
+	return tlsterm.CertificateFile{
+		Cert: writePEM(dir, "cert.pem", "CERTIFICATE", c.Certificate[0]),
+		Key:  writePEM(dir, "key.pem", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(c.PrivateKey))),
+	}
 }
 
 // writePEM writes a file and returns its path.
@@ -93,12 +106,9 @@ var testTerminator = sync.OnceValue(func() *tlsterm.Terminator {
 	defer os.RemoveAll(dir) // the files are read once
 	ca, server := testCA(), testCA().issue("broker.example")
 	return must(tlsterm.New(tlsterm.Options{
-		Certificates: []tlsterm.CertificateFile{{
-			Cert: writePEM(dir, "cert.pem", "CERTIFICATE", server.Certificate[0]),
-			Key:  writePEM(dir, "key.pem", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(server.PrivateKey))),
-		}},
-		ClientAuth: tlsterm.ClientAuthRequest,
-		ClientCA:   writePEM(dir, "ca.pem", "CERTIFICATE", ca.certificate.Certificate[0]),
+		Certificates: []tlsterm.CertificateFile{writePair(dir, server)},
+		ClientAuth:   tlsterm.ClientAuthRequest,
+		ClientCA:     writePEM(dir, "ca.pem", "CERTIFICATE", ca.certificate.Certificate[0]),
 	}))
 })
 

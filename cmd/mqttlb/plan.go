@@ -11,7 +11,6 @@ import (
 	"mqttlb/balancer/health"
 	"mqttlb/config"
 	"mqttlb/proxy"
-	"mqttlb/proxy/tlsterm"
 )
 
 // plan is what a configuration means at run time.
@@ -20,9 +19,9 @@ type plan struct {
 	pools    []*proxy.Pool
 	// attendants keep the pools up to date: health checks and name lookups.
 	// Each runs until its context is done.
-	attendants  []func(context.Context)
-	terminators []*tlsterm.Terminator
-	names       *discovery.Discovery // the addresses of nodes that have a host name
+	attendants []func(context.Context)
+	reloads    []func() error       // of the files of TLS
+	names      *discovery.Discovery // the addresses of nodes that have a host name
 }
 
 // newPlan makes a plan of a configuration. It starts nothing and opens nothing.
@@ -75,7 +74,7 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 			}
 			ln.TLS = t
 			p.attendants = append(p.attendants, t.Terminator.Run)
-			p.terminators = append(p.terminators, t.Terminator)
+			p.reloads = append(p.reloads, t.Terminator.Reload)
 		}
 		if l.Address.Network == "unix" {
 			ln.Address = l.Address.Path
@@ -147,6 +146,11 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 		pool.SendProxy = 1
 	case config.ProxyV2:
 		pool.SendProxy = 2
+	}
+	if c.TLS != nil {
+		if err := p.addNodeTLS(pool, c.TLS, log); err != nil {
+			return nil, fmt.Errorf("pool %q: %w", c.Name, err)
+		}
 	}
 	probe, err := health.ParseProbe(string(c.Health.Probe))
 	if err != nil {
