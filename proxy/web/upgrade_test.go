@@ -1,7 +1,9 @@
 package web
 
 import (
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -139,6 +141,58 @@ func TestBytesBeforeThe101AreDelivered(t *testing.T) {
 		conn.send("later")
 		if b, err := io.ReadAll(conn.reader); string(b) != "earlylater" || err != nil {
 			t.Errorf("%q came back, %v", b, err)
+		}
+	})
+}
+
+// The end of what one side says leaves it the other's words: after a 101, too.
+func TestHalfCloseTravelsBothWays(t *testing.T) {
+	inEveryMode(t, func(t *testing.T, m mode) {
+		for _, first := range []string{"client", "node"} {
+			t.Run(first, func(t *testing.T) {
+				heard := make(chan string, 1)
+				r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					conn, buffered, err := http.NewResponseController(w).Hijack()
+					if err != nil {
+						return
+					}
+					defer conn.Close()
+					io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+					read := func() {
+						b, err := io.ReadAll(buffered)
+						heard <- fmt.Sprint(string(b), " ", err)
+					}
+					if first == "client" {
+						read()
+					}
+					io.WriteString(conn, "the node's words")
+					conn.(interface{ CloseWrite() error }).CloseWrite()
+					if first == "node" {
+						read()
+					}
+				}))})
+				conn := r.raw()
+				conn.send("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+				if res, _ := conn.receive(http.MethodGet); res.StatusCode != http.StatusSwitchingProtocols {
+					t.Fatal(res.Status)
+				}
+				speak := func() {
+					conn.send("the client's words")
+					conn.Conn.(*net.TCPConn).CloseWrite()
+				}
+				if first == "client" {
+					speak()
+				}
+				if b, err := io.ReadAll(conn.reader); string(b) != "the node's words" || err != nil {
+					t.Errorf("the client hears %q, %v", b, err)
+				}
+				if first == "node" {
+					speak()
+				}
+				if got := <-heard; got != "the client's words <nil>" {
+					t.Errorf("the node hears %s", got)
+				}
+			})
 		}
 	})
 }
