@@ -80,7 +80,7 @@ func (w *clientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.hijacked = true
-	return &upgradedConn{boundedConn{conn, w.stall}, buffered.Reader}, buffered, nil
+	return &upgradedConn{boundedConn{Conn: conn, stall: w.stall}, buffered.Reader}, buffered, nil
 }
 
 // upgradedConn is a client's connection after the 101.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"syscall"
 	"time"
 
@@ -69,14 +70,14 @@ func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, net
 		return nil, err
 	}
 	if pool.Secure == nil {
-		return &boundedConn{conn, h.stall}, nil
+		return &boundedConn{Conn: conn, stall: h.stall}, nil
 	}
 	secured, err := pool.Secure(ctx, conn, node)
 	if err != nil {
 		conn.Close()
 		return nil, &dialError{fmt.Errorf("TLS handshake: %w", err)}
 	}
-	return &boundedConn{secured, h.stall}, nil
+	return &boundedConn{Conn: secured, stall: h.stall, below: conn}, nil
 }
 
 // announce sends the PROXY header, if there is one. It is one write, as EMQX's
@@ -90,7 +91,7 @@ func (h *Handler) announce(ctx context.Context, pool *Pool, conn net.Conn) error
 	if err != nil {
 		return err
 	}
-	if _, err := (&boundedConn{conn, h.stall}).Write(header); err != nil {
+	if _, err := (&boundedConn{Conn: conn, stall: h.stall}).Write(header); err != nil {
 		return &dialError{err}
 	}
 	return nil
@@ -134,11 +135,16 @@ func shortage(err error) lack {
 type boundedConn struct {
 	net.Conn
 	stall time.Duration
+	below net.Conn // what Conn's TLS is on; nil: Conn itself
 }
 
 func (c *boundedConn) Write(b []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(c.stall)) // fails on a closed connection only, and so does the write
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if c.below != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = c.below.Close() // TLS would take 5 s more to say goodbye to it
+	}
+	return n, err
 }
 
 // CloseWrite passes an end of file on to a connection that can say it.

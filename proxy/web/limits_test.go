@@ -143,6 +143,7 @@ func TestNodeThatDoesNotReadIsGivenUp(t *testing.T) {
 		defer close(done)
 		r.withStall(50 * time.Millisecond)
 		conn := r.raw()
+		begun := time.Now()
 		conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
 		written := make(chan struct{})
 		go func() { // ends with the connection
@@ -155,6 +156,9 @@ func TestNodeThatDoesNotReadIsGivenUp(t *testing.T) {
 		}()
 		res, text := conn.receive(http.MethodPost)
 		wantRefusal(t, res, text, http.StatusGatewayTimeout, "did not answer in time")
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("it took %v: the node was told goodbye", took)
+		}
 		conn.Close()
 		<-written
 	})
