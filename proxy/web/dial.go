@@ -141,8 +141,12 @@ type boundedConn struct {
 func (c *boundedConn) Write(b []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(c.stall)) // fails on a closed connection only, and so does the write
 	n, err := c.Conn.Write(b)
-	if c.below != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case c.below == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		_ = c.below.Close() // TLS would take 5 s more to say goodbye to it
+	default:
+		_ = c.SetWriteDeadline(time.Time{}) // TLS answers a KeyUpdate by itself, whenever it comes (RFC 8446, 4.6.3)
 	}
 	return n, err
 }

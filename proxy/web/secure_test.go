@@ -249,3 +249,25 @@ func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
 		t.Errorf("DialFailed was told %v of a client that left", r.failed)
 	}
 }
+
+// timed is a connection that takes every write and keeps its deadline.
+type timed struct {
+	net.Conn
+	deadline time.Time
+}
+
+func (c *timed) Write(b []byte) (int, error) { return len(b), nil }
+
+func (c *timed) SetWriteDeadline(t time.Time) error {
+	c.deadline = t
+	return nil
+}
+
+// TLS writes by itself, too, long after we did.
+func TestWriteInsideTLSLeavesNoDeadline(t *testing.T) {
+	conn := &timed{}
+	secured := boundedConn{Conn: conn, stall: time.Second, below: conn}
+	if _, err := secured.Write([]byte("x")); err != nil || !conn.deadline.IsZero() {
+		t.Errorf("a deadline at %v, %v", conn.deadline, err)
+	}
+}
