@@ -136,7 +136,7 @@ func (l *loop) secureNode(s *session) step {
 func (l *loop) nodeShaken(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
 	if err != nil {
-		l.giveUp(s, err)
+		l.giveUp(s, &tlsterm.NodeError{Err: err})
 		return stepDial
 	}
 	made.Detach()

@@ -156,7 +156,7 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	checker := health.NewChecker(b, health.Check{
+	check := health.Check{
 		Probe:         probe,
 		Interval:      c.Health.Interval,
 		Timeout:       c.Health.Timeout,
@@ -168,7 +168,11 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 		Host:          c.Health.Host,
 		Status:        c.Health.Status,
 		Port:          uint16(c.Health.Port),
-	}, log)
+	}
+	if pool.TLS != nil {
+		check.Secure = pool.TLS.Secure
+	}
+	checker := health.NewChecker(b, check, log)
 	pool.DialFailed = checker.Failed
 	p.attendants = append(p.attendants, checker.Run)
 	p.pools = append(p.pools, pool)

@@ -63,12 +63,12 @@ func (t *Originator) Connect(ctx context.Context, conn net.Conn, node int) (*Ses
 	s := &Session{wire: wire{raw: conn, budget: maxHandshake}, node: true}
 	s.conn = tls.Client(&s.wire, t.current.Load().configs[node])
 	if err := s.shake(ctx); err != nil {
-		return nil, &NodeError{err}
+		return nil, err
 	}
 	return s, nil
 }
 
-// NodeError is why a handshake with a node failed.
+// NodeError says why a handshake with a node failed, an error of Connect, for people.
 type NodeError struct{ Err error }
 
 func (e *NodeError) Error() string {
@@ -77,8 +77,6 @@ func (e *NodeError) Error() string {
 		return "TLS: the node closed the connection during the handshake"
 	case NotTLS:
 		return "TLS: the node speaks something else"
-	case Timeout:
-		return "TLS: the handshake was not over in time"
 	}
 	return "TLS: " + e.Err.Error()
 }
