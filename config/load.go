@@ -64,7 +64,6 @@ func Parse(name string, data []byte) (*Config, error) {
 func finish(c *Config, s *source) (*Config, error) {
 	c.complete()
 	check(c, s)
-	notYet(c, s)
 	if err := s.err(); err != nil {
 		return nil, err
 	}

@@ -11,7 +11,9 @@ import (
 var (
 	errUnresolved  = errors.New("its host name has no address")
 	errDialTimeout = errors.New("no connection within timeouts.dial")
-	errShortWrite  = errors.New("it took a part of the upgrade only")
+	errShortWrite  = errors.New("it took a part of its first bytes only")
+
+	errHandshakeTimeout = errors.New("no connection and TLS handshake within timeouts.dial")
 
 	errNoUpgrade      = &websocket.ResponseError{Reason: "it closed in place of an answer"}
 	errUpgradeTooLong = &websocket.ResponseError{Reason: "a header that does not end"}

@@ -26,7 +26,7 @@ func (l *loop) dial(s *session) step {
 		err := l.connect(s)
 		if err == nil {
 			s.deadline = l.in(l.server.snapshot.Timeouts.Dial)
-			return stepAnnounce
+			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
 		}
 		l.giveUp(s, err)
 		if o.reason == DescriptorsExceeded {
@@ -59,11 +59,15 @@ func (l *loop) connect(s *session) error {
 
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
+	o := s.opening
+	if o.nodeLent != nil {
+		_ = o.nodeLent.Close()
+		o.nodeLent = nil
+	}
 	if s.server.fd >= 0 {
 		_ = unix.Close(int(s.server.fd))
 		s.server = half{fd: -1}
 	}
-	o := s.opening
 	o.node.Release()
 	o.reason = shortage(err)
 	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed {
@@ -75,8 +79,7 @@ func (l *loop) giveUp(s *session, err error) {
 }
 
 // announce writes the PROXY header and the CONNECT, in one, as soon as the
-// connection takes them. A connection that is still being made takes nothing;
-// on loopback it is made at once.
+// connection takes them.
 func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, ClientGone)
@@ -86,19 +89,9 @@ func (l *loop) announce(s *session) step {
 		l.giveUp(s, err)
 		return stepDial
 	}
-	n := 0
-	if len(first) > 0 {
-		n, err = write(s.server.fd, first)
-	} else {
-		err = connected(s.server.fd)
-	}
-	switch {
-	case err == unix.ENOTCONN || err == nil && n == 0 && len(first) > 0:
-		s.server.blocked = true // epoll tells when it is made
-		return stepWait
-	case err != nil:
-		l.giveUp(s, err)
-		return stepDial
+	n, next := l.writeFirst(s, first)
+	if next != stepAnnounce {
+		return next
 	}
 	if s.opening.pool.WebSocket {
 		if n < len(first) {
@@ -109,6 +102,27 @@ func (l *loop) announce(s *session) step {
 		return stepSwitch
 	}
 	return l.reached(s, first[n:])
+}
+
+// writeFirst writes to a node what comes first, and returns how much of it. A
+// connection that is still being made takes nothing, and the step to take is
+// stepWait; on loopback it is made at once.
+func (l *loop) writeFirst(s *session, first []byte) (n int, next step) {
+	var err error
+	if len(first) > 0 {
+		n, err = l.send(&s.server, first)
+	} else {
+		err = connected(s.server.fd)
+	}
+	switch {
+	case err == unix.ENOTCONN || err == nil && n == 0 && len(first) > 0:
+		s.server.blocked = true // epoll tells when it is made
+		return 0, stepWait
+	case err != nil:
+		l.giveUp(s, err)
+		return 0, stepDial
+	}
+	return n, s.step
 }
 
 // reached begins what a session does on its node, once that has taken the first
@@ -128,7 +142,7 @@ func (l *loop) reached(s *session, rest []byte) step {
 		l.opened(s)
 		return stepRelay
 	}
-	if len(rest) == 0 && l.catchUp(s) {
+	if s.server.held == nil && l.catchUp(s) {
 		return stepEnded
 	}
 	return stepConfirm
@@ -144,19 +158,22 @@ func connected(fd int32) error {
 }
 
 // firstBytes is what a node gets first: the PROXY header, if its pool speaks
-// PROXY, and what the client has sent so far. Good until the scratch buffer is
-// used again.
+// PROXY and it is not sent yet, and what the client has sent so far. Good until the
+// scratch buffer is used again.
 func (l *loop) firstBytes(s *session) ([]byte, error) {
 	o := s.opening
+	var header []byte
+	if s.server.secure == nil { // else it is before the handshake
+		var err error
+		if header, err = l.proxyHeader(s); err != nil {
+			return nil, err
+		}
+	}
 	if o.pool.WebSocket {
-		return l.upgradeBytes(s)
+		return l.upgradeBytes(s, header), nil
 	}
-	if o.pool.SendProxy == 0 {
+	if len(header) == 0 {
 		return o.bytes, nil
-	}
-	header, err := l.proxyHeader(s)
-	if err != nil {
-		return nil, err
 	}
 	if o.owned || len(o.bytes) == 0 {
 		return append(append(l.scratch[:0], header...), o.bytes...), nil
@@ -168,22 +185,18 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 
 // upgradeBytes is what a node that speaks WebSocket gets first, in one write: some
 // read the PROXY header once and give it a second.
-func (l *loop) upgradeBytes(s *session) ([]byte, error) {
+func (l *loop) upgradeBytes(s *session, header []byte) []byte {
 	s.opening.keep()
-	first := l.scratch[:0]
-	if s.opening.pool.SendProxy > 0 {
-		header, err := l.proxyHeader(s)
-		if err != nil {
-			return nil, err
-		}
-		first = append(first, header...)
-	}
-	return s.opening.entrance.request.Append(first), nil
+	return s.opening.entrance.request.Append(append(l.scratch[:0], header...))
 }
 
-// proxyHeader is the PROXY header for the session's node, in l.header.
+// proxyHeader is the PROXY header for the session's node, in l.header; empty where
+// its pool speaks no PROXY.
 func (l *loop) proxyHeader(s *session) ([]byte, error) {
 	o := s.opening
+	if o.pool.SendProxy == 0 {
+		return nil, nil
+	}
 	source, destination := s.source.addrPort(), o.destination
 	if !source.IsValid() {
 		// A client on a Unix socket has no address: this is our own connection.

@@ -27,7 +27,7 @@ func (l *loop) refuse(s *session, r refusal) step {
 	if len(reply) == 0 {
 		return l.finish(s, r.outcome)
 	}
-	if _, err := l.send(s, &s.client, reply); err != nil {
+	if _, err := l.send(&s.client, reply); err != nil {
 		return l.finish(s, r.outcome)
 	}
 	return l.seeOff(s, r.outcome)
@@ -35,7 +35,7 @@ func (l *loop) refuse(s *session, r refusal) step {
 
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
 func (l *loop) seeOff(s *session, o Outcome) step {
-	l.closeNotify(s)
+	l.closeNotify(&s.client)
 	_ = unix.Shutdown(int(s.client.fd), unix.SHUT_WR)
 	s.outcome = o
 	s.opening.bytes, s.opening.owned = nil, false
@@ -70,11 +70,8 @@ func (l *loop) finish(s *session, o Outcome) step {
 	}
 	l.server.journal.take(s.record(o, l.clock))
 	l.wheel.remove(s)
-	if s.opening != nil && s.opening.lent != nil {
-		_ = s.opening.lent.Close()
-	}
-	if s.opening != nil && s.opening.visit != nil {
-		_ = s.opening.visit.Close()
+	if o := s.opening; o != nil {
+		o.reclaim()
 	}
 	_ = unix.Close(int(s.client.fd))
 	if s.server.fd >= 0 {

@@ -21,7 +21,7 @@ func (l *loop) peekFrames(s *session) step {
 		rest, replies, closing, broken := e.read(o.bytes, nil)
 		o.bytes = rest
 		if len(replies) > 0 {
-			if n, err := l.send(s, &s.client, replies); err != nil || n < len(replies) {
+			if n, err := l.send(&s.client, replies); err != nil || n < len(replies) {
 				return l.finish(s, ClientGone) // it sends pings and does not read
 			}
 		}
@@ -37,7 +37,7 @@ func (l *loop) peekFrames(s *session) step {
 		case broken != nil:
 			return l.breakOff(s, broken)
 		case closing:
-			_, _ = l.send(s, &s.client, websocket.AppendClose(nil, websocket.Normal, ""))
+			_, _ = l.send(&s.client, websocket.AppendClose(nil, websocket.Normal, ""))
 			return l.seeOff(s, ClientGone)
 		case len(o.bytes) > framedConnect*most:
 			return l.breakOff(s, errFramedConnect)
@@ -56,7 +56,7 @@ var errFramedConnect = &websocket.Error{
 // CONNECT was whole.
 func (l *loop) breakOff(s *session, why error) step {
 	s.opening.fault = why.Error()
-	_, _ = l.send(s, &s.client, closeFrame(nil, why))
+	_, _ = l.send(&s.client, closeFrame(nil, why))
 	return l.seeOff(s, FrameError)
 }
 
@@ -157,8 +157,8 @@ func (l *loop) reply(s *session, b []byte) (ended bool) {
 		l.finish(s, s.firstOutcome(FrameError))
 		return true
 	}
-	if s.secure != nil { // what is held is sealed
-		if _, err := l.send(s, &s.client, b); err != nil {
+	if s.client.secure != nil { // what is held is sealed
+		if _, err := l.send(&s.client, b); err != nil {
 			return l.outputBroke(s, &s.client)
 		}
 		return false
@@ -174,7 +174,7 @@ func (l *loop) closeFrames(s *session, code websocket.CloseCode) {
 	}
 	s.frames.closed = true
 	b := websocket.AppendClose(nil, code, "")
-	if n, err := l.send(s, &s.client, b); err == nil && n < len(b) {
+	if n, err := l.send(&s.client, b); err == nil && n < len(b) {
 		s.client.hold(b[n:])
 	}
 }
@@ -187,7 +187,7 @@ func (l *loop) switchOver(s *session) step {
 		return l.finish(s, ClientGone)
 	}
 	for s.server.ready {
-		n, err := read(s.server.fd, l.scratch)
+		n, err := l.receive(&s.server, l.scratch)
 		if err == unix.EAGAIN {
 			s.server.ready = false
 			return stepWait
@@ -213,7 +213,7 @@ func (l *loop) switchOver(s *session) step {
 			l.giveUp(s, err)
 			return stepDial
 		}
-		taken, err := write(s.server.fd, o.bytes)
+		taken, err := l.send(&s.server, o.bytes)
 		if err != nil {
 			l.giveUp(s, err)
 			return stepDial

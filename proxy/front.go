@@ -53,6 +53,9 @@ func newFront(srv *Server, ln *listener) *front {
 			pools[r.Pool] = &web.Pool{
 				Pool: r.Pool.Pool, Cookie: r.Pool.Cookie, SendProxy: r.Pool.SendProxy, DialFailed: r.Pool.DialFailed,
 			}
+			if r.Pool.TLS != nil {
+				pools[r.Pool].Secure = r.Pool.TLS.Secure
+			}
 		}
 		routes = append(routes, web.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool]})
 	}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -99,6 +100,7 @@ func (n *node) accept() {
 func (n *node) serve(c net.Conn) {
 	var stream []byte
 	var connect mqttparse.Connect
+	_, records := c.(*tls.Conn) // in which one write comes in several reads
 	b := make([]byte, 1<<20)
 	for {
 		got, err := c.Read(b)
@@ -108,6 +110,10 @@ func (n *node) serve(c net.Conn) {
 		if stream == nil {
 			n.mu.Lock()
 			n.first = append(n.first, bytes.Clone(b[:got]))
+			n.mu.Unlock()
+		} else if records {
+			n.mu.Lock()
+			n.first[len(n.first)-1] = append(n.first[len(n.first)-1], b[:got]...)
 			n.mu.Unlock()
 		}
 		stream = append(stream, b[:got]...)

@@ -9,7 +9,8 @@ type step uint8
 //
 //	accept ─> unwrap ─> peek ─> admit ─> route ─> dial ─> announce ─> confirm ─> relay ─> finish
 //	          PROXY in  CONNECT limits   pool,    next     PROXY out,  CONNACK    bytes    one outcome:
-//	          TLS, HTTP          rules    key      candidate first bytes                    one line, one count
+//	          TLS, HTTP          rules    key      candidate TLS,                           one line, one count
+//	                                                        first bytes
 //
 // accept_linux.go makes the session and finish_linux.go ends it; the steps
 // between are run from here.
@@ -21,6 +22,7 @@ const (
 	stepAdmit                 // apply the limits
 	stepRoute                 // find the key and the order of the nodes
 	stepDial                  // open a connection to the next of them
+	stepSecure                // nodes that speak TLS: the PROXY header, then the handshake, in a goroutine
 	stepAnnounce              // write the PROXY header and the CONNECT in one
 	stepSwitch                // nodes that speak WebSocket: wait for the 101, then write the frames
 	stepConfirm               // read the CONNACK
@@ -41,11 +43,27 @@ var life = [...]func(*loop, *session) step{
 	stepAdmit:     (*loop).admit,
 	stepRoute:     (*loop).route,
 	stepDial:      (*loop).dial,
+	stepSecure:    (*loop).secureNode,
 	stepAnnounce:  (*loop).announce,
 	stepSwitch:    (*loop).switchOver,
 	stepConfirm:   (*loop).confirm,
 	stepRelay:     (*loop).relay,
 	stepLinger:    (*loop).linger,
+}
+
+// dialling: a connection to a node is being made, and it is the node that is waited for.
+func (s step) dialling() bool { return s >= stepSecure && s <= stepSwitch }
+
+// timeout is what is wrong with a node when time runs out in a step that is dialling.
+func (s step) timeout() error {
+	switch s {
+	case stepSecure:
+		return errHandshakeTimeout
+	case stepSwitch:
+		return errUpgradeTimeout
+	default:
+		return errDialTimeout
+	}
 }
 
 // advance takes a session as far as it goes now. It is called after the accept

@@ -92,6 +92,10 @@ const (
 	acceptBackoffMin = 5 * time.Millisecond
 	acceptBackoffMax = time.Second
 
+	// nodeHandshakes is how many sessions shake hands with the nodes of a pool at once;
+	// the others wait, within timeouts.dial. Each holds some 50 KB until it is over.
+	nodeHandshakes = 512
+
 	// framedConnect is how many times limits.max_connect_size the WebSocket frames
 	// that hold a CONNECT may take. One byte in each frame would be seven.
 	framedConnect = 8

@@ -30,8 +30,8 @@ type loop struct {
 	scratch []byte
 	refusal [16]byte
 	header  [headroom]byte
-	cipher  []byte // of TLS clients
-	sealed  []byte // for TLS clients
+	cipher  []byte // of halves that speak TLS
+	sealed  []byte // for halves that speak TLS
 	addr    sockaddr
 	parsed  mqttparse.Connect
 	connack mqttparse.Connack
@@ -197,7 +197,7 @@ func (l *loop) event(s *session, h *half, events uint32) {
 	if events&unix.EPOLLOUT != 0 && h.held != nil && l.flush(s, h) {
 		return
 	}
-	if (s.step == stepAnnounce || s.step == stepSwitch) && h == &s.client && !h.broken {
+	if s.step.dialling() && h == &s.client && !h.broken {
 		return // it is the node that is waited for
 	}
 	l.advance(s)
@@ -226,12 +226,13 @@ func (l *loop) await(s *session) {
 			return // it is not ours to watch
 		}
 	}
-	if err := l.register(s, &s.client, 0); err == nil {
+	err := l.register(s, &s.client, 0)
+	if err == nil && (s.opening == nil || s.opening.nodeLent == nil) {
 		err = l.register(s, &s.server, 1)
-		if err == nil {
-			l.arm(s)
-			return
-		}
+	}
+	if err == nil {
+		l.arm(s)
+		return
 	}
 	l.finish(s, DescriptorsExceeded) // the kernel's limit of epoll watches, or memory
 }
@@ -262,8 +263,8 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.wheel.now:
 		l.wheel.add(s, at)
-	case s.step == stepAnnounce || s.step == stepSwitch:
-		l.giveUp(s, pick[error](s.step == stepSwitch, errUpgradeTimeout, errDialTimeout))
+	case s.step.dialling():
+		l.giveUp(s, s.step.timeout())
 		s.step = stepDial
 		l.advance(s)
 	case s.step == stepLinger:

@@ -19,6 +19,7 @@ type mode struct {
 	protocol Protocol // of the listener
 	nodeWS   bool     // the nodes speak WebSocket
 	tls      bool     // clients speak TLS
+	nodeTLS  bool     // the nodes speak TLS
 }
 
 var (
@@ -29,6 +30,8 @@ var (
 	mqttsToMQTT = mode{name: "mqtts", protocol: MQTT, tls: true}
 	wssToWS     = mode{name: "wss to ws", protocol: WS, nodeWS: true, tls: true}
 	wssToMQTT   = mode{name: "wss to mqtt", protocol: WS, tls: true}
+	mqttToMQTTS = mode{name: "mqtt to mqtts", protocol: MQTT, nodeTLS: true}
+	wssToWSS    = mode{name: "wss to wss", protocol: WS, nodeWS: true, tls: true, nodeTLS: true}
 )
 
 // clientWS: clients upgrade, and their bytes are in frames.
@@ -42,6 +45,10 @@ func inEachMode(t *testing.T, test func(*testing.T, mode)) {
 	t.Run(mqttToMQTT.name, func(t *testing.T) { test(t, mqttToMQTT) })
 	inEachWSMode(t, test)
 	inEachTLSMode(t, test)
+	t.Run(mqttToMQTTS.name, func(t *testing.T) {
+		needWebSocket(t) // where that is not served TLS is not either
+		test(t, mqttToMQTTS)
+	})
 }
 
 // inEachWSMode is inEachMode for what WebSocket clients alone can do.
@@ -70,6 +77,9 @@ func (m mode) set(s *Snapshot) {
 	if m.tls {
 		ln.TLS = testTLS()
 	}
+	if m.nodeTLS {
+		ln.Pool.TLS = testNodeTLS(len(ln.Pool.Nodes()))
+	}
 	if s.MaxHeaderSize == 0 {
 		s.MaxHeaderSize = 16 << 10
 	}
@@ -78,23 +88,49 @@ func (m mode) set(s *Snapshot) {
 // startNode is startNode for what nodes speak in this mode.
 func (m mode) startNode(t *testing.T, handle func(net.Conn)) *node {
 	t.Helper()
-	if !m.nodeWS {
+	if !m.nodeWS && !m.nodeTLS {
 		return startNode(t, handle)
 	}
 	var n *node
 	ready := make(chan struct{})
 	n = startNode(t, func(c net.Conn) {
-		ws := acceptUpgrade(t, c)
+		if m.nodeTLS {
+			over := tls.Server(&unwrapped{Conn: c, r: bufio.NewReader(c)}, nodeConfig())
+			if over.HandshakeContext(t.Context()) != nil {
+				return
+			}
+			c = over
+		}
+		if m.nodeWS {
+			c = acceptUpgrade(t, c)
+		}
 		switch <-ready; {
-		case ws == nil:
+		case c == nil:
 		case handle == nil:
-			n.serve(ws)
+			n.serve(c)
 		default:
-			handle(ws)
+			handle(c)
 		}
 	})
 	close(ready)
 	return n
+}
+
+// unwrapped is a node's connection behind the PROXY header, if there is one.
+type unwrapped struct {
+	net.Conn
+	r    *bufio.Reader
+	read bool // the header
+}
+
+func (u *unwrapped) Read(b []byte) (int, error) {
+	if !u.read {
+		u.read = true
+		if _, err := proxyproto.Read(u.r); err != nil && err != proxyproto.ErrNoProxyProtocol {
+			return 0, err
+		}
+	}
+	return u.r.Read(b)
 }
 
 // acceptUpgrade answers an upgrade as a node that speaks WebSocket; nil: there was
@@ -148,6 +184,9 @@ func tcp(c net.Conn) *net.TCPConn {
 	}
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
+	}
+	if u, ok := c.(*unwrapped); ok {
+		c = u.Conn
 	}
 	return c.(*net.TCPConn)
 }

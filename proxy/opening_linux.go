@@ -105,7 +105,7 @@ func (l *loop) fill(s *session) step {
 	o := s.opening
 	o.keep() // the scratch buffer is read into again
 	room := l.scratch[headroom:min(len(l.scratch), headroom+maxProxyHeader+l.server.snapshot.MaxConnectSize)]
-	n, err := l.receive(s, &s.client, room)
+	n, err := l.receive(&s.client, room)
 	switch {
 	case err == unix.EAGAIN:
 		s.client.ready = false

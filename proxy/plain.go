@@ -40,7 +40,7 @@ func newEngine(srv *Server) (*engine, error) {
 		counters: newCounters(srv.listeners),
 	}
 	for _, ln := range srv.listeners {
-		if ln.Protocol == WS || ln.Protocol == HTTP || ln.Protocol == Passthrough || ln.TLS != nil {
+		if ln.Protocol == WS || ln.Protocol == HTTP || ln.Protocol == Passthrough || ln.TLS != nil || ln.Pool.TLS != nil {
 			e.stop()
 			return nil, srv.errListen(ln.Listener, errNoEpoll)
 		}

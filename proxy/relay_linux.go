@@ -15,7 +15,7 @@ func (l *loop) confirm(s *session) step {
 		return stepEnded
 	}
 	for s.server.ready && s.client.held == nil {
-		n, err := read(s.server.fd, l.scratch)
+		n, err := l.receive(&s.server, l.scratch)
 		if err == unix.EAGAIN {
 			s.server.ready = false
 			return stepWait
@@ -127,7 +127,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 		if s.frames != nil {
 			inbox = l.inbox(s, from)
 		}
-		n, err := l.receive(s, from, inbox)
+		n, err := l.receive(from, inbox)
 		if n == 0 {
 			if err == unix.EAGAIN {
 				from.ready = false
@@ -165,7 +165,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 // deliver writes b to a half that holds nothing, and what it does not take is
 // held. It reports whether the session has ended.
 func (l *loop) deliver(s *session, to *half, b []byte) (ended bool) {
-	n, err := l.send(s, to, b)
+	n, err := l.send(to, b)
 	if err != nil {
 		return l.outputBroke(s, to)
 	}
@@ -221,10 +221,10 @@ func (l *loop) inputEnded(s *session, from, to *half, err error) (ended bool) {
 func (l *loop) endOutput(s *session, to *half) (ended bool) {
 	if to == &s.client {
 		l.closeFrames(s, websocket.Normal)
-		l.closeNotify(s)
-		if to.held != nil {
-			return false // flush comes back here
-		}
+	}
+	l.closeNotify(to)
+	if to.held != nil {
+		return false // flush comes back here
 	}
 	if to.ended {
 		l.finish(s, s.outcome)
@@ -240,7 +240,7 @@ func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 	client, other := gone == &s.client, s.other(gone)
 	for range readsPerTurn {
 		inbox := l.inbox(s, gone)
-		n, _ := l.receive(s, gone, inbox)
+		n, _ := l.receive(gone, inbox)
 		if n == 0 || other.held != nil {
 			break
 		}
@@ -249,7 +249,7 @@ func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 		if s.frames != nil {
 			b = l.carried(s, gone, n).bytes
 		}
-		if w, err := l.send(s, other, b); err != nil || w < len(b) {
+		if w, err := l.send(other, b); err != nil || w < len(b) {
 			break
 		}
 	}

@@ -1,11 +1,15 @@
 package proxy
 
 import (
+	"context"
 	"encoding/binary"
+	"math"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/tlsterm"
 )
@@ -18,6 +22,27 @@ type TLS struct {
 
 	// Identity is what of a CONNECT the client's certificate must name.
 	Identity Identity
+}
+
+// NodeTLS says how TLS is spoken to the nodes of a pool.
+type NodeTLS struct {
+	Originator *tlsterm.Originator
+	Gate       *tlsterm.Gate // for the handshakes of sessions
+}
+
+// NewNodeTLS returns how TLS is spoken by o, with a limit on the handshakes at once.
+func NewNodeTLS(o *tlsterm.Originator) *NodeTLS {
+	return &NodeTLS{Originator: o, Gate: tlsterm.NewGate(nodeHandshakes, 0, math.MaxInt)}
+}
+
+// Secure makes the TLS handshake with a node of the pool, on a connection that is open: for probes and HTTP requests,
+// which do not wait at the gate.
+func (t *NodeTLS) Secure(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
+	s, err := t.Originator.Connect(ctx, conn, n.Index)
+	if err != nil {
+		return nil, err
+	}
+	return s.Conn(), nil
 }
 
 // Identity is a field of the CONNECT that a client's certificate must name.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 
 	"golang.org/x/sys/unix"
 
@@ -54,7 +55,7 @@ func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 	}
 	info := made.Info()
 	o.tls = &info
-	s.secure = &secure{session: made}
+	s.client.secure = &secure{session: made}
 	if s.listener.front != nil {
 		return stepUpgrade
 	}
@@ -64,7 +65,7 @@ func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 
 // detach ends the use of the lent connection: TLS is the loop's from here on.
 func (l *loop) detach(s *session) {
-	s.secure.session.Detach()
+	s.client.secure.session.Detach()
 	_ = s.opening.lent.Close()
 	s.opening.lent = nil
 }
@@ -83,37 +84,99 @@ func handshakeOutcome(err error) Outcome {
 	}
 }
 
-// secure is the TLS of a session's client. It stands between the descriptor and
-// every step: what is received is unsealed, what is sent is sealed.
+// secureNode makes TLS of a new connection to a node: the PROXY header, then the
+// handshake, in a goroutine to which the connection is lent.
+func (l *loop) secureNode(s *session) step {
+	o := s.opening
+	if s.client.broken {
+		return l.finish(s, ClientGone)
+	}
+	if o.nodeLent != nil {
+		return stepWait
+	}
+	header, err := l.proxyHeader(s)
+	if err != nil {
+		l.giveUp(s, err)
+		return stepDial
+	}
+	n, next := l.writeFirst(s, header)
+	if next != stepSecure {
+		return next
+	}
+	if n < len(header) {
+		l.giveUp(s, errShortWrite)
+		return stepDial
+	}
+	f, err := duplicate(s.server.fd)
+	if err != nil {
+		l.giveUp(s, err)
+		return stepDial
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	o.nodeLent = &lent{File: f, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
+	c, t, node, birth, back := o.nodeLent, o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
+	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
+		defer cancel()
+		var made *tlsterm.Session
+		err := t.Gate.Enter(ctx)
+		if err == nil {
+			made, err = t.Originator.Connect(ctx, c, node)
+			t.Gate.Leave(made, err)
+		}
+		back(func(s *session) {
+			if s.server.birth == birth { // it is still this attempt that counts
+				l.resume(s, l.nodeShaken(s, made, err))
+			}
+		})
+	}()
+	return stepWait
+}
+
+// nodeShaken is the step after a handshake with a node.
+func (l *loop) nodeShaken(s *session, made *tlsterm.Session, err error) step {
+	o := s.opening
+	if err != nil {
+		l.giveUp(s, &tlsterm.NodeError{Err: err})
+		return stepDial
+	}
+	made.Detach()
+	_ = o.nodeLent.Close()
+	o.nodeLent = nil
+	s.server.secure = &secure{session: made}
+	s.server.ready = true
+	return stepAnnounce
+}
+
+// secure is the TLS of a half. It stands between the descriptor and every step:
+// what is received is unsealed, what is sent is sealed.
 type secure struct {
 	session *tlsterm.Session
-	end     error // why nothing more will come; io.EOF: the client has said so
+	end     error // why nothing more will come; io.EOF: the other side has said so
 }
 
 // receive reads what a half has sent, as read does.
-func (l *loop) receive(s *session, h *half, b []byte) (int, error) {
-	if s.secure == nil || h != &s.client {
+func (l *loop) receive(h *half, b []byte) (int, error) {
+	if h.secure == nil {
 		return read(h.fd, b)
 	}
-	return l.unseal(s, b)
+	return l.unseal(h, b)
 }
 
 // send writes to a half that holds nothing, as write does. What TLS has sealed is
 // taken in any case: the half holds what the socket does not take.
-func (l *loop) send(s *session, h *half, b []byte) (int, error) {
-	if s.secure == nil || h != &s.client {
+func (l *loop) send(h *half, b []byte) (int, error) {
+	if h.secure == nil {
 		return write(h.fd, b)
 	}
 	var err error
-	if l.sealed, err = s.secure.session.Seal(l.sealed[:0], b); err != nil {
+	if l.sealed, err = h.secure.session.Seal(l.sealed[:0], b); err != nil {
 		return 0, err
 	}
-	return len(b), l.sendSealed(s)
+	return len(b), l.sendSealed(h)
 }
 
-// sendSealed sends l.sealed to the client, after what is held for it.
-func (l *loop) sendSealed(s *session) error {
-	h := &s.client
+// sendSealed sends l.sealed to a half, after what is held for it.
+func (l *loop) sendSealed(h *half) error {
 	if h.held != nil {
 		if len(*h.held)+len(l.sealed) > 4*scratchSize {
 			return unix.ENOBUFS // it asks and does not read
@@ -128,9 +191,9 @@ func (l *loop) sendSealed(s *session) error {
 	return err
 }
 
-// unseal is read for a client of TLS: it fills b, or reads all that there is.
-func (l *loop) unseal(s *session, b []byte) (n int, err error) {
-	t := s.secure
+// unseal is read for a half that speaks TLS: it fills b, or reads all that there is.
+func (l *loop) unseal(h *half, b []byte) (n int, err error) {
+	t := h.secure
 	for drained := false; n < len(b) && t.end == nil; {
 		got, err := t.session.Read(b[n:])
 		n += got
@@ -139,18 +202,18 @@ func (l *loop) unseal(s *session, b []byte) (n int, err error) {
 		case err != tlsterm.ErrWouldBlock:
 			t.end = err
 		case drained:
-			return n, l.settle(s, n)
+			return n, l.settle(h, n)
 		default:
-			drained = l.feed(s)
+			drained = l.feed(h)
 		}
 	}
 	t.session.Hold() // the ciphertext is in the loop's buffer
-	return n, l.settle(s, n)
+	return n, l.settle(h, n)
 }
 
-// feed reads the client's socket and reports whether that has no more.
-func (l *loop) feed(s *session) (drained bool) {
-	t, h := s.secure, &s.client
+// feed reads a half's socket and reports whether that has no more.
+func (l *loop) feed(h *half) (drained bool) {
+	t := h.secure
 	if l.cipher == nil {
 		l.cipher = make([]byte, cipherSize)
 	}
@@ -171,16 +234,16 @@ func (l *loop) feed(s *session) (drained bool) {
 
 // settle sends what TLS itself has to say and makes an error of what n bytes of
 // plaintext have come with.
-func (l *loop) settle(s *session, n int) error {
-	t := s.secure
+func (l *loop) settle(h *half, n int) error {
+	t := h.secure
 	if l.sealed = t.session.Owed(l.sealed[:0]); len(l.sealed) > 0 {
-		if err := l.sendSealed(s); err != nil && t.end == nil {
+		if err := l.sendSealed(h); err != nil && t.end == nil {
 			t.end = err
 		}
 	}
 	switch {
 	case n > 0:
-		s.client.drain = s.client.drain || t.end != nil // the end comes with the next read
+		h.drain = h.drain || t.end != nil // the end comes with the next read
 		return nil
 	case t.end == nil:
 		return unix.EAGAIN
@@ -191,10 +254,10 @@ func (l *loop) settle(s *session, n int) error {
 	}
 }
 
-// closeNotify ends our stream of TLS to the client, if it speaks TLS.
-func (l *loop) closeNotify(s *session) {
-	if s.secure != nil {
-		l.sealed = s.secure.session.CloseNotify(l.sealed[:0])
-		_ = l.sendSealed(s)
+// closeNotify ends our stream of TLS to a half, if it speaks TLS.
+func (l *loop) closeNotify(h *half) {
+	if h.secure != nil {
+		l.sealed = h.secure.session.CloseNotify(l.sealed[:0])
+		_ = l.sendSealed(h)
 	}
 }

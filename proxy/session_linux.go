@@ -20,7 +20,6 @@ type session struct {
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	opening  *opening // nil once the node has answered
 	frames   *frames  // of a WebSocket client whose node speaks none; nil: bytes pass as they are
-	secure   *secure  // the client's TLS; nil: none
 
 	id     string // client identifier, as much as is logged; empty on TCP listeners
 	source origin // the client
@@ -77,10 +76,11 @@ func (o origin) addrPort() netip.AddrPort {
 
 // half is one of the two connections of a session.
 type half struct {
-	moved uint64  // bytes read from it
-	held  *[]byte // what the other half sent and this one did not take yet
-	fd    int32   // -1: none
-	birth uint32  // tells its events from those of earlier halves in its place
+	moved  uint64  // bytes read from it
+	held   *[]byte // what the other half sent and this one did not take yet
+	secure *secure // its TLS; nil: none
+	fd     int32   // -1: none
+	birth  uint32  // tells its events from those of earlier halves in its place
 
 	watch   watch // what epoll reports of it
 	ready   bool  // a read may find bytes, the end of stream or an error
@@ -122,6 +122,7 @@ type opening struct {
 	owned bool
 
 	lent     *lent         // a handshake has the client's connection
+	nodeLent *lent         // a handshake has the node's connection
 	tls      *tlsterm.Info // of the client's handshake; nil: none
 	visit    *visit        // net/http has the client's connection
 	entrance *entrance     // the client has upgraded to WebSocket
@@ -143,6 +144,18 @@ func (o *opening) keep() {
 		o.bytes = append(make([]byte, 0, len(o.bytes)), o.bytes...)
 	}
 	o.owned = len(o.bytes) > 0
+}
+
+// reclaim ends what others do with the connections, and takes them back.
+func (o *opening) reclaim() {
+	for _, c := range []*lent{o.lent, o.nodeLent} {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
+	if o.visit != nil {
+		_ = o.visit.Close()
+	}
 }
 
 // sessionChunk sessions are allocated at once, in whole pages; they never move.

@@ -103,6 +103,10 @@ type Pool struct {
 	// to a node: 1, 2, or 0 for none.
 	SendProxy int
 
+	// TLS is what the nodes speak; nil: they are spoken to in the clear. The PROXY
+	// header comes before it.
+	TLS *NodeTLS
+
 	// DialFailed is told of each connection to a node that could not be made.
 	// It is called from the loops and must not block. Nil: nobody is told.
 	DialFailed func(*balancer.Node)

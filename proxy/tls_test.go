@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ import (
 
 // inEachTLSMode is inEachMode for clients that speak TLS.
 func inEachTLSMode(t *testing.T, test func(*testing.T, mode)) {
-	for _, m := range []mode{mqttsToMQTT, wssToWS, wssToMQTT} {
+	for _, m := range []mode{mqttsToMQTT, wssToWS, wssToMQTT, wssToWSS} {
 		t.Run(m.name, func(t *testing.T) {
 			needWebSocket(t) // where that is not served TLS is not either
 			test(t, m)
@@ -62,25 +63,52 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+// nodeConfig is that of the nodes that speak TLS.
+var nodeConfig = sync.OnceValue(func() *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{*testCA().issue("node.example")}}
+})
+
+// testNodeTLS believes the certificates of testCA that name node.example; show is what
+// the nodes are shown.
+func testNodeTLS(nodes int, show ...*tls.Certificate) *NodeTLS {
+	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
+	defer os.RemoveAll(dir) // the files are read once
+	o := tlsterm.NodeOptions{
+		Hosts: slices.Repeat([]string{"node.example"}, nodes),
+		CA:    writePEM(dir, "ca.pem", "CERTIFICATE", testCA().certificate.Certificate[0]),
+	}
+	for _, c := range show {
+		o.Certificate = writePair(dir, c)
+	}
+	return NewNodeTLS(must(tlsterm.NewOriginator(o)))
+}
+
+// writePair writes a certificate and its key.
+func writePair(dir string, c *tls.Certificate) tlsterm.CertificateFile {
+	return tlsterm.CertificateFile{
+		Cert: writePEM(dir, "cert.pem", "CERTIFICATE", c.Certificate[0]),
+		Key:  writePEM(dir, "key.pem", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(c.PrivateKey))),
+	}
+}
+
+// writePEM writes a file and returns its path.
+func writePEM(dir, name, kind string, der []byte) string {
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		panic(err)
+	}
+	return path
+}
+
 // testTerminator asks clients for a certificate and takes them without one too.
 var testTerminator = sync.OnceValue(func() *tlsterm.Terminator {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
 	defer os.RemoveAll(dir) // the files are read once
-	write := func(name, kind string, der []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-			panic(err)
-		}
-		return path
-	}
 	ca, server := testCA(), testCA().issue("broker.example")
 	return must(tlsterm.New(tlsterm.Options{
-		Certificates: []tlsterm.CertificateFile{{
-			Cert: write("cert.pem", "CERTIFICATE", server.Certificate[0]),
-			Key:  write("key.pem", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(server.PrivateKey))),
-		}},
-		ClientAuth: tlsterm.ClientAuthRequest,
-		ClientCA:   write("ca.pem", "CERTIFICATE", ca.certificate.Certificate[0]),
+		Certificates: []tlsterm.CertificateFile{writePair(dir, server)},
+		ClientAuth:   tlsterm.ClientAuthRequest,
+		ClientCA:     writePEM(dir, "ca.pem", "CERTIFICATE", ca.certificate.Certificate[0]),
 	}))
 })
 

@@ -21,8 +21,8 @@ func (l *loop) upgrade(s *session) step {
 		return stepWait
 	}
 	v := &visit{excess: s.excess}
-	if s.secure != nil { // over the connection that the handshake has left
-		v.session = s.secure.session
+	if s.client.secure != nil { // over the connection that the handshake has left
+		v.session = s.client.secure.session
 		v.Conn = v.session.Conn()
 	} else {
 		c, err := l.lend(s)
@@ -56,7 +56,7 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 // first what the loop has read already.
 func (l *loop) lend(s *session) (*lent, error) {
 	o := s.opening
-	fd, err := unix.FcntlInt(uintptr(s.client.fd), unix.F_DUPFD_CLOEXEC, 0)
+	f, err := duplicate(s.client.fd)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (l *loop) lend(s *session) (*lent, error) {
 		o.destination = l.addr.addrPort()
 	}
 	c := &lent{
-		File:   os.NewFile(uintptr(fd), "client"),
+		File:   f,
 		local:  net.TCPAddrFromAddrPort(o.destination),
 		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
 		rest:   append([]byte(nil), o.bytes...),
@@ -72,6 +72,15 @@ func (l *loop) lend(s *session) (*lent, error) {
 	s.client.moved -= uint64(len(o.bytes)) // they will be read again
 	o.bytes, o.owned = nil, false
 	return c, nil
+}
+
+// duplicate makes a file of a duplicate of a descriptor.
+func duplicate(fd int32) (*os.File, error) {
+	twin, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(twin), "socket"), nil
 }
 
 // returned takes a connection back from the front.
@@ -107,7 +116,7 @@ func (s *session) count(v *visit) {
 	s.server.moved += v.sent.Load()
 }
 
-// lent is a duplicate of a client's descriptor, as net/http wants a connection.
+// lent is a duplicate of a descriptor, as net/http and crypto/tls want a connection.
 type lent struct {
 	*os.File
 	local, remote net.Addr
@@ -123,10 +132,10 @@ func (c *lent) Close() error {
 	return c.File.Close()
 }
 
-// LocalAddr is where the client connected to.
+// LocalAddr is where the client connected to; nil for a node.
 func (c *lent) LocalAddr() net.Addr { return c.local }
 
-// RemoteAddr is where the client is.
+// RemoteAddr is where the client or node is.
 func (c *lent) RemoteAddr() net.Addr { return c.remote }
 
 // Read returns the errors of a network connection, not of a file: net/http tells

@@ -1,10 +1,14 @@
 package health
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
+
+	"mqttlb/balancer"
 )
 
 // Probe is how a node is asked whether it is alive.
@@ -42,7 +46,7 @@ func ParseProbe(s string) (Probe, error) {
 type Check struct {
 	Probe    Probe
 	Interval time.Duration // from the start of a probe to the start of the next, give or take a fifth
-	Timeout  time.Duration // for connecting and the answer together
+	Timeout  time.Duration // for connecting, TLS and the answer together
 	Rise     int           // good results in a row that bring a node up
 	Fall     int           // bad results in a row that take it down
 
@@ -51,6 +55,12 @@ type Check struct {
 	// LOCAL, which is meant for probes, makes EMQX swallow the CONNECT behind it.
 	ProxyProtocol uint8
 
+	// Secure makes the TLS handshake with n on conn, which is open and has carried
+	// the PROXY header, if there is one. What it returns has CloseWrite, and closes
+	// conn when it is closed; after an error conn is still the caller's. It ends
+	// when ctx is done. Nil: nodes are spoken to in the clear.
+	Secure func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error)
+
 	// Of the request. Valid only if Probe is HTTP.
 	Method string // GET or HEAD
 	Path   string // begins with /, and may have a query
@@ -58,6 +68,6 @@ type Check struct {
 	Status int    // that the response must have; 0: any of 2xx. A redirect is not followed
 
 	// Port is asked instead of the node's own; 0: the node's own. Another port is
-	// another listener: it gets no PROXY header. Valid only if Probe is HTTP.
+	// another listener: it gets no PROXY header and no TLS. Valid only if Probe is HTTP.
 	Port uint16
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mqttlb/balancer"
 )
 
 // mosquitto is a real broker with every kind of line in its log.
@@ -39,7 +42,8 @@ func startMosquitto(t *testing.T, port int, settings string) *mosquitto {
 		}
 	}
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %d 127.0.0.1\nlog_type all\nlog_dest stderr\n%s\n", port, settings)
+	// As any other user it cannot read the keys; without root it stays who it is.
+	text := fmt.Sprintf("user root\nlistener %d 127.0.0.1\nlog_type all\nlog_dest stderr\n%s\n", port, settings)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -94,28 +98,42 @@ func freePort(t *testing.T) int {
 // The lines are those of any client that connects, is idle and disconnects.
 func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
 	const id = `mqttlbhealth[a-z0-9]{11}`
+	ca := newAuthority(t)
+	cert, key := files(t, ca.forName(t, "node.test", time.Hour))
+	withTLS := fmt.Sprintf("allow_anonymous true\ncertfile %s\nkeyfile %s", cert, key)
+	with := func(version uint16) func(context.Context, net.Conn, *balancer.Node) (net.Conn, error) {
+		config := ca.trust()
+		config.MinVersion, config.MaxVersion = version, version
+		return secureWith(config)
+	}
+	mqtt := []string{
+		`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
+		`New client connected from 127\.0\.0\.1:\d+ as ` + id + ` \(p2, c1, k30\)\.`,
+		`No will message specified\.`,
+		`Sending CONNACK to ` + id + ` \(0, 0\)`,
+		`Received DISCONNECT from ` + id,
+		`Client ` + id + ` disconnected\.`,
+	}
+	tcp := []string{
+		`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
+		`Client <unknown> closed its connection\.`,
+	}
 	for _, tt := range []struct {
 		name, settings string
 		check          Check
 		want           []string // the lines of one probe
 	}{
-		{"mqtt", "allow_anonymous true", Check{Probe: MQTT}, []string{
-			`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
-			`New client connected from 127\.0\.0\.1:\d+ as ` + id + ` \(p2, c1, k30\)\.`,
-			`No will message specified\.`,
-			`Sending CONNACK to ` + id + ` \(0, 0\)`,
-			`Received DISCONNECT from ` + id,
-			`Client ` + id + ` disconnected\.`,
-		}},
+		{"mqtt", "allow_anonymous true", Check{Probe: MQTT}, mqtt},
 		{"mqtt, not authorised", "allow_anonymous false", Check{Probe: MQTT}, []string{
 			`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
 			`Sending CONNACK to 127\.0\.0\.1 \(0, 5\)`, // it names no client that it refuses
 			`Client <unknown> disconnected, not authorised\.`,
 		}},
-		{"tcp", "allow_anonymous true", Check{Probe: TCP}, []string{
-			`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
-			`Client <unknown> closed its connection\.`,
-		}},
+		{"tcp", "allow_anonymous true", Check{Probe: TCP}, tcp},
+		{"mqtt, TLS 1.2", withTLS, Check{Probe: MQTT, Secure: with(tls.VersionTLS12)}, mqtt},
+		{"mqtt, TLS 1.3", withTLS, Check{Probe: MQTT, Secure: with(tls.VersionTLS13)}, mqtt},
+		{"tcp, TLS 1.2", withTLS, Check{Probe: TCP, Secure: with(tls.VersionTLS12)}, tcp},
+		{"tcp, TLS 1.3", withTLS, Check{Probe: TCP, Secure: with(tls.VersionTLS13)}, tcp},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			port := freePort(t)

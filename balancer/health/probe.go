@@ -22,6 +22,12 @@ type prober struct {
 	clientID string
 }
 
+// line is an open connection to a node, inside TLS or not.
+type line interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // probe is a probeFunc. It asks the first of the node's addresses, the one that
 // sessions are sent to.
 func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
@@ -37,20 +43,22 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	case err != nil:
 		_ = conn.Close() // nobody is owed a farewell, and the verdict should not wait
 	default:
-		hangUp(ctx, conn)
+		if farewell := hangUp(ctx, conn); p.check.Probe == TCP && isAlert(farewell) {
+			r.err = fmt.Errorf("after the TLS handshake: %w", farewell)
+		}
 	}
 	return r
 }
 
 // ask returns nil when the node is alive. The connection is nil where there was
 // none; otherwise the caller closes it.
-func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (*net.TCPConn, error) {
+func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (line, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.check.Timeout)
 	defer cancel()
-	header := p.check.ProxyProtocol
+	header, secure := p.check.ProxyProtocol, p.check.Secure
 	if port := p.check.Port; port != 0 && port != addr.Port() {
 		addr = netip.AddrPortFrom(addr.Addr(), port)
-		header = 0 // that is another listener
+		header, secure = 0, nil // that is another listener
 	}
 	dialer := net.Dialer{KeepAlive: -1} // it does not live long enough
 	c, err := dialer.DialContext(ctx, "tcp", addr.String())
@@ -60,18 +68,29 @@ func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort)
 		}
 		return nil, err
 	}
-	conn := c.(*net.TCPConn)
+	var conn line = c.(*net.TCPConn)
 	// Reads and writes end when the time is over or ctx is done.
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 
-	first, err := p.first(conn, n, header)
+	first, err := appendHeader(nil, conn, header)
 	if err != nil {
 		return conn, err
 	}
-	if len(first) > 0 {
-		if _, err := conn.Write(first); err != nil {
-			return conn, fmt.Errorf("writing to %v: %w", addr, err)
+	if secure != nil {
+		if err := write(conn, first); err != nil {
+			return conn, err
 		}
+		secured, err := p.handshake(ctx, conn, n)
+		if err != nil {
+			return conn, err
+		}
+		conn, first = secured, nil
+	}
+	if first, err = p.appendQuestion(first, n); err != nil {
+		return conn, err
+	}
+	if err := write(conn, first); err != nil {
+		return conn, alertBefore(err, conn)
 	}
 	answer := ""
 	switch p.check.Probe {
@@ -91,16 +110,22 @@ func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort)
 	return conn, err
 }
 
-// first returns what a probe begins with, in one write: some brokers take the
-// PROXY header and what follows it from a single read. version is the header's;
-// 0 for none.
-func (p *prober) first(conn *net.TCPConn, n *balancer.Node, version uint8) (b []byte, err error) {
-	if version != 0 {
-		header := proxyproto.HeaderProxyFromAddrs(version, conn.LocalAddr(), conn.RemoteAddr())
-		if b, err = header.Format(); err != nil {
-			return nil, fmt.Errorf("PROXY header: %w", err)
-		}
+// appendHeader appends the PROXY header of a version that names the two ends of
+// conn; 0: none.
+func appendHeader(b []byte, conn net.Conn, version uint8) ([]byte, error) {
+	if version == 0 {
+		return b, nil
 	}
+	header, err := proxyproto.HeaderProxyFromAddrs(version, conn.LocalAddr(), conn.RemoteAddr()).Format()
+	if err != nil {
+		return nil, fmt.Errorf("PROXY header: %w", err)
+	}
+	return append(b, header...), nil
+}
+
+// appendQuestion appends what the node has to answer. Without TLS it is in one
+// write with the PROXY header before it: some brokers take both from a single read.
+func (p *prober) appendQuestion(b []byte, n *balancer.Node) ([]byte, error) {
 	switch p.check.Probe {
 	case MQTT:
 		return appendConnect(b, p.clientID), nil
@@ -111,16 +136,27 @@ func (p *prober) first(conn *net.TCPConn, n *balancer.Node, version uint8) (b []
 	return b, nil
 }
 
+func write(conn net.Conn, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if _, err := conn.Write(b); err != nil {
+		return fmt.Errorf("writing to %v: %w", conn.RemoteAddr(), err)
+	}
+	return nil
+}
+
 // hangUp closes conn so that the broker sees the end of a client and no error:
 // it says that no more will come, waits a moment for the broker to do the same,
-// and leaves nothing unread, which would become a reset.
-func hangUp(ctx context.Context, conn *net.TCPConn) {
+// and leaves nothing unread, which would become a reset. The error is what the
+// broker did instead.
+func hangUp(ctx context.Context, conn line) error {
 	defer conn.Close()
 	if ctx.Err() != nil {
-		return
+		return nil
 	}
 	conn.SetDeadline(time.Now().Add(closeWait))
-	if conn.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, conn, closeBytes) // whichever comes first
-	}
+	_ = conn.CloseWrite()                            // fails when the broker was faster, whose word is still there
+	_, err := io.CopyN(io.Discard, conn, closeBytes) // whichever comes first
+	return err
 }

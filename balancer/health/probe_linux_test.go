@@ -1,11 +1,15 @@
 package health
 
 import (
+	"context"
+	"crypto/tls"
 	"net"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"mqttlb/balancer"
 )
 
 // A listener whose queue is full answers a SYN with nothing, as a dead machine does.
@@ -38,6 +42,35 @@ func TestProbeOfASilentMachineEndsWithItsTimeout(t *testing.T) {
 	for _, probe := range []Probe{TCP, MQTT} {
 		r := newProber(Check{Probe: probe, Timeout: 50 * time.Millisecond}).probe(t.Context(), n)
 		if r.err == nil || !strings.Contains(r.err.Error(), "within timeout 50ms") {
+			t.Errorf("%v: %v", probe, r.err)
+		}
+	}
+}
+
+// A node that does not take our certificate says so and closes; bytes that cross
+// its words become a reset, on which our writes fail. Its words count all the same.
+func TestAlertBeforeAResetIsTheReason(t *testing.T) {
+	ca := newAuthority(t)
+	for _, probe := range []Probe{TCP, MQTT, HTTP} {
+		closed := make(chan struct{})
+		n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+			defer close(closed)
+			secured := tls.Server(conn, &tls.Config{
+				Certificates: []tls.Certificate{ca.forName(t, "node.test", time.Hour)}, ClientAuth: tls.RequireAnyClientCert,
+			})
+			if secured.Handshake() == nil {
+				t.Error("it took a client without a certificate")
+			}
+			conn.SetLinger(0)
+			conn.Close()
+		})
+		secure := secureWith(ca.trust())
+		p := newProber(Check{Probe: probe, Path: "/", Secure: func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
+			secured, err := secure(ctx, conn, n)
+			<-closed
+			return secured, err
+		}})
+		if r := p.probe(t.Context(), n); r.err == nil || !strings.Contains(r.err.Error(), "tls: certificate required") {
 			t.Errorf("%v: %v", probe, r.err)
 		}
 	}

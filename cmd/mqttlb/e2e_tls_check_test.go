@@ -9,28 +9,29 @@ import (
 	"time"
 )
 
-// twoOverTLS has two listeners with these sections tls.
-func twoOverTLS(mqtts, wss string) string {
+// allOverTLS has two listeners and a pool with these sections tls.
+func allOverTLS(mqtts, wss, pool string) string {
 	return `
 listeners:
   - {name: mqtts, address: "${mqtts}", protocol: mqtt, pool: brokers, tls: ` + mqtts + `}
   - {name: wss, address: "${wss}", protocol: ws, pool: brokers, tls: ` + wss + `}
 pools:
-  - {name: brokers, health: {probe: none}, nodes: [{name: a, address: "127.0.0.1:1"}]}
+  - {name: brokers, health: {probe: none}, nodes: [{name: a, address: "127.0.0.1:1"}], tls: ` + pool + `}
 `
 }
 
-// What serve could not use check says before it, of every file of every listener.
+// What serve could not use check says before it, of every file of every listener and pool.
 func TestCheckAndServeNameEveryFileThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	if err := os.WriteFile(l.file("tickets"), []byte("short\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := configure(t, twoOverTLS(
+	b := configure(t, allOverTLS(
 		fmt.Sprintf("{certificates: [{cert: %q, key: %q}, {cert: %q, key: %q}], client_ca: %q, client_crl: %q}",
 			l.file("no.pem"), l.file("no.key"), l.file("server.pem"), l.file("ca.key"), l.file("no-ca.pem"), l.file("no-crl.pem")),
-		l.tls(fmt.Sprintf("client_ca: %q, ticket_keys: %q", l.file("server.pem"), l.file("tickets")))))
+		l.tls(fmt.Sprintf("client_ca: %q, ticket_keys: %q", l.file("server.pem"), l.file("tickets"))),
+		fmt.Sprintf("{ca: %q, cert: %q, key: %q}", l.file("no-node-ca.pem"), l.file("server.pem"), l.file("no-node.key"))))
 	wrong := [][]string{
 		{`listener "mqtts"`, l.file("no.pem"), "no such file"},
 		{`listener "mqtts"`, l.file("no.key"), "no such file"},
@@ -39,6 +40,8 @@ func TestCheckAndServeNameEveryFileThatCannotBeUsed(t *testing.T) {
 		{`listener "mqtts"`, l.file("no-crl.pem"), "no such file"},
 		{`listener "wss"`, l.file("server.pem"), "not the certificate of a CA"},
 		{`listener "wss"`, l.file("tickets") + ":1", "not a key"},
+		{`pool "brokers"`, l.file("no-node-ca.pem"), "no such file"},
+		{`pool "brokers"`, l.file("no-node.key"), "no such file"},
 	}
 	for _, command := range []struct{ name, line string }{{"check", b.config + ": "}, {"serve", `"level":"ERROR"`}} {
 		output, code := mqttlb(t, command.name, "-c", b.config)
@@ -60,15 +63,18 @@ func TestCheckAndServeNameEveryFileThatCannotBeUsed(t *testing.T) {
 func TestCheckAndServeWarnOfFilesThatNeedAttention(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	section := func(name string, end time.Time) string {
+	pair := func(name string, end time.Time) string {
 		cert := l.issue(t, name, end)
 		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
 		if err := os.WriteFile(l.file(name+".pem"), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("{certificates: [{cert: %q, key: %q}]}", l.file(name+".pem"), l.file("ca.key"))
+		return fmt.Sprintf("cert: %q, key: %q", l.file(name+".pem"), l.file("ca.key"))
 	}
-	b := configure(t, twoOverTLS(section("past", time.Now().Add(-time.Hour)), section("soon", time.Now().Add(13*24*time.Hour))))
+	b := configure(t, allOverTLS(
+		"{certificates: [{"+pair("past", time.Now().Add(-time.Hour))+"}]}",
+		"{certificates: [{"+pair("soon", time.Now().Add(13*24*time.Hour))+"}]}",
+		"{"+pair("shown", time.Now().Add(-24*time.Hour))+"}"))
 	if err := os.Chmod(l.file("ca.key"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +83,8 @@ func TestCheckAndServeWarnOfFilesThatNeedAttention(t *testing.T) {
 		{`listener "mqtts"`, l.file("ca.key"), "everybody", "0644"},
 		{`listener "wss"`, l.file("soon.pem"), "within 14 days"},
 		{`listener "wss"`, l.file("ca.key"), "everybody", "0644"},
+		{`pool "brokers"`, l.file("shown.pem"), "has expired"},
+		{`pool "brokers"`, l.file("ca.key"), "everybody", "0644"},
 	}
 
 	output, code := mqttlb(t, "check", "-c", b.config)

@@ -12,7 +12,6 @@ import (
 	"mqttlb/balancer/health"
 	"mqttlb/config"
 	"mqttlb/proxy"
-	"mqttlb/proxy/tlsterm"
 )
 
 // plan is what a configuration means at run time.
@@ -21,10 +20,10 @@ type plan struct {
 	pools    []*proxy.Pool
 	// attendants keep the pools up to date: health checks and name lookups.
 	// Each runs until its context is done.
-	attendants  []func(context.Context)
-	terminators []*tlsterm.Terminator
-	names       *discovery.Discovery // the addresses of nodes that have a host name
-	warnings    []string             // of files that can be used and should not stay as they are
+	attendants []func(context.Context)
+	reloads    []func() error       // of the files of TLS
+	names      *discovery.Discovery // the addresses of nodes that have a host name
+	warnings   []string             // of files that can be used and should not stay as they are
 }
 
 // newPlan makes a plan of a configuration. It starts nothing and opens nothing but
@@ -79,12 +78,10 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 				errs = append(errs, within("listener", l.Name, err))
 				continue
 			}
-			for _, warning := range t.Terminator.Warnings() {
-				p.warnings = append(p.warnings, fmt.Sprintf("listener %q: %s", l.Name, warning))
-			}
+			p.warn("listener", l.Name, t.Terminator.Warnings())
 			ln.TLS = t
 			p.attendants = append(p.attendants, t.Terminator.Run)
-			p.terminators = append(p.terminators, t.Terminator)
+			p.reloads = append(p.reloads, t.Terminator.Reload)
 		}
 		if l.Address.Network == "unix" {
 			ln.Address = l.Address.Path
@@ -95,6 +92,13 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// warn says of each warning what has it: a listener or a pool.
+func (p *plan) warn(what, name string, warnings []string) {
+	for _, warning := range warnings {
+		p.warnings = append(p.warnings, fmt.Sprintf("%s %q: %s", what, name, warning))
+	}
 }
 
 // within says of each error in err what has it: a listener or a pool.
@@ -183,11 +187,16 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 	case config.ProxyV2:
 		pool.SendProxy = 2
 	}
+	if c.TLS != nil {
+		if err := p.addNodeTLS(pool, c.TLS, log); err != nil {
+			return nil, err
+		}
+	}
 	probe, err := health.ParseProbe(string(c.Health.Probe))
 	if err != nil {
 		return nil, err
 	}
-	checker := health.NewChecker(b, health.Check{
+	check := health.Check{
 		Probe:         probe,
 		Interval:      c.Health.Interval,
 		Timeout:       c.Health.Timeout,
@@ -199,7 +208,11 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 		Host:          c.Health.Host,
 		Status:        c.Health.Status,
 		Port:          uint16(c.Health.Port),
-	}, log)
+	}
+	if pool.TLS != nil {
+		check.Secure = pool.TLS.Secure
+	}
+	checker := health.NewChecker(b, check, log)
 	pool.DialFailed = checker.Failed
 	p.attendants = append(p.attendants, checker.Run)
 	p.pools = append(p.pools, pool)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
 
 	"mqttlb/config"
@@ -37,6 +38,28 @@ func newTLS(c *config.TLS, log *slog.Logger) (*proxy.TLS, error) {
 		Timeout:    c.HandshakeTimeout,
 		Identity:   identities[c.RequireIdentity],
 	}, nil
+}
+
+// addNodeTLS reads the files of a pool's TLS and has it spoken to the pool's nodes.
+func (p *plan) addNodeTLS(pool *proxy.Pool, c *config.NodeTLS, log *slog.Logger) error {
+	o := tlsterm.NodeOptions{
+		CA:          c.CA,
+		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
+		Insecure:    !c.Verify,
+		Logger:      log,
+	}
+	for _, n := range pool.Nodes() {
+		o.Hosts = append(o.Hosts, cmp.Or(c.ServerName, n.Host))
+	}
+	t, err := tlsterm.NewOriginator(o)
+	if err != nil {
+		return err
+	}
+	pool.TLS = proxy.NewNodeTLS(t)
+	p.attendants = append(p.attendants, t.Run)
+	p.reloads = append(p.reloads, t.Reload)
+	p.warn("pool", pool.Name, t.Warnings())
+	return nil
 }
 
 var clientAuths = map[config.ClientAuth]tlsterm.ClientAuth{

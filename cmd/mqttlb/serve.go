@@ -84,8 +84,8 @@ func (s *server) reloadOnHangup(ctx context.Context) {
 		case <-s.hangups:
 		}
 		s.log.Info("SIGHUP: certificates are read again; the configuration is read at the start alone")
-		for _, t := range s.plan.terminators {
-			if err := t.Reload(); err != nil {
+		for _, reload := range s.plan.reloads {
+			if err := reload(); err != nil {
 				s.log.Error("certificates: what was good before stays in force", "error", err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy"
+	"mqttlb/proxy/tlsterm"
 )
 
 // collector reads its sources when it is asked for them.
@@ -26,6 +27,10 @@ var (
 	tlsWaiting          = describe("tls_handshakes_waiting", "Clients that wait for their TLS handshake to begin.", "listener")
 	tlsExpiry           = describe("tls_file_expiry_timestamp_seconds", "When the certificate, CA or CRL in force is not valid any more, in Unix time.", "listener", "kind", "file")
 	tlsBroken           = describe("tls_file_broken", "1 while a file's content cannot be used and what was good before is in force.", "listener", "kind", "file")
+	nodeTLSHandshakes   = describe("node_tls_handshakes_total", "TLS handshakes of sessions with the nodes of a pool, by how they ended; resumed ones are among those done.", "pool", "result")
+	nodeTLSWaiting      = describe("node_tls_handshakes_waiting", "Sessions that wait for their TLS handshake with a node to begin.", "pool")
+	nodeTLSExpiry       = describe("node_tls_file_expiry_timestamp_seconds", "When the CA or certificate in force for a pool is not valid any more, in Unix time.", "pool", "kind", "file")
+	nodeTLSBroken       = describe("node_tls_file_broken", "1 while a file's content cannot be used and what was good before is in force.", "pool", "kind", "file")
 	sessionsOpen        = describe("sessions_open", "Sessions that are open on a node.", "listener", "pool", "node")
 	sessionsTotal       = describe("sessions_total", "Sessions that reached a node.", "listener", "pool", "node")
 	bytesTotal          = describe("bytes_total", "Bytes forwarded, CONNECT and CONNACK included, PROXY headers not: received from clients, sent to clients.", "listener", "pool", "node", "direction")
@@ -47,6 +52,24 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	count := func(d *prometheus.Desc, v uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	handshakes := func(d *prometheus.Desc, of string, h tlsterm.GateCounts) {
+		count(d, h.Done, of, "done")
+		count(d, h.Resumed, of, "resumed")
+		count(d, h.Failed, of, "failed")
+		count(d, h.Abandoned, of, "abandoned")
+	}
+	files := func(broken, expiry *prometheus.Desc, of string, list []tlsterm.CertificateStatus) {
+		for _, f := range list {
+			v := 0.0
+			if f.Err != nil {
+				v = 1
+			}
+			gauge(broken, v, of, string(f.Kind), f.File)
+			if !f.NotAfter.IsZero() {
+				gauge(expiry, float64(f.NotAfter.Unix()), of, string(f.Kind), f.File)
+			}
+		}
 	}
 	stats := c.Server.Stats()
 	for _, l := range stats.Listeners {
@@ -74,21 +97,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		name, h := l.Listener.Name, l.Handshakes
 		gauge(tlsWaiting, float64(h.Waiting), name)
-		count(tlsHandshakes, h.Done, name, "done")
-		count(tlsHandshakes, h.Resumed, name, "resumed")
-		count(tlsHandshakes, h.Failed, name, "failed")
+		handshakes(tlsHandshakes, name, h)
 		count(tlsHandshakes, h.Refused, name, "refused")
-		count(tlsHandshakes, h.Abandoned, name, "abandoned")
-		for _, f := range l.Certificates {
-			broken := 0.0
-			if f.Err != nil {
-				broken = 1
-			}
-			gauge(tlsBroken, broken, name, string(f.Kind), f.File)
-			if !f.NotAfter.IsZero() {
-				gauge(tlsExpiry, float64(f.NotAfter.Unix()), name, string(f.Kind), f.File)
-			}
-		}
+		files(tlsBroken, tlsExpiry, name, l.Certificates)
 	}
 	for _, f := range stats.Flows {
 		labels := []string{f.Listener.Name, f.Pool.Name, f.Node.Name}
@@ -99,6 +110,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count(bytesTotal, f.Sent, append(labels, "sent")...)
 	}
 	for _, p := range c.Pools {
+		if t := p.TLS; t != nil {
+			h := t.Gate.Counts()
+			gauge(nodeTLSWaiting, float64(h.Waiting), p.Name)
+			handshakes(nodeTLSHandshakes, p.Name, h)
+			files(nodeTLSBroken, nodeTLSExpiry, p.Name, t.Originator.Status())
+		}
 		for _, n := range p.Nodes() {
 			for _, s := range []balancer.State{balancer.Up, balancer.Draining, balancer.Down} {
 				v := 0.0

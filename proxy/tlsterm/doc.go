@@ -1,5 +1,6 @@
 // Package tlsterm terminates TLS for a listener: which certificate a client sees, which clients may come, how many
-// handshakes run at once, and what a session is once its handshake is over.
+// handshakes run at once, and what a session is once its handshake is over. An Originator does the same for the other
+// end of a pool: TLS that is spoken to nodes.
 //
 //	t, err := tlsterm.New(tlsterm.Options{
 //		Certificates: []tlsterm.CertificateFile{{Cert: "cert.pem", Key: "key.pem"}},
@@ -25,6 +26,5 @@
 // needs a list of its issuer, which must be a CA of ClientCA, and a list that is out of date refuses all clients of
 // its CA. The alert of a revoked client is bad_certificate: crypto/tls lets nobody choose.
 //
-// The package does not open or close connections, speaks no TLS as a client, does not staple OCSP responses, and does
-// not ask OCSP responders.
+// The package does not open or close connections, does not staple OCSP responses, and does not ask OCSP responders.
 package tlsterm

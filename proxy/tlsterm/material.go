@@ -6,7 +6,16 @@ import (
 	"time"
 )
 
-// material is the newest good content of every file of a listener.
+// sources are the files that a Terminator or an Originator is made of.
+type sources struct {
+	certificates []CertificateFile
+	ca           string // "": none
+	caKind       Kind
+	crls         []string
+	ticketKeys   string // "": none
+}
+
+// material is the newest good content of every file of some sources.
 type material struct {
 	certificates []kept[*tls.Certificate]
 	authorities  kept[*authorities]
@@ -30,27 +39,27 @@ func (k *kept[T]) load(now time.Time, read func() (T, error)) {
 	}
 }
 
-// read returns m with every file of o read again.
-func (m material) read(o *Options, now time.Time) material {
+// read returns m with every file of s read again.
+func (m material) read(s *sources, now time.Time) material {
 	next := material{
-		certificates: make([]kept[*tls.Certificate], len(o.Certificates)),
+		certificates: make([]kept[*tls.Certificate], len(s.certificates)),
 		authorities:  m.authorities,
-		crls:         make([]kept[[]*crl], len(o.CRLs)),
+		crls:         make([]kept[[]*crl], len(s.crls)),
 		tickets:      m.tickets,
 	}
 	copy(next.certificates, m.certificates)
 	copy(next.crls, m.crls)
-	for i, f := range o.Certificates {
+	for i, f := range s.certificates {
 		next.certificates[i].load(now, f.load)
 	}
-	if o.ClientCA != "" {
-		next.authorities.load(now, func() (*authorities, error) { return loadAuthorities(o.ClientCA) })
+	if s.ca != "" {
+		next.authorities.load(now, func() (*authorities, error) { return loadAuthorities(s.ca) })
 	}
-	for i, f := range o.CRLs {
+	for i, f := range s.crls {
 		next.crls[i].load(now, func() ([]*crl, error) { return loadCRLs(f) })
 	}
-	if o.TicketKeys != "" {
-		next.tickets.load(now, func() (ticketRing, error) { return loadTicketKeys(o.TicketKeys) })
+	if s.ticketKeys != "" {
+		next.tickets.load(now, func() (ticketRing, error) { return loadTicketKeys(s.ticketKeys) })
 	}
 	return next
 }

@@ -39,6 +39,11 @@ type Options struct {
 	Logger *slog.Logger     // for Run; nil is silence
 }
 
+// sources are the files of o.
+func (o *Options) sources() sources {
+	return sources{certificates: o.Certificates, ca: o.ClientCA, caKind: KindClientCA, crls: o.CRLs, ticketKeys: o.TicketKeys}
+}
+
 // settings are the Options that are not files, understood.
 type settings struct {
 	min, max uint16

@@ -20,7 +20,7 @@ var ErrOwed = errors.New("TLS: the client asks for new keys and does not read th
 // errHandshakeTooLong ends a handshake of more than maxHandshake bytes.
 var errHandshakeTooLong = errors.New("more than 64 KiB and the handshake is not over")
 
-// Session is a client's TLS after its handshake. It has two lives. Until Detach it is a connection like any other,
+// Session is the TLS of a client, made by Accept, or of a node, made by Originator.Connect, after its handshake. It has two lives. Until Detach it is a connection like any other,
 // Conn. After Detach it is a transformer without goroutine or descriptor, for one event loop:
 //
 //	s.Feed(b)                        // what the socket had; a view, until Read returns ErrWouldBlock
@@ -36,6 +36,7 @@ var errHandshakeTooLong = errors.New("more than 64 KiB and the handshake is not 
 type Session struct {
 	conn    *tls.Conn
 	wire    wire
+	node    bool // the other side is a node
 	resumed bool
 }
 
@@ -47,10 +48,7 @@ func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, e
 	s := &Session{wire: wire{raw: conn, budget: maxHandshake}}
 	s.conn = tls.Server(&s.wire, config)
 	var hello hello
-	if deadline, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(deadline)
-	}
-	if err := s.conn.HandshakeContext(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
+	if err := s.shake(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
 		if alert, ok := s.wire.alert(); ok && isBadRecord(err) {
 			err = fmt.Errorf("remote error: %w", alert)
 		}
@@ -60,10 +58,21 @@ func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, e
 		}
 		return nil, &HandshakeError{Reason: reasonOf(err), ServerName: hello.serverName, Err: err}
 	}
-	s.wire.done = true
-	conn.SetDeadline(time.Time{})
-	s.resumed = s.conn.ConnectionState().DidResume
 	return s, nil
+}
+
+// shake performs the handshake.
+func (s *Session) shake(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		s.wire.raw.SetDeadline(deadline)
+	}
+	if err := s.conn.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	s.wire.done = true
+	s.wire.raw.SetDeadline(time.Time{})
+	s.resumed = s.conn.ConnectionState().DidResume
+	return nil
 }
 
 // hello is what of a ClientHello is worth knowing when the handshake fails.
@@ -89,7 +98,7 @@ func (s *Session) Info() Info { return Facts(s.conn.ConnectionState()) }
 // of it and not yet decrypted is kept: call Read once before waiting for the socket.
 func (s *Session) Detach() {
 	s.wire.raw = nil
-	forget(s.conn)
+	forget(s.conn, s.node)
 }
 
 // Feed hands over ciphertext that has arrived. The session keeps no copy: b must not change until Read has returned

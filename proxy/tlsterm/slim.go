@@ -39,15 +39,16 @@ func get[T any](c *tls.Conn, at fieldAt) *T {
 	return (*T)(unsafe.Add(unsafe.Pointer(c), at)) //nolint:gosec // name and type were checked by field
 }
 
-// forget drops what only the handshake needed. c is in one goroutine's hands and its handshake is over.
-func forget(c *tls.Conn) {
+// forget drops what only the handshake needed. c is in one goroutine's hands and its handshake is over. A node's tickets
+// are still to come, and crypto/tls keeps its certificates with them.
+func forget(c *tls.Conn, node bool) {
 	if hand := get[bytes.Buffer](c, slim.hand); hand != nil && hand.Len() == 0 {
 		*hand = bytes.Buffer{}
 	}
-	if certs := get[[]*x509.Certificate](c, slim.peerCertificates); certs != nil {
+	if certs := get[[]*x509.Certificate](c, slim.peerCertificates); certs != nil && !node {
 		*certs = nil
 	}
-	if chains := get[[][]*x509.Certificate](c, slim.verifiedChains); chains != nil {
+	if chains := get[[][]*x509.Certificate](c, slim.verifiedChains); chains != nil && !node {
 		*chains = nil
 	}
 	shrink(c)

@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// Kind is what a file of a listener holds.
+// Kind is what a file of a listener or a pool holds.
 type Kind string
 
 // The kinds of files.
 const (
 	KindCertificate Kind = "certificate"
 	KindClientCA    Kind = "client_ca"
+	KindCA          Kind = "ca" // of nodes
 	KindCRL         Kind = "crl"
 	KindTicketKeys  Kind = "ticket_keys"
 )
 
-// CertificateStatus is a file of a listener and what is in force of it.
+// CertificateStatus is a file of a listener or a pool and what is in force of it.
 type CertificateStatus struct {
 	Kind Kind
 	File string // the certificate's, where certificate and key are two
@@ -26,7 +27,7 @@ type CertificateStatus struct {
 	Names []string
 
 	// NotBefore and NotAfter are the time in which all that the file holds is valid; zero for ticket keys. After it
-	// clients refuse a certificate, and a CRL refuses all clients of its CA.
+	// the other side refuses a certificate, and a CRL refuses all clients of its CA.
 	NotBefore, NotAfter time.Time
 
 	LoadedAt time.Time // when what is in force was read
@@ -49,17 +50,15 @@ func (s *CertificateStatus) Warning(now time.Time) string {
 	return ""
 }
 
-// Warnings say what works and should not stay as it is: a file whose time is over or nearly so, a key that everybody on
-// the machine may read.
-func (t *Terminator) Warnings() []string {
+// warnings are those of a Terminator.
+func (m *material) warnings(from *sources, now time.Time) []string {
 	var list []string
-	now := t.now()
-	for _, s := range t.Status() {
+	for _, s := range m.status(from) {
 		if warning := s.Warning(now); warning != "" {
 			list = append(list, warning)
 		}
 	}
-	for _, file := range t.options.secrets() {
+	for _, file := range from.secrets() {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
 			list = append(list, fmt.Sprintf("%s holds a key and everybody on this machine may read it (mode %#o)", file, info.Mode().Perm()))
 		}
@@ -67,10 +66,10 @@ func (t *Terminator) Warnings() []string {
 	return list
 }
 
-// status describes m, in the order of o.
-func (m *material) status(o *Options) []CertificateStatus {
+// status describes m, in the order of from.
+func (m *material) status(from *sources) []CertificateStatus {
 	var list []CertificateStatus
-	for i, f := range o.Certificates {
+	for i, f := range from.certificates {
 		k := &m.certificates[i]
 		s := CertificateStatus{Kind: KindCertificate, File: f.path(), LoadedAt: k.loaded, Err: k.err}
 		if k.value != nil {
@@ -79,16 +78,16 @@ func (m *material) status(o *Options) []CertificateStatus {
 		}
 		list = append(list, s)
 	}
-	if o.ClientCA != "" {
+	if from.ca != "" {
 		k := &m.authorities
-		s := CertificateStatus{Kind: KindClientCA, File: o.ClientCA, LoadedAt: k.loaded, Err: k.err}
+		s := CertificateStatus{Kind: from.caKind, File: from.ca, LoadedAt: k.loaded, Err: k.err}
 		if k.value != nil {
 			s.Names = k.value.names()
 			s.NotBefore, s.NotAfter = k.value.validity()
 		}
 		list = append(list, s)
 	}
-	for i, f := range o.CRLs {
+	for i, f := range from.crls {
 		k := &m.crls[i]
 		s := CertificateStatus{Kind: KindCRL, File: f, LoadedAt: k.loaded, Err: k.err}
 		for _, l := range k.value {
@@ -102,8 +101,8 @@ func (m *material) status(o *Options) []CertificateStatus {
 		}
 		list = append(list, s)
 	}
-	if o.TicketKeys != "" {
-		list = append(list, CertificateStatus{Kind: KindTicketKeys, File: o.TicketKeys, LoadedAt: m.tickets.loaded, Err: m.tickets.err})
+	if from.ticketKeys != "" {
+		list = append(list, CertificateStatus{Kind: KindTicketKeys, File: from.ticketKeys, LoadedAt: m.tickets.loaded, Err: m.tickets.err})
 	}
 	return list
 }

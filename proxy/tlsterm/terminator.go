@@ -1,6 +1,7 @@
 package tlsterm
 
 import (
+	"context"
 	"crypto/tls"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 // Terminator has the certificates of a listener and keeps them fresh. Its methods may be called from any goroutine.
 type Terminator struct {
 	options  Options
+	sources  sources
 	settings settings
 	now      func() time.Time
 
@@ -34,7 +36,7 @@ type generation struct {
 // A certificate that has expired or is not valid yet is no error: a listener that does not start helps nobody. Status
 // tells.
 func New(o Options) (*Terminator, error) {
-	t := &Terminator{options: o, now: o.Now}
+	t := &Terminator{options: o, sources: o.sources(), now: o.Now}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -46,6 +48,16 @@ func New(o Options) (*Terminator, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// Run looks at the files every few seconds and reloads them when they have changed, and gives tickets a new key in
+// time. It returns when ctx ends.
+func (t *Terminator) Run(ctx context.Context) {
+	w := watcher{sources: &t.sources, log: t.options.Logger}
+	poll(ctx, func() {
+		t.rotate()
+		w.look(t.current.Load().files, t.Reload)
+	})
 }
 
 // Config is the configuration for the next connection, with which Accept makes a session. It is the caller's to
@@ -64,7 +76,7 @@ func (t *Terminator) Reload() error {
 // change makes the next generation from the last one. The caller holds t.changing, or is New.
 func (t *Terminator) change(last *generation) error {
 	now := t.now()
-	next := &generation{files: t.options.fingerprint(), material: last.material.read(&t.options, now), tickets: last.tickets}
+	next := &generation{files: t.sources.fingerprint(), material: last.material.read(&t.sources, now), tickets: last.tickets}
 	next.err = next.material.err()
 	if next.err != nil && last.config == nil {
 		return next.err
@@ -137,5 +149,11 @@ func (t *Terminator) Inherit(old *Terminator) {
 
 // Status describes every file: the certificates, then the client CA, the CRLs and the ticket keys.
 func (t *Terminator) Status() []CertificateStatus {
-	return t.current.Load().material.status(&t.options)
+	return t.current.Load().material.status(&t.sources)
+}
+
+// Warnings say what of the files works and should not stay as it is: one whose time is over or nearly so, a key that
+// everybody on the machine may read.
+func (t *Terminator) Warnings() []string {
+	return t.current.Load().material.warnings(&t.sources, t.now())
 }

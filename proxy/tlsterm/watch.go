@@ -10,42 +10,52 @@ import (
 	"time"
 )
 
-// Run looks at the files every few seconds and reloads them when they have changed, and gives tickets a new key in
-// time. It returns when ctx ends.
+// poll calls look every few seconds until ctx ends.
 //
 // It looks instead of being told (inotify): a watch on a file does not see the directory's symbolic link swapped, as
 // Kubernetes does it, nor anything on a network file system, and a stat every 3 s costs nothing.
-func (t *Terminator) Run(ctx context.Context) {
-	logger := t.options.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	look := time.NewTicker(pollInterval)
-	defer look.Stop()
-	for seen := ""; ; {
+func poll(ctx context.Context, look func()) {
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-look.C:
+		case <-ticker.C:
+			look()
 		}
-		t.rotate()
-		before := seen
-		if seen = t.options.fingerprint(); seen == t.current.Load().files || seen != before {
-			continue // no change, or one that may still go on
-		}
-		if err := t.Reload(); err != nil {
-			logger.Error("reloading certificates failed, the last good ones stay", "error", err)
-			continue
-		}
-		logger.Info("certificates reloaded")
 	}
+}
+
+// watcher tells when files have changed.
+type watcher struct {
+	sources *sources
+	log     *slog.Logger // nil: silence
+	seen    string       // their fingerprint at the last look
+}
+
+// look calls reload when the files are not as they were read, which current says, and have stayed so since the last look.
+func (w *watcher) look(current string, reload func() error) {
+	before := w.seen
+	if w.seen = w.sources.fingerprint(); w.seen == current || w.seen != before {
+		return // no change, or one that may still go on
+	}
+	log := w.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if err := reload(); err != nil {
+		log.Error("reloading certificates failed, the last good ones stay", "error", err)
+		return
+	}
+	log.Info("certificates reloaded")
 }
 
 // fingerprint changes when a file does: its content, by size and time of modification, or the file that a path with
 // symbolic links leads to.
-func (o *Options) fingerprint() string {
+func (s *sources) fingerprint() string {
 	var b strings.Builder
-	for _, f := range o.files() {
+	for _, f := range s.files() {
 		target, err := filepath.EvalSymlinks(f)
 		if err != nil {
 			fmt.Fprintf(&b, "%v\n", err)
@@ -61,30 +71,30 @@ func (o *Options) fingerprint() string {
 	return b.String()
 }
 
-// secrets are the files of o that have keys.
-func (o *Options) secrets() []string {
+// secrets are the files of s that have keys.
+func (s *sources) secrets() []string {
 	var list []string
-	for _, c := range o.Certificates {
+	for _, c := range s.certificates {
 		list = append(list, c.keyFile())
 	}
-	if o.TicketKeys != "" {
-		list = append(list, o.TicketKeys)
+	if s.ticketKeys != "" {
+		list = append(list, s.ticketKeys)
 	}
 	return list
 }
 
-// files are all files of o.
-func (o *Options) files() []string {
+// files are all files of s.
+func (s *sources) files() []string {
 	var list []string
-	for _, c := range o.Certificates {
+	for _, c := range s.certificates {
 		list = append(list, c.files()...)
 	}
-	if o.ClientCA != "" {
-		list = append(list, o.ClientCA)
+	if s.ca != "" {
+		list = append(list, s.ca)
 	}
-	list = append(list, o.CRLs...)
-	if o.TicketKeys != "" {
-		list = append(list, o.TicketKeys)
+	list = append(list, s.crls...)
+	if s.ticketKeys != "" {
+		list = append(list, s.ticketKeys)
 	}
 	return list
 }

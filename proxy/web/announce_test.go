@@ -16,16 +16,21 @@ func announceV(version int, source, destination netip.AddrPort) ([]byte, error) 
 }
 
 // proxied makes a node that takes no connection without a PROXY header and
-// answers with what the header says.
-func proxied(t *testing.T) *node {
+// answers with what the header says. inside, which may be nil, wraps what follows
+// the header.
+func proxied(t *testing.T, inside func(net.Listener) net.Listener) *node {
 	t.Helper()
 	n := &node{t: t, name: "a", handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		w.Write([]byte(req.RemoteAddr + " to " + req.Context().Value(http.LocalAddrContextKey).(net.Addr).String()))
 	})}
 	n.wrap = func(ln net.Listener) net.Listener {
-		return &proxyproto.Listener{Listener: ln, ConnPolicy: func(proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
+		ln = &proxyproto.Listener{Listener: ln, ConnPolicy: func(proxyproto.ConnPolicyOptions) (proxyproto.Policy, error) {
 			return proxyproto.REQUIRE, nil
 		}}
+		if inside != nil {
+			ln = inside(ln)
+		}
+		return ln
 	}
 	n.start("127.0.0.1:0")
 	t.Cleanup(n.kill)
@@ -34,7 +39,7 @@ func proxied(t *testing.T) *node {
 
 func TestEachConnectionNamesItsClient(t *testing.T) {
 	for _, version := range []int{1, 2} {
-		r := start(t, []*node{proxied(t)}, func(r *rig, o *Options) {
+		r := start(t, []*node{proxied(t, nil)}, func(r *rig, o *Options) {
 			r.pool.SendProxy = version
 			o.Announce = announceV
 		})
@@ -64,7 +69,7 @@ func TestEachConnectionNamesItsClient(t *testing.T) {
 }
 
 func TestClientWithoutAddressIsAnnouncedAsOurselves(t *testing.T) {
-	a := proxied(t)
+	a := proxied(t, nil)
 	r := start(t, []*node{a}, func(r *rig, o *Options) {
 		r.pool.SendProxy = 2
 		o.Announce = announceV
@@ -79,7 +84,7 @@ func TestClientWithoutAddressIsAnnouncedAsOurselves(t *testing.T) {
 }
 
 func TestHeaderThatCannotBeFormattedIsNotTheNodesFault(t *testing.T) {
-	a := proxied(t)
+	a := proxied(t, nil)
 	r := start(t, []*node{a}, func(r *rig, o *Options) {
 		r.pool.SendProxy = 2
 		o.Announce = func(int, netip.AddrPort, netip.AddrPort) ([]byte, error) { return nil, net.ErrClosed }

@@ -80,7 +80,7 @@ func (w *clientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.hijacked = true
-	return &upgradedConn{boundedConn{conn, w.stall}, buffered.Reader}, buffered, nil
+	return &upgradedConn{boundedConn{Conn: conn, stall: w.stall}, buffered.Reader}, buffered, nil
 }
 
 // upgradedConn is a client's connection after the 101.
@@ -89,4 +89,11 @@ type upgradedConn struct {
 	reader *bufio.Reader // of the connection, with what it had read
 }
 
-func (c *upgradedConn) Read(b []byte) (int, error) { return c.reader.Read(b) }
+func (c *upgradedConn) Read(b []byte) (int, error) {
+	if n := c.reader.Buffered(); n > 0 {
+		return c.reader.Read(b[:min(n, len(b))])
+	}
+	// Not by the reader: it is still the server's, which cancels the request at the
+	// end of what the client sends, and the node may have more to say.
+	return c.boundedConn.Read(b)
+}

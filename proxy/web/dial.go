@@ -3,11 +3,15 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"syscall"
 	"time"
+
+	"mqttlb/balancer"
 )
 
 // dialError says that a connection to a node could not be made: nothing of a
@@ -16,14 +20,25 @@ type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
 
-// transport keeps the connections to the nodes of a pool. It speaks HTTP/1.1,
-// asks for no compression, and knows no proxies of the environment.
-func (h *Handler) transport(pool *Pool) *http.Transport {
+// newTransports returns what keeps the connections to the nodes of a pool, by
+// their Index. Each node has its own: two may have one address and differ in the
+// name that their certificates must have.
+func (h *Handler) newTransports(pool *Pool) []*http.Transport {
+	transports := make([]*http.Transport, len(pool.Nodes()))
+	for i, node := range pool.Nodes() {
+		transports[i] = h.newTransport(pool, node)
+	}
+	return transports
+}
+
+// newTransport makes one that speaks HTTP/1.1, asks for no compression, and knows
+// no proxies of the environment.
+func (h *Handler) newTransport(pool *Pool, node *balancer.Node) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return h.dial(ctx, pool, network, address)
+			return h.dial(ctx, pool, node, network, address)
 		},
 		Protocols:              &protocols,
 		DisableCompression:     true,
@@ -36,29 +51,50 @@ func (h *Handler) transport(pool *Pool) *http.Transport {
 	}
 }
 
-// dial connects to the address of a node and announces the client, if the pool
-// speaks PROXY. The header is one write, as EMQX's listeners want it.
-func (h *Handler) dial(ctx context.Context, pool *Pool, network, address string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: h.options.DialTimeout}
+// dial connects to the address of a node, announces the client, if the pool
+// speaks PROXY, and puts TLS on the connection, if it speaks that. To the
+// transport it is a connection of http all the same.
+func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, network, address string) (net.Conn, error) {
+	if limit := h.options.DialTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	bounded := &boundedConn{conn, h.stall}
+	if err := h.announce(ctx, pool, conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	if pool.Secure == nil {
+		return &boundedConn{Conn: conn, stall: h.stall}, nil
+	}
+	secured, err := pool.Secure(ctx, conn, node)
+	if err != nil {
+		conn.Close()
+		return nil, &dialError{fmt.Errorf("TLS handshake: %w", err)}
+	}
+	return &boundedConn{Conn: secured, stall: h.stall, below: conn}, nil
+}
+
+// announce sends the PROXY header, if there is one. It is one write, as EMQX's
+// listeners want it.
+func (h *Handler) announce(ctx context.Context, pool *Pool, conn net.Conn) error {
 	if pool.SendProxy == 0 {
-		return bounded, nil
+		return nil
 	}
 	source, destination := announced(ctx, conn)
 	header, err := h.options.Announce(pool.SendProxy, source, destination)
 	if err != nil {
-		conn.Close()
-		return nil, err
+		return err
 	}
-	if _, err := bounded.Write(header); err != nil {
-		conn.Close()
-		return nil, &dialError{err}
+	if _, err := (&boundedConn{Conn: conn, stall: h.stall}).Write(header); err != nil {
+		return &dialError{err}
 	}
-	return bounded, nil
+	return nil
 }
 
 // announced are the addresses that a PROXY header names: the client's, or our
@@ -99,11 +135,20 @@ func shortage(err error) lack {
 type boundedConn struct {
 	net.Conn
 	stall time.Duration
+	below net.Conn // what Conn's TLS is on; nil: Conn itself
 }
 
 func (c *boundedConn) Write(b []byte) (int, error) {
 	_ = c.SetWriteDeadline(time.Now().Add(c.stall)) // fails on a closed connection only, and so does the write
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	switch {
+	case c.below == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		_ = c.below.Close() // TLS would take 5 s more to say goodbye to it
+	default:
+		_ = c.SetWriteDeadline(time.Time{}) // TLS answers a KeyUpdate by itself, whenever it comes (RFC 8446, 4.6.3)
+	}
+	return n, err
 }
 
 // CloseWrite passes an end of file on to a connection that can say it.

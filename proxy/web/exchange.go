@@ -133,7 +133,7 @@ func (x *exchange) try(node *balancer.Node, out *http.Request) (*http.Response, 
 	if out.Body != nil {
 		out.Body = io.NopCloser(out.Body) // a dial that fails must leave it for the next candidate
 	}
-	return x.handler.transports[x.pool].RoundTrip(out)
+	return x.handler.transports[x.pool][node.Index].RoundTrip(out)
 }
 
 // respond looks at the header of the node's response before the client gets it.

@@ -112,30 +112,34 @@ func TestNodeAtItsLimitIsPassedOver(t *testing.T) {
 
 // A node that has read a request may have done what it says.
 func TestRequestIsNotRepeatedAfterItWasSent(t *testing.T) {
-	for _, method := range []string{http.MethodPost, http.MethodGet} {
-		t.Run(method, func(t *testing.T) {
-			hangUp := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				panic(http.ErrAbortHandler)
+	inEveryMode(t, func(t *testing.T, m mode) {
+		for _, method := range []string{http.MethodPost, http.MethodGet} {
+			t.Run(method, func(t *testing.T) {
+				hangUp := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					panic(http.ErrAbortHandler)
+				})
+				nodes := []*node{m.newNode(t, "a", hangUp), m.newNode(t, "b", hangUp)}
+				r := m.start(t, nodes)
+				r.client().refused(http.StatusBadGateway, "closed the connection", method, "/", nil)
+				if n := nodes[0].requests.Load() + nodes[1].requests.Load(); n != 1 {
+					t.Errorf("sent %d times", n)
+				}
+				if len(r.failed) != 0 {
+					t.Errorf("DialFailed was told %v of connections that were made", r.failed)
+				}
 			})
-			nodes := []*node{newNode(t, "a", hangUp), newNode(t, "b", hangUp)}
-			r := start(t, nodes)
-			r.client().refused(http.StatusBadGateway, "closed the connection", method, "/", nil)
-			if n := nodes[0].requests.Load() + nodes[1].requests.Load(); n != 1 {
-				t.Errorf("sent %d times", n)
-			}
-			if len(r.failed) != 0 {
-				t.Errorf("DialFailed was told %v of connections that were made", r.failed)
-			}
-		})
-	}
+		}
+	})
 }
 
 func TestNodeThatHangsIsGivenUp(t *testing.T) {
-	hang := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	a := newNode(t, "a", hang)
-	r := start(t, []*node{a}, func(_ *rig, o *Options) { o.ResponseTimeout = 20 * time.Millisecond })
-	r.client().refused(http.StatusGatewayTimeout, "did not answer in time", http.MethodGet, "/", nil)
-	eventually(t, "the node's connection is closed", func() bool { return a.open.Load() == 0 })
+	inEveryMode(t, func(t *testing.T, m mode) {
+		hang := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		a := m.newNode(t, "a", hang)
+		r := m.start(t, []*node{a}, func(_ *rig, o *Options) { o.ResponseTimeout = 20 * time.Millisecond })
+		r.client().refused(http.StatusGatewayTimeout, "did not answer in time", http.MethodGet, "/", nil)
+		eventually(t, "the node's connection is closed", func() bool { return a.open.Load() == 0 })
+	})
 }
 
 func TestNodeThatSpeaksNoHTTPIsABadGateway(t *testing.T) {

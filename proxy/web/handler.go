@@ -16,7 +16,7 @@ type Options struct {
 	Routes []Route
 
 	MaxRequestSize  int64         // bytes of a request's body; 0: no limit
-	DialTimeout     time.Duration // for each node tried; 0: the system's
+	DialTimeout     time.Duration // for each node tried, TLS included; 0: the system's, and none for TLS
 	ResponseTimeout time.Duration // from the end of a request to a node to the header of its response; 0: no limit
 
 	// Announce formats the PROXY header of a version that names a client to a
@@ -34,8 +34,8 @@ type Options struct {
 // who wants them to end cancels the server's BaseContext.
 type Handler struct {
 	options    Options
-	transports map[*Pool]*http.Transport
-	stall      time.Duration // stallTimeout, but in tests
+	transports map[*Pool][]*http.Transport // by the Index of their nodes
+	stall      time.Duration               // stallTimeout, but in tests
 	answers    [600]atomic.Uint64
 }
 
@@ -45,10 +45,10 @@ func NewHandler(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{options: o, stall: stallTimeout, transports: map[*Pool]*http.Transport{}}
+	h := &Handler{options: o, stall: stallTimeout, transports: map[*Pool][]*http.Transport{}}
 	for _, route := range o.Routes {
 		if h.transports[route.Pool] == nil {
-			h.transports[route.Pool] = h.transport(route.Pool)
+			h.transports[route.Pool] = h.newTransports(route.Pool)
 		}
 	}
 	return h
@@ -110,7 +110,9 @@ func (h *Handler) route(r *http.Request) *Pool {
 // Close frees the connections to nodes that wait for a request. Requests that are
 // under way go on, and their connections close after them.
 func (h *Handler) Close() {
-	for _, t := range h.transports {
-		t.CloseIdleConnections()
+	for _, transports := range h.transports {
+		for _, t := range transports {
+			t.CloseIdleConnections()
+		}
 	}
 }

@@ -14,7 +14,7 @@ const (
 	// Closing first spares a POST the race with that: it cannot be repeated.
 	idleTimeout = 4 * time.Second
 
-	// IdlePerNode bounds the connections to one address that wait. A browser
+	// IdlePerNode bounds the connections to one node that wait. A browser
 	// opens six.
 	IdlePerNode = 32
 

@@ -137,23 +137,29 @@ func TestClientThatDoesNotReadIsGivenUp(t *testing.T) {
 }
 
 func TestNodeThatDoesNotReadIsGivenUp(t *testing.T) {
-	done := make(chan struct{})
-	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))})
-	defer close(done)
-	r.withStall(50 * time.Millisecond)
-	conn := r.raw()
-	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
-	written := make(chan struct{})
-	go func() { // ends with the connection
-		defer close(written)
-		for block := make([]byte, 1<<16); ; {
-			if _, err := conn.Write(block); err != nil {
-				return
+	inEveryMode(t, func(t *testing.T, m mode) {
+		done := make(chan struct{})
+		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))})
+		defer close(done)
+		r.withStall(50 * time.Millisecond)
+		conn := r.raw()
+		begun := time.Now()
+		conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
+		written := make(chan struct{})
+		go func() { // ends with the connection
+			defer close(written)
+			for block := make([]byte, 1<<16); ; {
+				if _, err := conn.Write(block); err != nil {
+					return
+				}
 			}
+		}()
+		res, text := conn.receive(http.MethodPost)
+		wantRefusal(t, res, text, http.StatusGatewayTimeout, "did not answer in time")
+		if took := time.Since(begun); took > 4*time.Second {
+			t.Errorf("it took %v: the node was told goodbye", took)
 		}
-	}()
-	res, text := conn.receive(http.MethodPost)
-	wantRefusal(t, res, text, http.StatusGatewayTimeout, "did not answer in time")
-	conn.Close()
-	<-written
+		conn.Close()
+		<-written
+	})
 }

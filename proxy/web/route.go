@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net"
 	"strings"
 
@@ -21,7 +22,15 @@ type Pool struct {
 	// opens with it carries one request.
 	SendProxy int
 
-	// DialFailed is told of each connection to a node that could not be made.
+	// Secure makes the TLS handshake with n on conn, which is open and has carried
+	// the PROXY header, if there is one. What it returns has CloseWrite, and closes
+	// conn when it is closed; after an error conn is still the caller's. It ends
+	// when ctx is done, and may agree on no protocol but http/1.1. Nil: nodes speak
+	// plain HTTP.
+	Secure func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error)
+
+	// DialFailed is told of each connection to a node that could not be made, TLS
+	// included.
 	// It must not block. Nil: nobody is told.
 	DialFailed func(*balancer.Node)
 }

@@ -10,67 +10,73 @@ import (
 )
 
 func TestEventArrivesBeforeTheStreamEnds(t *testing.T) {
-	next := make(chan struct{})
-	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
+	inEveryMode(t, func(t *testing.T, m mode) {
+		next := make(chan struct{})
+		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for i := range 3 {
+				fmt.Fprintf(w, "data: %d\n", i)
+				w.(http.Flusher).Flush()
+				<-next
+			}
+		}))})
+		res, err := r.client().http.Get(r.front.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		lines := bufio.NewReader(res.Body)
 		for i := range 3 {
-			fmt.Fprintf(w, "data: %d\n", i)
-			w.(http.Flusher).Flush()
-			<-next
+			if line, err := lines.ReadString('\n'); line != fmt.Sprintf("data: %d\n", i) {
+				t.Fatalf("event %d is %q, %v", i, line, err)
+			}
+			next <- struct{}{}
 		}
-	}))})
-	res, err := r.client().http.Get(r.front.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	lines := bufio.NewReader(res.Body)
-	for i := range 3 {
-		if line, err := lines.ReadString('\n'); line != fmt.Sprintf("data: %d\n", i) {
-			t.Fatalf("event %d is %q, %v", i, line, err)
+		if _, err := lines.ReadByte(); err != io.EOF {
+			t.Errorf("after the last event: %v", err)
 		}
-		next <- struct{}{}
-	}
-	if _, err := lines.ReadByte(); err != io.EOF {
-		t.Errorf("after the last event: %v", err)
-	}
+	})
 }
 
 func TestClientThatLeavesEndsItsRequest(t *testing.T) {
-	arrived, left := make(chan struct{}), make(chan struct{})
-	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-		close(arrived)
-		<-req.Context().Done()
-		close(left)
-	}))})
-	conn := r.raw()
-	conn.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-	<-arrived
-	conn.Close()
-	<-left
-	eventually(t, "the node is free", func() bool { return r.pool.Nodes()[0].Open() == 0 })
-	if got := r.handler.Answers(); len(got) != 0 {
-		t.Errorf("answered %v to a client that is gone", got)
-	}
+	inEveryMode(t, func(t *testing.T, m mode) {
+		arrived, left := make(chan struct{}), make(chan struct{})
+		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			close(arrived)
+			<-req.Context().Done()
+			close(left)
+		}))})
+		conn := r.raw()
+		conn.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		<-arrived
+		conn.Close()
+		<-left
+		eventually(t, "the node is free", func() bool { return r.pool.Nodes()[0].Open() == 0 })
+		if got := r.handler.Answers(); len(got) != 0 {
+			t.Errorf("answered %v to a client that is gone", got)
+		}
+	})
 }
 
 func TestTruncatedResponseIsAnErrorToTheClient(t *testing.T) {
-	for name, header := range map[string]string{"chunked": "", "with a length": "100000"} {
-		t.Run(name, func(t *testing.T) {
-			r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				if header != "" {
-					w.Header().Set("Content-Length", header)
+	inEveryMode(t, func(t *testing.T, m mode) {
+		for name, header := range map[string]string{"chunked": "", "with a length": "100000"} {
+			t.Run(name, func(t *testing.T) {
+				r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if header != "" {
+						w.Header().Set("Content-Length", header)
+					}
+					io.WriteString(w, strings.Repeat("x", 50000))
+					w.(http.Flusher).Flush()
+					panic(http.ErrAbortHandler)
+				}))})
+				_, text, err := r.client().do(http.MethodGet, "/", nil)
+				if err == nil {
+					t.Errorf("%d bytes passed for the whole", len(text))
 				}
-				io.WriteString(w, strings.Repeat("x", 50000))
-				w.(http.Flusher).Flush()
-				panic(http.ErrAbortHandler)
-			}))})
-			_, text, err := r.client().do(http.MethodGet, "/", nil)
-			if err == nil {
-				t.Errorf("%d bytes passed for the whole", len(text))
-			}
-		})
-	}
+			})
+		}
+	})
 }
 
 func TestHeadHasTheLengthAndNoBody(t *testing.T) {
@@ -140,20 +146,22 @@ func TestTrailersOfARequestCannotForgeFields(t *testing.T) {
 }
 
 func TestConnectionsAreKept(t *testing.T) {
-	a := newNode(t, "a", nil)
-	r := start(t, []*node{a})
-	conn := r.raw()
-	for i := range 20 {
-		conn.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")
-		if _, text := conn.receive(http.MethodPost); seenIn(t, text).Body != "abcdef" {
-			t.Fatalf("request %d came as %s", i, text)
+	inEveryMode(t, func(t *testing.T, m mode) {
+		a := m.newNode(t, "a", nil)
+		r := m.start(t, []*node{a})
+		conn := r.raw()
+		for i := range 20 {
+			conn.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")
+			if _, text := conn.receive(http.MethodPost); seenIn(t, text).Body != "abcdef" {
+				t.Fatalf("request %d came as %s", i, text)
+			}
 		}
-	}
-	if n := a.dialled.Load(); n != 1 {
-		t.Errorf("20 requests took %d connections to the node", n)
-	}
-	r.handler.Close()
-	eventually(t, "Close has freed it", func() bool { return a.open.Load() == 0 })
+		if n := a.dialled.Load(); n != 1 {
+			t.Errorf("20 requests took %d connections to the node", n)
+		}
+		r.handler.Close()
+		eventually(t, "Close has freed it", func() bool { return a.open.Load() == 0 })
+	})
 }
 
 func TestClientOfHTTP10IsServed(t *testing.T) {

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -48,60 +50,66 @@ func (r *rig) webSocket() *websocket.Conn {
 }
 
 func TestWebSocketPassesThrough(t *testing.T) {
-	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(echo))}, withCookie("lb"))
-	ws := r.webSocket()
-	for _, size := range []int{0, 1, 125, 126, 65535, 65536, 1 << 20} {
-		sent := strings.Repeat("m", size)
-		if err := ws.WriteMessage(websocket.BinaryMessage, []byte(sent)); err != nil {
-			t.Fatal(err)
+	inEveryMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(echo))}, withCookie("lb"))
+		ws := r.webSocket()
+		for _, size := range []int{0, 1, 125, 126, 65535, 65536, 1 << 20} {
+			sent := strings.Repeat("m", size)
+			if err := ws.WriteMessage(websocket.BinaryMessage, []byte(sent)); err != nil {
+				t.Fatal(err)
+			}
+			if _, b, err := ws.ReadMessage(); string(b) != sent || err != nil {
+				t.Fatalf("%d bytes came back as %d, %v", size, len(b), err)
+			}
 		}
-		if _, b, err := ws.ReadMessage(); string(b) != sent || err != nil {
-			t.Fatalf("%d bytes came back as %d, %v", size, len(b), err)
+		n := r.pool.Nodes()[0]
+		if n.Open() != 1 {
+			t.Errorf("an open WebSocket counts as %d requests", n.Open())
 		}
-	}
-	n := r.pool.Nodes()[0]
-	if n.Open() != 1 {
-		t.Errorf("an open WebSocket counts as %d requests", n.Open())
-	}
-	ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, "bye"), time.Now().Add(patience))
-	if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
-		t.Errorf("after the close frame: %v", err)
-	}
-	ws.Close()
-	eventually(t, "the node is free", func() bool { return n.Open() == 0 })
+		ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, "bye"), time.Now().Add(patience))
+		if _, _, err := ws.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+			t.Errorf("after the close frame: %v", err)
+		}
+		ws.Close()
+		eventually(t, "the node is free", func() bool { return n.Open() == 0 })
+	})
 }
 
 func TestKilledNodeEndsItsWebSockets(t *testing.T) {
-	end := make(chan struct{})
-	a := newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ws, err := (&websocket.Upgrader{Subprotocols: []string{"mqtt"}}).Upgrade(w, req, http.Header{"X-Node": {"a"}})
-		if err != nil {
-			return
+	inEveryMode(t, func(t *testing.T, m mode) {
+		end := make(chan struct{})
+		a := m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			ws, err := (&websocket.Upgrader{Subprotocols: []string{"mqtt"}}).Upgrade(w, req, http.Header{"X-Node": {"a"}})
+			if err != nil {
+				return
+			}
+			ws.WriteMessage(websocket.TextMessage, []byte(req.Header.Get("X-Forwarded-For")))
+			<-end
+			ws.NetConn().Close()
+		}))
+		r := m.start(t, []*node{a})
+		ws := r.webSocket()
+		close(end)
+		if _, b, err := ws.ReadMessage(); err == nil {
+			t.Errorf("read %q of a node that is gone", b)
 		}
-		ws.WriteMessage(websocket.TextMessage, []byte(req.Header.Get("X-Forwarded-For")))
-		<-end
-		ws.NetConn().Close()
-	}))
-	r := start(t, []*node{a})
-	ws := r.webSocket()
-	close(end)
-	if _, b, err := ws.ReadMessage(); err == nil {
-		t.Errorf("read %q of a node that is gone", b)
-	}
+	})
 }
 
 func TestWebSocketEndsWithItsContext(t *testing.T) {
-	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(echo))})
-	ws := r.webSocket()
-	r.handler.Close() // ends what waits, not what is open
-	ws.WriteMessage(websocket.TextMessage, []byte("still here"))
-	if _, b, err := ws.ReadMessage(); string(b) != "still here" {
-		t.Fatalf("%q, %v", b, err)
-	}
-	r.cancel()
-	if _, b, err := ws.ReadMessage(); err == nil {
-		t.Errorf("read %q after the end", b)
-	}
+	inEveryMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(echo))})
+		ws := r.webSocket()
+		r.handler.Close() // ends what waits, not what is open
+		ws.WriteMessage(websocket.TextMessage, []byte("still here"))
+		if _, b, err := ws.ReadMessage(); string(b) != "still here" {
+			t.Fatalf("%q, %v", b, err)
+		}
+		r.cancel()
+		if _, b, err := ws.ReadMessage(); err == nil {
+			t.Errorf("read %q after the end", b)
+		}
+	})
 }
 
 func TestRefusedUpgradeIsAnOrdinaryResponse(t *testing.T) {
@@ -115,24 +123,78 @@ func TestRefusedUpgradeIsAnOrdinaryResponse(t *testing.T) {
 
 // RFC 6455 section 4.1 has clients wait for the 101, but what one sends early is not lost.
 func TestBytesBeforeThe101AreDelivered(t *testing.T) {
-	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, buffered, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
+	inEveryMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, buffered, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+			io.CopyN(conn, buffered, 10)
+		}))})
+		conn := r.raw()
+		conn.send("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly")
+		if res, _ := conn.receive(http.MethodGet); res.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatal(res.Status)
 		}
-		defer conn.Close()
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		io.CopyN(conn, buffered, 10)
-	}))})
-	conn := r.raw()
-	conn.send("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly")
-	if res, _ := conn.receive(http.MethodGet); res.StatusCode != http.StatusSwitchingProtocols {
-		t.Fatal(res.Status)
-	}
-	conn.send("later")
-	if b, err := io.ReadAll(conn.reader); string(b) != "earlylater" || err != nil {
-		t.Errorf("%q came back, %v", b, err)
-	}
+		conn.send("later")
+		if b, err := io.ReadAll(conn.reader); string(b) != "earlylater" || err != nil {
+			t.Errorf("%q came back, %v", b, err)
+		}
+	})
+}
+
+// The end of what one side says leaves it the other's words: after a 101, too.
+func TestHalfCloseTravelsBothWays(t *testing.T) {
+	inEveryMode(t, func(t *testing.T, m mode) {
+		for _, first := range []string{"client", "node"} {
+			t.Run(first, func(t *testing.T) {
+				heard := make(chan string, 1)
+				r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					conn, buffered, err := http.NewResponseController(w).Hijack()
+					if err != nil {
+						return
+					}
+					defer conn.Close()
+					io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+					read := func() {
+						b, err := io.ReadAll(buffered)
+						heard <- fmt.Sprint(string(b), " ", err)
+					}
+					if first == "client" {
+						read()
+					}
+					io.WriteString(conn, "the node's words")
+					conn.(interface{ CloseWrite() error }).CloseWrite()
+					if first == "node" {
+						read()
+					}
+				}))})
+				conn := r.raw()
+				conn.send("GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+				if res, _ := conn.receive(http.MethodGet); res.StatusCode != http.StatusSwitchingProtocols {
+					t.Fatal(res.Status)
+				}
+				speak := func() {
+					conn.send("the client's words")
+					conn.Conn.(*net.TCPConn).CloseWrite()
+				}
+				if first == "client" {
+					speak()
+				}
+				if b, err := io.ReadAll(conn.reader); string(b) != "the node's words" || err != nil {
+					t.Errorf("the client hears %q, %v", b, err)
+				}
+				if first == "node" {
+					speak()
+				}
+				if got := <-heard; got != "the client's words <nil>" {
+					t.Errorf("the node hears %s", got)
+				}
+			})
+		}
+	})
 }
 
 // After an upgrade to h2c a client would write to the node what we do not see.

@@ -1,0 +1,380 @@
+//go:build !plain
+
+package proxy
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mqttlb/balancer"
+	"mqttlb/proxy/tlsterm"
+)
+
+// startTLSNode is a node that speaks TLS as config says, and MQTT in it as startNode's does.
+func startTLSNode(t *testing.T, config *tls.Config, handle func(*tls.Conn)) *node {
+	t.Helper()
+	var n *node
+	ready := make(chan struct{})
+	n = startNode(t, func(c net.Conn) {
+		over := tls.Server(c, config)
+		if over.HandshakeContext(t.Context()) != nil {
+			return
+		}
+		<-ready
+		if handle != nil {
+			handle(over)
+			return
+		}
+		n.serve(over)
+	})
+	close(ready)
+	return n
+}
+
+// toTLS makes the pool's nodes speak TLS.
+func toTLS(s *Snapshot) {
+	pool := s.Listeners[0].Pool
+	pool.TLS = testNodeTLS(len(pool.Nodes()))
+}
+
+// startToTLS starts an mqtt listener before nodes that speak TLS.
+func startToTLS(t *testing.T, nodes []string, settings ...setting) *rig {
+	t.Helper()
+	return start(t, nodes, append(settings, toTLS)...)
+}
+
+// A broker reads the PROXY header before it knows of TLS, and some give it one read.
+func TestProxyHeaderComesBeforeTheHelloInAWriteOfItsOwn(t *testing.T) {
+	for version := range 3 {
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
+			first := make(chan []byte, 1)
+			backend := startNode(t, func(c net.Conn) {
+				b := make([]byte, 1<<16)
+				n, _ := io.ReadAtLeast(c, b, 1)
+				for !bytes.Contains(b[:n], []byte("node.example")) { // the hello may be a read of its own
+					more, err := c.Read(b[n:])
+					if err != nil {
+						break
+					}
+					n += more
+				}
+				first <- b[:n]
+			})
+			r := startToTLS(t, []string{backend.address()}, sendProxy(version))
+			c := r.dial()
+			c.send(connect311)
+			b := <-first
+			if version > 0 {
+				h, err := unwrap(b)
+				if err != nil {
+					t.Fatalf("% x: %v", b, err)
+				}
+				if h.source.String() != c.LocalAddr().String() {
+					t.Errorf("source %v, want %v", h.source, c.LocalAddr())
+				}
+				b = b[h.length:]
+			}
+			if name, err := tlsterm.ServerName(b); err != nil || name != "node.example" {
+				t.Errorf("server name %q, %v in % x", name, err, b)
+			}
+			_ = c.Close()
+		})
+	}
+}
+
+// badNodes are nodes whose handshake fails, and what the log says of each.
+var badNodes = map[string]struct {
+	handle func(*testing.T, net.Conn)
+	said   string
+}{
+	"another name":  {shows(func() tls.Certificate { return *testCA().issue("other.example") }), "x509: certificate is valid for other.example, not node.example"},
+	"another CA":    {shows(func() tls.Certificate { return *foreignCA().issue("node.example") }), "x509: certificate signed by unknown authority"},
+	"no TLS":        {func(_ *testing.T, c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, "TLS: the node speaks something else"},
+	"closes":        {func(_ *testing.T, c net.Conn) { _, _ = c.Read(make([]byte, 1<<16)) }, "TLS: the node closed the connection during the handshake"},
+	"never answers": {func(_ *testing.T, c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "no connection and TLS handshake within timeouts.dial"},
+	"old version": {func(t *testing.T, c net.Conn) {
+		config := nodeConfig().Clone()
+		config.MinVersion, config.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
+		_ = tls.Server(c, config).HandshakeContext(t.Context())
+	}, "TLS: remote error: tls: protocol version not supported"},
+	"a client's certificate is asked for": {func(t *testing.T, c net.Conn) {
+		config := nodeConfig().Clone()
+		config.ClientAuth, config.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
+		_ = tls.Server(c, config).HandshakeContext(t.Context())
+	}, "TLS: remote error: tls: handshake failure"},
+}
+
+var foreignCA = sync.OnceValue(func() *authority {
+	a := &authority{}
+	a.certificate = a.issue("foreign")
+	return a
+})
+
+// shows makes a handshake in which the node shows a certificate.
+func shows(certificate func() tls.Certificate) func(*testing.T, net.Conn) {
+	return func(t *testing.T, c net.Conn) {
+		_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate()}}).HandshakeContext(t.Context())
+	}
+}
+
+func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
+	for name, bad := range badNodes {
+		t.Run(name, func(t *testing.T) {
+			fails := startNode(t, func(c net.Conn) { bad.handle(t, c) })
+			good := startTLSNode(t, nodeConfig(), nil)
+			var told sync.Map
+			r := startToTLS(t, []string{fails.address(), good.address()}, func(s *Snapshot) {
+				if name == "never answers" {
+					s.Timeouts.Dial = 500 * time.Millisecond // longer than a handshake here takes
+				}
+				s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) { told.Store(n.Name, true) }
+			})
+			for i := range 8 {
+				r.open(fmt.Sprint("device-", i))
+			}
+			if n := r.srv.Stats().Flows[0].DialErrors; n == 0 || n == 8 {
+				t.Errorf("%d of 8 identifiers met the node whose handshake fails", n)
+			}
+			if _, ok := told.Load("node-a"); !ok {
+				t.Error("the health checks were not told")
+			}
+			r.node(1).SetOperator(balancer.Draining)
+			c := r.dial()
+			c.send(connect5)
+			c.expect([]byte("\x20\x03\x00\x88\x00"))
+			_ = c.Close()
+			r.waitOutcome(DialFailed, 1)
+			r.waitLine("level=DEBUG msg=dial listener=mqtt node=node-a error=\"")
+			r.waitLine(bad.said)
+		})
+	}
+}
+
+func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			states := make(chan tls.ConnectionState, 8)
+			config := nodeConfig().Clone()
+			config.MinVersion, config.MaxVersion = version, version
+			config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
+			config.ClientCAs.AddCert(testCA().certificate.Leaf)
+			var n *node
+			n = startTLSNode(t, config, func(c *tls.Conn) {
+				states <- c.ConnectionState()
+				n.serve(c)
+			})
+			r := start(t, []string{n.address()}, func(s *Snapshot) {
+				s.Listeners[0].Pool.TLS = testNodeTLS(1, testCA().issue("balancer"))
+			})
+			for i := range 3 {
+				c := r.open("c1")
+				c.send([]byte("more"))
+				c.expect([]byte("more")) // tickets of 1.3 come behind the handshake
+				_ = c.Close()
+				r.waitOutcome(ClientClosed, uint64(i+1))
+				state := <-states
+				if name := state.PeerCertificates[0].Subject.CommonName; name != "balancer" || state.DidResume != (i > 0) {
+					t.Errorf("connection %d: client %q, resumed %v", i, name, state.DidResume)
+				}
+			}
+		})
+	}
+}
+
+// The handshake's goroutine, its buffers and its descriptor are gone once the session
+// is in its loop.
+func TestSessionOnANodeOfTLSIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
+	r := startToTLS(t, []string{startTLSNode(t, nodeConfig(), nil).address()})
+	r.open("first")
+	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+	const sessions = 200
+	for i := range sessions {
+		r.open(fmt.Sprint("device-", i))
+	}
+	// Of the goroutines, one for each session is the test's own node.
+	eventually(t, "one goroutine and four descriptors for each session", func() bool {
+		return runtime.NumGoroutine() <= goroutines+sessions && openDescriptors(t) <= descriptors+4*sessions
+	})
+}
+
+// An end is an end with a close_notify and without, and a break is a break.
+func TestNodeOfTLSEndsAndBreaks(t *testing.T) {
+	for name, row := range map[string]struct {
+		end  func(*tls.Conn)
+		want Outcome
+	}{
+		"close_notify":       {func(c *tls.Conn) { _ = c.Close() }, ServerClosed},
+		"none":               {func(c *tls.Conn) { _ = c.NetConn().Close() }, ServerClosed},
+		"in a record's head": {func(c *tls.Conn) { _, _ = c.NetConn().Write([]byte{23, 3, 3}); _ = c.NetConn().Close() }, ServerClosed},
+		"reset":              {func(c *tls.Conn) { _ = tcp(c).SetLinger(0); _ = c.NetConn().Close() }, ServerReset},
+		"forged record": {func(c *tls.Conn) {
+			_, _ = c.NetConn().Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
+			_, _ = io.Copy(io.Discard, c.NetConn())
+		}, ServerReset},
+	} {
+		t.Run(name, func(t *testing.T) {
+			backend := startTLSNode(t, nodeConfig(), func(c *tls.Conn) {
+				_, _ = io.ReadFull(c, make([]byte, len(connect311)))
+				_, _ = c.Write(append(bytes.Clone(connack311), "last"...))
+				_, _ = c.Read(make([]byte, 1))
+				row.end(c)
+			})
+			r := startToTLS(t, []string{backend.address()})
+			c := r.open("c1")
+			c.expect([]byte("last"))
+			c.send([]byte{0})
+			c.rest()
+			_ = c.Close()
+			r.waitOutcome(row.want, 1)
+		})
+	}
+}
+
+// The node learns that the client has ended, in TLS's own words, and may still send.
+func TestEndOfTheClientIsACloseNotifyToTheNode(t *testing.T) {
+	seen := make(chan error, 1)
+	backend := startTLSNode(t, nodeConfig(), func(c *tls.Conn) {
+		_, _ = io.ReadFull(c, make([]byte, len(connect311)))
+		_, _ = c.Write(connack311)
+		_, err := io.Copy(io.Discard, c) // nil is a close_notify
+		seen <- err
+		_, _ = c.Write([]byte("and goodbye"))
+	})
+	r := startToTLS(t, []string{backend.address()})
+	c := r.open("c1")
+	c.send([]byte("last"))
+	_ = tcp(c.Conn).CloseWrite()
+	if err := <-seen; err != nil {
+		t.Errorf("the node saw %v", err)
+	}
+	c.expect([]byte("and goodbye"))
+	_ = c.Close()
+	r.waitOutcome(ClientClosed, 1)
+}
+
+func TestClientThatLeavesDuringTheNodesHandshakeIsLetGo(t *testing.T) {
+	reached := make(chan struct{})
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1<<16))
+		close(reached)
+		_, _ = io.Copy(io.Discard, c)
+	})
+	r := startToTLS(t, []string{backend.address()})
+	c := r.dial()
+	c.send(connect311)
+	<-reached
+	c.reset()
+	r.waitOutcome(ClientGone, 1)
+}
+
+func TestStopEndsAHandshakeWithANode(t *testing.T) {
+	reached := make(chan struct{})
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1<<16))
+		close(reached)
+		_, _ = io.Copy(io.Discard, c)
+	})
+	r := startToTLS(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+	c := r.dial()
+	c.send(connect311)
+	<-reached
+	r.stop()
+	c.rest()
+	r.waitOutcome(Shutdown, 1)
+}
+
+// What the client sends before the node's handshake is over waits, and is not lost.
+func TestBytesBehindTheConnectWaitForTheNodesHandshake(t *testing.T) {
+	backend := startTLSNode(t, nodeConfig(), nil)
+	r := startToTLS(t, []string{backend.address()})
+	c := r.dial()
+	more := bytes.Repeat([]byte("subscribe"), 20_000)
+	c.send(append(bytes.Clone(connect311), "with the connect"...))
+	sent := make(chan struct{})
+	go func() { // ends when the node has read all
+		defer close(sent)
+		c.send(more)
+	}()
+	c.expect(append(append(bytes.Clone(connack311), "with the connect"...), more...))
+	<-sent
+}
+
+// A listener that looks at nothing has nothing to announce, and the node may speak first.
+func TestTCPListenerSpeaksTLSToNodes(t *testing.T) {
+	backend := startTLSNode(t, nodeConfig(), func(c *tls.Conn) {
+		_, _ = c.Write([]byte("hello"))
+		_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
+	})
+	r := startToTLS(t, []string{backend.address()}, func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	c := r.dial()
+	c.expect([]byte("hello"))
+	c.send([]byte("echo"))
+	c.expect([]byte("echo"))
+	_ = c.Close()
+	r.waitOutcome(ClientClosed, 1)
+}
+
+// Every record boundary, and keys that change: the node's bytes come in pieces.
+func TestRecordsOfTheNodeSplitAtEveryByte(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			config := nodeConfig().Clone()
+			config.MinVersion, config.MaxVersion = version, version
+			var r *rig
+			cut := make(chan *splitter, 1)
+			backend := startNode(t, func(c net.Conn) {
+				s := &splitter{Conn: c, between: func() { r.each(func(*session) {}) }} // the loop has its turn
+				over := tls.Server(s, config)
+				if over.HandshakeContext(t.Context()) != nil {
+					return
+				}
+				_, _ = io.ReadFull(over, make([]byte, len(connect311)))
+				cut <- s
+				_, _ = over.Write(connack311)
+				_, _ = io.Copy(struct{ io.Writer }{over}, struct{ io.Reader }{over})
+			})
+			r = startToTLS(t, []string{backend.address()})
+			c := r.open("c1")
+			s := <-cut
+			const longest = 5 + 8 + 4 + 1 + 16 // header, nonce, payload, content type, tag
+			for at := 1; at < longest; at++ {
+				s.at = at
+				c.send([]byte("ping"))
+				c.expect([]byte("ping"))
+			}
+			_ = c.Close()
+			r.waitOutcome(ClientClosed, 1)
+		})
+	}
+}
+
+// The gate bounds handshakes, not sessions: all get through.
+func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
+	backend := startTLSNode(t, nodeConfig(), nil)
+	gate := tlsterm.NewGate(2, 0, 1000)
+	r := start(t, []string{backend.address()}, toTLS, func(s *Snapshot) { s.Listeners[0].Pool.TLS.Gate = gate })
+	var clients []*client
+	for i := range 50 {
+		c := r.dial()
+		c.send(connectAs(fmt.Sprint("device-", i)))
+		clients = append(clients, c)
+	}
+	for _, c := range clients {
+		c.expect(connack311)
+	}
+	if counts := gate.Counts(); counts.Done != 50 || counts.Running != 0 || counts.Waiting != 0 {
+		t.Errorf("%+v", counts)
+	}
+	if n := strings.Count(r.log.String(), "msg=dial "); n != 0 {
+		t.Errorf("%d dials failed", n)
+	}
+}

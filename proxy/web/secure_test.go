@@ -1,0 +1,273 @@
+package web
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var tlsVersions = map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
+
+func TestRequestIsTheSameInsideTLS(t *testing.T) {
+	ca := newAuthority(t)
+	for name, version := range tlsVersions {
+		t.Run(name, func(t *testing.T) {
+			var state *tls.ConnectionState
+			config := &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "a.test", time.Hour)}, MaxVersion: version}
+			a := newTLSNode(t, "a", nil, config)
+			tell := a.handler
+			a.handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				state = req.TLS
+				tell.ServeHTTP(w, req)
+			})
+			r := start(t, []*node{a}, withSecure(ca, nil))
+			c := r.client()
+			c.source = "192.0.2.7:4711"
+			for range 5 {
+				s := c.tell(http.MethodPost, "/path?q", strings.NewReader("body"), "Host", "dash.example.com:18083")
+				if s.Host != "dash.example.com:18083" || s.URI != "/path?q" || s.Body != "body" {
+					t.Errorf("the node sees %+v", s)
+				}
+				// What the client speaks, not what the node does.
+				for field, want := range map[string]string{"X-Forwarded-Proto": "http", "X-Forwarded-Host": "dash.example.com:18083", "X-Forwarded-For": "192.0.2.7"} {
+					if got := s.Header.Get(field); got != want {
+						t.Errorf("the node sees %s: %q, want %q", field, got, want)
+					}
+				}
+			}
+			if state.Version != version || state.ServerName != "a.test" {
+				t.Errorf("version %x, server name %q", state.Version, state.ServerName)
+			}
+		})
+	}
+}
+
+// listening is a node that treats every connection as serve says.
+func listening(t *testing.T, name string, serve func(*net.TCPConn)) *node {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { // ends with the listener
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			serve(conn.(*net.TCPConn))
+			conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		serving.Wait() // for our side of each connection to be closed, where serve reads to the end
+	})
+	return &node{name: name, address: ln.Addr().String()}
+}
+
+func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
+	ca, other := newAuthority(t), newAuthority(t)
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	serve := func(config *tls.Config) func(*net.TCPConn) {
+		return func(conn *net.TCPConn) {
+			if tls.Server(conn, config).Handshake() == nil {
+				t.Error("a handshake went well")
+			}
+			io.Copy(io.Discard, conn)
+		}
+	}
+	with := func(c tls.Certificate) func(*net.TCPConn) {
+		return serve(&tls.Config{Certificates: []tls.Certificate{c}})
+	}
+	for name, answer := range map[string]func(*net.TCPConn){
+		"another name": with(ca.forName(t, "other.test", time.Hour)),
+		"another CA":   with(other.forName(t, "bad.test", time.Hour)),
+		"expired":      with(ca.forName(t, "bad.test", -time.Minute)),
+		"wants a certificate, TLS 1.2": serve(&tls.Config{
+			Certificates: []tls.Certificate{ca.forName(t, "bad.test", time.Hour)}, MaxVersion: tls.VersionTLS12,
+			ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
+		}),
+		"plain HTTP": func(conn *net.TCPConn) {
+			io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			io.Copy(io.Discard, conn)
+		},
+		"closes": func(conn *net.TCPConn) {
+			io.CopyN(io.Discard, conn, 100)
+			conn.CloseWrite()
+			io.Copy(io.Discard, conn)
+		},
+		"resets": func(conn *net.TCPConn) {
+			io.CopyN(io.Discard, conn, 100)
+			conn.SetLinger(0)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := listening(t, "bad", answer)
+			good := newTLSNode(t, "good", nil, &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "good.test", time.Hour)}})
+			r := start(t, []*node{bad, good}, withSecure(ca, nil))
+			c := r.client()
+			c.source = r.atHome(0)
+			body := strings.Repeat("0123456789abcdef", 64<<10)
+			if s := c.tell(http.MethodPost, "/", strings.NewReader(body)); s.Node != "good" || s.Body != body {
+				t.Errorf("%d bytes arrived at %s, want %d at good", len(s.Body), s.Node, len(body))
+			}
+			if len(r.failed) != 1 || r.failed[0] != "bad" {
+				t.Errorf("DialFailed was told %v", r.failed)
+			}
+			r.pool.Nodes()[1].SetHealth(false)
+			c.refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
+		})
+	}
+}
+
+func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
+	ended := make(chan struct{})
+	a := listening(t, "a", func(conn *net.TCPConn) {
+		io.Copy(io.Discard, conn)
+		close(ended)
+	})
+	r := start(t, []*node{a}, withSecure(newAuthority(t), nil), func(_ *rig, o *Options) { o.DialTimeout = 50 * time.Millisecond })
+	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
+	if len(r.failed) != 1 {
+		t.Errorf("DialFailed was told %v", r.failed)
+	}
+	<-ended
+}
+
+func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
+	ca := newAuthority(t)
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.cert)
+	ours := ca.issue(t, &x509.Certificate{
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	for name, version := range tlsVersions {
+		t.Run(name, func(t *testing.T) {
+			a := newTLSNode(t, "a", nil, &tls.Config{
+				Certificates: []tls.Certificate{ca.forName(t, "a.test", time.Hour)}, MaxVersion: version,
+				ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
+			})
+			r := start(t, []*node{a}, withSecure(ca, func(c *tls.Config) { c.Certificates = []tls.Certificate{ours} }))
+			if s := r.client().get("/"); s.Node != "a" {
+				t.Errorf("answered by %s", s.Node)
+			}
+		})
+	}
+}
+
+// In TLS 1.3 a node's word on our certificate comes after our handshake
+// (RFC 8446, 4.4.4), when a request may be under way: another node does not get it.
+func TestRequestIsNotRepeatedAfterALateAlert(t *testing.T) {
+	ca := newAuthority(t)
+	nodes := make([]*node, 2)
+	for i, name := range []string{"a", "b"} {
+		nodes[i] = newTLSNode(t, name, nil, &tls.Config{
+			Certificates: []tls.Certificate{ca.forName(t, name+".test", time.Hour)}, ClientAuth: tls.RequireAnyClientCert,
+		})
+	}
+	r := start(t, nodes, withSecure(ca, nil))
+	r.client().refused(http.StatusBadGateway, "closed the connection", http.MethodPost, "/", strings.NewReader("x"))
+	if n := nodes[0].dialled.Load() + nodes[1].dialled.Load(); n != 1 {
+		t.Errorf("it took %d connections", n)
+	}
+}
+
+// Connections are kept by node: what was proved to one name is not taken for another's.
+func TestNodesOfOneAddressShareNoConnection(t *testing.T) {
+	ca := newAuthority(t)
+	a := newTLSNode(t, "a", nil, &tls.Config{Certificates: []tls.Certificate{
+		ca.forName(t, "a.test", time.Hour), ca.forName(t, "b.test", time.Hour),
+	}})
+	names := make(chan string, 100)
+	tell := a.handler
+	a.handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		names <- req.TLS.ServerName
+		tell.ServeHTTP(w, req)
+	})
+	r := start(t, []*node{a, {name: "b", address: a.address}}, withSecure(ca, nil))
+	c := r.client()
+	for range 10 {
+		for i, want := range []string{"a.test", "b.test"} {
+			c.source = r.atHome(i)
+			c.get("/")
+			if got := <-names; got != want {
+				t.Errorf("a request for the node of %s came to %s", want, got)
+			}
+		}
+	}
+}
+
+func TestPROXYHeaderComesBeforeTLS(t *testing.T) {
+	ca := newAuthority(t)
+	for _, version := range []int{1, 2} {
+		t.Run(fmt.Sprint("v", version), func(t *testing.T) {
+			a := proxied(t, func(ln net.Listener) net.Listener {
+				return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "a.test", time.Hour)}})
+			})
+			r := start(t, []*node{a}, withSecure(ca, nil), func(r *rig, o *Options) {
+				r.pool.SendProxy = version
+				o.Announce = announceV
+			})
+			front := r.front.Listener.Addr().String()
+			c := r.client()
+			for _, source := range []string{"192.0.2.1:1000", "192.0.2.2:2000", "192.0.2.1:1001"} {
+				c.source = source
+				if _, text, err := c.do(http.MethodGet, "/", nil); text != source+" to "+front {
+					t.Errorf("the node takes %s for %q, %v", source, text, err)
+				}
+			}
+		})
+	}
+}
+
+// A handshake that hangs is given up with the handler.
+func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
+	hello := make(chan struct{})
+	a := listening(t, "a", func(conn *net.TCPConn) {
+		io.CopyN(io.Discard, conn, 100)
+		close(hello)
+		io.Copy(io.Discard, conn)
+	})
+	// The rig sees that no goroutine is left, long before the dial's time is over.
+	r := start(t, []*node{a}, withSecure(newAuthority(t), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Hour })
+	conn := r.raw()
+	conn.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+	<-hello
+	conn.Close()
+	eventually(t, "the request is over", func() bool { return r.pool.Nodes()[0].Open() == 0 })
+	if len(r.failed) != 0 {
+		t.Errorf("DialFailed was told %v of a client that left", r.failed)
+	}
+}
+
+// timed is a connection that takes every write and keeps its deadline.
+type timed struct {
+	net.Conn
+	deadline time.Time
+}
+
+func (c *timed) Write(b []byte) (int, error) { return len(b), nil }
+
+func (c *timed) SetWriteDeadline(t time.Time) error {
+	c.deadline = t
+	return nil
+}
+
+// TLS writes by itself, too, long after we did.
+func TestWriteInsideTLSLeavesNoDeadline(t *testing.T) {
+	conn := &timed{}
+	secured := boundedConn{Conn: conn, stall: time.Second, below: conn}
+	if _, err := secured.Write([]byte("x")); err != nil || !conn.deadline.IsZero() {
+		t.Errorf("a deadline at %v, %v", conn.deadline, err)
+	}
+}
