@@ -23,6 +23,7 @@ type session struct {
 
 	id     string // client identifier, as much as is logged; empty on TCP listeners
 	source origin // the client
+	slot   uint32 // its index in the loop's sessions
 
 	begun int64 // the accept, in ns of the loop's clock
 	timer timer
@@ -30,8 +31,6 @@ type session struct {
 	active   tick // when the idle limit began to run
 	idle     tick // the idle limit; 0: none
 	deadline tick // of the step, where it is not the idle limit; 0: none
-
-	slot uint32 // its index in the loop's sessions
 
 	step    step
 	version mqttparse.Version

@@ -77,8 +77,9 @@ func (e *NodeError) Error() string {
 		return "TLS: the node closed the connection during the handshake"
 	case NotTLS:
 		return "TLS: the node speaks something else"
+	default:
+		return "TLS: " + e.Err.Error()
 	}
-	return "TLS: " + e.Err.Error()
 }
 
 func (e *NodeError) Unwrap() error { return e.Err }
