@@ -14,12 +14,13 @@ type engine struct {
 	listeners []*listener
 }
 
-// cores is the number of loops: the cores that Go may use. Go itself gets one
-// processor more, since a loop keeps its own while it waits for a moment: health
-// probes, the log and the collector should not have to wait for one.
+// cores is the number of loops: the cores that Go may use. Go itself gets as many
+// processors again, since a loop keeps its own while it waits for a moment: a storm of
+// TLS handshakes is to have all cores, and health probes, the log and the collector
+// should not have to wait for one.
 var cores = sync.OnceValue(func() int {
 	n := runtime.GOMAXPROCS(0)
-	runtime.GOMAXPROCS(n + 1)
+	runtime.GOMAXPROCS(2 * n)
 	return n
 })
 

@@ -106,7 +106,7 @@ func (l *loop) run() {
 
 // wait waits for events and returns how many there are.
 //
-// The first millisecond is waited for behind the scheduler's back. A system call
+// The first milliseconds are waited for behind the scheduler's back. A system call
 // that it knows of costs more under load than the waiting saves: its monitor
 // wakes every 20 µs to take the processor away from a thread that blocks, and
 // the thread has to win it back (11 % of the CPU of a storm of new connections).
