@@ -28,9 +28,11 @@ type plan struct {
 // newPlan makes a plan of a configuration. It starts nothing and opens nothing.
 func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 	p := &plan{snapshot: proxy.Snapshot{
-		MaxConnections: cfg.Limits.MaxConnections,
-		ConnectRate:    cfg.Limits.ConnectRate,
-		MaxConnectSize: cfg.Limits.MaxConnectSize,
+		MaxConnections:           cfg.Limits.MaxConnections,
+		ConnectRate:              cfg.Limits.ConnectRate,
+		MaxConnectionsPerAddress: cfg.Limits.MaxConnectionsPerAddress,
+		ConnectRatePerAddress:    cfg.Limits.ConnectRatePerAddress,
+		MaxConnectSize:           cfg.Limits.MaxConnectSize,
 		Timeouts: proxy.Timeouts{
 			ConnectPacket: cfg.Timeouts.ConnectPacket,
 			Dial:          cfg.Timeouts.Dial,
