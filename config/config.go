@@ -206,6 +206,13 @@ type Node struct {
 type Limits struct {
 	MaxConnections int // sessions open in the whole process, at least 1
 	ConnectRate    int // new sessions a second, refused as busy beyond it; 0: no limit
+
+	// Of one client address, the one in its PROXY header where a listener accepts
+	// that; an IPv6 address is its network of 64 bits. Clients on a Unix socket
+	// without such a header have none.
+	MaxConnectionsPerAddress int // open at the same time; 0: no limit
+	ConnectRatePerAddress    int // new ones a second; 0: no limit
+
 	MaxConnectSize int // bytes of the largest CONNECT, fixed header included
 	MaxHeaderSize  int // bytes of the largest header of an HTTP request, an upgrade's too
 	MaxRequestSize int // bytes of the largest body of a request on an http listener; 0: no limit

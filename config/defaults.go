@@ -15,6 +15,11 @@ var defaultConfig = Config{
 		// 50,000 clients are back 10 s after a broker died, and a node of
 		// average size is not buried by them.
 		ConnectRate: 5000,
+		// All devices of a mobile network, a plant or a gateway may share one address,
+		// and all clients do behind a proxy that does not name them: whoever has none
+		// of them sets these.
+		MaxConnectionsPerAddress: 0,
+		ConnectRatePerAddress:    0,
 		// Four times what HAProxy can hold; a client identifier may have
 		// 64 KiB by the specification, none in the field comes near.
 		MaxConnectSize: 64 << 10,

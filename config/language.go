@@ -125,6 +125,8 @@ func limitsFields(l *Limits) []field {
 	return []field{
 		scalar("max_connections", &l.MaxConnections, integer(1, maxConnections)),
 		scalar("connect_rate", &l.ConnectRate, integer(0, maxRate)),
+		scalar("max_connections_per_address", &l.MaxConnectionsPerAddress, integer(0, maxConnections)),
+		scalar("connect_rate_per_address", &l.ConnectRatePerAddress, integer(0, maxRate)),
 		scalar("max_connect_size", &l.MaxConnectSize, size(minConnectSize, maxConnectSize, zeroForbidden)),
 		scalar("max_header_size", &l.MaxHeaderSize, size(minHeaderSize, maxHeaderSize, zeroForbidden)),
 		scalar("max_request_size", &l.MaxRequestSize, size(minRequestSize, maxRequestSize, zeroAllowed)),

@@ -59,6 +59,9 @@ func (c *Config) Summary(w io.Writer) error {
 	}
 	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s",
 		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize)))
+	if own := c.Limits.perAddress(); len(own) > 0 {
+		row("", "of one address "+list(own))
+	}
 	if c.speaksHTTP() {
 		body := "of any size"
 		if c.Limits.MaxRequestSize > 0 {
@@ -78,6 +81,18 @@ func (c *Config) Summary(w io.Writer) error {
 	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
 	endTable()
 	return err
+}
+
+// perAddress lists the limits of one client address that are set.
+func (l *Limits) perAddress() []string {
+	var set []string
+	if l.MaxConnectionsPerAddress > 0 {
+		set = append(set, fmt.Sprintf("%d connections", l.MaxConnectionsPerAddress))
+	}
+	if l.ConnectRatePerAddress > 0 {
+		set = append(set, fmt.Sprintf("%d new a second", l.ConnectRatePerAddress))
+	}
+	return set
 }
 
 // limit writes a limit that 0 switches off.

@@ -55,7 +55,7 @@ func (l *loop) begin(ln *listener, fd int32) {
 
 	process, own := l.server.open.Add(1), ln.open.Add(1)
 	over := max(process-l.server.maxConnections, own-ln.limit())
-	s.excess = over > 0
+	s.excess = pick(over > 0, RefusedConnections, outcomeNone)
 	if over > refusalHeadroom {
 		l.finish(s, RefusedConnections)
 		return

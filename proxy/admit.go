@@ -8,47 +8,58 @@ import (
 )
 
 // admit decides whether the limits let a session in whose CONNECT is valid.
-// excess: it was accepted past max_connections; now is in ns of a clock that
-// only goes forward.
-func admit(excess bool, rate *rateLimit, now int64) (refusal, bool) {
-	if excess {
-		return refusal{RefusedConnections, mqttparse.QuotaExceeded}, false
-	}
-	if !rate.take(now) {
+// excess is the limit that it was accepted past, outcomeNone: none; now is in ns
+// of a clock that only goes forward.
+func admit(excess Outcome, rate *rateLimit, now int64) (refusal, bool) {
+	switch {
+	case excess == RefusedAddressRate:
+		return refusal{excess, mqttparse.ConnectionRateExceeded}, false
+	case excess != outcomeNone:
+		return refusal{excess, mqttparse.QuotaExceeded}, false
+	case !rate.take(now):
 		return refusal{RefusedRate, mqttparse.ConnectionRateExceeded}, false
 	}
 	return refusal{}, true
 }
 
-// rateLimit lets a number of events a second pass, as many at once as it lets
-// pass in one second. It is the generic cell rate algorithm (ITU-T I.371): one
-// number, the time at which the next event would be on schedule.
-type rateLimit struct {
-	interval time.Duration // between events; 0: no limit
-	next     atomic.Int64  // ns of the server's clock
+// pace lets a number of events a second pass, as many at once as it lets pass in
+// one second. It is the generic cell rate algorithm (ITU-T I.371): the time between
+// events, 0 for no limit, and one number to remember, the time at which the next
+// event would be on schedule.
+type pace time.Duration
+
+func newPace(perSecond int) pace {
+	if perSecond == 0 {
+		return 0
+	}
+	return pace(max(time.Second/time.Duration(perSecond), 1))
 }
 
-func newRateLimit(perSecond int) *rateLimit {
-	r := &rateLimit{}
-	if perSecond > 0 {
-		r.interval = max(time.Second/time.Duration(perSecond), 1)
+// take lets an event pass, or not, and returns what to remember: next is what it
+// returned for the one before. All in ns.
+func (p pace) take(next, now int64) (int64, bool) {
+	due := max(next, now)
+	if p == 0 || due-now+int64(p) > int64(time.Second) {
+		return next, p == 0
 	}
-	return r
+	return due + int64(p), true
 }
+
+// rateLimit is a pace that loops share.
+type rateLimit struct {
+	pace
+	next atomic.Int64 // ns of the server's clock
+}
+
+func newRateLimit(perSecond int) *rateLimit { return &rateLimit{pace: newPace(perSecond)} }
 
 // take lets an event pass, or not; now is in ns.
 func (r *rateLimit) take(now int64) bool {
-	if r.interval == 0 {
-		return true
-	}
 	for {
 		next := r.next.Load()
-		due := max(next, now)
-		if time.Duration(due-now)+r.interval > time.Second {
-			return false
-		}
-		if r.next.CompareAndSwap(next, due+int64(r.interval)) {
-			return true
+		after, ok := r.pace.take(next, now)
+		if after == next || r.next.CompareAndSwap(next, after) {
+			return ok
 		}
 	}
 }

@@ -67,13 +67,19 @@ func TestNoRateIsNoLimit(t *testing.T) {
 func TestAdmitSaysWhy(t *testing.T) {
 	open, shut := newRateLimit(0), newRateLimit(1)
 	shut.take(0)
-	if _, ok := admit(false, open, 0); !ok {
+	if _, ok := admit(outcomeNone, open, 0); !ok {
 		t.Error("refused within the limits")
 	}
-	if r, ok := admit(true, open, 0); ok || r != (refusal{RefusedConnections, mqttparse.QuotaExceeded}) {
-		t.Errorf("past max_connections: %v, %v", r, ok)
+	for excess, code := range map[Outcome]mqttparse.ReasonCode{
+		RefusedConnections: mqttparse.QuotaExceeded,
+		RefusedAddress:     mqttparse.QuotaExceeded,
+		RefusedAddressRate: mqttparse.ConnectionRateExceeded,
+	} {
+		if r, ok := admit(excess, open, 0); ok || r != (refusal{excess, code}) {
+			t.Errorf("past %v: %v, %v", excess, r, ok)
+		}
 	}
-	if r, ok := admit(false, shut, 0); ok || r != (refusal{RefusedRate, mqttparse.ConnectionRateExceeded}) {
+	if r, ok := admit(outcomeNone, shut, 0); ok || r != (refusal{RefusedRate, mqttparse.ConnectionRateExceeded}) {
 		t.Errorf("past connect_rate: %v, %v", r, ok)
 	}
 }

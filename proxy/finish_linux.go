@@ -89,6 +89,9 @@ func (l *loop) finish(s *session, o Outcome) step {
 	if node != nil {
 		node.Release()
 	}
+	if s.counted {
+		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.ofAddress(), l.clock)
+	}
 	s.listener.open.Add(-1)
 	l.server.open.Add(-1)
 	l.release(s)

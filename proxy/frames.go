@@ -60,7 +60,7 @@ func (r refusal) closeCode() websocket.CloseCode {
 	switch r.outcome {
 	case ConnectTooLarge:
 		return websocket.MessageTooBig
-	case RefusedConnections, RefusedRate, NodesFull, NoNode, DialFailed, UpgradeRefused, DescriptorsExceeded, PortsExceeded:
+	case RefusedConnections, RefusedRate, RefusedAddress, RefusedAddressRate, NodesFull, NoNode, DialFailed, UpgradeRefused, DescriptorsExceeded, PortsExceeded:
 		return websocket.TryAgainLater
 	default:
 		return websocket.ProtocolError

@@ -102,7 +102,7 @@ func (f *front) drain() { f.server.SetKeepAlivesEnabled(false) }
 type visit struct {
 	net.Conn
 	session *tlsterm.Session // that Conn is of; nil: no TLS
-	excess  bool             // past max_connections: to be told so
+	excess  Outcome          // the limit that it is past, to be told so; 0: none
 
 	// Each is called once at most, from any goroutine: staying when the
 	// connection turns out to be one of HTTP requests, left when net/http has let
@@ -181,13 +181,15 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	route := f.route(r)
 	switch {
+	case v.excess.ofAddress():
+		f.reject(w, v, tooMany(v.excess))
 	case route != nil && route.WebSocket:
 		f.upgrade(w, r, v, route)
 	case f.listener.Protocol == WS:
 		f.reject(w, v, &rejection{status: http.StatusNotFound, reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
 	default:
 		v.stays.Do(v.staying)
-		if v.excess {
+		if v.excess != outcomeNone {
 			f.reject(w, v, &rejection{status: http.StatusServiceUnavailable, reason: "too many connections"})
 			return
 		}
@@ -223,6 +225,16 @@ func (f *front) reject(w http.ResponseWriter, v *visit, why *rejection) {
 	// net/http would wait for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
 	http.Error(w, why.reason, why.status)
+}
+
+// tooMany is the answer to an address that is over one of its limits.
+func tooMany(o Outcome) *rejection {
+	r := &rejection{status: http.StatusTooManyRequests, reason: "too many connections from this address"}
+	if o == RefusedAddressRate {
+		r.reason = "too many new connections from this address"
+		r.header = [2]string{"Retry-After", "1"} // by then one more is on schedule
+	}
+	return r
 }
 
 // answers counts the requests that no node answered, by status.

@@ -235,6 +235,9 @@ func (r *rig) checkBooks() {
 	if n := r.srv.open.Load(); n != 0 {
 		r.t.Errorf("%d connections in the server's count after the end", n)
 	}
+	if n := r.srv.addresses.count().open; n != 0 {
+		r.t.Errorf("%d addresses have connections after the end", n)
+	}
 	r.checkEngine()
 }
 
@@ -277,7 +280,12 @@ func (r *rig) dial() *client {
 // dialTo opens one, in TLS and upgraded where the listener's clients are.
 func (r *rig) dialTo(to net.Addr) *client {
 	r.t.Helper()
-	c := r.dialBare(to)
+	return r.greet(r.dialBare(to))
+}
+
+// greet has a connection speak TLS and upgrade where the listener's clients do.
+func (r *rig) greet(c *client) *client {
+	r.t.Helper()
 	if r.snap.Listeners[0].TLS != nil {
 		c.secure(nil)
 	}
@@ -295,7 +303,19 @@ func (r *rig) dialTo(to net.Addr) *client {
 // dialBare opens a connection and no more.
 func (r *rig) dialBare(to net.Addr) *client {
 	r.t.Helper()
-	c, err := net.Dial(to.Network(), to.String())
+	return r.dialWith(&net.Dialer{}, to)
+}
+
+// dialFrom opens a bare connection to the first listener from an address of
+// 127.0.0.0/8, all of which is on loopback on Linux alone.
+func (r *rig) dialFrom(source string) *client {
+	r.t.Helper()
+	return r.dialWith(&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}, r.srv.Addr(r.snap.Listeners[0].Name))
+}
+
+func (r *rig) dialWith(d *net.Dialer, to net.Addr) *client {
+	r.t.Helper()
+	c, err := d.DialContext(r.t.Context(), to.Network(), to.String())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ type step uint8
 // accept_linux.go makes the session and finish_linux.go ends it; the steps
 // between are run from here.
 const (
-	stepUnwrap    step = iota // read the client's PROXY header, if the listener accepts one
+	stepUnwrap    step = iota // read the client's PROXY header, if the listener accepts one; apply the limits of its address
 	stepHandshake             // TLS listeners: the handshake, in a goroutine
 	stepUpgrade               // WS and HTTP listeners: answer HTTP, until it is an upgrade to WebSocket
 	stepPeek                  // read the CONNECT and check it

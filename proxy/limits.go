@@ -59,6 +59,20 @@ const (
 	// to be told so in MQTT. Past them a connection is closed at once.
 	refusalHeadroom = 256
 
+	// addressHeadroom is the same for the connections of one address beyond its own
+	// limits. A gateway whose devices are to hear why has some of them waiting for an
+	// answer at a time; who is deaf to it holds no more than this.
+	addressHeadroom = 16
+
+	// addressShards is how many parts the table of addresses has, each with a lock
+	// of its own: many more than loops, so that two seldom meet.
+	addressShards = 64
+
+	// addressesResting bounds the addresses that a shard remembers although they have
+	// no connection, for each of two seconds. In all that is 131,072 and some 7 MB,
+	// more than can come and go in that time.
+	addressesResting = 1024
+
 	// lingerTime and lingerBytes bound what is read and thrown away after a
 	// refusal. Closing with unread bytes would send RST, and the refusal could
 	// be lost with it.

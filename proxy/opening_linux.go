@@ -12,17 +12,18 @@ import (
 // unwrap reads the PROXY header of a peer that is trusted to send one.
 func (l *loop) unwrap(s *session) step {
 	if !s.listener.trusts(s.source.addrPort().Addr()) {
-		return s.listener.greeting()
+		return l.meet(s)
 	}
 	for {
 		h, err := unwrap(s.opening.bytes)
 		switch {
 		case err == nil:
-			if h.source.IsValid() {
-				s.source, s.opening.destination = originOf(h.source), h.destination
-			}
 			s.opening.bytes = s.opening.bytes[h.length:]
-			return s.listener.greeting()
+			if !h.source.IsValid() {
+				return l.greet(s) // the proxy itself, whom no limit is meant for
+			}
+			s.source, s.opening.destination = originOf(h.source), h.destination
+			return l.meet(s)
 		case err != errHeaderShort:
 			s.opening.fault = err.Error()
 			return l.finish(s, BadProxyHeader)
@@ -31,6 +32,29 @@ func (l *loop) unwrap(s *session) step {
 			return next
 		}
 	}
+}
+
+// meet applies the limits of the client's address, which is known now.
+func (l *loop) meet(s *session) step {
+	refused, counted := l.server.addresses.enter(s.source.addrPort().Addr(), l.clock)
+	s.counted = counted
+	if refused != outcomeNone {
+		s.excess = refused
+		if !counted {
+			return l.finish(s, refused)
+		}
+	}
+	return l.greet(s)
+}
+
+// greet ends a session that is past a limit where its client could not be told:
+// before TLS, whose handshake is what the limits are to spare, and where MQTT is
+// not looked for.
+func (l *loop) greet(s *session) step {
+	if s.excess != outcomeNone && (s.listener.TLS != nil || s.listener.opaque()) {
+		return l.finish(s, s.excess)
+	}
+	return s.listener.greeting()
 }
 
 // greeting is the step that reads what the listener's clients say first.

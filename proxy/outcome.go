@@ -35,6 +35,8 @@ const (
 	UntrustedProxy      // a PROXY header from a peer outside trusted_proxies
 	RefusedConnections  // limits.max_connections or the listener's
 	RefusedRate         // limits.connect_rate
+	RefusedAddress      // limits.max_connections_per_address
+	RefusedAddressRate  // limits.connect_rate_per_address
 	NodesFull           // every node that is up is at its max_connections
 	NoNode              // no node is up
 	UpgradeRefused      // no node that could be reached took the upgrade to WebSocket
@@ -72,6 +74,8 @@ var outcomeNames = [outcomes]string{
 	UntrustedProxy:      "untrusted_proxy",
 	RefusedConnections:  "max_connections",
 	RefusedRate:         "connect_rate",
+	RefusedAddress:      "address_connections",
+	RefusedAddressRate:  "address_rate",
 	NodesFull:           "nodes_full",
 	NoNode:              "no_node",
 	UpgradeRefused:      "upgrade_refused",
@@ -86,3 +90,6 @@ func (o Outcome) String() string { return outcomeNames[o] }
 // Refused reports whether the session ended because mqttlb did not take it, as
 // opposed to what the client, a node or time did.
 func (o Outcome) Refused() bool { return o >= HandshakeFailed }
+
+// ofAddress reports whether it was a limit of the client's address.
+func (o Outcome) ofAddress() bool { return o == RefusedAddress || o == RefusedAddressRate }

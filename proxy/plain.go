@@ -142,7 +142,7 @@ func (e *engine) begin(ln *listener, c net.Conn) {
 	}
 	process, own := e.server.open.Add(1), ln.open.Add(1)
 	over := max(process-e.server.maxConnections, own-ln.limit())
-	s.excess = over > 0
+	s.excess = pick(over > 0, RefusedConnections, outcomeNone)
 
 	e.mu.Lock()
 	e.counters.listeners[ln.index].Accepted++

@@ -22,17 +22,18 @@ var errClientGone = errors.New("the client broke during the dial")
 // unwrap reads the PROXY header of a peer that is trusted to send one.
 func (s *session) unwrap() Outcome {
 	if !s.listener.trusts(s.source.Addr()) {
-		return outcomeNone
+		return s.meet()
 	}
 	for {
 		h, err := unwrap(s.bytes)
 		switch err {
 		case nil:
-			if h.source.IsValid() {
-				s.source, s.destination = h.source, h.destination
-			}
 			s.bytes = s.bytes[h.length:]
-			return outcomeNone
+			if !h.source.IsValid() {
+				return outcomeNone // the proxy itself, whom no limit is meant for
+			}
+			s.source, s.destination = h.source, h.destination
+			return s.meet()
 		case errHeaderShort:
 			if s.fill(copySize) != nil {
 				return ClientGone
@@ -42,6 +43,19 @@ func (s *session) unwrap() Outcome {
 			return BadProxyHeader
 		}
 	}
+}
+
+// meet applies the limits of the client's address, which is known now.
+func (s *session) meet() Outcome {
+	refused, counted := s.engine.server.addresses.enter(s.source.Addr(), s.engine.server.now())
+	s.counted = counted
+	if refused != outcomeNone {
+		s.excess = refused
+		if !counted {
+			return refused
+		}
+	}
+	return outcomeNone
 }
 
 // note changes what the log will say of the session, which a timer may end at

@@ -16,7 +16,8 @@ type session struct {
 	engine         *engine
 	listener       *listener
 	client, server side
-	excess         bool // accepted past max_connections, to be told so
+	excess         Outcome // the limit that it was accepted past, to be told so; 0: none
+	counted        bool    // among those of its address
 	begun          int64
 	source         netip.AddrPort // the client; not valid on Unix sockets
 	destination    netip.AddrPort // where it connected to; not valid: its socket says so
@@ -129,6 +130,9 @@ func (s *session) finish(o Outcome) {
 	e.server.journal.take(s.recordLocked())
 	if s.node != nil {
 		s.node.Release()
+	}
+	if s.counted {
+		e.server.addresses.leave(s.source.Addr(), s.excess.ofAddress(), e.server.now())
 	}
 	s.listener.open.Add(-1)
 	e.server.open.Add(-1)

@@ -20,9 +20,6 @@ func (l *loop) handshake(s *session) step {
 	if o.lent != nil {
 		return stepWait
 	}
-	if s.excess {
-		return l.finish(s, RefusedConnections) // the handshake is what the limit is to spare
-	}
 	c, err := l.lend(s)
 	if err != nil {
 		return l.finish(s, DescriptorsExceeded)

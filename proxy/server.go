@@ -23,6 +23,7 @@ type Server struct {
 	engine    *engine
 	journal   *journal
 	rate      *rateLimit
+	addresses *addresses // nil: they have no limits
 	epoch     time.Time
 
 	maxConnections int64
@@ -77,11 +78,12 @@ func (ln *listener) limit() int64 {
 // Linux one loop is made for each core that Go may use (GOMAXPROCS).
 func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
-		snapshot: snapshot,
-		log:      log,
-		journal:  newJournal(log),
-		rate:     newRateLimit(snapshot.ConnectRate),
-		epoch:    time.Now(),
+		snapshot:  snapshot,
+		log:       log,
+		journal:   newJournal(log),
+		rate:      newRateLimit(snapshot.ConnectRate),
+		addresses: newAddresses(snapshot.MaxConnectionsPerAddress, snapshot.ConnectRatePerAddress),
+		epoch:     time.Now(),
 	}
 	for i, ln := range snapshot.Listeners {
 		srv.listeners = append(srv.listeners, newListener(i, ln))

@@ -35,9 +35,10 @@ type session struct {
 	step    step
 	version mqttparse.Version
 	connack uint8   // the code of the node's CONNACK
+	excess  Outcome // the limit that it was accepted past, to be told so; 0: none
 	outcome Outcome // decided before the end, while a refusal lingers
 
-	excess      bool // accepted past max_connections, to be told so
+	counted     bool // among those of its address
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
 

@@ -32,6 +32,12 @@ type Snapshot struct {
 
 	MaxConnections int // sessions of the process; 0: no limit
 	ConnectRate    int // new sessions a second; 0: no limit
+
+	// Of one client address: an IPv4 address, or an IPv6 network of 64 bits. Clients
+	// on a Unix socket have none and no limit.
+	MaxConnectionsPerAddress int // at the same time; 0: no limit
+	ConnectRatePerAddress    int // new ones a second; 0: no limit
+
 	MaxConnectSize int // bytes of the largest CONNECT accepted, header included
 
 	MaxHeaderSize  int   // bytes of the largest header of an HTTP request

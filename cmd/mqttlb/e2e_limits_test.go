@@ -132,6 +132,29 @@ func TestConnectsBeyondTheRateAreRefusedInMQTT(t *testing.T) {
 	}
 }
 
+// All of 127.0.0.0/8 is on loopback: each of its addresses is a client of its own.
+func TestAnAddressBeyondItsLimitIsRefusedInMQTT(t *testing.T) {
+	t.Parallel()
+	broker := startMosquitto(t, "a")
+	b := serve(t, oneBroker+nodes(broker)+"limits: {max_connections_per_address: 2}\n")
+	first := join(t, b.addrs["mqtt"], "127.0.0.1", 4, "first")
+	join(t, b.addrs["mqtt"], "127.0.0.1", 5, "second")
+	for version, code := range refusalsOf(quotaExceeded) {
+		refused(t, b.addrs["mqtt"], version, "third", code)
+	}
+	for _, s := range b.sessionsEnded(t, 3) {
+		if s.Outcome != "address_connections" {
+			t.Errorf("the outcome is %q, want address_connections", s.Outcome)
+		}
+	}
+	join(t, b.addrs["mqtt"], "127.0.0.2", 5, "elsewhere")
+
+	// A place that becomes free can be taken.
+	first.disconnect(t)
+	b.sessionsEnded(t, 1, `"first"`)
+	join(t, b.addrs["mqtt"], "127.0.0.1", 4, "fourth")
+}
+
 // bigConnect is a v5 CONNECT with so many user properties that it has about
 // this many bytes.
 func bigConnect(size int, id string) []byte {

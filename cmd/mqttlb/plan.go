@@ -30,9 +30,11 @@ type plan struct {
 // the files of TLS. The error is joined of all that is wrong.
 func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 	p := &plan{snapshot: proxy.Snapshot{
-		MaxConnections: cfg.Limits.MaxConnections,
-		ConnectRate:    cfg.Limits.ConnectRate,
-		MaxConnectSize: cfg.Limits.MaxConnectSize,
+		MaxConnections:           cfg.Limits.MaxConnections,
+		ConnectRate:              cfg.Limits.ConnectRate,
+		MaxConnectionsPerAddress: cfg.Limits.MaxConnectionsPerAddress,
+		ConnectRatePerAddress:    cfg.Limits.ConnectRatePerAddress,
+		MaxConnectSize:           cfg.Limits.MaxConnectSize,
 		Timeouts: proxy.Timeouts{
 			ConnectPacket: cfg.Timeouts.ConnectPacket,
 			Dial:          cfg.Timeouts.Dial,

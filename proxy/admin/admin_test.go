@@ -114,6 +114,8 @@ func TestMetricsShowEveryNodeAndOutcomeFromTheStart(t *testing.T) {
 		`mqttlb_outcomes_total{listener="mqtt",outcome="client_closed"} 0`,
 		`mqttlb_outcomes_total{listener="mqtt",outcome="not_mqtt"} 0`,
 		`mqttlb_refusals_total{listener="mqtt",reason="connect_rate"} 0`,
+		`mqttlb_refusals_total{listener="mqtt",reason="address_connections"} 0`,
+		`mqttlb_refusals_total{listener="mqtt",reason="address_rate"} 0`,
 		`mqttlb_sessions_open{listener="mqtt",node="node",pool="pool"} 0`,
 		`mqttlb_bytes_total{direction="received",listener="mqtt",node="node",pool="pool"} 0`,
 		`mqttlb_node_state{node="node",pool="pool",state="up"} 1`,

@@ -1,0 +1,254 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// addressCount is what a table of addresses remembers.
+type addressCount struct{ open, resting int }
+
+func (a *addresses) count() (n addressCount) {
+	if a == nil {
+		return n
+	}
+	for i := range a.shards {
+		s := &a.shards[i]
+		s.mu.Lock()
+		n.open += len(s.open)
+		n.resting += len(s.resting) + len(s.before)
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// exhaust has the rate of an address allow nothing for as long as a test may take.
+func (a *addresses) exhaust(address string) {
+	key := keyOf(netip.MustParseAddr(address))
+	s := a.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resting = map[addressKey]int64{key: int64(time.Hour)}
+}
+
+// network is one of 2⁶⁴ networks that an attacker may have.
+func network(i int) netip.Addr {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], 0x2001_0db8<<32+uint64(i))
+	return netip.AddrFrom16(b)
+}
+
+func TestAddressIsAHostOfIPv4AndANetworkOfIPv6(t *testing.T) {
+	for _, row := range []struct {
+		one, other string
+		same       bool
+	}{
+		{"192.0.2.7", "192.0.2.7", true},
+		{"192.0.2.7", "192.0.2.8", false},
+		{"192.0.2.7", "::ffff:192.0.2.7", true},
+		{"::ffff:192.0.2.7", "::ffff:192.0.2.8", false},
+		{"2001:db8:1:2::7", "2001:db8:1:2:ffff:ffff:ffff:ffff", true},
+		{"2001:db8:1:2::7", "2001:db8:1:3::7", false},
+		{"fe80::7%eth0", "fe80::8%eth1", true},
+		{"::1", "0.0.0.1", false},
+		{"::ffff:192.0.2.7", "::1", false},
+	} {
+		if same := keyOf(netip.MustParseAddr(row.one)) == keyOf(netip.MustParseAddr(row.other)); same != row.same {
+			t.Errorf("%s and %s: the same address: %v", row.one, row.other, same)
+		}
+	}
+}
+
+func TestWithoutLimitsOfAddressesThereIsNoTable(t *testing.T) {
+	a := newAddresses(0, 0)
+	if a != nil {
+		t.Error("there is one")
+	}
+	if refused, counted := a.enter(network(1), 0); refused != outcomeNone || counted {
+		t.Errorf("%v, counted %v", refused, counted)
+	}
+}
+
+func TestUnknownAddressHasNoLimit(t *testing.T) {
+	a := newAddresses(1, 1)
+	for range 100 {
+		if refused, counted := a.enter(netip.Addr{}, 0); refused != outcomeNone || counted {
+			t.Fatalf("%v, counted %v", refused, counted)
+		}
+	}
+}
+
+func TestPlacesOfAnAddressAreTakenAndGivenBack(t *testing.T) {
+	const most = 3
+	a := newAddresses(most, 0)
+	enter := func(from netip.Addr, refused Outcome, counted bool) {
+		t.Helper()
+		if r, c := a.enter(from, 0); r != refused || c != counted {
+			t.Fatalf("%v, counted %v; want %v, %v", r, c, refused, counted)
+		}
+	}
+	for range most {
+		enter(network(1), outcomeNone, true)
+	}
+	for range addressHeadroom {
+		enter(network(1), RefusedAddress, true)
+	}
+	for range 100 {
+		enter(network(1), RefusedAddress, false)
+	}
+	enter(network(2), outcomeNone, true)
+	a.leave(network(2), false, 0)
+
+	// Who is refused takes no place, and who leaves makes room for one of each kind.
+	a.leave(network(1), false, 0)
+	enter(network(1), outcomeNone, true)
+	enter(network(1), RefusedAddress, false)
+	a.leave(network(1), true, 0)
+	enter(network(1), RefusedAddress, true)
+	for range most {
+		a.leave(network(1), false, 0)
+	}
+	for range addressHeadroom {
+		a.leave(network(1), true, 0)
+	}
+	if n := a.count(); n != (addressCount{}) {
+		t.Errorf("after all have left: %+v", n)
+	}
+}
+
+// visit is a connection that comes and goes at once.
+func (a *addresses) visit(from netip.Addr, now int64) Outcome {
+	refused, counted := a.enter(from, now)
+	if counted {
+		a.leave(from, refused != outcomeNone, now)
+	}
+	return refused
+}
+
+func TestRateOfAnAddressLetsItsNumberPassASecond(t *testing.T) {
+	a := newAddresses(0, 100)
+	now := int64(time.Hour)
+	passed := func(from netip.Addr) (n int) {
+		for range 1000 {
+			switch refused := a.visit(from, now); refused {
+			case outcomeNone:
+				n++
+			case RefusedAddressRate:
+			default:
+				t.Fatal(refused)
+			}
+		}
+		return n
+	}
+	for i := range 3 {
+		if n := passed(network(i)); n != 100 {
+			t.Errorf("at once: %d, want 100", n)
+		}
+	}
+	now += int64(500 * time.Millisecond)
+	if n := passed(network(0)); n != 50 {
+		t.Errorf("half a second later: %d, want 50", n)
+	}
+	now += int64(999 * time.Millisecond) // not one second after the other, but one after this
+	if n := passed(network(0)); n != 99 {
+		t.Errorf("0.999 s later: %d, want 99", n)
+	}
+	now += int64(time.Hour)
+	if n := passed(network(0)); n != 100 {
+		t.Errorf("after a long rest: %d, want 100 and not more", n)
+	}
+}
+
+// A connection that is refused for their number is none that the rate has let pass.
+func TestAddressAtItsConnectionsKeepsItsRate(t *testing.T) {
+	a := newAddresses(1, 2)
+	a.enter(network(1), 0)
+	for range 10 {
+		if refused := a.visit(network(1), 0); refused != RefusedAddress {
+			t.Fatal(refused)
+		}
+	}
+	a.leave(network(1), false, 0)
+	for _, want := range []Outcome{outcomeNone, RefusedAddressRate} {
+		if refused := a.visit(network(1), 0); refused != want {
+			t.Errorf("%v, want %v", refused, want)
+		}
+	}
+}
+
+// Whoever has a network of 32 bits has 2³² addresses.
+func TestManyAddressesDoNotFillTheMemoryNorClearTheirOwn(t *testing.T) {
+	const bound = 2 * addressShards * addressesResting
+	for _, rate := range []int{1, 10} {
+		a := newAddresses(0, rate)
+		now := int64(time.Hour)
+		early, late := network(-1), network(-2)
+		for range rate {
+			a.visit(early, now)
+		}
+		for i := range 3 * bound {
+			a.visit(network(i), now)
+			now++
+		}
+		if n := a.count(); n.open != 0 || n.resting > bound {
+			t.Errorf("rate %d: %+v, want at most %d", rate, n, bound)
+		}
+		for range rate {
+			a.visit(late, now)
+		}
+		for name, from := range map[string]netip.Addr{"from before the others": early, "from after them": late} {
+			if refused := a.visit(from, now); refused != RefusedAddressRate {
+				t.Errorf("rate %d: the address %s: %v, want it over the rate still", rate, name, refused)
+			}
+		}
+		now += int64(time.Second)
+		for i := range 100 {
+			if refused := a.visit(network(-3-i), now); refused != outcomeNone {
+				t.Fatalf("rate %d: a second later: %v", rate, refused)
+			}
+		}
+
+		// Two seconds are all that is remembered.
+		for range 2 {
+			now += int64(time.Second)
+			for i := range 20 * addressShards { // some in every shard
+				a.visit(network(i), now)
+			}
+		}
+		if n := a.count(); n.resting > 2*20*addressShards {
+			t.Errorf("rate %d: %+v after two seconds", rate, n)
+		}
+	}
+}
+
+func TestLimitsOfAddressesHoldAcrossLoops(t *testing.T) {
+	const most, hosts = 5, 3
+	a := newAddresses(most, 0)
+	var open [hosts]atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 10000 {
+				host := i % hosts
+				refused, counted := a.enter(network(host), int64(i))
+				if refused == outcomeNone {
+					if n := open[host].Add(1); n > most {
+						t.Errorf("%d open, want at most %d", n, most)
+					}
+					open[host].Add(-1)
+				}
+				if counted {
+					a.leave(network(host), refused != outcomeNone, int64(i))
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := a.count(); n != (addressCount{}) {
+		t.Errorf("after the end: %+v", n)
+	}
+}
