@@ -143,7 +143,7 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 	if c.protocol != mqtts {
 		return r, nil
 	}
-	r.tls = b.certificate.client(w.resume)
+	r.tls = b.certificates[w.certificate].client(w.resume)
 	if err := r.agree(ctx); err != nil {
 		r.stop()
 		return nil, err
@@ -160,7 +160,7 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string
 	}
 	certificate := ""
 	if c.protocol == mqtts {
-		certificate = b.certificate.file
+		certificate = b.certificates[w.certificate].file
 	}
 	var text bytes.Buffer
 	err = t.Execute(&text, struct {

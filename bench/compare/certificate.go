@@ -4,9 +4,11 @@ package compare
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -29,15 +31,23 @@ const (
 	agreedExchange = tls.X25519
 )
 
-// certificate is that of all balancers: self-signed, with ECDSA on P-256, good for this run.
+// kind is what a certificate's key is.
+type kind int
+
+const (
+	ecdsaP256 kind = iota
+	rsa2048
+)
+
+// certificate is that of all balancers: self-signed, good for this run.
 type certificate struct {
 	file  string // PEM, certificate and key
 	roots *x509.CertPool
 }
 
 // writeCertificate makes a certificate in a folder.
-func writeCertificate(folder string) (certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+func writeCertificate(folder string, k kind) (certificate, error) {
+	key, err := k.generate()
 	if err != nil {
 		return certificate{}, err
 	}
@@ -57,9 +67,16 @@ func writeCertificate(folder string) (certificate, error) {
 	}
 	both := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	both = append(both, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
-	c := certificate{file: filepath.Join(folder, "server.pem"), roots: x509.NewCertPool()}
+	c := certificate{file: filepath.Join(folder, fmt.Sprintf("server-%d.pem", k)), roots: x509.NewCertPool()}
 	c.roots.AppendCertsFromPEM(both)
 	return c, os.WriteFile(c.file, both, 0o600)
+}
+
+func (k kind) generate() (crypto.Signer, error) {
+	if k == rsa2048 {
+		return rsa.GenerateKey(rand.Reader, 2048)
+	}
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
 
 // client is the clients' part of TLS. With resume they share the latest of their tickets,

@@ -28,14 +28,14 @@ type Options struct {
 
 // bench is one comparison while it runs.
 type bench struct {
-	opt         Options
-	folder      string // of the configuration files
-	cores       cores
-	ports       ports
-	nodes       map[protocol][]netip.AddrPort // by what they speak
-	certificate certificate
-	broker      *process
-	candidates  []*candidate // of the table: the reference first, what is compared with it second
+	opt          Options
+	folder       string // of the configuration files
+	cores        cores
+	ports        ports
+	nodes        map[protocol][]netip.AddrPort // by what they speak
+	certificates [2]certificate                // by kind
+	broker       *process
+	candidates   []*candidate // of the table: the reference first, what is compared with it second
 
 	// Of all windows: the CPU of all cores, and what neither candidate, broker nor load
 	// account for.
@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(b.folder) }()
-	if b.certificate, err = writeCertificate(b.folder); err != nil {
+	if err := b.writeCertificates(); err != nil {
 		return nil, err
 	}
 	if err := b.startBroker(ctx); err != nil {
@@ -102,6 +102,15 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	r.Notes = b.notes
 	r.Seconds = int(time.Since(began).Seconds())
 	return r, nil
+}
+
+func (b *bench) writeCertificates() (err error) {
+	for k := range b.certificates {
+		if b.certificates[k], err = writeCertificate(b.folder, kind(k)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allCandidates are the columns of the table.

@@ -58,8 +58,7 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 		mqtt: {netip.MustParseAddrPort("127.0.0.1:20001"), netip.MustParseAddrPort("127.0.0.1:20002")},
 		ws:   {netip.MustParseAddrPort("127.0.0.1:20003"), netip.MustParseAddrPort("127.0.0.1:20004")},
 	}}
-	var err error
-	if b.certificate, err = writeCertificate(b.folder); err != nil {
+	if err := b.writeCertificates(); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

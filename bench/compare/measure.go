@@ -36,10 +36,11 @@ type work struct {
 	threads  int           // of the balancer; 0: 1
 	bufsize  int           // HAProxy's tune.bufsize, bytes; 0: its default, 16384
 
-	protocol   protocol // of the clients, and of the nodes
-	translate  bool     // the nodes of a balancer that can do so speak plain MQTT
-	besideMQTT bool     // the reference is not HAProxy but mqttlb over plain MQTT
-	resume     bool     // TLS sessions, by their tickets
+	protocol    protocol // of the clients, and of the nodes
+	translate   bool     // the nodes of a balancer that can do so speak plain MQTT
+	besideMQTT  bool     // the reference is not HAProxy but mqttlb over plain MQTT
+	certificate kind     // of the balancers, over TLS
+	resume      bool     // TLS sessions, by their tickets
 }
 
 // measures are all of them, in the order of the page.
@@ -88,6 +89,8 @@ var measures = []measure{
 		work{clients: 32, protocol: mqtts}, newConnections),
 	cpu("tls-connect-resumed", "CPU per new connection over TLS 1.3 that resumes a session (connect, handshake with a ticket, CONNECT, CONNACK, RST)",
 		work{clients: 32, protocol: mqtts, resume: true}, newConnections),
+	cpu("tls-connect-rsa", "CPU per new connection over TLS 1.3 with an RSA certificate of 2,048 bits (connect, full handshake, CONNECT, CONNACK, RST)",
+		work{clients: 32, protocol: mqtts, certificate: rsa2048}, newConnections),
 	{"tls-memory", []row{
 		{name: "tls-memory", title: "user memory per idle connection over TLS 1.3, after a burst", unit: "bytes"},
 		{name: "tls-memory-grown", title: "user memory grown by from the start to 9,000 connections over TLS 1.3, for each", unit: "bytes"},
