@@ -24,6 +24,7 @@ type row struct {
 	name, title, unit string
 
 	more bool // is better
+	tail bool // of a distribution: see Ratio
 }
 
 // work is what the load does in a measure, and what it needs of the configurations.
@@ -32,6 +33,7 @@ type work struct {
 	payload  int           // of a message, bytes
 	inflight int           // messages of a client without an acknowledgement; 0: 1
 	percent  int           // of HAProxy's maximum, in an open loop
+	repeat   int           // how many times as many pairs as others; 0: as many
 	slice    time.Duration // of load and broker on the core they share; 0: the kernel's
 	threads  int           // of the balancer; 0: 1
 	bufsize  int           // HAProxy's tune.bufsize, bytes; 0: its default, 16384

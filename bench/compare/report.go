@@ -72,7 +72,9 @@ type Figure struct {
 	MachineMedian float64   `json:"machine_median"`
 }
 
-// Ratio is the median of the ratios within each pair, and their spread.
+// Ratio is the median of the ratios within each pair, and their spread. Of the tail of a
+// distribution Median is the ratio of the medians: a turn in which the machine stood still
+// spoils its pair, and not the median of all turns.
 type Ratio struct {
 	Median float64   `json:"median"`
 	Low    float64   `json:"low"`

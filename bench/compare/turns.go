@@ -27,6 +27,7 @@ func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running
 		t.names = append(t.names, r.name)
 	}
 	order := slices.Clone(all)
+	pairs *= max(m.work.repeat, 1)
 	for pair := range pairs {
 		for _, r := range order {
 			s, err := turn(r)
@@ -57,6 +58,9 @@ func (t *turns) measures(m measure) []Measure {
 			})
 		}
 		out.Ratio = ratioOf(out.Figures[1].Samples, out.Figures[0].Samples)
+		if of := out.Figures[0].Median; row.tail && of > 0 {
+			out.Ratio.Median = out.Figures[1].Median / of
+		}
 		all = append(all, out)
 	}
 	return all

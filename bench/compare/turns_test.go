@@ -142,3 +142,20 @@ func TestThePageHoldsEveryFigure(t *testing.T) {
 		t.Errorf("the page has no %q", want)
 	}
 }
+// A machine that stands still in a turn spoils the pair of that turn, and nothing else.
+func TestRatioOfATailIsThatOfTheMedians(t *testing.T) {
+	m := latency(10)
+	turns := &turns{names: []string{"a", "b"}, samples: map[string][][]sample{}}
+	for _, v := range []float64{1000, 100, 100} {
+		turns.samples["a"] = append(turns.samples["a"], []sample{{value: v}, {value: v}, {value: v}})
+	}
+	for _, v := range []float64{90, 90, 900} {
+		turns.samples["b"] = append(turns.samples["b"], []sample{{value: v}, {value: v}, {value: v}})
+	}
+	got := turns.measures(m)
+	for _, p := range got[1:] {
+		if p.Ratio.Median != 0.9 || p.Ratio.Low != 0.09 || p.Ratio.High != 9 {
+			t.Errorf("%s: %+v", p.Name, p.Ratio)
+		}
+	}
+}
