@@ -125,3 +125,54 @@ func BenchmarkIdleSession(b *testing.B) {
 		})
 	})
 }
+
+// A session with a node keeps the node's certificates, which all of its sessions share, and its tickets.
+func TestIdleSessionWithANodeIsSmall(t *testing.T) {
+	ca := newCA(t, "ca")
+	config := shown(ca.issue(t, ecdsaKey(t), nil, "node.example"))
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		config.MaxVersion = version
+		s := originator(t, ca, nil)
+		idleNodes(t, s, config, 10) // what the first ones set up for all
+		got := idleNodes(t, s, config, 200)
+		t.Logf("%s: %d bytes", tls.VersionName(version), got)
+		if got > 5000 {
+			t.Errorf("%s: an idle session has %d bytes, more than 5,000", tls.VersionName(version), got)
+		}
+	}
+}
+
+// idleNodes is idle for n sessions of s with a node.
+func idleNodes(t *testing.T, s *Originator, config *tls.Config, n int) int {
+	t.Helper()
+	sessions := make([]*Session, n)
+	before := heap()
+	for i := range sessions {
+		near, far := net.Pipe()
+		sent := make(chan error, 1)
+		go func() { // ends with its write, or with the pipe
+			_, err := tls.Server(near, config).Write([]byte("x"))
+			sent <- err
+		}()
+		made, err := s.Connect(t.Context(), far, 0)
+		if err == nil {
+			_, err = made.Conn().Read(make([]byte, 16)) // tickets come before
+		}
+		if err == nil {
+			err = <-sent
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.Detach()
+		near.Close()
+		far.Close()
+		if _, err := made.Read(make([]byte, 16)); err != ErrWouldBlock {
+			t.Fatal(err)
+		}
+		sessions[i] = made
+	}
+	after := heap()
+	runtime.KeepAlive(sessions)
+	return int(after-before) / n
+}
