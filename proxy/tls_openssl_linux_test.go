@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"os/exec"
 	"strings"
@@ -40,7 +41,46 @@ func TestRenegotiationIsRefused(t *testing.T) {
 	r.waitOutcome(ClientReset, 1)
 }
 
-// openSSL is an openssl s_client of a rig.
+// A node may do so too. It gets the answer, and both directions go on.
+func TestKeyUpdatesOfANodePassWhileTheSessionGoesOn(t *testing.T) {
+	n, c, r := openSSLNode(t, "-tls1_3")
+	for range 5 {
+		n.say("K\n")
+		n.hears("SSL_do_handshake -> 1")
+		c.send([]byte("to the node\n"))
+		n.hears("to the node")
+		n.say("to the client\n")
+		c.expect([]byte("to the client\n"))
+	}
+	n.say("Q\n")
+	c.rest()
+	_ = c.Close()
+	r.waitOutcome(ServerClosed, 1)
+}
+
+func TestRenegotiationOfANodeIsRefused(t *testing.T) {
+	n, _, r := openSSLNode(t, "-tls1_2")
+	n.say("r\n")
+	n.hears("no renegotiation")
+	r.waitOutcome(ServerReset, 1)
+}
+
+// openSSLNode is an openssl s_server as a node, and a client on it.
+func openSSLNode(t *testing.T, version string) (*openSSL, *client, *rig) {
+	t.Helper()
+	pair := writePair(t.TempDir(), testCA().issue("node.example"))
+	n := runOpenSSL(t, "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-cert", pair.Cert, "-key", pair.Key, version)
+	_, address, _ := strings.Cut(n.hears("ACCEPT "), "ACCEPT ")
+	r := startToTLS(t, []string{address})
+	c := r.dial()
+	c.send(append(bytes.Clone(connect311), "hello\n"...))
+	n.hears("hello")
+	n.say(string(connack311) + "\n")
+	c.expect(append(bytes.Clone(connack311), '\n'))
+	return n, c, r
+}
+
+// openSSL is an openssl s_client of a rig, or an s_server.
 type openSSL struct {
 	t     *testing.T
 	stdin io.Writer
@@ -50,11 +90,19 @@ type openSSL struct {
 // startOpenSSL starts one, whose input is what it sends; a line may be a command.
 func startOpenSSL(t *testing.T, r *rig, args ...string) *openSSL {
 	t.Helper()
+	c := runOpenSSL(t, append([]string{"s_client", "-connect", r.srv.Addr("mqtt").String(), "-noservername"}, args...)...)
+	c.hears("Verify return code") // the handshake is over, and its input is read from here on
+	return c
+}
+
+// runOpenSSL starts openssl with these words.
+func runOpenSSL(t *testing.T, args ...string) *openSSL {
+	t.Helper()
 	path, err := exec.LookPath("openssl")
 	if err != nil {
 		t.Skip("openssl is not installed")
 	}
-	cmd := exec.Command(path, append([]string{"s_client", "-connect", r.srv.Addr("mqtt").String(), "-noservername"}, args...)...)
+	cmd := exec.Command(path, args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +129,6 @@ func startOpenSSL(t *testing.T, r *rig, args ...string) *openSSL {
 		<-done
 		_ = cmd.Wait()
 	})
-	c.hears("Verify return code") // the handshake is over, and its input is read from here on
 	return c
 }
 
@@ -93,15 +140,15 @@ func (c *openSSL) say(text string) {
 	}
 }
 
-// hears waits for a line with text in it.
-func (c *openSSL) hears(text string) {
+// hears waits for a line with text in it, and returns that.
+func (c *openSSL) hears(text string) string {
 	c.t.Helper()
 	var all []string
 	for deadline := time.After(patience); ; {
 		select {
 		case line, ok := <-c.lines:
 			if all = append(all, line); strings.Contains(line, text) {
-				return
+				return line
 			}
 			if !ok {
 				c.t.Fatalf("openssl has ended without %q:\n%s", text, strings.Join(all, "\n"))
