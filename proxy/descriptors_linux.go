@@ -27,7 +27,11 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 	}
 	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
 	each := int64(2)
-	for _, ln := range srv.snapshot.Listeners {
+	secure := map[*Pool]bool{}
+	for _, ln := range srv.listeners {
+		for _, p := range ln.pools {
+			secure[p] = p.TLS != nil
+		}
 		if ln.Protocol != HTTP {
 			continue
 		}
@@ -36,6 +40,11 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 			if r := &ln.Routes[i]; !r.WebSocket {
 				reserve += int64(web.IdlePerNode * len(r.Pool.Nodes()))
 			}
+		}
+	}
+	for _, speaks := range secure {
+		if speaks {
+			reserve += nodeHandshakes
 		}
 	}
 	need := each*wanted + reserve

@@ -20,24 +20,30 @@ func (l *loop) handshake(s *session) step {
 	if o.lent != nil {
 		return stepWait
 	}
-	c, err := l.lend(s)
-	if err != nil {
-		return l.finish(s, DescriptorsExceeded)
-	}
+	c := l.lend(s)
 	ctx, cancel := context.WithTimeout(context.Background(), t.Timeout)
 	o.lent, c.returned = c, cancel
 	back := l.callback(s)
 	go func() { // ends with the handshake, t.Timeout, or the session
 		defer cancel()
-		var made *tlsterm.Session
-		err := t.Gate.Enter(ctx)
-		if err == nil {
-			made, err = tlsterm.Accept(ctx, c, t.Terminator.Config())
-			t.Gate.Leave(made, err)
-		}
+		made, err := shake(ctx, t.Gate, c, func() (*tlsterm.Session, error) {
+			return tlsterm.Accept(ctx, c, t.Terminator.Config())
+		})
 		back(func(s *session) { l.resume(s, l.shaken(s, made, err)) })
 	}()
 	return stepWait
+}
+
+// shake makes a handshake on a connection that was lent, when the gate lets it.
+func shake(ctx context.Context, gate *tlsterm.Gate, c *lent, handshake func() (*tlsterm.Session, error)) (made *tlsterm.Session, err error) {
+	if err := gate.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { gate.Leave(made, err) }()
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	return handshake()
 }
 
 // shaken is the step after a handshake.
@@ -72,6 +78,8 @@ func handshakeOutcome(err error) Outcome {
 	switch {
 	case errors.Is(err, tlsterm.ErrBusy):
 		return RefusedHandshake
+	case shortage(err) == DescriptorsExceeded:
+		return DescriptorsExceeded
 	case errors.As(err, &failed) && failed.Reason == tlsterm.ClientGone:
 		return ClientGone
 	case errors.Is(err, context.DeadlineExceeded), failed != nil && failed.Reason == tlsterm.Timeout:
@@ -104,22 +112,14 @@ func (l *loop) secureNode(s *session) step {
 		l.giveUp(s, errShortWrite)
 		return stepDial
 	}
-	f, err := duplicate(s.server.fd)
-	if err != nil {
-		l.giveUp(s, err)
-		return stepDial
-	}
 	ctx, cancel := context.WithCancel(context.Background())
-	o.nodeLent = &lent{File: f, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
+	o.nodeLent = &lent{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
 	c, t, node, birth, back := o.nodeLent, o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
-		var made *tlsterm.Session
-		err := t.Gate.Enter(ctx)
-		if err == nil {
-			made, err = t.Originator.Connect(ctx, c, node)
-			t.Gate.Leave(made, err)
-		}
+		made, err := shake(ctx, t.Gate, c, func() (*tlsterm.Session, error) {
+			return t.Originator.Connect(ctx, c, node)
+		})
 		back(func(s *session) {
 			if s.server.birth == birth { // it is still this attempt that counts
 				l.resume(s, l.nodeShaken(s, made, err))

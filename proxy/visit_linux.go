@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -25,8 +26,8 @@ func (l *loop) upgrade(s *session) step {
 		v.session = s.client.secure.session
 		v.Conn = v.session.Conn()
 	} else {
-		c, err := l.lend(s)
-		if err != nil {
+		c := l.lend(s)
+		if c.open() != nil {
 			return l.finish(s, DescriptorsExceeded)
 		}
 		v.Conn = c
@@ -52,35 +53,22 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 	}
 }
 
-// lend makes a connection of a duplicate of the client's descriptor, which reads
-// first what the loop has read already.
-func (l *loop) lend(s *session) (*lent, error) {
+// lend makes a connection of the client's descriptor, which reads first what the loop
+// has read already.
+func (l *loop) lend(s *session) *lent {
 	o := s.opening
-	f, err := duplicate(s.client.fd)
-	if err != nil {
-		return nil, err
-	}
 	if !o.destination.IsValid() && l.addr.local(s.client.fd) == nil {
 		o.destination = l.addr.addrPort()
 	}
 	c := &lent{
-		File:   f,
+		fd:     s.client.fd,
 		local:  net.TCPAddrFromAddrPort(o.destination),
 		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
 		rest:   append([]byte(nil), o.bytes...),
 	}
 	s.client.moved -= uint64(len(o.bytes)) // they will be read again
 	o.bytes, o.owned = nil, false
-	return c, nil
-}
-
-// duplicate makes a file of a duplicate of a descriptor.
-func duplicate(fd int32) (*os.File, error) {
-	twin, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(twin), "socket"), nil
+	return c
 }
 
 // returned takes a connection back from the front.
@@ -118,18 +106,40 @@ func (s *session) count(v *visit) {
 
 // lent is a duplicate of a descriptor, as net/http and crypto/tls want a connection.
 type lent struct {
-	*os.File
+	*os.File // nil until open
+
+	fd            int32 // of the session, which closes the connection before it
 	local, remote net.Addr
 	rest          []byte // what comes before what the descriptor has
 	returned      func() // called at the close; nil: nobody waits for that
+
+	mu     sync.Mutex // guards closed, and the descriptor while it is duplicated
+	closed bool
+}
+
+// open duplicates the descriptor, in any goroutine: who waits for a turn needs none yet.
+func (c *lent) open() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed // and the descriptor may be another's by now
+	}
+	twin, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		c.File = os.NewFile(uintptr(twin), "socket")
+	}
+	return err
 }
 
 // Close may be called twice.
 func (c *lent) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	if c.returned != nil {
 		c.returned()
 	}
-	return c.File.Close()
+	return c.File.Close() // os.ErrInvalid where it was not opened
 }
 
 // LocalAddr is where the client connected to; nil for a node.
