@@ -22,10 +22,9 @@ type session struct {
 	frames   *frames  // of a WebSocket client whose node speaks none; nil: bytes pass as they are
 
 	id     string // client identifier, as much as is logged; empty on TCP listeners
+	begun  int64  // the accept, in ns of the loop's clock
 	source origin // the client
-
-	begun int64 // the accept, in ns of the loop's clock
-	timer timer
+	timer  timer
 
 	active   tick // when the idle limit began to run
 	idle     tick // the idle limit; 0: none
