@@ -14,7 +14,7 @@ func (l *loop) dial(s *session) step {
 	for {
 		node := o.candidates.Next()
 		if node == nil {
-			return l.refuse(s, noCandidate(o.reason))
+			return l.noNodeLeft(s)
 		}
 		if !node.Acquire() {
 			if o.reason == NoNode {
@@ -30,9 +30,15 @@ func (l *loop) dial(s *session) step {
 		}
 		l.giveUp(s, err)
 		if o.reason == DescriptorsExceeded {
-			return l.refuse(s, noCandidate(o.reason)) // another node would need one too
+			return l.noNodeLeft(s) // another node would need one too
 		}
 	}
+}
+
+// noNodeLeft refuses a session that no candidate has taken.
+func (l *loop) noNodeLeft(s *session) step {
+	s.opening.fault = s.opening.failure
+	return l.refuse(s, noCandidate(s.opening.reason))
 }
 
 // connect begins a connection to the session's node.
@@ -69,7 +75,7 @@ func (l *loop) giveUp(s *session, err error) {
 		s.server = half{fd: -1}
 	}
 	o.node.Release()
-	o.reason = shortage(err)
+	o.reason, o.failure = shortage(err), failure(o.node, err)
 	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed {
 		failed(o.node)
 	}

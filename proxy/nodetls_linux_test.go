@@ -96,8 +96,8 @@ var badNodes = map[string]struct {
 	handle func(*testing.T, net.Conn)
 	said   string
 }{
-	"another name":  {shows(func() tls.Certificate { return *testCA().issue("other.example") }), "x509: certificate is valid for other.example, not node.example"},
-	"another CA":    {shows(func() tls.Certificate { return *foreignCA().issue("node.example") }), "x509: certificate signed by unknown authority"},
+	"another name":  {shows(func() tls.Certificate { return *testCA().issue("other.example") }), "TLS: certificate is valid for other.example, not node.example"},
+	"another CA":    {shows(func() tls.Certificate { return *foreignCA().issue("node.example") }), "TLS: certificate signed by unknown authority"},
 	"no TLS":        {func(_ *testing.T, c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, "TLS: the node speaks something else"},
 	"closes":        {func(_ *testing.T, c net.Conn) { _, _ = c.Read(make([]byte, 1<<16)) }, "TLS: the node closed the connection during the handshake"},
 	"never answers": {func(_ *testing.T, c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "no connection and TLS handshake within timeouts.dial"},

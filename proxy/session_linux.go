@@ -132,8 +132,9 @@ type opening struct {
 	dialled     netip.AddrPort // the address of the last candidate
 	destination netip.AddrPort // where the client connected to; not valid: not known yet
 	reason      Outcome        // why the last candidate was passed over
+	failure     string         // the same in words
 	answer      []byte         // the beginning of a CONNACK that is not whole yet
-	fault       string         // what was wrong with the client's first bytes
+	fault       string         // what was wrong with the client's first bytes, or with the last node
 	refused     uint64         // how much the client had sent when it was refused
 }
 
