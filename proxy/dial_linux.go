@@ -125,7 +125,7 @@ func (l *loop) writeFirst(s *session, first []byte) (n int, next step) {
 		s.server.blocked = true // epoll tells when it is made
 		return 0, stepWait
 	case err != nil:
-		l.giveUp(s, err)
+		l.giveUp(s, l.alertBefore(s, err))
 		return 0, stepDial
 	}
 	return n, s.step
@@ -142,7 +142,7 @@ func (l *loop) reached(s *session, rest []byte) step {
 	if len(rest) > 0 {
 		s.server.hold(rest)
 	}
-	o.bytes, o.owned = nil, false
+	l.keepForTLS(s)
 	s.active, s.deadline = l.wheel.now, l.in(connackTime)
 	if s.listener.opaque() {
 		l.opened(s)

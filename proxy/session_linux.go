@@ -119,6 +119,7 @@ type opening struct {
 	// scratch buffer and good for this turn alone.
 	bytes []byte
 	owned bool
+	sent  uint64 // how much the client had sent when a node of TLS got bytes
 
 	lent     *lent         // a handshake has the client's connection
 	nodeLent *lent         // a handshake has the node's connection
