@@ -4,6 +4,7 @@ import (
 	"errors"
 	"syscall"
 
+	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/websocket"
 )
@@ -19,6 +20,10 @@ var (
 	errUpgradeTooLong = &websocket.ResponseError{Reason: "a header that does not end"}
 	errUpgradeTimeout = &websocket.ResponseError{Reason: "no answer within timeouts.dial"}
 )
+
+// failure is what a session's line has of a node that could not be reached, if no
+// other one is.
+func failure(n *balancer.Node, err error) string { return "node " + n.Name + ": " + err.Error() }
 
 // noCandidate is the refusal when no candidate is left.
 func noCandidate(reason Outcome) refusal {

@@ -14,7 +14,7 @@ func (l *loop) dial(s *session) step {
 	for {
 		node := o.candidates.Next()
 		if node == nil {
-			return l.refuse(s, noCandidate(o.reason))
+			return l.noNodeLeft(s)
 		}
 		if !node.Acquire() {
 			if o.reason == NoNode {
@@ -30,9 +30,15 @@ func (l *loop) dial(s *session) step {
 		}
 		l.giveUp(s, err)
 		if o.reason == DescriptorsExceeded {
-			return l.refuse(s, noCandidate(o.reason)) // another node would need one too
+			return l.noNodeLeft(s) // another node would need one too
 		}
 	}
+}
+
+// noNodeLeft refuses a session that no candidate has taken.
+func (l *loop) noNodeLeft(s *session) step {
+	s.opening.fault = s.opening.failure
+	return l.refuse(s, noCandidate(s.opening.reason))
 }
 
 // connect begins a connection to the session's node.
@@ -69,7 +75,7 @@ func (l *loop) giveUp(s *session, err error) {
 		s.server = half{fd: -1}
 	}
 	o.node.Release()
-	o.reason = shortage(err)
+	o.reason, o.failure = shortage(err), failure(o.node, err)
 	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed {
 		failed(o.node)
 	}
@@ -119,7 +125,7 @@ func (l *loop) writeFirst(s *session, first []byte) (n int, next step) {
 		s.server.blocked = true // epoll tells when it is made
 		return 0, stepWait
 	case err != nil:
-		l.giveUp(s, err)
+		l.giveUp(s, l.alertBefore(s, err))
 		return 0, stepDial
 	}
 	return n, s.step
@@ -136,7 +142,7 @@ func (l *loop) reached(s *session, rest []byte) step {
 	if len(rest) > 0 {
 		s.server.hold(rest)
 	}
-	o.bytes, o.owned = nil, false
+	l.keepForTLS(s)
 	s.active, s.deadline = l.wheel.now, l.in(connackTime)
 	if s.listener.opaque() {
 		l.opened(s)

@@ -196,7 +196,7 @@ func (l *loop) switchOver(s *session) step {
 			err = errNoUpgrade
 		}
 		if err != nil {
-			l.giveUp(s, err)
+			l.giveUp(s, nodeAlert(err))
 			return stepDial
 		}
 		s.server.ready = n == len(l.scratch) || s.server.drain

@@ -31,7 +31,7 @@ type record struct {
 	received, sent uint64
 	duration       time.Duration
 	outcome        Outcome
-	fault          string // what was wrong with the client's first bytes; empty: nothing
+	fault          string // what was wrong with the client's first bytes, or with the last node; empty: nothing
 	dialError      error  // set: no session's end, but a connection to a node that could not be made
 }
 
@@ -60,7 +60,7 @@ func (j *journal) take(r record) {
 }
 
 // dialFailed takes the line of a connection to a node that could not be made.
-// The outcome tells the client's part of it, so this one is for debugging.
+// The session's line has it where no other node was left, so this one is for debugging.
 func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
 	if j.debug {
 		j.take(record{listener: ln.Name, node: n.Name, dialError: err})

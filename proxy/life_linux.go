@@ -34,7 +34,7 @@ const (
 )
 
 // life holds each step's function, which returns the step to take next. A
-// failed connection goes from announce back to dial; a refusal goes to linger.
+// failed connection goes back to dial; a refusal goes to linger.
 var life = [...]func(*loop, *session) step{
 	stepUnwrap:    (*loop).unwrap,
 	stepHandshake: (*loop).handshake,

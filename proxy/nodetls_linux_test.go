@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -96,8 +98,8 @@ var badNodes = map[string]struct {
 	handle func(*testing.T, net.Conn)
 	said   string
 }{
-	"another name":  {shows(func() tls.Certificate { return *testCA().issue("other.example") }), "x509: certificate is valid for other.example, not node.example"},
-	"another CA":    {shows(func() tls.Certificate { return *foreignCA().issue("node.example") }), "x509: certificate signed by unknown authority"},
+	"another name":  {shows(func() tls.Certificate { return *testCA().issue("other.example") }), "TLS: certificate is valid for other.example, not node.example"},
+	"another CA":    {shows(func() tls.Certificate { return *foreignCA().issue("node.example") }), "TLS: certificate signed by unknown authority"},
 	"no TLS":        {func(_ *testing.T, c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, "TLS: the node speaks something else"},
 	"closes":        {func(_ *testing.T, c net.Conn) { _, _ = c.Read(make([]byte, 1<<16)) }, "TLS: the node closed the connection during the handshake"},
 	"never answers": {func(_ *testing.T, c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "no connection and TLS handshake within timeouts.dial"},
@@ -111,6 +113,14 @@ var badNodes = map[string]struct {
 		config.ClientAuth, config.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 		_ = tls.Server(c, config).HandshakeContext(t.Context())
 	}, "TLS: remote error: tls: handshake failure"},
+	"a client's certificate is asked for in TLS 1.3": {turnAway, "TLS: remote error: tls: certificate required"},
+}
+
+// turnAway is a node that says what it thinks of us when our handshake is over.
+func turnAway(t *testing.T, c net.Conn) {
+	config := nodeConfig().Clone()
+	config.ClientAuth = tls.RequireAnyClientCert
+	_ = tls.Server(c, config).HandshakeContext(t.Context())
 }
 
 var foreignCA = sync.OnceValue(func() *authority {
@@ -154,8 +164,68 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 			_ = c.Close()
 			r.waitOutcome(DialFailed, 1)
 			r.waitLine("level=DEBUG msg=dial listener=mqtt node=node-a error=\"")
-			r.waitLine(bad.said)
+			r.waitLine("outcome=dial_failed error=\"node node-a: " + bad.said)
 		})
+	}
+}
+
+// The alert races with the CONNECT, and the reset behind it with what is still to be written: wherever it is met,
+// the next candidate gets all that the client has sent.
+func TestNodeThatTurnsUsAwayHasTakenNothing(t *testing.T) {
+	for _, m := range []mode{mqttToMQTTS, wssToWSS, {name: "ws to mqtts", protocol: WS, nodeTLS: true}} {
+		t.Run(m.name, func(t *testing.T) {
+			turns := startNode(t, func(c net.Conn) { turnAway(t, c) })
+			good := m.startNode(t, nil)
+			r := m.start(t, []string{turns.address(), good.address()})
+			for i := range 30 {
+				id := fmt.Sprint("device-", i) + strings.Repeat("x", i%3*30_000)
+				connect := binary.AppendUvarint([]byte{0x10}, uint64(12+len(id)))
+				connect = append(connect, "\x00\x04MQTT\x04\x02\x00\x3c"...)
+				connect = append(binary.BigEndian.AppendUint16(connect, uint16(len(id))), id...)
+				c := r.dial()
+				c.send(append(connect, "and more"...))
+				c.expect(append(bytes.Clone(connack311), "and more"...))
+				c.send([]byte("to the end"))
+				c.expect([]byte("to the end"))
+				_ = c.Close()
+			}
+			if n := r.srv.Stats().Flows[0].DialErrors; n == 0 || n == 30 {
+				t.Errorf("%d of 30 identifiers met the node that turns us away", n)
+			}
+		})
+	}
+}
+
+// What a node has been sent since its first bytes is not at hand for another.
+func TestClientThatHasSentMoreIsRefusedWhenItsNodeTurnsUsAway(t *testing.T) {
+	sent, met := make(chan struct{}), make(chan struct{}, 2)
+	config := nodeConfig().Clone()
+	config.VerifyConnection = func(tls.ConnectionState) error {
+		met <- struct{}{}
+		<-sent
+		return errors.New("go away")
+	}
+	turns := startTLSNode(t, config, nil)
+	r := startToTLS(t, []string{turns.address(), turns.address()})
+	c := r.dial()
+	c.send(connect5)
+	<-met
+	c.send([]byte("more"))
+	eventually(t, "the node has been sent it", func() bool {
+		var received uint64
+		for _, f := range r.srv.Stats().Flows {
+			received += f.Received
+		}
+		return received == uint64(len(connect5)+4)
+	})
+	close(sent)
+	c.expect([]byte("\x20\x03\x00\x88\x00"))
+	c.rest()
+	_ = c.Close()
+	r.waitOutcome(DialFailed, 1)
+	r.waitLine("TLS: remote error: tls: bad certificate")
+	if len(met) > 0 {
+		t.Error("the other node was tried")
 	}
 }
 

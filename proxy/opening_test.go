@@ -190,6 +190,8 @@ func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {
 			r := m.start(t, []string{dead.address(), dead.address()})
 			ask(r)
 			r.waitOutcome(DialFailed, 3)
+			r.waitLine("outcome=dial_failed error=\"node node-")
+			r.waitLine("connection refused")
 		})
 		t.Run("all down", func(t *testing.T) {
 			r := m.start(t, []string{m.startNode(t, nil).address()})

@@ -137,7 +137,7 @@ func (s *session) dial() Outcome {
 	for {
 		node := s.candidates.Next()
 		if node == nil {
-			return s.refuse(noCandidate(s.reason))
+			return s.noNodeLeft()
 		}
 		if !node.Acquire() {
 			if s.reason == NoNode {
@@ -158,9 +158,15 @@ func (s *session) dial() Outcome {
 		}
 		s.giveUp(err)
 		if s.reason == DescriptorsExceeded {
-			return s.refuse(noCandidate(s.reason)) // another node would need one too
+			return s.noNodeLeft() // another node would need one too
 		}
 	}
+}
+
+// noNodeLeft refuses a session that no candidate has taken.
+func (s *session) noNodeLeft() Outcome {
+	s.note(func() { s.fault = s.failure })
+	return s.refuse(noCandidate(s.reason))
 }
 
 // reach opens a connection to the session's node, unless the client breaks
@@ -254,7 +260,7 @@ func (s *session) giveUp(err error) {
 	e.counters.flows[s.listener.index][s.node.Index].DialErrors++
 	e.mu.Unlock()
 	s.node.Release()
-	s.reason = shortage(err)
+	s.reason, s.failure = shortage(err), failure(s.node, err)
 	if failed := s.listener.Pool.DialFailed; failed != nil && s.reason == DialFailed {
 		failed(s.node)
 	}

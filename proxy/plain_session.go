@@ -27,12 +27,13 @@ type session struct {
 	bytes      []byte // what the client has sent and no node has taken
 	candidates balancer.Candidates
 	reason     Outcome        // why the last candidate was passed over
+	failure    string         // the same in words
 	node       *balancer.Node // the node dialled last; nil before
 
 	// Guarded by the engine's lock, for both directions use them.
 	flow        *flow // counters of this listener and node; nil until the node is reached
 	id          string
-	fault       string        // what was wrong with the client's first bytes
+	fault       string        // what was wrong with the client's first bytes, or with the last node
 	idle        time.Duration // 0: no limit
 	byKeepAlive bool          // idle comes from the keep alive: only the client's bytes count
 	confirming  bool          // the node's CONNACK is still to come

@@ -20,6 +20,9 @@ func (l *loop) confirm(s *session) step {
 			s.server.ready = false
 			return stepWait
 		}
+		if s.turnedAway(err) {
+			return l.dialAgain(s, err)
+		}
 		if n == 0 {
 			answer := s.opening.answer
 			s.server.moved += uint64(len(answer))
@@ -235,12 +238,17 @@ func (l *loop) endOutput(s *session, to *half) (ended bool) {
 }
 
 // outputBroke handles a half that takes no more bytes because it is gone. What
-// it sent last, such as a DISCONNECT that says why, still reaches the other.
+// it sent last, such as a DISCONNECT that says why, still reaches the other. It
+// reports true: the caller has nothing left to do for the session.
 func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 	client, other := gone == &s.client, s.other(gone)
 	for range readsPerTurn {
 		inbox := l.inbox(s, gone)
-		n, _ := l.receive(gone, inbox)
+		n, err := l.receive(gone, inbox)
+		if !client && s.turnedAway(err) {
+			l.resume(s, l.dialAgain(s, err))
+			return true
+		}
 		if n == 0 || other.held != nil {
 			break
 		}

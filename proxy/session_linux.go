@@ -120,6 +120,7 @@ type opening struct {
 	// scratch buffer and good for this turn alone.
 	bytes []byte
 	owned bool
+	sent  uint64 // how much the client had sent when a node of TLS got bytes
 
 	lent     *lent         // a handshake has the client's connection
 	nodeLent *lent         // a handshake has the node's connection
@@ -133,8 +134,9 @@ type opening struct {
 	dialled     netip.AddrPort // the address of the last candidate
 	destination netip.AddrPort // where the client connected to; not valid: not known yet
 	reason      Outcome        // why the last candidate was passed over
+	failure     string         // the same in words
 	answer      []byte         // the beginning of a CONNACK that is not whole yet
-	fault       string         // what was wrong with the client's first bytes
+	fault       string         // what was wrong with the client's first bytes, or with the last node
 	refused     uint64         // how much the client had sent when it was refused
 }
 

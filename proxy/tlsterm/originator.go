@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,11 +80,20 @@ func (e *NodeError) Error() string {
 	case NotTLS:
 		return "TLS: the node speaks something else"
 	default:
-		return "TLS: " + e.Err.Error()
 	}
+	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](e.Err); ok {
+		return "TLS: " + strings.TrimPrefix(unverified.Err.Error(), "x509: ") // the words of package health
+	}
+	return "TLS: " + e.Err.Error()
 }
 
 func (e *NodeError) Unwrap() error { return e.Err }
+
+// IsAlert reports whether err, of a Session's Read, is an alert: the other side's word that it wants no more of this session.
+func IsAlert(err error) bool {
+	remote, ok := errors.AsType[*net.OpError](err) // the type inside is not exported
+	return ok && remote.Op == "remote error"
+}
 
 // Reload reads all files again. What is good is in force for the next connection; of a file that is not, the last good
 // content stays so, and the error names the file. Established sessions keep what they have; none is resumed, so that
