@@ -24,8 +24,11 @@ func (l *loop) register(s *session, h *half, side int32) error {
 }
 
 // rearm has epoll report a half once more that has more to read than one turn
-// allows.
+// allows. What TLS has of it already does not show at the socket: its room does.
 func (l *loop) rearm(s *session, h *half) {
+	if h.secure != nil {
+		h.blocked, h.watch = true, watchInputAndRoom
+	}
 	side := int32(0)
 	if h == &s.server {
 		side = 1

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pires/go-proxyproto"
 	"github.com/pires/go-proxyproto/tlvparse"
@@ -285,4 +286,32 @@ func (p *prefixed) Write(b []byte) (int, error) {
 	p.before = nil
 	got, err := p.Conn.Write(all)
 	return max(got-n, 0), err
+}
+
+// A turn may end while TLS holds bytes that the socket has not any more, and that
+// nothing more comes behind.
+func TestLastBytesOfABurstAreNotLeftInTLS(t *testing.T) {
+	const bursts, burst = 300, readsPerTurn*scratchSize + 1000
+	received := make(chan struct{}, bursts)
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = io.ReadFull(c, make([]byte, len(connect311)))
+		_, _ = c.Write(connack311)
+		for {
+			if _, err := io.CopyN(io.Discard, c, burst); err != nil {
+				return
+			}
+			received <- struct{}{}
+		}
+	})
+	r := mqttsToMQTT.start(t, []string{backend.address()})
+	c := r.open("c1")
+	b := make([]byte, burst)
+	for i := range bursts {
+		c.send(b)
+		select {
+		case <-received:
+		case <-time.After(patience):
+			t.Fatalf("the node still waits for bytes of burst %d", i)
+		}
+	}
 }
