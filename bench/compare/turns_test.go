@@ -142,6 +142,7 @@ func TestThePageHoldsEveryFigure(t *testing.T) {
 		t.Errorf("the page has no %q", want)
 	}
 }
+
 // A machine that stands still in a turn spoils the pair of that turn, and nothing else.
 func TestRatioOfATailIsThatOfTheMedians(t *testing.T) {
 	m := latency(10)
