@@ -99,6 +99,9 @@ func (l *loop) announce(s *session) step {
 	if next != stepAnnounce {
 		return next
 	}
+	if s.server.secure != nil {
+		quickAck(s.server.fd)
+	}
 	if s.opening.pool.WebSocket {
 		if n < len(first) {
 			l.giveUp(s, errShortWrite)

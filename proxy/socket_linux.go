@@ -163,6 +163,13 @@ func keepAlive(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount)
 }
 
+// quickAck acknowledges at once what comes next. A broker's tickets and its CONNACK
+// are two small writes, and one that leaves Nagle's algorithm on holds the second back
+// until the first is acknowledged, which is 40 ms later otherwise.
+func quickAck(fd int32) {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+}
+
 // abort makes the next close send RST and forget what was not sent.
 func abort(fd int32) {
 	_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
