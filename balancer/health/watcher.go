@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type watcher struct {
 	probe   probeFunc
 	log     *slog.Logger
 	verdict verdict
+	reason  string // of the last line that said the node is down, as cause has it
 
 	failures atomic.Int64 // sessions that could not connect and were not counted yet
 	wake     chan struct{}
@@ -136,14 +138,29 @@ func (w *watcher) countSessions() {
 func (w *watcher) count(s *Status, err error) {
 	changed := w.verdict.add(err == nil)
 	s.Up, s.Against, s.Err = w.verdict.up, w.verdict.against, err
-	if !changed {
-		return
+	if changed {
+		s.Since = time.Now()
+		w.node.SetHealth(s.Up)
 	}
-	s.Since = time.Now()
-	w.node.SetHealth(s.Up)
-	if s.Up {
+	switch {
+	case changed && s.Up:
 		w.log.Info("node is up")
-	} else {
+	case changed:
+		w.reason = cause(err)
 		w.log.Warn("node is down", "reason", err)
+	case !s.Up && err != nil && cause(err) != w.reason:
+		// Who repairs a node wants to know what is wrong now.
+		w.reason = cause(err)
+		w.log.Warn("node is still down", "reason", err)
 	}
+}
+
+// cause is what err comes down to, without the ports and times in which two
+// failures of one kind differ.
+func cause(err error) string {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
+	}
+	text, _, _ := strings.Cut(err.Error(), ": current time ") // x509 of a certificate that has expired
+	return text
 }

@@ -2,7 +2,10 @@ package health
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -79,6 +82,29 @@ func TestNodeFallsAndRises(t *testing.T) {
 			if !strings.Contains(log, want) {
 				t.Errorf("the log does not say %s:\n%s", want, log)
 			}
+		}
+	})
+}
+
+// A dead machine may come back with a wrong certificate: the first reason is not the last.
+func TestNodeThatIsDownForAnotherReasonIsSaidToBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 1}, 0)
+		synctest.Wait()
+		for probe, err := range []error{
+			fmt.Errorf("from port 1: %w", errDead), fmt.Errorf("from port 2: %w", errDead), errors.New("TLS: expired: current time 1 is after 0"), errors.New("TLS: expired: current time 2 is after 0"), nil, errDead,
+		} {
+			s.answer(err, 0)
+			s.await(probe + 2)
+		}
+		var said []string
+		for line := range strings.Lines(s.log.String()) {
+			_, what, _ := strings.Cut(line, "msg=")
+			said = append(said, strings.ReplaceAll(what, " pool=emqx node=emqx-1 address=127.0.0.1:1883", ""))
+		}
+		want := []string{"\"node is down\" reason=\"from port 1: dead\"\n", "\"node is still down\" reason=\"TLS: expired: current time 1 is after 0\"\n", "\"node is still down\" reason=dead\n"}
+		if !slices.Equal(said, want) {
+			t.Errorf("said %q, want %q", said, want)
 		}
 	})
 }
