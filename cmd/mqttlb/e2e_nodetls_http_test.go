@@ -69,10 +69,11 @@ pools:
 	}
 	for _, url := range []string{"ws://" + b.addrs["http"], "wss://" + b.addrs["https"]} {
 		d := websocket.Dialer{TLSClientConfig: l.client(t, ""), HandshakeTimeout: patience}
-		conn, _, err := d.Dial(url+"/live", nil)
+		conn, resp, err := d.Dial(url+"/live", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		resp.Body.Close() // it is empty
 		defer conn.Close()
 		want := bytes.Repeat([]byte("live"), 200_000)
 		if err := conn.WriteMessage(websocket.BinaryMessage, want); err != nil {

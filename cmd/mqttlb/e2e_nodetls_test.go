@@ -213,12 +213,17 @@ func TestAClientHasOneNodeOfTLSAndAKilledOneMovesItsOwn(t *testing.T) {
 	back := make([]*wire, len(moving))
 	joinAll(t, b.addrs["mqtt"], moving, back)
 	homes(t, alive, moving, 1)
-	for i, w := range append(back, sessions...) {
-		if i >= len(back) && home[clients[i-len(back)]] == dead {
+	for i, id := range moving {
+		if err := back[i].ping(); err != nil {
+			t.Errorf("%s does not answer after it has moved: %v", id, err)
+		}
+	}
+	for i, id := range clients {
+		if home[id] == dead {
 			continue
 		}
-		if err := w.ping(); err != nil {
-			t.Errorf("session %d does not answer: %v", i, err)
+		if err := sessions[i].ping(); err != nil {
+			t.Errorf("%s of %s does not answer: %v", id, home[id].name, err)
 		}
 	}
 }
