@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,10 +10,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gorilla/websocket"
 )
 
-// dashboard is a node's: /status as EMQX answers it, and at any other path who it
-// is and what it is told of the client.
+// dashboard is a node's: /status as EMQX answers it, a WebSocket at /live that sends
+// back what it gets, and at any other path who it is and what it is told of the client.
 type dashboard struct {
 	*httptest.Server
 	name    string
@@ -21,22 +24,52 @@ type dashboard struct {
 
 func startDashboards(t *testing.T, names ...string) []*dashboard {
 	t.Helper()
+	return startDashboardsOver(t, nil, names...)
+}
+
+// startDashboardsOver is startDashboards with TLS; nil: none.
+func startDashboardsOver(t *testing.T, config *tls.Config, names ...string) []*dashboard {
+	t.Helper()
 	var all []*dashboard
 	for _, name := range names {
 		d := &dashboard{name: name}
-		d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/status" && d.evicted.Load() {
 				http.Error(w, "Node "+name+" is stopping", http.StatusServiceUnavailable)
+				return
+			}
+			if r.URL.Path == "/live" {
+				echoWebSocket(w, r)
 				return
 			}
 			w.Header().Set("X-Node", name)
 			fmt.Fprintf(w, "%s %s cookies=%q for=%s host=%s proto=%s", name, r.RequestURI, r.Header.Get("Cookie"),
 				strings.Join(r.Header.Values("X-Forwarded-For"), ","), r.Header.Get("X-Forwarded-Host"), r.Header.Get("X-Forwarded-Proto"))
 		}))
+		if d.TLS = config; config != nil {
+			d.StartTLS()
+		} else {
+			d.Start()
+		}
 		t.Cleanup(d.Close)
 		all = append(all, d)
 	}
 	return all
+}
+
+func echoWebSocket(w http.ResponseWriter, r *http.Request) {
+	var upgrader websocket.Upgrader
+	conn, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	for {
+		kind, b, err := conn.ReadMessage()
+		if err != nil || conn.WriteMessage(kind, b) != nil {
+			return
+		}
+	}
 }
 
 // httpNodes is the list of these for a pool in the configuration.

@@ -20,10 +20,13 @@ var (
 )
 
 // rabbitmq is a node of its own: other ports, another name and another epmd than
-// an installed one's. Its MQTT listener demands a PROXY header.
+// an installed one's. Its MQTT listeners demand a PROXY header, the one of TLS also a
+// certificate of the lab's client "balancer".
 type rabbitmq struct {
 	cmd      *exec.Cmd
 	addr     string // MQTT
+	secure   string // MQTT over TLS
+	lab      lab
 	dir      string
 	epmdPort string
 }
@@ -37,7 +40,7 @@ func startRabbitMQ(t *testing.T) *rabbitmq {
 	t.Helper()
 	server := peer(t, filepath.Join(rabbitBin, "rabbitmq-server"))
 	rabbitOnce.Do(func() {
-		r := &rabbitmq{addr: freeAddr(t, "127.0.0.1"), dir: filepath.Join(workDir, "rabbitmq")}
+		r := &rabbitmq{addr: freeAddr(t, "127.0.0.1"), secure: freeAddr(t, "127.0.0.1"), dir: filepath.Join(workDir, "rabbitmq")}
 		_, r.epmdPort, _ = net.SplitHostPort(freeAddr(t, "127.0.0.1"))
 		if err := r.start(t, server); err != nil {
 			t.Errorf("RabbitMQ: %v", err)
@@ -52,11 +55,18 @@ func startRabbitMQ(t *testing.T) *rabbitmq {
 }
 
 func (r *rabbitmq) start(t *testing.T, server string) error {
+	r.lab = newLabIn(t, filepath.Join(r.dir, "lab"), "balancer")
 	files := map[string]string{
 		"enabled_plugins": "[rabbitmq_mqtt].\n",
 		"rabbitmq.conf": strings.Join([]string{
 			"listeners.tcp = none",
 			"mqtt.listeners.tcp.1 = " + r.addr,
+			"mqtt.listeners.ssl.1 = " + r.secure,
+			"ssl_options.cacertfile = " + r.lab.file("ca.pem"),
+			"ssl_options.certfile = " + r.lab.file("server.pem"),
+			"ssl_options.keyfile = " + r.lab.file("server.key"),
+			"ssl_options.verify = verify_peer",
+			"ssl_options.fail_if_no_peer_cert = true",
 			"mqtt.proxy_protocol = true",
 			"mqtt.allow_anonymous = true",
 			"loopback_users = none",

@@ -107,14 +107,20 @@ func (l lab) revoke(t *testing.T, c *x509.Certificate) {
 	}
 }
 
-// issue makes a certificate that is good for 30 days, until its end. Its key is the CA's.
+// issue makes a client's certificate that is good for 30 days, until its end.
 func (l lab) issue(t *testing.T, name string, end time.Time) tls.Certificate {
 	t.Helper()
-	ca, key := l.authority(t)
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+	return l.sign(t, &x509.Certificate{
 		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		NotBefore: end.Add(-30 * 24 * time.Hour), NotAfter: end,
-	}, ca, key.Public(), key)
+	})
+}
+
+// sign makes a certificate. Its key is the CA's.
+func (l lab) sign(t *testing.T, template *x509.Certificate) tls.Certificate {
+	t.Helper()
+	ca, key := l.authority(t)
+	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,13 @@ type lab string
 // newLab makes a CA, a certificate of the server at 127.0.0.1 and one for each client.
 func newLab(t *testing.T, clients ...string) lab {
 	t.Helper()
-	l := lab(t.TempDir())
+	return newLabIn(t, t.TempDir(), clients...)
+}
+
+// newLabIn is newLab in a folder.
+func newLabIn(t *testing.T, dir string, clients ...string) lab {
+	t.Helper()
+	l := lab(dir)
 	args := []string{"cert", "--dir", string(l), "--name", "127.0.0.1", "--name", "broker.example"}
 	for _, name := range clients {
 		args = append(args, "--client", name)

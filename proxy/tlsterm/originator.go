@@ -74,14 +74,13 @@ func (t *Originator) Connect(ctx context.Context, conn net.Conn, node int) (*Ses
 type NodeError struct{ Err error }
 
 func (e *NodeError) Error() string {
-	switch reasonOf(e.Err) {
-	case ClientGone:
+	unverified, isUnverified := errors.AsType[*tls.CertificateVerificationError](e.Err)
+	switch reason := reasonOf(e.Err); {
+	case reason == ClientGone:
 		return "TLS: the node closed the connection during the handshake"
-	case NotTLS:
+	case reason == NotTLS:
 		return "TLS: the node speaks something else"
-	default:
-	}
-	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](e.Err); ok {
+	case isUnverified:
 		return "TLS: " + strings.TrimPrefix(unverified.Err.Error(), "x509: ") // the words of package health
 	}
 	return "TLS: " + e.Err.Error()

@@ -1,0 +1,292 @@
+package main_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+)
+
+// tlsBroker is a broker by each of its listeners: the same node with several
+// addresses. All but the first speak TLS.
+type tlsBroker struct {
+	plain     *mosquitto
+	mqtts     *mosquitto
+	certified *mosquitto // asks for a client's certificate, whose name is then the user's
+	wss       *mosquitto
+}
+
+// startTLSMosquitto starts one that shows the lab's certificate.
+func startTLSMosquitto(t *testing.T, name string, l lab, settings ...string) *tlsBroker {
+	t.Helper()
+	var addrs []string
+	listen := func(more ...string) {
+		addr := freeAddr(t, "127.0.0.1")
+		host, port, _ := net.SplitHostPort(addr)
+		addrs = append(addrs, addr)
+		settings = append(append(settings, "listener "+port+" "+host, "certfile "+l.file("server.pem"), "keyfile "+l.file("server.key")), more...)
+	}
+	listen()
+	listen("cafile "+l.file("ca.pem"), "require_certificate true", "use_identity_as_username true")
+	listen("protocol websockets")
+	b := &tlsBroker{plain: startMosquitto(t, name, settings...)}
+	at := func(addr string) *mosquitto {
+		over := *b.plain
+		over.addr = addr
+		return &over
+	}
+	b.mqtts, b.certified, b.wss = at(addrs[0]), at(addrs[1]), at(addrs[2])
+	return b
+}
+
+// startTLSMosquittos starts n brokers called a, b, c..., and returns what each is by
+// its listeners.
+func startTLSMosquittos(t *testing.T, n int, l lab) (plain, mqtts, certified, wss []*mosquitto) {
+	t.Helper()
+	for i := range n {
+		b := startTLSMosquitto(t, string(rune('a'+i)), l)
+		plain, mqtts, certified, wss = append(plain, b.plain), append(mqtts, b.mqtts), append(certified, b.certified), append(wss, b.wss)
+	}
+	return plain, mqtts, certified, wss
+}
+
+// toNodes is the section tls of a pool.
+func (l lab) toNodes(settings ...string) string {
+	return fmt.Sprintf("{%s}", strings.Join(append([]string{fmt.Sprintf("ca: %q", l.file("ca.pem"))}, settings...), ", "))
+}
+
+// shown are the settings of toNodes for a certificate that nodes are shown.
+func (l lab) shown(name string) string {
+	return fmt.Sprintf("cert: %q, key: %q", l.file("client-"+name+".pem"), l.file("client-"+name+".key"))
+}
+
+// everyWayToTLS takes clients in over MQTT and WebSocket, with TLS and without, to
+// nodes that speak TLS alone.
+func everyWayToTLS(l lab, mqtts, certified, wss []*mosquitto) string {
+	return `
+listeners:
+  - {name: mqtt, address: "${mqtt}", protocol: mqtt, pool: brokers}
+  - {name: mqtts, address: "${mqtts}", protocol: mqtt, pool: certified, tls: ` + l.tls() + `}
+  - {name: ws, address: "${ws}", protocol: ws, pool: brokers-ws}
+  - {name: wss, address: "${wss}", protocol: ws, pool: brokers-ws, tls: ` + l.tls() + `}
+  - {name: translated, address: "${translated}", protocol: ws, pool: brokers, tls: ` + l.tls() + `}
+pools:
+  - name: brokers
+    health: {probe: none}
+    tls: ` + l.toNodes() + `
+    nodes:
+` + nodes(mqtts...) + `
+  - name: certified
+    health: {probe: none}
+    tls: ` + l.toNodes(l.shown("balancer")) + `
+    nodes:
+` + nodes(certified...) + `
+  - name: brokers-ws
+    protocol: ws
+    health: {probe: none}
+    tls: ` + l.toNodes() + `
+    nodes:
+` + nodes(wss...)
+}
+
+// tlsNodeListeners are those of everyWayToTLS, with the beginning of their URLs.
+var tlsNodeListeners = map[string]string{"mqtt": "tcp://", "mqtts": "ssl://", "ws": "ws://", "wss": "wss://", "translated": "wss://"}
+
+func TestMosquittosClientsReachNodesOfTLS(t *testing.T) {
+	t.Parallel()
+	sub, pub := peer(t, "/usr/bin/mosquitto_sub"), peer(t, "/usr/bin/mosquitto_pub")
+	l := newLab(t, "balancer")
+	plain, mqtts, certified, wss := startTLSMosquittos(t, 1, l)
+	b := serve(t, everyWayToTLS(l, mqtts, certified, wss))
+	for listener, flags := range map[string][]string{"mqtt": nil, "mqtts": l.flags("")} {
+		for _, version := range []string{"mqttv311", "mqttv5"} {
+			t.Run(listener+" "+version, func(t *testing.T) {
+				topic := listener + "-" + version
+				args := append(append(hostPort(b.addrs[listener]), flags...), "-V", version, "-q", "1", "-t", topic)
+				subscriber := start(t, "sub", exec.Command(sub, append(args, "-i", "sub-"+topic, "-C", "1")...))
+				plain[0].waitFor(t, "Sending SUBACK to sub-"+topic)
+				out, err := exec.Command(pub, append(args, "-i", "pub-"+topic, "-m", "hello over "+topic)...).CombinedOutput()
+				if err != nil {
+					t.Fatalf("mosquitto_pub: %v\n%s", err, out)
+				}
+				subscriber.waitFor(t, "hello over "+topic)
+				if code := subscriber.exitCode(t); code != 0 {
+					t.Errorf("mosquitto_sub ended with %d", code)
+				}
+				for _, s := range b.sessionsEnded(t, 2, "-"+topic+`"`) {
+					if s.Listener != listener || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+						t.Errorf("the session's line is %+v", s)
+					}
+				}
+				if listener == "mqtts" {
+					plain[0].waitFor(t, "New client connected", "as sub-"+topic, "u'balancer'") // it was shown the certificate
+				}
+			})
+		}
+	}
+}
+
+func TestPahosClientsReachNodesOfTLS(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "balancer")
+	_, mqtts, certified, wss := startTLSMosquittos(t, 1, l)
+	b := serve(t, everyWayToTLS(l, mqtts, certified, wss))
+	for listener, scheme := range tlsNodeListeners {
+		for _, version := range []byte{4, 5} {
+			t.Run(listener+" "+versionName(version), func(t *testing.T) {
+				id := "paho-" + listener + versionName(version)
+				server := scheme + b.addrs[listener]
+				if strings.HasPrefix(scheme, "ws") {
+					server += "/mqtt"
+				}
+				connect := pahoClientV3
+				if version == 5 {
+					connect = pahoClientV5
+				}
+				c := connect(t, server, id, l.client(t, ""))
+				c.subscribe(t, id)
+				sizes := []int{0, 1, 16 << 10, 700_000} // less than a record, and more than is read at once
+				if listener == "ws" || listener == "wss" {
+					sizes[3] = 20_000 // Mosquitto 2.0 sends 40 KB a second over WebSocket
+				}
+				for _, size := range sizes {
+					want := strings.Repeat("x", size)
+					c.publish(t, id, []byte(want))
+					if got := receive(t, c); got.topic != id || string(got.payload) != want {
+						t.Fatalf("%d bytes on %q, want %d on %q", len(got.payload), got.topic, size, id)
+					}
+				}
+				c.disconnect(t)
+				s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]
+				if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+					t.Errorf("the session's line is %+v", s)
+				}
+			})
+		}
+	}
+}
+
+// One identifier is one node, whatever its clients speak, over TLS too; kill -9 of
+// one node of three cuts its clients and only them.
+func TestAClientHasOneNodeOfTLSAndAKilledOneMovesItsOwn(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "balancer")
+	plain, mqtts, certified, wss := startTLSMosquittos(t, 3, l)
+	b := serve(t, everyWayToTLS(l, mqtts, certified, wss))
+	clients := ids("roamer", 90)
+	forEach(t, clients, func(_ int, id string) error {
+		w, err := tryJoinWS(b.addrs["ws"], "", 4, id)
+		if err == nil {
+			w.Close()
+		}
+		return err
+	})
+	sessions := make([]*wire, len(clients))
+	joinAll(t, b.addrs["mqtt"], clients, sessions)
+	home := homes(t, plain, clients, 2)
+	dead, alive := plain[1], []*mosquitto{plain[0], plain[2]}
+	b.sessionsEnded(t, len(clients)) // those over WebSocket
+	dead.kill()
+
+	var moving []string
+	for i, id := range clients {
+		if home[id] == dead {
+			moving = append(moving, id)
+			sessions[i].waitClosed(t)
+		}
+	}
+	if len(moving) < len(clients)/6 {
+		t.Fatalf("only %d of %d clients were on the node that died", len(moving), len(clients))
+	}
+	for _, s := range b.sessionsEnded(t, len(clients)+len(moving))[len(clients):] {
+		if s.Node != dead.name || s.Outcome != "server_closed" && s.Outcome != "server_reset" {
+			t.Errorf("%s of %s has ended as %s", s.ClientID, s.Node, s.Outcome)
+		}
+	}
+	back := make([]*wire, len(moving))
+	joinAll(t, b.addrs["mqtt"], moving, back)
+	homes(t, alive, moving, 1)
+	for i, id := range moving {
+		if err := back[i].ping(); err != nil {
+			t.Errorf("%s does not answer after it has moved: %v", id, err)
+		}
+	}
+	for i, id := range clients {
+		if home[id] == dead {
+			continue
+		}
+		if err := sessions[i].ping(); err != nil {
+			t.Errorf("%s of %s does not answer: %v", id, home[id].name, err)
+		}
+	}
+}
+
+// One session carries 20 MB to the broker and the same 20 MB back, through TLS on
+// both sides.
+func TestBulkArrivesUnchangedThroughTLSOnBothSides(t *testing.T) {
+	t.Parallel()
+	const count, size = 20, 1_000_000
+	l := newLab(t, "balancer")
+	_, mqtts, certified, wss := startTLSMosquittos(t, 1, l)
+	b := serve(t, everyWayToTLS(l, mqtts, certified, wss))
+	c := pahoClientV3(t, "ssl://"+b.addrs["mqtts"], "echo", l.client(t, "")).(*clientV3)
+	c.subscribe(t, "echo")
+	random := rand.NewChaCha8([32]byte{3})
+	sent, received := sha256.New(), sha256.New()
+	var tokens []mqtt.Token
+	for range count {
+		payload := make([]byte, size)
+		random.Read(payload)
+		sent.Write(payload)
+		tokens = append(tokens, c.Publish("echo", 1, false, payload))
+	}
+	for range count {
+		received.Write(receive(t, c).payload)
+	}
+	for _, token := range tokens {
+		await(t, token, "PUBLISH")
+	}
+	if !bytes.Equal(digest(sent), digest(received)) {
+		t.Errorf("sent %x, received %x", digest(sent), digest(received))
+	}
+	c.disconnect(t)
+	if s := b.sessionsEnded(t, 1, `"echo"`)[0]; s.Received < count*size || s.Sent < count*size {
+		t.Errorf("the log says %d bytes from the client and %d to it, want at least %d each", s.Received, s.Sent, count*size)
+	}
+}
+
+// TestASubscriberThatPausesLosesNothing with TLS on both sides.
+func TestASubscriberThatPausesLosesNothingThroughTLS(t *testing.T) {
+	t.Parallel()
+	const count, size = 150, 100_000
+	l := newLab(t, "balancer")
+	broker := startTLSMosquitto(t, "a", l, "max_queued_messages 0", "max_inflight_messages 0")
+	b := serve(t, everyWayToTLS(l, []*mosquitto{broker.mqtts}, []*mosquitto{broker.certified}, []*mosquitto{broker.wss}))
+	publisher := connectClient(t, 4, clientConfig{addr: broker.plain.addr, id: "publisher"})
+	paused, err := secureWire(t, b.addrs["mqtts"], l.client(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := paused.open(4, "paused"); err != nil {
+		t.Fatal(err)
+	}
+	paused.subscribe(t, "news")
+	payload := make([]byte, size)
+	for i := range count {
+		payload[0] = byte(i)
+		publisher.publish(t, "news", payload)
+	}
+	paused.SetDeadline(time.Now().Add(patience))
+	for i := range count {
+		if m := paused.publishPacket(t); len(m.Payload) != size || m.Payload[0] != byte(i) {
+			t.Fatalf("message %d: %d bytes, the first is %d", i, len(m.Payload), m.Payload[0])
+		}
+	}
+}
