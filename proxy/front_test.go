@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -118,28 +117,6 @@ func TestUpgradeOnAUnixSocketNamesNoAddress(t *testing.T) {
 	}
 	_ = c.Close()
 	r.waitLine("client=unix ")
-}
-
-// The upgrade's goroutine, its buffers and its descriptor are gone once the session is
-// in its loop: two descriptors a session are left, the client's and the node's, and
-// the other ends of both.
-func TestUpgradedSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
-	for _, m := range []mode{wsToWS, wsToMQTT, httpToWS} {
-		t.Run(m.name, func(t *testing.T) {
-			needWebSocket(t)
-			r := m.start(t, []string{m.startNode(t, nil).address()})
-			r.open("first")
-			goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
-			const sessions = 200
-			for i := range sessions {
-				r.open(fmt.Sprint("device-", i))
-			}
-			// Of the goroutines, one for each session is the test's own node.
-			eventually(t, "one goroutine and four descriptors for each session", func() bool {
-				return runtime.NumGoroutine() <= goroutines+sessions && openDescriptors(t) <= descriptors+4*sessions
-			})
-		})
-	}
 }
 
 // The same identifier goes to the same node, whatever the client speaks.

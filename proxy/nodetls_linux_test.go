@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -260,22 +259,6 @@ func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
 	}
 }
 
-// The handshake's goroutine, its buffers and its descriptor are gone once the session
-// is in its loop.
-func TestSessionOnANodeOfTLSIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
-	r := startToTLS(t, []string{startTLSNode(t, nodeConfig(), nil).address()})
-	r.open("first")
-	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
-	const sessions = 200
-	for i := range sessions {
-		r.open(fmt.Sprint("device-", i))
-	}
-	// Of the goroutines, one for each session is the test's own node.
-	eventually(t, "one goroutine and four descriptors for each session", func() bool {
-		return runtime.NumGoroutine() <= goroutines+sessions && openDescriptors(t) <= descriptors+4*sessions
-	})
-}
-
 // An end is an end with a close_notify and without, and a break is a break.
 func TestNodeOfTLSEndsAndBreaks(t *testing.T) {
 	for name, row := range map[string]struct {
@@ -331,32 +314,30 @@ func TestEndOfTheClientIsACloseNotifyToTheNode(t *testing.T) {
 	r.waitOutcome(ClientClosed, 1)
 }
 
-func TestClientThatLeavesDuringTheNodesHandshakeIsLetGo(t *testing.T) {
+// stallToTLS is a client whose node has the hello and does not answer.
+func stallToTLS(t *testing.T, settings ...setting) (*rig, *client) {
+	t.Helper()
 	reached := make(chan struct{})
 	backend := startNode(t, func(c net.Conn) {
 		_, _ = c.Read(make([]byte, 1<<16))
 		close(reached)
 		_, _ = io.Copy(io.Discard, c)
 	})
-	r := startToTLS(t, []string{backend.address()})
+	r := startToTLS(t, []string{backend.address()}, settings...)
 	c := r.dial()
 	c.send(connect311)
 	<-reached
+	return r, c
+}
+
+func TestClientThatLeavesDuringTheNodesHandshakeIsLetGo(t *testing.T) {
+	r, c := stallToTLS(t)
 	c.reset()
 	r.waitOutcome(ClientGone, 1)
 }
 
 func TestStopEndsAHandshakeWithANode(t *testing.T) {
-	reached := make(chan struct{})
-	backend := startNode(t, func(c net.Conn) {
-		_, _ = c.Read(make([]byte, 1<<16))
-		close(reached)
-		_, _ = io.Copy(io.Discard, c)
-	})
-	r := startToTLS(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
-	c := r.dial()
-	c.send(connect311)
-	<-reached
+	r, c := stallToTLS(t, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
 	r.stop()
 	c.rest()
 	r.waitOutcome(Shutdown, 1)

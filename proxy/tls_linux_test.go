@@ -167,10 +167,11 @@ func TestRecordThatIsForgedEndsTheSessionWithAnAlert(t *testing.T) {
 	r.waitOutcome(ClientReset, 1)
 }
 
-// The handshake's goroutine, its buffers and its descriptor are gone once the session
-// is in its loop: two descriptors a session are left, and the other ends of both.
-func TestSessionOverTLSIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
-	inEachTLSMode(t, func(t *testing.T, m mode) {
+// The goroutines of handshakes and upgrades, their buffers and their descriptors are gone
+// once the session is in its loop: two descriptors a session are left, and the other ends
+// of both.
+func TestSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address()})
 		r.open("first")
 		goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)

@@ -1,17 +1,12 @@
 package main_test
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
-
-	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
 // tlsBroker is a broker by each of its listeners: the same node with several
@@ -236,30 +231,7 @@ func TestBulkArrivesUnchangedThroughTLSOnBothSides(t *testing.T) {
 	l := newLab(t, "balancer")
 	_, mqtts, certified, wss := startTLSMosquittos(t, 1, l)
 	b := serve(t, everyWayToTLS(l, mqtts, certified, wss))
-	c := pahoClientV3(t, "ssl://"+b.addrs["mqtts"], "echo", l.client(t, "")).(*clientV3)
-	c.subscribe(t, "echo")
-	random := rand.NewChaCha8([32]byte{3})
-	sent, received := sha256.New(), sha256.New()
-	var tokens []mqtt.Token
-	for range count {
-		payload := make([]byte, size)
-		random.Read(payload)
-		sent.Write(payload)
-		tokens = append(tokens, c.Publish("echo", 1, false, payload))
-	}
-	for range count {
-		received.Write(receive(t, c).payload)
-	}
-	for _, token := range tokens {
-		await(t, token, "PUBLISH")
-	}
-	if !bytes.Equal(digest(sent), digest(received)) {
-		t.Errorf("sent %x, received %x", digest(sent), digest(received))
-	}
-	c.disconnect(t)
-	if s := b.sessionsEnded(t, 1, `"echo"`)[0]; s.Received < count*size || s.Sent < count*size {
-		t.Errorf("the log says %d bytes from the client and %d to it, want at least %d each", s.Received, s.Sent, count*size)
-	}
+	echo(t, b, pahoClientV3(t, "ssl://"+b.addrs["mqtts"], "echo", l.client(t, "")).(*clientV3), count, size)
 }
 
 // TestASubscriberThatPausesLosesNothing with TLS on both sides.
