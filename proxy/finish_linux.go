@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
 )
 
@@ -119,6 +120,10 @@ func (s *session) record(o Outcome, clock int64) record {
 		r.fault = s.opening.fault
 	case s.frames != nil && s.frames.broken != nil:
 		r.fault = s.frames.broken.Error()
+	case s.client.secure.broken():
+		r.fault = "TLS: " + s.client.secure.end.Error()
+	case s.server.secure.broken():
+		r.fault = failure(s.flow.Node, &tlsterm.NodeError{Err: s.server.secure.end})
 	}
 	return r
 }

@@ -31,7 +31,7 @@ type record struct {
 	received, sent uint64
 	duration       time.Duration
 	outcome        Outcome
-	fault          string // what was wrong with the client's first bytes, or with the last node; empty: nothing
+	fault          string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 	dialError      error  // set: no session's end, but a connection to a node that could not be made
 }
 

@@ -151,6 +151,16 @@ type secure struct {
 	end     error // why nothing more will come; io.EOF: the other side has said so
 }
 
+// broken reports whether TLS itself has ended the session: neither an end of stream
+// nor the socket. Of nil it has not.
+func (t *secure) broken() bool {
+	if t == nil || t.end == nil || t.end == io.EOF || t.end == io.ErrUnexpectedEOF {
+		return false
+	}
+	_, socket := errors.AsType[unix.Errno](t.end)
+	return !socket
+}
+
 // receive reads what a half has sent, as read does.
 func (l *loop) receive(h *half, b []byte) (int, error) {
 	if h.secure == nil {

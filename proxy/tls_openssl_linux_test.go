@@ -39,6 +39,7 @@ func TestRenegotiationIsRefused(t *testing.T) {
 	c.say("R\n")
 	c.hears("alert unexpected message")
 	r.waitOutcome(ClientReset, 1)
+	r.waitLine("outcome=client_reset error=\"TLS: ")
 }
 
 // A node may do so too. It gets the answer, and both directions go on.
@@ -63,6 +64,7 @@ func TestRenegotiationOfANodeIsRefused(t *testing.T) {
 	n.say("r\n")
 	n.hears("no renegotiation")
 	r.waitOutcome(ServerReset, 1)
+	r.waitLine("outcome=server_reset error=\"node node-a: TLS: ")
 }
 
 // openSSLNode is an openssl s_server as a node, and a client on it.
