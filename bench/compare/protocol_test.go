@@ -88,7 +88,7 @@ func TestMeasuresRunOverWebSocket(t *testing.T) {
 func TestStartsOfNamesSelectMeasures(t *testing.T) {
 	for _, c := range []struct{ only, want string }{
 		{"ws-*", "ws-roundtrip-100 ws-translate ws-vs-mqtt ws-connect ws-memory"},
-		{"tls-*", "tls-roundtrip-100 tls-connect tls-connect-resumed tls-memory"},
+		{"tls-*", "tls-roundtrip-100 tls-connect tls-connect-resumed tls-connect-rsa tls-memory"},
 		{"connect,bulk*", "connect bulk bulk-tuned"},
 		{"ws", ""}, {"connect*e", ""}, {"speed*", ""}, {"", ""},
 	} {
