@@ -27,10 +27,12 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 	}
 	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
 	each := int64(2)
-	secure := map[*Pool]bool{}
+	secure := map[*Pool]int{} // nodes that speak TLS
 	for _, ln := range srv.listeners {
 		for _, p := range ln.pools {
-			secure[p] = p.TLS != nil
+			if p.TLS != nil {
+				secure[p] = len(p.Nodes())
+			}
 		}
 		if ln.Protocol != HTTP {
 			continue
@@ -42,10 +44,8 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 			}
 		}
 	}
-	for _, speaks := range secure {
-		if speaks {
-			reserve += nodeHandshakes
-		}
+	for _, nodes := range secure {
+		reserve += int64(nodeHandshakes * nodes)
 	}
 	need := each*wanted + reserve
 	if wanted > 0 && uint64(need) <= limit.Cur {

@@ -63,6 +63,20 @@ func (l *loop) connect(s *session) error {
 	return l.addr.connect(s.server.fd)
 }
 
+// dialTimeout is what is wrong when time runs out while a node is dialled.
+func (l *loop) dialTimeout(s *session) error {
+	switch c := s.opening.nodeLent; {
+	case s.step == stepSwitch:
+		return errUpgradeTimeout
+	case s.step != stepSecure:
+		return errDialTimeout
+	case c != nil && c.openFor() < l.server.snapshot.Timeouts.Dial/2:
+		return errHandshakeTurn // the node has not had its time
+	default:
+		return errHandshakeTimeout
+	}
+}
+
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
 	o := s.opening
@@ -76,7 +90,7 @@ func (l *loop) giveUp(s *session, err error) {
 	}
 	o.node.Release()
 	o.reason, o.failure = shortage(err), failure(o.node, err)
-	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed {
+	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed && err != errHandshakeTurn {
 		failed(o.node)
 	}
 	l.counters.flows[s.listener.index][s.listener.lane(o.pool, o.node)].DialErrors++
@@ -103,7 +117,7 @@ func (l *loop) announce(s *session) step {
 		quickAck(s.server.fd)
 	}
 	if s.opening.pool.WebSocket {
-		if n < len(first) {
+		if n < len(first) || s.server.held != nil { // TLS takes all, and its half holds the rest
 			l.giveUp(s, errShortWrite)
 			return stepDial
 		}

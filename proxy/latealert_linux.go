@@ -25,7 +25,7 @@ func (l *loop) keepForTLS(s *session) {
 // turnedAway reports whether err, of reading from the node, is an alert in place of
 // its answer.
 func (s *session) turnedAway(err error) bool {
-	return tlsterm.IsAlert(err) && s.opening != nil && s.server.moved == 0 && len(s.opening.answer) == 0
+	return tlsterm.IsRefusal(err) && s.opening != nil && s.server.moved == 0 && len(s.opening.answer) == 0
 }
 
 // dialAgain is the step of a session that a node has turned away: on to the next
@@ -45,7 +45,7 @@ func (l *loop) dialAgain(s *session, err error) step {
 // else why.
 func (l *loop) alertBefore(s *session, why error) error {
 	if s.server.secure != nil {
-		if _, err := l.receive(&s.server, l.scratch); tlsterm.IsAlert(err) {
+		if _, err := l.receive(&s.server, l.scratch); tlsterm.IsRefusal(err) {
 			return nodeAlert(err)
 		}
 	}
@@ -54,7 +54,7 @@ func (l *loop) alertBefore(s *session, why error) error {
 
 // nodeAlert is an error as the log has it, which says of an alert that it is of TLS.
 func nodeAlert(err error) error {
-	if tlsterm.IsAlert(err) {
+	if tlsterm.IsRefusal(err) {
 		return &tlsterm.NodeError{Err: err}
 	}
 	return err

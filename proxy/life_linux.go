@@ -54,18 +54,6 @@ var life = [...]func(*loop, *session) step{
 // dialling: a connection to a node is being made, and it is the node that is waited for.
 func (s step) dialling() bool { return s >= stepSecure && s <= stepSwitch }
 
-// timeout is what is wrong with a node when time runs out in a step that is dialling.
-func (s step) timeout() error {
-	switch s {
-	case stepSecure:
-		return errHandshakeTimeout
-	case stepSwitch:
-		return errUpgradeTimeout
-	default:
-		return errDialTimeout
-	}
-}
-
 // advance takes a session as far as it goes now. It is called after the accept
 // and for every event, and leaves the session registered for the events and
 // the time that it waits for.

@@ -264,7 +264,7 @@ func (l *loop) expire(s *session) {
 	case at > l.wheel.now:
 		l.wheel.add(s, at)
 	case s.step.dialling():
-		l.giveUp(s, s.step.timeout())
+		l.giveUp(s, l.dialTimeout(s))
 		s.step = stepDial
 		l.advance(s)
 	case s.step == stepLinger:

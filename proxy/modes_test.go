@@ -167,9 +167,12 @@ func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // upgraded is a client's connection after the upgrade.
-func upgraded(c net.Conn) (net.Conn, error) {
+func upgraded(c net.Conn) (net.Conn, error) { return upgradedAt(c, "/mqtt") }
+
+// upgradedAt is upgraded with another path, or a query.
+func upgradedAt(c net.Conn, path string) (net.Conn, error) {
 	d := gorilla.Dialer{NetDial: func(string, string) (net.Conn, error) { return c, nil }, Subprotocols: []string{"mqtt"}}
-	ws, resp, err := d.Dial("ws://broker.example/mqtt", nil)
+	ws, resp, err := d.Dial("ws://broker.example"+path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,7 +221,7 @@ func TestStopEndsAHandshakeWithANode(t *testing.T) {
 func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 	backend := startTLSNode(t, nodeConfig(), nil)
 	gate := tlsterm.NewGate(2, 0, 1000)
-	r := start(t, []string{backend.address()}, toTLS, func(s *Snapshot) { s.Listeners[0].Pool.TLS.Gate = gate })
+	r := start(t, []string{backend.address()}, toTLS, func(s *Snapshot) { s.Listeners[0].Pool.TLS.Gates[0] = gate })
 	var clients []*client
 	for i := range 50 {
 		c := r.dial()
@@ -236,4 +237,49 @@ func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 	if n := strings.Count(r.log.String(), "msg=dial "); n != 0 {
 		t.Errorf("%d dials failed", n)
 	}
+}
+
+// A node that answers no hello has its time, and who has waited in our queue blames it for nothing.
+func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
+	mute := startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	var blamed atomic.Int32
+	r := start(t, []string{mute.address()}, toTLS, func(s *Snapshot) {
+		s.Timeouts.Dial = 300 * time.Millisecond
+		s.Listeners[0].Pool.TLS.Gates[0] = tlsterm.NewGate(1, 0, 10)
+		s.Listeners[0].Pool.DialFailed = func(*balancer.Node) { blamed.Add(1) }
+	})
+	var clients []*client
+	for range 5 {
+		c := r.dial()
+		c.send(connect5)
+		clients = append(clients, c)
+	}
+	for _, c := range clients {
+		c.expect([]byte("\x20\x03\x00\x88\x00"))
+		_ = c.Close()
+	}
+	r.waitOutcome(DialFailed, 5)
+	eventually(t, "the lines", func() bool { return strings.Count(r.log.String(), "outcome=dial_failed") == len(clients) })
+	waited := strings.Count(r.log.String(), `msg=dial listener=mqtt node=node-a error="no turn`)
+	if n := int(blamed.Load()); n != len(clients)-waited || n == 0 {
+		t.Errorf("blamed %d times by %d clients of whom %d had no turn", n, len(clients), waited)
+	}
+}
+
+// What a socket does not take of an upgrade is held by TLS: the node is passed over all the same.
+func TestUpgradeThatANodeOfTLSDoesNotTakeWholePassesItOver(t *testing.T) {
+	full := startTLSNode(t, nodeConfig(), func(c *tls.Conn) { <-t.Context().Done() })
+	r := wssToWSS.start(t, []string{full.address()}, func(s *Snapshot) { s.MaxHeaderSize = 16 << 20 })
+	c := r.dialBare(r.srv.Addr("mqtt"))
+	c.secure(nil)
+	ws, err := upgradedAt(c.Conn, "/mqtt?"+strings.Repeat("q", 12<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Conn = ws
+	c.send(connect5)
+	c.expect([]byte("\x20\x03\x00\x88\x00"))
+	_ = c.Close()
+	r.waitOutcome(DialFailed, 1)
+	r.waitLine("it took a part of its first bytes only")
 }

@@ -24,10 +24,12 @@ func (l *loop) register(s *session, h *half, side int32) error {
 }
 
 // rearm has epoll report a half once more that has more to read than one turn
-// allows. What TLS has of it already does not show at the socket: its room does.
+// allows. What TLS has of it already does not show at the socket: a half that speaks
+// TLS goes on by mail.
 func (l *loop) rearm(s *session, h *half) {
 	if h.secure != nil {
-		h.blocked, h.watch = true, watchInputAndRoom
+		l.callback(s)(func(s *session) { l.resume(s, s.step) })
+		return
 	}
 	side := int32(0)
 	if h == &s.server {

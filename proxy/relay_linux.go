@@ -241,6 +241,10 @@ func (l *loop) endOutput(s *session, to *half) (ended bool) {
 // it sent last, such as a DISCONNECT that says why, still reaches the other. It
 // reports true: the caller has nothing left to do for the session.
 func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
+	if s.flow == nil { // it is the client: a node has been sent nothing yet that it could not take
+		l.finish(s, s.firstOutcome(ClientGone))
+		return true
+	}
 	client, other := gone == &s.client, s.other(gone)
 	for range readsPerTurn {
 		inbox := l.inbox(s, gone)

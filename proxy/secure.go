@@ -27,12 +27,20 @@ type TLS struct {
 // NodeTLS says how TLS is spoken to the nodes of a pool.
 type NodeTLS struct {
 	Originator *tlsterm.Originator
-	Gate       *tlsterm.Gate // for the handshakes of sessions
+
+	// Gates are for the handshakes of sessions, by the Index of the node: one that
+	// hangs holds up no other.
+	Gates []*tlsterm.Gate
 }
 
-// NewNodeTLS returns how TLS is spoken by o, with a limit on the handshakes at once.
-func NewNodeTLS(o *tlsterm.Originator) *NodeTLS {
-	return &NodeTLS{Originator: o, Gate: tlsterm.NewGate(nodeHandshakes, 0, math.MaxInt)}
+// NewNodeTLS returns how TLS is spoken by o to so many nodes, with a limit on the
+// handshakes at once.
+func NewNodeTLS(o *tlsterm.Originator, nodes int) *NodeTLS {
+	t := &NodeTLS{Originator: o}
+	for range nodes {
+		t.Gates = append(t.Gates, tlsterm.NewGate(nodeHandshakes, 0, math.MaxInt))
+	}
+	return t
 }
 
 // Secure makes the TLS handshake with a node of the pool, on a connection that is open: for probes and HTTP requests,

@@ -117,7 +117,7 @@ func (l *loop) secureNode(s *session) step {
 	c, t, node, birth, back := o.nodeLent, o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
-		made, err := shake(ctx, t.Gate, c, func() (*tlsterm.Session, error) {
+		made, err := shake(ctx, t.Gates[node], c, func() (*tlsterm.Session, error) {
 			return t.Originator.Connect(ctx, c, node)
 		})
 		back(func(s *session) {

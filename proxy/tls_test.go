@@ -80,7 +80,7 @@ func testNodeTLS(nodes int, show ...*tls.Certificate) *NodeTLS {
 	for _, c := range show {
 		o.Certificate = writePair(dir, c)
 	}
-	return NewNodeTLS(must(tlsterm.NewOriginator(o)))
+	return NewNodeTLS(must(tlsterm.NewOriginator(o)), nodes)
 }
 
 // writePair writes a certificate and its key.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -113,8 +114,9 @@ type lent struct {
 	rest          []byte // what comes before what the descriptor has
 	returned      func() // called at the close; nil: nobody waits for that
 
-	mu     sync.Mutex // guards closed, and the descriptor while it is duplicated
+	mu     sync.Mutex // guards the fields below, and the descriptor while it is duplicated
 	closed bool
+	opened time.Time // zero: not yet
 }
 
 // open duplicates the descriptor, in any goroutine: who waits for a turn needs none yet.
@@ -126,9 +128,19 @@ func (c *lent) open() error {
 	}
 	twin, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err == nil {
-		c.File = os.NewFile(uintptr(twin), "socket")
+		c.File, c.opened = os.NewFile(uintptr(twin), "socket"), time.Now()
 	}
 	return err
+}
+
+// openFor is how long it has been open.
+func (c *lent) openFor() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.opened.IsZero() {
+		return 0
+	}
+	return time.Since(c.opened)
 }
 
 // Close may be called twice.

@@ -55,7 +55,7 @@ func (p *plan) addNodeTLS(pool *proxy.Pool, c *config.NodeTLS, log *slog.Logger)
 	if err != nil {
 		return err
 	}
-	pool.TLS = proxy.NewNodeTLS(t)
+	pool.TLS = proxy.NewNodeTLS(t, len(pool.Nodes()))
 	p.attendants = append(p.attendants, t.Run)
 	p.reloads = append(p.reloads, t.Reload)
 	p.warn("pool", pool.Name, t.Warnings())

@@ -27,8 +27,8 @@ var (
 	tlsWaiting          = describe("tls_handshakes_waiting", "Clients that wait for their TLS handshake to begin.", "listener")
 	tlsExpiry           = describe("tls_file_expiry_timestamp_seconds", "When the certificate, CA or CRL in force is not valid any more, in Unix time.", "listener", "kind", "file")
 	tlsBroken           = describe("tls_file_broken", "1 while a file's content cannot be used and what was good before is in force.", "listener", "kind", "file")
-	nodeTLSHandshakes   = describe("node_tls_handshakes_total", "TLS handshakes of sessions with the nodes of a pool, by how they ended; resumed ones are among those done.", "pool", "result")
-	nodeTLSWaiting      = describe("node_tls_handshakes_waiting", "Sessions that wait for their TLS handshake with a node to begin.", "pool")
+	nodeTLSHandshakes   = describe("node_tls_handshakes_total", "TLS handshakes of sessions with a node, by how they ended; resumed ones are among those done.", "pool", "node", "result")
+	nodeTLSWaiting      = describe("node_tls_handshakes_waiting", "Sessions that wait for their TLS handshake with a node to begin.", "pool", "node")
 	nodeTLSExpiry       = describe("node_tls_file_expiry_timestamp_seconds", "When the CA or certificate in force for a pool is not valid any more, in Unix time.", "pool", "kind", "file")
 	nodeTLSBroken       = describe("node_tls_file_broken", "1 while a file's content cannot be used and what was good before is in force.", "pool", "kind", "file")
 	sessionsOpen        = describe("sessions_open", "Sessions that are open on a node.", "listener", "pool", "node")
@@ -53,11 +53,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	count := func(d *prometheus.Desc, v uint64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	handshakes := func(d *prometheus.Desc, of string, h tlsterm.GateCounts) {
-		count(d, h.Done, of, "done")
-		count(d, h.Resumed, of, "resumed")
-		count(d, h.Failed, of, "failed")
-		count(d, h.Abandoned, of, "abandoned")
+	handshakes := func(d *prometheus.Desc, h tlsterm.GateCounts, of ...string) {
+		count(d, h.Done, append(of, "done")...)
+		count(d, h.Resumed, append(of, "resumed")...)
+		count(d, h.Failed, append(of, "failed")...)
+		count(d, h.Abandoned, append(of, "abandoned")...)
 	}
 	files := func(broken, expiry *prometheus.Desc, of string, list []tlsterm.CertificateStatus) {
 		for _, f := range list {
@@ -97,7 +97,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		name, h := l.Listener.Name, l.Handshakes
 		gauge(tlsWaiting, float64(h.Waiting), name)
-		handshakes(tlsHandshakes, name, h)
+		handshakes(tlsHandshakes, h, name)
 		count(tlsHandshakes, h.Refused, name, "refused")
 		files(tlsBroken, tlsExpiry, name, l.Certificates)
 	}
@@ -111,9 +111,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, p := range c.Pools {
 		if t := p.TLS; t != nil {
-			h := t.Gate.Counts()
-			gauge(nodeTLSWaiting, float64(h.Waiting), p.Name)
-			handshakes(nodeTLSHandshakes, p.Name, h)
+			for i, n := range p.Nodes() {
+				h := t.Gates[i].Counts()
+				gauge(nodeTLSWaiting, float64(h.Waiting), p.Name, n.Name)
+				handshakes(nodeTLSHandshakes, h, p.Name, n.Name)
+			}
 			files(nodeTLSBroken, nodeTLSExpiry, p.Name, t.Originator.Status())
 		}
 		for _, n := range p.Nodes() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,11 +89,16 @@ func (e *NodeError) Error() string {
 
 func (e *NodeError) Unwrap() error { return e.Err }
 
-// IsAlert reports whether err, of a Session's Read, is an alert: the other side's word that it wants no more of this session.
-func IsAlert(err error) bool {
-	remote, ok := errors.AsType[*net.OpError](err) // the type inside is not exported
-	return ok && remote.Op == "remote error"
+// IsRefusal reports whether err, of the first Read of a Session with a node, is an alert that refuses our certificate or
+// its lack: in TLS 1.3 it comes when our handshake is over, and of what was sent since nothing was taken.
+func IsRefusal(err error) bool {
+	remote, ok := errors.AsType[*net.OpError](err)
+	return ok && remote.Op == "remote error" && slices.ContainsFunc(lateRefusals, func(a tls.AlertError) bool { return a.Error() == remote.Err.Error() })
 }
+
+// lateRefusals are the alerts of IsRefusal (RFC 8446, 6.2): handshake_failure, those about certificates, unknown_ca,
+// access_denied, decrypt_error, certificate_required.
+var lateRefusals = []tls.AlertError{40, 42, 43, 44, 45, 46, 48, 49, 51, 116}
 
 // Reload reads all files again. What is good is in force for the next connection; of a file that is not, the last good
 // content stays so, and the error names the file. Established sessions keep what they have; none is resumed, so that
