@@ -3,7 +3,6 @@ package main_test
 import (
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -96,7 +95,6 @@ var tlsNodeListeners = map[string]string{"mqtt": "tcp://", "mqtts": "ssl://", "w
 
 func TestMosquittosClientsReachNodesOfTLS(t *testing.T) {
 	t.Parallel()
-	sub, pub := peer(t, "/usr/bin/mosquitto_sub"), peer(t, "/usr/bin/mosquitto_pub")
 	l := newLab(t, "balancer")
 	plain, mqtts, certified, wss := startTLSMosquittos(t, 1, l)
 	b := serve(t, everyWayToTLS(l, mqtts, certified, wss))
@@ -104,22 +102,7 @@ func TestMosquittosClientsReachNodesOfTLS(t *testing.T) {
 		for _, version := range []string{"mqttv311", "mqttv5"} {
 			t.Run(listener+" "+version, func(t *testing.T) {
 				topic := listener + "-" + version
-				args := append(append(hostPort(b.addrs[listener]), flags...), "-V", version, "-q", "1", "-t", topic)
-				subscriber := start(t, "sub", exec.Command(sub, append(args, "-i", "sub-"+topic, "-C", "1")...))
-				plain[0].waitFor(t, "Sending SUBACK to sub-"+topic)
-				out, err := exec.Command(pub, append(args, "-i", "pub-"+topic, "-m", "hello over "+topic)...).CombinedOutput()
-				if err != nil {
-					t.Fatalf("mosquitto_pub: %v\n%s", err, out)
-				}
-				subscriber.waitFor(t, "hello over "+topic)
-				if code := subscriber.exitCode(t); code != 0 {
-					t.Errorf("mosquitto_sub ended with %d", code)
-				}
-				for _, s := range b.sessionsEnded(t, 2, "-"+topic+`"`) {
-					if s.Listener != listener || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
-						t.Errorf("the session's line is %+v", s)
-					}
-				}
+				passMessage(t, b, plain[0], listener, topic, append(flags, "-V", version)...)
 				if listener == "mqtts" {
 					plain[0].waitFor(t, "New client connected", "as sub-"+topic, "u'balancer'") // it was shown the certificate
 				}

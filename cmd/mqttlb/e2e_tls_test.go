@@ -114,32 +114,37 @@ pools:
 ` + nodes(brokers...)
 }
 
+// passMessage has Mosquitto's clients pass a message through the listener to the broker a, with these flags.
+func passMessage(t *testing.T, b *balancer, a *mosquitto, listener, topic string, flags ...string) {
+	t.Helper()
+	sub, pub := peer(t, "/usr/bin/mosquitto_sub"), peer(t, "/usr/bin/mosquitto_pub")
+	args := append(append(hostPort(b.addrs[listener]), flags...), "-q", "1", "-t", topic)
+	subscriber := start(t, "sub", exec.Command(sub, append(args, "-i", "sub-"+topic, "-C", "1")...))
+	a.waitFor(t, "Sending SUBACK to sub-"+topic)
+	out, err := exec.Command(pub, append(args, "-i", "pub-"+topic, "-m", "hello over "+topic)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("mosquitto_pub: %v\n%s", err, out)
+	}
+	subscriber.waitFor(t, "hello over "+topic)
+	if code := subscriber.exitCode(t); code != 0 {
+		t.Errorf("mosquitto_sub ended with %d", code)
+	}
+	for _, s := range b.sessionsEnded(t, 2, "-"+topic+`"`) {
+		if s.Listener != listener || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+			t.Errorf("the session's line is %+v", s)
+		}
+	}
+}
+
 func TestMosquittosClientsSpeakTLS(t *testing.T) {
 	t.Parallel()
-	sub, pub := peer(t, "/usr/bin/mosquitto_sub"), peer(t, "/usr/bin/mosquitto_pub")
 	tcp, ws := startWSMosquittos(t, 1)
 	l := newLab(t, "device-1")
 	b := serve(t, everyTLSWay(l, tcp, ws))
 	for listener, shown := range map[string]string{"mqtts": "", "certified": "device-1"} {
 		for _, version := range []string{"tlsv1.2", "tlsv1.3"} {
 			t.Run(listener+" "+version, func(t *testing.T) {
-				topic := listener + "-" + version
-				args := append(append(hostPort(b.addrs[listener]), l.flags(shown)...), "--tls-version", version, "-q", "1", "-t", topic)
-				subscriber := start(t, "sub", exec.Command(sub, append(args, "-i", "sub-"+topic, "-C", "1")...))
-				tcp[0].waitFor(t, "Sending SUBACK to sub-"+topic)
-				out, err := exec.Command(pub, append(args, "-i", "pub-"+topic, "-m", "hello over "+version)...).CombinedOutput()
-				if err != nil {
-					t.Fatalf("mosquitto_pub: %v\n%s", err, out)
-				}
-				subscriber.waitFor(t, "hello over "+version)
-				if code := subscriber.exitCode(t); code != 0 {
-					t.Errorf("mosquitto_sub ended with %d", code)
-				}
-				for _, s := range b.sessionsEnded(t, 2, "-"+topic+`"`) {
-					if s.Listener != listener || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
-						t.Errorf("the session's line is %+v", s)
-					}
-				}
+				passMessage(t, b, tcp[0], listener, listener+"-"+version, append(l.flags(shown), "--tls-version", version)...)
 			})
 		}
 	}

@@ -55,6 +55,15 @@ func loadAuthorities(file string) (*authorities, error) {
 	return &authorities{certs}, nil
 }
 
+// poolOf is these CAs as crypto/tls wants them.
+func poolOf(cas []*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range cas {
+		pool.AddCert(c)
+	}
+	return pool
+}
+
 // names are the CAs' names, for people.
 func (a *authorities) names() []string {
 	var list []string

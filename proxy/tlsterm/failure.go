@@ -167,17 +167,18 @@ func reasonOfCertificate(err error) (Reason, bool) {
 // refusals are the alerts with which a client refuses our certificate (RFC 8446, 6.2).
 var refusals = []tls.AlertError{42, 43, 44, 45, 46, 48}
 
-// reasonOfAlert reads the alert of a client. Its type is not exported, and its words are tls.AlertError's.
+// reasonOfAlert reads the alert of a client.
 func reasonOfAlert(alert error) Reason {
-	if alert == nil {
-		return ClientAlert
-	}
-	for _, r := range refusals {
-		if alert.Error() == r.Error() {
-			return ClientRefused
-		}
+	if isOneOf(alert, refusals) {
+		return ClientRefused
 	}
 	return ClientAlert
+}
+
+// isOneOf says whether an alert, in an error of crypto/tls or nil, is in a list. Its type is not exported, and its words are
+// tls.AlertError's.
+func isOneOf(alert error, list []tls.AlertError) bool {
+	return alert != nil && slices.ContainsFunc(list, func(a tls.AlertError) bool { return a.Error() == alert.Error() })
 }
 
 // isBadRecord says whether a handshake ended with a record that could not be decrypted.

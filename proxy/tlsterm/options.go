@@ -2,7 +2,6 @@ package tlsterm
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,9 +109,6 @@ func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Co
 		}
 		cas = admission.crls.unrevoked(cas)
 	}
-	config.ClientCAs = x509.NewCertPool()
-	for _, c := range cas {
-		config.ClientCAs.AddCert(c)
-	}
+	config.ClientCAs = poolOf(cas)
 	return config, nil
 }

@@ -3,11 +3,9 @@ package tlsterm
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -93,7 +91,7 @@ func (e *NodeError) Unwrap() error { return e.Err }
 // its lack: in TLS 1.3 it comes when our handshake is over, and of what was sent since nothing was taken.
 func IsRefusal(err error) bool {
 	remote, ok := errors.AsType[*net.OpError](err)
-	return ok && remote.Op == "remote error" && slices.ContainsFunc(lateRefusals, func(a tls.AlertError) bool { return a.Error() == remote.Err.Error() })
+	return ok && remote.Op == "remote error" && isOneOf(remote.Err, lateRefusals)
 }
 
 // lateRefusals are the alerts of IsRefusal (RFC 8446, 6.2): handshake_failure, those about certificates, unknown_ca,
@@ -149,10 +147,7 @@ func (o *NodeOptions) config(host string, m *material) *tls.Config {
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}
 	if o.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		for _, c := range m.authorities.value.certs {
-			config.RootCAs.AddCert(c)
-		}
+		config.RootCAs = poolOf(m.authorities.value.certs)
 	}
 	if len(m.certificates) > 0 {
 		config.Certificates = []tls.Certificate{*m.certificates[0].value}

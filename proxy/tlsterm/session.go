@@ -20,8 +20,9 @@ var ErrOwed = errors.New("TLS: the client asks for new keys and does not read th
 // errHandshakeTooLong ends a handshake of more than maxHandshake bytes.
 var errHandshakeTooLong = errors.New("more than 64 KiB and the handshake is not over")
 
-// Session is the TLS of a client, made by Accept, or of a node, made by Originator.Connect, after its handshake. It has two lives. Until Detach it is a connection like any other,
-// Conn. After Detach it is a transformer without goroutine or descriptor, for one event loop:
+// Session is the TLS of a client, made by Accept, or of a node, made by Originator.Connect, after its handshake. It has
+// two lives. Until Detach it is a connection like any other, Conn. After Detach it is a transformer without goroutine or
+// descriptor, for one event loop:
 //
 //	s.Feed(b)                        // what the socket had; a view, until Read returns ErrWouldBlock
 //	for {
