@@ -57,11 +57,26 @@ type clientWriter struct {
 	http.ResponseWriter
 	conn     *http.ResponseController
 	stall    time.Duration
+	expects  bool // the client has sent "Expect: 100-continue"
 	hijacked bool
 }
 
-func newClientWriter(w http.ResponseWriter, stall time.Duration) *clientWriter {
-	return &clientWriter{ResponseWriter: w, conn: http.NewResponseController(w), stall: stall}
+func newClientWriter(w http.ResponseWriter, r *http.Request, stall time.Duration) *clientWriter {
+	return &clientWriter{
+		ResponseWriter: w, conn: http.NewResponseController(w), stall: stall,
+		expects: r.Header.Get("Expect") != "",
+	}
+}
+
+// WriteHeader passes a header of the node's on, and of the informational ones those that a
+// client gets who expects no 100. To one who does, the server itself says 100 when the body is
+// first read, which is when the node has asked for it; the node's own would be a second one,
+// and any other would be written at the same time by another goroutine.
+func (w *clientWriter) WriteHeader(code int) {
+	if w.expects && code < 200 && code != http.StatusSwitchingProtocols {
+		return
+	}
+	w.ResponseWriter.WriteHeader(code)
 }
 
 func (w *clientWriter) Write(b []byte) (int, error) {

@@ -45,7 +45,7 @@ func newExchange(h *Handler, pool *Pool, w http.ResponseWriter, r *http.Request)
 	x := &exchange{handler: h, pool: pool, client: clientAddresses(r)}
 	key, keyed := x.affinity(r)
 	x.candidates = pool.Candidates(key, keyed)
-	x.w = newClientWriter(w, h.stall)
+	x.w = newClientWriter(w, r, h.stall)
 	x.in = r.WithContext(context.WithValue(r.Context(), addressesKey{}, x.client))
 	if r.Body != nil && r.Body != http.NoBody {
 		x.body = newClientBody(w, r.Body, h.options.MaxRequestSize, h.stall)

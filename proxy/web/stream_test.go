@@ -116,6 +116,49 @@ func TestBodyWaitsForTheNodesContinue(t *testing.T) {
 	}
 }
 
+func TestInformationalResponses(t *testing.T) {
+	const hint = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n"
+	const goOn = "HTTP/1.1 100 Continue\r\n\r\n"
+	for name, c := range map[string]struct {
+		expect string
+		node   string
+		want   []int
+	}{
+		"a hint is passed on":                      {"", hint, []int{103, 200}},
+		"a 100 that nobody expects is passed on":   {"", goOn, []int{100, 200}},
+		"who expects a 100 gets one, not two":      {"Expect: 100-continue\r\n", goOn + goOn, []int{100, 200}},
+		"who expects a 100 gets no hint meanwhile": {"Expect: 100-continue\r\n", hint + goOn, []int{100, 200}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				conn, buffered, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer conn.Close()
+				io.WriteString(conn, c.node)
+				io.ReadFull(buffered, make([]byte, 5))
+				io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			}))})
+			conn := r.raw()
+			conn.send("POST / HTTP/1.1\r\nHost: h\r\n" + c.expect + "Content-Length: 5\r\n\r\n")
+			if c.expect == "" {
+				conn.send("hello")
+			}
+			for i, want := range c.want {
+				res, _ := conn.receive(http.MethodPost)
+				if res.StatusCode != want {
+					t.Fatalf("answer %d is %s, wanted %d", i+1, res.Status, want)
+				}
+				if res.StatusCode == http.StatusContinue && c.expect != "" {
+					conn.send("hello")
+				}
+			}
+		})
+	}
+}
+
 func TestTrailersOfAResponseArrive(t *testing.T) {
 	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Trailer", "Digest")
