@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 	text := "per_listener_settings true\nuser root\n" // as any other user it cannot read the keys; without root it stays who it is
 	var addrs []netip.AddrPort
 	for _, tr := range transports {
-		a := nobody(t)
+		a := freePort(t)
 		addrs = append(addrs, a)
 		text += fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", a.Port())
 		if tr.ws {
@@ -70,6 +71,25 @@ func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // until another process listens there is nothing to wait on
 	}
 }
+
+// freePort is below the range that the kernel gives to outgoing connections, of which the
+// fleets make thousands: a port that is free stays so.
+func freePort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	const first, last = 10000, 19999
+	for range last - first {
+		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(first+(os.Getpid()*97+int(portsTaken.Add(1)))%(last-first)))
+		l, err := net.Listen("tcp", a.String())
+		if err == nil {
+			_ = l.Close()
+			return a
+		}
+	}
+	t.Fatal("no port is free")
+	return netip.AddrPort{}
+}
+
+var portsTaken atomic.Int32
 
 // forMosquitto is what a client of Mosquitto over t has: its listeners ask for a certificate.
 func (t transport) forMosquitto(o Options, p *pki) Options {

@@ -286,9 +286,10 @@ func (l *loop) expire(s *session) {
 }
 
 // unheard reports whether the client of a session that is out of time has not
-// been silent: its bytes wait in the socket, because the node takes none.
+// been silent: its bytes wait in the socket, because the node takes none, or because
+// this turn of a loop that is late has not come to them.
 func unheard(s *session) bool {
-	if s.server.held == nil || s.client.drain {
+	if s.client.drain {
 		return false
 	}
 	waiting, err := unix.IoctlGetInt(int(s.client.fd), unix.SIOCINQ)

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -85,15 +86,24 @@ func (m *mosquitto) stop(t *testing.T) {
 	}
 }
 
+// freePort is below the range that the kernel gives to outgoing connections, of which
+// other tests make thousands: a port that is free stays so.
 func freePort(t *testing.T) int {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, last = 10000, 19999
+	for range last - first {
+		port := first + (os.Getpid()*97+int(portsTaken.Add(1)))%(last-first)
+		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err == nil {
+			_ = ln.Close()
+			return port
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
+
+var portsTaken atomic.Int32
 
 // The lines are those of any client that connects, is idle and disconnects.
 func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {

@@ -62,7 +62,10 @@ const (
 type ports struct{ next int }
 
 func (p *ports) take() (netip.AddrPort, error) {
-	for p.next = max(p.next, firstPort); p.next < lastPort; {
+	if p.next == 0 {
+		p.next = firstPort + os.Getpid()%100*100 // whoever looks for ports beside us begins elsewhere
+	}
+	for p.next < lastPort {
 		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(p.next))
 		p.next++
 		if l, err := net.Listen("tcp", a.String()); err == nil {

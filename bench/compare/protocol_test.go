@@ -65,7 +65,7 @@ func TestMeasuresRunOverWebSocket(t *testing.T) {
 	}
 	r, err := Run(t.Context(), Options{
 		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
-		Pairs: 1, Turn: minTurn, Only: []string{"ws-*"}, Status: io.Discard,
+		Pairs: 1, Turn: testTurn, Only: []string{"ws-*"}, Status: io.Discard,
 	})
 	if err != nil {
 		t.Fatal(err)

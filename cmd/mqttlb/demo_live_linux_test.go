@@ -28,9 +28,14 @@ type liveDemo struct {
 	output []byte
 }
 
+// oneDemo keeps a demo that begins from the port of another one's broker that is dead.
+var oneDemo sync.Mutex
+
 // startLive runs the demo in a terminal of this size.
 func startLive(t *testing.T, width, height uint16, env ...string) *liveDemo {
 	t.Helper()
+	oneDemo.Lock()
+	t.Cleanup(oneDemo.Unlock)
 	d := &liveDemo{exited: make(chan struct{})}
 	d.openPTY(t)
 	d.resize(t, width, height)

@@ -45,7 +45,7 @@ func (l lab) file(name string) string { return filepath.Join(string(l), name) }
 
 // tls is the section tls of a listener, with further settings.
 func (l lab) tls(settings ...string) string {
-	return fmt.Sprintf("{certificates: [{cert: %q, key: %q}]%s}",
+	return fmt.Sprintf("{certificates: [{cert: %q, key: %q}], handshake_timeout: 1m%s}", // beside the storms of other tests
 		l.file("server.pem"), l.file("server.key"), strings.Join(append([]string{""}, settings...), ", "))
 }
 
