@@ -81,7 +81,7 @@ func TestRequestsAndAnUpgradeOnOneConnection(t *testing.T) {
 // Requests have no limit of time for the whole of them; the CONNECT behind them has.
 func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
 	needWebSocket(t)
-	r := dashboard(t, func(s *Snapshot) { s.Timeouts.ConnectPacket = 100 * time.Millisecond })
+	r := dashboard(t, func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.get(bufio.NewReader(c.Conn), "/page/x")
 	if _, err := upgraded(c.Conn); err != nil {

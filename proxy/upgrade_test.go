@@ -220,7 +220,7 @@ func TestUpgradesThatAreTaken(t *testing.T) {
 
 func TestUpgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	needWebSocket(t)
-	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 50 * time.Millisecond })
+	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	request := upgradeRequest()
 	var clients []*client
 	for i := range len(request) {
