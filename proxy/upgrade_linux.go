@@ -103,16 +103,20 @@ func (i *inline) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return i, bufio.NewReadWriter(i.reader, i.writer), nil
 }
 
+// Write keeps a part of the answer.
 func (i *inline) Write(b []byte) (int, error) {
 	i.answer = append(i.answer, b...)
 	return len(b), nil
 }
 
+// SetDeadline has nothing to wait for.
 func (i *inline) SetDeadline(time.Time) error { return nil }
 
+// Close leaves the connection to its session.
 func (i *inline) Close() error { return nil }
 
-// Header and WriteHeader are for refusals, of which there are none here.
+// Header is for refusals, of which there are none here.
 func (i *inline) Header() http.Header { return http.Header{} }
 
+// WriteHeader is for refusals, too.
 func (i *inline) WriteHeader(int) {}
