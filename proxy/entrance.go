@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"net/http"
 
 	"mqttlb/proxy/websocket"
 )
@@ -21,11 +22,20 @@ var errUnreadPongs = &websocket.Error{
 
 // entrance is what a WebSocket client has said before its CONNECT is whole.
 type entrance struct {
-	request *websocket.Request // the upgrade that a node is asked for
+	request *websocket.Request // the upgrade that a node is asked for; nil where nodes speak plain MQTT
 	reader  websocket.Reader
 	packet  []byte // payload of the frames: the CONNECT, and what came with it
 	next    int    // where in the client's bytes the next frame, or part of one, begins
 	pings   int    // and pongs
+}
+
+// newEntrance begins what follows an upgrade.
+func newEntrance(p *Pool, r *http.Request, protocol string) *entrance {
+	e := &entrance{reader: websocket.Reader{FromClient: true}}
+	if p.WebSocket {
+		e.request = nodeRequest(p, r, protocol)
+	}
+	return e
 }
 
 // read takes the frames at raw[e.next:] and appends what they carry to e.packet.

@@ -15,16 +15,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	gorilla "github.com/gorilla/websocket"
-
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/web"
-	"mqttlb/proxy/websocket"
 )
 
 // front is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
 // a goroutine for each connection. One that upgrades to WebSocket is let go of:
-// its session goes on in its loop, and net/http keeps nothing of it.
+// its session goes on in its loop, and net/http keeps nothing of it. Most upgrades
+// are answered by the loop itself, in upgrade_linux.go.
 type front struct {
 	listener *listener
 	server   *http.Server
@@ -116,9 +114,9 @@ type visit struct {
 	stays, leaves  sync.Once
 
 	// What came of it, to be read after left.
-	pool    *Pool              // of the upgrade; nil: there was none
-	request *websocket.Request // that a node is asked for; nil where nodes speak plain MQTT
-	fault   string             // why there was none
+	pool     *Pool // of the upgrade; nil: there was none
+	entrance *entrance
+	fault    string // why there was none
 }
 
 type visitKey struct{}
@@ -256,22 +254,16 @@ func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route 
 		f.reject(w, v, refused)
 		return
 	}
-	u := gorilla.Upgrader{
-		Subprotocols: []string{protocol},
-		CheckOrigin:  func(*http.Request) bool { return true }, // checkUpgrade has
-		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-			f.reject(w, v, &rejection{status: status, reason: reason.Error()})
-		},
+	u := upgrader(protocol)
+	u.Error = func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+		f.reject(w, v, &rejection{status: status, reason: reason.Error()})
 	}
 	v.fault = "frames came before the answer to the upgrade"
 	c, err := u.Upgrade(w, r, nil)
 	if err != nil {
 		return // the connection is closed, or answered and will be
 	}
-	if route.Pool.WebSocket {
-		v.request = nodeRequest(route.Pool, r, protocol)
-	}
-	v.pool = route.Pool
+	v.pool, v.entrance = route.Pool, newEntrance(route.Pool, r, protocol)
 	v.upgraded.Store(true)
 	_ = c.Close()
 }

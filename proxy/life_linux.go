@@ -17,7 +17,7 @@ type step uint8
 const (
 	stepUnwrap    step = iota // read the client's PROXY header, if the listener accepts one; apply the limits of its address
 	stepHandshake             // TLS listeners: the handshake, in a goroutine
-	stepUpgrade               // WS and HTTP listeners: answer HTTP, until it is an upgrade to WebSocket
+	stepUpgrade               // WS and HTTP listeners: answer an upgrade to WebSocket, and all other HTTP in a goroutine
 	stepPeek                  // read the CONNECT and check it
 	stepAdmit                 // apply the limits
 	stepRoute                 // find the key and the order of the nodes

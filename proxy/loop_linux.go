@@ -33,6 +33,7 @@ type loop struct {
 	cipher  []byte // of halves that speak TLS
 	sealed  []byte // for halves that speak TLS
 	addr    sockaddr
+	inline  *inline // nil: there was no upgrade yet
 	parsed  mqttparse.Connect
 	connack mqttparse.Connack
 

@@ -97,6 +97,14 @@ func matchOrigin(pattern, origin string) bool {
 	return own == port && web.MatchHost(name, u.Hostname())
 }
 
+// upgrader answers an upgrade that checkUpgrade has found good.
+func upgrader(protocol string) *gorilla.Upgrader {
+	return &gorilla.Upgrader{
+		Subprotocols: []string{protocol},
+		CheckOrigin:  func(*http.Request) bool { return true }, // checkUpgrade has
+	}
+}
+
 // nodeRequest is the upgrade that a node is asked for in place of the client's:
 // its target, host and subprotocol, the headers that the pool forwards, and ours
 // on who the client is. EMQX takes the leftmost address of X-Forwarded-For, so

@@ -46,6 +46,12 @@ func upgradeRequest(changes ...string) string {
 	return b.String() + "\r\n"
 }
 
+// choosy serves one host, and the pages of one domain.
+func choosy(s *Snapshot) {
+	s.Listeners[0].Hosts = []string{"broker.example"}
+	s.Listeners[0].Routes[0].Origins = []string{"https://*.example.com"}
+}
+
 // TestHostileUpgrades is the table of what clients of a WS listener may begin with:
 // what is sent, the answer, and what the log says of it. Each row is sent whole and
 // byte by byte, and ends the connection from our side.
@@ -106,11 +112,7 @@ func TestHostileUpgrades(t *testing.T) {
 		{name: "a request line without end", sent: "GET /" + strings.Repeat("a", 9<<10), status: 431, fault: "431 Request Header Fields Too Large"},
 	}
 	backend := startNode(t, nil)
-	r := wsToMQTT.start(t, []string{backend.address()}, func(s *Snapshot) {
-		s.Listeners[0].Hosts = []string{"broker.example"}
-		s.MaxHeaderSize = 4 << 10
-	})
-	r.snap.Listeners[0].Routes[0].Origins = []string{"https://*.example.com"}
+	r := start(t, []string{backend.address()}, wsToMQTT.set, choosy, func(s *Snapshot) { s.MaxHeaderSize = 4 << 10 })
 	var n uint64
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -188,10 +190,7 @@ func (c *client) response() (*http.Response, string) {
 // Every form that RFC 6455 and RFC 9110 allow, and the subprotocol that is chosen.
 func TestUpgradesThatAreTaken(t *testing.T) {
 	needWebSocket(t)
-	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) {
-		s.Listeners[0].Hosts = []string{"broker.example"}
-	})
-	r.snap.Listeners[0].Routes[0].Origins = []string{"https://*.example.com"}
+	r := start(t, []string{startNode(t, nil).address()}, wsToMQTT.set, choosy)
 	for name, row := range map[string]struct{ sent, protocol string }{
 		"plain":                         {upgradeRequest(), "mqtt"},
 		"with a query":                  {upgradeRequest("GET /mqtt?token=1 HTTP/1.1"), "mqtt"},

@@ -10,17 +10,19 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"mqttlb/proxy/websocket"
 )
 
-// upgrade lends the client's connection to the listener's front, which answers
-// HTTP in a goroutine. The session keeps its own descriptor, its place among the
-// limits and its time; until the connection comes back, nothing else touches it.
+// upgrade answers an upgrade at once, if that can be, or lends the client's
+// connection to the listener's front, which answers HTTP in a goroutine. The session
+// keeps its own descriptor, its place among the limits and its time; until the
+// connection comes back, nothing else touches it.
 func (l *loop) upgrade(s *session) step {
 	o := s.opening
 	if o.visit != nil {
 		return stepWait
+	}
+	if next := l.upgradeAtOnce(s); next != stepUpgrade {
+		return next
 	}
 	v := &visit{excess: s.excess}
 	if s.client.secure != nil { // over the connection that the handshake has left
@@ -80,8 +82,7 @@ func (l *loop) returned(s *session, v *visit) {
 	s.client.ready = true
 	switch {
 	case v.pool != nil:
-		o.pool = v.pool
-		o.entrance = &entrance{request: v.request, reader: websocket.Reader{FromClient: true}}
+		o.pool, o.entrance = v.pool, v.entrance
 		if v.stayed {
 			s.deadline = l.in(l.server.snapshot.Timeouts.ConnectPacket)
 		}
