@@ -10,7 +10,7 @@ import (
 type answer uint8
 
 const (
-	answerShort   answer = iota // the beginning of a CONNACK
+	answerShort   answer = iota // the beginning of a CONNACK or an AUTH
 	answerConnack               // a CONNACK
 	answerAuth                  // an AUTH: its CONNACK comes once the client has replied
 	answerOther                 // none that is known, so nothing can be learned from it
@@ -22,7 +22,7 @@ const (
 func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	const auth = 15 << 4
 	if len(b) > 0 && b[0] == auth && v == mqttparse.V5 {
-		return answerAuth
+		return authIn(b)
 	}
 	switch _, err := c.Parse(b, v, maxAnswer); err {
 	case nil:
@@ -32,6 +32,18 @@ func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	default:
 		return answerOther
 	}
+}
+
+// authIn is what confirm makes of first bytes that begin with an AUTH: what comes after
+// the whole of it is read from a packet's beginning again.
+func authIn(b []byte) answer {
+	var packets mqttparse.Scanner
+	for _, err := range packets.Scan(b) {
+		if err != nil {
+			return answerOther
+		}
+	}
+	return pick(packets.Between(), answerAuth, answerShort)
 }
 
 // logged is the part of a client identifier that the log shows.
