@@ -53,7 +53,7 @@ func ReadResponse(b []byte, r *Request) (n int, err error) {
 
 // readHead reads one header, of an interim response or of the upgrade.
 func readHead(head []byte, r *Request) (status int, err error) {
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(head)), nil)
+	resp, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), len(head)), nil)
 	if err != nil {
 		return 0, &ResponseError{Reason: "not HTTP: " + quoted(err.Error())}
 	}
