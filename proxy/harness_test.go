@@ -67,6 +67,9 @@ func startNode(t *testing.T, handle func(net.Conn)) *node {
 func (n *node) address() string { return n.listener.Addr().String() }
 
 // stop ends the node as a killed process does: at once.
+// refusing is where nobody listens: a port that was free a moment ago may be another test's.
+const refusing = "127.0.0.1:1"
+
 func (n *node) stop() {
 	_ = n.listener.Close()
 	n.mu.Lock()

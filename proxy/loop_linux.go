@@ -192,8 +192,8 @@ func (l *loop) event(s *session, h *half, events uint32) {
 		h.drain = true
 	}
 	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		h.broken = true
-		l.limitBroken(s, h, events&unix.EPOLLERR != 0)
+		h.broken, h.reset = true, h.reset || events&unix.EPOLLERR != 0
+		l.limitBroken(s, h)
 	}
 	if events&unix.EPOLLOUT != 0 && h.held != nil && l.flush(s, h) {
 		return
@@ -207,11 +207,11 @@ func (l *loop) event(s *session, h *half, events uint32) {
 // limitBroken gives a session timeouts.half_closed to end whose half has broken
 // while the other one takes no bytes. What is held for the other is still
 // delivered if it can be; until then nothing is read that would show the error.
-func (l *loop) limitBroken(s *session, h *half, reset bool) {
+func (l *loop) limitBroken(s *session, h *half) {
 	if s.flow == nil || s.deadline != 0 || s.other(h).held == nil {
 		return
 	}
-	if reset {
+	if h.reset {
 		s.outcome = s.firstOutcome(pick(h == &s.client, ClientReset, ServerReset))
 	}
 	s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed)

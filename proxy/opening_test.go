@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pires/go-proxyproto"
 
@@ -145,11 +146,9 @@ func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 func TestFailedDialGoesOnToTheNextCandidate(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		alive := m.startNode(t, nil)
-		dead := m.startNode(t, nil)
-		dead.stop()
 		var mu sync.Mutex
 		failed := map[string]int{}
-		r := m.start(t, []string{dead.address(), alive.address()}, func(s *Snapshot) {
+		r := m.start(t, []string{refusing, alive.address()}, func(s *Snapshot) {
 			s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -185,9 +184,7 @@ func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {
 			}
 		}
 		t.Run("all refuse", func(t *testing.T) {
-			dead := m.startNode(t, nil)
-			dead.stop()
-			r := m.start(t, []string{dead.address(), dead.address()})
+			r := m.start(t, []string{refusing, refusing})
 			ask(r)
 			r.waitOutcome(DialFailed, 3)
 			r.waitLine("outcome=dial_failed error=\"node node-")
@@ -255,12 +252,12 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 					t.Skip("without a handshake nothing can be said")
 				}
 				r := m.start(t, []string{m.startNode(t, nil).address()}, row.set)
-				if row.name == "rate" {
-					r.srv.rate.next.Store(0)
-				}
 				var open []*client
 				for i := range 3 {
 					open = append(open, r.open(fmt.Sprint(i)))
+				}
+				if row.name == "rate" {
+					r.srv.rate.next.Store(int64(time.Hour)) // or time makes room for one more
 				}
 				c := r.dial()
 				c.send(connect311)

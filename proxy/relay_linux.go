@@ -162,6 +162,9 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 			return true
 		}
 	}
+	if from.broken {
+		l.limitBroken(s, from) // epoll had said so before the other was full
+	}
 	return false
 }
 

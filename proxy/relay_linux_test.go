@@ -124,3 +124,37 @@ func TestSessionStaysSmall(t *testing.T) {
 		t.Errorf("a session has %d bytes, at most %d are meant", size, most)
 	}
 }
+
+// epoll says once that a client is gone. What the node does not take yet may come after that.
+func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
+	l, s, client, _ := pumpRig(t)
+	var err error
+	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(l.epoll) })
+	l.wheel.sessions = &l.sessions
+	l.server.snapshot.Timeouts.HalfClosed = patience
+	for { // fill what the node has room for, and once more the client's own socket
+		_, err := unix.Write(client, make([]byte, 4096))
+		if err == unix.EAGAIN && s.server.held != nil {
+			break
+		}
+		if err == unix.EAGAIN {
+			s.client.ready = true
+			if l.relay(s) != stepWait {
+				t.Fatal("the session has ended")
+			}
+		}
+	}
+	held := *s.server.held
+	s.server.held = nil // as when the node took it a moment before epoll spoke
+	_ = unix.Shutdown(client, unix.SHUT_RDWR)
+	l.event(s, &s.client, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR)
+	if s.server.held == nil || len(held) == 0 {
+		t.Fatal("the node took everything")
+	}
+	if s.deadline == 0 || s.timer.at == 0 || s.outcome != ClientReset {
+		t.Errorf("deadline %d, timer %d, outcome %v: it would stay for ever", s.deadline, s.timer.at, s.outcome)
+	}
+}

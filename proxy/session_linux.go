@@ -86,6 +86,7 @@ type half struct {
 	ready   bool  // a read may find bytes, the end of stream or an error
 	drain   bool  // a short read does not mean that there is nothing more
 	broken  bool  // epoll has reported an error, or that both streams are ended
+	reset   bool  // it was an error
 	ended   bool  // its end of stream was read
 	blocked bool  // it once took less than it was given: ask for room too
 }

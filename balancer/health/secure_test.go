@@ -144,11 +144,11 @@ func TestProbeSaysWhyThereIsNoTLS(t *testing.T) {
 			io.CopyN(io.Discard, conn, 100)
 			conn.SetLinger(0)
 		}, 0, "reset by peer"},
-		{"hangs", func(conn *net.TCPConn) { io.Copy(io.Discard, conn) }, 50 * time.Millisecond, "no TLS handshake within timeout 50ms"},
+		{"hangs", func(conn *net.TCPConn) { io.Copy(io.Discard, conn) }, 500 * time.Millisecond, "no TLS handshake within timeout 500ms"},
 		{"hangs in a record", func(conn *net.TCPConn) {
 			conn.Write([]byte{0x16, 3, 3, 0, 100, 2})
 			io.Copy(io.Discard, conn)
-		}, 50 * time.Millisecond, "no TLS handshake within timeout 50ms"},
+		}, 500 * time.Millisecond, "no TLS handshake within timeout 500ms"},
 	} {
 		for _, probe := range []Probe{TCP, MQTT, HTTP} {
 			t.Run(fmt.Sprint(tt.name, "/", probe), func(t *testing.T) {

@@ -28,7 +28,7 @@ func (r *rig) atHome(index int) string {
 }
 
 func TestRequestGoesOnWholeWhenItsFirstCandidateIsDead(t *testing.T) {
-	dead := &node{name: "dead", address: refusedAddress(t)}
+	dead := &node{name: "dead", address: refusedAddress}
 	alive := newNode(t, "alive", nil)
 	r := start(t, []*node{dead, alive})
 	c := r.client()

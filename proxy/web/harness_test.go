@@ -75,10 +75,12 @@ func (n *node) tell(w http.ResponseWriter, r *http.Request) {
 
 func (n *node) start(address string) {
 	n.t.Helper()
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	var ln net.Listener
+	eventually(n.t, "its port, which another test may have for a moment", func() (free bool) {
+		var err error
+		ln, err = net.Listen("tcp", address)
+		return err == nil
+	})
 	n.address = ln.Addr().String()
 	if n.wrap != nil {
 		ln = n.wrap(ln)
@@ -341,16 +343,9 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// refusedAddress is one where nobody listens.
-func refusedAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
+// refusedAddress is one where nobody listens: a port that was free a moment ago may be
+// another test's.
+const refusedAddress = "127.0.0.1:1"
 
 // newTLSFront serves the handler over TLS.
 func newTLSFront(t *testing.T, h http.Handler) *httptest.Server {

@@ -71,7 +71,7 @@ func TestChunksOverTheLimitHarmNoNode(t *testing.T) {
 
 func TestBodyThatStallsIsGivenUp(t *testing.T) {
 	r := start(t, []*node{newNode(t, "a", nil)})
-	r.withStall(20 * time.Millisecond)
+	r.withStall(500 * time.Millisecond)
 	conn := r.raw()
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
 	res, text := conn.receive(http.MethodPost)
@@ -101,18 +101,18 @@ func TestResponseMayTakeLongerThanABodysRead(t *testing.T) {
 		<-answer
 		w.Write(body)
 	}))})
-	const stall = 20 * time.Millisecond
+	const stall = 500 * time.Millisecond
 	r.withStall(stall)
 	conn := r.raw()
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello")
-	timer := time.NewTimer(3 * stall)
+	timer := time.NewTimer(2 * stall)
 	<-timer.C
 	close(answer)
 	if res, text := conn.receive(http.MethodPost); res.StatusCode != http.StatusOK || text != "hello" {
 		t.Fatalf("%s %q", res.Status, text)
 	}
 	// Nor may the write deadline of a response end the next.
-	timer.Reset(3 * stall)
+	timer.Reset(2 * stall)
 	<-timer.C
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
 	if res, _ := conn.receive(http.MethodPost); res.StatusCode != http.StatusOK {
@@ -141,7 +141,7 @@ func TestNodeThatDoesNotReadIsGivenUp(t *testing.T) {
 		done := make(chan struct{})
 		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))})
 		defer close(done)
-		r.withStall(50 * time.Millisecond)
+		r.withStall(time.Second)
 		conn := r.raw()
 		begun := time.Now()
 		conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")

@@ -136,7 +136,7 @@ func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
 		io.Copy(io.Discard, conn)
 		close(ended)
 	})
-	r := start(t, []*node{a}, withSecure(newAuthority(t), nil), func(_ *rig, o *Options) { o.DialTimeout = 50 * time.Millisecond })
+	r := start(t, []*node{a}, withSecure(newAuthority(t), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) != 1 {
 		t.Errorf("DialFailed was told %v", r.failed)
