@@ -62,14 +62,14 @@ func (l *loop) linger(s *session) step {
 	return stepWait
 }
 
-// finish ends a session: closes what it holds, counts its outcome and writes
-// its line.
+// finish ends a session: closes what it holds, counts its outcome, gives its places
+// back, and then writes its line: who reads it finds them free.
 func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
 	}
-	l.server.journal.take(s.record(o, l.clock))
+	line := s.record(o, l.clock)
 	l.wheel.remove(s)
 	if o := s.opening; o != nil {
 		o.reclaim()
@@ -95,6 +95,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 	}
 	s.listener.open.Add(-1)
 	l.server.open.Add(-1)
+	l.server.journal.take(line)
 	l.release(s)
 	return stepEnded
 }

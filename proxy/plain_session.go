@@ -128,7 +128,6 @@ func (s *session) finish(o Outcome) {
 	c := &e.counters.listeners[s.listener.index]
 	c.Open--
 	c.Outcomes[s.forced]++
-	e.server.journal.take(s.recordLocked())
 	if s.node != nil {
 		s.node.Release()
 	}
@@ -137,6 +136,7 @@ func (s *session) finish(o Outcome) {
 	}
 	s.listener.open.Add(-1)
 	e.server.open.Add(-1)
+	e.server.journal.take(s.recordLocked())
 }
 
 func (s *session) recordLocked() record {
