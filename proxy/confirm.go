@@ -21,8 +21,17 @@ const (
 // whatever it is.
 func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	const auth = 15 << 4
-	if len(b) > 0 && b[0] == auth && v == mqttparse.V5 {
-		return authIn(b)
+	for v == mqttparse.V5 && len(b) > 0 && b[0] == auth {
+		n, err := packetEnd(b)
+		switch {
+		case err != nil:
+			return answerOther
+		case n == 0:
+			return answerShort
+		case n == len(b):
+			return answerAuth
+		}
+		b = b[n:] // a client that spoke first may have its CONNACK at once
 	}
 	switch _, err := c.Parse(b, v, maxAnswer); err {
 	case nil:
@@ -34,16 +43,16 @@ func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	}
 }
 
-// authIn is what confirm makes of first bytes that begin with an AUTH: what comes after
-// the whole of it is read from a packet's beginning again.
-func authIn(b []byte) answer {
+// packetEnd is the length of the packet that b begins with; 0: it is not whole.
+func packetEnd(b []byte) (int, error) {
 	var packets mqttparse.Scanner
-	for _, err := range packets.Scan(b) {
-		if err != nil {
-			return answerOther
+	for piece, err := range packets.Scan(b) {
+		if err != nil || !piece.Ends {
+			return 0, err
 		}
+		return piece.End, nil
 	}
-	return pick(packets.Between(), answerAuth, answerShort)
+	return 0, nil
 }
 
 // logged is the part of a client identifier that the log shows.

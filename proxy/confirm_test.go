@@ -11,15 +11,17 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 		packet  string
 		version mqttparse.Version
 		want    answer
+		auth    int // where its AUTH ends, with more behind it
 	}{
-		"CONNACK of 3.1.1": {"\x20\x02\x00\x05", mqttparse.V311, answerConnack},
-		"CONNACK of 5":     {"\x20\x03\x00\x87\x00", mqttparse.V5, answerConnack},
-		"AUTH":             {"\xf0\x06\x18\x04\x15\x00\x01x", mqttparse.V5, answerAuth},
-		"AUTH, bare":       {"\xf0\x00", mqttparse.V5, answerAuth},
+		"CONNACK of 3.1.1": {"\x20\x02\x00\x05", mqttparse.V311, answerConnack, 0},
+		"CONNACK of 5":     {"\x20\x03\x00\x87\x00", mqttparse.V5, answerConnack, 0},
+		"AUTH":             {"\xf0\x06\x18\x04\x15\x00\x01x", mqttparse.V5, answerAuth, 0},
+		"AUTH, bare":       {"\xf0\x00", mqttparse.V5, answerAuth, 0},
+		"AUTH and CONNACK": {"\xf0\x03\x00\x01x\x20\x03\x00\x87\x00", mqttparse.V5, answerConnack, 5},
 	} {
 		var connack mqttparse.Connack
 		for i := range len(c.packet) {
-			if got := confirm([]byte(c.packet[:i]), &connack, c.version); got != answerShort {
+			if got := confirm([]byte(c.packet[:i]), &connack, c.version); got != answerShort && (got != answerAuth || i != c.auth) {
 				t.Errorf("%s: %d after %d bytes", name, got, i)
 			}
 		}

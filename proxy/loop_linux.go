@@ -286,13 +286,18 @@ func (l *loop) expire(s *session) {
 	}
 }
 
-// unheard reports whether the client of a session that is out of time has not
-// been silent: its bytes wait in the socket, because the node takes none, or because
-// this turn of a loop that is late has not come to them.
+// unheard reports whether a session that is out of time has not been silent: bytes
+// of the client wait in its socket, because the node takes none, or bytes that this turn
+// of a loop that is late has not come to.
 func unheard(s *session) bool {
-	if s.client.drain {
+	return s.client.waits() || !s.byKeepAlive && s.client.held == nil && s.server.waits()
+}
+
+// waits reports whether bytes of the half wait in its socket, and no end behind them.
+func (h *half) waits() bool {
+	if h.drain {
 		return false
 	}
-	waiting, err := unix.IoctlGetInt(int(s.client.fd), unix.SIOCINQ)
+	waiting, err := unix.IoctlGetInt(int(h.fd), unix.SIOCINQ)
 	return err == nil && waiting > 0
 }

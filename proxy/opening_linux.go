@@ -123,12 +123,17 @@ func (l *loop) peekServerName(s *session) step {
 // fill reads more of what the client sends first. It returns the session's
 // step when there is more.
 func (l *loop) fill(s *session) step {
+	return l.fillUpTo(s, maxProxyHeader+l.server.snapshot.MaxConnectSize)
+}
+
+// fillUpTo is fill for at most so many bytes.
+func (l *loop) fillUpTo(s *session, most int) step {
 	if !s.client.ready {
 		return stepWait
 	}
 	o := s.opening
 	o.keep() // the scratch buffer is read into again
-	room := l.scratch[headroom:min(len(l.scratch), headroom+maxProxyHeader+l.server.snapshot.MaxConnectSize)]
+	room := l.scratch[headroom:min(len(l.scratch), headroom+most)]
 	n, err := l.receive(&s.client, room)
 	switch {
 	case err == unix.EAGAIN:

@@ -158,3 +158,48 @@ func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 		t.Errorf("deadline %d, timer %d, outcome %v: it would stay for ever", s.deadline, s.timer.at, s.outcome)
 	}
 }
+
+func TestBytesThatWaitAreNoSilence(t *testing.T) {
+	for name, c := range map[string]struct {
+		from        string
+		byKeepAlive bool
+		held        bool // for the client, who takes nothing
+		want        bool
+	}{
+		"none":                        {},
+		"the client's":                {from: "client", want: true},
+		"the client's, by keep alive": {from: "client", byKeepAlive: true, want: true},
+		"the node's":                  {from: "node", want: true},
+		"the node's, by keep alive":   {from: "node", byKeepAlive: true},
+		"the node's, for a client that reads none": {from: "node", held: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s, client, node := pumpRig(t)
+			s.byKeepAlive = c.byKeepAlive
+			if c.held {
+				s.client.hold([]byte("x"))
+			}
+			if c.from != "" {
+				if _, err := unix.Write(pick(c.from == "client", client, node), []byte("x")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := unheard(s); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// net/http may keep a connection for hours that a loop has begun to read.
+func TestWhatALoopHadReadIsNotKept(t *testing.T) {
+	c := &lent{rest: make([]byte, 10)}
+	for c.rest != nil {
+		if n, err := c.Read(make([]byte, 4)); n == 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		if c.rest != nil && len(c.rest) == 0 {
+			t.Fatal("an empty slice keeps its array")
+		}
+	}
+}

@@ -14,7 +14,7 @@ import (
 )
 
 // upgradeAtOnce answers an upgrade to WebSocket whose request has come whole, as
-// nearly all do. It returns stepUpgrade, and has done nothing, for any other: those
+// nearly all do. It returns stepUpgrade, and has answered nothing, for any other: those
 // are the front's, which costs a goroutine, a second descriptor and the way to it and back
 // (1.45 of HAProxy's CPU for a new connection in place of 0.9).
 func (l *loop) upgradeAtOnce(s *session) step {
@@ -22,13 +22,13 @@ func (l *loop) upgradeAtOnce(s *session) step {
 	if s.client.secure != nil || s.excess != outcomeNone {
 		return stepUpgrade
 	}
-	if len(o.bytes) == 0 && l.fill(s) == stepEnded {
+	if len(o.bytes) == 0 && l.fillUpTo(s, maxInline) == stepEnded {
 		return stepEnded
 	}
 	if l.inline == nil {
 		l.inline = newInline()
 	}
-	r := l.inline.request(o.bytes, l.server.snapshot.MaxHeaderSize)
+	r := l.inline.request(o.bytes, min(maxInline, l.server.snapshot.MaxHeaderSize))
 	if r == nil {
 		return stepUpgrade
 	}

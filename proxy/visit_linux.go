@@ -166,7 +166,9 @@ func (c *lent) RemoteAddr() net.Addr { return c.remote }
 func (c *lent) Read(b []byte) (int, error) {
 	if len(c.rest) > 0 {
 		n := copy(b, c.rest)
-		c.rest = c.rest[n:]
+		if c.rest = c.rest[n:]; len(c.rest) == 0 {
+			c.rest = nil // net/http may keep the connection for hours
+		}
 		return n, nil
 	}
 	n, err := c.File.Read(b)
