@@ -9,7 +9,7 @@ GOLANGCI_LINT_VERSION ?= v2.15.0
 # The version is part of the name: a new one is built once, an old one is never run by mistake.
 LINT := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
-.PHONY: help build test race vet fmt lint fuzz cross tidy-check bench clean
+.PHONY: linter help build test race vet fmt lint fuzz cross tidy-check bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -30,6 +30,8 @@ vet: ## go vet
 
 fmt: ## fail when a file is not as gofmt writes it
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt-clean:"; echo "$$files"; exit 1; }
+
+linter: $(LINT)
 
 lint: $(LINT) ## golangci-lint, with the linters named in .golangci.yml
 	$(LINT) run

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"time"
 
@@ -161,13 +162,18 @@ func (f *Fleet) Connect(ctx context.Context) error {
 
 // Close resets every connection.
 func (f *Fleet) Close() error {
+	if f.poll == nil {
+		return os.ErrClosed // the number of its descriptor is another's by now
+	}
 	if f.handshakes != nil {
 		f.abandon()
 	}
 	for i := range f.clients {
 		f.drop(&f.clients[i])
 	}
-	return f.poll.close()
+	p := f.poll
+	f.poll = nil
+	return p.close()
 }
 
 func (f *Fleet) now() int64 { return int64(time.Since(f.began)) }

@@ -76,7 +76,7 @@ func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 // fleets make thousands: a port that is free stays so.
 func freePort(t *testing.T) netip.AddrPort {
 	t.Helper()
-	const first, last = 10000, 19999
+	const first, last = 17000, 19799
 	for range last - first {
 		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(first+(os.Getpid()*97+int(portsTaken.Add(1)))%(last-first)))
 		l, err := net.Listen("tcp", a.String())

@@ -182,7 +182,7 @@ func TestWhatEndsBeforeTheConnectIsCountedAsFailedWithItsCause(t *testing.T) {
 		{"the certificate of another", ssl, Options{TLS: trusting}, "not elsewhere.example"},
 		{"a server without TLS", answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n"), Options{TLS: trusting}, "TLS handshake: "},
 		{"a server that closes amid the handshake", answering(t, ""), Options{TLS: trusting}, "TLS handshake: EOF"},
-		{"nobody", nobody(t), Options{TLS: trusting}, "connect: connection refused"},
+		{"nobody", nobody, Options{TLS: trusting}, "connect: connection refused"},
 		{"no such path", answering(t, "HTTP/1.1 404 Not Found\r\n\r\n"), Options{WebSocket: true}, `upgrade answered with "HTTP/1.1 404 Not Found"`},
 		{"a broker without WebSocket", serveBroker(t).Addrs()[0], Options{WebSocket: true}, "connection reset by peer"},
 		{"an endless head", answering(t, strings.Repeat("x", 1<<20)), Options{WebSocket: true}, errHead.Error()},

@@ -90,7 +90,7 @@ func (m *mosquitto) stop(t *testing.T) {
 // other tests make thousands: a port that is free stays so.
 func freePort(t *testing.T) int {
 	t.Helper()
-	const first, last = 10000, 19999
+	const first, last = 14000, 16999
 	for range last - first {
 		port := first + (os.Getpid()*97+int(portsTaken.Add(1)))%(last-first)
 		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))

@@ -77,7 +77,7 @@ func churn(ctx context.Context, r *running, size int, length time.Duration) (*lo
 		return nil, err
 	}
 	defer f.Close()
-	if err := f.RunFor(ctx, length); err != nil {
+	if err := untilSome(ctx, f, length, func() bool { return f.Stats().Connects > 0 }); err != nil {
 		return nil, err
 	}
 	s := f.Stats()

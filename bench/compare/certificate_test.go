@@ -90,7 +90,7 @@ func TestMeasuresRunOverTLS(t *testing.T) {
 	}
 	r, err := Run(t.Context(), Options{
 		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
-		Pairs: 1, Turn: testTurn, Only: []string{"tls-*"}, Status: io.Discard,
+		Pairs: 1, Turn: minTurn, Only: []string{"tls-*"}, Status: io.Discard,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -138,9 +138,6 @@ func TestAProgramThatEndsAtOnceIsReportedWithItsWords(t *testing.T) {
 	}
 }
 
-// testTurn is long enough for something to get through on a machine that runs other tests, too.
-const testTurn = 3 * minTurn
-
 // HAProxy against itself: every kind of measure runs from end to end on real sockets. The
 // figures are checked for being figures, not for their size.
 func TestEveryKindOfMeasureRuns(t *testing.T) {
@@ -155,7 +152,7 @@ func TestEveryKindOfMeasureRuns(t *testing.T) {
 	kinds := []string{"roundtrip-20", "inflight-16", "bulk-tuned", "connect", "memory", "latency-30", "storm", "threads-2"}
 	r, err := Run(ctx, Options{
 		HAProxy: requireHAProxy(t), Nginx: optionalNginx(), Broker: []string{build(t, "mqttbench"), "broker"},
-		Pairs: 1, Turn: testTurn, Only: kinds, Status: io.Discard,
+		Pairs: 1, Turn: minTurn, Only: kinds, Status: io.Discard,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ package compare
 import (
 	"context"
 	"fmt"
+	"time"
 
 	load "mqttlb/bench"
 )
@@ -70,10 +71,21 @@ func (b *bench) acknowledged(ctx context.Context, r *running, f *load.Fleet) (sa
 		return sample{}, err
 	}
 	before := f.Stats().Acked
-	if err := f.RunFor(ctx, b.opt.Turn); err != nil {
+	if err := untilSome(ctx, f, b.opt.Turn, func() bool { return f.Stats().Acked > before }); err != nil {
 		return sample{}, err
 	}
 	return w.close(b, f.Stats().Acked-before)
+}
+
+// untilSome runs a turn, which is over when its time is and something has got through:
+// on a busy machine a short one may need longer for that.
+func untilSome(ctx context.Context, f *load.Fleet, turn time.Duration, some func() bool) error {
+	end := time.Now().Add(turn)
+	latest := end.Add(startTimeout)
+	return f.Run(ctx, func() bool {
+		now := time.Now()
+		return now.After(end) && (some() || now.After(latest))
+	})
 }
 
 // connectAll opens every connection of f and fails when one could not be.

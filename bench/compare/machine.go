@@ -54,7 +54,7 @@ func machineSlab() (int64, error) {
 // Ports for listeners are looked for below the range that the kernel takes local ports
 // from: a connection of the load must never sit on a listener's port.
 const (
-	firstPort = 20000
+	firstPort = 29000
 	lastPort  = 32000
 )
 
@@ -63,7 +63,7 @@ type ports struct{ next int }
 
 func (p *ports) take() (netip.AddrPort, error) {
 	if p.next == 0 {
-		p.next = firstPort + os.Getpid()%100*100 // whoever looks for ports beside us begins elsewhere
+		p.next = firstPort + os.Getpid()%20*100 // whoever looks for ports beside us begins elsewhere
 	}
 	for p.next < lastPort {
 		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(p.next))

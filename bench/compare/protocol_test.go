@@ -65,7 +65,7 @@ func TestMeasuresRunOverWebSocket(t *testing.T) {
 	}
 	r, err := Run(t.Context(), Options{
 		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
-		Pairs: 1, Turn: testTurn, Only: []string{"ws-*"}, Status: io.Discard,
+		Pairs: 1, Turn: minTurn, Only: []string{"ws-*"}, Status: io.Discard,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +73,9 @@ func TestMeasuresRunOverWebSocket(t *testing.T) {
 	var names []string
 	for _, m := range r.Measures {
 		names = append(names, m.Name)
+		if m.Name == "ws-memory" {
+			continue // a slope of one turn, which a page more or less can turn: ws-memory-grown has the sum
+		}
 		if len(m.Ratio.Each) != 1 || m.Ratio.Median <= 0 || m.Figures[0].Median <= 0 || m.Figures[1].Median <= 0 {
 			t.Errorf("%s: %+v", m.Name, m)
 		}

@@ -149,11 +149,11 @@ func TestPubReportsAsJSON(t *testing.T) {
 
 func TestSubAndConnEndWithTheirDuration(t *testing.T) {
 	port := serve(t)
-	status, stdout, stderr := mqttbench(t, "sub", "-h", "127.0.0.1", "-p", port, "-c", "5", "-i", "0", "-t", "x", "--duration", "200ms")
+	status, stdout, stderr := mqttbench(t, "sub", "-h", "127.0.0.1", "-p", port, "-c", "5", "-i", "0", "-t", "x", "--duration", "3s")
 	if status != 0 || !strings.Contains(stdout, "5 CONNACKs") || !strings.Contains(stdout, "5 subscribed") {
 		t.Errorf("sub: status %d, %s %s", status, stdout, stderr)
 	}
-	status, stdout, stderr = mqttbench(t, "conn", "-h", "127.0.0.1", "-p", port, "-c", "5", "-i", "0", "--churn", "--duration", "200ms")
+	status, stdout, stderr = mqttbench(t, "conn", "-h", "127.0.0.1", "-p", port, "-c", "5", "-i", "0", "--churn", "--duration", "3s")
 	if status != 0 || strings.Contains(stdout, " 0 CONNACKs") {
 		t.Errorf("conn: status %d, %s %s", status, stdout, stderr)
 	}

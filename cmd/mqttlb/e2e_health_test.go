@@ -9,6 +9,7 @@ func TestADeadNodeIsTakenOutAndComesBack(t *testing.T) {
 	t.Parallel()
 	brokers := startMosquittos(t, 2)
 	a, b := brokers[0], brokers[1]
+	restart := func() { a.restart(t) } // for the whole test: a subtest's end would end it
 	for _, probe := range []string{"tcp", "mqtt"} {
 		t.Run(probe, func(t *testing.T) {
 			lb := serve(t, `
@@ -34,7 +35,7 @@ pools:
 			}
 			homes(t, []*mosquitto{b}, clients, 1)
 
-			a.restart(t)
+			restart()
 			eventually(t, "a is up again", state(a, "up"))
 		})
 	}

@@ -20,7 +20,7 @@ pools:
   - name: dashboard
     protocol: http
     hash_key: cookie
-    health: {probe: http, path: /status, interval: 100ms, timeout: 100ms, rise: 2, fall: 2}
+    health: {probe: http, path: /status, interval: 2s, timeout: 2s, rise: 1, fall: 2}
     nodes:
 `+httpNodes(nodes...))
 	url := "http://" + b.addrs["web"] + "/api/v5/nodes?x=1"
@@ -33,7 +33,7 @@ pools:
 		eventually(t, d.name+" is up", isUp(d, 1))
 	}
 
-	browsers := make([]*http.Client, 30)
+	browsers := make([]*http.Client, 60)
 	home := make([]string, len(browsers))
 	guests := map[string]int{}
 	for i := range browsers {

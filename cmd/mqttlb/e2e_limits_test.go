@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -185,7 +186,7 @@ func TestALargeConnectArrivesWhole(t *testing.T) {
 			continue
 		}
 		var pong [2]byte
-		if _, err := w.in.Read(pong[:]); err != nil || pong != [2]byte{0xD0, 0} {
+		if _, err := io.ReadFull(w.in, pong[:]); err != nil || pong != [2]byte{0xD0, 0} {
 			t.Errorf("%d bytes: % x, %v where a PINGRESP was due", size, pong, err)
 		}
 	}

@@ -13,7 +13,7 @@ func TestRabbitMQSeesClientsThroughTLSOfOurs(t *testing.T) {
 	l := rabbit.lab
 	const pool = `
     proxy_protocol: v2
-    health: {probe: mqtt, interval: 1s, timeout: 1s, fall: 2}
+    health: {probe: mqtt, interval: 10s, timeout: 10s, fall: 2}
     nodes: [{name: rabbit, address: "`
 	b := serve(t, `
 listeners:

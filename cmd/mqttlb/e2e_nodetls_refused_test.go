@@ -92,7 +92,7 @@ func TestAProbeTakesOutANodeWhoseTLSIsWrong(t *testing.T) {
 	wrong, good := startWrongMosquitto(t, l), startTLSMosquitto(t, "b", l)
 	for _, probe := range []string{"tcp", "mqtt"} {
 		t.Run(probe, func(t *testing.T) {
-			b := serve(t, beforeWrongNodes(l, wrong, "{probe: "+probe+", interval: 500ms, timeout: 500ms, fall: 2}", good.mqtts))
+			b := serve(t, beforeWrongNodes(l, wrong, "{probe: "+probe+", interval: 10s, timeout: 10s, fall: 2}", good.mqtts))
 			for name, why := range wrongNodes {
 				t.Run(name, func(t *testing.T) {
 					line := b.waitFor(t, `"level":"WARN"`, `"msg":"node is down"`, fmt.Sprintf(`"pool":%q`, name), `"node":"a"`)

@@ -181,7 +181,7 @@ func (p *process) residentBytes(t *testing.T) int {
 // Ports come from below the range that the kernel gives to outgoing
 // connections, of which the tests make thousands: a port that was free a moment
 // ago is free still.
-const firstPort, lastPort = 20000, 31999
+const firstPort, lastPort = 20000, 28999
 
 var nextPort = func() *atomic.Uint32 {
 	var n atomic.Uint32

@@ -220,7 +220,8 @@ func pahoClientV5(t *testing.T, address, id string, config *tls.Config) client {
 		ConnectTimeout: patience,
 		OnConnectError: func(err error) { t.Errorf("CONNECT of %s: %v", id, err); cancel() },
 		ClientConfig: paho.ClientConfig{
-			ClientID: id,
+			ClientID:      id,
+			PacketTimeout: patience,
 			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 				c.in <- message{p.Packet.Topic, p.Packet.Payload}
 				return true, nil
