@@ -285,19 +285,3 @@ func (l *loop) expire(s *session) {
 		l.finish(s, ConnackTimeout)
 	}
 }
-
-// unheard reports whether a session that is out of time has not been silent: bytes
-// of the client wait in its socket, because the node takes none, or bytes that this turn
-// of a loop that is late has not come to.
-func unheard(s *session) bool {
-	return s.client.waits() || !s.byKeepAlive && s.client.held == nil && s.server.waits()
-}
-
-// waits reports whether bytes of the half wait in its socket, and no end behind them.
-func (h *half) waits() bool {
-	if h.drain {
-		return false
-	}
-	waiting, err := unix.IoctlGetInt(int(h.fd), unix.SIOCINQ)
-	return err == nil && waiting > 0
-}

@@ -5,6 +5,8 @@ package proxy
 import (
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/tlsterm"
@@ -51,6 +53,13 @@ func (s *session) node() *balancer.Node {
 		return s.opening.node
 	}
 	return nil
+}
+
+// unheard reports whether a session that is out of time has not been silent: bytes
+// of the client wait in its socket, because the node takes none, or bytes that this turn
+// of a loop that is late has not come to.
+func unheard(s *session) bool {
+	return s.client.waits() || !s.byKeepAlive && s.client.held == nil && s.server.waits()
 }
 
 // origin is where a client is, in 20 bytes where netip.AddrPort takes 32. The
@@ -103,6 +112,15 @@ func (h *half) hold(b []byte) {
 	}
 	held = append(held, b...)
 	h.held, h.blocked = &held, true
+}
+
+// waits reports whether bytes of the half wait in its socket, and no end behind them.
+func (h *half) waits() bool {
+	if h.drain {
+		return false
+	}
+	waiting, err := unix.IoctlGetInt(int(h.fd), unix.SIOCINQ)
+	return err == nil && waiting > 0
 }
 
 // watch is what a half is registered for.
