@@ -141,6 +141,9 @@ func FuzzDropCookie(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
+		if strings.Count(line, ";") >= 3000 {
+			t.Skip("net/http reads no cookie of so many; fewer are left without the empty ones")
+		}
 		r := http.Request{Header: http.Header{"Cookie": {line}}}
 		others := 0
 		for _, c := range r.Cookies() {
