@@ -35,18 +35,24 @@ func (r *rig) openFrom(source string) *client {
 	return c
 }
 
-func TestAddressWithTooManyConnectionsIsToldInItsVersion(t *testing.T) {
-	needLoopbackNetwork(t)
-	r := start(t, []string{startNode(t, nil).address()}, perAddress(2, 0))
-	first := r.openFrom("127.0.0.2")
-	r.openFrom("127.0.0.2")
-	for _, row := range refusals(0x97) {
-		c := r.dialFrom("127.0.0.2")
+// refusedFrom connects in each version from an address that is over a limit, and is told the code.
+func (r *rig) refusedFrom(source string, code byte) {
+	r.t.Helper()
+	for _, row := range refusals(code) {
+		c := r.dialFrom(source)
 		c.send(row.connect)
 		c.expect(row.answer)
 		c.rest()
 		_ = c.Close()
 	}
+}
+
+func TestAddressWithTooManyConnectionsIsToldInItsVersion(t *testing.T) {
+	needLoopbackNetwork(t)
+	r := start(t, []string{startNode(t, nil).address()}, perAddress(2, 0))
+	first := r.openFrom("127.0.0.2")
+	r.openFrom("127.0.0.2")
+	r.refusedFrom("127.0.0.2", 0x97)
 	r.waitOutcome(RefusedAddress, 3)
 	r.waitLine("outcome=address_connections")
 	r.openFrom("127.0.0.3")
@@ -68,13 +74,7 @@ func TestAddressThatConnectsTooOftenIsToldInItsVersion(t *testing.T) {
 	needLoopbackNetwork(t)
 	r := start(t, []string{startNode(t, nil).address()}, perAddress(0, 1))
 	r.srv.addresses.exhaust("127.0.0.2")
-	for _, row := range refusals(0x9f) {
-		c := r.dialFrom("127.0.0.2")
-		c.send(row.connect)
-		c.expect(row.answer)
-		c.rest()
-		_ = c.Close()
-	}
+	r.refusedFrom("127.0.0.2", 0x9f)
 	r.waitOutcome(RefusedAddressRate, 3)
 	r.waitLine("outcome=address_rate")
 	r.openFrom("127.0.0.3")
