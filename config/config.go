@@ -115,7 +115,7 @@ type TLS struct {
 	TicketKeys string
 
 	HandshakeTimeout  time.Duration // from the accept, time in the queue included
-	MaxHandshakes     int           // at once, at least 1
+	MaxHandshakes     int           // that compute at once, at least 1
 	MaxHandshakeQueue int           // waiting for MaxHandshakes and HandshakeRate; more are closed
 	HandshakeRate     int           // begun in a second; 0: no limit
 }
@@ -216,6 +216,10 @@ type Limits struct {
 	MaxConnectSize int // bytes of the largest CONNECT, fixed header included
 	MaxHeaderSize  int // bytes of the largest header of an HTTP request, an upgrade's too
 	MaxRequestSize int // bytes of the largest body of a request on an http listener; 0: no limit
+
+	// OpeningMemory is what all clients together may hold, in bytes, before their CONNECT or TLS handshake is
+	// whole; past it the address that holds the most loses. 0: no limit.
+	OpeningMemory int
 }
 
 // Timeouts end what does not move on.

@@ -29,6 +29,9 @@ var defaultConfig = Config{
 		// The largest that a dashboard sends is a plug-in or a backup of some
 		// megabytes. Nothing of it is kept here: the limit is for the node.
 		MaxRequestSize: 100 << 20,
+		// 2,600 TLS handshakes that wait for their clients: as many as there are at
+		// 10,000 a second over a round trip of 260 ms. Or 2,000 of the largest CONNECTs.
+		OpeningMemory: 128 << 20,
 	},
 	Timeouts: Timeouts{
 		// EMQX waits 15 s; clients on slow cellular links need several.
@@ -74,10 +77,9 @@ var defaultTLS = TLS{
 	// Three round trips and a lost segment on a slow cellular link, or the time to
 	// get through the queue. EMQX waits 15 s for a handshake alone.
 	HandshakeTimeout: 5 * time.Second,
-	// Of a handshake most is waiting for the client: at a round trip of 100 ms
-	// so many at once are 5,000 a second, as many as Limits.ConnectRate lets in.
-	// With 50 KB each for stack and buffers they hold 25 MB.
-	MaxHandshakes: 512,
+	// More than there are cores gain nothing, and each makes an event loop wait for
+	// its turn a little longer: so many with an ECDSA key are some 5 ms of two cores.
+	MaxHandshakes: 64,
 	// Who waits costs a descriptor and no handshake yet. Two cores with RSA keys
 	// get through so many in the 5 s of HandshakeTimeout; who would wait longer
 	// had better come again.

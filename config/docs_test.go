@@ -162,7 +162,7 @@ func defaultOf(path string, leaf field, v reflect.Value) string {
 	case Address:
 		return "`" + x.String() + "`"
 	case int:
-		if strings.HasSuffix(path, "_size") {
+		if isSize(path) {
 			return "`" + formatSize(x) + "`"
 		}
 		return "`" + strconv.Itoa(x) + "`"
@@ -172,6 +172,9 @@ func defaultOf(path string, leaf field, v reflect.Value) string {
 	}
 	return "none"
 }
+
+// isSize reports whether a key's values are sizes, as its name says.
+func isSize(key string) bool { return strings.HasSuffix(key, "_size") || strings.HasSuffix(key, "_memory") }
 
 // allowedIn makes the field itself say which values it takes.
 func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
@@ -194,7 +197,7 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return []string{after(try("!!str", "-1s"), "out of range ")}
-	case v.Kind() == reflect.Int && strings.HasSuffix(leaf.key, "_size"):
+	case v.Kind() == reflect.Int && isSize(leaf.key):
 		return []string{after(try("!!int", "99999999999999999999"), "out of range ")}
 	case v.Kind() == reflect.Int:
 		return []string{after(try("!!int", "-1"), "out of range ")}

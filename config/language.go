@@ -130,6 +130,7 @@ func limitsFields(l *Limits) []field {
 		scalar("max_connect_size", &l.MaxConnectSize, size(minConnectSize, maxConnectSize, zeroForbidden)),
 		scalar("max_header_size", &l.MaxHeaderSize, size(minHeaderSize, maxHeaderSize, zeroForbidden)),
 		scalar("max_request_size", &l.MaxRequestSize, size(minRequestSize, maxRequestSize, zeroAllowed)),
+		scalar("opening_memory", &l.OpeningMemory, size(minOpeningMemory, maxOpeningMemory, zeroAllowed)),
 	}
 }
 

@@ -36,6 +36,10 @@ const (
 	minRequestSize = 1 << 10
 	maxRequestSize = 1 << 30
 
+	// One handshake of TLS takes 50 KB, and one CONNECT as much as maxConnectSize.
+	minOpeningMemory = 1 << 20
+	maxOpeningMemory = 64 << 30
+
 	// Routes are tried in order for every request.
 	maxRoutes = 100
 

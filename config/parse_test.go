@@ -102,7 +102,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, TLS: &TLS{
 				Certificates: []Certificate{{Cert: "cert.pem", Key: "key.pem"}},
 				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, MinVersion: TLS12, MaxVersion: TLS13, ALPN: []string{"mqtt"},
-				HandshakeTimeout: 5 * time.Second, MaxHandshakes: 512, MaxHandshakeQueue: 10_000,
+				HandshakeTimeout: 5 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 10_000,
 			}},
 			{
 				Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyAccept,
@@ -128,7 +128,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 				},
 			},
 		},
-		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20},
+		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20, OpeningMemory: 128 << 20},
 		Timeouts: Timeouts{
 			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
 			HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,

@@ -57,8 +57,12 @@ func (c *Config) Summary(w io.Writer) error {
 	if c.Limits.ConnectRate > 0 {
 		rate = strconv.Itoa(c.Limits.ConnectRate)
 	}
-	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s",
-		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize)))
+	openings := "any memory"
+	if c.Limits.OpeningMemory > 0 {
+		openings = formatSize(c.Limits.OpeningMemory)
+	}
+	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s, %s for openings",
+		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize), openings))
 	if own := c.Limits.perAddress(); len(own) > 0 {
 		row("", "of one address "+list(own))
 	}

@@ -20,7 +20,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	both := func(tls TLS) *TLS {
 		tls.Certificates, tls.MinVersion, tls.MaxVersion = []Certificate{{Cert: "both.pem"}}, TLS12, TLS13
-		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 5*time.Second, 512, 10_000
+		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 5*time.Second, 64, 10_000
 		return &tls
 	}
 	listener := func(name string, port uint16, protocol Protocol, pool string, tls *TLS) Listener {
@@ -80,7 +80,7 @@ listeners:
 pools: [{name: p, tls: {}, nodes: [{name: n, address: "h:1"}]}]`)
 	c := served(file)
 	c.Listeners[0].TLS.ALPN[0], c.Listeners[0].TLS.MaxHandshakes, c.Pools[0].TLS.Verify = "x", 1, false
-	if tls := c.Listeners[1].TLS; tls.ALPN[0] != "mqtt" || tls.MaxHandshakes != 512 {
+	if tls := c.Listeners[1].TLS; tls.ALPN[0] != "mqtt" || tls.MaxHandshakes != 64 {
 		t.Errorf("a change to one listener is seen in another: %+v", tls)
 	}
 	if c := served(file); c.Listeners[0].TLS.ALPN[0] != "mqtt" || !c.Pools[0].TLS.Verify {

@@ -53,10 +53,9 @@ func (l *loop) begin(ln *listener, fd int32) {
 	counted.Accepted++
 	counted.Open++
 
-	process, own := l.server.open.Add(1), ln.open.Add(1)
-	over := max(process-l.server.maxConnections, own-ln.limit())
-	s.excess = pick(over > 0, RefusedConnections, outcomeNone)
-	if over > refusalHeadroom {
+	s.place = l.server.enter(ln)
+	s.excess = pick(s.place == placeTaken, outcomeNone, RefusedConnections)
+	if s.place == placeNone {
 		l.finish(s, RefusedConnections)
 		return
 	}

@@ -102,7 +102,7 @@ func TestAddressOverItsLimitIsClosedBeforeTLSIsPassedOn(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *Snapshot) { s.Listeners[0].Protocol = Passthrough })
 	first := r.dial()
 	first.send(hello(t)[:20])
-	eventually(t, "the first", func() bool { return r.srv.open.Load() == 1 })
+	eventually(t, "the first", func() bool { return r.srv.open() == 1 })
 	c := r.dial()
 	if got := c.rest(); len(got) > 0 {
 		t.Errorf("answered % x", got)

@@ -60,7 +60,7 @@ func TestAddressWithTooManyConnectionsIsToldInItsVersion(t *testing.T) {
 	// Who waits for a refusal holds no place.
 	silent := r.dialFrom("127.0.0.2")
 	silent.send(connect311[:4])
-	eventually(t, "the silent client", func() bool { return r.srv.open.Load() == 4 })
+	eventually(t, "the silent client", func() bool { return r.srv.open() == 4 })
 	_ = first.Close()
 	r.waitOutcome(ClientClosed, 1)
 	r.openFrom("127.0.0.2")

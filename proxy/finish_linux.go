@@ -40,6 +40,10 @@ func (l *loop) seeOff(s *session, o Outcome) step {
 	_ = unix.Shutdown(int(s.client.fd), unix.SHUT_WR)
 	s.outcome = o
 	s.opening.bytes, s.opening.owned = nil, false
+	s.opening.endCount()
+	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
+		return l.finish(s, o)
+	}
 	s.opening.refused = s.client.moved
 	s.deadline = l.in(lingerTime)
 	return stepLinger
@@ -72,6 +76,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 	line := s.record(o, l.clock)
 	l.wheel.remove(s)
 	if o := s.opening; o != nil {
+		o.endCount()
 		o.reclaim()
 	}
 	_ = unix.Close(int(s.client.fd))
@@ -93,8 +98,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 	if s.counted {
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.ofAddress(), l.clock)
 	}
-	s.listener.open.Add(-1)
-	l.server.open.Add(-1)
+	l.server.leave(s.listener, s.place)
 	l.server.journal.take(line)
 	l.release(s)
 	return stepEnded

@@ -137,7 +137,7 @@ func TestSameIdentifierGoesToTheSameNodeOverEveryProtocol(t *testing.T) {
 				}
 			}
 			_ = c.Close()
-			eventually(t, "the end", func() bool { return r.srv.open.Load() == 0 })
+			eventually(t, "the end", func() bool { return r.srv.open() == 0 })
 		}
 	})
 	used := map[int]bool{}
@@ -163,7 +163,7 @@ func TestStopEndsUpgradesThatStall(t *testing.T) {
 	silent := r.dialUpgraded()
 	idle := r.dialBare(r.srv.Addr("mqtt"))
 	idle.get(bufio.NewReader(idle.Conn), "/page/x")
-	eventually(t, "the three", func() bool { return r.srv.open.Load() == 3 })
+	eventually(t, "the three", func() bool { return r.srv.open() == 3 })
 	r.stop()
 	for _, c := range []*client{begun, silent, idle} {
 		c.rest()

@@ -235,7 +235,7 @@ func (r *rig) checkBooks() {
 			r.t.Errorf("node %s: %d sessions, %d connections open after the end", f.Node.Name, f.Open, f.Node.Open())
 		}
 	}
-	if n := r.srv.open.Load(); n != 0 {
+	if n := r.srv.open(); n != 0 {
 		r.t.Errorf("%d connections in the server's count after the end", n)
 	}
 	if n := r.srv.addresses.count().open; n != 0 {

@@ -55,8 +55,8 @@ const (
 	// batches: those that waited in the kernel's queue, but not all that arrive.
 	stopBatches = 64
 
-	// refusalHeadroom is how many sessions beyond max_connections are taken in
-	// to be told so in MQTT. Past them a connection is closed at once.
+	// refusalHeadroom is how many connections are kept beyond max_connections to be
+	// told why they are refused. Past them a refused connection is closed at once.
 	refusalHeadroom = 256
 
 	// addressHeadroom is the same for the connections of one address beyond its own
@@ -121,8 +121,15 @@ const (
 	// forwarded unread.
 	maxAnswer = scratchSize / 2
 
-	// maxClientHello bounds the first message of TLS that is passed on, in bytes.
+	// maxClientHello bounds the first message of a client of TLS, in bytes. A hello has 300 to 2,000.
 	maxClientHello = 64 << 10
+
+	// openingSize, queuedHandshake and handshakeMemory are what openings count for in limits.opening_memory, in bytes: each
+	// for its struct, and a handshake for its goroutine while it waits at the gate, or for that and all that crypto/tls
+	// keeps from the ServerHello until it is over.
+	openingSize     = 512
+	queuedHandshake = 4 << 10
+	handshakeMemory = 50 << 10
 
 	// maxInline bounds the request for an upgrade to WebSocket that a loop reads itself, in
 	// bytes: the worst of this size takes it 76 µs. A longer one is net/http's to read.

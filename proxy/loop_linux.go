@@ -226,6 +226,9 @@ func (l *loop) await(s *session) {
 			l.arm(s)
 			return // it is not ours to watch
 		}
+		if s.step <= stepPeek && s.opening.owned {
+			l.countOpening(s, s.opening.size())
+		}
 	}
 	err := l.register(s, &s.client, 0)
 	if err == nil && (s.opening == nil || s.opening.nodeLent == nil) {
@@ -275,6 +278,7 @@ func (l *loop) expire(s *session) {
 	case s.deadline == 0:
 		l.finish(s, IdleTimeout)
 	case s.step < stepAnnounce:
+		s.opening.fault = s.late(l.server.snapshot.Timeouts.ConnectPacket)
 		l.finish(s, ConnectTimeout)
 	case s.client.ended || s.server.ended || s.client.broken || s.server.broken:
 		if s.outcome != ClientReset && s.outcome != ServerReset {

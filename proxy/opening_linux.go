@@ -3,6 +3,8 @@
 package proxy
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"mqttlb/mqttparse"
@@ -40,7 +42,7 @@ func (l *loop) meet(s *session) step {
 	s.counted = counted
 	if refused != outcomeNone {
 		s.excess = refused
-		if !counted {
+		if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone || !counted {
 			return l.finish(s, refused)
 		}
 	}
@@ -101,23 +103,17 @@ func (l *loop) peek(s *session) step {
 
 // peekServerName reads the ClientHello of TLS that is passed on, and finds the pool.
 func (l *loop) peekServerName(s *session) step {
-	for {
-		name, err := tlsterm.ServerName(s.opening.bytes)
-		switch {
-		case err == nil:
-			s.opening.pool = s.listener.forServerName(name)
-			return stepAdmit
-		case err != tlsterm.ErrShort:
-			s.opening.fault = err.Error()
-			return l.finish(s, HandshakeFailed)
-		case len(s.opening.bytes) > maxClientHello:
-			s.opening.fault = "TLS: the ClientHello is longer than 64 KiB"
-			return l.finish(s, HandshakeFailed)
-		}
-		if next := l.fill(s); next != stepPeek {
-			return next
-		}
+	o := s.opening
+	if next := l.fillHello(s); next != stepPeek || !o.helloWhole {
+		return next
 	}
+	name, err := tlsterm.ServerName(o.bytes)
+	if err != nil {
+		o.fault = err.Error()
+		return l.finish(s, HandshakeFailed)
+	}
+	o.pool = s.listener.forServerName(name)
+	return stepAdmit
 }
 
 // fill reads more of what the client sends first. It returns the session's
@@ -152,8 +148,34 @@ func (l *loop) fillUpTo(s *session, most int) step {
 	return s.step
 }
 
-// admit applies the limits.
+// countOpening counts what an unfinished opening holds of the process's memory, beside its own struct.
+func (l *loop) countOpening(s *session, bytes int) {
+	o := s.opening
+	if o.held == nil {
+		back := l.callback(s)
+		evict := func(s *session) {
+			s.opening.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
+			l.finish(s, RefusedOpening)
+		}
+		o.held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
+	}
+	o.held.set(int64(bytes) + openingSize)
+}
+
+// endCount ends the count of the opening's memory: it is over, or begins anew.
+func (o *opening) endCount() {
+	o.held.end()
+	o.held = nil
+}
+
+// connectDeadline is when timeouts.connect_packet is over.
+func (l *loop) connectDeadline(s *session) tick {
+	return l.in(l.server.snapshot.Timeouts.ConnectPacket - time.Duration(l.clock-s.begun))
+}
+
+// admit applies the limits. What the client has sent first is whole.
 func (l *loop) admit(s *session) step {
+	s.opening.endCount()
 	if refusal, ok := admit(s.excess, l.server.rate, l.clock); !ok {
 		return l.refuse(s, refusal)
 	}

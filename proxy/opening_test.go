@@ -283,6 +283,38 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 	})
 }
 
+// What a limit counts is only what it let in: clients that are refused and stay do not use it up.
+func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
+	for name, first := range map[string][]byte{"past the limit": connect5, "malformed": []byte("\x10\x0d\x00\x04MQTT\x05\x03\x00\x3c\x00\x00\x00")} {
+		t.Run(name, func(t *testing.T) {
+			inEachMode(t, func(t *testing.T, m mode) {
+				if m.tls {
+					t.Skip("nobody past the limit is read")
+				}
+				r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.Listeners[0].MaxConnections = 2 })
+				open := []*client{r.open("one"), r.open("two")}
+				if name == "malformed" { // it comes in, and is refused then
+					_ = open[1].Close()
+					r.waitOutcome(ClientClosed, 1)
+				}
+				var refused []*client
+				for range 20 {
+					c := r.dial()
+					c.send(first)
+					c.expect([]byte("\x20\x03\x00"))
+					refused = append(refused, c)
+				}
+				_ = open[0].Close()
+				r.waitOutcome(ClientClosed, pick[uint64](name == "malformed", 2, 1))
+				r.open("a place, though the refused ones stay")
+				for _, c := range refused {
+					_ = c.Close()
+				}
+			})
+		})
+	}
+}
+
 // Past the headroom for refusals nothing is read any more.
 func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
@@ -380,7 +412,7 @@ func TestTCPListenerHashesTheSourceAddressAndAnnouncesIt(t *testing.T) {
 				}
 			}
 			_ = conn.Close()
-			eventually(t, "the end", func() bool { return r.srv.open.Load() == 0 })
+			eventually(t, "the end", func() bool { return r.srv.open() == 0 })
 			if home != "" && on != home {
 				t.Errorf("%s went to %s, then to %s", source, home, on)
 			}

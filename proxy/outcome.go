@@ -24,6 +24,7 @@ const (
 	ConnectTimeout      // no whole CONNECT within timeouts.connect_packet
 	HandshakeFailed     // no TLS session came of the handshake
 	RefusedHandshake    // too many TLS handshakes wait already
+	RefusedOpening      // limits.opening_memory, of which the client's address held the most
 	IdentityMismatch    // the client's certificate does not name what its CONNECT says
 	BadUpgrade          // no upgrade to WebSocket that is served here
 	NotMQTT             // the first packet is no CONNECT
@@ -63,6 +64,7 @@ var outcomeNames = [outcomes]string{
 	ConnectTimeout:      "connect_timeout",
 	HandshakeFailed:     "handshake_failed",
 	RefusedHandshake:    "handshake_limit",
+	RefusedOpening:      "opening_memory",
 	IdentityMismatch:    "identity_mismatch",
 	BadUpgrade:          "bad_upgrade",
 	NotMQTT:             "not_mqtt",

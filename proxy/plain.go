@@ -140,9 +140,8 @@ func (e *engine) begin(ln *listener, c net.Conn) {
 		source:   addressOf(c.RemoteAddr()),
 		begun:    e.server.now(),
 	}
-	process, own := e.server.open.Add(1), ln.open.Add(1)
-	over := max(process-e.server.maxConnections, own-ln.limit())
-	s.excess = pick(over > 0, RefusedConnections, outcomeNone)
+	s.place = e.server.enter(ln)
+	s.excess = pick(s.place == placeTaken, outcomeNone, RefusedConnections)
 
 	e.mu.Lock()
 	e.counters.listeners[ln.index].Accepted++
@@ -152,7 +151,7 @@ func (e *engine) begin(ln *listener, c net.Conn) {
 	ending := e.ending
 	e.mu.Unlock()
 	switch {
-	case over > refusalHeadroom:
+	case s.place == placeNone:
 		s.finish(RefusedConnections)
 	case ending:
 		s.finish(Shutdown)

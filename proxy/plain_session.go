@@ -17,7 +17,8 @@ type session struct {
 	listener       *listener
 	client, server side
 	excess         Outcome // the limit that it was accepted past, to be told so; 0: none
-	counted        bool    // among those of its address
+	place          place
+	counted        bool // among those of its address
 	begun          int64
 	source         netip.AddrPort // the client; not valid on Unix sockets
 	destination    netip.AddrPort // where it connected to; not valid: its socket says so
@@ -134,8 +135,7 @@ func (s *session) finish(o Outcome) {
 	if s.counted {
 		e.server.addresses.leave(s.source.Addr(), s.excess.ofAddress(), e.server.now())
 	}
-	s.listener.open.Add(-1)
-	e.server.open.Add(-1)
+	e.server.leave(s.listener, s.place)
 	e.server.journal.take(s.recordLocked())
 }
 

@@ -7,48 +7,69 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"mqttlb/proxy/tlsterm"
 )
 
-// handshake lends the client's connection to a goroutine that makes its TLS
-// handshake, once the listener's gate lets it.
+// handshake reads the client's ClientHello, and lends the connection to a goroutine that makes the TLS handshake, once
+// the listener's gate lets it.
 func (l *loop) handshake(s *session) step {
 	o, t := s.opening, s.listener.TLS
 	if o.lent != nil {
 		return stepWait
 	}
-	c := l.lend(s)
-	ctx, cancel := context.WithTimeout(context.Background(), t.Timeout)
+	if o.shakeBy == 0 {
+		o.shakeBy = l.clock + int64(t.Timeout)
+		s.deadline = min(s.deadline, l.in(t.Timeout))
+	}
+	if next := l.fillHello(s); next != stepHandshake || !o.helloWhole {
+		return next
+	}
+	s.deadline = l.connectDeadline(s) // the goroutine has its own
+	l.countOpening(s, queuedHandshake)
+	c, held := l.lend(s), o.held
+	hello := c.rest
+	c.rest = nil
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.shakeBy-l.clock))
 	o.lent, c.returned = c, cancel
 	back := l.callback(s)
+	open := func() (net.Conn, error) {
+		held.set(handshakeMemory)
+		return c, c.open()
+	}
 	go func() { // ends with the handshake, t.Timeout, or the session
 		defer cancel()
-		made, err := shake(ctx, t.Gate, c, func() (*tlsterm.Session, error) {
-			return tlsterm.Accept(ctx, c, t.Terminator.Config())
-		})
+		made, err := t.Gate.Accept(ctx, hello, open, t.Terminator.Config())
 		back(func(s *session) { l.resume(s, l.shaken(s, made, err)) })
 	}()
 	return stepWait
 }
 
-// shake makes a handshake on a connection that was lent, when the gate lets it.
-func shake(ctx context.Context, gate *tlsterm.Gate, c *lent, handshake func() (*tlsterm.Session, error)) (made *tlsterm.Session, err error) {
-	if err := gate.Enter(ctx); err != nil {
-		return nil, err
+// fillHello reads until the ClientHello is whole and returns the session's step, or until more has to come.
+func (l *loop) fillHello(s *session) step {
+	o := s.opening
+	for {
+		if o.hello.Whole(o.bytes) {
+			o.helloWhole = true
+			return s.step
+		}
+		if len(o.bytes) >= maxClientHello {
+			o.fault = "TLS: the ClientHello is longer than 64 KiB"
+			return l.finish(s, HandshakeFailed)
+		}
+		if next := l.fillUpTo(s, maxClientHello-len(o.bytes)); next != s.step {
+			return next
+		}
 	}
-	defer func() { gate.Leave(made, err) }()
-	if err := c.open(); err != nil {
-		return nil, err
-	}
-	return handshake()
 }
 
 // shaken is the step after a handshake.
 func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
+	o.endCount()
 	s.client.ready = true
 	if err != nil {
 		_ = o.lent.Close()
@@ -117,9 +138,7 @@ func (l *loop) secureNode(s *session) step {
 	c, t, node, birth, back := o.nodeLent, o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
-		made, err := shake(ctx, t.Gates[node], c, func() (*tlsterm.Session, error) {
-			return t.Originator.Connect(ctx, c, node)
-		})
+		made, err := connect(ctx, t, node, c)
 		back(func(s *session) {
 			if s.server.birth == birth { // it is still this attempt that counts
 				l.resume(s, l.nodeShaken(s, made, err))
@@ -127,6 +146,19 @@ func (l *loop) secureNode(s *session) step {
 		})
 	}()
 	return stepWait
+}
+
+// connect makes a handshake with a node on a connection that was lent, when the node's gate lets it.
+func connect(ctx context.Context, t *NodeTLS, node int, c *lent) (made *tlsterm.Session, err error) {
+	gate := t.Gates[node]
+	if err := gate.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { gate.Leave(made, err) }()
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	return t.Originator.Connect(ctx, c, node)
 }
 
 // nodeShaken is the step after a handshake with a node.

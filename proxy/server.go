@@ -26,15 +26,17 @@ type Server struct {
 	addresses *addresses // nil: they have no limits
 	epoch     time.Time
 
+	openingMemory *openingMemory
+
 	maxConnections int64
-	open           atomic.Int64 // connections accepted and not ended
+	taken, refused atomic.Int64 // connections by their place
 }
 
 // listener is a Listener at run time.
 type listener struct {
 	*Listener
 	index int
-	open  atomic.Int64 // connections accepted and not ended
+	taken atomic.Int64 // connections by their place
 	bound net.Addr
 	path  fs.FileInfo // the socket's file, on a path
 	pools []*Pool     // of its sessions; not those that speak HTTP
@@ -84,6 +86,8 @@ func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
 		rate:      newRateLimit(snapshot.ConnectRate),
 		addresses: newAddresses(snapshot.MaxConnectionsPerAddress, snapshot.ConnectRatePerAddress),
 		epoch:     time.Now(),
+
+		openingMemory: newOpeningMemory(snapshot.OpeningMemory),
 	}
 	for i, ln := range snapshot.Listeners {
 		srv.listeners = append(srv.listeners, newListener(i, ln))
@@ -123,11 +127,11 @@ func (srv *Server) Run(ctx context.Context) {
 	srv.engine.stop()
 	grace := time.NewTimer(srv.snapshot.Timeouts.Shutdown)
 	defer grace.Stop()
-	srv.log.Info("stopping", "sessions", srv.open.Load(), "shutdown", srv.snapshot.Timeouts.Shutdown)
+	srv.log.Info("stopping", "sessions", srv.open(), "shutdown", srv.snapshot.Timeouts.Shutdown)
 	select {
 	case <-ended:
 	case <-grace.C:
-		srv.log.Warn("ending the sessions that are left", "sessions", srv.open.Load(), "shutdown", srv.snapshot.Timeouts.Shutdown)
+		srv.log.Warn("ending the sessions that are left", "sessions", srv.open(), "shutdown", srv.snapshot.Timeouts.Shutdown)
 		srv.engine.endAll()
 		<-ended
 	}

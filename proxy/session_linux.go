@@ -3,7 +3,9 @@
 package proxy
 
 import (
+	"fmt"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -40,6 +42,7 @@ type session struct {
 	excess  Outcome // the limit that it was accepted past, to be told so; 0: none
 	outcome Outcome // decided before the end, while a refusal lingers
 
+	place       place
 	counted     bool // among those of its address
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
@@ -141,6 +144,12 @@ type opening struct {
 	owned bool
 	sent  uint64 // how much the client had sent when a node of TLS got bytes
 
+	hello      tlsterm.HelloScanner // of TLS listeners, and of TLS that is passed on
+	helloWhole bool
+	shakeBy    int64 // when the client's handshake must be over, in ns of the loop's clock; 0: it has not begun
+
+	held *holding // what it counts for in the process's opening memory; nil: nothing
+
 	lent     *lent         // a handshake has the client's connection
 	nodeLent *lent         // a handshake has the node's connection
 	tls      *tlsterm.Info // of the client's handshake; nil: none
@@ -165,6 +174,31 @@ func (o *opening) keep() {
 		o.bytes = append(make([]byte, 0, len(o.bytes)), o.bytes...)
 	}
 	o.owned = len(o.bytes) > 0
+}
+
+// late says of a client whose first bytes are not whole which time is over.
+func (s *session) late(connectPacket time.Duration) string {
+	switch {
+	case s.step == stepHandshake && s.listener.TLS.Timeout < connectPacket:
+		return fmt.Sprintf("no whole ClientHello within tls.handshake_timeout %v", s.listener.TLS.Timeout)
+	case s.step == stepUnwrap:
+		return fmt.Sprintf("no whole PROXY header within timeouts.connect_packet %v", connectPacket)
+	case s.step == stepHandshake || s.listener.Protocol == Passthrough:
+		return fmt.Sprintf("no whole ClientHello within timeouts.connect_packet %v", connectPacket)
+	case s.step == stepUpgrade:
+		return fmt.Sprintf("no whole upgrade within timeouts.connect_packet %v", connectPacket)
+	default:
+		return fmt.Sprintf("no whole CONNECT within timeouts.connect_packet %v", connectPacket)
+	}
+}
+
+// size is what the opening holds of what the client has sent, in bytes.
+func (o *opening) size() int {
+	n := cap(o.bytes)
+	if o.entrance != nil {
+		n += cap(o.entrance.packet)
+	}
+	return n
 }
 
 // reclaim ends what others do with the connections, and takes them back.

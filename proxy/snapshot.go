@@ -40,6 +40,10 @@ type Snapshot struct {
 
 	MaxConnectSize int // bytes of the largest CONNECT accepted, header included
 
+	// OpeningMemory bounds what all clients hold, in bytes, before their CONNECT or TLS
+	// handshake is whole. Past it the address that holds the most loses. 0: no limit.
+	OpeningMemory int64
+
 	MaxHeaderSize  int   // bytes of the largest header of an HTTP request
 	MaxRequestSize int64 // bytes of the largest body of one; 0: no limit
 

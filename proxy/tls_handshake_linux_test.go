@@ -94,20 +94,25 @@ func TestClientThatLeavesAtAnyByteOfItsHelloIsCounted(t *testing.T) {
 
 func TestStopEndsHandshakesThatStall(t *testing.T) {
 	r := startTLS(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
-	c := r.dialBare(r.srv.Addr("mqtt"))
-	c.send(hello(t)[:20])
+	whole := hello(t)
+	begun := r.dialBare(r.srv.Addr("mqtt"))
+	begun.send(whole)
 	eventually(t, "the handshake", func() bool { return r.srv.Stats().Listeners[0].Handshakes.Running == 1 })
+	reading := r.dialBare(r.srv.Addr("mqtt"))
+	reading.send(whole[:20])
+	eventually(t, "the accept", func() bool { return r.srv.open() == 2 })
 	r.stop()
-	c.rest()
-	r.waitOutcome(Shutdown, 1)
+	begun.rest()
+	reading.rest()
+	r.waitOutcome(Shutdown, 2)
 }
 
-// A place at the gate is one for a handshake that stalls, too.
 func TestHandshakesPastTheGateAreClosed(t *testing.T) {
-	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *TLS) { t.Gate = tlsterm.NewGate(1, 0, 0) }))
-	stalled := r.dialBare(r.srv.Addr("mqtt"))
-	stalled.send(hello(t)[:20])
-	eventually(t, "the handshake", func() bool { return r.srv.Stats().Listeners[0].Handshakes.Running == 1 })
+	gate := tlsterm.NewGate(1, 0, 0)
+	if err := gate.Enter(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *TLS) { t.Gate = gate }))
 	second := r.dialBare(r.srv.Addr("mqtt"))
 	second.send(hello(t))
 	if got := second.rest(); len(got) > 0 {
@@ -115,9 +120,39 @@ func TestHandshakesPastTheGateAreClosed(t *testing.T) {
 	}
 	_ = second.Close()
 	r.waitOutcome(RefusedHandshake, 1)
-	_ = stalled.Close()
-	r.waitOutcome(ClientGone, 1)
+	gate.Leave(nil, nil)
 	r.open("room again")
+}
+
+// A handshake that waits for its client is in nobody's way: neither one whose hello is not whole, nor one that has been
+// answered and is silent.
+func TestStalledHandshakesHoldUpNoOther(t *testing.T) {
+	for _, m := range []mode{mqttsToMQTT, wssToMQTT} {
+		t.Run(m.name, func(t *testing.T) {
+			const stalled = 40
+			r := start(t, []string{startNode(t, nil).address()}, m.set, func(s *Snapshot) {
+				s.Timeouts.ConnectPacket = time.Hour
+				s.Listeners[0].TLS.Gate, s.Listeners[0].TLS.Timeout = tlsterm.NewGate(1, 0, stalled), time.Hour
+			})
+			whole := hello(t)
+			var clients []*client
+			for i := range 2 * stalled {
+				c := r.dialBare(r.srv.Addr("mqtt"))
+				clients = append(clients, c)
+				if i%2 == 0 {
+					c.send(whole[:1+i])
+				} else {
+					c.send(whole)
+					c.expect([]byte{22, 3, 3}) // the ServerHello
+				}
+			}
+			_ = r.open("good").Close()
+			for _, c := range clients {
+				_ = c.Close()
+			}
+			r.waitOutcome(ClientGone, 2*stalled)
+		})
+	}
 }
 
 // The handshake is what the limit is to spare.
@@ -150,7 +185,7 @@ func TestSessionThatEndsLeavesTheQueueOfTheGate(t *testing.T) {
 	whole := hello(t)
 	for range queue {
 		c := r.dialBare(r.srv.Addr("mqtt"))
-		c.send(whole[:20])
+		c.send(whole)
 	}
 	r.waitOutcome(ConnectTimeout, queue)
 	eventually(t, "an empty queue", func() bool {

@@ -46,6 +46,7 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		},
 		MaxHeaderSize:  cfg.Limits.MaxHeaderSize,
 		MaxRequestSize: int64(cfg.Limits.MaxRequestSize),
+		OpeningMemory:  int64(cfg.Limits.OpeningMemory),
 	}}
 	pools := make(map[string]*proxy.Pool)
 	var nodes []*balancer.Node

@@ -11,13 +11,10 @@
 //	go t.Run(ctx) // reloads when files change
 //	gate := tlsterm.NewGate(64, 2000, 10000)
 //
-//	// for each connection, in a goroutine that ends with its handshake:
-//	if err := gate.Enter(ctx); err == nil {
-//		s, err := tlsterm.Accept(ctx, conn, t.Config())
-//		gate.Leave(s, err)
-//		info := s.Info() // who it is
-//		s.Detach()       // from here on one event loop feeds it, and no goroutine is left
-//	}
+//	// for each connection whose hello a HelloScanner has found whole, in a goroutine that ends with its handshake:
+//	s, err := gate.Accept(ctx, hello, open, t.Config())
+//	info := s.Info() // who it is
+//	s.Detach()       // from here on one event loop feeds it, and no goroutine is left
 //
 // It is crypto/tls with what an operator expects around it. TLS 1.2 and 1.3, tickets, no renegotiation, no 0-RTT, no
 // compression. RFC 8446 is meant where no other is named.

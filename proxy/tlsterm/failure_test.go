@@ -105,7 +105,7 @@ func TestWhatIsNotTLSIsNamed(t *testing.T) {
 }
 
 // clientHello is the first record of a client.
-func clientHello(t *testing.T) string {
+func clientHello(t testing.TB) string {
 	t.Helper()
 	near, far := net.Pipe()
 	go func() { // ends with the pipe

@@ -15,22 +15,25 @@ var ErrBusy = errors.New("too many TLS handshakes wait already")
 // a bounded queue. A device that waits a second for its handshake is better off than ten thousand that all time out,
 // start again and keep the processor busy with handshakes that nobody finishes.
 //
-//	if err := gate.Enter(ctx); err != nil { // ErrBusy, or ctx's
-//		return err
-//	}
-//	session, err := tlsterm.Accept(ctx, conn, config)
-//	gate.Leave(session, err)
+//	session, err := gate.Accept(ctx, hello, open, config) // ErrBusy, ctx's error, open's, or a *HandshakeError
+//
+// Handshakes with clients hold their place only while they compute. One that waits for its client gives the place up:
+// clients that stall in the middle hold up nobody. It needs a place again when the client has answered, and gets it
+// before those that have not begun, so that what is half done is done first. Handshakes with nodes hold their place from
+// [Gate.Enter] to [Gate.Leave].
 type Gate struct {
 	atOnce   int           // 0: no limit
 	interval time.Duration // between two at the full rate; 0: no limit
 	burst    time.Duration // how far the rate may be ahead of itself
 	queue    int
 
-	mu      sync.Mutex // guards the fields below
-	waiters list.List  // of *waiter, the first came first
-	next    time.Time  // the rate's: when the next could begin if there were no burst
-	timer   *time.Timer
-	counts  GateCounts
+	mu        sync.Mutex // guards the fields below
+	taken     int        // places
+	returning list.List  // of *waiter: handshakes whose clients have answered; before waiters
+	waiters   list.List  // of *waiter, the first came first
+	next      time.Time  // the rate's: when the next could begin if there were no burst
+	timer     *time.Timer
+	counts    GateCounts
 }
 
 type waiter struct{ admitted chan struct{} }
@@ -38,8 +41,8 @@ type waiter struct{ admitted chan struct{} }
 // GateCounts are a gate's gauges, Running and Waiting, and what it has counted since it was made. Every Enter is in
 // one of them.
 type GateCounts struct {
-	Running int64
-	Waiting int64
+	Running int64 // have begun and are not over, those that wait for their clients included
+	Waiting int64 // have not begun
 
 	Refused   uint64 // the queue was full
 	Abandoned uint64 // gave up while they waited
@@ -48,7 +51,7 @@ type GateCounts struct {
 	Failed    uint64 // handshakes that did not succeed
 }
 
-// NewGate makes a gate for atOnce handshakes at a time and perSecond in a second, with a tenth of a second's at once
+// NewGate makes a gate for atOnce handshakes that compute at a time and perSecond in a second, with a tenth of a second's at once
 // after a pause, and a queue for so many more. 0 at once or per second is no limit; a queue of 0 refuses what cannot
 // go through at once.
 func NewGate(atOnce, perSecond, queue int) *Gate {
@@ -108,6 +111,7 @@ func (g *Gate) Leave(s *Session, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.counts.Running--
+	g.taken--
 	switch {
 	case err != nil:
 		g.counts.Failed++
@@ -118,6 +122,41 @@ func (g *Gate) Leave(s *Session, err error) {
 		g.counts.Done++
 	}
 	g.admitLocked()
+}
+
+// pause gives the place of a running handshake up while it waits for its client.
+func (g *Gate) pause() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.taken--
+	g.admitLocked()
+}
+
+// resume takes a place again, after pause. It waits for one until ctx is done, and then takes one too many: a handshake
+// whose time is over only has to end.
+func (g *Gate) resume(ctx context.Context) {
+	g.mu.Lock()
+	if !g.fullLocked() || ctx.Err() != nil {
+		g.taken++
+		g.mu.Unlock()
+		return
+	}
+	w := &waiter{make(chan struct{})}
+	e := g.returning.PushBack(w)
+	g.mu.Unlock()
+	select {
+	case <-w.admitted:
+		return
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-w.admitted: // both at once
+	default:
+		g.returning.Remove(e)
+		g.taken++
+	}
 }
 
 // Counts returns the gate's numbers.
@@ -131,6 +170,11 @@ func (g *Gate) Counts() GateCounts {
 
 // admitLocked lets in whom the limits allow, and sets the timer when the rate alone holds the first back.
 func (g *Gate) admitLocked() {
+	for e := g.returning.Front(); e != nil && !g.fullLocked(); e = g.returning.Front() {
+		g.returning.Remove(e)
+		g.taken++
+		close(e.Value.(*waiter).admitted)
+	}
 	for e := g.waiters.Front(); e != nil && g.takeLocked(); e = g.waiters.Front() {
 		g.waiters.Remove(e)
 		close(e.Value.(*waiter).admitted)
@@ -149,7 +193,7 @@ func (g *Gate) tick() {
 	g.admitLocked()
 }
 
-func (g *Gate) fullLocked() bool { return g.atOnce > 0 && g.counts.Running >= int64(g.atOnce) }
+func (g *Gate) fullLocked() bool { return g.atOnce > 0 && g.taken >= g.atOnce }
 
 // takeLocked takes a place at the gate if there is one. The rate is a leaky bucket kept as one time (GCRA).
 func (g *Gate) takeLocked() bool {
@@ -166,6 +210,7 @@ func (g *Gate) takeLocked() bool {
 		}
 		g.next = g.next.Add(g.interval)
 	}
+	g.taken++
 	g.counts.Running++
 	return true
 }

@@ -50,6 +50,65 @@ func TestGateHoldsBackWhatIsTooMuchAtOnce(t *testing.T) {
 	})
 }
 
+// A handshake that waits for its client lets others compute, and goes on before those that have not begun.
+func TestGateLetsOthersThroughWhileAHandshakeWaitsForItsClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(1, 0, 10)
+		in := enter(t.Context(), g, 3)
+		if got := <-in; got != 0 {
+			t.Fatalf("number %d is in first", got)
+		}
+		g.pause()
+		synctest.Wait()
+		if got := <-in; got != 1 {
+			t.Fatalf("number %d is in while the first waits", got)
+		}
+		resumed := make(chan struct{})
+		go func() { // ends when the second leaves
+			g.resume(t.Context())
+			close(resumed)
+		}()
+		synctest.Wait()
+		select {
+		case <-resumed:
+			t.Fatal("two compute at once")
+		default:
+		}
+		if got := g.Counts(); got.Running != 2 || got.Waiting != 1 {
+			t.Errorf("got %+v", got)
+		}
+		g.Leave(nil, nil)
+		<-resumed
+		synctest.Wait()
+		if len(in) != 0 {
+			t.Error("one that has not begun came first")
+		}
+		g.Leave(nil, nil)
+		if got := <-in; got != 2 {
+			t.Errorf("number %d is in last", got)
+		}
+	})
+}
+
+// A handshake whose time is over while it waits for a place takes one, to end.
+func TestGateResumesWhenTheTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(1, 0, 10)
+		in := enter(t.Context(), g, 2)
+		<-in
+		g.pause()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		g.resume(ctx)
+		g.Leave(nil, context.DeadlineExceeded)
+		g.Leave(nil, nil)
+		if got := g.Counts(); got.Running != 0 || g.taken != 0 {
+			t.Errorf("got %+v, %d places taken", got, g.taken)
+		}
+	})
+}
+
 func TestGateKeepsTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(0, 100, 1000) // a burst of 10, then one each 10 ms

@@ -46,7 +46,33 @@ type Session struct {
 // client has been sent its alert, or an answer if it speaks HTTP without TLS, and conn is the caller's to close, as it is
 // without an error.
 func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, error) {
-	s := &Session{wire: wire{raw: conn, budget: maxHandshake}}
+	return accept(ctx, wire{raw: conn, budget: maxHandshake}, config)
+}
+
+// Accept is [Accept] once the gate lets it. hello is what the client has sent already, its ClientHello; it is the
+// session's from now on. open makes the connection when the handshake begins, since one that waits for its turn needs
+// none; after an error of Accept what it made is the caller's to close. The error is ErrBusy, that of ctx or open, or a
+// *HandshakeError.
+func (g *Gate) Accept(ctx context.Context, hello []byte, open func() (net.Conn, error), config *tls.Config) (s *Session, err error) {
+	if err := g.Enter(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { g.Leave(s, err) }()
+	conn, err := open()
+	if err != nil {
+		return nil, err
+	}
+	wait := func(read func()) {
+		g.pause()
+		defer g.resume(ctx)
+		read()
+	}
+	return accept(ctx, wire{raw: conn, in: hello, budget: maxHandshake, wait: wait}, config)
+}
+
+func accept(ctx context.Context, w wire, config *tls.Config) (*Session, error) {
+	s := &Session{wire: w}
+	conn := w.raw
 	s.conn = tls.Server(&s.wire, config)
 	var hello hello
 	if err := s.shake(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
@@ -70,7 +96,7 @@ func (s *Session) shake(ctx context.Context) error {
 	if err := s.conn.HandshakeContext(ctx); err != nil {
 		return err
 	}
-	s.wire.done = true
+	s.wire.done, s.wire.wait = true, nil
 	s.wire.raw.SetDeadline(time.Time{})
 	s.resumed = s.conn.ConnectionState().DidResume
 	return nil

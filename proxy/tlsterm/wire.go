@@ -14,6 +14,8 @@ type wire struct {
 	budget int      // bytes that the handshake may still read
 	last   [7]byte  // that the handshake has read: as long as an alert in a record of its own
 
+	wait func(read func()) // calls a read of the handshake that may have to wait for the other side; nil: it is just called
+
 	in   []byte // ciphertext not yet taken by the tls.Conn
 	out  []byte // ciphertext not yet taken by the session's owner
 	held bool   // in is the session's own memory
@@ -54,14 +56,23 @@ func (w *wire) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (w *wire) readRaw(b []byte) (int, error) {
-	if w.done {
+func (w *wire) readRaw(b []byte) (n int, err error) {
+	if len(w.in) == 0 && w.done {
 		return w.raw.Read(b)
 	}
 	if w.budget == 0 {
 		return 0, errHandshakeTooLong
 	}
-	n, err := w.raw.Read(b[:min(len(b), w.budget)])
+	b = b[:min(len(b), w.budget)]
+	switch {
+	case len(w.in) > 0:
+		n = copy(b, w.in)
+		w.in = w.in[n:]
+	case w.wait != nil:
+		w.wait(func() { n, err = w.raw.Read(b) })
+	default:
+		n, err = w.raw.Read(b)
+	}
 	w.budget -= n
 	k := min(n, len(w.last))
 	copy(w.last[:], w.last[k:])

@@ -1,0 +1,149 @@
+package proxy
+
+import (
+	"container/heap"
+	"container/list"
+	"net/netip"
+	"sync"
+)
+
+// openingMemory bounds what all clients together hold of the process's memory before they are sessions: the beginnings
+// of a CONNECT or a ClientHello, and TLS handshakes that are not over. Above the limit the address that holds the most
+// loses its oldest opening. So a flood from one address evicts itself, and one from many addresses, each of which holds
+// as much as any good client, evicts its own oldest openings, which have stalled the longest.
+//
+// A CONNECT or a ClientHello that comes whole at the first read, as nearly all do, holds nothing here.
+type openingMemory struct {
+	limit int64 // bytes; 0: none
+
+	mu        sync.Mutex // guards the fields below, and those of every holding and holder
+	held      int64
+	byAddress map[addressKey]*holder
+	heaviest  holders
+	opened    uint64 // numbers the holdings
+}
+
+// holding is what one opening holds.
+type holding struct {
+	memory *openingMemory
+	by     *holder       // nil: it holds nothing any more
+	place  *list.Element // among the holder's
+	bytes  int64
+	number uint64
+	evict  func() // ends the opening; called with the lock held, from any goroutine
+}
+
+// holder is an address with openings.
+type holder struct {
+	key      addressKey
+	bytes    int64
+	openings list.List // of *holding, the oldest first
+	index    int       // in the heap
+}
+
+func newOpeningMemory(limit int64) *openingMemory {
+	return &openingMemory{limit: limit, byAddress: map[addressKey]*holder{}}
+}
+
+// begin begins to count an opening of an address, the zero one for clients on a Unix socket. evict must not block, and
+// must not call the holding.
+func (m *openingMemory) begin(from netip.Addr, evict func()) *holding {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := keyOf(from)
+	by := m.byAddress[key]
+	if by == nil {
+		by = &holder{key: key}
+		m.byAddress[key] = by
+		heap.Push(&m.heaviest, by)
+	}
+	m.opened++
+	h := &holding{memory: m, by: by, number: m.opened, evict: evict}
+	h.place = by.openings.PushBack(h)
+	return h
+}
+
+// set says that the opening holds n bytes now, and evicts openings until all of them are within the limit. It may be
+// called from any goroutine. Of an opening that has been evicted, and of nil, nothing is counted.
+func (h *holding) set(n int64) {
+	if h == nil {
+		return
+	}
+	m := h.memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if h.by == nil {
+		return
+	}
+	m.held += n - h.bytes
+	h.by.bytes += n - h.bytes
+	h.bytes = n
+	heap.Fix(&m.heaviest, h.by.index)
+	for m.limit > 0 && m.held > m.limit {
+		oldest := m.heaviest[0].openings.Front().Value.(*holding)
+		oldest.removeLocked()
+		oldest.evict()
+	}
+}
+
+// end ends the count. It may be called twice, and of nil.
+func (h *holding) end() {
+	if h == nil {
+		return
+	}
+	h.memory.mu.Lock()
+	defer h.memory.mu.Unlock()
+	h.removeLocked()
+}
+
+func (h *holding) removeLocked() {
+	m, by := h.memory, h.by
+	if by == nil {
+		return
+	}
+	h.by = nil
+	by.openings.Remove(h.place)
+	by.bytes -= h.bytes
+	m.held -= h.bytes
+	if by.openings.Len() > 0 {
+		heap.Fix(&m.heaviest, by.index)
+		return
+	}
+	heap.Remove(&m.heaviest, by.index)
+	delete(m.byAddress, by.key)
+}
+
+// holders is a heap, the one that loses next first.
+type holders []*holder
+
+func (h holders) Len() int { return len(h) }
+
+// Less puts the heavier address first, and of two that are equal the one whose oldest opening is older.
+func (h holders) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if a.bytes != b.bytes || a.openings.Len() == 0 || b.openings.Len() == 0 {
+		return a.bytes > b.bytes
+	}
+	return a.openings.Front().Value.(*holding).number < b.openings.Front().Value.(*holding).number
+}
+
+func (h holders) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+// Push is for package heap.
+func (h *holders) Push(x any) {
+	by := x.(*holder)
+	by.index = len(*h)
+	*h = append(*h, by)
+}
+
+// Pop is for package heap.
+func (h *holders) Pop() any {
+	last := len(*h) - 1
+	by := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return by
+}

@@ -1,0 +1,94 @@
+package proxy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+)
+
+// openings is a set of openings that notes which of them are evicted, in order.
+type openings struct {
+	*openingMemory
+	held    map[string]*holding
+	evicted []string
+}
+
+func newOpenings(limit int64) *openings {
+	return &openings{openingMemory: newOpeningMemory(limit), held: map[string]*holding{}}
+}
+
+// hold has an opening of an address hold so many bytes.
+func (o *openings) hold(name, from string, bytes int64) {
+	if o.held[name] == nil {
+		o.held[name] = o.begin(netip.MustParseAddr(from), func() { o.evicted = append(o.evicted, name) })
+	}
+	o.held[name].set(bytes)
+}
+
+func (o *openings) want(t *testing.T, evicted ...string) {
+	t.Helper()
+	if !slices.Equal(o.evicted, evicted) {
+		t.Errorf("evicted %v, want %v", o.evicted, evicted)
+	}
+}
+
+func TestAddressThatHoldsTheMostLosesItsOldestOpening(t *testing.T) {
+	o := newOpenings(100)
+	o.hold("a1", "192.0.2.1", 30)
+	o.hold("b1", "192.0.2.2", 10)
+	o.hold("a2", "192.0.2.1", 30)
+	o.hold("b2", "192.0.2.2", 30)
+	o.want(t)
+	o.hold("b1", "192.0.2.2", 20) // 110 in all, 60 of a
+	o.want(t, "a1")
+	o.hold("b3", "192.0.2.2", 40) // b has more now
+	o.want(t, "a1", "b1")
+}
+
+func TestOfManyAddressesTheOneThatStallsTheLongestLoses(t *testing.T) {
+	o := newOpenings(1000)
+	for i := range 150 {
+		o.hold(fmt.Sprint(i), fmt.Sprintf("192.0.2.%d", i), 10)
+	}
+	var want []string
+	for i := range 50 {
+		want = append(want, fmt.Sprint(i))
+	}
+	o.want(t, want...)
+}
+
+func TestEveryHostOfAnIPv6NetworkIsOneHolder(t *testing.T) {
+	o := newOpenings(100)
+	o.hold("good", "2001:db8:1::1", 30)
+	for i := range 8 {
+		o.hold(fmt.Sprint(i), fmt.Sprintf("2001:db8:2::%d", i+1), 10)
+	}
+	o.want(t, "0")
+}
+
+func TestOpeningThatIsOverHoldsNothing(t *testing.T) {
+	o := newOpenings(100)
+	for i := range 1000 {
+		name := fmt.Sprint(i)
+		o.hold(name, "192.0.2.1", 100)
+		o.held[name].end()
+		o.held[name].end()
+		o.held[name].set(100)
+	}
+	o.hold("too large", "192.0.2.1", 101)
+	o.held["too large"].set(101) // it is gone already
+	o.want(t, "too large")
+	if o.openingMemory.held != 0 || len(o.byAddress) != 0 || len(o.heaviest) != 0 {
+		t.Errorf("%d bytes of %d addresses are left", o.openingMemory.held, len(o.byAddress))
+	}
+	var none *holding
+	none.set(1)
+	none.end()
+}
+
+func TestNoLimitOfOpeningMemoryEvictsNobody(t *testing.T) {
+	o := newOpenings(0)
+	o.hold("a", "192.0.2.1", 1<<40)
+	o.want(t)
+}
