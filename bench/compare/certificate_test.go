@@ -79,6 +79,31 @@ func TestABalancerWithOtherCryptographyIsNotCompared(t *testing.T) {
 	}
 }
 
+// Real programs with fewer clients that stall.
+func TestStalledHandshakesAreMeasured(t *testing.T) {
+	if _, err := splitCores(1); err != nil {
+		t.Skip(err)
+	}
+	all := stalls
+	defer func() { stalls = all }()
+	stalls = []stall{{clients: 90, says: 1}, {clients: 10, answered: true}}
+	r, err := Run(t.Context(), Options{
+		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
+		Pairs: 1, Turn: minTurn, Only: []string{"stalled"}, Status: io.Discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Measures) != 3 {
+		t.Fatalf("%d rows", len(r.Measures))
+	}
+	for _, m := range r.Measures {
+		if len(m.Figures) != 2 || m.Figures[0].Median <= 0 || m.Figures[1].Median <= 0 {
+			t.Errorf("%s: %+v", m.Name, m)
+		}
+	}
+}
+
 // Real sockets, real programs: clients come over TLS through HAProxy and through mqttlb,
 // and where they are to resume sessions the measure fails if they do not.
 func TestMeasuresRunOverTLS(t *testing.T) {

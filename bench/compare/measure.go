@@ -93,6 +93,11 @@ var measures = []measure{
 		work{clients: 32, protocol: mqtts, resume: true}, newConnections),
 	cpu("tls-connect-rsa", "CPU per new connection over TLS 1.3 with an RSA certificate of 2,048 bits (connect, full handshake, CONNECT, CONNACK, RST)",
 		work{clients: 32, protocol: mqtts, certificate: rsa2048}, newConnections),
+	{"stalled", []row{
+		{name: "stalled-none", title: "TLS 1.3 handshake of a client, nobody else there", unit: "µs"},
+		{name: "stalled-hello", title: "the same beside 9,000 clients that have sent one byte of their ClientHello, in multiples of that"},
+		{name: "stalled-answered", title: "the same beside 1,000 clients that are silent after the ServerHello, in multiples of that"},
+	}, work{clients: 10_000, protocol: mqtts}, stalledHandshakes},
 	{"tls-memory", []row{
 		{name: "tls-memory", title: "user memory per idle connection over TLS 1.3, after a burst", unit: "bytes"},
 		{name: "tls-memory-grown", title: "user memory grown by from the start to 9,000 connections over TLS 1.3, for each", unit: "bytes"},
