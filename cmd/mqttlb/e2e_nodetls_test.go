@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // tlsBroker is a broker by each of its listeners: the same node with several
@@ -22,7 +24,7 @@ func startTLSMosquitto(t *testing.T, name string, l lab, settings ...string) *tl
 	t.Helper()
 	var addrs []string
 	listen := func(more ...string) {
-		addr := freeAddr(t, "127.0.0.1")
+		addr := proxytest.FreeAddr(t, "127.0.0.1")
 		host, port, _ := net.SplitHostPort(addr)
 		addrs = append(addrs, addr)
 		settings = append(append(settings, "listener "+port+" "+host, "certfile "+l.file("server.pem"), "keyfile "+l.file("server.key")), more...)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"mqttlb/proxy/proxytest"
 )
 
 const oneBroker = `
@@ -25,8 +27,8 @@ pools:
 
 func TestMosquittosClientsOfEveryVersionPublishAndSubscribe(t *testing.T) {
 	t.Parallel()
-	sub := peer(t, "/usr/bin/mosquitto_sub")
-	pub := peer(t, "/usr/bin/mosquitto_pub")
+	sub := proxytest.Program(t, "/usr/bin/mosquitto_sub")
+	pub := proxytest.Program(t, "/usr/bin/mosquitto_pub")
 	broker := startMosquitto(t, "a")
 	b := serve(t, oneBroker+nodes(broker))
 

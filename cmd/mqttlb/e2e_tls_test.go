@@ -15,6 +15,8 @@ import (
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // lab is a folder in which mqttlb cert has made certificates.
@@ -42,6 +44,9 @@ func newLabIn(t *testing.T, dir string, clients ...string) lab {
 
 // file is one of its files.
 func (l lab) file(name string) string { return filepath.Join(string(l), name) }
+
+// ca is the lab's, for certificates that mqttlb cert makes none of.
+func (l lab) ca() *proxytest.CA { return proxytest.LoadCA(l.file("ca.pem"), l.file("ca.key")) }
 
 // tls is the section tls of a listener, with further settings.
 func (l lab) tls(settings ...string) string {
@@ -117,7 +122,7 @@ pools:
 // passMessage has Mosquitto's clients pass a message through the listener to the broker a, with these flags.
 func passMessage(t *testing.T, b *balancer, a *mosquitto, listener, topic string, flags ...string) {
 	t.Helper()
-	sub, pub := peer(t, "/usr/bin/mosquitto_sub"), peer(t, "/usr/bin/mosquitto_pub")
+	sub, pub := proxytest.Program(t, "/usr/bin/mosquitto_sub"), proxytest.Program(t, "/usr/bin/mosquitto_pub")
 	args := append(append(hostPort(b.addrs[listener]), flags...), "-q", "1", "-t", topic)
 	subscriber := start(t, "sub", exec.Command(sub, append(args, "-i", "sub-"+topic, "-C", "1")...))
 	a.waitFor(t, "Sending SUBACK to sub-"+topic)

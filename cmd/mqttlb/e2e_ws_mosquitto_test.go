@@ -3,6 +3,8 @@ package main_test
 import (
 	"net"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // startWSMosquittos starts n brokers called a, b, c... that speak MQTT at one
@@ -11,7 +13,7 @@ import (
 func startWSMosquittos(t *testing.T, n int) (tcp, ws []*mosquitto) {
 	t.Helper()
 	for i := range n {
-		addr := freeAddr(t, "127.0.0.1")
+		addr := proxytest.FreeAddr(t, "127.0.0.1")
 		host, port, _ := net.SplitHostPort(addr)
 		m := startMosquitto(t, string(rune('a'+i)), "listener "+port+" "+host, "protocol websockets")
 		over := *m
