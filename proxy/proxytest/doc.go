@@ -1,5 +1,5 @@
 // Package proxytest has what tests of TLS and of real programs need: certificate
-// authorities, files, openssl, ports. Only tests import it, so what cannot fail but
+// authorities, files, openssl, ports, servers. Only tests import it, so what cannot fail but
 // for a defect of the package or of the machine panics.
 //
 //	ca := proxytest.NewCA("a CA")
@@ -9,7 +9,7 @@
 //	file := broker.File(t)                                             // certificate and key in PEM
 //	addr := proxytest.FreeAddr(t, "127.0.0.1")                         // for a program that listens
 //
-// It starts no server and no broker, and it knows nothing of mqttlb.
+// It knows nothing of MQTT and of mqttlb.
 package proxytest
 
 // must is for what fails only by a defect.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -51,29 +50,11 @@ func TestRequestIsTheSameInsideTLS(t *testing.T) {
 	}
 }
 
-// listening is a node that treats every connection as serve says.
+// listening is a node that treats every connection as serve says. Where serve reads to
+// the end, the test waits for our side of each connection to be closed.
 func listening(t *testing.T, name string, serve func(*net.TCPConn)) *node {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() { // ends with the listener
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			serve(conn.(*net.TCPConn))
-			conn.Close()
-		}
-	})
-	t.Cleanup(func() {
-		ln.Close()
-		serving.Wait() // for our side of each connection to be closed, where serve reads to the end
-	})
-	return &node{name: name, address: ln.Addr().String()}
+	return &node{name: name, address: proxytest.Serve(t, "127.0.0.1:0", serve)}
 }
 
 func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
