@@ -31,6 +31,12 @@ listeners:
   - {name: mqtt, address: "${mqtt}", protocol: mqtt, pool: brokers}
   - {name: ws, address: "${ws}", protocol: ws, pool: brokers-ws}
   - {name: translated, address: "${translated}", protocol: ws, pool: brokers}
+` + poolsOfBoth(tcp, ws)
+}
+
+// poolsOfBoth are the pools brokers and brokers-ws.
+func poolsOfBoth(tcp, ws []*mosquitto) string {
+	return `
 pools:
   - name: brokers
     health: {probe: none}
