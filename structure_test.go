@@ -29,6 +29,9 @@ var mayImport = map[string][]string{
 	"config":    {},
 }
 
+// testSupport is imported by tests alone.
+const testSupport = "mqttlb/proxy/proxytest"
+
 // maxLines is where a file stops being one noun.
 const maxLines = 300
 
@@ -101,6 +104,24 @@ func TestImportsPointOneWay(t *testing.T) {
 				t.Errorf("%s imports %s; %s may import %v", p.ImportPath, path, from, allowed)
 			}
 		}
+	}
+}
+
+func TestCodeDoesWithoutTestSupport(t *testing.T) {
+	found := false
+	for _, p := range list(t) {
+		if p.ImportPath == testSupport {
+			found = true
+			continue
+		}
+		for _, path := range []string{testSupport, "testing"} {
+			if slices.Contains(p.Imports, path) {
+				t.Errorf("%s imports %s, which is for tests", p.ImportPath, path)
+			}
+		}
+	}
+	if !found {
+		t.Errorf("%s is gone", testSupport)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,14 +82,13 @@ func TestPahoClientForMQTT5IsServed(t *testing.T) {
 	gone(t, b)
 }
 
-// talk sends pieces and returns what comes back until the broker closes.
-func talk(t *testing.T, b *Broker, pieces ...[]byte) []byte {
+// send opens a connection and sends pieces.
+func send(t *testing.T, b *Broker, pieces ...[]byte) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", b.Addrs()[0].String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +97,14 @@ func talk(t *testing.T, b *Broker, pieces ...[]byte) []byte {
 			t.Fatal(err)
 		}
 	}
+	return conn
+}
+
+// talk sends pieces and returns what comes back until the broker closes.
+func talk(t *testing.T, b *Broker, pieces ...[]byte) []byte {
+	t.Helper()
+	conn := send(t, b, pieces...)
+	defer conn.Close()
 	var got []byte
 	buf := make([]byte, 4096)
 	for {
@@ -120,23 +128,8 @@ func TestProxyHeaderMayComeByteByByteBeforeTheConnect(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := connect{version: 4, clientID: []byte("c"), cleanStart: true}
-		var pieces [][]byte
-		for _, x := range append(c.append(header), typePingreq, 0) {
-			pieces = append(pieces, []byte{x})
-		}
-		conn, err := net.Dial("tcp", b.Addrs()[0].String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := send(t, b, slices.Collect(slices.Chunk(append(c.append(header), typePingreq, 0), 1))...)
 		defer conn.Close()
-		if err := conn.SetDeadline(time.Now().Add(testTimeout)); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range pieces {
-			if _, err := conn.Write(p); err != nil {
-				t.Fatal(err)
-			}
-		}
 		want := []byte{typeConnack, 2, 0, 0, typePingresp, 0}
 		got := make([]byte, len(want))
 		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, want) {

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // testTimeout ends a test that hangs; no test waits for it otherwise.
@@ -208,23 +210,10 @@ func TestChurnOpensAndResetsConnections(t *testing.T) {
 // answering runs a server, for the test's life, that reads once, writes s and closes.
 func answering(t *testing.T, s string) netip.AddrPort {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() { // ends when l is closed
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Read(make([]byte, 4096))
-			_, _ = conn.Write([]byte(s))
-			_ = conn.Close()
-		}
-	}()
-	return netip.MustParseAddrPort(l.Addr().String())
+	return netip.MustParseAddrPort(proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		_, _ = conn.Write([]byte(s))
+	}))
 }
 
 // nobody is where nobody listens.

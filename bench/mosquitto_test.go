@@ -7,49 +7,35 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // startMosquitto runs a real broker for the test's life and returns its address for each
 // of transports.
 func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 	t.Helper()
-	path, err := exec.LookPath("mosquitto")
-	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/mosquitto")
-	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("mosquitto is not installed")
-		}
-		t.Skip("mosquitto is not installed")
-	}
 	text := "per_listener_settings true\nuser root\n" // as any other user it cannot read the keys; without root it stays who it is
 	var addrs []netip.AddrPort
 	for _, tr := range transports {
-		a := freePort(t)
+		a := netip.MustParseAddrPort(proxytest.FreeAddr(t, "127.0.0.1"))
 		addrs = append(addrs, a)
 		text += fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", a.Port())
 		if tr.ws {
 			text += "protocol websockets\n"
 		}
 		if tr.ssl {
+			pair := p.server.File(t)
 			text += fmt.Sprintf("cafile %s\ncertfile %s\nkeyfile %s\nrequire_certificate true\n",
-				p.path("ca.pem"), p.path("server.pem"), p.path("server.key"))
+				proxytest.TempFile(t, "ca.pem", p.Cert), pair, pair)
 		}
 	}
-	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "-c", conf)
+	cmd := exec.Command(proxytest.Program(t, "mosquitto"), "-c", proxytest.TempFile(t, "mosquitto.conf", []byte(text)))
 	cmd.Stderr = t.Output()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that is killed leaves nothing behind
 	if err := cmd.Start(); err != nil {
@@ -72,36 +58,17 @@ func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 	}
 }
 
-// freePort is below the range that the kernel gives to outgoing connections, of which the
-// fleets make thousands: a port that is free stays so.
-func freePort(t *testing.T) netip.AddrPort {
-	t.Helper()
-	const first, last = 17000, 19799
-	for range last - first {
-		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(first+(os.Getpid()*97+int(portsTaken.Add(1)))%(last-first)))
-		l, err := net.Listen("tcp", a.String())
-		if err == nil {
-			_ = l.Close()
-			return a
-		}
-	}
-	t.Fatal("no port is free")
-	return netip.AddrPort{}
-}
-
-var portsTaken atomic.Int32
-
 // forMosquitto is what a client of Mosquitto over t has: its listeners ask for a certificate.
 func (t transport) forMosquitto(o Options, p *pki) Options {
 	o = t.apply(o, p)
 	if t.ssl {
-		o.TLS.Certificates = []tls.Certificate{p.client}
+		o.TLS.Certificates = []tls.Certificate{p.client.TLS}
 	}
 	return o
 }
 
 func TestMosquittoAcknowledgesEveryVersionAndQoSOverEveryTransport(t *testing.T) {
-	p := newPKI(t)
+	p := newPKI()
 	addrs := startMosquitto(t, p)
 	for i, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) {
@@ -118,7 +85,7 @@ func TestMosquittoAcknowledgesEveryVersionAndQoSOverEveryTransport(t *testing.T)
 }
 
 func TestMosquittoDeliversToSubscribersOnceOverEveryTransport(t *testing.T) {
-	p := newPKI(t)
+	p := newPKI()
 	addrs := startMosquitto(t, p)
 	for i, tr := range transports {
 		for version := byte(4); version <= 5; version++ {

@@ -28,7 +28,7 @@ var transports = []transport{{"tcp", false, false}, {"ws", false, true}, {"ssl",
 func (t transport) apply(o Options, p *pki) Options {
 	o.WebSocket = t.ws
 	if t.ssl {
-		o.TLS = &tls.Config{RootCAs: p.pool, ServerName: serverName}
+		o.TLS = p.Trust(serverName)
 	}
 	return o
 }
@@ -44,7 +44,7 @@ func serveTransport(t *testing.T, tr transport, p *pki) netip.AddrPort {
 	if !tr.ssl {
 		return b.Addrs()[0]
 	}
-	return terminate(t, b.Addrs()[0], &tls.Config{Certificates: []tls.Certificate{p.server}}, 1400)
+	return terminate(t, b.Addrs()[0], &tls.Config{Certificates: []tls.Certificate{p.server.TLS}}, 1400)
 }
 
 // terminate takes the TLS off what arrives and passes it to target, for the test's life.
@@ -99,7 +99,7 @@ func (d dribble) Write(b []byte) (int, error) {
 }
 
 func TestEveryTransportCarriesEveryVersionAndQoS(t *testing.T) {
-	p := newPKI(t)
+	p := newPKI()
 	for _, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) {
 			a := serveTransport(t, tr, p)
@@ -115,7 +115,7 @@ func TestEveryTransportCarriesEveryVersionAndQoS(t *testing.T) {
 }
 
 func TestChurnOverEveryTransportLeavesNothingOpen(t *testing.T) {
-	p := newPKI(t)
+	p := newPKI()
 	for _, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) {
 			f := newFleet(t, tr.apply(Options{Targets: []netip.AddrPort{serveTransport(t, tr, p)}, Clients: 8, Churn: true}, p))
@@ -135,28 +135,29 @@ func TestChurnOverEveryTransportLeavesNothingOpen(t *testing.T) {
 }
 
 func TestTLSRecordsMayArriveByteByByte(t *testing.T) {
-	p := newPKI(t)
+	p := newPKI()
 	b := serveBroker(t)
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		a := terminate(t, b.Addrs()[0], &tls.Config{Certificates: []tls.Certificate{p.server}, MaxVersion: version}, 1)
-		exchange(t, a, Options{Clients: 3, TLS: &tls.Config{RootCAs: p.pool}, Hosts: []string{serverName + ":8883"}},
+		a := terminate(t, b.Addrs()[0], &tls.Config{Certificates: []tls.Certificate{p.server.TLS}, MaxVersion: version}, 1)
+		exchange(t, a, Options{Clients: 3, TLS: p.Trust(""), Hosts: []string{serverName + ":8883"}},
 			Publishing{Topic: "t", QoS: 2, Size: 64, Inflight: 5}, 100)
 	}
 }
 
 func TestClientCertificateIsShown(t *testing.T) {
-	p := newPKI(t)
-	config := &tls.Config{Certificates: []tls.Certificate{p.server}, ClientCAs: p.pool, ClientAuth: tls.RequireAndVerifyClientCert}
+	p := newPKI()
+	config := &tls.Config{Certificates: []tls.Certificate{p.server.TLS}, ClientCAs: p.Pool(), ClientAuth: tls.RequireAndVerifyClientCert}
 	a := terminate(t, serveBroker(t).Addrs()[0], config, 1400)
-	o := Options{Clients: 3, TLS: &tls.Config{RootCAs: p.pool, ServerName: serverName, Certificates: []tls.Certificate{p.client}}}
+	o := Options{Clients: 3, TLS: p.Trust(serverName, p.client)}
 	exchange(t, a, o, Publishing{Topic: "t", QoS: 1}, 10)
 }
 
 func TestSessionsResumeWhenThereIsACache(t *testing.T) {
-	p := newPKI(t)
+	p := newPKI()
 	a := serveTransport(t, transport{ssl: true}, p)
 	for _, cache := range []tls.ClientSessionCache{nil, tls.NewLRUClientSessionCache(0)} {
-		config := &tls.Config{RootCAs: p.pool, ServerName: serverName, ClientSessionCache: cache}
+		config := p.Trust(serverName)
+		config.ClientSessionCache = cache
 		// One after the other, so that the first has got its ticket.
 		f := newFleet(t, Options{Targets: []netip.AddrPort{a}, Clients: 1, Churn: true, TLS: config})
 		s := f.Stats()
@@ -170,8 +171,8 @@ func TestSessionsResumeWhenThereIsACache(t *testing.T) {
 }
 
 func TestWhatEndsBeforeTheConnectIsCountedAsFailedWithItsCause(t *testing.T) {
-	p := newPKI(t)
-	trusting := &tls.Config{RootCAs: p.pool, ServerName: "elsewhere.example"}
+	p := newPKI()
+	trusting := p.Trust("elsewhere.example")
 	ssl := serveTransport(t, transport{ssl: true}, p)
 	for _, c := range []struct {
 		name   string

@@ -5,7 +5,6 @@ package proxy
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -26,8 +26,8 @@ var badNodes = map[string]struct {
 	handle func(*testing.T, net.Conn)
 	said   string
 }{
-	"another name":  {shows(func() tls.Certificate { return *testCA().issue("other.example") }), "TLS: certificate is valid for other.example, not node.example"},
-	"another CA":    {shows(func() tls.Certificate { return *foreignCA().issue("node.example") }), "TLS: certificate signed by unknown authority"},
+	"another name":  {shows(func() tls.Certificate { return testCA().Issue("other.example").TLS }), "TLS: certificate is valid for other.example, not node.example"},
+	"another CA":    {shows(func() tls.Certificate { return foreignCA().Issue("node.example").TLS }), "TLS: certificate signed by unknown authority"},
 	"no TLS":        {func(_ *testing.T, c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")) }, "TLS: the node speaks something else"},
 	"closes":        {func(_ *testing.T, c net.Conn) { _, _ = c.Read(make([]byte, 1<<16)) }, "TLS: the node closed the connection during the handshake"},
 	"never answers": {func(_ *testing.T, c net.Conn) { _, _ = io.Copy(io.Discard, c) }, "no connection and TLS handshake within timeouts.dial"},
@@ -51,11 +51,7 @@ func turnAway(t *testing.T, c net.Conn) {
 	_ = tls.Server(c, config).HandshakeContext(t.Context())
 }
 
-var foreignCA = sync.OnceValue(func() *authority {
-	a := &authority{}
-	a.certificate = a.issue("foreign")
-	return a
-})
+var foreignCA = sync.OnceValue(func() *proxytest.CA { return proxytest.NewCA("foreign") })
 
 // shows makes a handshake in which the node shows a certificate.
 func shows(certificate func() tls.Certificate) func(*testing.T, net.Conn) {
@@ -163,15 +159,14 @@ func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
 			states := make(chan tls.ConnectionState, 8)
 			config := nodeConfig().Clone()
 			config.MinVersion, config.MaxVersion = version, version
-			config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-			config.ClientCAs.AddCert(testCA().certificate.Leaf)
+			config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, testCA().Pool()
 			var n *node
 			n = startTLSNode(t, config, func(c *tls.Conn) {
 				states <- c.ConnectionState()
 				n.serve(c)
 			})
 			r := start(t, []string{n.address()}, func(s *Snapshot) {
-				s.Listeners[0].Pool.TLS = testNodeTLS(1, testCA().issue("balancer"))
+				s.Listeners[0].Pool.TLS = testNodeTLS(1, testCA().Issue("balancer"))
 			})
 			for i := range 3 {
 				c := r.open("c1")

@@ -3,41 +3,17 @@
 package proxy
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
-	"math/big"
 	"net"
 	"testing"
-	"time"
 
 	"mqttlb/balancer"
 )
 
-// selfSigned is a certificate for a name, valid for the test.
-func selfSigned(t *testing.T, name string) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
 // tlsNode is a node that says a word to each client of TLS and then echoes.
 func tlsNode(t *testing.T, word string) *node {
-	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(t, word)}}
+	config := &tls.Config{Certificates: []tls.Certificate{testCA().Issue(word).TLS}}
 	return startNode(t, func(c net.Conn) {
 		secure := tls.Server(c, config)
 		if _, err := io.WriteString(secure, word); err == nil {

@@ -190,7 +190,7 @@ func TestSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
 func (r *rig) showing(name string) *client {
 	r.t.Helper()
 	c := r.dialBare(r.srv.Addr("mqtt"))
-	c.secure(func(config *tls.Config) { config.Certificates = []tls.Certificate{*testCA().issue(name)} })
+	c.secure(func(config *tls.Config) { config.Certificates = []tls.Certificate{testCA().Issue(name).TLS} })
 	return c
 }
 

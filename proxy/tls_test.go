@@ -1,21 +1,14 @@
 package proxy
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -31,30 +24,7 @@ func inEachTLSMode(t *testing.T, test func(*testing.T, mode)) {
 
 // testCA signs the certificate that every listener of a test shows, and those of
 // its clients.
-var testCA = sync.OnceValue(func() *authority {
-	a := &authority{}
-	a.certificate = a.issue("CA")
-	return a
-})
-
-type authority struct{ certificate *tls.Certificate }
-
-// issue makes a certificate with a Common Name; the first one is the CA's own.
-func (a *authority) issue(name string) *tls.Certificate {
-	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	template := &x509.Certificate{
-		SerialNumber: must(rand.Int(rand.Reader, big.NewInt(1<<62))), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true,
-	}
-	parent, signer := template, key
-	if a.certificate == nil {
-		template.IsCA = true
-	} else {
-		parent, signer = a.certificate.Leaf, a.certificate.PrivateKey.(*ecdsa.PrivateKey)
-	}
-	der := must(x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer))
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: must(x509.ParseCertificate(der))}
-}
+var testCA = sync.OnceValue(func() *proxytest.CA { return proxytest.NewCA("CA") })
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -65,50 +35,33 @@ func must[T any](v T, err error) T {
 
 // nodeConfig is that of the nodes that speak TLS.
 var nodeConfig = sync.OnceValue(func() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{*testCA().issue("node.example")}}
+	return &tls.Config{Certificates: []tls.Certificate{testCA().Issue("node.example").TLS}}
 })
 
 // testNodeTLS believes the certificates of testCA that name node.example; show is what
 // the nodes are shown.
-func testNodeTLS(nodes int, show ...*tls.Certificate) *NodeTLS {
+func testNodeTLS(nodes int, show ...proxytest.Pair) *NodeTLS {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
 	defer os.RemoveAll(dir) // the files are read once
 	o := tlsterm.NodeOptions{
 		Hosts: slices.Repeat([]string{"node.example"}, nodes),
-		CA:    writePEM(dir, "ca.pem", "CERTIFICATE", testCA().certificate.Certificate[0]),
+		CA:    proxytest.WriteFile(filepath.Join(dir, "ca.pem"), testCA().Cert),
 	}
 	for _, c := range show {
-		o.Certificate = writePair(dir, c)
+		o.Certificate.Cert = proxytest.WriteFile(filepath.Join(dir, "pair.pem"), c.Cert, c.Key)
 	}
 	return NewNodeTLS(must(tlsterm.NewOriginator(o)), nodes)
-}
-
-// writePair writes a certificate and its key.
-func writePair(dir string, c *tls.Certificate) tlsterm.CertificateFile {
-	return tlsterm.CertificateFile{
-		Cert: writePEM(dir, "cert.pem", "CERTIFICATE", c.Certificate[0]),
-		Key:  writePEM(dir, "key.pem", "PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(c.PrivateKey))),
-	}
-}
-
-// writePEM writes a file and returns its path.
-func writePEM(dir, name, kind string, der []byte) string {
-	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		panic(err)
-	}
-	return path
 }
 
 // testTerminator asks clients for a certificate and takes them without one too.
 var testTerminator = sync.OnceValue(func() *tlsterm.Terminator {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
 	defer os.RemoveAll(dir) // the files are read once
-	ca, server := testCA(), testCA().issue("broker.example")
+	server := testCA().Issue("broker.example")
 	return must(tlsterm.New(tlsterm.Options{
-		Certificates: []tlsterm.CertificateFile{writePair(dir, server)},
+		Certificates: []tlsterm.CertificateFile{{Cert: proxytest.WriteFile(filepath.Join(dir, "pair.pem"), server.Cert, server.Key)}},
 		ClientAuth:   tlsterm.ClientAuthRequest,
-		ClientCA:     writePEM(dir, "ca.pem", "CERTIFICATE", ca.certificate.Certificate[0]),
+		ClientCA:     proxytest.WriteFile(filepath.Join(dir, "ca.pem"), testCA().Cert),
 	}))
 })
 
@@ -119,9 +72,7 @@ func testTLS() *TLS {
 
 // clientTLS is a client's configuration that believes testCA; change may be nil.
 func clientTLS(change func(*tls.Config)) *tls.Config {
-	roots := x509.NewCertPool()
-	roots.AddCert(testCA().certificate.Leaf)
-	c := &tls.Config{RootCAs: roots, ServerName: "broker.example"}
+	c := testCA().Trust("broker.example")
 	if change != nil {
 		change(c)
 	}

@@ -8,18 +8,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 )
 
 // mosquitto is a real broker with every kind of line in its log.
@@ -29,29 +27,17 @@ type mosquitto struct {
 	log   []string // what it said since it was ready
 }
 
-// startMosquitto starts a broker on a loopback port and returns when it listens.
-func startMosquitto(t *testing.T, port int, settings string) *mosquitto {
+// startMosquitto starts a broker on an address and returns when it listens.
+func startMosquitto(t *testing.T, addr, settings string) *mosquitto {
 	t.Helper()
-	path, err := exec.LookPath("mosquitto")
-	if err != nil {
-		path = "/usr/sbin/mosquitto" // not in everybody's PATH
-		if _, err = os.Stat(path); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal("mosquitto is missing")
-			}
-			t.Skip("mosquitto is missing")
-		}
-	}
-	file := filepath.Join(t.TempDir(), "mosquitto.conf")
+	host, port, _ := net.SplitHostPort(addr)
 	// As any other user it cannot read the keys; without root it stays who it is.
-	text := fmt.Sprintf("user root\nlistener %d 127.0.0.1\nlog_type all\nlog_dest stderr\n%s\n", port, settings)
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	file := proxytest.TempFile(t, "mosquitto.conf",
+		fmt.Appendf(nil, "user root\nlistener %s %s\nlog_type all\nlog_dest stderr\n%s\n", port, host, settings))
 	// A broker that does not end when it should is killed, and fails the test.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	m := &mosquitto{cmd: exec.CommandContext(ctx, path, "-c", file)}
+	m := &mosquitto{cmd: exec.CommandContext(ctx, proxytest.Program(t, "mosquitto"), "-c", file)}
 	stderr, err := m.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -86,33 +72,14 @@ func (m *mosquitto) stop(t *testing.T) {
 	}
 }
 
-// freePort is below the range that the kernel gives to outgoing connections, of which
-// other tests make thousands: a port that is free stays so.
-func freePort(t *testing.T) int {
-	t.Helper()
-	const first, last = 14000, 16999
-	for range last - first {
-		port := first + (os.Getpid()*97+int(portsTaken.Add(1)))%(last-first)
-		ln, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
-		if err == nil {
-			_ = ln.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
-}
-
-var portsTaken atomic.Int32
-
 // The lines are those of any client that connects, is idle and disconnects.
 func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
 	const id = `mqttlbhealth[a-z0-9]{11}`
-	ca := newAuthority(t)
-	cert, key := files(t, ca.forName(t, "node.test", time.Hour))
-	withTLS := fmt.Sprintf("allow_anonymous true\ncertfile %s\nkeyfile %s", cert, key)
+	ca := proxytest.NewCA("a CA")
+	pair := ca.Issue("node.test").File(t)
+	withTLS := fmt.Sprintf("allow_anonymous true\ncertfile %s\nkeyfile %s", pair, pair)
 	with := func(version uint16) func(context.Context, net.Conn, *balancer.Node) (net.Conn, error) {
-		config := ca.trust()
+		config := ca.Trust("node.test")
 		config.MinVersion, config.MaxVersion = version, version
 		return secureWith(config)
 	}
@@ -146,9 +113,9 @@ func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
 		{"tcp, TLS 1.3", withTLS, Check{Probe: TCP, Secure: with(tls.VersionTLS13)}, tcp},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			port := freePort(t)
-			m := startMosquitto(t, port, tt.settings)
-			n := newPool(t, fmt.Sprint("127.0.0.1:", port)).Nodes()[0]
+			addr := proxytest.FreeAddr(t, "127.0.0.1")
+			m := startMosquitto(t, addr, tt.settings)
+			n := newPool(t, addr).Nodes()[0]
 			p := newProber(tt.check)
 			const probes = 3
 			for range probes {
@@ -180,9 +147,9 @@ func (m messages) Write(line []byte) (int, error) {
 }
 
 func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
-	port := freePort(t)
-	m := startMosquitto(t, port, "allow_anonymous true")
-	pool := newPool(t, fmt.Sprint("127.0.0.1:", port))
+	addr := proxytest.FreeAddr(t, "127.0.0.1")
+	m := startMosquitto(t, addr, "allow_anonymous true")
+	pool := newPool(t, addr)
 	n := pool.Nodes()[0]
 	log := make(messages, 16)
 	c := NewChecker(pool, Check{Probe: MQTT, Interval: 20 * time.Millisecond, Timeout: 10 * time.Second, Rise: 2, Fall: 3},
@@ -202,7 +169,7 @@ func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
 	if line := <-log; !strings.Contains(line, "node is down") || n.Healthy() {
 		t.Fatalf("%s, healthy: %v", line, n.Healthy())
 	}
-	m = startMosquitto(t, port, "allow_anonymous true") // Rise probes show its main loop
+	m = startMosquitto(t, addr, "allow_anonymous true") // Rise probes show its main loop
 	if line := <-log; !strings.Contains(line, "node is up") || !n.Healthy() {
 		t.Fatalf("%s, healthy: %v", line, n.Healthy())
 	}

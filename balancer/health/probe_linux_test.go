@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 )
 
 // A listener whose queue is full answers a SYN with nothing, as a dead machine does.
@@ -50,13 +51,13 @@ func TestProbeOfASilentMachineEndsWithItsTimeout(t *testing.T) {
 // A node that does not take our certificate says so and closes; bytes that cross
 // its words become a reset, on which our writes fail. Its words count all the same.
 func TestAlertBeforeAResetIsTheReason(t *testing.T) {
-	ca := newAuthority(t)
+	ca := proxytest.NewCA("a CA")
 	for _, probe := range []Probe{TCP, MQTT, HTTP} {
 		closed := make(chan struct{})
 		n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
 			defer close(closed)
 			secured := tls.Server(conn, &tls.Config{
-				Certificates: []tls.Certificate{ca.forName(t, "node.test", time.Hour)}, ClientAuth: tls.RequireAnyClientCert,
+				Certificates: []tls.Certificate{ca.Issue("node.test").TLS}, ClientAuth: tls.RequireAnyClientCert,
 			})
 			if secured.Handshake() == nil {
 				t.Error("it took a client without a certificate")
@@ -64,7 +65,7 @@ func TestAlertBeforeAResetIsTheReason(t *testing.T) {
 			conn.SetLinger(0)
 			conn.Close()
 		})
-		secure := secureWith(ca.trust())
+		secure := secureWith(ca.Trust("node.test"))
 		p := newProber(Check{Probe: probe, Path: "/", Secure: func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
 			secured, err := secure(ctx, conn, n)
 			<-closed

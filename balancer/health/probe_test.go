@@ -10,7 +10,6 @@ import (
 	"net"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,34 +17,13 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/proxytest"
 )
 
 // broker is a fake: it answers every connection with serve.
 func broker(t *testing.T, address string, serve func(conn *net.TCPConn)) *balancer.Node {
 	t.Helper()
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		if strings.HasPrefix(address, "[::1]") {
-			t.Skip("no IPv6 here: ", err)
-		}
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() { // ends with the listener
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			serve(conn.(*net.TCPConn))
-			conn.Close()
-		}
-	})
-	t.Cleanup(func() {
-		ln.Close()
-		serving.Wait()
-	})
-	return newPool(t, ln.Addr().String()).Nodes()[0]
+	return newPool(t, proxytest.Serve(t, address, serve)).Nodes()[0]
 }
 
 func newProber(check Check) *prober {

@@ -17,6 +17,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 )
 
 var tlsVersions = map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
@@ -32,8 +33,8 @@ func (c *readAhead) Read(b []byte) (int, error) { return c.reader.Read(b) }
 // Each probe sees a client that announces itself in the clear, says all else
 // inside TLS, and ends both well.
 func TestProbeSpeaksTLSBehindThePROXYHeader(t *testing.T) {
-	ca := newAuthority(t)
-	certificates := []tls.Certificate{ca.forName(t, "node.test", time.Hour)}
+	ca := proxytest.NewCA("a CA")
+	certificates := []tls.Certificate{ca.Issue("node.test").TLS}
 	for name, version := range tlsVersions {
 		for _, probe := range []Probe{TCP, MQTT, HTTP} {
 			for _, header := range []uint8{0, 1, 2} {
@@ -77,7 +78,7 @@ func TestProbeSpeaksTLSBehindThePROXYHeader(t *testing.T) {
 							t.Errorf("after the end: %v", err) // a reset
 						}
 					})
-					p := newProber(Check{Probe: probe, ProxyProtocol: header, Path: "/status", Secure: secureWith(ca.trust())})
+					p := newProber(Check{Probe: probe, ProxyProtocol: header, Path: "/status", Secure: secureWith(ca.Trust("node.test"))})
 					if r := p.probe(t.Context(), n); r.err != nil || r.took <= 0 {
 						t.Errorf("%+v", r)
 					}
@@ -88,10 +89,8 @@ func TestProbeSpeaksTLSBehindThePROXYHeader(t *testing.T) {
 }
 
 func TestProbeSaysWhyThereIsNoTLS(t *testing.T) {
-	ca, other := newAuthority(t), newAuthority(t)
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
-	good := ca.forName(t, "node.test", time.Hour)
+	ca, other := proxytest.NewCA("a CA"), proxytest.NewCA("a CA")
+	good := ca.Issue("node.test").TLS
 	serve := func(c *tls.Config) func(conn *net.TCPConn) {
 		return func(conn *net.TCPConn) {
 			if tls.Server(conn, c).Handshake() == nil {
@@ -106,7 +105,7 @@ func TestProbeSaysWhyThereIsNoTLS(t *testing.T) {
 	demanding := func(version uint16) func(conn *net.TCPConn) {
 		return serve(&tls.Config{
 			Certificates: []tls.Certificate{good}, MaxVersion: version,
-			ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
+			ClientCAs: ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
 		})
 	}
 	for _, tt := range []struct {
@@ -115,9 +114,9 @@ func TestProbeSaysWhyThereIsNoTLS(t *testing.T) {
 		timeout time.Duration
 		want    string
 	}{
-		{"another name", with(ca.forName(t, "other.test", time.Hour)), 0, "TLS: certificate is valid for other.test, not node.test"},
-		{"another CA", with(other.forName(t, "node.test", time.Hour)), 0, "TLS: certificate signed by unknown authority"},
-		{"expired", with(ca.forName(t, "node.test", -time.Minute)), 0, "TLS: certificate has expired"},
+		{"another name", with(ca.Issue("other.test").TLS), 0, "TLS: certificate is valid for other.test, not node.test"},
+		{"another CA", with(other.Issue("node.test").TLS), 0, "TLS: certificate signed by unknown authority"},
+		{"expired", with(ca.IssueLike(proxytest.Expired(), "node.test").TLS), 0, "TLS: certificate has expired"},
 		{"an old version", serve(&tls.Config{Certificates: []tls.Certificate{good}, MaxVersion: tls.VersionTLS11}), 0,
 			"TLS handshake: remote error: tls: protocol version not supported"},
 		{"wants a certificate, TLS 1.2", demanding(tls.VersionTLS12), 0, "remote error: tls: "},
@@ -153,7 +152,7 @@ func TestProbeSaysWhyThereIsNoTLS(t *testing.T) {
 		for _, probe := range []Probe{TCP, MQTT, HTTP} {
 			t.Run(fmt.Sprint(tt.name, "/", probe), func(t *testing.T) {
 				n := broker(t, "127.0.0.1:0", tt.node)
-				p := newProber(Check{Probe: probe, Path: "/", Timeout: tt.timeout, Secure: secureWith(ca.trust())})
+				p := newProber(Check{Probe: probe, Path: "/", Timeout: tt.timeout, Secure: secureWith(ca.Trust("node.test"))})
 				if err := p.probe(t.Context(), n).err; err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("%v, want an error with %q", err, tt.want)
 				}
@@ -163,24 +162,20 @@ func TestProbeSaysWhyThereIsNoTLS(t *testing.T) {
 }
 
 func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
-	ca := newAuthority(t)
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
-	ours := ca.issue(t, &x509.Certificate{
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
+	ca := proxytest.NewCA("a CA")
+	ours := ca.IssueLike(x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, "balancer").TLS
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
 			n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
 				secured := tls.Server(conn, &tls.Config{
-					Certificates: []tls.Certificate{ca.forName(t, "node.test", time.Hour)}, MaxVersion: version,
-					ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
+					Certificates: []tls.Certificate{ca.Issue("node.test").TLS}, MaxVersion: version,
+					ClientCAs: ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
 				})
 				if _, err := io.Copy(io.Discard, secured); err != nil {
 					t.Error(err)
 				}
 			})
-			config := ca.trust()
+			config := ca.Trust("node.test")
 			config.Certificates = []tls.Certificate{ours}
 			if r := newProber(Check{Probe: TCP, Secure: secureWith(config)}).probe(t.Context(), n); r.err != nil {
 				t.Error(r.err)
@@ -191,8 +186,8 @@ func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
 
 // What a node answers inside TLS is judged as without.
 func TestProbeJudgesTheAnswerInsideTLS(t *testing.T) {
-	ca := newAuthority(t)
-	certificate := ca.forName(t, "node.test", time.Hour)
+	ca := proxytest.NewCA("a CA")
+	certificate := ca.Issue("node.test").TLS
 	for _, tt := range []struct {
 		name    string
 		check   Check
@@ -221,7 +216,7 @@ func TestProbeJudgesTheAnswerInsideTLS(t *testing.T) {
 				io.Copy(io.Discard, conn) // the probe's connection does end
 			})
 			check := tt.check
-			check.Timeout, check.Secure = tt.timeout, secureWith(ca.trust())
+			check.Timeout, check.Secure = tt.timeout, secureWith(ca.Trust("node.test"))
 			if err := newProber(check).probe(t.Context(), n).err; err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want an error with %q", err, tt.want)
 			}
@@ -243,16 +238,16 @@ func TestHTTPProbeOfAnotherPortSpeaksNoTLS(t *testing.T) {
 		t.Error(r.err)
 	}
 	// Its own port is the same listener, said twice.
-	ca := newAuthority(t)
+	ca := proxytest.NewCA("a CA")
 	n = broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
-		secured := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "node.test", time.Hour)}})
+		secured := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{ca.Issue("node.test").TLS}})
 		if _, err := http.ReadRequest(bufio.NewReader(secured)); err != nil {
 			t.Error(err)
 		}
 		io.WriteString(secured, "HTTP/1.1 200 OK\r\n\r\n")
 		io.Copy(io.Discard, secured)
 	})
-	check = Check{Probe: HTTP, Path: "/", Port: n.Port, Secure: secureWith(ca.trust())}
+	check = Check{Probe: HTTP, Path: "/", Port: n.Port, Secure: secureWith(ca.Trust("node.test"))}
 	if r := newProber(check).probe(t.Context(), n); r.err != nil {
 		t.Error(r.err)
 	}
@@ -266,24 +261,35 @@ func TestHandshakeEndsWithTheProbesContext(t *testing.T) {
 		io.Copy(io.Discard, conn)
 	})
 	// It would hang for an hour.
-	if r := newProber(Check{Probe: TCP, Timeout: time.Hour, Secure: secureWith(newAuthority(t).trust())}).probe(ctx, n); r.err == nil {
+	if r := newProber(Check{Probe: TCP, Timeout: time.Hour, Secure: secureWith(proxytest.NewCA("a CA").Trust("node.test"))}).probe(ctx, n); r.err == nil {
 		t.Error("no error")
 	}
 }
 
 // The node is the one that is asked, whatever its address resolves to.
 func TestSecureIsToldTheNode(t *testing.T) {
-	ca := newAuthority(t)
+	ca := proxytest.NewCA("a CA")
 	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
-		io.Copy(io.Discard, tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "node.test", time.Hour)}}))
+		io.Copy(io.Discard, tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{ca.Issue("node.test").TLS}}))
 	})
 	var told *balancer.Node
-	secure := secureWith(ca.trust())
+	secure := secureWith(ca.Trust("node.test"))
 	p := newProber(Check{Probe: TCP, Secure: func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
 		told = n
 		return secure(ctx, conn, n)
 	}})
 	if r := p.probe(t.Context(), n); r.err != nil || told != n {
 		t.Errorf("told %v, %v", told, r.err)
+	}
+}
+
+// secureWith is a Check's Secure.
+func secureWith(config *tls.Config) func(context.Context, net.Conn, *balancer.Node) (net.Conn, error) {
+	return func(ctx context.Context, conn net.Conn, _ *balancer.Node) (net.Conn, error) {
+		secured := tls.Client(conn, config)
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		return secured, nil
 	}
 }

@@ -10,34 +10,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // serveTLS ends the TLS of all who come, and returns where.
 func serveTLS(t *testing.T, config *tls.Config) netip.AddrPort {
 	t.Helper()
-	l, err := tls.Listen("tcp", "127.0.0.1:0", config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go acceptTLS(l, ended) // ends with the listener
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-ended
-	})
-	return netip.MustParseAddrPort(l.Addr().String())
-}
-
-func acceptTLS(l net.Listener, ended chan<- struct{}) {
-	defer close(ended)
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, conn) // shakes hands first; how it ends is the client's to say
-		_ = conn.Close()
-	}
+	return netip.MustParseAddrPort(proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) {
+		over := tls.Server(conn, config)
+		_, _ = io.Copy(io.Discard, over) // shakes hands first; how it ends is the client's to say
+		_ = over.Close()
+	}))
 }
 
 func TestABalancerWithOtherCryptographyIsNotCompared(t *testing.T) {

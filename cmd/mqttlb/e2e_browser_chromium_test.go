@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // startChromium runs a browser without a window. Every name below example.test is
@@ -21,7 +23,7 @@ func startChromium(t *testing.T) context.Context {
 		t.Fatal(err)
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(peer(t, "/usr/bin/chromium")),
+		chromedp.ExecPath(proxytest.Program(t, "/usr/bin/chromium")),
 		chromedp.NoSandbox, // as root it has none
 		chromedp.UserDataDir(filepath.Join(dir, "profile")),
 		chromedp.Env("TMPDIR="+dir),

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // delivered is one message that the page got: its QoS, its size, and whether it is
@@ -28,7 +30,7 @@ func TestMQTTjsInChromiumThroughThePortOfADashboard(t *testing.T) {
 	browser := startChromium(t)
 	pages := servePages(t)
 	tcp, ws := startWSMosquittos(t, 1)
-	web := freeAddr(t, "127.0.0.1")
+	web := proxytest.FreeAddr(t, "127.0.0.1")
 	_, port, _ := net.SplitHostPort(web)
 	b := serve(t, `
 listeners:

@@ -6,14 +6,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // startHAProxy runs a HAProxy that passes connections on to addr behind a
 // PROXY header, "send-proxy" or "send-proxy-v2", and returns its address.
 func startHAProxy(t *testing.T, sendProxy, addr string) string {
 	t.Helper()
-	program := peer(t, "/usr/sbin/haproxy")
-	in := freeAddr(t, "127.0.0.1")
+	program := proxytest.Program(t, "/usr/sbin/haproxy")
+	in := proxytest.FreeAddr(t, "127.0.0.1")
 	config := `
 global
     maxconn 100

@@ -59,24 +59,6 @@ func raceEnabled() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// peer is the path of a program that a test talks to. A missing one skips the
-// test, or fails it where CI=true promises that it is there.
-func peer(t *testing.T, path string) string {
-	t.Helper()
-	if found, err := exec.LookPath(filepath.Base(path)); err == nil && !filepath.IsAbs(path) {
-		return found
-	}
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	missing := fmt.Sprintf("%s is not installed; scripts/install-test-peers installs it", path)
-	if os.Getenv("CI") == "true" {
-		t.Fatal(missing)
-	}
-	t.Skip(missing)
-	return ""
-}
-
 // eventually waits until cond holds.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // mosquitto is a broker that logs every client and packet.
@@ -20,8 +22,8 @@ type mosquitto struct {
 // startMosquitto starts a broker; a node of this name and address is it.
 func startMosquitto(t *testing.T, name string, settings ...string) *mosquitto {
 	t.Helper()
-	program := peer(t, "/usr/sbin/mosquitto")
-	m := &mosquitto{name: name, addr: freeAddr(t, "127.0.0.1"), program: program}
+	program := proxytest.Program(t, "/usr/sbin/mosquitto")
+	m := &mosquitto{name: name, addr: proxytest.FreeAddr(t, "127.0.0.1"), program: program}
 	host, port, _ := net.SplitHostPort(m.addr)
 	config := append([]string{
 		"listener " + port + " " + host,

@@ -2,34 +2,20 @@ package main_test
 
 import (
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
-// issueServer writes a certificate of a server at an address, with its key in the same
-// file, that is valid until then.
-func (l lab) issueServer(t *testing.T, file, ip string, until time.Time) {
-	t.Helper()
-	c := l.sign(t, &x509.Certificate{
-		SerialNumber: big.NewInt(11), Subject: pkix.Name{CommonName: ip}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.ParseIP(ip)}, NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
-	})
-	private, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	both := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
-	if err := os.WriteFile(l.file(file), both, 0o600); err != nil {
-		t.Fatal(err)
-	}
+// issueServer writes a certificate for an address, valid until then, with its key in the
+// same file.
+func (l lab) issueServer(file, ip string, until time.Time) {
+	c := l.ca().IssueLike(x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, NotAfter: until}, ip)
+	proxytest.WriteFile(l.file(file), c.Cert, c.Key)
 }
 
 // wrongNodes are nodes of TLS that cannot be used, and why, by the name of their
@@ -45,10 +31,10 @@ var wrongNodes = map[string]string{
 // startWrongMosquitto starts a broker each of whose listeners is one of wrongNodes.
 func startWrongMosquitto(t *testing.T, l lab) map[string]*mosquitto {
 	t.Helper()
-	l.issueServer(t, "name.pem", "127.0.0.9", time.Now().Add(time.Hour))
-	l.issueServer(t, "expired.pem", "127.0.0.1", time.Now().Add(-time.Hour))
+	l.issueServer("name.pem", "127.0.0.9", time.Now().Add(time.Hour))
+	l.issueServer("expired.pem", "127.0.0.1", time.Now().Add(-time.Hour))
 	stranger := newLab(t)
-	stranger.issueServer(t, "name.pem", "127.0.0.1", time.Now().Add(time.Hour))
+	stranger.issueServer("name.pem", "127.0.0.1", time.Now().Add(time.Hour))
 	server := []string{"certfile " + l.file("server.pem"), "keyfile " + l.file("server.key")}
 	pair := func(file string) []string { return []string{"certfile " + file, "keyfile " + file} }
 	addrs := map[string]string{}
@@ -60,7 +46,7 @@ func startWrongMosquitto(t *testing.T, l lab) map[string]*mosquitto {
 		"unasked":  append(server, "cafile "+l.file("ca.pem"), "require_certificate true"),
 		"in_clear": nil,
 	} {
-		addrs[name] = freeAddr(t, "127.0.0.1")
+		addrs[name] = proxytest.FreeAddr(t, "127.0.0.1")
 		host, port, _ := net.SplitHostPort(addrs[name])
 		settings = append(append(settings, "listener "+port+" "+host), more...)
 	}

@@ -5,7 +5,8 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // tlsBroker is a broker by each of its listeners: the same node with several
@@ -22,7 +23,7 @@ func startTLSMosquitto(t *testing.T, name string, l lab, settings ...string) *tl
 	t.Helper()
 	var addrs []string
 	listen := func(more ...string) {
-		addr := freeAddr(t, "127.0.0.1")
+		addr := proxytest.FreeAddr(t, "127.0.0.1")
 		host, port, _ := net.SplitHostPort(addr)
 		addrs = append(addrs, addr)
 		settings = append(append(settings, "listener "+port+" "+host, "certfile "+l.file("server.pem"), "keyfile "+l.file("server.key")), more...)
@@ -119,33 +120,11 @@ func TestPahosClientsReachNodesOfTLS(t *testing.T) {
 	for listener, scheme := range tlsNodeListeners {
 		for _, version := range []byte{4, 5} {
 			t.Run(listener+" "+versionName(version), func(t *testing.T) {
-				id := "paho-" + listener + versionName(version)
-				server := scheme + b.addrs[listener]
-				if strings.HasPrefix(scheme, "ws") {
-					server += "/mqtt"
-				}
-				connect := pahoClientV3
-				if version == 5 {
-					connect = pahoClientV5
-				}
-				c := connect(t, server, id, l.client(t, ""))
-				c.subscribe(t, id)
 				sizes := []int{0, 1, 16 << 10, 700_000} // less than a record, and more than is read at once
 				if listener == "ws" || listener == "wss" {
 					sizes[3] = 20_000 // Mosquitto 2.0 sends 40 KB a second over WebSocket
 				}
-				for _, size := range sizes {
-					want := strings.Repeat("x", size)
-					c.publish(t, id, []byte(want))
-					if got := receive(t, c); got.topic != id || string(got.payload) != want {
-						t.Fatalf("%d bytes on %q, want %d on %q", len(got.payload), got.topic, size, id)
-					}
-				}
-				c.disconnect(t)
-				s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]
-				if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
-					t.Errorf("the session's line is %+v", s)
-				}
+				passThroughPaho(t, b, listener, scheme, version, l.client(t, ""), sizes...)
 			})
 		}
 	}
@@ -173,21 +152,7 @@ func TestAClientHasOneNodeOfTLSAndAKilledOneMovesItsOwn(t *testing.T) {
 	b.sessionsEnded(t, len(clients)) // those over WebSocket
 	dead.kill()
 
-	var moving []string
-	for i, id := range clients {
-		if home[id] == dead {
-			moving = append(moving, id)
-			sessions[i].waitClosed(t)
-		}
-	}
-	if len(moving) < len(clients)/6 {
-		t.Fatalf("only %d of %d clients were on the node that died", len(moving), len(clients))
-	}
-	for _, s := range b.sessionsEnded(t, len(clients)+len(moving))[len(clients):] {
-		if s.Node != dead.name || s.Outcome != "server_closed" && s.Outcome != "server_reset" {
-			t.Errorf("%s of %s has ended as %s", s.ClientID, s.Node, s.Outcome)
-		}
-	}
+	moving := clientsCut(t, b, clients, sessions, home, dead, len(clients))
 	back := make([]*wire, len(moving))
 	joinAll(t, b.addrs["mqtt"], moving, back)
 	homes(t, alive, moving, 1)
@@ -220,7 +185,6 @@ func TestBulkArrivesUnchangedThroughTLSOnBothSides(t *testing.T) {
 // TestASubscriberThatPausesLosesNothing with TLS on both sides.
 func TestASubscriberThatPausesLosesNothingThroughTLS(t *testing.T) {
 	t.Parallel()
-	const count, size = 150, 100_000
 	l := newLab(t, "balancer")
 	broker := startTLSMosquitto(t, "a", l, "max_queued_messages 0", "max_inflight_messages 0")
 	b := serve(t, everyWayToTLS(l, []*mosquitto{broker.mqtts}, []*mosquitto{broker.certified}, []*mosquitto{broker.wss}))
@@ -232,16 +196,5 @@ func TestASubscriberThatPausesLosesNothingThroughTLS(t *testing.T) {
 	if err := paused.open(4, "paused"); err != nil {
 		t.Fatal(err)
 	}
-	paused.subscribe(t, "news")
-	payload := make([]byte, size)
-	for i := range count {
-		payload[0] = byte(i)
-		publisher.publish(t, "news", payload)
-	}
-	paused.SetDeadline(time.Now().Add(patience))
-	for i := range count {
-		if m := paused.publishPacket(t); len(m.Payload) != size || m.Payload[0] != byte(i) {
-			t.Fatalf("message %d: %d bytes, the first is %d", i, len(m.Payload), m.Payload[0])
-		}
-	}
+	paused.readsLate(t, publisher)
 }

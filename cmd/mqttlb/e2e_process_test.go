@@ -5,13 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -176,35 +173,4 @@ func (p *process) residentBytes(t *testing.T) int {
 	}
 	t.Fatalf("no RssAnon in the status of %s", p.name)
 	return 0
-}
-
-// Ports come from below the range that the kernel gives to outgoing
-// connections, of which the tests make thousands: a port that was free a moment
-// ago is free still.
-const firstPort, lastPort = 20000, 28999
-
-var nextPort = func() *atomic.Uint32 {
-	var n atomic.Uint32
-	n.Store(uint32(os.Getpid()) * 97) // another test binary starts elsewhere
-	return &n
-}()
-
-// freeAddr is an address of this IP that nobody listens on.
-func freeAddr(t *testing.T, ip string) string {
-	t.Helper()
-	for range lastPort - firstPort {
-		port := firstPort + nextPort.Add(1)%(lastPort-firstPort+1)
-		addr := net.JoinHostPort(ip, fmt.Sprint(port))
-		ln, err := net.Listen("tcp", addr)
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		if err != nil {
-			t.Skipf("this machine cannot listen on %s: %v", ip, err)
-		}
-		ln.Close()
-		return addr
-	}
-	t.Fatal("no free port")
-	return ""
 }

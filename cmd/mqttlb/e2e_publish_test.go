@@ -12,6 +12,8 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"mqttlb/proxy/proxytest"
 )
 
 const oneBroker = `
@@ -25,8 +27,8 @@ pools:
 
 func TestMosquittosClientsOfEveryVersionPublishAndSubscribe(t *testing.T) {
 	t.Parallel()
-	sub := peer(t, "/usr/bin/mosquitto_sub")
-	pub := peer(t, "/usr/bin/mosquitto_pub")
+	sub := proxytest.Program(t, "/usr/bin/mosquitto_sub")
+	pub := proxytest.Program(t, "/usr/bin/mosquitto_pub")
 	broker := startMosquitto(t, "a")
 	b := serve(t, oneBroker+nodes(broker))
 
@@ -156,22 +158,26 @@ func TestASlowSubscriberSlowsNobodyAndCostsLittle(t *testing.T) {
 // nothing is reordered.
 func TestASubscriberThatPausesLosesNothing(t *testing.T) {
 	t.Parallel()
-	const count, size = 150, 100_000 // more than the socket buffers on the way can hold
 	broker := startMosquitto(t, "a", "max_queued_messages 0", "max_inflight_messages 0")
 	b := serve(t, oneBroker+nodes(broker))
 	publisher := connectClient(t, 4, clientConfig{addr: b.addrs["mqtt"], id: "publisher"})
 	paused := join(t, b.addrs["mqtt"], "", 4, "paused")
-	paused.subscribe(t, "news")
+	paused.readsLate(t, publisher)
+}
 
+// readsLate subscribes, and reads only when publisher has sent everything.
+func (w *wire) readsLate(t *testing.T, publisher client) {
+	t.Helper()
+	const count, size = 150, 100_000 // more than the socket buffers on the way can hold
+	w.subscribe(t, "news")
 	payload := make([]byte, size)
 	for i := range count {
 		payload[0] = byte(i)
 		publisher.publish(t, "news", payload)
 	}
-	paused.SetDeadline(time.Now().Add(patience))
+	w.SetDeadline(time.Now().Add(patience))
 	for i := range count {
-		m := paused.publishPacket(t)
-		if len(m.Payload) != size || m.Payload[0] != byte(i) {
+		if m := w.publishPacket(t); len(m.Payload) != size || m.Payload[0] != byte(i) {
 			t.Fatalf("message %d: %d bytes, the first is %d", i, len(m.Payload), m.Payload[0])
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // rabbit is the RabbitMQ that all tests share, nil before the first needs it.
@@ -38,10 +40,10 @@ const rabbitBin = "/usr/lib/rabbitmq/bin"
 // startRabbitMQ returns the shared node, started if need be.
 func startRabbitMQ(t *testing.T) *rabbitmq {
 	t.Helper()
-	server := peer(t, filepath.Join(rabbitBin, "rabbitmq-server"))
+	server := proxytest.Program(t, filepath.Join(rabbitBin, "rabbitmq-server"))
 	rabbitOnce.Do(func() {
-		r := &rabbitmq{addr: freeAddr(t, "127.0.0.1"), secure: freeAddr(t, "127.0.0.1"), dir: filepath.Join(workDir, "rabbitmq")}
-		_, r.epmdPort, _ = net.SplitHostPort(freeAddr(t, "127.0.0.1"))
+		r := &rabbitmq{addr: proxytest.FreeAddr(t, "127.0.0.1"), secure: proxytest.FreeAddr(t, "127.0.0.1"), dir: filepath.Join(workDir, "rabbitmq")}
+		_, r.epmdPort, _ = net.SplitHostPort(proxytest.FreeAddr(t, "127.0.0.1"))
 		if err := r.start(t, server); err != nil {
 			t.Errorf("RabbitMQ: %v", err)
 			return
@@ -114,7 +116,7 @@ func (r *rabbitmq) start(t *testing.T, server string) error {
 
 // env is the environment of the node and of the commands that ask it.
 func (r *rabbitmq) env(t *testing.T) []string {
-	_, distPort, _ := net.SplitHostPort(freeAddr(t, "127.0.0.1"))
+	_, distPort, _ := net.SplitHostPort(proxytest.FreeAddr(t, "127.0.0.1"))
 	file := func(name string) string { return filepath.Join(r.dir, name) }
 	return append(os.Environ(),
 		"HOME="+r.dir, // the Erlang cookie

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // balancer is a running `mqttlb serve`.
@@ -33,7 +35,7 @@ func configure(t *testing.T, text string) *balancer {
 			if strings.HasSuffix(name, "6") {
 				ip = "::1"
 			}
-			b.addrs[name] = freeAddr(t, ip)
+			b.addrs[name] = proxytest.FreeAddr(t, ip)
 		}
 		return b.addrs[name]
 	})

@@ -5,6 +5,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 func TestAShortDescriptorLimitIsSaidAtOnceWithBothNumbers(t *testing.T) {
@@ -111,7 +113,7 @@ func TestCheckSummarisesAFileThatLoads(t *testing.T) {
 func TestServeWithoutAFile(t *testing.T) {
 	t.Parallel()
 	brokers := startMosquittos(t, 2)
-	b := &balancer{addrs: map[string]string{"mqtt": freeAddr(t, "127.0.0.1"), "admin": freeAddr(t, "127.0.0.1")}}
+	b := &balancer{addrs: map[string]string{"mqtt": proxytest.FreeAddr(t, "127.0.0.1"), "admin": proxytest.FreeAddr(t, "127.0.0.1")}}
 	b.startWith(t, "", "serve", "--admin", b.addrs["admin"], "--listen", b.addrs["mqtt"], "--node", brokers[0].addr, "--node", brokers[1].addr)
 	b.waitFor(t, "listening", b.addrs["mqtt"])
 	clients := ids("sidecar", 20)

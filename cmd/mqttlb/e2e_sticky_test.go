@@ -154,6 +154,28 @@ func TestAKilledBrokerMovesItsOwnClientsOnly(t *testing.T) {
 	}
 }
 
+// clientsCut waits until every client of a broker that has died is cut, and returns
+// them. Before theirs, so many sessions had ended.
+func clientsCut(t *testing.T, b *balancer, clients []string, sessions []*wire, home map[string]*mosquitto, dead *mosquitto, before int) []string {
+	t.Helper()
+	var cut []string
+	for i, id := range clients {
+		if home[id] == dead {
+			cut = append(cut, id)
+			sessions[i].waitClosed(t)
+		}
+	}
+	if len(cut) < len(clients)/6 {
+		t.Fatalf("only %d of %d clients were on the node that died", len(cut), len(clients))
+	}
+	for _, s := range b.sessionsEnded(t, before+len(cut))[before:] {
+		if s.Node != dead.name || s.Outcome != "server_closed" && s.Outcome != "server_reset" {
+			t.Errorf("%s of %s has ended as %s", s.ClientID, s.Node, s.Outcome)
+		}
+	}
+	return cut
+}
+
 // joinAll opens a session for each identifier, several at a time.
 func joinAll(t *testing.T, addr string, names []string, clients []*wire) {
 	t.Helper()

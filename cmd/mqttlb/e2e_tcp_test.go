@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // Anything goes through a tcp listener: here HTTP, which an mqtt listener
@@ -75,22 +77,10 @@ pools:
 // A client that has sent all it has to say gets the whole answer.
 func TestAHalfClosedConnectionIsHalfClosedBeyond(t *testing.T) {
 	t.Parallel()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	go func() { // ends with ln; answers only after the end of what it is told
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			said, _ := io.ReadAll(conn)
-			fmt.Fprintf(conn, "you said %d bytes", len(said))
-			conn.Close()
-		}
-	}()
+	node := proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) { // answers only after the end of what it is told
+		said, _ := io.ReadAll(conn)
+		fmt.Fprintf(conn, "you said %d bytes", len(said))
+	})
 	b := serve(t, `
 listeners:
   - {name: tcp, address: "${tcp}", protocol: tcp, pool: nodes}
@@ -99,7 +89,7 @@ pools:
     protocol: tcp
     health: {probe: none}
     nodes:
-      - {name: a, address: "`+ln.Addr().String()+`"}
+      - {name: a, address: "`+node+`"}
 `)
 	w := dialWire(t, b.addrs["tcp"], "")
 	w.Write(make([]byte, 300_000))

@@ -1,12 +1,14 @@
 package main_test
 
 import (
-	"encoding/pem"
+	"crypto/x509"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // allOverTLS has two listeners and a pool with these sections tls.
@@ -64,27 +66,24 @@ func TestCheckAndServeWarnOfFilesThatNeedAttention(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	pair := func(name string, end time.Time) string {
-		cert := l.issue(t, name, end)
-		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
-		if err := os.WriteFile(l.file(name+".pem"), text, 0o600); err != nil {
+		p := l.ca().IssueLike(x509.Certificate{NotAfter: end}, name)
+		cert, key := proxytest.WriteFile(l.file(name+".pem"), p.Cert), proxytest.WriteFile(l.file(name+".key"), p.Key)
+		if err := os.Chmod(key, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf("cert: %q, key: %q", l.file(name+".pem"), l.file("ca.key"))
+		return fmt.Sprintf("cert: %q, key: %q", cert, key)
 	}
 	b := configure(t, allOverTLS(
 		"{certificates: [{"+pair("past", time.Now().Add(-time.Hour))+"}]}",
 		"{certificates: [{"+pair("soon", time.Now().Add(13*24*time.Hour))+"}]}",
 		"{"+pair("shown", time.Now().Add(-24*time.Hour))+"}"))
-	if err := os.Chmod(l.file("ca.key"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	warnings := [][]string{
 		{`listener "mqtts"`, l.file("past.pem"), "has expired"},
-		{`listener "mqtts"`, l.file("ca.key"), "everybody", "0644"},
+		{`listener "mqtts"`, l.file("past.key"), "everybody", "0644"},
 		{`listener "wss"`, l.file("soon.pem"), "within 14 days"},
-		{`listener "wss"`, l.file("ca.key"), "everybody", "0644"},
+		{`listener "wss"`, l.file("soon.key"), "everybody", "0644"},
 		{`pool "brokers"`, l.file("shown.pem"), "has expired"},
-		{`pool "brokers"`, l.file("ca.key"), "everybody", "0644"},
+		{`pool "brokers"`, l.file("shown.key"), "everybody", "0644"},
 	}
 
 	output, code := mqttlb(t, "check", "-c", b.config)

@@ -1,20 +1,16 @@
 package main_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // secureWire is dialWire over TLS.
@@ -40,11 +36,11 @@ func TestClientCertificatesThatAreRefused(t *testing.T) {
 	broker := startMosquitto(t, "a")
 	l, strange := newLab(t, "device-1", "revoked"), newLab(t, "device-1")
 	revoked := l.client(t, "revoked")
-	l.revoke(t, revoked.Certificates[0].Leaf)
+	proxytest.WriteFile(l.file("crl.pem"), l.ca().CRL(time.Now().Add(time.Hour), revoked.Certificates[0].Leaf))
 	b := serve(t, brokersOver(l.asking(fmt.Sprintf("client_crl: %q", l.file("crl.pem"))), broker))
 
 	expired := l.client(t, "")
-	expired.Certificates = []tls.Certificate{l.issue(t, "expired", time.Now().Add(-24*time.Hour))}
+	expired.Certificates = []tls.Certificate{l.ca().IssueLike(proxytest.Expired(), "expired").TLS}
 	stranger := l.client(t, "")
 	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // though its CA is not asked for
 		return &strange.client(t, "device-1").Certificates[0], nil
@@ -79,52 +75,6 @@ func TestClientCertificatesThatAreRefused(t *testing.T) {
 		t.Errorf("a good certificate: code %d, %v", code, err)
 	}
 	eventually(t, "the broker's log has one client", func() bool { return len(broker.connects()) == 1 })
-}
-
-// authority is the lab's CA.
-func (l lab) authority(t *testing.T) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	pair, err := tls.LoadX509KeyPair(l.file("ca.pem"), l.file("ca.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair.Leaf, pair.PrivateKey.(*ecdsa.PrivateKey)
-}
-
-// revoke writes crl.pem, in DER.
-func (l lab) revoke(t *testing.T, c *x509.Certificate) {
-	t.Helper()
-	ca, key := l.authority(t)
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(time.Hour),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: c.SerialNumber, RevocationTime: time.Now().Add(-time.Hour)}},
-	}, ca, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(l.file("crl.pem"), der, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// issue makes a client's certificate that is good for 30 days, until its end.
-func (l lab) issue(t *testing.T, name string, end time.Time) tls.Certificate {
-	t.Helper()
-	return l.sign(t, &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		NotBefore: end.Add(-30 * 24 * time.Hour), NotAfter: end,
-	})
-}
-
-// sign makes a certificate. Its key is the CA's.
-func (l lab) sign(t *testing.T, template *x509.Certificate) tls.Certificate {
-	t.Helper()
-	ca, key := l.authority(t)
-	der, err := x509.CreateCertificate(rand.Reader, template, ca, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 func TestServersCertificateIsRefusedByWhoDoesNotBelieveIt(t *testing.T) {
@@ -176,7 +126,7 @@ func TestIdentityIsRequiredOfTheCertificate(t *testing.T) {
 // openssl speaks versions and ciphers that Go's client does not.
 func TestOpenSSLGetsNoVersionOrCipherThatIsDeprecated(t *testing.T) {
 	t.Parallel()
-	openssl := peer(t, "/usr/bin/openssl")
+	openssl := proxytest.Program(t, "/usr/bin/openssl")
 	broker := startMosquitto(t, "a")
 	l := newLab(t)
 	b := serve(t, brokersOver(l.tls(), broker))

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // visitor is a client that keeps the session of its first visit and offers it at each later one. A visit reaches
@@ -23,7 +25,7 @@ type visitor func(t *testing.T, addr, id string) (resumed bool)
 // visitors speak both versions of TLS, each by two libraries.
 func visitors(t *testing.T, l lab) map[string]visitor {
 	t.Helper()
-	openssl := peer(t, "/usr/bin/openssl")
+	openssl := proxytest.Program(t, "/usr/bin/openssl")
 	return map[string]visitor{
 		"Go, TLS 1.2":      goVisitor(l.client(t, ""), tls.VersionTLS12),
 		"Go, TLS 1.3":      goVisitor(l.client(t, ""), tls.VersionTLS13),

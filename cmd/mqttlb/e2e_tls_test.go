@@ -15,6 +15,8 @@ import (
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // lab is a folder in which mqttlb cert has made certificates.
@@ -42,6 +44,9 @@ func newLabIn(t *testing.T, dir string, clients ...string) lab {
 
 // file is one of its files.
 func (l lab) file(name string) string { return filepath.Join(string(l), name) }
+
+// ca is the lab's, for certificates that mqttlb cert makes none of.
+func (l lab) ca() *proxytest.CA { return proxytest.LoadCA(l.file("ca.pem"), l.file("ca.key")) }
 
 // tls is the section tls of a listener, with further settings.
 func (l lab) tls(settings ...string) string {
@@ -90,16 +95,7 @@ listeners:
   - {name: certified, address: "${certified}", protocol: mqtt, pool: brokers, tls: ` + l.asking() + `}
   - {name: wss, address: "${wss}", protocol: ws, pool: brokers-ws, tls: ` + l.tls() + `}
   - {name: translated, address: "${translated}", protocol: ws, pool: brokers, tls: ` + l.asking() + `}
-pools:
-  - name: brokers
-    health: {probe: none}
-    nodes:
-` + nodes(tcp...) + `
-  - name: brokers-ws
-    protocol: ws
-    health: {probe: none}
-    nodes:
-` + nodes(ws...)
+` + poolsOfBoth(tcp, ws)
 }
 
 // brokersOver is a listener called mqtts with this section tls before the brokers.
@@ -117,7 +113,7 @@ pools:
 // passMessage has Mosquitto's clients pass a message through the listener to the broker a, with these flags.
 func passMessage(t *testing.T, b *balancer, a *mosquitto, listener, topic string, flags ...string) {
 	t.Helper()
-	sub, pub := peer(t, "/usr/bin/mosquitto_sub"), peer(t, "/usr/bin/mosquitto_pub")
+	sub, pub := proxytest.Program(t, "/usr/bin/mosquitto_sub"), proxytest.Program(t, "/usr/bin/mosquitto_pub")
 	args := append(append(hostPort(b.addrs[listener]), flags...), "-q", "1", "-t", topic)
 	subscriber := start(t, "sub", exec.Command(sub, append(args, "-i", "sub-"+topic, "-C", "1")...))
 	a.waitFor(t, "Sending SUBACK to sub-"+topic)
@@ -158,31 +154,42 @@ func TestPahosClientsSpeakTLS(t *testing.T) {
 	for listener, shown := range map[string]string{"mqtts": "", "certified": "device-1", "wss": "", "translated": "device-1"} {
 		for _, version := range []byte{4, 5} {
 			t.Run(listener+" "+versionName(version), func(t *testing.T) {
-				id := "paho-" + listener + versionName(version)
-				server := "ssl://" + b.addrs[listener]
+				scheme := "ssl://"
 				if listener == "wss" || listener == "translated" {
-					server = "wss://" + b.addrs[listener] + "/mqtt"
+					scheme = "wss://"
 				}
-				connect := pahoClientV3
-				if version == 5 {
-					connect = pahoClientV5
-				}
-				c := connect(t, server, id, l.client(t, shown))
-				c.subscribe(t, id)
-				for _, size := range []int{0, 1, 16 << 10, 100_000} { // less than a record, and more
-					want := strings.Repeat("x", size)
-					c.publish(t, id, []byte(want))
-					if got := receive(t, c); got.topic != id || string(got.payload) != want {
-						t.Fatalf("%d bytes on %q, want %d on %q", len(got.payload), got.topic, size, id)
-					}
-				}
-				c.disconnect(t)
-				s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]
-				if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
-					t.Errorf("the session's line is %+v", s)
-				}
+				passThroughPaho(t, b, listener, scheme, version, l.client(t, shown), 0, 1, 16<<10, 100_000) // less than a record, and more
 			})
 		}
+	}
+}
+
+// passThroughPaho has a client of Paho publish payloads of these sizes to itself, by a
+// listener that a URL of this scheme reaches, at the broker a.
+func passThroughPaho(t *testing.T, b *balancer, listener, scheme string, version byte, config *tls.Config, sizes ...int) {
+	t.Helper()
+	id := "paho-" + listener + versionName(version)
+	server := scheme + b.addrs[listener]
+	if strings.HasPrefix(scheme, "ws") {
+		server += "/mqtt"
+	}
+	connect := pahoClientV3
+	if version == 5 {
+		connect = pahoClientV5
+	}
+	c := connect(t, server, id, config)
+	c.subscribe(t, id)
+	for _, size := range sizes {
+		want := strings.Repeat("x", size)
+		c.publish(t, id, []byte(want))
+		if got := receive(t, c); got.topic != id || string(got.payload) != want {
+			t.Fatalf("%d bytes on %q, want %d on %q", len(got.payload), got.topic, size, id)
+		}
+	}
+	c.disconnect(t)
+	s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]
+	if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+		t.Errorf("the session's line is %+v", s)
 	}
 }
 

@@ -3,6 +3,8 @@ package main_test
 import (
 	"net"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // startWSMosquittos starts n brokers called a, b, c... that speak MQTT at one
@@ -11,7 +13,7 @@ import (
 func startWSMosquittos(t *testing.T, n int) (tcp, ws []*mosquitto) {
 	t.Helper()
 	for i := range n {
-		addr := freeAddr(t, "127.0.0.1")
+		addr := proxytest.FreeAddr(t, "127.0.0.1")
 		host, port, _ := net.SplitHostPort(addr)
 		m := startMosquitto(t, string(rune('a'+i)), "listener "+port+" "+host, "protocol websockets")
 		over := *m
@@ -29,6 +31,12 @@ listeners:
   - {name: mqtt, address: "${mqtt}", protocol: mqtt, pool: brokers}
   - {name: ws, address: "${ws}", protocol: ws, pool: brokers-ws}
   - {name: translated, address: "${translated}", protocol: ws, pool: brokers}
+` + poolsOfBoth(tcp, ws)
+}
+
+// poolsOfBoth are the pools brokers and brokers-ws.
+func poolsOfBoth(tcp, ws []*mosquitto) string {
+	return `
 pools:
   - name: brokers
     health: {probe: none}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // webRabbit is what the shared RabbitMQ serves over HTTP: MQTT over WebSocket at
@@ -28,7 +30,7 @@ func startWebRabbit(t *testing.T) *webRabbit {
 	t.Helper()
 	r := &webRabbit{rabbitmq: startRabbitMQ(t)}
 	webRabbitOnce.Do(func() {
-		r.mqtt, r.management = freeAddr(t, "127.0.0.1"), freeAddr(t, "127.0.0.1")
+		r.mqtt, r.management = proxytest.FreeAddr(t, "127.0.0.1"), proxytest.FreeAddr(t, "127.0.0.1")
 		_, mqtt, _ := net.SplitHostPort(r.mqtt)
 		_, management, _ := net.SplitHostPort(r.management)
 		const set = `application:set_env(%s, %s, %s, [{persistent, true}]),`

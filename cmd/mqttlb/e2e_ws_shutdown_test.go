@@ -32,20 +32,7 @@ func busyWeb(t *testing.T) (addr string, release chan struct{}) {
 		case <-r.Context().Done():
 		}
 	})
-	mux.HandleFunc("/live", func(w http.ResponseWriter, r *http.Request) {
-		up := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
-		conn, err := up.Upgrade(w, r, nil)
-		if err != nil {
-			return
-		}
-		defer conn.Close()
-		for {
-			kind, b, err := conn.ReadMessage()
-			if err != nil || conn.WriteMessage(kind, b) != nil {
-				return
-			}
-		}
-	})
+	mux.HandleFunc("/live", echoWebSocket)
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	return s.Listener.Addr().String(), release

@@ -59,21 +59,7 @@ func TestAKilledBrokerMovesItsOwnWebSocketClientsOnly(t *testing.T) {
 	dead, alive := tcp[1], []*mosquitto{tcp[0], tcp[2]}
 	dead.kill()
 
-	var moving []string
-	for i, id := range clients {
-		if home[id] == dead {
-			moving = append(moving, id)
-			sessions[i].waitClosed(t)
-		}
-	}
-	if len(moving) < len(clients)/6 {
-		t.Fatalf("only %d of %d clients were on the node that died", len(moving), len(clients))
-	}
-	for _, s := range b.sessionsEnded(t, len(moving)) {
-		if s.Node != dead.name || s.Outcome != "server_closed" && s.Outcome != "server_reset" {
-			t.Errorf("%s of %s has ended as %s", s.ClientID, s.Node, s.Outcome)
-		}
-	}
+	moving := clientsCut(t, b, clients, sessions, home, dead, 0)
 	forEach(t, moving, func(_ int, id string) error {
 		w, err := enter(id)
 		if err != nil {

@@ -2,6 +2,8 @@ package tlsterm
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"os"
@@ -11,51 +13,58 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
+func certFile(t *testing.T, content ...[]byte) string {
+	return proxytest.TempFile(t, "c.pem", content...)
+}
+func keyFile(t *testing.T, content ...[]byte) string {
+	return proxytest.TempFile(t, "k.pem", content...)
+}
+
 func TestCertificateAndKeyAreReadInAnyOrderAndEncoding(t *testing.T) {
-	root := newCA(t, "root")
-	middle := newCABy(t, "middle", root)
-	stranger := newCA(t, "stranger")
-	ec, rs := ecdsaKey(t), rsaKey()
-	c := middle.issue(t, ec, nil, "a.example")
-	r := middle.issue(t, rs, nil, "a.example")
-	sec1, err := x509.MarshalECPrivateKey(ec)
+	root := proxytest.NewCA("root")
+	middle := root.Intermediate("middle")
+	stranger := proxytest.NewCA("stranger")
+	c, r := middle.Issue("a.example"), middle.IssueRSA("a.example")
+	sec1, err := x509.MarshalECPrivateKey(c.TLS.PrivateKey.(*ecdsa.PrivateKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pkcs1 := pemOf("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rs))
-	parameters := pemOf("EC PARAMETERS", []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7})
+	pkcs1 := proxytest.PEM("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r.TLS.PrivateKey.(*rsa.PrivateKey)))
+	parameters := proxytest.PEM("EC PARAMETERS", []byte{6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7})
 	for name, f := range map[string]CertificateFile{
-		"two files":               {Cert: write(t, "c", c.cert, middle.pem), Key: write(t, "k", c.pem)},
-		"one file, as HAProxy":    {Cert: write(t, "c", c.cert, middle.pem, c.pem)},
-		"key first":               {Cert: write(t, "c", c.pem, c.cert, middle.pem)},
-		"issuer first":            {Cert: write(t, "c", middle.pem, c.cert, c.pem)},
-		"with another's":          {Cert: write(t, "c", stranger.pem, c.cert, middle.pem, c.pem)},
-		"SEC 1, with parameters":  {Cert: write(t, "c", c.cert, middle.pem), Key: write(t, "k", parameters, pemOf("EC PRIVATE KEY", sec1))},
-		"text around":             {Cert: write(t, "c", []byte("Bag Attributes\n"), c.cert, []byte("more\n"), middle.pem, c.pem)},
-		"RSA, PKCS 1":             {Cert: write(t, "c", r.cert, middle.pem, pkcs1)},
-		"RSA, PKCS 8":             {Cert: write(t, "c", r.cert, middle.pem, r.pem)},
-		"another's key before it": {Cert: write(t, "c", c.cert, middle.pem, r.pem, c.pem)},
+		"two files":               {Cert: certFile(t, c.Cert, middle.Cert), Key: keyFile(t, c.Key)},
+		"one file, as HAProxy":    {Cert: certFile(t, c.Cert, middle.Cert, c.Key)},
+		"key first":               {Cert: certFile(t, c.Key, c.Cert, middle.Cert)},
+		"issuer first":            {Cert: certFile(t, middle.Cert, c.Cert, c.Key)},
+		"with another's":          {Cert: certFile(t, stranger.Cert, c.Cert, middle.Cert, c.Key)},
+		"SEC 1, with parameters":  {Cert: certFile(t, c.Cert, middle.Cert), Key: keyFile(t, parameters, proxytest.PEM("EC PRIVATE KEY", sec1))},
+		"text around":             {Cert: certFile(t, []byte("Bag Attributes\n"), c.Cert, []byte("more\n"), middle.Cert, c.Key)},
+		"RSA, PKCS 1":             {Cert: certFile(t, r.Cert, middle.Cert, pkcs1)},
+		"RSA, PKCS 8":             {Cert: certFile(t, r.Cert, middle.Cert, r.Key)},
+		"another's key before it": {Cert: certFile(t, c.Cert, middle.Cert, r.Key, c.Key)},
 	} {
 		got, err := f.load()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		want := c.leaf.Raw
+		want := c.TLS.Leaf.Raw
 		if strings.HasPrefix(name, "RSA") {
-			want = r.leaf.Raw
+			want = r.TLS.Leaf.Raw
 		}
-		if len(got.Certificate) != 2 || !bytes.Equal(got.Certificate[0], want) || !bytes.Equal(got.Certificate[1], middle.cert.Raw) {
+		if len(got.Certificate) != 2 || !bytes.Equal(got.Certificate[0], want) || !bytes.Equal(got.Certificate[1], middle.TLS.Leaf.Raw) {
 			t.Errorf("%s: %d certificates, or not the leaf and then its issuer", name, len(got.Certificate))
 		}
 	}
 }
 
 func TestCertificateThatCannotBeUsedIsNamedAndNotShown(t *testing.T) {
-	ca := newCA(t, "ca")
-	a, b := ca.issue(t, ecdsaKey(t), nil, "a.example"), ca.issue(t, ecdsaKey(t), nil, "b.example")
+	ca := proxytest.NewCA("ca")
+	a, b := ca.Issue("a.example"), ca.Issue("b.example")
 	old := []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n")
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -66,16 +75,16 @@ func TestCertificateThatCannotBeUsedIsNamedAndNotShown(t *testing.T) {
 		want string
 	}{
 		{CertificateFile{Cert: pipe}, "pipe: not a regular file"},
-		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", b.pem)}, "k.pem: the key does not belong to a certificate in "},
-		{CertificateFile{Cert: write(t, "c.pem", a.cert, b.pem)}, "c.pem: the key belongs to none of its certificates"},
-		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", pemOf("ENCRYPTED PRIVATE KEY", []byte("x")))}, "k.pem: the key is encrypted"},
-		{CertificateFile{Cert: write(t, "c.pem", a.cert), Key: write(t, "k.pem", old)}, "k.pem: the key is encrypted"},
-		{CertificateFile{Cert: write(t, "c.pem", a.cert)}, "c.pem: no private key in PEM"},
-		{CertificateFile{Cert: write(t, "c.pem", a.pem)}, "c.pem: no certificate in PEM"},
-		{CertificateFile{Cert: write(t, "c.pem", pemOf("CERTIFICATE", []byte("x")), a.pem)}, "c.pem: certificate 1: "},
-		{CertificateFile{Cert: write(t, "c.pem", a.cert, pemOf("PRIVATE KEY", []byte("x")))}, "c.pem: private key: "},
-		{CertificateFile{Cert: write(t, "c.pem", []byte(" \n"))}, "c.pem: the file is empty"},
-		{CertificateFile{Cert: write(t, "c.pem", make([]byte, maxCertificateFile+1))}, "c.pem: more than 1048576 bytes"},
+		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, b.Key)}, "k.pem: the key does not belong to a certificate in "},
+		{CertificateFile{Cert: certFile(t, a.Cert, b.Key)}, "c.pem: the key belongs to none of its certificates"},
+		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, proxytest.PEM("ENCRYPTED PRIVATE KEY", []byte("x")))}, "k.pem: the key is encrypted"},
+		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, old)}, "k.pem: the key is encrypted"},
+		{CertificateFile{Cert: certFile(t, a.Cert)}, "c.pem: no private key in PEM"},
+		{CertificateFile{Cert: certFile(t, a.Key)}, "c.pem: no certificate in PEM"},
+		{CertificateFile{Cert: certFile(t, proxytest.PEM("CERTIFICATE", []byte("x")), a.Key)}, "c.pem: certificate 1: "},
+		{CertificateFile{Cert: certFile(t, a.Cert, proxytest.PEM("PRIVATE KEY", []byte("x")))}, "c.pem: private key: "},
+		{CertificateFile{Cert: certFile(t, []byte(" \n"))}, "c.pem: the file is empty"},
+		{CertificateFile{Cert: certFile(t, make([]byte, maxCertificateFile+1))}, "c.pem: more than 1048576 bytes"},
 		{CertificateFile{Cert: t.TempDir()}, "not a regular file"},
 		{CertificateFile{Cert: filepath.Join(t.TempDir(), "none.pem")}, "none.pem: no such file"},
 	} {
@@ -84,7 +93,7 @@ func TestCertificateThatCannotBeUsedIsNamedAndNotShown(t *testing.T) {
 			t.Errorf("got %v, want %q", err, row.want)
 			continue
 		}
-		for _, secret := range [][]byte{a.pem, b.pem} {
+		for _, secret := range [][]byte{a.Key, b.Key} {
 			if line := strings.Split(string(secret), "\n")[1]; strings.Contains(err.Error(), line[:20]) {
 				t.Errorf("the error shows the key: %v", err)
 			}
@@ -93,13 +102,13 @@ func TestCertificateThatCannotBeUsedIsNamedAndNotShown(t *testing.T) {
 }
 
 func TestExpiredCertificateIsAWarning(t *testing.T) {
-	ca := newCA(t, "ca")
-	past := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "a.example")
-	soon := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, "b.example")
-	last := ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(expirySoon - time.Minute) }, "c.example")
+	ca := proxytest.NewCA("ca")
+	past := ca.IssueLike(proxytest.Expired(), "a.example")
+	soon := ca.IssueLike(x509.Certificate{NotBefore: time.Now().Add(time.Minute)}, "b.example")
+	last := ca.IssueLike(x509.Certificate{NotAfter: time.Now().Add(expirySoon - time.Minute)}, "c.example")
 	s := server(t, ca, func(o *Options) {
-		o.Certificates = append(o.Certificates, CertificateFile{Cert: write(t, "past.pem", past.cert, past.pem)},
-			CertificateFile{Cert: write(t, "soon.pem", soon.cert, soon.pem)}, CertificateFile{Cert: write(t, "last.pem", last.cert, last.pem)})
+		o.Certificates = append(o.Certificates, CertificateFile{Cert: proxytest.TempFile(t, "past.pem", past.Cert, past.Key)},
+			CertificateFile{Cert: proxytest.TempFile(t, "soon.pem", soon.Cert, soon.Key)}, CertificateFile{Cert: proxytest.TempFile(t, "last.pem", last.Cert, last.Key)})
 	})
 	status := s.Status()
 	if len(status) != 4 {
@@ -120,10 +129,10 @@ func TestExpiredCertificateIsAWarning(t *testing.T) {
 }
 
 func TestKeyThatEverybodyMayReadIsAWarning(t *testing.T) {
-	ca := newCA(t, "ca")
-	pair := ca.issue(t, ecdsaKey(t), nil, "a.example")
-	cert, key := write(t, "cert.pem", pair.cert), write(t, "key.pem", pair.pem)
-	both, tickets := write(t, "both.pem", pair.cert, pair.pem), write(t, "tickets", []byte(hexKey(1)))
+	ca := proxytest.NewCA("ca")
+	pair := ca.Issue("a.example")
+	cert, key := proxytest.TempFile(t, "cert.pem", pair.Cert), proxytest.TempFile(t, "key.pem", pair.Key)
+	both, tickets := proxytest.TempFile(t, "both.pem", pair.Cert, pair.Key), proxytest.TempFile(t, "tickets", []byte(hexKey(1)))
 	s, err := New(Options{Certificates: []CertificateFile{{Cert: cert, Key: key}, {Cert: both}}, TicketKeys: tickets})
 	if err != nil {
 		t.Fatal(err)
@@ -150,11 +159,11 @@ func TestKeyThatEverybodyMayReadIsAWarning(t *testing.T) {
 
 // What a Terminator does not know of a file it must not invent.
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
-	ca := newCA(t, "ca")
-	bad := write(t, "bad.pem", []byte("nothing"))
-	good := ca.issue(t, ecdsaKey(t), nil, "a.example")
+	ca := proxytest.NewCA("ca")
+	bad := proxytest.TempFile(t, "bad.pem", []byte("nothing"))
+	good := ca.Issue("a.example")
 	_, err := New(Options{
-		Certificates: []CertificateFile{{Cert: bad}, {Cert: write(t, "good.pem", good.cert, good.pem)}, {Cert: "missing.pem", Key: "missing.key"}},
+		Certificates: []CertificateFile{{Cert: bad}, {Cert: proxytest.TempFile(t, "good.pem", good.Cert, good.Key)}, {Cert: "missing.pem", Key: "missing.key"}},
 		ClientAuth:   ClientAuthRequire, ClientCA: bad, CRLs: []string{bad}, TicketKeys: bad,
 	})
 	if err == nil {
@@ -177,7 +186,7 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	if _, err = New(Options{Certificates: []CertificateFile{{Cert: bad}}, ClientAuth: ClientAuthRequest}); err == nil || !strings.Contains(err.Error(), "client_ca") {
 		t.Errorf("got %v", err)
 	}
-	leaf := write(t, "leaf.pem", good.cert)
+	leaf := proxytest.TempFile(t, "leaf.pem", good.Cert)
 	if _, err = loadAuthorities(leaf); err == nil || !strings.Contains(err.Error(), "not the certificate of a CA") {
 		t.Errorf("got %v", err)
 	}

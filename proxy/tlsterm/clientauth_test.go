@@ -1,6 +1,7 @@
 package tlsterm
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,69 +11,71 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 func TestClientCertificates(t *testing.T) {
-	web, fleet, stranger := newCA(t, "web"), newCA(t, "fleet"), newCA(t, "stranger")
-	middle := newCABy(t, "middle", fleet)
-	good := fleet.issue(t, ecdsaKey(t), nil, "device-1")
-	expired := fleet.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }, "device-2")
-	early := fleet.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }, "device-3")
-	wrongCA := stranger.issue(t, ecdsaKey(t), nil, "device-4")
-	revoked := fleet.issue(t, ecdsaKey(t), nil, "device-5")
-	forServers := fleet.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, "device-6")
-	control := fleet.issue(t, ecdsaKey(t), nil, "device\x007")
-	long := fleet.issue(t, ecdsaKey(t), nil, strings.Repeat("d", maxCommonName+1))
-	longest := fleet.issue(t, ecdsaKey(t), nil, strings.Repeat("d", maxCommonName))
-	byMiddle := middle.issue(t, ecdsaKey(t), nil, "device-8")
-	byMiddle.cert = append(byMiddle.cert, middle.pem...)
+	web, fleet, stranger := proxytest.NewCA("web"), proxytest.NewCA("fleet"), proxytest.NewCA("stranger")
+	middle := fleet.Intermediate("middle")
+	good := fleet.Issue("device-1")
+	expired := fleet.IssueLike(proxytest.Expired(), "device-2")
+	early := fleet.IssueLike(x509.Certificate{NotBefore: time.Now().Add(time.Minute)}, "device-3")
+	wrongCA := stranger.Issue("device-4")
+	revoked := fleet.Issue("device-5")
+	forServers := fleet.IssueLike(x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, "device-6")
+	control := fleet.Issue("device\x007")
+	long := fleet.Issue(strings.Repeat("d", maxCommonName+1))
+	longest := fleet.Issue(strings.Repeat("d", maxCommonName))
+	byMiddle := middle.Issue("device-8")
+	byMiddle.Cert = append(byMiddle.Cert, middle.Cert...)
 
 	soon, past := time.Now().Add(time.Hour), time.Now().Add(-time.Minute)
-	ca := write(t, "fleet.pem", fleet.pem)
-	cas := write(t, "both.pem", fleet.pem, middle.pem)
-	fresh := write(t, "fresh.crl", fleet.crl(t, soon, revoked))
-	freshPEM := write(t, "fresh.pem", []byte("a comment\n"), pemOf("X509 CRL", fleet.crl(t, soon, revoked)))
-	stale := write(t, "stale.crl", fleet.crl(t, past, revoked))
-	middles := write(t, "middle.crl", middle.crl(t, soon))
+	ca := proxytest.TempFile(t, "fleet.pem", fleet.Cert)
+	cas := proxytest.TempFile(t, "both.pem", fleet.Cert, middle.Cert)
+	fresh := proxytest.TempFile(t, "fresh.crl", fleet.CRL(soon, revoked.TLS.Leaf))
+	freshPEM := proxytest.TempFile(t, "fresh.pem", []byte("a comment\n"), proxytest.PEM("X509 CRL", fleet.CRL(soon, revoked.TLS.Leaf)))
+	stale := proxytest.TempFile(t, "stale.crl", fleet.CRL(past, revoked.TLS.Leaf))
+	middles := proxytest.TempFile(t, "middle.crl", middle.CRL(soon))
 
 	for _, row := range []struct {
 		name   string
 		auth   ClientAuth
 		ca     string
 		crls   []string
-		device []issued
+		device []proxytest.Pair
 		want   Reason // "" passes
 	}{
-		{"none asks for none", ClientAuthNone, "", nil, []issued{wrongCA}, ""},
+		{"none asks for none", ClientAuthNone, "", nil, []proxytest.Pair{wrongCA}, ""},
 		{"request, none", ClientAuthRequest, ca, nil, nil, ""},
-		{"request, good", ClientAuthRequest, ca, nil, []issued{good}, ""},
-		{"request, wrong CA", ClientAuthRequest, ca, nil, []issued{wrongCA}, ClientCertificateUnknown},
+		{"request, good", ClientAuthRequest, ca, nil, []proxytest.Pair{good}, ""},
+		{"request, wrong CA", ClientAuthRequest, ca, nil, []proxytest.Pair{wrongCA}, ClientCertificateUnknown},
 		{"require, none", ClientAuthRequire, ca, nil, nil, NoClientCertificate},
-		{"require, good", ClientAuthRequire, ca, nil, []issued{good}, ""},
-		{"require, wrong CA", ClientAuthRequire, ca, nil, []issued{wrongCA}, ClientCertificateUnknown},
-		{"require, expired", ClientAuthRequire, ca, nil, []issued{expired}, ClientCertificateExpired},
-		{"require, not yet valid", ClientAuthRequire, ca, nil, []issued{early}, ClientCertificateExpired},
-		{"require, a server's", ClientAuthRequire, ca, nil, []issued{forServers}, BadClientCertificate},
-		{"require, control character", ClientAuthRequire, ca, nil, []issued{control}, BadClientCertificate},
-		{"require, long name", ClientAuthRequire, ca, nil, []issued{long}, BadClientCertificate},
-		{"require, longest name", ClientAuthRequire, ca, nil, []issued{longest}, ""},
-		{"CRL, good", ClientAuthRequire, ca, []string{fresh}, []issued{good}, ""},
+		{"require, good", ClientAuthRequire, ca, nil, []proxytest.Pair{good}, ""},
+		{"require, wrong CA", ClientAuthRequire, ca, nil, []proxytest.Pair{wrongCA}, ClientCertificateUnknown},
+		{"require, expired", ClientAuthRequire, ca, nil, []proxytest.Pair{expired}, ClientCertificateExpired},
+		{"require, not yet valid", ClientAuthRequire, ca, nil, []proxytest.Pair{early}, ClientCertificateExpired},
+		{"require, a server's", ClientAuthRequire, ca, nil, []proxytest.Pair{forServers}, BadClientCertificate},
+		{"require, control character", ClientAuthRequire, ca, nil, []proxytest.Pair{control}, BadClientCertificate},
+		{"require, long name", ClientAuthRequire, ca, nil, []proxytest.Pair{long}, BadClientCertificate},
+		{"require, longest name", ClientAuthRequire, ca, nil, []proxytest.Pair{longest}, ""},
+		{"CRL, good", ClientAuthRequire, ca, []string{fresh}, []proxytest.Pair{good}, ""},
 		{"CRL, none", ClientAuthRequest, ca, []string{fresh}, nil, ""},
-		{"CRL, revoked", ClientAuthRequire, ca, []string{fresh}, []issued{revoked}, ClientCertificateRevoked},
-		{"CRL in PEM, revoked", ClientAuthRequest, ca, []string{freshPEM}, []issued{revoked}, ClientCertificateRevoked},
-		{"CRL in PEM, good", ClientAuthRequest, ca, []string{freshPEM}, []issued{good}, ""},
-		{"no CRL, revoked", ClientAuthRequire, ca, nil, []issued{revoked}, ""},
-		{"stale CRL, good", ClientAuthRequire, ca, []string{stale}, []issued{good}, ClientCertificateNoCRL},
-		{"stale CRL, revoked", ClientAuthRequire, ca, []string{stale}, []issued{revoked}, ClientCertificateRevoked},
-		{"intermediate without CRL", ClientAuthRequire, cas, []string{fresh}, []issued{byMiddle}, ClientCertificateNoCRL},
-		{"intermediate with CRL", ClientAuthRequire, cas, []string{fresh, middles}, []issued{byMiddle}, ""},
+		{"CRL, revoked", ClientAuthRequire, ca, []string{fresh}, []proxytest.Pair{revoked}, ClientCertificateRevoked},
+		{"CRL in PEM, revoked", ClientAuthRequest, ca, []string{freshPEM}, []proxytest.Pair{revoked}, ClientCertificateRevoked},
+		{"CRL in PEM, good", ClientAuthRequest, ca, []string{freshPEM}, []proxytest.Pair{good}, ""},
+		{"no CRL, revoked", ClientAuthRequire, ca, nil, []proxytest.Pair{revoked}, ""},
+		{"stale CRL, good", ClientAuthRequire, ca, []string{stale}, []proxytest.Pair{good}, ClientCertificateNoCRL},
+		{"stale CRL, revoked", ClientAuthRequire, ca, []string{stale}, []proxytest.Pair{revoked}, ClientCertificateRevoked},
+		{"intermediate without CRL", ClientAuthRequire, cas, []string{fresh}, []proxytest.Pair{byMiddle}, ClientCertificateNoCRL},
+		{"intermediate with CRL", ClientAuthRequire, cas, []string{fresh, middles}, []proxytest.Pair{byMiddle}, ""},
 	} {
 		s := server(t, web, func(o *Options) { o.ClientAuth, o.ClientCA, o.CRLs = row.auth, row.ca, row.crls })
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			config := client(web, row.device...)
 			config.MinVersion, config.MaxVersion = version, version
 			if len(row.device) > 0 { // whatever CAs the server names
-				device := row.device[0].forTLS()
+				device := row.device[0].TLS
 				config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &device, nil }
 			}
 			m := meet(t, s.Config(), config)
@@ -92,32 +95,32 @@ func TestClientCertificates(t *testing.T) {
 }
 
 func TestRevokedIntermediateIsNoAnchor(t *testing.T) {
-	web, fleet := newCA(t, "web"), newCA(t, "fleet")
-	middle := newCABy(t, "middle", fleet)
-	device := middle.issue(t, ecdsaKey(t), nil, "device")
+	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
+	middle := fleet.Intermediate("middle")
+	device := middle.Issue("device")
 	soon := time.Now().Add(time.Hour)
 	s := server(t, web, func(o *Options) {
-		o.ClientAuth, o.ClientCA = ClientAuthRequire, write(t, "cas.pem", middle.pem, fleet.pem)
+		o.ClientAuth, o.ClientCA = ClientAuthRequire, proxytest.TempFile(t, "cas.pem", middle.Cert, fleet.Cert)
 		o.CRLs = []string{
-			write(t, "fleet.crl", fleet.crl(t, soon, issued{leaf: middle.cert})), write(t, "middle.crl", middle.crl(t, soon)),
+			proxytest.TempFile(t, "fleet.crl", fleet.CRL(soon, middle.TLS.Leaf)), proxytest.TempFile(t, "middle.crl", middle.CRL(soon)),
 		}
 	})
-	config, shown := client(web), device.forTLS()
+	config, shown := client(web), device.TLS
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &shown, nil }
 	reasonIs(t, meet(t, s.Config(), config), ClientCertificateUnknown)
-	shown.Certificate = append(shown.Certificate, middle.cert.Raw)
+	shown.Certificate = append(shown.Certificate, middle.TLS.Leaf.Raw)
 	reasonIs(t, meet(t, s.Config(), config), ClientCertificateRevoked)
 }
 
 func TestTicketDoesNotOutliveARevocation(t *testing.T) {
-	web, fleet := newCA(t, "web"), newCA(t, "fleet")
-	device := fleet.issue(t, ecdsaKey(t), nil, "device")
-	crl := write(t, "fleet.crl", fleet.crl(t, time.Now().Add(time.Hour)))
+	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
+	device := fleet.Issue("device")
+	crl := proxytest.TempFile(t, "fleet.crl", fleet.CRL(time.Now().Add(time.Hour)))
 	s := server(t, web, func(o *Options) {
-		o.ClientAuth, o.ClientCA, o.CRLs = ClientAuthRequire, write(t, "ca.pem", fleet.pem), []string{crl}
+		o.ClientAuth, o.ClientCA, o.CRLs = ClientAuthRequire, proxytest.TempFile(t, "ca.pem", fleet.Cert), []string{crl}
 	})
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		rewrite(t, crl, fleet.crl(t, time.Now().Add(time.Hour)))
+		proxytest.WriteFile(crl, fleet.CRL(time.Now().Add(time.Hour)))
 		if err := s.Reload(); err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +134,7 @@ func TestTicketDoesNotOutliveARevocation(t *testing.T) {
 			t.Fatalf("the second session: %+v", info)
 		}
 		read(t, m) // takes its new ticket
-		rewrite(t, crl, fleet.crl(t, time.Now().Add(time.Hour), device))
+		proxytest.WriteFile(crl, fleet.CRL(time.Now().Add(time.Hour), device.TLS.Leaf))
 		if err := s.Reload(); err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +143,7 @@ func TestTicketDoesNotOutliveARevocation(t *testing.T) {
 }
 
 func TestCRLThatCannotBeBelievedIsRefused(t *testing.T) {
-	web, fleet, stranger := newCA(t, "web"), newCA(t, "fleet"), newCA(t, "fleet")
+	web, fleet, stranger := proxytest.NewCA("web"), proxytest.NewCA("fleet"), proxytest.NewCA("fleet")
 	number, err := asn1.Marshal(big.NewInt(1))
 	if err != nil {
 		t.Fatal(err)
@@ -148,29 +151,22 @@ func TestCRLThatCannotBeBelievedIsRefused(t *testing.T) {
 	delta, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
 		Number: big.NewInt(2), ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour),
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 27}, Critical: true, Value: number}},
-	}, fleet.cert, fleet.key)
+	}, fleet.TLS.Leaf, fleet.TLS.PrivateKey.(crypto.Signer))
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := ca1(t, web)
+	good := []CertificateFile{{Cert: web.Issue("broker.example").File(t)}}
 	for want, list := range map[string][]byte{
-		"is not signed by a CA of client_ca": stranger.crl(t, time.Now().Add(time.Hour)), // the same name, another key
+		"is not signed by a CA of client_ca": stranger.CRL(time.Now().Add(time.Hour)), // the same name, another key
 		"critical extension 2.5.29.27":       delta,
 		"CRL 1: ":                            {0x30, 3, 1, 2, 3},
 		"no CRL":                             []byte("nothing"),
 	} {
 		_, err := New(Options{
-			Certificates: good, ClientAuth: ClientAuthRequire, ClientCA: write(t, "ca.pem", fleet.pem), CRLs: []string{write(t, "bad.crl", list)},
+			Certificates: good, ClientAuth: ClientAuthRequire, ClientCA: proxytest.TempFile(t, "ca.pem", fleet.Cert), CRLs: []string{proxytest.TempFile(t, "bad.crl", list)},
 		})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "bad.crl") {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-}
-
-// ca1 is one certificate of ca's.
-func ca1(t *testing.T, ca *authority) []CertificateFile {
-	t.Helper()
-	c := ca.issue(t, ecdsaKey(t), nil, "broker.example")
-	return []CertificateFile{{Cert: write(t, "c.pem", c.cert, c.pem)}}
 }

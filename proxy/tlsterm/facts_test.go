@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"net"
 	"net/netip"
 	"net/url"
@@ -14,18 +15,19 @@ import (
 
 	"github.com/pires/go-proxyproto"
 	"github.com/pires/go-proxyproto/tlvparse"
+
+	"mqttlb/proxy/proxytest"
 )
 
 func TestFactsOfASession(t *testing.T) {
-	web, fleet := newCA(t, "web"), newCA(t, "fleet")
-	device := fleet.issue(t, ecdsaKey(t), func(c *x509.Certificate) {
-		c.Subject.Organization = []string{"Example"}
-		c.EmailAddresses = []string{"d@example.com"}
-		c.URIs = []*url.URL{{Scheme: "urn", Opaque: "device:1"}}
-		c.IPAddresses = []net.IP{net.IPv4(192, 0, 2, 1)}
-	}, "device-1")
+	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
+	device := fleet.IssueLike(x509.Certificate{
+		Subject:        pkix.Name{Organization: []string{"Example"}},
+		EmailAddresses: []string{"d@example.com"},
+		URIs:           []*url.URL{{Scheme: "urn", Opaque: "device:1"}},
+	}, "device-1", "192.0.2.1")
 	s := server(t, web, func(o *Options) {
-		o.ClientAuth, o.ClientCA, o.Protocols = ClientAuthRequest, write(t, "ca.pem", fleet.pem), []string{"mqtt", "http/1.1"}
+		o.ClientAuth, o.ClientCA, o.Protocols = ClientAuthRequest, proxytest.TempFile(t, "ca.pem", fleet.Cert), []string{"mqtt", "http/1.1"}
 	})
 	config := client(web, device)
 	config.NextProtos = []string{"http/1.1", "mqtt"}

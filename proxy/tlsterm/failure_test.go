@@ -10,13 +10,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // The reasons that have to do with client certificates and names are in their own tests.
 func TestFailedHandshakesHaveAReason(t *testing.T) {
-	ca, stranger := newCA(t, "ca"), newCA(t, "stranger")
-	r := ca.issue(t, rsaKey(), nil, "broker.example")
-	onlyRSA := func(o *Options) { o.Certificates = []CertificateFile{{Cert: write(t, "rsa.pem", r.cert, r.pem)}} }
+	ca, stranger := proxytest.NewCA("ca"), proxytest.NewCA("stranger")
+	r := ca.IssueRSA("broker.example")
+	onlyRSA := func(o *Options) { o.Certificates = []CertificateFile{{Cert: r.File(t)}} }
 	for _, row := range []struct {
 		name   string
 		server func(*Options)
@@ -38,8 +40,8 @@ func TestFailedHandshakesHaveAReason(t *testing.T) {
 		{"ALPN", func(o *Options) { o.Protocols = []string{"mqtt"} }, func(c *tls.Config) { c.NextProtos = []string{"h2", "http/1.1"} }, NoSharedProtocol},
 		{"ALPN, TLS 1.2", func(o *Options) { o.Protocols = []string{"mqtt"} },
 			func(c *tls.Config) { c.NextProtos, c.MaxVersion = []string{"h2"}, tls.VersionTLS12 }, NoSharedProtocol},
-		{"the client does not believe", nil, func(c *tls.Config) { c.RootCAs = stranger.pool() }, ClientRefused},
-		{"the client does not believe, TLS 1.2", nil, func(c *tls.Config) { c.RootCAs, c.MaxVersion = stranger.pool(), tls.VersionTLS12 }, ClientRefused},
+		{"the client does not believe", nil, func(c *tls.Config) { c.RootCAs = stranger.Pool() }, ClientRefused},
+		{"the client does not believe, TLS 1.2", nil, func(c *tls.Config) { c.RootCAs, c.MaxVersion = stranger.Pool(), tls.VersionTLS12 }, ClientRefused},
 		{"the client wants another name", nil, func(c *tls.Config) { c.ServerName = "other.example" }, ClientRefused},
 		{"no ALPN is fine", func(o *Options) { o.Protocols = []string{"mqtt"} }, func(*tls.Config) {}, ""},
 		{"one of the ALPN is fine", func(o *Options) { o.Protocols = []string{"mqtt"} }, func(c *tls.Config) { c.NextProtos = []string{"x", "mqtt"} }, ""},
@@ -67,7 +69,7 @@ func TestFailedHandshakesHaveAReason(t *testing.T) {
 }
 
 func TestWhatIsNotTLSIsNamed(t *testing.T) {
-	s := server(t, newCA(t, "ca"), nil)
+	s := server(t, proxytest.NewCA("ca"), nil)
 	hello := clientHello(t)
 	for _, row := range []struct {
 		bytes string
@@ -125,7 +127,7 @@ func clientHello(t testing.TB) string {
 }
 
 func TestHandshakeEndsInTimeAndLeavesTheConnectionOpen(t *testing.T) {
-	s := server(t, newCA(t, "ca"), nil)
+	s := server(t, proxytest.NewCA("ca"), nil)
 	for _, want := range []Reason{Timeout, Canceled} {
 		client, raw := connect(t)
 		ctx, cancel := context.WithDeadline(t.Context(), time.Now())
@@ -148,7 +150,7 @@ func TestHandshakeEndsInTimeAndLeavesTheConnectionOpen(t *testing.T) {
 
 // A hello of 64 KiB in small pieces, and a second one after a HelloRetryRequest: no client may send without end.
 func TestHandshakeHasALimitInBytes(t *testing.T) {
-	s := server(t, newCA(t, "ca"), nil)
+	s := server(t, proxytest.NewCA("ca"), nil)
 	client, raw := connect(t)
 	go func() { // ends with the connection
 		b := []byte("\x16\x03\x01\x40\x00\x01\x00\xff\xfc")

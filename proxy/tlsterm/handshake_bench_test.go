@@ -3,15 +3,17 @@ package tlsterm
 import (
 	"crypto/tls"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // BenchmarkHandshake is a handshake with both its sides, on loopback.
 func BenchmarkHandshake(b *testing.B) {
-	ca := newCA(b, "ca")
-	r, e := ca.issue(b, rsaKey(), nil, "broker.example"), ca.issue(b, ecdsaKey(b), nil, "broker.example")
+	ca := proxytest.NewCA("ca")
+	r, e := ca.IssueRSA("broker.example"), ca.Issue("broker.example")
 	for _, kind := range []struct {
 		name    string
-		cert    issued
+		cert    proxytest.Pair
 		curve   tls.CurveID
 		resumed bool
 	}{
@@ -21,7 +23,7 @@ func BenchmarkHandshake(b *testing.B) {
 		{"resumed, X25519", e, tls.X25519, true},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
-			s, err := New(Options{Certificates: []CertificateFile{{Cert: write(b, "c.pem", kind.cert.cert, kind.cert.pem)}}})
+			s, err := New(Options{Certificates: []CertificateFile{{Cert: kind.cert.File(b)}}})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // patience is for what must happen: longer than any machine needs.
@@ -87,10 +89,9 @@ func reasonIs(t *testing.T, m met, want Reason) {
 }
 
 // server makes a terminator with a certificate of ca for broker.example, and what change adds.
-func server(t testing.TB, ca *authority, change func(*Options)) *Terminator {
+func server(t testing.TB, ca *proxytest.CA, change func(*Options)) *Terminator {
 	t.Helper()
-	c := ca.issue(t, ecdsaKey(t), nil, "broker.example")
-	o := Options{Certificates: []CertificateFile{{Cert: write(t, "broker.pem", c.cert, c.pem)}}}
+	o := Options{Certificates: []CertificateFile{{Cert: ca.Issue("broker.example").File(t)}}}
 	if change != nil {
 		change(&o)
 	}
@@ -102,10 +103,6 @@ func server(t testing.TB, ca *authority, change func(*Options)) *Terminator {
 }
 
 // client is a client's configuration that believes ca and asks for broker.example.
-func client(ca *authority, certs ...issued) *tls.Config {
-	c := &tls.Config{RootCAs: ca.pool(), ServerName: "broker.example"}
-	for _, i := range certs {
-		c.Certificates = append(c.Certificates, i.forTLS())
-	}
-	return c
+func client(ca *proxytest.CA, certs ...proxytest.Pair) *tls.Config {
+	return ca.Trust("broker.example", certs...)
 }

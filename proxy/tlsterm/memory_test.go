@@ -5,6 +5,8 @@ import (
 	"net"
 	"runtime"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 func TestFieldsOfCryptoTLSAreFound(t *testing.T) {
@@ -78,10 +80,10 @@ func heap() uint64 {
 
 // kinds are the sessions whose memory counts.
 func kinds(t testing.TB, each func(name string, server, client *tls.Config, size int)) {
-	web, fleet := newCA(t, "web"), newCA(t, "fleet")
-	device := fleet.issue(t, ecdsaKey(t), nil, "device")
-	broker := web.issue(t, ecdsaKey(t), nil, "broker.example")
-	cert, ca := write(t, "c.pem", broker.cert, broker.pem), write(t, "ca.pem", fleet.pem)
+	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
+	device := fleet.Issue("device")
+	broker := web.Issue("broker.example")
+	cert, ca := broker.File(t), proxytest.TempFile(t, "ca.pem", fleet.Cert)
 	for _, k := range []struct {
 		name    string
 		version uint16
@@ -128,8 +130,8 @@ func BenchmarkIdleSession(b *testing.B) {
 
 // A session with a node keeps the node's certificates, which all of its sessions share, and its tickets.
 func TestIdleSessionWithANodeIsSmall(t *testing.T) {
-	ca := newCA(t, "ca")
-	config := shown(ca.issue(t, ecdsaKey(t), nil, "node.example"))
+	ca := proxytest.NewCA("ca")
+	config := shown(ca.Issue("node.example"))
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		config.MaxVersion = version
 		s := originator(t, ca, nil)

@@ -3,17 +3,19 @@ package tlsterm
 import (
 	"crypto/tls"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 func TestCertificateIsChosenByName(t *testing.T) {
-	ca := newCA(t, "ca")
-	first := ca.issue(t, rsaKey(), nil, "first.example")
-	firstEC := ca.issue(t, ecdsaKey(t), nil, "first.example", "also.example")
-	exact := ca.issue(t, ecdsaKey(t), nil, "a.b.example")
-	wild := ca.issue(t, ecdsaKey(t), nil, "*.b.example")
+	ca := proxytest.NewCA("ca")
+	first := ca.IssueRSA("first.example")
+	firstEC := ca.Issue("first.example", "also.example")
+	exact := ca.Issue("a.b.example")
+	wild := ca.Issue("*.b.example")
 	var files []CertificateFile
-	for _, c := range []issued{first, firstEC, wild, exact} {
-		files = append(files, CertificateFile{Cert: write(t, "c.pem", c.cert, c.pem)})
+	for _, c := range []proxytest.Pair{first, firstEC, wild, exact} {
+		files = append(files, CertificateFile{Cert: c.File(t)})
 	}
 	for _, strict := range []bool{false, true} {
 		s, err := New(Options{Certificates: files, StrictSNI: strict})
@@ -22,7 +24,7 @@ func TestCertificateIsChosenByName(t *testing.T) {
 		}
 		for _, row := range []struct {
 			name    string
-			want    issued
+			want    proxytest.Pair
 			unknown bool // refused when strict
 		}{
 			{"first.example", firstEC, false},
@@ -48,7 +50,7 @@ func TestCertificateIsChosenByName(t *testing.T) {
 				t.Errorf("strict %v, %q: %v", strict, row.name, m.err)
 				continue
 			}
-			if got := m.client.ConnectionState().PeerCertificates[0]; !got.Equal(row.want.leaf) {
+			if got := m.client.ConnectionState().PeerCertificates[0]; !got.Equal(row.want.TLS.Leaf) {
 				t.Errorf("strict %v, %q: got the certificate of %v (%v)", strict, row.name, got.DNSNames, got.PublicKeyAlgorithm)
 			}
 		}
@@ -56,22 +58,22 @@ func TestCertificateIsChosenByName(t *testing.T) {
 }
 
 func TestKindOfKeyIsTheClientsChoice(t *testing.T) {
-	ca := newCA(t, "ca")
-	r, e := ca.issue(t, rsaKey(), nil, "broker.example"), ca.issue(t, ecdsaKey(t), nil, "broker.example")
+	ca := proxytest.NewCA("ca")
+	r, e := ca.IssueRSA("broker.example"), ca.Issue("broker.example")
 	s, err := New(Options{Certificates: []CertificateFile{
-		{Cert: write(t, "rsa.pem", r.cert, r.pem)}, {Cert: write(t, "ecdsa.pem", e.cert, e.pem)},
+		{Cert: r.File(t)}, {Cert: e.File(t)},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for cipher, want := range map[uint16]issued{
+	for cipher, want := range map[uint16]proxytest.Pair{
 		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: r, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: e,
 	} {
 		for _, name := range []string{"broker.example", "unknown.example"} {
 			m := mustMeet(t, s.Config(), &tls.Config{
 				ServerName: name, InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{cipher},
 			})
-			if got := m.client.ConnectionState().PeerCertificates[0]; !got.Equal(want.leaf) {
+			if got := m.client.ConnectionState().PeerCertificates[0]; !got.Equal(want.TLS.Leaf) {
 				t.Errorf("%s, %s: got a certificate with %v", tls.CipherSuiteName(cipher), name, got.PublicKeyAlgorithm)
 			}
 		}
@@ -80,19 +82,19 @@ func TestKindOfKeyIsTheClientsChoice(t *testing.T) {
 
 // A ticket was sealed for a name that the listener has lost since.
 func TestResumedSessionNeedsAKnownName(t *testing.T) {
-	ca := newCA(t, "ca")
-	keys := write(t, "tickets", []byte("# one\n"+hexKey(1)+"\n"))
+	ca := proxytest.NewCA("ca")
+	keys := proxytest.TempFile(t, "tickets", []byte("# one\n"+hexKey(1)+"\n"))
 	share := func(o *Options) { o.TicketKeys = keys }
 	before := server(t, ca, share)
 	cache := client(ca)
 	cache.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	read(t, mustMeet(t, before.Config(), cache))
 
-	other := ca.issue(t, ecdsaKey(t), nil, "other.example")
+	other := ca.Issue("other.example")
 	after := server(t, ca, func(o *Options) {
 		share(o)
 		o.StrictSNI = true
-		o.Certificates = []CertificateFile{{Cert: write(t, "o.pem", other.cert, other.pem)}}
+		o.Certificates = []CertificateFile{{Cert: other.File(t)}}
 	})
 	reasonIs(t, meet(t, after.Config(), cache), UnknownName)
 }

@@ -1,53 +1,31 @@
 package tlsterm
 
 import (
-	"bufio"
 	"crypto/tls"
 	"io"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // sClient is an openssl s_client on a connection to the test.
 type sClient struct {
-	stdin io.WriteCloser
-	out   *bufio.Reader
-	raw   net.Conn // the server's end
+	*proxytest.OpenSSL
+	raw net.Conn // the server's end
 }
 
-// startOpenSSL starts s_client with args; its standard input is what it sends, with K, R and Q at the beginning of a line as
-// commands.
+// startOpenSSL starts s_client with args.
 func startOpenSSL(t *testing.T, args ...string) sClient {
 	t.Helper()
-	path, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("openssl is not installed")
-	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	cmd := exec.Command(path, append([]string{"s_client", "-connect", ln.Addr().String()}, args...)...)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stderr = cmd.Stdout
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
+	c := proxytest.StartOpenSSL(t, append([]string{"s_client", "-connect", ln.Addr().String()}, args...)...)
 	if err := ln.(*net.TCPListener).SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +34,7 @@ func startOpenSSL(t *testing.T, args ...string) sClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { raw.Close() })
-	return sClient{stdin, bufio.NewReader(stdout), raw}
+	return sClient{c, raw}
 }
 
 // accept is the server's side of the handshake with c.
@@ -69,30 +47,6 @@ func (c *sClient) accept(t *testing.T, config *tls.Config) (*detached, error) {
 	s.Detach()
 	c.raw.SetDeadline(time.Now().Add(patience))
 	return &detached{Session: s, raw: c.raw}, nil
-}
-
-// say types a line.
-func (c *sClient) say(t *testing.T, line string) {
-	t.Helper()
-	if _, err := io.WriteString(c.stdin, line+"\n"); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// hears waits for a line with text in what s_client prints.
-func (c *sClient) hears(t *testing.T, text string) {
-	t.Helper()
-	var all strings.Builder
-	for {
-		line, err := c.out.ReadString('\n')
-		all.WriteString(line)
-		if strings.Contains(line, text) {
-			return
-		}
-		if err != nil {
-			t.Fatalf("s_client has ended without %q:\n%s", text, all.String())
-		}
-	}
 }
 
 // until feeds d what arrives until text or an error has come out.
@@ -120,14 +74,14 @@ func (d *detached) until(t *testing.T, text string) error {
 }
 
 func TestKeyUpdateOfOpenSSL(t *testing.T) {
-	s := server(t, newCA(t, "ca"), nil)
+	s := server(t, proxytest.NewCA("ca"), nil)
 	c := startOpenSSL(t, "-tls1_3", "-servername", "broker.example")
 	d, err := c.accept(t, s.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, word := range []string{"one", "two", "three"} {
-		c.say(t, word)
+		c.Say(word)
 		if err := d.until(t, word); err != ErrWouldBlock {
 			t.Fatal(err)
 		}
@@ -138,11 +92,11 @@ func TestKeyUpdateOfOpenSSL(t *testing.T) {
 		if _, err := d.raw.Write(out); err != nil {
 			t.Fatal(err)
 		}
-		c.hears(t, "answer to "+word)
-		c.say(t, "K") // new keys, and new ones from us
-		c.hears(t, "KEYUPDATE")
+		c.Hears("answer to " + word)
+		c.Say("K") // new keys, and new ones from us
+		c.Hears("KEYUPDATE")
 	}
-	c.say(t, "Q")
+	c.Say("Q")
 	if err := d.until(t, ""); err != io.EOF {
 		t.Errorf("after close_notify: %v", err)
 	}
@@ -150,7 +104,7 @@ func TestKeyUpdateOfOpenSSL(t *testing.T) {
 
 // Each request for new keys owes an answer; a client that reads none must not pile them up here.
 func TestClientThatAsksForKeysWithoutEndIsLetGo(t *testing.T) {
-	s := server(t, newCA(t, "ca"), nil)
+	s := server(t, proxytest.NewCA("ca"), nil)
 	c := startOpenSSL(t, "-tls1_3")
 	d, err := c.accept(t, s.Config())
 	if err != nil {
@@ -161,9 +115,9 @@ func TestClientThatAsksForKeysWithoutEndIsLetGo(t *testing.T) {
 		if updates > maxOwed/16 {
 			t.Fatal("no error")
 		}
-		c.say(t, "K")
-		c.hears(t, "KEYUPDATE")
-		c.say(t, "x") // data between the updates keeps crypto/tls's own limit away
+		c.Say("K")
+		c.Hears("KEYUPDATE")
+		c.Say("x") // data between the updates keeps crypto/tls's own limit away
 		for got := 0; got == 0; {
 			n, err := d.raw.Read(b)
 			if err != nil {
@@ -184,25 +138,25 @@ func TestClientThatAsksForKeysWithoutEndIsLetGo(t *testing.T) {
 
 // crypto/tls's server never agrees to a new handshake (RFC 5746, 4.4).
 func TestRenegotiationIsRefused(t *testing.T) {
-	s := server(t, newCA(t, "ca"), nil)
+	s := server(t, proxytest.NewCA("ca"), nil)
 	c := startOpenSSL(t, "-tls1_2")
 	d, err := c.accept(t, s.Config())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.say(t, "one")
+	c.Say("one")
 	if err := d.until(t, "one"); err != ErrWouldBlock {
 		t.Fatal(err)
 	}
-	c.say(t, "R")
+	c.Say("R")
 	if err := d.until(t, ""); err == nil || err == ErrWouldBlock || err == io.EOF {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestOpenSSLSeesVersionsCiphersAndNames(t *testing.T) {
-	ca := newCA(t, "ca")
-	root := write(t, "ca.pem", ca.pem)
+	ca := proxytest.NewCA("ca")
+	root := proxytest.TempFile(t, "ca.pem", ca.Cert)
 	s := server(t, ca, func(o *Options) { o.Protocols = []string{"mqtt"} })
 	verify := []string{"-CAfile", root, "-servername", "broker.example", "-verify_hostname", "broker.example", "-verify_return_error"}
 	for _, row := range []struct {
@@ -231,7 +185,7 @@ func TestOpenSSLSeesVersionsCiphersAndNames(t *testing.T) {
 			if d == nil {
 				c.raw.Close()
 			}
-			c.hears(t, row.hear)
+			c.Hears(row.hear)
 		})
 	}
 }

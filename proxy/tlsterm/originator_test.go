@@ -3,19 +3,18 @@ package tlsterm
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // originator makes one for a node at 127.0.0.1 that believes ca, and fails the test where that is not possible.
-func originator(t *testing.T, ca *authority, change func(*NodeOptions)) *Originator {
+func originator(t *testing.T, ca *proxytest.CA, change func(*NodeOptions)) *Originator {
 	t.Helper()
-	o := NodeOptions{Hosts: []string{"node.example"}, CA: write(t, "ca.pem", ca.pem)}
+	o := NodeOptions{Hosts: []string{"node.example"}, CA: proxytest.TempFile(t, "ca.pem", ca.Cert)}
 	if change != nil {
 		change(&o)
 	}
@@ -54,34 +53,31 @@ func meetNode(t *testing.T, s *Originator, config *tls.Config) (*Session, tls.Co
 	return made, node.ConnectionState(), nil
 }
 
-func shown(certs ...issued) *tls.Config {
+func shown(certs ...proxytest.Pair) *tls.Config {
 	config := &tls.Config{}
 	for _, c := range certs {
-		config.Certificates = append(config.Certificates, tls.Certificate{Certificate: [][]byte{c.leaf.Raw}, PrivateKey: c.key})
+		config.Certificates = append(config.Certificates, c.TLS)
 	}
 	return config
 }
 
 func TestNodeHasToShowItsName(t *testing.T) {
-	ca, foreign := newCA(t, "ca"), newCA(t, "foreign")
-	expired := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
+	ca, foreign := proxytest.NewCA("ca"), proxytest.NewCA("foreign")
 	for _, row := range []struct {
 		name   string
-		shows  issued
+		shows  proxytest.Pair
 		change func(*NodeOptions)
 		want   string // part of the error; empty: none
 	}{
-		{"its own", ca.issue(t, ecdsaKey(t), nil, "node.example"), nil, ""},
-		{"with RSA", ca.issue(t, rsaKey(), nil, "node.example"), nil, ""},
-		{"a wildcard", ca.issue(t, ecdsaKey(t), nil, "*.example"), nil, ""},
-		{"another", ca.issue(t, ecdsaKey(t), nil, "other.example"), nil, "valid for other.example, not node.example"},
-		{"of another CA", foreign.issue(t, ecdsaKey(t), nil, "node.example"), nil, "signed by unknown authority"},
-		{"expired", ca.issue(t, ecdsaKey(t), expired, "node.example"), nil, "certificate has expired or is not yet valid"},
-		{"any, not verified", foreign.issue(t, ecdsaKey(t), expired, "other.example"), func(o *NodeOptions) { o.CA, o.Insecure = "", true }, ""},
-		{"an address", ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1)} }, "node.example"),
-			func(o *NodeOptions) { o.Hosts = []string{"10.0.0.1"} }, ""},
-		{"another address", ca.issue(t, ecdsaKey(t), func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 2)} }, "node.example"),
-			func(o *NodeOptions) { o.Hosts = []string{"10.0.0.1"} }, "valid for 10.0.0.2, not 10.0.0.1"},
+		{"its own", ca.Issue("node.example"), nil, ""},
+		{"with RSA", ca.IssueRSA("node.example"), nil, ""},
+		{"a wildcard", ca.Issue("*.example"), nil, ""},
+		{"another", ca.Issue("other.example"), nil, "valid for other.example, not node.example"},
+		{"of another CA", foreign.Issue("node.example"), nil, "signed by unknown authority"},
+		{"expired", ca.IssueLike(proxytest.Expired(), "node.example"), nil, "certificate has expired or is not yet valid"},
+		{"any, not verified", foreign.IssueLike(proxytest.Expired(), "other.example"), func(o *NodeOptions) { o.CA, o.Insecure = "", true }, ""},
+		{"an address", ca.Issue("node.example", "10.0.0.1"), func(o *NodeOptions) { o.Hosts = []string{"10.0.0.1"} }, ""},
+		{"another address", ca.Issue("node.example", "10.0.0.2"), func(o *NodeOptions) { o.Hosts = []string{"10.0.0.1"} }, "valid for 10.0.0.2, not 10.0.0.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, _, err := meetNode(t, originator(t, ca, row.change), shown(row.shows))
@@ -93,14 +89,10 @@ func TestNodeHasToShowItsName(t *testing.T) {
 }
 
 func TestNodeGetsTheServerNameAndTheCertificate(t *testing.T) {
-	ca := newCA(t, "ca")
-	us := ca.issue(t, ecdsaKey(t), nil, "balancer")
-	s := originator(t, ca, func(o *NodeOptions) {
-		o.Certificate = CertificateFile{Cert: write(t, "us.pem", us.cert, us.pem)}
-	})
-	config := shown(ca.issue(t, ecdsaKey(t), nil, "node.example"))
-	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, x509.NewCertPool()
-	config.ClientCAs.AddCert(ca.cert)
+	ca := proxytest.NewCA("ca")
+	s := originator(t, ca, func(o *NodeOptions) { o.Certificate.Cert = ca.Issue("balancer").File(t) })
+	config := shown(ca.Issue("node.example"))
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, ca.Pool()
 	_, state, err := meetNode(t, s, config)
 	if err != nil {
 		t.Fatal(err)
@@ -112,9 +104,9 @@ func TestNodeGetsTheServerNameAndTheCertificate(t *testing.T) {
 
 // A new CA shall see every node: what was resumed has shown its certificate to the old one.
 func TestTicketsOfANodeEndWithAReload(t *testing.T) {
-	ca := newCA(t, "ca")
+	ca := proxytest.NewCA("ca")
 	s := originator(t, ca, nil)
-	config := shown(ca.issue(t, ecdsaKey(t), nil, "node.example"))
+	config := shown(ca.Issue("node.example"))
 	for i, want := range []bool{false, true, true, false, true} {
 		if i == 3 {
 			if err := s.Reload(); err != nil {
@@ -132,11 +124,11 @@ func TestTicketsOfANodeEndWithAReload(t *testing.T) {
 }
 
 func TestBrokenFileOfAPoolKeepsTheLastGoodOne(t *testing.T) {
-	before, after := newCA(t, "before"), newCA(t, "after")
-	ca := write(t, "nodes.pem", before.pem)
+	before, after := proxytest.NewCA("before"), proxytest.NewCA("after")
+	ca := proxytest.TempFile(t, "nodes.pem", before.Cert)
 	s := originator(t, before, func(o *NodeOptions) { o.CA = ca })
-	old, fresh := shown(before.issue(t, ecdsaKey(t), nil, "node.example")), shown(after.issue(t, ecdsaKey(t), nil, "node.example"))
-	rewrite(t, ca, []byte("-----BEGIN CERTIFICATE-----\n"))
+	old, fresh := shown(before.Issue("node.example")), shown(after.Issue("node.example"))
+	proxytest.WriteFile(ca, []byte("-----BEGIN CERTIFICATE-----\n"))
 	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), ca) {
 		t.Errorf("got %v, want one about %s", err, ca)
 	}
@@ -146,7 +138,7 @@ func TestBrokenFileOfAPoolKeepsTheLastGoodOne(t *testing.T) {
 	if status := s.Status(); len(status) != 1 || status[0].Err == nil || status[0].Kind != KindCA || status[0].Names[0] != "CN=before" {
 		t.Errorf("%+v", status)
 	}
-	rewrite(t, ca, after.pem)
+	proxytest.WriteFile(ca, after.Cert)
 	if err := s.Reload(); err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +152,8 @@ func TestBrokenFileOfAPoolKeepsTheLastGoodOne(t *testing.T) {
 
 func TestFilesOfAPoolAreWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		before, after := newCA(t, "before"), newCA(t, "after")
-		ca := write(t, "nodes.pem", before.pem)
+		before, after := proxytest.NewCA("before"), proxytest.NewCA("after")
+		ca := proxytest.TempFile(t, "nodes.pem", before.Cert)
 		s := originator(t, before, func(o *NodeOptions) { o.CA = ca })
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
@@ -169,7 +161,7 @@ func TestFilesOfAPoolAreWatched(t *testing.T) {
 			defer close(ended)
 			s.Run(ctx)
 		}()
-		rewrite(t, ca, after.pem, []byte("\n")) // of another size: not every file system's clock is fine enough
+		proxytest.WriteFile(ca, after.Cert, []byte("\n")) // of another size: not every file system's clock is fine enough
 		pass(3)
 		if got := s.Status()[0].Names[0]; got != "CN=after" {
 			t.Errorf("in force is %s", got)
@@ -180,14 +172,14 @@ func TestFilesOfAPoolAreWatched(t *testing.T) {
 }
 
 func TestFilesOfAPoolMustBeGoodAtTheStart(t *testing.T) {
-	ca := newCA(t, "ca")
-	leaf := ca.issue(t, ecdsaKey(t), nil, "balancer")
-	other := ca.issue(t, ecdsaKey(t), nil, "other")
+	ca := proxytest.NewCA("ca")
+	leaf := ca.Issue("balancer")
+	other := ca.Issue("other")
 	for name, o := range map[string]NodeOptions{
 		"no such file":                 {CA: filepath.Join(t.TempDir(), "none.pem")},
-		"not the certificate of a CA":  {CA: write(t, "leaf.pem", leaf.cert)},
-		"no private key in PEM":        {Certificate: CertificateFile{Cert: write(t, "cert.pem", leaf.cert)}},
-		"does not belong to a certifi": {Certificate: CertificateFile{Cert: write(t, "c.pem", leaf.cert), Key: write(t, "k.pem", other.pem)}},
+		"not the certificate of a CA":  {CA: proxytest.TempFile(t, "leaf.pem", leaf.Cert)},
+		"no private key in PEM":        {Certificate: CertificateFile{Cert: proxytest.TempFile(t, "cert.pem", leaf.Cert)}},
+		"does not belong to a certifi": {Certificate: CertificateFile{Cert: proxytest.TempFile(t, "c.pem", leaf.Cert), Key: proxytest.TempFile(t, "k.pem", other.Key)}},
 	} {
 		if _, err := NewOriginator(o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("got %v, want %q", err, name)

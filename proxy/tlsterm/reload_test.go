@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // name is the first DNS name of the default certificate in force.
@@ -19,15 +21,15 @@ func name(t *testing.T, s *Terminator) string {
 }
 
 func TestBrokenPairKeepsTheLastGoodOne(t *testing.T) {
-	ca := newCA(t, "ca")
-	a, b, c := ca.issue(t, ecdsaKey(t), nil, "a.example"), ca.issue(t, ecdsaKey(t), nil, "b.example"), ca.issue(t, ecdsaKey(t), nil, "c.example")
-	first, second := write(t, "first.pem", a.cert, a.pem), write(t, "second.pem", b.cert, b.pem)
+	ca := proxytest.NewCA("ca")
+	a, b, c := ca.Issue("a.example"), ca.Issue("b.example"), ca.Issue("c.example")
+	first, second := proxytest.TempFile(t, "first.pem", a.Cert, a.Key), proxytest.TempFile(t, "second.pem", b.Cert, b.Key)
 	s, err := New(Options{Certificates: []CertificateFile{{Cert: first}, {Cert: second}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rewrite(t, first, c.cert, a.pem) // the key does not belong to it
-	rewrite(t, second, c.cert, c.pem)
+	proxytest.WriteFile(first, c.Cert, a.Key) // the key does not belong to it
+	proxytest.WriteFile(second, c.Cert, c.Key)
 	err = s.Reload()
 	if err == nil || !strings.Contains(err.Error(), first) || strings.Contains(err.Error(), second) {
 		t.Errorf("got %v, want %s alone", err, first)
@@ -42,41 +44,41 @@ func TestBrokenPairKeepsTheLastGoodOne(t *testing.T) {
 	config.ServerName = "c.example"
 	mustMeet(t, s.Config(), config)
 
-	rewrite(t, first, a.cert, a.pem)
+	proxytest.WriteFile(first, a.Cert, a.Key)
 	if err := s.Reload(); err != nil || s.Status()[0].Err != nil {
 		t.Errorf("after the repair: %v", err)
 	}
 }
 
 func TestCRLThatDoesNotFitTheNewCAKeepsBoth(t *testing.T) {
-	web, before, after := newCA(t, "web"), newCA(t, "fleet"), newCA(t, "fleet")
-	ca, crl := write(t, "ca.pem", before.pem), write(t, "fleet.crl", before.crl(t, time.Now().Add(time.Hour)))
+	web, before, after := proxytest.NewCA("web"), proxytest.NewCA("fleet"), proxytest.NewCA("fleet")
+	ca, crl := proxytest.TempFile(t, "ca.pem", before.Cert), proxytest.TempFile(t, "fleet.crl", before.CRL(time.Now().Add(time.Hour)))
 	s := server(t, web, func(o *Options) { o.ClientAuth, o.ClientCA, o.CRLs = ClientAuthRequire, ca, []string{crl} })
-	rewrite(t, ca, after.pem)
+	proxytest.WriteFile(ca, after.Cert)
 	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "fleet.crl") {
 		t.Errorf("got %v, want one about fleet.crl", err)
 	}
-	mustMeet(t, s.Config(), client(web, before.issue(t, ecdsaKey(t), nil, "device")))
-	rewrite(t, crl, after.crl(t, time.Now().Add(time.Hour)))
+	mustMeet(t, s.Config(), client(web, before.Issue("device")))
+	proxytest.WriteFile(crl, after.CRL(time.Now().Add(time.Hour)))
 	if err := s.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	mustMeet(t, s.Config(), client(web, after.issue(t, ecdsaKey(t), nil, "device")))
+	mustMeet(t, s.Config(), client(web, after.Issue("device")))
 }
 
 // As Kubernetes mounts a secret: tls.crt leads to ..data/tls.crt, and ..data to a folder with a date.
 func TestSymbolicLinkSwapIsSeen(t *testing.T) {
-	ca := newCA(t, "ca")
+	ca := proxytest.NewCA("ca")
 	folder := t.TempDir()
 	path := func(names ...string) string { return filepath.Join(append([]string{folder}, names...)...) }
 	same := time.Unix(1700000000, 0)
 	for _, v := range []string{"1", "2"} {
-		c := ca.issue(t, ecdsaKey(t), nil, v+".example")
+		c := ca.Issue(v + ".example")
 		if err := os.Mkdir(path(v), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		for file, text := range map[string][]byte{"tls.crt": c.cert, "tls.key": c.pem} {
-			rewrite(t, path(v, file), text)
+		for file, text := range map[string][]byte{"tls.crt": c.Cert, "tls.key": c.Key} {
+			proxytest.WriteFile(path(v, file), text)
 			if err := os.Chtimes(path(v, file), same, same); err != nil {
 				t.Fatal(err)
 			}
@@ -133,9 +135,9 @@ func pass(n int) {
 }
 
 func TestChangeCountsWhenItIsOver(t *testing.T) {
-	ca := newCA(t, "ca")
-	a, b := ca.issue(t, ecdsaKey(t), nil, "a.example"), ca.issue(t, ecdsaKey(t), nil, "b.example")
-	cert, key := write(t, "cert.pem", a.cert), write(t, "key.pem", a.pem)
+	ca := proxytest.NewCA("ca")
+	a, b := ca.Issue("a.example"), ca.Issue("b.example")
+	cert, key := proxytest.TempFile(t, "cert.pem", a.Cert), proxytest.TempFile(t, "key.pem", a.Key)
 	watched(t, Options{Certificates: []CertificateFile{{Cert: cert, Key: key}}}, func(s *Terminator) {
 		pass(3)
 		before := s.Config()
@@ -143,12 +145,12 @@ func TestChangeCountsWhenItIsOver(t *testing.T) {
 		if s.Config() != before {
 			t.Error("reloaded without a change")
 		}
-		rewrite(t, cert, b.cert)
+		proxytest.WriteFile(cert, b.Cert)
 		pass(1)
 		if s.Config() != before {
 			t.Error("reloaded at once, between the certificate and its key")
 		}
-		rewrite(t, key, b.pem, []byte("\n"))
+		proxytest.WriteFile(key, b.Key, []byte("\n"))
 		pass(1)
 		if s.Config() != before {
 			t.Error("reloaded while files still changed")
@@ -158,7 +160,7 @@ func TestChangeCountsWhenItIsOver(t *testing.T) {
 			t.Errorf("got %s, %v", got, s.Status()[0].Err)
 		}
 		// A broken file is read once, not at every look, and the repaired one again.
-		rewrite(t, key, []byte("half a k"))
+		proxytest.WriteFile(key, []byte("half a k"))
 		pass(2)
 		broken := s.Config()
 		if s.Status()[0].Err == nil {
@@ -175,7 +177,7 @@ func TestChangeCountsWhenItIsOver(t *testing.T) {
 		if err := s.Status()[0].Err; !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("got %v, want that the key is gone", err)
 		}
-		rewrite(t, key, b.pem)
+		proxytest.WriteFile(key, b.Key)
 		pass(2)
 		if err := s.Status()[0].Err; err != nil {
 			t.Errorf("the key is back: %v", err)
@@ -184,12 +186,12 @@ func TestChangeCountsWhenItIsOver(t *testing.T) {
 }
 
 func TestStatusHasEveryFile(t *testing.T) {
-	web, fleet := newCA(t, "web"), newCA(t, "fleet")
+	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
 	next := time.Now().Add(30 * time.Minute)
 	s := server(t, web, func(o *Options) {
-		o.ClientAuth, o.ClientCA = ClientAuthRequest, write(t, "ca.pem", fleet.pem, web.pem)
-		o.CRLs = []string{write(t, "fleet.crl", fleet.crl(t, next))}
-		o.TicketKeys = write(t, "tickets", []byte(hexKey(1)))
+		o.ClientAuth, o.ClientCA = ClientAuthRequest, proxytest.TempFile(t, "ca.pem", fleet.Cert, web.Cert)
+		o.CRLs = []string{proxytest.TempFile(t, "fleet.crl", fleet.CRL(next))}
+		o.TicketKeys = proxytest.TempFile(t, "tickets", []byte(hexKey(1)))
 	})
 	status := s.Status()
 	var kinds []Kind
@@ -214,10 +216,10 @@ func TestStatusHasEveryFile(t *testing.T) {
 }
 
 func TestReloadWhileClientsConnectFailsNoHandshake(t *testing.T) {
-	ca := newCA(t, "ca")
-	a := ca.issue(t, ecdsaKey(t), nil, "broker.example")
-	b := ca.issue(t, ecdsaKey(t), nil, "broker.example")
-	file := write(t, "c.pem", a.cert, a.pem)
+	ca := proxytest.NewCA("ca")
+	a := ca.Issue("broker.example")
+	b := ca.Issue("broker.example")
+	file := a.File(t)
 	s, err := New(Options{Certificates: []CertificateFile{{Cert: file}}})
 	if err != nil {
 		t.Fatal(err)
@@ -226,8 +228,8 @@ func TestReloadWhileClientsConnectFailsNoHandshake(t *testing.T) {
 	go func() { // ends after its reloads
 		defer close(over)
 		for i := range 50 {
-			c := []issued{a, b}[i%2]
-			rewrite(t, file, c.cert, c.pem) // not atomic: Reload comes after it
+			c := []proxytest.Pair{a, b}[i%2]
+			proxytest.WriteFile(file, c.Cert, c.Key) // not atomic: Reload comes after it
 			if err := s.Reload(); err != nil {
 				over <- err
 			}

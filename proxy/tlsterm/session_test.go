@@ -9,6 +9,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // detached is a session in its second life, and its client.
@@ -53,10 +55,10 @@ func (d *detached) drain(t testing.TB) ([]byte, error) {
 
 // versions runs body with each version of TLS.
 func versions(t *testing.T, body func(t *testing.T, server, client *tls.Config)) {
-	ca := newCA(t, "ca")
+	ca := proxytest.NewCA("ca")
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
-			s, err := New(Options{Certificates: ca1(t, ca)})
+			s, err := New(Options{Certificates: []CertificateFile{{Cert: ca.Issue("broker.example").File(t)}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -403,9 +405,8 @@ func FuzzFeed(f *testing.F) {
 	f.Add([]byte{20, 3, 3, 0, 1, 1, 20, 3, 3, 0, 1, 1})
 	f.Add([]byte{22, 3, 3, 0x40, 0x11, 1})
 	f.Add([]byte("\x10\x0c\x00\x04MQTT"))
-	ca := newCA(f, "ca")
-	c := ca.issue(f, ecdsaKey(f), nil, "broker.example")
-	s, err := New(Options{Certificates: []CertificateFile{{Cert: write(f, "c.pem", c.cert, c.pem)}}})
+	ca := proxytest.NewCA("ca")
+	s, err := New(Options{Certificates: []CertificateFile{{Cert: ca.Issue("broker.example").File(f)}}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 func hexKey(b byte) string { return hex.EncodeToString(bytes.Repeat([]byte{b}, 32)) }
@@ -26,7 +28,7 @@ func read(t testing.TB, m met) {
 func TestTicketKeyFile(t *testing.T) {
 	b64 := func(b byte, n int) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{b}, n)) }
 	one := func(b byte, n int) [32]byte {
-		keys, err := loadTicketKeys(write(t, "k", []byte(b64(b, n))))
+		keys, err := loadTicketKeys(proxytest.TempFile(t, "k", []byte(b64(b, n))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +49,7 @@ func TestTicketKeyFile(t *testing.T) {
 		{"#\n", nil, "k: no ticket key"},
 		{"", nil, "k: the file is empty"},
 	} {
-		got, err := loadTicketKeys(write(t, "k", []byte(row.text)))
+		got, err := loadTicketKeys(proxytest.TempFile(t, "k", []byte(row.text)))
 		if row.err != "" {
 			if err == nil || !strings.Contains(err.Error(), row.err) {
 				t.Errorf("%q: got %v, want %q", row.text, err, row.err)
@@ -70,8 +72,8 @@ func TestTicketKeyFile(t *testing.T) {
 }
 
 func TestReplicasWithTheSameKeysResumeEachOthersSessions(t *testing.T) {
-	ca := newCA(t, "ca")
-	shared := write(t, "tickets", []byte(hexKey(1)+"\n"+hexKey(2)+"\n"+hexKey(3)))
+	ca := proxytest.NewCA("ca")
+	shared := proxytest.TempFile(t, "tickets", []byte(hexKey(1)+"\n"+hexKey(2)+"\n"+hexKey(3)))
 	share := func(o *Options) { o.TicketKeys = shared }
 	for _, row := range []struct {
 		name    string
@@ -100,9 +102,9 @@ func TestReplicasWithTheSameKeysResumeEachOthersSessions(t *testing.T) {
 
 // A replica that has not read the newest key yet opens what one that has seals, and the reverse.
 func TestNewTicketKeyIsKnownBeforeItIsUsed(t *testing.T) {
-	ca := newCA(t, "ca")
-	old := write(t, "old", []byte(hexKey(1)+"\n"+hexKey(2)+"\n"+hexKey(3)))
-	appended := write(t, "new", []byte(hexKey(1)+"\n"+hexKey(2)+"\n"+hexKey(3)+"\n"+hexKey(4)))
+	ca := proxytest.NewCA("ca")
+	old := proxytest.TempFile(t, "old", []byte(hexKey(1)+"\n"+hexKey(2)+"\n"+hexKey(3)))
+	appended := proxytest.TempFile(t, "new", []byte(hexKey(1)+"\n"+hexKey(2)+"\n"+hexKey(3)+"\n"+hexKey(4)))
 	a := server(t, ca, func(o *Options) { o.TicketKeys = old })
 	b := server(t, ca, func(o *Options) { o.TicketKeys = appended })
 	for _, pair := range [][2]*Terminator{{a, b}, {b, a}} {
@@ -116,7 +118,7 @@ func TestNewTicketKeyIsKnownBeforeItIsUsed(t *testing.T) {
 }
 
 func TestTicketKeysRotate(t *testing.T) {
-	ca := newCA(t, "ca")
+	ca := proxytest.NewCA("ca")
 	now := time.Now()
 	s := server(t, ca, func(o *Options) { o.Now = func() time.Time { return now } })
 	seen := map[[32]byte]bool{}
@@ -146,10 +148,12 @@ func TestTicketKeysRotate(t *testing.T) {
 }
 
 func TestTicketsOutliveAChangeOfSettings(t *testing.T) {
-	web, fleet := newCA(t, "web"), newCA(t, "fleet")
+	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
 	open := server(t, web, nil)
 	again := server(t, web, func(o *Options) { o.Protocols = []string{"mqtt"} })
-	closed := server(t, web, func(o *Options) { o.ClientAuth, o.ClientCA = ClientAuthRequire, write(t, "ca.pem", fleet.pem) })
+	closed := server(t, web, func(o *Options) {
+		o.ClientAuth, o.ClientCA = ClientAuthRequire, proxytest.TempFile(t, "ca.pem", fleet.Cert)
+	})
 	config := client(web)
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	read(t, mustMeet(t, open.Config(), config))

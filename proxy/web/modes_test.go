@@ -6,21 +6,21 @@ import (
 	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 )
 
 // mode is how nodes are spoken to.
 type mode struct {
-	ca *authority // nil: in the clear
+	ca *proxytest.CA // nil: in the clear
 }
 
 // inEveryMode runs a test with nodes of each mode.
 func inEveryMode(t *testing.T, test func(*testing.T, mode)) {
 	t.Helper()
 	t.Run("http", func(t *testing.T) { test(t, mode{}) })
-	t.Run("https", func(t *testing.T) { test(t, mode{newAuthority(t)}) })
+	t.Run("https", func(t *testing.T) { test(t, mode{proxytest.NewCA("a CA")}) })
 }
 
 // newNode is newNode for a node of the mode.
@@ -29,7 +29,7 @@ func (m mode) newNode(t *testing.T, name string, handler http.Handler) *node {
 	if m.ca == nil {
 		return newNode(t, name, handler)
 	}
-	return newTLSNode(t, name, handler, &tls.Config{Certificates: []tls.Certificate{m.ca.forName(t, name+".test", time.Hour)}})
+	return newTLSNode(t, name, handler, &tls.Config{Certificates: []tls.Certificate{m.ca.Issue(name + ".test").TLS}})
 }
 
 // start is start for nodes of the mode.
@@ -43,10 +43,10 @@ func (m mode) start(t *testing.T, nodes []*node, settings ...setting) *rig {
 
 // withSecure has a rig believe a CA: a node a has to show a certificate of a.test.
 // change, which may be nil, is for what else a test needs.
-func withSecure(ca *authority, change func(*tls.Config)) setting {
+func withSecure(ca *proxytest.CA, change func(*tls.Config)) setting {
 	return func(r *rig, _ *Options) {
 		r.pool.Secure = func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
-			config := ca.trust(n.Name + ".test")
+			config := ca.Trust(n.Name + ".test")
 			if change != nil {
 				change(config)
 			}

@@ -8,19 +8,20 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 var tlsVersions = map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
 
 func TestRequestIsTheSameInsideTLS(t *testing.T) {
-	ca := newAuthority(t)
+	ca := proxytest.NewCA("a CA")
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
 			var state *tls.ConnectionState
-			config := &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "a.test", time.Hour)}, MaxVersion: version}
+			config := &tls.Config{Certificates: []tls.Certificate{ca.Issue("a.test").TLS}, MaxVersion: version}
 			a := newTLSNode(t, "a", nil, config)
 			tell := a.handler
 			a.handler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -49,35 +50,15 @@ func TestRequestIsTheSameInsideTLS(t *testing.T) {
 	}
 }
 
-// listening is a node that treats every connection as serve says.
+// listening is a node that treats every connection as serve says. Where serve reads to
+// the end, the test waits for our side of each connection to be closed.
 func listening(t *testing.T, name string, serve func(*net.TCPConn)) *node {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var serving sync.WaitGroup
-	serving.Go(func() { // ends with the listener
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			serve(conn.(*net.TCPConn))
-			conn.Close()
-		}
-	})
-	t.Cleanup(func() {
-		ln.Close()
-		serving.Wait() // for our side of each connection to be closed, where serve reads to the end
-	})
-	return &node{name: name, address: ln.Addr().String()}
+	return &node{name: name, address: proxytest.Serve(t, "127.0.0.1:0", serve)}
 }
 
 func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
-	ca, other := newAuthority(t), newAuthority(t)
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
+	ca, other := proxytest.NewCA("a CA"), proxytest.NewCA("a CA")
 	serve := func(config *tls.Config) func(*net.TCPConn) {
 		return func(conn *net.TCPConn) {
 			if tls.Server(conn, config).Handshake() == nil {
@@ -90,12 +71,12 @@ func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
 		return serve(&tls.Config{Certificates: []tls.Certificate{c}})
 	}
 	for name, answer := range map[string]func(*net.TCPConn){
-		"another name": with(ca.forName(t, "other.test", time.Hour)),
-		"another CA":   with(other.forName(t, "bad.test", time.Hour)),
-		"expired":      with(ca.forName(t, "bad.test", -time.Minute)),
+		"another name": with(ca.Issue("other.test").TLS),
+		"another CA":   with(other.Issue("bad.test").TLS),
+		"expired":      with(ca.IssueLike(proxytest.Expired(), "bad.test").TLS),
 		"wants a certificate, TLS 1.2": serve(&tls.Config{
-			Certificates: []tls.Certificate{ca.forName(t, "bad.test", time.Hour)}, MaxVersion: tls.VersionTLS12,
-			ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
+			Certificates: []tls.Certificate{ca.Issue("bad.test").TLS}, MaxVersion: tls.VersionTLS12,
+			ClientCAs: ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
 		}),
 		"plain HTTP": func(conn *net.TCPConn) {
 			io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -113,7 +94,7 @@ func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := listening(t, "bad", answer)
-			good := newTLSNode(t, "good", nil, &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "good.test", time.Hour)}})
+			good := newTLSNode(t, "good", nil, &tls.Config{Certificates: []tls.Certificate{ca.Issue("good.test").TLS}})
 			r := start(t, []*node{bad, good}, withSecure(ca, nil))
 			c := r.client()
 			c.source = r.atHome(0)
@@ -136,7 +117,7 @@ func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
 		io.Copy(io.Discard, conn)
 		close(ended)
 	})
-	r := start(t, []*node{a}, withSecure(newAuthority(t), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Second })
+	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA"), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) != 1 {
 		t.Errorf("DialFailed was told %v", r.failed)
@@ -145,17 +126,13 @@ func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
 }
 
 func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
-	ca := newAuthority(t)
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.cert)
-	ours := ca.issue(t, &x509.Certificate{
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
+	ca := proxytest.NewCA("a CA")
+	ours := ca.IssueLike(x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, "balancer").TLS
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
 			a := newTLSNode(t, "a", nil, &tls.Config{
-				Certificates: []tls.Certificate{ca.forName(t, "a.test", time.Hour)}, MaxVersion: version,
-				ClientCAs: roots, ClientAuth: tls.RequireAndVerifyClientCert,
+				Certificates: []tls.Certificate{ca.Issue("a.test").TLS}, MaxVersion: version,
+				ClientCAs: ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
 			})
 			r := start(t, []*node{a}, withSecure(ca, func(c *tls.Config) { c.Certificates = []tls.Certificate{ours} }))
 			if s := r.client().get("/"); s.Node != "a" {
@@ -168,11 +145,11 @@ func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
 // In TLS 1.3 a node's word on our certificate comes after our handshake
 // (RFC 8446, 4.4.4), when a request may be under way: another node does not get it.
 func TestRequestIsNotRepeatedAfterALateAlert(t *testing.T) {
-	ca := newAuthority(t)
+	ca := proxytest.NewCA("a CA")
 	nodes := make([]*node, 2)
 	for i, name := range []string{"a", "b"} {
 		nodes[i] = newTLSNode(t, name, nil, &tls.Config{
-			Certificates: []tls.Certificate{ca.forName(t, name+".test", time.Hour)}, ClientAuth: tls.RequireAnyClientCert,
+			Certificates: []tls.Certificate{ca.Issue(name + ".test").TLS}, ClientAuth: tls.RequireAnyClientCert,
 		})
 	}
 	r := start(t, nodes, withSecure(ca, nil))
@@ -184,9 +161,9 @@ func TestRequestIsNotRepeatedAfterALateAlert(t *testing.T) {
 
 // Connections are kept by node: what was proved to one name is not taken for another's.
 func TestNodesOfOneAddressShareNoConnection(t *testing.T) {
-	ca := newAuthority(t)
+	ca := proxytest.NewCA("a CA")
 	a := newTLSNode(t, "a", nil, &tls.Config{Certificates: []tls.Certificate{
-		ca.forName(t, "a.test", time.Hour), ca.forName(t, "b.test", time.Hour),
+		ca.Issue("a.test").TLS, ca.Issue("b.test").TLS,
 	}})
 	names := make(chan string, 100)
 	tell := a.handler
@@ -208,11 +185,11 @@ func TestNodesOfOneAddressShareNoConnection(t *testing.T) {
 }
 
 func TestPROXYHeaderComesBeforeTLS(t *testing.T) {
-	ca := newAuthority(t)
+	ca := proxytest.NewCA("a CA")
 	for _, version := range []int{1, 2} {
 		t.Run(fmt.Sprint("v", version), func(t *testing.T) {
 			a := proxied(t, func(ln net.Listener) net.Listener {
-				return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{ca.forName(t, "a.test", time.Hour)}})
+				return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{ca.Issue("a.test").TLS}})
 			})
 			r := start(t, []*node{a}, withSecure(ca, nil), func(r *rig, o *Options) {
 				r.pool.SendProxy = version
@@ -239,7 +216,7 @@ func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
 		io.Copy(io.Discard, conn)
 	})
 	// The rig sees that no goroutine is left, long before the dial's time is over.
-	r := start(t, []*node{a}, withSecure(newAuthority(t), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Hour })
+	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA"), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Hour })
 	conn := r.raw()
 	conn.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	<-hello
