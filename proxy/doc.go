@@ -11,7 +11,7 @@
 // dial_linux.go, relay_linux.go and finish_linux.go. A TLS handshake
 // (secure_linux.go) runs in a goroutine, to which the session lends its connection, and
 // so does HTTP (visit_linux.go, front.go), but for an upgrade to WebSocket that comes
-// whole (upgrade_linux.go). Elsewhere than on Linux plain.go takes the loop's place.
+// whole (upgrade_linux.go). Elsewhere than on Linux [New] returns an error.
 //
 // Package proxy does not read configuration files, probe nodes or resolve
 // names: it is handed a [Snapshot] whose pools are kept up to date by others.

@@ -1,5 +1,3 @@
-//go:build !plain
-
 package proxy
 
 import (
@@ -7,8 +5,7 @@ import (
 	"sync"
 )
 
-// engine carries the sessions of a server: here in event loops, in plain.go
-// with goroutines.
+// engine carries the sessions of a server, in event loops.
 type engine struct {
 	loops     []*loop
 	listeners []*listener

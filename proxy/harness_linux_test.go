@@ -1,11 +1,6 @@
-//go:build !plain
-
 package proxy
 
-import (
-	"testing"
-	"time"
-)
+import "time"
 
 // checkEngine checks that the loops hold no timer.
 func (r *rig) checkEngine() {
@@ -54,6 +49,3 @@ func (r *rig) idleLimits() map[string]time.Duration {
 	})
 	return limits
 }
-
-// needWebSocket skips a test where WebSocket is not served.
-func needWebSocket(*testing.T) {}

@@ -1,5 +1,3 @@
-//go:build !plain
-
 package proxy
 
 // step is where a session is in its life.

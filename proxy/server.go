@@ -74,8 +74,8 @@ func (ln *listener) limit() int64 {
 	return math.MaxInt64
 }
 
-// New binds the listeners; clients wait in the kernel's queue until Run. On
-// Linux one loop is made for each core that Go may use (GOMAXPROCS).
+// New binds the listeners; clients wait in the kernel's queue until Run. One loop
+// is made for each core that Go may use (GOMAXPROCS).
 func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
 		snapshot:  snapshot,
