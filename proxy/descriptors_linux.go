@@ -1,8 +1,7 @@
 package proxy
 
 import (
-	"golang.org/x/sys/unix"
-
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/web"
 )
 
@@ -15,15 +14,9 @@ const descriptorReserve = 128
 // has room for. A session has two descriptors, a connection of HTTP requests three.
 func (srv *Server) fitDescriptors(loops int) int64 {
 	wanted := int64(srv.snapshot.MaxConnections)
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+	limit, err := reactor.RaiseDescriptorLimit()
+	if err != nil {
 		return wanted
-	}
-	if limit.Cur < limit.Max {
-		raised := unix.Rlimit{Cur: limit.Max, Max: limit.Max}
-		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
-			limit = raised
-		}
 	}
 	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
 	each := int64(2)
@@ -48,13 +41,13 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 		reserve += int64(nodeHandshakes * nodes)
 	}
 	need := each*wanted + reserve
-	if wanted > 0 && uint64(need) <= limit.Cur {
+	if wanted > 0 && uint64(need) <= limit {
 		return wanted
 	}
-	fits := max((int64(min(limit.Cur, 1<<40))-reserve)/each, 1)
+	fits := max((int64(min(limit, 1<<40))-reserve)/each, 1)
 	if wanted > 0 {
 		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",
-			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit.Cur, "taken", fits)
+			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit, "taken", fits)
 	}
 	return fits
 }

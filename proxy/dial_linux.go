@@ -1,10 +1,6 @@
 package proxy
 
-import (
-	"errors"
-
-	"golang.org/x/sys/unix"
-)
+import "mqttlb/proxy/reactor"
 
 // dial begins a connection to the next candidate.
 func (l *loop) dial(s *session) step {
@@ -23,7 +19,7 @@ func (l *loop) dial(s *session) step {
 		o.node = node
 		err := l.connect(s)
 		if err == nil {
-			s.deadline = l.in(l.server.snapshot.Timeouts.Dial)
+			s.deadline = l.In(l.server.snapshot.Timeouts.Dial)
 			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
 		}
 		l.giveUp(s, err)
@@ -46,19 +42,16 @@ func (l *loop) connect(s *session) error {
 		return errUnresolved
 	}
 	s.opening.dialled = addrs[0]
-	l.addr.set(addrs[0])
-	fd, err := unix.Socket(l.addr.family(), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := reactor.NewSocket(addrs[0])
 	if err != nil {
 		return err
 	}
-	s.server = l.born(int32(fd))
-	// Otherwise a small packet waits for the acknowledgement of the one before.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	s.server = l.born(fd)
 	if s.idle == 0 {
 		// No idle limit will find out that the node's machine is gone.
-		keepAlive(fd)
+		reactor.KeepAlive(fd)
 	}
-	return l.addr.connect(s.server.fd)
+	return l.Connect(fd, addrs[0])
 }
 
 // dialTimeout is what is wrong when time runs out while a node is dialled.
@@ -83,7 +76,7 @@ func (l *loop) giveUp(s *session, err error) {
 		o.nodeLent = nil
 	}
 	if s.server.fd >= 0 {
-		_ = unix.Close(int(s.server.fd))
+		reactor.Close(s.server.fd)
 		s.server = half{fd: -1}
 	}
 	o.node.Release()
@@ -112,7 +105,7 @@ func (l *loop) announce(s *session) step {
 		return next
 	}
 	if s.server.secure != nil {
-		quickAck(s.server.fd)
+		reactor.QuickAck(s.server.fd)
 	}
 	if s.opening.pool.WebSocket {
 		if n < len(first) || s.server.held != nil { // TLS takes all, and its half holds the rest
@@ -133,11 +126,11 @@ func (l *loop) writeFirst(s *session, first []byte) (n int, next step) {
 	if len(first) > 0 {
 		n, err = l.send(&s.server, first)
 	} else {
-		err = connected(s.server.fd)
+		err = reactor.Connected(s.server.fd)
 	}
 	switch {
-	case err == unix.ENOTCONN || err == nil && n == 0 && len(first) > 0:
-		s.server.blocked = true // epoll tells when it is made
+	case err == reactor.ErrNotConnected || err == nil && n == 0 && len(first) > 0:
+		s.server.blocked = true // the loop is told when it is made
 		return 0, stepWait
 	case err != nil:
 		l.giveUp(s, l.alertBefore(s, err))
@@ -158,7 +151,7 @@ func (l *loop) reached(s *session, rest []byte) step {
 		s.server.hold(rest)
 	}
 	l.keepForTLS(s)
-	s.active, s.deadline = l.wheel.now, l.in(connackTime)
+	s.active, s.deadline = l.Timers.Now(), l.In(connackTime)
 	if s.listener.opaque() {
 		l.opened(s)
 		return stepRelay
@@ -167,15 +160,6 @@ func (l *loop) reached(s *session, rest []byte) step {
 		return stepEnded
 	}
 	return stepConfirm
-}
-
-// connected is ENOTCONN while a connection is being made, or why it was not.
-func connected(fd int32) error {
-	if v, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || v != 0 {
-		return errors.Join(err, unix.Errno(v))
-	}
-	_, err := unix.Getpeername(int(fd))
-	return err
 }
 
 // firstBytes is what a node gets first: the PROXY header, if its pool speaks
@@ -221,16 +205,17 @@ func (l *loop) proxyHeader(s *session) ([]byte, error) {
 	source, destination := s.source.addrPort(), o.destination
 	if !source.IsValid() {
 		// A client on a Unix socket has no address: this is our own connection.
-		if err := l.addr.local(s.server.fd); err != nil {
+		own, err := l.LocalAddr(s.server.fd)
+		if err != nil {
 			return nil, err
 		}
-		source, destination = l.addr.addrPort(), o.dialled
+		source, destination = own, o.dialled
 	} else if !destination.IsValid() {
-		if err := l.addr.local(s.client.fd); err != nil {
+		own, err := l.LocalAddr(s.client.fd)
+		if err != nil {
 			return nil, err
 		}
-		destination = l.addr.addrPort()
-		o.destination = destination
+		destination, o.destination = own, own
 	}
 	header, err := announce(l.header[:0], o.pool.SendProxy, source, destination)
 	if err == nil && o.tls != nil && o.pool.SendProxy == 2 {

@@ -3,6 +3,8 @@ package proxy
 import (
 	"runtime"
 	"sync"
+
+	"mqttlb/proxy/reactor"
 )
 
 // engine carries the sessions of a server, in event loops.
@@ -37,12 +39,51 @@ func newEngine(srv *Server) (*engine, error) {
 	return &engine{loops, srv.listeners}, nil
 }
 
+// makeLoops binds every listener and makes n loops that own the sockets.
+func (srv *Server) makeLoops(n int) (loops []*loop, err error) {
+	socks := make([][]int32, n) // by loop and listener
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, l := range loops {
+			l.Close()
+		}
+		for _, own := range socks {
+			closeAll(own)
+		}
+	}()
+	for _, ln := range srv.listeners {
+		fds, err := ln.listen(n)
+		if err != nil {
+			return nil, srv.errListen(ln.Listener, err)
+		}
+		for i, fd := range fds {
+			socks[i] = append(socks[i], fd)
+		}
+	}
+	for i := range n {
+		l, err := newLoop(srv, socks[i])
+		if err != nil {
+			return loops, err
+		}
+		loops = append(loops, l)
+	}
+	return loops, nil
+}
+
+func closeAll(fds []int32) {
+	for _, fd := range fds {
+		reactor.Close(fd)
+	}
+}
+
 // run carries sessions. It returns once it has been told to stop and the last
 // session has ended.
 func (e *engine) run() {
 	var running sync.WaitGroup
 	for _, l := range e.loops {
-		running.Go(l.run)
+		running.Go(l.Run)
 	}
 	running.Wait()
 	for _, ln := range e.listeners {
@@ -58,7 +99,7 @@ func (e *engine) stop() {
 	var accepted sync.WaitGroup
 	for _, l := range e.loops {
 		accepted.Add(1)
-		if !l.do(func() { l.stop(); accepted.Done() }) {
+		if !l.Do(func() { l.stop(); accepted.Done() }) {
 			accepted.Done()
 		}
 	}
@@ -73,7 +114,7 @@ func (e *engine) stop() {
 // endAll ends every session.
 func (e *engine) endAll() {
 	for _, l := range e.loops {
-		l.do(l.endAll)
+		l.Do(l.endAll)
 	}
 }
 
@@ -85,7 +126,7 @@ func (e *engine) count(stats *Stats) {
 			stats.add(&l.counters)
 			close(counted)
 		}
-		if !l.do(count) {
+		if !l.Do(count) {
 			count()
 		}
 		<-counted

@@ -3,9 +3,8 @@ package proxy
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
 )
@@ -35,11 +34,11 @@ func (l *loop) refuse(s *session, r refusal) step {
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
 func (l *loop) seeOff(s *session, o Outcome) step {
 	l.closeNotify(&s.client)
-	_ = unix.Shutdown(int(s.client.fd), unix.SHUT_WR)
+	reactor.CloseWrite(s.client.fd)
 	s.outcome = o
 	s.opening.bytes, s.opening.owned = nil, false
 	s.opening.refused = s.client.moved
-	s.deadline = l.in(lingerTime)
+	s.deadline = l.In(lingerTime)
 	return stepLinger
 }
 
@@ -47,8 +46,8 @@ func (l *loop) seeOff(s *session, o Outcome) step {
 // too: closing first could reset the connection and lose the refusal.
 func (l *loop) linger(s *session) step {
 	for s.client.ready {
-		n, err := read(s.client.fd, l.scratch)
-		if err == unix.EAGAIN {
+		n, err := reactor.Receive(s.client.fd, l.scratch)
+		if err == reactor.ErrAgain {
 			s.client.ready = false
 			break
 		}
@@ -67,14 +66,14 @@ func (l *loop) finish(s *session, o Outcome) step {
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
 	}
-	line := s.record(o, l.clock)
-	l.wheel.remove(s)
+	line := s.record(o, l.Now())
+	l.Timers.Clear(s.slot)
 	if o := s.opening; o != nil {
 		o.reclaim()
 	}
-	_ = unix.Close(int(s.client.fd))
+	reactor.Close(s.client.fd)
 	if s.server.fd >= 0 {
-		_ = unix.Close(int(s.server.fd))
+		reactor.Close(s.server.fd)
 	}
 	if s.opening != nil {
 		l.opened(s)
@@ -89,12 +88,12 @@ func (l *loop) finish(s *session, o Outcome) step {
 		node.Release()
 	}
 	if s.counted {
-		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.ofAddress(), l.clock)
+		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.ofAddress(), l.Now())
 	}
 	s.listener.open.Add(-1)
 	l.server.open.Add(-1)
 	l.server.journal.take(line)
-	l.release(s)
+	l.sessions.Release(s.slot)
 	return stepEnded
 }
 

@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"errors"
 
-	"golang.org/x/sys/unix"
-
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
 
@@ -186,7 +185,7 @@ func (l *loop) switchOver(s *session) step {
 	}
 	for s.server.ready {
 		n, err := l.receive(&s.server, l.scratch)
-		if err == unix.EAGAIN {
+		if err == reactor.ErrAgain {
 			s.server.ready = false
 			return stepWait
 		}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/web"
 )
@@ -39,7 +40,7 @@ type front struct {
 // newFront makes the front of a listener and starts it.
 func newFront(srv *Server, ln *listener) *front {
 	snap := srv.snapshot
-	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, acceptBatch), closed: make(chan struct{})}}
+	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
 	pools := map[*Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {

@@ -1,15 +1,17 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"mqttlb/proxy/reactor"
+)
 
 // checkEngine checks that the loops hold no timer.
 func (r *rig) checkEngine() {
 	r.t.Helper()
 	for _, l := range r.srv.engine.loops {
-		for i, slot := range l.wheel.slots {
-			if slot != 0 {
-				r.t.Errorf("a timer is left in slot %d", i)
-			}
+		if at, left := l.Timers.Next(); left {
+			r.t.Errorf("a timer is left, for tick %d", at)
 		}
 	}
 }
@@ -18,7 +20,7 @@ func (r *rig) checkEngine() {
 func (r *rig) each(f func(*session)) {
 	for _, l := range r.srv.engine.loops {
 		done := make(chan struct{})
-		l.do(func() {
+		l.Do(func() {
 			defer close(done)
 			l.each(f)
 		})
@@ -44,7 +46,7 @@ func (r *rig) idleLimits() map[string]time.Duration {
 	limits := map[string]time.Duration{}
 	r.each(func(s *session) {
 		if s.step == stepRelay {
-			limits[s.id] = time.Duration(s.idle) * tickLength
+			limits[s.id] = time.Duration(s.idle) * reactor.TickLength
 		}
 	})
 	return limits

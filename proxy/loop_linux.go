@@ -1,26 +1,16 @@
 package proxy
 
 import (
-	"sync"
-	"time"
-
-	"golang.org/x/sys/unix"
-
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
 )
 
-// loop is one event loop: an epoll instance, its own listening sockets, and the
-// sessions that arrived on them. Its goroutine alone touches all but the mailbox.
+// loop is one event loop and the sessions that arrived on its listening sockets. Its
+// goroutine alone touches it.
 type loop struct {
-	server *Server
-	epoll  int
-	wakeup int   // eventfd: the mailbox has something
-	socks  []int // listening sockets by listener; -1: closed
-
-	clock int64 // ns since the server's epoch, read once each turn
-	stood int64 // how much of it the loop stood still, ns
-	wheel wheel
-	sessions
+	*reactor.Loop
+	server   *Server
+	sessions reactor.Slots[session]
 	openings []*opening           // free ones
 	resume   func(*session, step) // advance from a step, for what comes back to a step that life names
 
@@ -28,38 +18,23 @@ type loop struct {
 	scratch []byte
 	refusal [16]byte
 	header  [headroom]byte
-	cipher  []byte // of halves that speak TLS
-	sealed  []byte // for halves that speak TLS
-	addr    sockaddr
+	cipher  []byte  // of halves that speak TLS
+	sealed  []byte  // for halves that speak TLS
 	inline  *inline // nil: there was no upgrade yet
 	parsed  mqttparse.Connect
 	connack mqttparse.Connack
 
 	counters counters
 	stopping bool
-	pause    acceptPause
-
-	mu      sync.Mutex // guards the fields below
-	mail    []func()
-	stopped bool
 }
 
-// What an epoll event belongs to: a session's slot and half in Fd with the
-// half's birth in Pad, or one of these.
-const (
-	eventWakeup   = -1
-	eventListener = -2 // less the listener's index
-)
-
 // newLoop makes a loop that owns the listening sockets from now on.
-func newLoop(srv *Server, socks []int) (*loop, error) {
+func newLoop(srv *Server, socks []int32) (*loop, error) {
 	l := &loop{
 		server:   srv,
-		socks:    socks,
 		scratch:  make([]byte, scratchSize),
 		counters: newCounters(srv.listeners),
 	}
-	l.wheel.sessions = &l.sessions
 	l.resume = func(s *session, next step) {
 		if next != stepEnded {
 			s.step = next
@@ -67,133 +42,40 @@ func newLoop(srv *Server, socks []int) (*loop, error) {
 		}
 	}
 	var err error
-	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
-		return nil, err
-	}
-	if l.wakeup, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
-		_ = unix.Close(l.epoll)
-		return nil, err
-	}
-	err = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, l.wakeup, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: eventWakeup})
-	if err == nil {
-		err = l.resumeAccept()
-	}
-	if err != nil {
-		_ = unix.Close(l.epoll)
-		_ = unix.Close(l.wakeup)
-		return nil, err
-	}
-	return l, nil
+	l.Loop, err = reactor.NewLoop(l, socks, srv.epoch)
+	return l, err
 }
 
-// run is the loop. It returns once it has been told to stop and its last
-// session has ended.
-func (l *loop) run() {
-	defer l.close()
-	var events [256]unix.EpollEvent
-	for !l.stopping || l.open > 0 {
-		timeout := l.timeout()
-		n := l.wait(events[:], timeout)
-		l.tellTime(timeout)
-		l.wheel.advance(l.tick(), l.expire)
-		for i := range events[:n] {
-			l.dispatch(&events[i])
-		}
-		l.resumeWhenDue()
+// Done reports whether the loop has been told to stop and its last session has ended.
+func (l *loop) Done() bool { return l.stopping && l.sessions.Len() == 0 }
+
+// Event lets the session go on that an event is for.
+func (l *loop) Event(t reactor.Target, e reactor.Events) {
+	s := l.sessions.At(t.Slot)
+	h := &s.client
+	if t.Side == serverSide {
+		h = &s.server
+	}
+	if s.listener != nil && h.birth == t.Birth { // it may have ended in this turn
+		l.event(s, h, e)
 	}
 }
 
-// wait waits for events and returns how many there are.
-//
-// The first milliseconds are waited for behind the scheduler's back. A system call
-// that it knows of costs more under load than the waiting saves: its monitor
-// wakes every 20 µs to take the processor away from a thread that blocks, and
-// the thread has to win it back (11 % of the CPU of a storm of new connections).
-// What the scheduler does not know of must be short, and it is: a collection
-// that wants to stop this thread interrupts the wait with a signal, or is let
-// through when it ends.
-func (l *loop) wait(events []unix.EpollEvent, timeout int) int {
-	n, err := epollWaitRaw(l.epoll, events, min(uint(timeout), rawWait))
-	if n == 0 && err == nil && timeout != 0 {
-		n, err = unix.EpollWait(l.epoll, events, timeout)
-	}
-	if err != nil && err != unix.EINTR {
-		panic("epoll_wait: " + err.Error()) // only a bug in this file can cause it
-	}
-	return max(n, 0)
-}
-
-// timeout is how long the loop may sleep, in ms; -1: until something happens.
-func (l *loop) timeout() int {
-	d := time.Duration(-1)
-	if at, ok := l.wheel.next(); ok {
-		d = max(time.Duration(at)*tickLength-time.Duration(l.clock-l.stood), 0)
-	}
-	if l.pause.on {
-		if left := max(time.Duration(l.pause.until-l.clock), 0); d < 0 || left < d {
-			d = left
-		}
-	}
-	if d < 0 {
-		return -1
-	}
-	return int((d + time.Millisecond - 1) / time.Millisecond)
-}
-
-// tellTime reads the clock after a wait of at most timeout ms. Time in which the
-// loop stood still, since its container was paused or its machine was moved, is
-// one tick to the wheel: the clients who were not heard in it did not go silent,
-// and it must not end them all at once.
-func (l *loop) tellTime(timeout int) {
-	now := l.server.now()
-	if timeout >= 0 {
-		late := now - l.clock - int64(timeout)*int64(time.Millisecond)
-		if late > int64(standstill) {
-			l.stood += now - l.clock - int64(tickLength)
-		}
-	}
-	l.clock = now
-}
-
-func (l *loop) tick() tick { return tick((l.clock-l.stood)/int64(tickLength)) + 1 }
-
-// in is the tick at which d from now is over.
-func (l *loop) in(d time.Duration) tick { return l.wheel.now + ticks(d) + 1 }
-
-// dispatch hands an event to what it belongs to.
-func (l *loop) dispatch(e *unix.EpollEvent) {
-	switch {
-	case e.Fd >= 0:
-		s := l.at(uint32(e.Fd) / 2)
-		h := &s.client
-		if e.Fd%2 == 1 {
-			h = &s.server
-		}
-		if s.listener != nil && h.birth == uint32(e.Pad) { // it may have ended in this turn
-			l.event(s, h, e.Events)
-		}
-	case e.Fd == eventWakeup:
-		l.readMail()
-	default:
-		l.accept(l.server.listeners[eventListener-e.Fd])
-	}
-}
-
-// event notes what epoll says of a half and lets its session go on.
-func (l *loop) event(s *session, h *half, events uint32) {
-	if events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+// event notes what has happened to a half and lets its session go on.
+func (l *loop) event(s *session, h *half, e reactor.Events) {
+	if e.Any(reactor.Input | reactor.InputHungUp | reactor.HungUp | reactor.Failed) {
 		h.ready = true
 	}
-	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR|unix.EPOLLPRI) != 0 {
+	if e.Any(reactor.InputHungUp | reactor.HungUp | reactor.Failed | reactor.Urgent) {
 		// The end of stream, or an error, does not come with an event of its own
 		// any more, and a read stops short at urgent data.
 		h.drain = true
 	}
-	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		h.broken, h.reset = true, h.reset || events&unix.EPOLLERR != 0
+	if e.Any(reactor.HungUp | reactor.Failed) {
+		h.broken, h.reset = true, h.reset || e.Any(reactor.Failed)
 		l.limitBroken(s, h)
 	}
-	if events&unix.EPOLLOUT != 0 && h.held != nil && l.flush(s, h) {
+	if e.Any(reactor.Room) && h.held != nil && l.flush(s, h) {
 		return
 	}
 	if s.step.dialling() && h == &s.client && !h.broken {
@@ -212,11 +94,11 @@ func (l *loop) limitBroken(s *session, h *half) {
 	if h.reset {
 		s.outcome = s.firstOutcome(pick(h == &s.client, ClientReset, ServerReset))
 	}
-	s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed)
+	s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed)
 	l.arm(s)
 }
 
-// await leaves a session to epoll and the wheel.
+// await leaves a session to its events and its timer.
 func (l *loop) await(s *session) {
 	if s.opening != nil {
 		s.opening.keep()
@@ -225,9 +107,9 @@ func (l *loop) await(s *session) {
 			return // it is not ours to watch
 		}
 	}
-	err := l.register(s, &s.client, 0)
+	err := l.register(s, &s.client)
 	if err == nil && (s.opening == nil || s.opening.nodeLent == nil) {
-		err = l.register(s, &s.server, 1)
+		err = l.register(s, &s.server)
 	}
 	if err == nil {
 		l.arm(s)
@@ -236,17 +118,17 @@ func (l *loop) await(s *session) {
 	l.finish(s, DescriptorsExceeded) // the kernel's limit of epoll watches, or memory
 }
 
-// arm sees that the wheel holds the session no later than its time is over. A
+// arm sees that the timer of the session fires no later than its time is over. A
 // timer that is too early fires in vain and is put off then, so that moving a
-// byte never touches the wheel.
+// byte never touches the timers.
 func (l *loop) arm(s *session) {
-	if at := s.due(); at != 0 && (s.timer.at == 0 || at < s.timer.at) {
-		l.wheel.add(s, at)
+	if at := s.due(); at != 0 && (s.timer == 0 || at < s.timer) {
+		l.setTimer(s, at)
 	}
 }
 
 // due is when the session's time is over; 0: never.
-func (s *session) due() tick {
+func (s *session) due() reactor.Tick {
 	switch {
 	case s.deadline != 0:
 		return s.deadline
@@ -256,12 +138,21 @@ func (s *session) due() tick {
 	return 0
 }
 
+func (l *loop) setTimer(s *session, at reactor.Tick) { s.timer = l.Timers.Set(s.slot, at) }
+
+// Due is called when a session's timer has fired.
+func (l *loop) Due(slot uint32) {
+	s := l.sessions.At(slot)
+	s.timer = 0
+	l.expire(s)
+}
+
 // expire ends what a session was waiting for, if its time is over.
 func (l *loop) expire(s *session) {
 	switch at := s.due(); {
 	case at == 0:
-	case at > l.wheel.now:
-		l.wheel.add(s, at)
+	case at > l.Timers.Now():
+		l.setTimer(s, at)
 	case s.step.dialling():
 		l.giveUp(s, l.dialTimeout(s))
 		s.step = stepDial
@@ -269,7 +160,7 @@ func (l *loop) expire(s *session) {
 	case s.step == stepLinger:
 		l.finish(s, s.outcome)
 	case s.deadline == 0 && unheard(s):
-		l.wheel.add(s, l.wheel.now+1)
+		l.setTimer(s, l.Timers.Now()+1)
 	case s.deadline == 0:
 		l.finish(s, IdleTimeout)
 	case s.step < stepAnnounce:

@@ -1,9 +1,8 @@
 package proxy
 
 import (
-	"golang.org/x/sys/unix"
-
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -34,7 +33,7 @@ func (l *loop) unwrap(s *session) step {
 
 // meet applies the limits of the client's address, which is known now.
 func (l *loop) meet(s *session) step {
-	refused, counted := l.server.addresses.enter(s.source.addrPort().Addr(), l.clock)
+	refused, counted := l.server.addresses.enter(s.source.addrPort().Addr(), l.Now())
 	s.counted = counted
 	if refused != outcomeNone {
 		s.excess = refused
@@ -134,7 +133,7 @@ func (l *loop) fillUpTo(s *session, most int) step {
 	room := l.scratch[headroom:min(len(l.scratch), headroom+most)]
 	n, err := l.receive(&s.client, room)
 	switch {
-	case err == unix.EAGAIN:
+	case err == reactor.ErrAgain:
 		s.client.ready = false
 		return stepWait
 	case err != nil || n == 0:
@@ -152,7 +151,7 @@ func (l *loop) fillUpTo(s *session, most int) step {
 
 // admit applies the limits.
 func (l *loop) admit(s *session) step {
-	if refusal, ok := admit(s.excess, l.server.rate, l.clock); !ok {
+	if refusal, ok := admit(s.excess, l.server.rate, l.Now()); !ok {
 		return l.refuse(s, refusal)
 	}
 	if t := s.listener.TLS; t != nil && !s.listener.opaque() && !t.Identity.allows(s.opening.tls, &l.parsed) {
@@ -168,9 +167,9 @@ func (l *loop) route(s *session) step {
 	connect := &l.parsed
 	if s.listener.opaque() {
 		connect = nil
-		s.idle = ticks(setting)
+		s.idle = reactor.Ticks(setting)
 	} else {
-		s.idle = ticks(idleLimit(setting, connect.KeepAlive))
+		s.idle = reactor.Ticks(idleLimit(setting, connect.KeepAlive))
 		s.byKeepAlive = setting == 0
 	}
 	pool := s.opening.pool

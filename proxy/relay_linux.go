@@ -1,8 +1,7 @@
 package proxy
 
 import (
-	"golang.org/x/sys/unix"
-
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
 
@@ -14,7 +13,7 @@ func (l *loop) confirm(s *session) step {
 	}
 	for s.server.ready && s.client.held == nil {
 		n, err := l.receive(&s.server, l.scratch)
-		if err == unix.EAGAIN {
+		if err == reactor.ErrAgain {
 			s.server.ready = false
 			return stepWait
 		}
@@ -53,7 +52,7 @@ func (l *loop) heard(s *session, b []byte) step {
 	if answer == answerConnack {
 		s.connack = l.connack.Code
 		if l.connack.HasServerKeepAlive && s.byKeepAlive {
-			s.idle = ticks(idleLimit(0, l.connack.ServerKeepAlive))
+			s.idle = reactor.Ticks(idleLimit(0, l.connack.ServerKeepAlive))
 		}
 		if len(l.connack.AssignedClientID) > 0 {
 			s.id = logged(l.connack.AssignedClientID)
@@ -130,7 +129,7 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 		}
 		n, err := l.receive(from, inbox)
 		if n == 0 {
-			if err == unix.EAGAIN {
+			if err == reactor.ErrAgain {
 				from.ready = false
 				return false
 			}
@@ -142,15 +141,15 @@ func (l *loop) pump(s *session, from, to *half) (ended bool) {
 		from.moved += uint64(n)
 		if from == &s.client {
 			s.flow.Received += uint64(n)
-			s.active = l.wheel.now
+			s.active = l.Timers.Now()
 		} else {
 			s.flow.Sent += uint64(n)
 			if !s.byKeepAlive {
-				s.active = l.wheel.now
+				s.active = l.Timers.Now()
 			}
 		}
 		if to.ended {
-			s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed) // the half that is open is in use
+			s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed) // the half that is open is in use
 		}
 		if s.frames != nil {
 			if l.translate(s, from, to, n) {
@@ -182,12 +181,12 @@ func (l *loop) deliver(s *session, to *half, b []byte) (ended bool) {
 // flush writes what is held for a half that has room again. It reports whether
 // the session has ended.
 func (l *loop) flush(s *session, to *half) (ended bool) {
-	n, err := write(to.fd, *to.held)
+	n, err := reactor.Send(to.fd, *to.held)
 	if err != nil {
 		return l.outputBroke(s, to)
 	}
 	if n > 0 && !s.byKeepAlive {
-		s.active = l.wheel.now
+		s.active = l.Timers.Now()
 	}
 	if n < len(*to.held) {
 		*to.held = (*to.held)[n:]
@@ -207,13 +206,13 @@ func (l *loop) inputEnded(s *session, from, to *half, err error) (ended bool) {
 	client := from == &s.client
 	if err != nil {
 		// The other side learns that the connection broke, not that it ended.
-		abort(to.fd)
+		reactor.Abort(to.fd)
 		l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))
 		return true
 	}
 	from.ended = true
 	s.outcome = s.firstOutcome(pick(client, ClientClosed, ServerClosed))
-	s.deadline = l.in(l.server.snapshot.Timeouts.HalfClosed)
+	s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed)
 	if to.held != nil {
 		return false // flush goes on from here
 	}
@@ -234,7 +233,7 @@ func (l *loop) endOutput(s *session, to *half) (ended bool) {
 		l.finish(s, s.outcome)
 		return true
 	}
-	_ = unix.Shutdown(int(to.fd), unix.SHUT_WR)
+	reactor.CloseWrite(to.fd)
 	return false
 }
 
@@ -270,7 +269,7 @@ func (l *loop) outputBroke(s *session, gone *half) (ended bool) {
 		if other.held == nil {
 			l.closeFrames(s, websocket.Normal)
 		}
-		_ = unix.Shutdown(int(other.fd), unix.SHUT_WR)
+		reactor.CloseWrite(other.fd)
 	}
 	l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))
 	return true

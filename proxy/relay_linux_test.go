@@ -4,11 +4,13 @@ import (
 	"log/slog"
 	"net/netip"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/reactor"
 )
 
 // pumpRig is a session in the relay between two socket pairs, without a loop
@@ -21,7 +23,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	}
 	ln := newListener(0, &Listener{Name: "l", Pool: &Pool{Pool: pool}})
 	srv := &Server{snapshot: &Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
-	l = &loop{server: srv, scratch: make([]byte, scratchSize), counters: newCounters(srv.listeners)}
+	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, scratchSize), counters: newCounters(srv.listeners)}
 	s = l.take()
 	pair := func() (ours, theirs int) {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -127,11 +129,10 @@ func TestSessionStaysSmall(t *testing.T) {
 func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 	l, s, client, _ := pumpRig(t)
 	var err error
-	if l.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+	if l.Loop, err = reactor.NewLoop(l, nil, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Close(l.epoll) })
-	l.wheel.sessions = &l.sessions
+	t.Cleanup(l.Close)
 	l.server.snapshot.Timeouts.HalfClosed = patience
 	for { // fill what the node has room for, and once more the client's own socket
 		_, err := unix.Write(client, make([]byte, 4096))
@@ -148,12 +149,12 @@ func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 	held := *s.server.held
 	s.server.held = nil // as when the node took it a moment before epoll spoke
 	_ = unix.Shutdown(client, unix.SHUT_RDWR)
-	l.event(s, &s.client, unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR)
+	l.event(s, &s.client, reactor.Input|reactor.InputHungUp|reactor.HungUp|reactor.Failed)
 	if s.server.held == nil || len(held) == 0 {
 		t.Fatal("the node took everything")
 	}
-	if s.deadline == 0 || s.timer.at == 0 || s.outcome != ClientReset {
-		t.Errorf("deadline %d, timer %d, outcome %v: it would stay for ever", s.deadline, s.timer.at, s.outcome)
+	if s.deadline == 0 || s.timer == 0 || s.outcome != ClientReset {
+		t.Errorf("deadline %d, timer %d, outcome %v: it would stay for ever", s.deadline, s.timer, s.outcome)
 	}
 }
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 
-	"golang.org/x/sys/unix"
-
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -155,14 +155,14 @@ func (t *secure) broken() bool {
 	if t == nil || t.end == nil || t.end == io.EOF || t.end == io.ErrUnexpectedEOF {
 		return false
 	}
-	_, socket := errors.AsType[unix.Errno](t.end)
+	_, socket := errors.AsType[syscall.Errno](t.end)
 	return !socket
 }
 
 // receive reads what a half has sent, as read does.
 func (l *loop) receive(h *half, b []byte) (int, error) {
 	if h.secure == nil {
-		return read(h.fd, b)
+		return reactor.Receive(h.fd, b)
 	}
 	return l.unseal(h, b)
 }
@@ -171,7 +171,7 @@ func (l *loop) receive(h *half, b []byte) (int, error) {
 // taken in any case: the half holds what the socket does not take.
 func (l *loop) send(h *half, b []byte) (int, error) {
 	if h.secure == nil {
-		return write(h.fd, b)
+		return reactor.Send(h.fd, b)
 	}
 	var err error
 	if l.sealed, err = h.secure.session.Seal(l.sealed[:0], b); err != nil {
@@ -184,12 +184,12 @@ func (l *loop) send(h *half, b []byte) (int, error) {
 func (l *loop) sendSealed(h *half) error {
 	if h.held != nil {
 		if len(*h.held)+len(l.sealed) > 4*scratchSize {
-			return unix.ENOBUFS // it asks and does not read
+			return syscall.ENOBUFS // it asks and does not read
 		}
 		h.hold(l.sealed)
 		return nil
 	}
-	n, err := write(h.fd, l.sealed)
+	n, err := reactor.Send(h.fd, l.sealed)
 	if err == nil && n < len(l.sealed) {
 		h.hold(l.sealed[n:])
 	}
@@ -222,9 +222,9 @@ func (l *loop) feed(h *half) (drained bool) {
 	if l.cipher == nil {
 		l.cipher = make([]byte, cipherSize)
 	}
-	n, err := read(h.fd, l.cipher)
+	n, err := reactor.Receive(h.fd, l.cipher)
 	switch {
-	case err == unix.EAGAIN:
+	case err == reactor.ErrAgain:
 		return true
 	case err != nil:
 		t.end = err
@@ -251,7 +251,7 @@ func (l *loop) settle(h *half, n int) error {
 		h.drain = h.drain || t.end != nil // the end comes with the next read
 		return nil
 	case t.end == nil:
-		return unix.EAGAIN
+		return reactor.ErrAgain
 	case t.end == io.EOF || t.end == io.ErrUnexpectedEOF:
 		return nil
 	default:

@@ -151,9 +151,6 @@ func (srv *Server) Stats() Stats {
 	return stats
 }
 
-// now is the time on the server's clock in ns; it only goes forward.
-func (srv *Server) now() int64 { return int64(time.Since(srv.epoch)) }
-
 func (srv *Server) errListen(ln *Listener, err error) error {
 	return fmt.Errorf("listener %q: listen on address %q: %w", ln.Name, ln.Address, err)
 }

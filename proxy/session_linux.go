@@ -3,10 +3,9 @@ package proxy
 import (
 	"net/netip"
 
-	"golang.org/x/sys/unix"
-
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -26,11 +25,11 @@ type session struct {
 	slot   uint32 // its index in the loop's sessions
 
 	begun int64 // the accept, in ns of the loop's clock
-	timer timer
 
-	active   tick // when the idle limit began to run
-	idle     tick // the idle limit; 0: none
-	deadline tick // of the step, where it is not the idle limit; 0: none
+	timer    reactor.Tick // when its timer fires; 0: it is not set
+	active   reactor.Tick // when the idle limit began to run
+	idle     reactor.Tick // the idle limit; 0: none
+	deadline reactor.Tick // of the step, where it is not the idle limit; 0: none
 
 	step    step
 	version mqttparse.Version
@@ -89,13 +88,13 @@ type half struct {
 	fd     int32   // -1: none
 	birth  uint32  // tells its events from those of earlier halves in its place
 
-	watch   watch // what epoll reports of it
-	ready   bool  // a read may find bytes, the end of stream or an error
-	drain   bool  // a short read does not mean that there is nothing more
-	broken  bool  // epoll has reported an error, or that both streams are ended
-	reset   bool  // it was an error
-	ended   bool  // its end of stream was read
-	blocked bool  // it once took less than it was given: ask for room too
+	watch   reactor.Watch // what is reported of it
+	ready   bool          // a read may find bytes, the end of stream or an error
+	drain   bool          // a short read does not mean that there is nothing more
+	broken  bool          // an error was reported, or that both streams are ended
+	reset   bool          // it was an error
+	ended   bool          // its end of stream was read
+	blocked bool          // it once took less than it was given: ask for room too
 }
 
 // hold keeps what the half did not take, until it does, after what it holds
@@ -114,21 +113,8 @@ func (h *half) hold(b []byte) {
 
 // waits reports whether bytes of the half wait in its socket, and no end behind them.
 func (h *half) waits() bool {
-	if h.drain {
-		return false
-	}
-	waiting, err := unix.IoctlGetInt(int(h.fd), unix.SIOCINQ)
-	return err == nil && waiting > 0
+	return !h.drain && reactor.Unread(h.fd) > 0
 }
-
-// watch is what a half is registered for.
-type watch uint8
-
-const (
-	watchNothing watch = iota
-	watchInput
-	watchInputAndRoom
-)
 
 // opening is what a session needs only until its node has answered.
 type opening struct {
@@ -177,59 +163,23 @@ func (o *opening) reclaim() {
 	}
 }
 
-// sessionChunk sessions are allocated at once, in whole pages; they never move.
-const sessionChunk = 1024
-
-// sessions holds the sessions of a loop by slot. Slots are reused.
-type sessions struct {
-	chunks []*[sessionChunk]session
-	free   []uint32
-	open   int
-	births uint32 // how many halves there were
-}
-
 // born is a half for a descriptor.
-func (t *sessions) born(fd int32) half {
-	t.births++
-	return half{fd: fd, birth: t.births}
+func (l *loop) born(fd int32) half {
+	return half{fd: fd, birth: l.sessions.Birth()}
 }
 
 // take returns an empty session.
-func (t *sessions) take() *session {
-	if len(t.free) == 0 {
-		base := uint32(len(t.chunks) * sessionChunk)
-		t.chunks = append(t.chunks, new([sessionChunk]session))
-		for i := range uint32(sessionChunk) {
-			t.free = append(t.free, base+sessionChunk-1-i)
-		}
-	}
-	slot := t.free[len(t.free)-1]
-	t.free = t.free[:len(t.free)-1]
-	s := t.at(slot)
+func (l *loop) take() *session {
+	slot, s := l.sessions.Take()
 	*s = session{slot: slot, client: half{fd: -1}, server: half{fd: -1}}
-	t.open++
 	return s
 }
 
-// at is the session in a slot, which may be a free one.
-func (t *sessions) at(slot uint32) *session {
-	return &t.chunks[slot/sessionChunk][slot%sessionChunk]
-}
-
-// release gives a session's slot back.
-func (t *sessions) release(s *session) {
-	*s = session{slot: s.slot}
-	t.free = append(t.free, s.slot)
-	t.open--
-}
-
-// each calls f for every session that is open; f may release it.
-func (t *sessions) each(f func(*session)) {
-	for _, chunk := range t.chunks {
-		for i := range chunk {
-			if chunk[i].listener != nil {
-				f(&chunk[i])
-			}
+// each calls f for every session that is open; f may end it.
+func (l *loop) each(f func(*session)) {
+	for s := range l.sessions.All() {
+		if s.listener != nil {
+			f(s)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"mqttlb/proxy/reactor"
 )
 
 // upgrade answers an upgrade at once, if that can be, or lends the client's
@@ -46,8 +46,8 @@ func (l *loop) upgrade(s *session) step {
 func (l *loop) callback(s *session) func(then func(*session)) {
 	slot, birth := s.slot, s.client.birth
 	return func(then func(*session)) {
-		l.do(func() {
-			if s := l.at(slot); s.listener != nil && s.client.birth == birth {
+		l.Do(func() {
+			if s := l.sessions.At(slot); s.listener != nil && s.client.birth == birth {
 				then(s)
 			}
 		})
@@ -58,8 +58,8 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 // has read already.
 func (l *loop) lend(s *session) *lent {
 	o := s.opening
-	if !o.destination.IsValid() && l.addr.local(s.client.fd) == nil {
-		o.destination = l.addr.addrPort()
+	if !o.destination.IsValid() {
+		o.destination, _ = l.LocalAddr(s.client.fd)
 	}
 	c := &lent{
 		fd:     s.client.fd,
@@ -82,7 +82,7 @@ func (l *loop) returned(s *session, v *visit) {
 	case v.pool != nil:
 		o.pool, o.entrance = v.pool, v.entrance
 		if v.stayed {
-			s.deadline = l.in(l.server.snapshot.Timeouts.ConnectPacket)
+			s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)
 		}
 		if v.session != nil {
 			l.detach(s)
@@ -125,7 +125,7 @@ func (c *lent) open() error {
 	if c.closed {
 		return net.ErrClosed // and the descriptor may be another's by now
 	}
-	twin, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	twin, err := reactor.Duplicate(c.fd)
 	if err == nil {
 		c.File, c.opened = os.NewFile(uintptr(twin), "socket"), time.Now()
 	}
@@ -182,5 +182,5 @@ func (c *lent) CloseWrite() error {
 	if err != nil {
 		return err
 	}
-	return raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) })
+	return raw.Control(func(fd uintptr) { reactor.CloseWrite(int32(fd)) })
 }
