@@ -101,7 +101,7 @@ func newEcho(t *testing.T, socks ...int32) *echo {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if h.Loop.Do(func() {}) { // it has not run
+		if h.Do(func() {}) { // it has not run
 			h.Close()
 		}
 		for c := range h.slots.All() {
