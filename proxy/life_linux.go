@@ -1,3 +1,5 @@
+//go:build linux
+
 package proxy
 
 // step is where a session is in its life.
