@@ -23,7 +23,7 @@ import (
 // front is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
 // a goroutine for each connection. One that upgrades to WebSocket is let go of:
 // its session goes on in its loop, and net/http keeps nothing of it. Most upgrades
-// are answered by the loop itself, in upgrade_linux.go.
+// are answered by the loop itself, in inline.go.
 type front struct {
 	listener *listener
 	server   *http.Server

@@ -1,5 +1,3 @@
-//go:build linux
-
 package proxy
 
 // step is where a session is in its life.
@@ -12,8 +10,8 @@ type step uint8
 //	          TLS, HTTP          rules    key      candidate TLS,                           one line, one count
 //	                                                        first bytes
 //
-// accept_linux.go makes the session and finish_linux.go ends it; the steps
-// between are run from here.
+// accept.go makes the session and finish.go ends it; the steps between are run from
+// here.
 const (
 	stepUnwrap    step = iota // read the client's PROXY header, if the listener accepts one; apply the limits of its address
 	stepHandshake             // TLS listeners: the handshake, in a goroutine
