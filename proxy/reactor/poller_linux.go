@@ -6,6 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Supported returns ErrUnsupported where there is no loop.
+func Supported() error { return nil }
+
 // poller is an epoll instance and an eventfd that wakes it.
 type poller struct {
 	epoll  int

@@ -2,6 +2,9 @@
 
 package reactor
 
+// Supported returns ErrUnsupported where there is no loop.
+func Supported() error { return ErrUnsupported }
+
 // poller does not open here, so that nothing else of it is ever called.
 type poller struct{}
 
