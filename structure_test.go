@@ -125,6 +125,21 @@ func TestCodeDoesWithoutTestSupport(t *testing.T) {
 	}
 }
 
+// The event loop knows no protocol, and it alone of the proxy's packages knows the kernel.
+func TestTheReactorHoldsWhatNeedsTheKernelAndNothingElse(t *testing.T) {
+	const reactor, kernel = "mqttlb/proxy/reactor", "golang.org/x/sys/unix"
+	for _, p := range list(t) {
+		for _, path := range p.Imports {
+			switch {
+			case p.ImportPath == reactor && (strings.HasPrefix(path, "mqttlb/") || strings.HasPrefix(path, "crypto/") || path == "net/http"):
+				t.Errorf("%s imports %s: it has no MQTT, TLS or HTTP", reactor, path)
+			case folder(p.ImportPath) == "proxy" && p.ImportPath != reactor && path == kernel:
+				t.Errorf("%s imports %s: what needs the kernel is in %s", p.ImportPath, kernel, reactor)
+			}
+		}
+	}
+}
+
 func TestEveryFolderOfTheDesignHasCode(t *testing.T) {
 	has := map[string]bool{}
 	for _, p := range list(t) {

@@ -120,7 +120,6 @@ var hostileFrames = []struct {
 
 // Each row comes before the CONNECT and in the middle of it, whole and byte by byte.
 func TestHostileFramesBeforeTheConnectIsWhole(t *testing.T) {
-	needWebSocket(t)
 	backend := startNode(t, nil)
 	r := wsToMQTT.start(t, []string{backend.address()})
 	var n uint64
@@ -168,7 +167,6 @@ func collect(t *testing.T) (*node, chan brokenStream) {
 
 // A node that speaks plain MQTT sees what came before, and then a clean end.
 func TestHostileFramesAfterTheConnectEndTheSession(t *testing.T) {
-	needWebSocket(t)
 	backend, got := collect(t)
 	r := wsToMQTT.start(t, []string{backend.address()})
 	var n uint64

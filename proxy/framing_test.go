@@ -15,7 +15,6 @@ import (
 // A refusal is told in MQTT, in a frame, where MQTT has words for it, and a close
 // frame follows that says it to who knows WebSocket only.
 func TestRefusalsComeInAFrameBeforeAClose(t *testing.T) {
-	needWebSocket(t)
 	for _, row := range []struct {
 		name, connect string
 		want          []string
@@ -69,7 +68,6 @@ func splits(b []byte) map[string][]byte {
 
 // The CONNECT and what follows it may be framed in any way, and come in segments of any size.
 func TestFramesMeanNothingToMQTT(t *testing.T) {
-	needWebSocket(t)
 	for _, large := range []int{2, 126, 1 << 16} {
 		payload := append(bytes.Clone(connect311), bytes.Repeat([]byte{0xc0}, large)...)
 		backend := startNode(t, nil)
@@ -123,7 +121,6 @@ func (c *client) payload(n int) (payload []byte) {
 // Pings are answered at every point, between fragments too, and stay between us and
 // the client.
 func TestPingsAreAnsweredAndNotPassedOn(t *testing.T) {
-	needWebSocket(t)
 	ping := func(s string) []byte { return clientFrame(finPing, []byte(s)) }
 	largest := strings.Repeat("p", 125)
 	sent := slices.Concat(
@@ -150,7 +147,6 @@ func TestPingsAreAnsweredAndNotPassedOn(t *testing.T) {
 }
 
 func TestClientThatBringsNoConnectInItsFramesIsLetGo(t *testing.T) {
-	needWebSocket(t)
 	small := func(s *Snapshot) { s.MaxConnectSize = 1024 }
 	for _, row := range []struct {
 		name  string
@@ -180,7 +176,6 @@ func TestClientThatBringsNoConnectInItsFramesIsLetGo(t *testing.T) {
 }
 
 func TestCloseBeforeTheConnectIsAnswered(t *testing.T) {
-	needWebSocket(t)
 	for _, before := range [][]byte{nil, clientFrame(finBinary, connect311[:5]), clientFrame(beginBinary, connect311[:5])} {
 		r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
 		c := r.dialUpgraded()
@@ -196,7 +191,6 @@ func TestCloseBeforeTheConnectIsAnswered(t *testing.T) {
 // What a node says after the client's close frame has nobody to go to: a frame may
 // not follow the close frame that answers it.
 func TestCloseBeforeTheConnackIsTheLastWord(t *testing.T) {
-	needWebSocket(t)
 	closed := make(chan struct{})
 	backend := startNode(t, func(c net.Conn) {
 		b, err := io.ReadAll(c)
@@ -220,7 +214,6 @@ func TestCloseBeforeTheConnackIsTheLastWord(t *testing.T) {
 
 // The DISCONNECT that comes before a close frame reaches the node, and then the end.
 func TestCloseFrameIsAnsweredInKindAndEndsTheNodesStream(t *testing.T) {
-	needWebSocket(t)
 	for _, row := range []struct {
 		payload []byte
 		want    string
@@ -245,7 +238,6 @@ func TestCloseFrameIsAnsweredInKindAndEndsTheNodesStream(t *testing.T) {
 }
 
 func TestEndOfAPlainNodeIsACloseFrame(t *testing.T) {
-	needWebSocket(t)
 	for _, row := range []struct {
 		name  string
 		first bool // the client's stream ends before the node's
@@ -286,7 +278,6 @@ func TestEndOfAPlainNodeIsACloseFrame(t *testing.T) {
 
 // Pongs wait behind what is held for the client, and there is an end to it.
 func TestClientThatPingsAndDoesNotReadIsLetGo(t *testing.T) {
-	needWebSocket(t)
 	r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
 	c := r.dialUpgraded()
 	c.send(clientFrame(finBinary, connect311))

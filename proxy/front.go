@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/web"
 )
@@ -22,7 +23,7 @@ import (
 // front is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
 // a goroutine for each connection. One that upgrades to WebSocket is let go of:
 // its session goes on in its loop, and net/http keeps nothing of it. Most upgrades
-// are answered by the loop itself, in upgrade_linux.go.
+// are answered by the loop itself, in inline.go.
 type front struct {
 	listener *listener
 	server   *http.Server
@@ -39,7 +40,7 @@ type front struct {
 // newFront makes the front of a listener and starts it.
 func newFront(srv *Server, ln *listener) *front {
 	snap := srv.snapshot
-	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, acceptBatch), closed: make(chan struct{})}}
+	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
 	pools := map[*Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {

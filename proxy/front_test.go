@@ -50,7 +50,6 @@ func (c *client) get(in *bufio.Reader, path string) string {
 
 // One connection may carry requests, and then upgrade.
 func TestRequestsAndAnUpgradeOnOneConnection(t *testing.T) {
-	needWebSocket(t)
 	r := dashboard(t)
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	in := bufio.NewReader(c.Conn)
@@ -80,7 +79,6 @@ func TestRequestsAndAnUpgradeOnOneConnection(t *testing.T) {
 
 // Requests have no limit of time for the whole of them; the CONNECT behind them has.
 func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
-	needWebSocket(t)
 	r := dashboard(t, func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.get(bufio.NewReader(c.Conn), "/page/x")
@@ -92,7 +90,6 @@ func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
 }
 
 func TestUpgradeOnAUnixSocketNamesNoAddress(t *testing.T) {
-	needWebSocket(t)
 	got := make(chan *asked, 1)
 	backend := startUpgradeNode(t, func(a *asked) {
 		got <- a
@@ -156,7 +153,6 @@ func TestSameIdentifierGoesToTheSameNodeOverEveryProtocol(t *testing.T) {
 // Who has arrived at the stop is served, and who upgrades when the time is over is
 // ended with the others.
 func TestStopEndsUpgradesThatStall(t *testing.T) {
-	needWebSocket(t)
 	r := dashboard(t, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
 	begun := r.dialBare(r.srv.Addr("mqtt"))
 	begun.send([]byte(upgradeRequest()[:20]))

@@ -18,6 +18,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
 )
 
 // patience bounds every wait of a test. It is long: only a failure uses it up.
@@ -188,6 +189,9 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
 	log := &logBuffer{}
 	srv, err := New(snap, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if errors.Is(err, reactor.ErrUnsupported) {
+		t.Skip(err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,44 +16,9 @@ const (
 	// copy. A v1 header has at most 107 bytes, a v2 header of ours less than 500.
 	headroom = 512
 
-	// acceptBatch bounds the connections taken from one listener in one turn, so
-	// that a reconnect storm does not starve the sessions that are there.
-	acceptBatch = 64
-
-	// rawWait is how long a loop waits for events without telling Go's
-	// scheduler, in ms. It is below the 10 ms after which that takes a processor away,
-	// and above the kernel's tick of 4 ms: a wait that ends before that sets the
-	// hardware's timer twice, which was 3 % of a round trip of 20 connections.
-	rawWait = 8
-
-	// standstill is how late a turn must begin for the loop to have stood still. A
-	// turn of 256 events takes some 10 ms.
-	standstill = 200 * time.Millisecond
-
 	// readsPerTurn bounds the scratch buffers that one direction of one session
 	// may move in one turn, for the same reason.
 	readsPerTurn = 4
-
-	// backlog is the listen backlog asked for; the kernel caps it at
-	// net.core.somaxconn.
-	backlog = 65535
-
-	// deferAccept is TCP_DEFER_ACCEPT in seconds: accept returns with the
-	// CONNECT already there, which saves a wake-up for each connection. A client
-	// that stays silent is handed over after this time and then has
-	// connect_packet.
-	deferAccept = 1
-
-	// keepAliveIdle, keepAliveInterval and keepAliveCount are TCP's keepalive
-	// on client connections, in seconds, and on those to nodes of sessions without
-	// an idle limit: for peers that are gone without a word.
-	keepAliveIdle     = 300
-	keepAliveInterval = 30
-	keepAliveCount    = 4
-
-	// stopBatches bounds the connections that are still taken after the stop, in
-	// batches: those that waited in the kernel's queue, but not all that arrive.
-	stopBatches = 64
 
 	// refusalHeadroom is how many connections are kept beyond max_connections to be
 	// told why they are refused. Past them a refused connection is closed at once.
@@ -102,11 +67,6 @@ const (
 	// maxProxyHeader bounds a client-side PROXY header in bytes: 16 of fixed
 	// part, 36 of addresses, and TLVs as generous as any sender's.
 	maxProxyHeader = 4096
-
-	// Accepting pauses this long when descriptors or memory run out, doubling
-	// from the first to the last, as in net/http.
-	acceptBackoffMin = 5 * time.Millisecond
-	acceptBackoffMax = time.Second
 
 	// nodeHandshakes is how many sessions shake hands with a node at once; the others
 	// wait, within timeouts.dial. Each holds some 50 KB and a third descriptor until it

@@ -7,7 +7,31 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"mqttlb/proxy/reactor"
 )
+
+// listen binds the listener and returns a socket for each of n loops.
+func (ln *listener) listen(n int) (socks []int32, err error) {
+	if ln.Network == "unix" {
+		if err := ClearPath(ln.Address); err != nil {
+			return nil, err
+		}
+		if socks, err = reactor.ListenUnix(ln.Address, n); err != nil {
+			return nil, err
+		}
+		ln.bound = &net.UnixAddr{Net: "unix", Name: ln.Address}
+		ln.path, _ = os.Lstat(ln.Address)
+		return socks, nil
+	}
+	// Clients of plain TCP may wait for the server to speak first.
+	socks, bound, err := reactor.ListenTCP(ln.Address, n, ln.Protocol != TCP)
+	if err != nil {
+		return nil, err
+	}
+	ln.bound = bound
+	return socks, nil
+}
 
 // ClearPath makes way for a Unix socket. One that a process left at the path is
 // removed; one that answers, or is too busy to, is EADDRINUSE. What is no socket

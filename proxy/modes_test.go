@@ -40,24 +40,18 @@ func (m mode) clientWS() bool { return m.protocol == WS || m.protocol == HTTP }
 // translated: frames end here.
 func (m mode) translated() bool { return m.clientWS() && !m.nodeWS }
 
-// inEachMode runs a test in each mode that this build serves.
+// inEachMode runs a test in each mode.
 func inEachMode(t *testing.T, test func(*testing.T, mode)) {
 	t.Run(mqttToMQTT.name, func(t *testing.T) { test(t, mqttToMQTT) })
 	inEachWSMode(t, test)
 	inEachTLSMode(t, test)
-	t.Run(mqttToMQTTS.name, func(t *testing.T) {
-		needWebSocket(t) // where that is not served TLS is not either
-		test(t, mqttToMQTTS)
-	})
+	t.Run(mqttToMQTTS.name, func(t *testing.T) { test(t, mqttToMQTTS) })
 }
 
 // inEachWSMode is inEachMode for what WebSocket clients alone can do.
 func inEachWSMode(t *testing.T, test func(*testing.T, mode)) {
 	for _, m := range []mode{wsToWS, wsToMQTT, httpToWS} {
-		t.Run(m.name, func(t *testing.T) {
-			needWebSocket(t)
-			test(t, m)
-		})
+		t.Run(m.name, func(t *testing.T) { test(t, m) })
 	}
 }
 

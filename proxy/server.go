@@ -76,8 +76,8 @@ func (ln *listener) limit() int64 {
 	return math.MaxInt64
 }
 
-// New binds the listeners; clients wait in the kernel's queue until Run. On
-// Linux one loop is made for each core that Go may use (GOMAXPROCS).
+// New binds the listeners; clients wait in the kernel's queue until Run. One loop
+// is made for each core that Go may use (GOMAXPROCS).
 func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
 		snapshot:  snapshot,
@@ -154,9 +154,6 @@ func (srv *Server) Stats() Stats {
 	}
 	return stats
 }
-
-// now is the time on the server's clock in ns; it only goes forward.
-func (srv *Server) now() int64 { return int64(time.Since(srv.epoch)) }
 
 func (srv *Server) errListen(ln *Listener, err error) error {
 	return fmt.Errorf("listener %q: listen on address %q: %w", ln.Name, ln.Address, err)

@@ -15,10 +15,7 @@ import (
 // inEachTLSMode is inEachMode for clients that speak TLS.
 func inEachTLSMode(t *testing.T, test func(*testing.T, mode)) {
 	for _, m := range []mode{mqttsToMQTT, wssToWS, wssToMQTT, wssToWSS} {
-		t.Run(m.name, func(t *testing.T) {
-			needWebSocket(t) // where that is not served TLS is not either
-			test(t, m)
-		})
+		t.Run(m.name, func(t *testing.T) { test(t, m) })
 	}
 }
 

@@ -56,7 +56,6 @@ func choosy(s *Snapshot) {
 // what is sent, the answer, and what the log says of it. Each row is sent whole and
 // byte by byte, and ends the connection from our side.
 func TestHostileUpgrades(t *testing.T) {
-	needWebSocket(t)
 	const badRequest = "400 Bad Request" // net/http's own
 	rows := []struct {
 		name, sent  string
@@ -189,7 +188,6 @@ func (c *client) response() (*http.Response, string) {
 
 // Every form that RFC 6455 and RFC 9110 allow, and the subprotocol that is chosen.
 func TestUpgradesThatAreTaken(t *testing.T) {
-	needWebSocket(t)
 	r := start(t, []string{startNode(t, nil).address()}, wsToMQTT.set, choosy)
 	for name, row := range map[string]struct{ sent, protocol string }{
 		"plain":                         {upgradeRequest(), "mqtt"},
@@ -218,7 +216,6 @@ func TestUpgradesThatAreTaken(t *testing.T) {
 }
 
 func TestUpgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
-	needWebSocket(t)
 	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	request := upgradeRequest()
 	var clients []*client
@@ -236,7 +233,6 @@ func TestUpgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 }
 
 func TestClientThatLeavesAtAnyByteOfItsUpgradeIsCounted(t *testing.T) {
-	needWebSocket(t)
 	r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
 	request := upgradeRequest()
 	for i := 1; i < len(request); i++ {
@@ -251,7 +247,6 @@ func TestClientThatLeavesAtAnyByteOfItsUpgradeIsCounted(t *testing.T) {
 
 // Who sends frames before the 101 cannot know that they are read as frames.
 func TestFramesBeforeTheAnswerEndTheConnection(t *testing.T) {
-	needWebSocket(t)
 	r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.send(append([]byte(upgradeRequest()), clientFrame(0x82, connect311)...))

@@ -60,7 +60,6 @@ var connackFrame = append([]byte{0x82, 4}, connack311...)
 // The first write to a node holds the PROXY header and the whole upgrade: what the
 // client asked for, the headers that the pool forwards, and who the client is.
 func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T) {
-	needWebSocket(t)
 	got := make(chan *asked, 1)
 	backend := startUpgradeNode(t, func(a *asked) {
 		got <- a
@@ -117,7 +116,6 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 
 // Who is behind a trusted proxy is named in both places.
 func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
-	needWebSocket(t)
 	backend := startUpgradeNode(t, func(a *asked) {
 		h, _ := unwrap(a.first)
 		_, _ = fmt.Fprintf(a, "%s\x82\x1a%-26s", a.switching(), h.source.String()+" "+a.request.Header.Get("X-Forwarded-For"))
@@ -142,7 +140,6 @@ func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
 // However slowly its 101 comes, a node gets no frame before it, and what it sends
 // behind it in the same segment reaches the client.
 func TestNodeGetsNoFrameBeforeItsAnswer(t *testing.T) {
-	needWebSocket(t)
 	const early = "\x89\x02hi" // a ping
 	for name, answer := range map[string]func(a *asked, whole string){
 		"in one write":                 func(a *asked, whole string) { _, _ = io.WriteString(a, whole) },
@@ -215,7 +212,6 @@ var refusedUpgrades = map[string]func(*asked){
 }
 
 func TestNodeThatRefusesTheUpgradeIsPassedOver(t *testing.T) {
-	needWebSocket(t)
 	for name, answer := range refusedUpgrades {
 		t.Run(name, func(t *testing.T) {
 			refuses := startUpgradeNode(t, func(a *asked) {
@@ -245,7 +241,6 @@ func TestNodeThatRefusesTheUpgradeIsPassedOver(t *testing.T) {
 }
 
 func TestNodeThatNeverAnswersTheUpgradeIsPassedOverAfterDialTimeout(t *testing.T) {
-	needWebSocket(t)
 	silent := startUpgradeNode(t, func(a *asked) { _, _ = io.Copy(io.Discard, a) })
 	r := wsToWS.start(t, []string{silent.address()}, func(s *Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
 	c := r.dialUpgraded()
@@ -260,7 +255,6 @@ func TestNodeThatNeverAnswersTheUpgradeIsPassedOverAfterDialTimeout(t *testing.T
 // Both ways, byte for byte: masks, fragments and pings too, and what breaks the
 // rules. It is the node that judges them.
 func TestFramesPassToAWebSocketNodeAsTheyAre(t *testing.T) {
-	needWebSocket(t)
 	after := slices.Concat(clientFrame(beginBinary, []byte("a")), clientFrame(finPing, []byte("p")), clientFrame(last, bytes.Repeat([]byte("b"), 70000)),
 		clientFrame(finText, []byte("text")), []byte("\x82\x01x"), clientFrame(finClose, closeWith(1000, "bye")))
 	ping := clientFrame(finPing, []byte("mine"))

@@ -36,6 +36,9 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if unsupported != nil {
+		return fmt.Errorf("demo: %w", unsupported)
+	}
 	live := canRedraw(stdout)
 	if live && !terminalIsHeld() {
 		return holdTerminal(ctx, args, stderr)

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"mqttlb/proxy/reactor"
 )
 
 // command is one of mqttlb's subcommands. run returns errUsage after it has
@@ -30,6 +32,9 @@ func commands() []command {
 		{"version", "print the version", version},
 	}
 }
+
+// unsupported is why sessions cannot be carried on this system; nil: they can.
+var unsupported = reactor.Supported()
 
 var (
 	errUsage  = errors.New("usage")  // exit code 2

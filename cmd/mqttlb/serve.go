@@ -37,6 +37,9 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	if err := parseFlags(flags, args, stderr); err != nil {
 		return err
 	}
+	if unsupported != nil {
+		return fmt.Errorf("serve: %w", unsupported)
+	}
 	var cfg *config.Config
 	var err error
 	switch fromFlags := len(listen)+len(nodes)+len(*adminFlag) > 0; {

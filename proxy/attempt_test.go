@@ -1,0 +1,67 @@
+//go:build linux
+
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fullListener is an address whose kernel drops what arrives: nobody accepts
+// there and the queue is full.
+func fullListener(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprint("127.0.0.1:", bound.(*unix.SockaddrInet4).Port)
+	c, err := net.Dial("tcp", address) // a queue of length 0 has room for one
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return address
+}
+
+// A node that is reached by no packet is passed over after timeouts.dial. The
+// kernel drops a SYN when the queue of a listener that accepts nothing is full.
+func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		alive := m.startNode(t, nil)
+		mute := fullListener(t)
+		r := m.start(t, []string{mute, alive.address()}, func(s *Snapshot) { s.Timeouts.Dial = time.Second }) // the live node's time, too
+		for i := 0; r.srv.Stats().Flows[0].DialErrors == 0; i++ {
+			if i == 20 {
+				t.Fatal("no identifier met the mute node")
+			}
+			r.open(fmt.Sprint("device-", i))
+		}
+	})
+}
+
+func TestClientThatBreaksDuringTheDialIsLetGo(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{fullListener(t)})
+		c := r.dial()
+		c.send(connect311)
+		eventually(t, "the dial", func() bool { return r.node(0).Open() == 1 })
+		c.reset()
+		r.waitOutcome(ClientGone, 1)
+	})
+}

@@ -1,0 +1,53 @@
+package proxy
+
+import (
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/web"
+)
+
+// descriptorReserve is kept for listeners, epoll instances, logs, health probes
+// and the admin server, on top of what each loop and listener holds.
+const descriptorReserve = 128
+
+// fitDescriptors raises the descriptor limit to its hard value and returns the
+// connections that are to be taken: limits.max_connections, or what the limit
+// has room for. A session has two descriptors, a connection of HTTP requests three.
+func (srv *Server) fitDescriptors(loops int) int64 {
+	wanted := int64(srv.snapshot.MaxConnections)
+	limit, err := reactor.RaiseDescriptorLimit()
+	if err != nil {
+		return wanted
+	}
+	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
+	each := int64(2)
+	secure := map[*Pool]int{} // nodes that speak TLS
+	for _, ln := range srv.listeners {
+		for _, p := range ln.pools {
+			if p.TLS != nil {
+				secure[p] = len(p.Nodes())
+			}
+		}
+		if ln.Protocol != HTTP {
+			continue
+		}
+		each = 3
+		for i := range ln.Routes {
+			if r := &ln.Routes[i]; !r.WebSocket {
+				reserve += int64(web.IdlePerNode * len(r.Pool.Nodes()))
+			}
+		}
+	}
+	for _, nodes := range secure {
+		reserve += int64(nodeHandshakes * nodes)
+	}
+	need := each*wanted + reserve
+	if wanted > 0 && uint64(need) <= limit {
+		return wanted
+	}
+	fits := max((int64(min(limit, 1<<40))-reserve)/each, 1)
+	if wanted > 0 {
+		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",
+			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit, "taken", fits)
+	}
+	return fits
+}

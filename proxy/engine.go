@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"runtime"
+	"sync"
+
+	"mqttlb/proxy/reactor"
+)
+
+// engine carries the sessions of a server, in event loops.
+type engine struct {
+	loops     []*loop
+	listeners []*listener
+}
+
+// cores is the number of loops: the cores that Go may use. Go itself gets as many
+// processors again, since a loop keeps its own while it waits for a moment: a storm of
+// TLS handshakes is to have all cores, and health probes, the log and the collector
+// should not have to wait for one.
+var cores = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(2 * n)
+	return n
+})
+
+// newEngine binds the listeners and makes a loop for each core.
+func newEngine(srv *Server) (*engine, error) {
+	n := cores()
+	srv.maxConnections = srv.fitDescriptors(n)
+	loops, err := srv.makeLoops(n)
+	if err != nil {
+		return nil, err
+	}
+	for _, ln := range srv.listeners {
+		if ln.Protocol == WS || ln.Protocol == HTTP {
+			ln.front = newFront(srv, ln)
+		}
+	}
+	return &engine{loops, srv.listeners}, nil
+}
+
+// makeLoops binds every listener and makes n loops that own the sockets.
+func (srv *Server) makeLoops(n int) (loops []*loop, err error) {
+	socks := make([][]int32, n) // by loop and listener
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, l := range loops {
+			l.Close()
+		}
+		for _, own := range socks {
+			closeAll(own)
+		}
+	}()
+	for _, ln := range srv.listeners {
+		fds, err := ln.listen(n)
+		if err != nil {
+			return nil, srv.errListen(ln.Listener, err)
+		}
+		for i, fd := range fds {
+			socks[i] = append(socks[i], fd)
+		}
+	}
+	for i := range n {
+		l, err := newLoop(srv, socks[i])
+		if err != nil {
+			return loops, err
+		}
+		loops = append(loops, l)
+	}
+	return loops, nil
+}
+
+func closeAll(fds []int32) {
+	for _, fd := range fds {
+		reactor.Close(fd)
+	}
+}
+
+// run carries sessions. It returns once it has been told to stop and the last
+// session has ended.
+func (e *engine) run() {
+	var running sync.WaitGroup
+	for _, l := range e.loops {
+		running.Go(l.Run)
+	}
+	running.Wait()
+	for _, ln := range e.listeners {
+		if ln.front != nil {
+			ln.front.close()
+		}
+		ln.removePath()
+	}
+}
+
+// stop ends accepting.
+func (e *engine) stop() {
+	var accepted sync.WaitGroup
+	for _, l := range e.loops {
+		accepted.Add(1)
+		if !l.Do(func() { l.stop(); accepted.Done() }) {
+			accepted.Done()
+		}
+	}
+	accepted.Wait() // the fronts serve what the loops have taken
+	for _, ln := range e.listeners {
+		if ln.front != nil {
+			ln.front.drain()
+		}
+	}
+}
+
+// endAll ends every session.
+func (e *engine) endAll() {
+	for _, l := range e.loops {
+		l.Do(l.endAll)
+	}
+}
+
+// count adds what the loops have counted.
+func (e *engine) count(stats *Stats) {
+	for _, l := range e.loops {
+		counted := make(chan struct{})
+		count := func() {
+			stats.add(&l.counters)
+			close(counted)
+		}
+		if !l.Do(count) {
+			count()
+		}
+		<-counted
+	}
+}

@@ -1,0 +1,131 @@
+package proxy
+
+import (
+	"time"
+
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/websocket"
+)
+
+// refuse tells the client, in its own version, that it is not taken, and sees
+// it off; without a word where the specification knows none.
+func (l *loop) refuse(s *session, r refusal) step {
+	reply := mqttparse.AppendRefusal(l.refusal[:0], s.version, r.code)
+	if r.code == 0 {
+		reply = reply[:0]
+	}
+	if s.opening.entrance != nil {
+		if len(reply) > 0 {
+			reply = appendFrame(nil, websocket.Binary, reply)
+		}
+		reply = websocket.AppendClose(reply, r.closeCode(), r.outcome.String())
+	}
+	if len(reply) == 0 {
+		return l.finish(s, r.outcome)
+	}
+	if _, err := l.send(&s.client, reply); err != nil {
+		return l.finish(s, r.outcome)
+	}
+	return l.seeOff(s, r.outcome)
+}
+
+// seeOff ends our stream to a client that is not taken, and waits for the end of its own.
+func (l *loop) seeOff(s *session, o Outcome) step {
+	l.closeNotify(&s.client)
+	reactor.CloseWrite(s.client.fd)
+	s.outcome = o
+	s.opening.bytes, s.opening.owned = nil, false
+	s.opening.endCount()
+	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
+		return l.finish(s, o)
+	}
+	s.opening.refused = s.client.moved
+	s.deadline = l.In(lingerTime)
+	return stepLinger
+}
+
+// linger throws away what a refused client still sends, until it has closed
+// too: closing first could reset the connection and lose the refusal.
+func (l *loop) linger(s *session) step {
+	for s.client.ready {
+		n, err := reactor.Receive(s.client.fd, l.scratch)
+		if err == reactor.ErrAgain {
+			s.client.ready = false
+			break
+		}
+		s.client.moved += uint64(n)
+		if n == 0 || s.client.moved-s.opening.refused > lingerBytes {
+			return l.finish(s, s.outcome)
+		}
+	}
+	return stepWait
+}
+
+// finish ends a session: closes what it holds, counts its outcome, gives its places
+// back, and then writes its line: who reads it finds them free.
+func (l *loop) finish(s *session, o Outcome) step {
+	node := s.node()
+	if s.opening != nil && s.opening.visit != nil {
+		s.count(s.opening.visit)
+	}
+	line := s.record(o, l.Now())
+	l.Timers.Clear(s.slot)
+	if o := s.opening; o != nil {
+		o.endCount()
+		o.reclaim()
+	}
+	reactor.Close(s.client.fd)
+	if s.server.fd >= 0 {
+		reactor.Close(s.server.fd)
+	}
+	if s.opening != nil {
+		l.opened(s)
+	}
+	if s.flow != nil {
+		s.flow.Open--
+	}
+	c := &l.counters.listeners[s.listener.index]
+	c.Open--
+	c.Outcomes[o]++
+	if node != nil {
+		node.Release()
+	}
+	if s.counted {
+		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.ofAddress(), l.Now())
+	}
+	l.server.leave(s.listener, s.place)
+	l.server.journal.take(line)
+	l.sessions.Release(s.slot)
+	return stepEnded
+}
+
+// record is what the journal says of a session that ends now.
+func (s *session) record(o Outcome, clock int64) record {
+	r := record{
+		listener: s.listener.Name,
+		source:   s.source.addrPort(),
+		id:       s.id,
+		version:  s.version,
+		connack:  s.connack,
+		received: s.client.moved,
+		sent:     s.server.moved,
+		duration: time.Duration(clock - s.begun),
+		outcome:  o,
+	}
+	if node := s.node(); node != nil {
+		r.node = node.Name
+	}
+	switch {
+	case s.opening != nil:
+		r.fault = s.opening.fault
+	case s.frames != nil && s.frames.broken != nil:
+		r.fault = s.frames.broken.Error()
+	case s.client.secure.broken():
+		r.fault = "TLS: " + s.client.secure.end.Error()
+	case s.server.secure.broken():
+		r.fault = failure(s.flow.Node, &tlsterm.NodeError{Err: s.server.secure.end})
+	}
+	return r
+}

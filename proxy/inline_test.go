@@ -1,0 +1,126 @@
+package proxy
+
+import (
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A front that is closed serves nobody.
+func TestUpgradeThatComesWholeNeedsNoFront(t *testing.T) {
+	for _, m := range []mode{wsToMQTT, wsToWS, httpToWS} {
+		t.Run(m.name, func(t *testing.T) {
+			r := m.start(t, []string{m.startNode(t, nil).address()})
+			_ = r.srv.listeners[0].front.server.Close()
+			r.open("device")
+			c := r.dialBare(r.srv.Addr("mqtt"))
+			c.trickle([]byte(upgradeRequest("-Upgrade")), false)
+			if answer := c.rest(); len(answer) > 0 {
+				t.Errorf("a closed front answers %q", answer)
+			}
+		})
+	}
+}
+
+// upgrades are requests that a loop may have to tell from one another.
+var upgrades = map[string]struct {
+	request string
+	inline  bool
+}{
+	"as browsers write it":             {upgradeRequest("+Origin: https://app.example.com", "+Cookie: a=b; c=\"d\"", "+User-Agent: Mozilla/5.0 (X11; Linux x86_64)"), true},
+	"with a query":                     {upgradeRequest("GET /mqtt?token=%2F HTTP/1.1"), true},
+	"with names in small letters":      {"GET /mqtt HTTP/1.1\r\nhost: b\r\nupgrade: websocket\r\n\r\n", true},
+	"over two lines":                   {upgradeRequest("+X: 1\r\n 2"), true},
+	"that is not whole":                {upgradeRequest()[:60], false},
+	"without its last byte":            {upgradeRequest()[:len(upgradeRequest())-1], false},
+	"and a frame":                      {upgradeRequest() + "\x81\x80\r\n\r\n", false},
+	"and another one":                  {upgradeRequest() + upgradeRequest(), false},
+	"and a body that ends as a header": {upgradeRequest("+Content-Length: 5") + "1\r\n\r\n", false},
+	"with line feeds alone":            {"GET /mqtt HTTP/1.1\nHost: b\n\n" + upgradeRequest(), false},
+	"with an empty line before":        {"\r\n" + upgradeRequest(), false},
+	"that expects a 100":               {upgradeRequest("+Expect: 100-continue"), false},
+	"that expects more":                {upgradeRequest("+Expect: tea"), false},
+	"of HTTP/1.0":                      {upgradeRequest("GET /mqtt HTTP/1.0"), false},
+	"of HTTP/2":                        {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", false},
+	"of the whole server":              {upgradeRequest("OPTIONS * HTTP/1.1"), false},
+	"of another server":                {strings.Replace(upgradeRequest(), "/mqtt", "http://other.example/mqtt", 1), false},
+	"without a host":                   {upgradeRequest("-Host"), false},
+	"with an empty host":               {upgradeRequest("Host: "), false},
+	"with two hosts":                   {upgradeRequest("+Host: broker.example"), false},
+	"with a host that is none":         {upgradeRequest("Host: a/b"), false},
+	"with a space in a name":           {upgradeRequest("+X Y: 1"), false},
+	"with a NUL":                       {upgradeRequest("+X: \x00"), false},
+	"with a tab":                       {upgradeRequest("+X: \t"), false},
+	"with a letter beyond ASCII":       {upgradeRequest("+X: é"), false},
+	"with half of one":                 {upgradeRequest("+X: \xC3"), false},
+}
+
+func TestWhatALoopTakesForAnUpgrade(t *testing.T) {
+	i := newInline()
+	for name, c := range upgrades {
+		r := i.request([]byte(c.request), 4096)
+		if (r != nil) != c.inline {
+			t.Errorf("%s: got %v, want %v", name, r != nil, c.inline)
+		}
+		if c.inline && i.request([]byte(c.request), len(c.request)-1) != nil {
+			t.Errorf("%s: taken past the limit of its size", name)
+		}
+	}
+}
+
+// FuzzInlineRequest holds what a loop takes against what net/http's server makes of the same
+// bytes: that calls its handler, with the same request, and nothing is left over.
+func FuzzInlineRequest(f *testing.F) {
+	for _, c := range upgrades {
+		f.Add([]byte(c.request))
+	}
+	seen := make(chan *http.Request)
+	arrivals := &arrivals{visits: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, buffered, err := http.NewResponseController(w).Hijack()
+			if err == nil && buffered.Reader.Buffered() == 0 {
+				seen <- r
+			}
+			_ = conn.Close()
+		}),
+		ReadHeaderTimeout: patience,
+	}
+	go func() { _ = server.Serve(arrivals) }()
+	f.Cleanup(func() { _ = server.Close() })
+	i := newInline()
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got := i.request(b, len(b))
+		if got == nil || got.ContentLength != 0 || got.TransferEncoding != nil {
+			return // not taken; checkUpgrade refuses one with a body
+		}
+		client, conn := net.Pipe()
+		defer client.Close()
+		arrivals.visits <- conn
+		go func() {
+			_, _ = client.Write(b)
+			_, _ = io.Copy(io.Discard, client)
+		}()
+		select {
+		case want := <-seen:
+			for name, pair := range map[string][2]string{
+				"method": {got.Method, want.Method}, "target": {got.RequestURI, want.RequestURI},
+				"host": {got.Host, want.Host}, "URL": {got.URL.String(), want.URL.String()},
+			} {
+				if pair[0] != pair[1] {
+					t.Errorf("%s: %q, by net/http %q", name, pair[0], pair[1])
+				}
+			}
+			if !maps.EqualFunc(got.Header, want.Header, slices.Equal) {
+				t.Errorf("header %q, by net/http %q", got.Header, want.Header)
+			}
+		case <-time.After(patience):
+			t.Errorf("net/http has not served %q", b)
+		}
+	})
+}

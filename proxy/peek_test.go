@@ -1,0 +1,39 @@
+//go:build linux
+
+package proxy
+
+import (
+	"bytes"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// What one read leaves is read in the same turn, into the same scratch buffer.
+func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
+	l, s, client, _ := pumpRig(t)
+	l.server.snapshot.MaxConnectSize = 1 << 20
+	l.server.rate = newRateLimit(0)
+	field := append([]byte{0xff, 0xff}, bytes.Repeat([]byte("x"), 0xffff)...)
+	connect := append([]byte("\x10\x8d\x80\x0c\x00\x04MQTT\x04\xc2\x00\x3c"), bytes.Repeat(field, 3)...)
+	connect[1], connect[2], connect[3] = byte((len(connect)-4)&0x7f|0x80), byte((len(connect)-4)>>7&0x7f|0x80), byte((len(connect)-4)>>14)
+	s.step, s.opening, s.client.ready = stepPeek, new(opening), true
+	rest := connect
+	for len(rest) > 0 {
+		n, err := unix.Write(client, rest)
+		if err != nil && err != unix.EAGAIN {
+			t.Fatal(err)
+		}
+		rest = rest[max(n, 0):]
+		s.client.ready = true
+		if next := l.peek(s); next == stepAdmit {
+			break
+		} else if next != stepWait {
+			t.Fatalf("step %d after %d bytes", next, len(connect)-len(rest))
+		}
+		s.opening.keep()
+	}
+	if !bytes.Equal(s.opening.bytes, connect) || len(l.parsed.Password) != 0xffff {
+		t.Errorf("%d of %d bytes, or others", len(s.opening.bytes), len(connect))
+	}
+}

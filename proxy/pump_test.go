@@ -1,0 +1,206 @@
+//go:build linux
+
+package proxy
+
+import (
+	"log/slog"
+	"net/netip"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"mqttlb/balancer"
+	"mqttlb/proxy/reactor"
+)
+
+// pumpRig is a session in the relay between two socket pairs, without a loop
+// running, so that the inner step can be counted and timed alone.
+func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
+	tb.Helper()
+	pool, err := balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: "127.0.0.1:1"}}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ln := newListener(0, &Listener{Name: "l", Pool: &Pool{Pool: pool}})
+	srv := &Server{snapshot: &Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
+	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, scratchSize), counters: newCounters(srv.listeners)}
+	s = l.take()
+	pair := func() (ours, theirs int) {
+		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = unix.Close(fds[0]); _ = unix.Close(fds[1]) })
+		return fds[0], fds[1]
+	}
+	var ourClient, ourServer int
+	ourClient, client = pair()
+	ourServer, node = pair()
+	s.listener, s.flow, s.step = ln, &l.counters.flows[0][0], stepRelay
+	s.client, s.server = half{fd: int32(ourClient)}, half{fd: int32(ourServer)}
+	return l, s, client, node
+}
+
+// roundTrip moves a PUBLISH one way and its PUBACK the other.
+func roundTrip(tb testing.TB, l *loop, s *session, client, node int, publish, puback, b []byte) {
+	for _, leg := range []struct {
+		from, to int
+		half     *half
+		bytes    []byte
+	}{{client, node, &s.client, publish}, {node, client, &s.server, puback}} {
+		if _, err := unix.Write(leg.from, leg.bytes); err != nil {
+			tb.Fatal(err)
+		}
+		leg.half.ready = true
+		if l.relay(s) != stepWait {
+			tb.Fatal("the session has ended")
+		}
+		if n, err := unix.Read(leg.to, b); err != nil || n != len(leg.bytes) {
+			tb.Fatal(n, err)
+		}
+	}
+}
+
+func TestRelayAllocatesNothing(t *testing.T) {
+	l, s, client, node := pumpRig(t)
+	publish, puback, b := make([]byte, 80), make([]byte, 4), make([]byte, 128)
+	if n := testing.AllocsPerRun(1000, func() { roundTrip(t, l, s, client, node, publish, puback, b) }); n != 0 {
+		t.Errorf("%v allocations a round trip", n)
+	}
+	if s.client.moved != s.flow.Received || s.flow.Received != 1001*80 || s.flow.Sent != 1001*4 {
+		t.Errorf("counted %d, %d and %d bytes", s.client.moved, s.flow.Received, s.flow.Sent)
+	}
+}
+
+// BenchmarkRelayRoundTrip includes the peers' own reads and writes, which are
+// half of its system calls.
+func BenchmarkRelayRoundTrip(b *testing.B) {
+	l, s, client, node := pumpRig(b)
+	publish, puback, buf := make([]byte, 80), make([]byte, 4), make([]byte, 128)
+	b.ReportAllocs()
+	for b.Loop() {
+		roundTrip(b, l, s, client, node, publish, puback, buf)
+	}
+}
+
+func BenchmarkAnnounce(b *testing.B) {
+	source, destination := netip.MustParseAddrPort("192.0.2.7:40000"), netip.MustParseAddrPort("192.0.2.9:1883")
+	var header [headroom]byte
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := announce(header[:0], 2, source, destination); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestAnnounceAllocatesNothing(t *testing.T) {
+	var header [headroom]byte
+	for _, a := range []string{"192.0.2.7:40000", "[2001:db8::7]:40000"} {
+		source, destination := netip.MustParseAddrPort(a), netip.MustParseAddrPort("192.0.2.9:1883")
+		if n := testing.AllocsPerRun(1000, func() { _, _ = announce(header[:0], 2, source, destination) }); n != 0 {
+			t.Errorf("%s: %v allocations", a, n)
+		}
+	}
+}
+
+func BenchmarkRoute(b *testing.B) {
+	_, s, _, _ := pumpRig(b)
+	c := s.listener.Pool
+	source := netip.MustParseAddr("192.0.2.7")
+	b.ReportAllocs()
+	for b.Loop() {
+		candidates := c.Candidates(route(c, nil, source, nil))
+		if candidates.Next() == nil {
+			b.Fatal("no node")
+		}
+	}
+}
+
+// An idle session is bounded in bytes: what a million of them cost is this.
+func TestSessionStaysSmall(t *testing.T) {
+	const most = 192
+	if size := int(unsafe.Sizeof(session{})); size > most {
+		t.Errorf("a session has %d bytes, at most %d are meant", size, most)
+	}
+}
+
+// epoll says once that a client is gone. What the node does not take yet may come after that.
+func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
+	l, s, client, _ := pumpRig(t)
+	var err error
+	if l.Loop, err = reactor.NewLoop(l, nil, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	l.server.snapshot.Timeouts.HalfClosed = patience
+	for { // fill what the node has room for, and once more the client's own socket
+		_, err := unix.Write(client, make([]byte, 4096))
+		if err == unix.EAGAIN && s.server.held != nil {
+			break
+		}
+		if err == unix.EAGAIN {
+			s.client.ready = true
+			if l.relay(s) != stepWait {
+				t.Fatal("the session has ended")
+			}
+		}
+	}
+	held := *s.server.held
+	s.server.held = nil // as when the node took it a moment before epoll spoke
+	_ = unix.Shutdown(client, unix.SHUT_RDWR)
+	l.event(s, &s.client, reactor.Input|reactor.InputHungUp|reactor.HungUp|reactor.Failed)
+	if s.server.held == nil || len(held) == 0 {
+		t.Fatal("the node took everything")
+	}
+	if s.deadline == 0 || s.timer == 0 || s.outcome != ClientReset {
+		t.Errorf("deadline %d, timer %d, outcome %v: it would stay for ever", s.deadline, s.timer, s.outcome)
+	}
+}
+
+func TestBytesThatWaitAreNoSilence(t *testing.T) {
+	for name, c := range map[string]struct {
+		from        string
+		byKeepAlive bool
+		held        bool // for the client, who takes nothing
+		want        bool
+	}{
+		"none":                        {},
+		"the client's":                {from: "client", want: true},
+		"the client's, by keep alive": {from: "client", byKeepAlive: true, want: true},
+		"the node's":                  {from: "node", want: true},
+		"the node's, by keep alive":   {from: "node", byKeepAlive: true},
+		"the node's, for a client that reads none": {from: "node", held: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s, client, node := pumpRig(t)
+			s.byKeepAlive = c.byKeepAlive
+			if c.held {
+				s.client.hold([]byte("x"))
+			}
+			if c.from != "" {
+				if _, err := unix.Write(pick(c.from == "client", client, node), []byte("x")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := unheard(s); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// net/http may keep a connection for hours that a loop has begun to read.
+func TestWhatALoopHadReadIsNotKept(t *testing.T) {
+	c := &lent{rest: make([]byte, 10)}
+	for c.rest != nil {
+		if n, err := c.Read(make([]byte, 4)); n == 0 || err != nil {
+			t.Fatal(n, err)
+		}
+		if c.rest != nil && len(c.rest) == 0 {
+			t.Fatal("an empty slice keeps its array")
+		}
+	}
+}

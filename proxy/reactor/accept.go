@@ -1,0 +1,90 @@
+package reactor
+
+import (
+	"syscall"
+	"time"
+)
+
+// accept takes connections that wait on a listening socket. It reports whether there
+// may be more than it takes in one turn.
+func (l *Loop) accept(listener int) (more bool) {
+	if l.socks[listener] < 0 {
+		return false // closed earlier in this turn
+	}
+	for range AcceptBatch {
+		fd, err := l.address.accept(l.socks[listener])
+		switch err {
+		case nil:
+			l.pause.length = 0
+			l.handler.Accepted(listener, fd, l.address.addrPort())
+		case syscall.EAGAIN:
+			return false
+		case syscall.EINTR, syscall.ECONNABORTED:
+		default:
+			// Descriptors or memory have run out; only time helps.
+			l.handler.AcceptFailed(err)
+			l.pauseAccept()
+			return false
+		}
+	}
+	return true
+}
+
+// StopAccepting takes the connections that the kernel has taken already, within
+// bounds, and closes the listening sockets.
+func (l *Loop) StopAccepting() {
+	for i, fd := range l.socks {
+		if fd >= 0 {
+			for n := 0; n < stopBatches && l.accept(i); n++ {
+			}
+			Close(fd)
+			l.socks[i] = -1
+		}
+	}
+}
+
+// acceptPause is a loop's rest from accepting while descriptors or memory are
+// short.
+type acceptPause struct {
+	length time.Duration // doubles while it does not help; 0: none
+	until  int64         // loop time
+	on     bool
+}
+
+func (l *Loop) pauseAccept() {
+	l.pause.length = min(max(l.pause.length*2, acceptBackoffMin), acceptBackoffMax)
+	l.pause.until = l.clock + int64(l.pause.length)
+	if l.pause.on {
+		return
+	}
+	l.pause.on = true
+	for _, fd := range l.socks {
+		if fd >= 0 {
+			l.poller.ignore(fd)
+		}
+	}
+}
+
+// resumeWhenDue ends the pause when its time is over. Its length stays, for the
+// next, until an accept succeeds.
+func (l *Loop) resumeWhenDue() {
+	if l.pause.on && l.clock >= l.pause.until {
+		l.pause.on = false
+		if l.resumeAccept() != nil {
+			l.pauseAccept() // what was short still is
+		}
+	}
+}
+
+// resumeAccept asks for the connections of every listening socket.
+func (l *Loop) resumeAccept() error {
+	for i, fd := range l.socks {
+		if fd < 0 {
+			continue
+		}
+		if err := l.poller.listen(fd, int32(tagListener-i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package reactor
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ListenTCP binds a TCP address, such as ":1883", and returns n listening sockets, one
+// for each loop, between which the kernel spreads the connections (SO_REUSEPORT), and
+// the address that they are bound to. Without a host it takes IPv6 and IPv4. Connections
+// have TCP_NODELAY and TCP's keepalive, and their urgent bytes are bytes. With clientFirst,
+// a connection is accepted once its peer has sent something, or after a second. An
+// address that another process has, of ours too, is EADDRINUSE.
+func ListenTCP(address string, n int, clientFirst bool) (fds []int32, bound *net.TCPAddr, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(fds)
+			fds = nil
+		}
+	}()
+	to, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, nil, err
+	}
+	on := to.AddrPort()
+	if to.IP == nil {
+		on = netip.AddrPortFrom(netip.IPv6Unspecified(), on.Port())
+	}
+	// With SO_REUSEPORT another process of ours could share the port unnoticed,
+	// so the first socket is bound without it, to find out.
+	fd, bound, err := listenTCP(on, false, clientFirst)
+	if errors.Is(err, unix.EAFNOSUPPORT) && to.IP == nil {
+		on = netip.AddrPortFrom(netip.IPv4Unspecified(), on.Port())
+		fd, bound, err = listenTCP(on, false, clientFirst)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if n == 1 {
+		return []int32{fd}, bound, nil
+	}
+	Close(fd)
+	on = netip.AddrPortFrom(on.Addr(), bound.AddrPort().Port())
+	for range n {
+		if fd, bound, err = listenTCP(on, true, clientFirst); err != nil {
+			return fds, nil, err
+		}
+		fds = append(fds, fd)
+	}
+	return fds, bound, nil
+}
+
+// listenTCP makes a listening socket. Options that the kernel hands on to
+// accepted sockets are set here, once, and not for each of them.
+func listenTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, bound *net.TCPAddr, err error) {
+	var a sockaddr
+	a.set(address)
+	fd, err := unix.Socket(family(address), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, nil, os.NewSyscallError("socket", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = unix.Close(fd)
+		}
+	}()
+	set := func(level, option, value int, wanted bool) {
+		if err == nil && wanted {
+			err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, option, value))
+		}
+	}
+	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, true)
+	set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, reusePort)
+	set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0, address.Addr() == netip.IPv6Unspecified())
+	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, true)
+	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1, true) // urgent bytes are bytes
+	set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1, true)
+	set(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle, true)
+	set(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval, true)
+	set(unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount, true)
+	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferAccept, clientFirst)
+	if err != nil {
+		return -1, nil, err
+	}
+	if err = a.bind(fd); err != nil {
+		return -1, nil, os.NewSyscallError("bind", err)
+	}
+	if err = unix.Listen(fd, backlog); err != nil {
+		return -1, nil, os.NewSyscallError("listen", err)
+	}
+	if err = a.local(int32(fd)); err != nil {
+		return -1, nil, os.NewSyscallError("getsockname", err)
+	}
+	return int32(fd), net.TCPAddrFromAddrPort(a.addrPort()), nil
+}
+
+// ListenUnix binds a Unix socket to a path, where nothing may be, and returns n
+// descriptors of it, one for each loop.
+func ListenUnix(path string, n int) (fds []int32, err error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	fds = []int32{int32(fd)}
+	defer func() {
+		if err != nil {
+			closeAll(fds)
+			fds = nil
+		}
+	}()
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		return fds, os.NewSyscallError("bind", err)
+	}
+	if err := unix.Listen(fd, backlog); err != nil {
+		return fds, os.NewSyscallError("listen", err)
+	}
+	for len(fds) < n {
+		again, err := Duplicate(int32(fd))
+		if err != nil {
+			return fds, err
+		}
+		fds = append(fds, again)
+	}
+	return fds, nil
+}
+
+func closeAll(fds []int32) {
+	for _, fd := range fds {
+		Close(fd)
+	}
+}

@@ -1,0 +1,63 @@
+//go:build !linux
+
+package reactor
+
+import (
+	"net"
+	"net/netip"
+)
+
+// There are no sockets here, so that most of these are never called.
+
+type sockaddr struct{}
+
+func (*sockaddr) accept(int32) (int32, error) { return -1, ErrUnsupported }
+func (*sockaddr) addrPort() netip.AddrPort    { return netip.AddrPort{} }
+
+// Receive returns ErrUnsupported.
+func Receive(int32, []byte) (int, error) { return 0, ErrUnsupported }
+
+// Send returns ErrUnsupported.
+func Send(int32, []byte) (int, error) { return 0, ErrUnsupported }
+
+// Unread is 0.
+func Unread(int32) int { return 0 }
+
+// CloseWrite does nothing.
+func CloseWrite(int32) {}
+
+// Abort does nothing.
+func Abort(int32) {}
+
+// Close does nothing.
+func Close(int32) {}
+
+// Duplicate returns ErrUnsupported.
+func Duplicate(int32) (int32, error) { return -1, ErrUnsupported }
+
+// NewSocket returns ErrUnsupported.
+func NewSocket(netip.AddrPort) (int32, error) { return -1, ErrUnsupported }
+
+// Connect returns ErrUnsupported.
+func (*Loop) Connect(int32, netip.AddrPort) error { return ErrUnsupported }
+
+// Connected returns ErrUnsupported.
+func Connected(int32) error { return ErrUnsupported }
+
+// LocalAddr returns ErrUnsupported.
+func (*Loop) LocalAddr(int32) (netip.AddrPort, error) { return netip.AddrPort{}, ErrUnsupported }
+
+// KeepAlive does nothing.
+func KeepAlive(int32) {}
+
+// QuickAck does nothing.
+func QuickAck(int32) {}
+
+// ListenTCP returns ErrUnsupported.
+func ListenTCP(string, int, bool) ([]int32, *net.TCPAddr, error) { return nil, nil, ErrUnsupported }
+
+// ListenUnix returns ErrUnsupported.
+func ListenUnix(string, int) ([]int32, error) { return nil, ErrUnsupported }
+
+// RaiseDescriptorLimit returns ErrUnsupported.
+func RaiseDescriptorLimit() (uint64, error) { return 0, ErrUnsupported }

@@ -1,0 +1,44 @@
+package proxy
+
+import "mqttlb/proxy/reactor"
+
+// The sides of a session, as its events name them.
+const (
+	clientSide = iota
+	serverSide
+)
+
+// target is what the events of a half belong to.
+func (s *session) target(h *half) reactor.Target {
+	side := uint8(clientSide)
+	if h == &s.server {
+		side = serverSide
+	}
+	return reactor.Target{Slot: s.slot, Side: side, Birth: h.birth}
+}
+
+// register asks for the events that the half waits for, if that is not done yet. Each
+// costs one report, and none a change of the registration.
+func (l *loop) register(s *session, h *half) error {
+	want := reactor.WatchInput
+	if h.blocked {
+		want = reactor.WatchInputAndRoom
+	}
+	if h.watch == want || h.fd < 0 {
+		return nil
+	}
+	before := h.watch
+	h.watch = want
+	return l.Watch(h.fd, s.target(h), before, want)
+}
+
+// rearm has a half reported once more that has more to read than one turn
+// allows. What TLS has of it already does not show at the socket: a half that speaks
+// TLS goes on by mail.
+func (l *loop) rearm(s *session, h *half) {
+	if h.secure != nil {
+		l.callback(s)(func(s *session) { l.resume(s, s.step) })
+		return
+	}
+	_ = l.Watch(h.fd, s.target(h), h.watch, h.watch)
+}

@@ -1,0 +1,53 @@
+package proxy
+
+import (
+	"time"
+
+	"mqttlb/proxy/reactor"
+)
+
+// checkEngine checks that the loops hold no timer.
+func (r *rig) checkEngine() {
+	r.t.Helper()
+	for _, l := range r.srv.engine.loops {
+		if at, left := l.Timers.Next(); left {
+			r.t.Errorf("a timer is left, for tick %d", at)
+		}
+	}
+}
+
+// each calls f for every open session, in its loop.
+func (r *rig) each(f func(*session)) {
+	for _, l := range r.srv.engine.loops {
+		done := make(chan struct{})
+		l.Do(func() {
+			defer close(done)
+			l.each(f)
+		})
+		<-done
+	}
+}
+
+// held is how many bytes the loops hold for halves that take no more.
+func (r *rig) held() (n int) {
+	r.each(func(s *session) {
+		for _, h := range []*half{&s.client, &s.server} {
+			if h.held != nil {
+				n += len(*h.held)
+			}
+		}
+	})
+	return n
+}
+
+// idleLimits are the idle limits of the sessions that have had their CONNACK,
+// by identifier.
+func (r *rig) idleLimits() map[string]time.Duration {
+	limits := map[string]time.Duration{}
+	r.each(func(s *session) {
+		if s.step == stepRelay {
+			limits[s.id] = time.Duration(s.idle) * reactor.TickLength
+		}
+	})
+	return limits
+}

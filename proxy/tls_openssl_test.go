@@ -1,0 +1,87 @@
+package proxy
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"mqttlb/proxy/proxytest"
+)
+
+// A client may ask for new keys at any time (RFC 8446, 4.6.3), and for ours: Go's never does, openssl's does at a
+// line that begins with K.
+func TestKeyUpdatesPassWhileTheSessionGoesOn(t *testing.T) {
+	r := startTLS(t, []string{startNode(t, nil).address()})
+	c := startOpenSSL(t, r, "-tls1_3")
+	c.Say(string(connect311))   // the node sends back what follows the CONNECT
+	c.Hears(string(connack311)) // a command is one only at the beginning of what openssl reads at once
+	for range 5 {
+		c.Say("K")
+		c.Hears("KEYUPDATE")
+		c.Say("sent back")
+		c.Hears("sent back")
+	}
+	c.Say("Q")
+	r.waitOutcome(ClientClosed, 1)
+}
+
+// TLS 1.2's renegotiation is refused with an alert, and the session ends with it (RFC 5246, 7.2.2).
+func TestRenegotiationIsRefused(t *testing.T) {
+	r := startTLS(t, []string{startNode(t, nil).address()})
+	c := startOpenSSL(t, r, "-tls1_2")
+	c.Say(string(connect311))
+	c.Say("sent back")
+	c.Hears("sent back")
+	c.Say("R")
+	c.Hears("alert unexpected message")
+	r.waitOutcome(ClientReset, 1)
+	r.waitLine("outcome=client_reset error=\"TLS: ")
+}
+
+// A node may do so too. It gets the answer, and both directions go on.
+func TestKeyUpdatesOfANodePassWhileTheSessionGoesOn(t *testing.T) {
+	n, c, r := openSSLNode(t, "-tls1_3")
+	for range 5 {
+		n.Say("K")
+		n.Hears("SSL_do_handshake -> 1")
+		c.send([]byte("to the node\n"))
+		n.Hears("to the node")
+		n.Say("to the client")
+		c.expect([]byte("to the client\n"))
+	}
+	n.Say("Q")
+	c.rest()
+	_ = c.Close()
+	r.waitOutcome(ServerClosed, 1)
+}
+
+func TestRenegotiationOfANodeIsRefused(t *testing.T) {
+	n, _, r := openSSLNode(t, "-tls1_2")
+	n.Say("r")
+	n.Hears("no renegotiation")
+	r.waitOutcome(ServerReset, 1)
+	r.waitLine("outcome=server_reset error=\"node node-a: TLS: ")
+}
+
+// openSSLNode is an openssl s_server as a node, and a client on it.
+func openSSLNode(t *testing.T, version string) (*proxytest.OpenSSL, *client, *rig) {
+	t.Helper()
+	pair := testCA().Issue("node.example").File(t)
+	n := proxytest.StartOpenSSL(t, "s_server", "-accept", "127.0.0.1:0", "-naccept", "1", "-cert", pair, version)
+	_, address, _ := strings.Cut(n.Hears("ACCEPT "), "ACCEPT ")
+	r := startToTLS(t, []string{address})
+	c := r.dial()
+	c.send(append(bytes.Clone(connect311), "hello\n"...))
+	n.Hears("hello")
+	n.Say(string(connack311))
+	c.expect(append(bytes.Clone(connack311), '\n'))
+	return n, c, r
+}
+
+// startOpenSSL starts one, whose input is what it sends; a line may be a command.
+func startOpenSSL(t *testing.T, r *rig, args ...string) *proxytest.OpenSSL {
+	t.Helper()
+	c := proxytest.StartOpenSSL(t, append([]string{"s_client", "-connect", r.srv.Addr("mqtt").String(), "-noservername"}, args...)...)
+	c.Hears("Verify return code") // the handshake is over, and its input is read from here on
+	return c
+}

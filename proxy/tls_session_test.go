@@ -1,0 +1,316 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pires/go-proxyproto"
+	"github.com/pires/go-proxyproto/tlvparse"
+)
+
+// over sets what the listener's TLS is to be.
+func over(change func(*TLS)) setting {
+	return func(s *Snapshot) {
+		s.Listeners[0].TLS = testTLS()
+		change(s.Listeners[0].TLS)
+	}
+}
+
+// startTLS starts an mqtts listener with these settings, the listener's own kept.
+func startTLS(t *testing.T, nodes []string, settings ...setting) *rig {
+	t.Helper()
+	return start(t, nodes, append([]setting{over(func(*TLS) {})}, settings...)...)
+}
+
+// splitter cuts what is written in two, or in single bytes where at is negative.
+type splitter struct {
+	net.Conn
+	at      int
+	between func()
+}
+
+func (s *splitter) Write(b []byte) (n int, err error) {
+	step := s.at
+	if step < 0 {
+		step = 1
+	}
+	for first := true; step > 0 && len(b)-n > step && (first || s.at < 0); first = false {
+		if _, err := s.Conn.Write(b[n : n+step]); err != nil {
+			return n, err
+		}
+		n += step
+		s.between()
+	}
+	got, err := s.Conn.Write(b[n:])
+	return n + got, err
+}
+
+// What the client sends reaches the loop in as many pieces as it can be.
+func TestRecordsSplitAtEveryByte(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			r := startTLS(t, []string{startNode(t, nil).address()})
+			c := r.dialBare(r.srv.Addr("mqtt"))
+			cut := &splitter{Conn: c.Conn, at: -1, between: func() { r.each(func(*session) {}) }} // the loop has its turn
+			c.Conn = cut
+			c.secure(func(config *tls.Config) { config.MinVersion, config.MaxVersion = version, version })
+			c.send(connect311)
+			c.expect(connack311)
+			const longest = 5 + 8 + 4 + 1 + 16 // header, nonce, payload, content type, tag
+			for cut.at = 1; cut.at < longest; cut.at++ {
+				c.send([]byte("ping"))
+				c.expect([]byte("ping"))
+			}
+			_ = c.Close()
+			r.waitOutcome(ClientClosed, 1)
+		})
+	}
+}
+
+// MQTT has its own DISCONNECT: an end without close_notify is an end.
+func TestClientEndsWithAndWithoutCloseNotify(t *testing.T) {
+	for name, end := range map[string]func(*tls.Conn){
+		"close_notify":       func(c *tls.Conn) { _ = c.Close() },
+		"half a close":       func(c *tls.Conn) { _ = c.CloseWrite() },
+		"none":               func(c *tls.Conn) { _ = c.NetConn().Close() },
+		"in a record's head": func(c *tls.Conn) { _, _ = c.NetConn().Write([]byte{23, 3, 3}); _ = c.NetConn().Close() },
+		"in a record":        func(c *tls.Conn) { _, _ = c.NetConn().Write([]byte{23, 3, 3, 0, 99, 1}); _ = c.NetConn().Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen := make(chan brokenStream, 1)
+			backend := startNode(t, func(c net.Conn) {
+				_, _ = io.ReadFull(c, make([]byte, len(connect311)))
+				_, _ = c.Write(connack311)
+				b, err := io.ReadAll(c)
+				seen <- brokenStream{b, err}
+			})
+			r := startTLS(t, []string{backend.address()})
+			c := r.open("c1")
+			c.send([]byte("last"))
+			end(c.Conn.(*tls.Conn))
+			if got := <-seen; string(got.payload) != "last" || got.err != nil {
+				t.Errorf("the node saw %q and %v", got.payload, got.err)
+			}
+			r.waitOutcome(ClientClosed, 1)
+			if name == "half a close" {
+				if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("the client's close_notify is answered with %v", err)
+				}
+			}
+		})
+	}
+}
+
+// The client can tell a node's end from a broken connection: one has a close_notify.
+func TestEndOfTheNodeIsACloseNotifyAndItsResetIsNone(t *testing.T) {
+	inEachTLSMode(t, func(t *testing.T, m mode) {
+		for _, reset := range []bool{false, true} {
+			t.Run(fmt.Sprint("reset ", reset), func(t *testing.T) {
+				backend := m.startNode(t, func(c net.Conn) {
+					_, _ = c.Read(make([]byte, 64))
+					_, _ = c.Write(connack311)
+					_, _ = c.Read(make([]byte, 1))
+					if reset {
+						_ = tcp(c).SetLinger(0)
+					}
+				})
+				r := m.start(t, []string{backend.address()})
+				c := r.open("c1")
+				c.send([]byte{0})
+				below := c.Conn
+				if f, ok := below.(*framed); ok {
+					below = f.Conn
+				}
+				_, err := io.Copy(io.Discard, struct{ io.Reader }{below})
+				if ended := err == nil; ended == reset {
+					t.Errorf("the client saw %v", err)
+				}
+				_ = c.Close()
+				r.waitOutcome(pick(reset, ServerReset, ServerClosed), 1)
+			})
+		}
+	})
+}
+
+func TestRecordThatIsForgedEndsTheSessionWithAnAlert(t *testing.T) {
+	seen := make(chan error, 1)
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = io.ReadFull(c, make([]byte, len(connect311)))
+		_, _ = c.Write(connack311)
+		_, err := c.Read(make([]byte, 64))
+		seen <- err
+	})
+	r := startTLS(t, []string{backend.address()})
+	c := r.open("c1")
+	record := append([]byte{23, 3, 3, 0, 40}, make([]byte, 40)...)
+	if _, err := tcp(c.Conn).Write(record); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.Read(make([]byte, 1))
+	var alert tls.AlertError
+	if !errors.As(err, &alert) && !strings.Contains(fmt.Sprint(err), "bad record MAC") {
+		t.Errorf("the client saw %v", err)
+	}
+	if err := <-seen; err == nil || err == io.EOF {
+		t.Errorf("the node saw %v, want a reset", err)
+	}
+	r.waitOutcome(ClientReset, 1)
+}
+
+// The goroutines of handshakes and upgrades, their buffers and their descriptors are gone
+// once the session is in its loop: two descriptors a session are left, and the other ends
+// of both.
+func TestSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address()})
+		r.open("first")
+		goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+		const sessions = 200
+		for i := range sessions {
+			r.open(fmt.Sprint("device-", i))
+		}
+		// Of the goroutines, one for each session is the test's own node.
+		eventually(t, "one goroutine and four descriptors for each session", func() bool {
+			return runtime.NumGoroutine() <= goroutines+sessions && openDescriptors(t) <= descriptors+4*sessions
+		})
+	})
+}
+
+// showing is a client that shows a certificate with the Common Name.
+func (r *rig) showing(name string) *client {
+	r.t.Helper()
+	c := r.dialBare(r.srv.Addr("mqtt"))
+	c.secure(func(config *tls.Config) { config.Certificates = []tls.Certificate{testCA().Issue(name).TLS} })
+	return c
+}
+
+func TestCertificateHasToNameTheIdentity(t *testing.T) {
+	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *TLS) { t.Identity = ClientIDIdentity }))
+	right := r.showing("c1")
+	right.send(connect311)
+	right.expect(connack311)
+	for _, row := range []struct {
+		name         string
+		connect, got []byte
+	}{
+		{"another, 5", connect5, []byte("\x20\x03\x00\x87\x00")},
+		{"another, 3.1.1", connect311, []byte("\x20\x02\x00\x05")},
+	} {
+		c := r.showing("other")
+		c.send(row.connect)
+		c.expect(row.got)
+		c.rest()
+		_ = c.Close()
+	}
+	none := r.dial()
+	none.send(connect5)
+	none.expect([]byte("\x20\x03\x00\x87\x00"))
+	_ = none.Close()
+	r.waitOutcome(IdentityMismatch, 3)
+}
+
+func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {
+	backend := startNode(t, nil)
+	r := startTLS(t, []string{backend.address()}, sendProxy(2))
+	c := r.showing("device 1")
+	c.send(connect311)
+	c.expect(connack311)
+	b := backend.firstWrites()[0]
+	h, err := unwrap(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(b[h.length:]) != string(connect311) {
+		t.Errorf("after the header % x", b[h.length:])
+	}
+	const fixed, ipv4 = 16, 12
+	tlvs, err := proxyproto.SplitTLVs(b[fixed+ipv4 : h.length])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ssl, ok := tlvparse.FindSSL(tlvs)
+	if !ok || !ssl.Verified() || !ssl.ClientCertConn() {
+		t.Fatalf("SSL %+v, found %v", ssl, ok)
+	}
+	if cn, _ := ssl.ClientCN(); cn != "device 1" {
+		t.Errorf("CN %q", cn)
+	}
+	if version, _ := ssl.SSLVersion(); version != "TLSv1.3" {
+		t.Errorf("version %q", version)
+	}
+}
+
+// Its header and the hello come in one piece.
+func TestClientOfTLSIsNamedByATrustedProxy(t *testing.T) {
+	inEachTLSMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) {
+			s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
+		})
+		c := r.dialBare(r.srv.Addr("mqtt"))
+		header := "PROXY TCP4 192.0.2.7 198.51.100.1 4711 8883\r\n"
+		c.Conn = &prefixed{Conn: c.Conn, before: []byte(header)}
+		c.secure(nil)
+		if m.clientWS() {
+			ws, err := upgraded(c.Conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Conn = ws
+		}
+		c.send(connect311)
+		c.expect(connack311)
+		_ = c.Close()
+		r.waitOutcome(ClientClosed, 1)
+		r.waitLine("client=192.0.2.7:4711 ")
+	})
+}
+
+// prefixed writes something before its first bytes, in one.
+type prefixed struct {
+	net.Conn
+	before []byte
+}
+
+func (p *prefixed) Write(b []byte) (int, error) {
+	n := len(p.before)
+	all := slices.Concat(p.before, b)
+	p.before = nil
+	got, err := p.Conn.Write(all)
+	return max(got-n, 0), err
+}
+
+// A turn may end while TLS holds bytes that the socket has not any more, and that
+// nothing more comes behind.
+func TestLastBytesOfABurstAreNotLeftInTLS(t *testing.T) {
+	const bursts, burst = 300, readsPerTurn*scratchSize + 1000
+	received := make(chan struct{}, bursts)
+	backend := startNode(t, func(c net.Conn) {
+		_, _ = io.ReadFull(c, make([]byte, len(connect311)))
+		_, _ = c.Write(connack311)
+		for {
+			if _, err := io.CopyN(io.Discard, c, burst); err != nil {
+				return
+			}
+			received <- struct{}{}
+		}
+	})
+	r := mqttsToMQTT.start(t, []string{backend.address()})
+	c := r.open("c1")
+	b := make([]byte, burst)
+	for i := range bursts {
+		c.send(b)
+		select {
+		case <-received:
+		case <-time.After(patience):
+			t.Fatalf("the node still waits for bytes of burst %d", i)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"mqttlb/proxy/reactor"
+)
+
+// upgrade answers an upgrade at once, if that can be, or lends the client's
+// connection to the listener's front, which answers HTTP in a goroutine. The session
+// keeps its own descriptor, its place among the limits and its time; until the
+// connection comes back, nothing else touches it.
+func (l *loop) upgrade(s *session) step {
+	o := s.opening
+	if o.visit != nil {
+		return stepWait
+	}
+	if next := l.upgradeAtOnce(s); next != stepUpgrade {
+		return next
+	}
+	v := &visit{excess: s.excess}
+	if s.client.secure != nil { // over the connection that the handshake has left
+		v.session = s.client.secure.session
+		v.Conn = v.session.Conn()
+	} else {
+		c := l.lend(s)
+		if c.open() != nil {
+			return l.finish(s, DescriptorsExceeded)
+		}
+		v.Conn = c
+	}
+	mine := l.callback(s)
+	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
+	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
+	o.visit = v
+	s.listener.front.arrive(v)
+	return stepWait
+}
+
+// callback is how a goroutine that has the client's connection has the loop go on
+// with the session, if that has not ended since.
+func (l *loop) callback(s *session) func(then func(*session)) {
+	slot, birth := s.slot, s.client.birth
+	return func(then func(*session)) {
+		l.Do(func() {
+			if s := l.sessions.At(slot); s.listener != nil && s.client.birth == birth {
+				then(s)
+			}
+		})
+	}
+}
+
+// lend makes a connection of the client's descriptor, which reads first what the loop
+// has read already.
+func (l *loop) lend(s *session) *lent {
+	o := s.opening
+	if !o.destination.IsValid() {
+		o.destination, _ = l.LocalAddr(s.client.fd)
+	}
+	c := &lent{
+		fd:     s.client.fd,
+		local:  net.TCPAddrFromAddrPort(o.destination),
+		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
+		rest:   append([]byte(nil), o.bytes...),
+	}
+	s.client.moved -= uint64(len(o.bytes)) // they will be read again
+	o.bytes, o.owned = nil, false
+	return c
+}
+
+// returned takes a connection back from the front.
+func (l *loop) returned(s *session, v *visit) {
+	o := s.opening
+	o.visit = nil
+	s.count(v)
+	s.client.ready = true
+	switch {
+	case v.pool != nil:
+		o.pool, o.entrance = v.pool, v.entrance
+		if v.stayed {
+			s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)
+		}
+		if v.session != nil {
+			l.detach(s)
+		}
+		l.resume(s, stepPeek)
+	case v.stayed:
+		l.finish(s, HTTPServed)
+	case v.fault == "":
+		l.finish(s, pick(l.stopping && !v.gone.Load(), Shutdown, ClientGone))
+	default:
+		o.fault = v.fault
+		l.resume(s, l.seeOff(s, pick(s.excess.ofAddress(), s.excess, BadUpgrade)))
+	}
+}
+
+// count adds what net/http has moved.
+func (s *session) count(v *visit) {
+	s.client.moved += v.received.Load()
+	s.server.moved += v.sent.Load()
+}
+
+// lent is a duplicate of a descriptor, as net/http and crypto/tls want a connection.
+type lent struct {
+	*os.File // nil until open
+
+	fd            int32 // of the session, which closes the connection before it
+	local, remote net.Addr
+	rest          []byte // what comes before what the descriptor has
+	returned      func() // called at the close; nil: nobody waits for that
+
+	mu     sync.Mutex // guards the fields below, and the descriptor while it is duplicated
+	closed bool
+	opened time.Time // zero: not yet
+}
+
+// open duplicates the descriptor, in any goroutine: who waits for a turn needs none yet.
+func (c *lent) open() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed // and the descriptor may be another's by now
+	}
+	twin, err := reactor.Duplicate(c.fd)
+	if err == nil {
+		c.File, c.opened = os.NewFile(uintptr(twin), "socket"), time.Now()
+	}
+	return err
+}
+
+// openFor is how long it has been open.
+func (c *lent) openFor() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.opened.IsZero() {
+		return 0
+	}
+	return time.Since(c.opened)
+}
+
+// Close may be called twice.
+func (c *lent) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	if c.returned != nil {
+		c.returned()
+	}
+	return c.File.Close() // os.ErrInvalid where it was not opened
+}
+
+// LocalAddr is where the client connected to; nil for a node.
+func (c *lent) LocalAddr() net.Addr { return c.local }
+
+// RemoteAddr is where the client or node is.
+func (c *lent) RemoteAddr() net.Addr { return c.remote }
+
+// Read returns the errors of a network connection, not of a file: net/http tells
+// its own deadline, which ends a read of its own, from a broken connection by them.
+func (c *lent) Read(b []byte) (int, error) {
+	if len(c.rest) > 0 {
+		n := copy(b, c.rest)
+		if c.rest = c.rest[n:]; len(c.rest) == 0 {
+			c.rest = nil // net/http may keep the connection for hours
+		}
+		return n, nil
+	}
+	n, err := c.File.Read(b)
+	if broken, ok := errors.AsType[*os.PathError](err); ok {
+		err = &net.OpError{Op: "read", Net: "tcp", Source: c.local, Addr: c.remote, Err: broken.Err}
+	}
+	return n, err
+}
+
+// CloseWrite ends our stream.
+func (c *lent) CloseWrite() error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(func(fd uintptr) { reactor.CloseWrite(int32(fd)) })
+}
