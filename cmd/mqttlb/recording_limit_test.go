@@ -56,12 +56,12 @@ func (s *scene) comeAndGo(connect []byte) {
 	c := s.dial()
 	if s.mayConnect(c) {
 		c.send(connect)
-		if line, ended := c.next(); ended || !strings.HasPrefix(line, "CONNACK") {
-			for text := range strings.Lines(line) {
-				c.notef("< %s", strings.TrimSpace(text))
-			}
-		} else {
-			c.notef("< %s", line)
+		line, ended := c.next()
+		switch {
+		case ended && !s.mode.reads():
+			c.notef("< closed") // see turnAway
+		default:
+			c.notef("< %s", strings.ReplaceAll(line, "\n", "\nclient < "))
 			if strings.Contains(line, "[20 02 00 00]") || strings.Contains(line, "[20 03 00 00 00]") {
 				c.fin()
 			}
