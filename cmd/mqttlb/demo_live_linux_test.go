@@ -44,7 +44,7 @@ func startLive(t *testing.T, width, height uint16, env ...string) *liveDemo {
 		t.Fatal(err)
 	}
 	d.before = *before
-	d.cmd = exec.Command(binary(t), "demo", "--listen", "127.0.0.1:0", "--clients", "8")
+	d.cmd = exec.Command(builtBinary(t), "demo", "--listen", "127.0.0.1:0", "--clients", "8")
 	d.cmd.Env = append(os.Environ(), append([]string{"TERM=xterm", "NO_COLOR="}, env...)...)
 	d.cmd.Stdin, d.cmd.Stdout, d.cmd.Stderr = d.tty, d.tty, d.tty
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

@@ -90,23 +90,32 @@ func (p *process) waitFor(t *testing.T, parts ...string) string {
 // waitForN waits until n lines have all the parts.
 func (p *process) waitForN(t *testing.T, n int, parts ...string) []string {
 	t.Helper()
+	found, err := p.await(n, parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// await is waitForN for goroutines other than the test's own.
+func (p *process) await(n int, parts ...string) ([]string, error) {
 	deadline := time.After(patience)
 	for {
 		p.mu.Lock()
 		grown := p.grown
 		p.mu.Unlock()
 		if found := p.said(parts...); len(found) >= n {
-			return found
+			return found, nil
 		}
 		select {
 		case <-grown:
 		case <-p.exited:
 			if found := p.said(parts...); len(found) >= n {
-				return found
+				return found, nil
 			}
-			t.Fatalf("%s ended (%v) and never said %q %d times", p.name, p.cmd.ProcessState, parts, n)
+			return nil, fmt.Errorf("%s ended (%v) and never said %q %d times", p.name, p.cmd.ProcessState, parts, n)
 		case <-deadline:
-			t.Fatalf("%s said %q %d times within %v, want %d", p.name, parts, len(p.said(parts...)), patience, n)
+			return nil, fmt.Errorf("%s said %q %d times within %v, want %d", p.name, parts, len(p.said(parts...)), patience, n)
 		}
 	}
 }

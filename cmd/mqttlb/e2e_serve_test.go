@@ -65,7 +65,7 @@ func (b *balancer) startWith(t *testing.T, before string, args ...string) {
 	if before == "" {
 		before = "true"
 	}
-	cmd := exec.Command("sh", append([]string{"-c", before + ` && exec "$0" "$@"`, binary(t)}, args...)...)
+	cmd := exec.Command("sh", append([]string{"-c", before + ` && exec "$0" "$@"`, builtBinary(t)}, args...)...)
 	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
 	p := start(t, "mqttlb", cmd)
 	b.process = p
@@ -100,7 +100,7 @@ func (b *balancer) healthz() int {
 // mqttlb runs a command of mqttlb to its end.
 func mqttlb(t *testing.T, args ...string) (output string, exitCode int) {
 	t.Helper()
-	cmd := exec.Command(binary(t), args...)
+	cmd := exec.Command(builtBinary(t), args...)
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func mqttlb(t *testing.T, args ...string) (output string, exitCode int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-func binary(t *testing.T) string {
+func builtBinary(t *testing.T) string {
 	t.Helper()
 	path, err := mqttlbBinary()
 	if err != nil {

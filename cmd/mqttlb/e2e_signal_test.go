@@ -43,7 +43,7 @@ func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary(t), "serve", "-c", b.config)
+	cmd := exec.Command(builtBinary(t), "serve", "-c", b.config)
 	cmd.Stderr = writer
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,72 @@
+package main_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var seriesOf = regexp.MustCompile(`^mqttlb_(\w+)\{(.*)\}$`)
+
+// counted waits until nothing of the scenes is open, and adds to each recording what
+// /metrics has counted for its listener and pool. Every process plays one scenario, so
+// that the difference to its beginning is the value itself.
+func counted(t *testing.T, b *balancer, scenes []*scene) {
+	t.Helper()
+	var m metrics
+	eventually(t, "every connection has ended and is counted", func() bool {
+		m = b.metrics(t)
+		for _, s := range scenes {
+			for _, gauge := range []string{"connections_open", "sessions_open", "node_connections"} {
+				label := fmt.Sprintf("listener=%q", s.mode.id())
+				if gauge == "node_connections" {
+					label = fmt.Sprintf("pool=%q", s.mode.id())
+				}
+				if m.sum(t, "mqttlb_"+gauge, label) != 0 {
+					return false
+				}
+			}
+			if m.sum(t, "mqttlb_outcomes_total", fmt.Sprintf("listener=%q", s.mode.id())) != float64(s.sessions) {
+				return false
+			}
+		}
+		return true
+	})
+	for _, s := range scenes {
+		if !s.scenario.uncounted {
+			s.notef("counts %s", strings.Join(m.of(s), " "))
+		}
+	}
+}
+
+// of are the counters of a scene's listener and pool that are not zero.
+func (m metrics) of(s *scene) (counts []string) {
+	for series, v := range m {
+		parts := seriesOf.FindStringSubmatch(series)
+		if v == 0 || parts == nil || !strings.HasSuffix(parts[1], "_total") || parts[1] == "refusals_total" {
+			continue
+		}
+		if strings.Contains(parts[2], `"resumed"`) || !s.measured() && parts[1] == "bytes_total" {
+			continue // a ticket may come late
+		}
+		var own bool
+		words := []string{strings.TrimSuffix(parts[1], "_total")}
+		for label := range strings.SplitSeq(parts[2], ",") {
+			key, value, _ := strings.Cut(label, "=")
+			switch value = strings.Trim(value, `"`); key {
+			case "listener", "pool":
+				own = value == s.mode.id()
+			case "node":
+			default:
+				words = append(words, value)
+			}
+		}
+		if own {
+			counts = append(counts, fmt.Sprintf("%s=%v", strings.Join(words, "."), v))
+		}
+	}
+	slices.Sort(counts)
+	return counts
+}

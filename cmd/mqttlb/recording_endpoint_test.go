@@ -1,0 +1,245 @@
+package main_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// endpoint is one of the two peers that a scene plays: a client, or a node. What it
+// sends and what it reads is written to the recording when it does so.
+type endpoint struct {
+	scene    *scene
+	name     string    // "client" or "node"
+	tcp      *tapped   // the socket
+	tls      *tls.Conn // nil: in the clear
+	in       *bufio.Reader
+	ws       bool
+	frames   bool   // data frames are recorded one by one, instead of the packets in them
+	answered bool   // the response to the upgrade is recorded
+	ended    bool   // the end of the stream is recorded
+	stream   []byte // MQTT bytes that are read and not recorded yet
+}
+
+// tapped is a socket that remembers how its stream has ended: crypto/tls does not tell
+// a close_notify from a bare FIN.
+type tapped struct {
+	*net.TCPConn
+	before []byte // is read first
+	err    error
+}
+
+func (c *tapped) Read(b []byte) (n int, err error) {
+	if len(c.before) > 0 {
+		n, c.before = copy(b, c.before), c.before[min(len(b), len(c.before)):]
+		return n, nil
+	}
+	n, err = c.TCPConn.Read(b)
+	if err != nil {
+		c.err = err
+	}
+	return n, err
+}
+
+// conn is the endpoint's stream below frames.
+func (e *endpoint) conn() net.Conn {
+	if e.tls != nil {
+		return e.tls
+	}
+	return e.tcp
+}
+
+func (e *endpoint) notef(format string, args ...any) {
+	e.scene.notef("%-6s %s", e.name, fmt.Sprintf(format, args...))
+}
+
+// write writes bytes as they are. An error is of a peer that has gone, and the end of
+// its stream, which is recorded, says so.
+func (e *endpoint) write(b []byte) { _, _ = e.conn().Write(b) }
+
+// framed is b as it is sent: in a frame of its own over WebSocket.
+func (e *endpoint) framed(b []byte) []byte {
+	if e.ws {
+		return wsFrame(wsBinary, e.name == "client", b)
+	}
+	return b
+}
+
+// send sends packets in one write, over WebSocket each in a frame.
+func (e *endpoint) send(packets ...[]byte) {
+	var b []byte
+	for _, p := range packets {
+		e.notef("> %s", describePacket(p))
+		b = append(b, e.framed(p)...)
+	}
+	e.write(b)
+}
+
+// drip is send, one byte in each write.
+func (e *endpoint) drip(packets ...[]byte) {
+	for _, p := range packets {
+		e.notef("> %s, byte by byte", describePacket(p))
+		for _, c := range e.framed(p) {
+			e.write([]byte{c})
+		}
+	}
+}
+
+// sendAs sends bytes below frames, recorded in words.
+func (e *endpoint) sendAs(b []byte, what string) {
+	e.notef("> %s", what)
+	e.write(b)
+}
+
+// ping sends a ping of WebSocket; pong is what comes back for it.
+func (e *endpoint) ping(text string) {
+	e.sendAs(wsFrame(wsPing, e.name == "client", []byte(text)), fmt.Sprintf("WS ping %q", text))
+}
+
+// closeWS sends a close frame.
+func (e *endpoint) closeWS(code uint16, reason string) {
+	e.sendAs(wsFrame(wsClose, e.name == "client", wsStatus(code, reason)), readFrame{first: wsClose, payload: wsStatus(code, reason)}.String())
+}
+
+// closeTLS sends a close_notify, if the endpoint speaks TLS, and nothing after it.
+func (e *endpoint) closeTLS() {
+	if e.tls != nil {
+		e.notef("> close_notify")
+		_ = e.tls.CloseWrite()
+	}
+}
+
+// fin ends the endpoint's stream, that of TLS first.
+func (e *endpoint) fin() {
+	e.closeTLS()
+	e.finTCP()
+}
+
+// finTCP ends the stream of the socket alone.
+func (e *endpoint) finTCP() {
+	e.notef("> FIN")
+	_ = e.tcp.CloseWrite()
+}
+
+// reset breaks the connection.
+func (e *endpoint) reset() {
+	e.notef("> RST")
+	_ = e.tcp.SetLinger(0)
+	_ = e.tcp.Close()
+}
+
+// read records the next n packets or control frames.
+func (e *endpoint) read(n int) {
+	for range n {
+		line, ended := e.next()
+		for text := range strings.Lines(line) {
+			e.notef("< %s", strings.TrimSpace(text))
+		}
+		if ended {
+			e.scene.failf("%s: the stream has ended", e.name)
+		}
+	}
+}
+
+// end records all that comes, to the end of the stream.
+func (e *endpoint) end() {
+	for !e.ended {
+		line, _ := e.next()
+		for text := range strings.Lines(line) {
+			e.notef("< %s", strings.TrimSpace(text))
+		}
+	}
+}
+
+// drained reads to the end of the stream without a word, and returns its error.
+func (e *endpoint) drained() (err error) {
+	for err == nil {
+		_, err = e.fill()
+	}
+	return err
+}
+
+// next is the next packet or control frame in words, or how the stream ends.
+func (e *endpoint) next() (line string, ended bool) {
+	for {
+		if packet, rest := cutPacket(e.stream); packet != nil {
+			e.stream = rest
+			return describePacket(packet), false
+		}
+		frame, err := e.fill()
+		switch {
+		case err != nil:
+			return e.ending(err), true
+		case frame != "":
+			return frame, false
+		}
+	}
+}
+
+// fill reads more of the stream. A frame that is not MQTT's bytes is returned in words.
+func (e *endpoint) fill() (frame string, err error) {
+	if !e.ws {
+		b := make([]byte, 64<<10)
+		n, err := e.in.Read(b)
+		e.stream = append(e.stream, b[:n]...)
+		return "", err
+	}
+	f, err := nextFrame(e.in)
+	switch {
+	case err != nil:
+		return "", err
+	case f.masked == (e.name == "client"):
+		return fmt.Sprintf("masked %v: %v", f.masked, f), nil
+	case f.control() || e.frames:
+		return f.String(), nil
+	}
+	e.stream = append(e.stream, f.payload...)
+	return "", nil
+}
+
+// ending says how a stream ends that a read has returned err for.
+func (e *endpoint) ending(err error) string {
+	e.ended = true
+	var words []string
+	if len(e.stream) > 0 {
+		words = append(words, "part of a packet "+describeBytes(e.stream))
+	}
+	alert := &net.OpError{}
+	if e.tls != nil && e.tcp.err == nil { // it is TLS that has ended, or broken
+		switch {
+		case errors.As(err, &alert) && alert.Op == "remote error":
+			words = append(words, "TLS alert: "+alert.Err.Error())
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // in the midst of what was expected
+			words = append(words, "close_notify")
+		default:
+			words = append(words, "broken TLS: "+err.Error())
+		}
+		if n, _ := io.Copy(io.Discard, struct{ io.Reader }{e.tcp}); n > 0 {
+			words = append(words, fmt.Sprintf("%d bytes behind it", n))
+		}
+		if err = e.tcp.err; err == nil {
+			err = io.EOF
+		}
+	} else if e.tcp.err != nil {
+		err = e.tcp.err
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		words = append(words, "FIN")
+	case errors.Is(err, syscall.ECONNRESET):
+		words = append(words, "RST")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		e.scene.failf("%s: nothing came within %v; so far %q", e.name, patience, words)
+	case errors.Is(err, net.ErrClosed):
+		words = append(words, "closed already")
+	default:
+		words = append(words, err.Error())
+	}
+	return strings.Join(words, "\n")
+}
