@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"github.com/pires/go-proxyproto"
+
+	"mqttlb/proxy/tlsterm"
 )
 
 // announce appends the PROXY header of the given version, 1 or 2, that names a
@@ -42,4 +44,12 @@ func announce(dst []byte, version int, source, destination netip.AddrPort) ([]by
 // in6 is a as an IPv6 address.
 func in6(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
+}
+
+// withTLS is a PROXY v2 header that also tells of the client's TLS.
+func withTLS(header []byte, info *tlsterm.Info) []byte {
+	const fixed = 16 // signature, version and command, family, length
+	header = tlsterm.AppendTLVs(header, info, len(header))
+	binary.BigEndian.PutUint16(header[fixed-2:], uint16(len(header)-fixed))
+	return header
 }

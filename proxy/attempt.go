@@ -152,7 +152,7 @@ func (l *loop) reached(s *session, rest []byte) step {
 	}
 	l.keepForTLS(s)
 	s.active, s.deadline = l.Timers.Now(), l.In(connackTime)
-	if s.listener.opaque() {
+	if s.listener.Opaque() {
 		l.opened(s)
 		return stepRelay
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
 )
 
@@ -38,7 +39,7 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 		}
 	}
 	for _, nodes := range secure {
-		reserve += int64(nodeHandshakes * nodes)
+		reserve += int64(snapshot.NodeHandshakes * nodes)
 	}
 	need := each*wanted + reserve
 	if wanted > 0 && uint64(need) <= limit {

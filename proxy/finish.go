@@ -93,7 +93,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 		node.Release()
 	}
 	if s.counted {
-		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.ofAddress(), l.Now())
+		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
 	l.server.leave(s.listener, s.place)
 	l.server.journal.take(line)

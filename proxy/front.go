@@ -178,9 +178,9 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 		state := v.session.Conn().ConnectionState()
 		r.TLS = &state
 	}
-	route := f.route(r)
+	route := f.listener.RouteOf(r)
 	switch {
-	case v.excess.ofAddress():
+	case v.excess.OfAddress():
 		f.reject(w, v, tooMany(v.excess))
 	case route != nil && route.WebSocket:
 		f.upgrade(w, r, v, route)
@@ -194,21 +194,6 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		f.web.ServeHTTP(w, r)
 	}
-}
-
-// route is the first that takes the request; nil: none.
-func (f *front) route(r *http.Request) *Route {
-	for i := range f.listener.Routes {
-		route := &f.listener.Routes[i]
-		path := web.MatchPath(route.Path, r.URL.Path)
-		if route.WebSocket {
-			path = r.URL.Path == route.Path // it is one resource
-		}
-		if path && web.MatchHost(route.Host, r.Host) {
-			return route
-		}
-	}
-	return nil
 }
 
 // reject answers a request that is not served, and ends the connection.

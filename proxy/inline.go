@@ -33,7 +33,7 @@ func (l *loop) upgradeAtOnce(s *session) step {
 	if source := s.source.addrPort(); source.IsValid() {
 		r.RemoteAddr = source.String()
 	}
-	route := s.listener.front.route(r)
+	route := s.listener.RouteOf(r)
 	if route == nil || !route.WebSocket {
 		return stepUpgrade
 	}

@@ -68,11 +68,6 @@ const (
 	// part, 36 of addresses, and TLVs as generous as any sender's.
 	maxProxyHeader = 4096
 
-	// nodeHandshakes is how many sessions shake hands with a node at once; the others
-	// wait, within timeouts.dial. Each holds some 50 KB and a third descriptor until it
-	// is over. At a round trip of 10 ms they are some 10,000 a second.
-	nodeHandshakes = 128
-
 	// framedConnect is how many times limits.max_connect_size the WebSocket frames
 	// that hold a CONNECT may take. One byte in each frame would be seven.
 	framedConnect = 8

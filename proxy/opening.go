@@ -10,7 +10,7 @@ import (
 
 // unwrap reads the PROXY header of a peer that is trusted to send one.
 func (l *loop) unwrap(s *session) step {
-	if !s.listener.trusts(s.source.addrPort().Addr()) {
+	if !s.listener.Trusts(s.source.addrPort().Addr()) {
 		return l.meet(s)
 	}
 	for {
@@ -50,7 +50,7 @@ func (l *loop) meet(s *session) step {
 // before TLS, whose handshake is what the limits are to spare, and where MQTT is
 // not looked for.
 func (l *loop) greet(s *session) step {
-	if s.excess != outcomeNone && (s.listener.TLS != nil || s.listener.opaque()) {
+	if s.excess != outcomeNone && (s.listener.TLS != nil || s.listener.Opaque()) {
 		return l.finish(s, s.excess)
 	}
 	return s.listener.greeting()
@@ -109,7 +109,7 @@ func (l *loop) peekServerName(s *session) step {
 		o.fault = err.Error()
 		return l.finish(s, HandshakeFailed)
 	}
-	o.pool = s.listener.forServerName(name)
+	o.pool = s.listener.ForServerName(name)
 	return stepAdmit
 }
 
@@ -176,7 +176,7 @@ func (l *loop) admit(s *session) step {
 	if refusal, ok := admit(s.excess, l.server.rate, l.Now()); !ok {
 		return l.refuse(s, refusal)
 	}
-	if t := s.listener.TLS; t != nil && !s.listener.opaque() && !t.Identity.allows(s.opening.tls, &l.parsed) {
+	if t := s.listener.TLS; t != nil && !s.listener.Opaque() && !t.Identity.Allows(s.opening.tls, &l.parsed) {
 		return l.refuse(s, refusal{IdentityMismatch, mqttparse.NotAuthorized})
 	}
 	return stepRoute
@@ -187,7 +187,7 @@ func (l *loop) admit(s *session) step {
 func (l *loop) route(s *session) step {
 	setting := l.server.snapshot.Timeouts.Idle
 	connect := &l.parsed
-	if s.listener.opaque() {
+	if s.listener.Opaque() {
 		connect = nil
 		s.idle = reactor.Ticks(setting)
 	} else {

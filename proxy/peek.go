@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"mqttlb/mqttparse"
-	"mqttlb/proxy/web"
 )
 
 // refusal is why a session is not taken: the outcome that is counted and the
@@ -39,18 +38,4 @@ func peek(b []byte, c *mqttparse.Connect, maxSize int) (refusal, error) {
 		outcome = NotMQTT
 	}
 	return refusal{outcome, malformed.Code}, err
-}
-
-// opaque reports whether the listener relays without a CONNECT: nothing in its
-// clients' bytes is understood.
-func (ln *Listener) opaque() bool { return ln.Protocol == TCP || ln.Protocol == Passthrough }
-
-// forServerName is the pool of the clients of TLS that ask for a name.
-func (ln *Listener) forServerName(name string) *Pool {
-	for i := range ln.Routes {
-		if r := &ln.Routes[i]; name != "" && web.MatchHost(r.Host, name) {
-			return r.Pool
-		}
-	}
-	return ln.Pool
 }

@@ -11,7 +11,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
-	"mqttlb/proxy/web"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/websocket"
 )
 
@@ -35,7 +35,7 @@ func checkUpgrade(r *http.Request, hosts, origins []string) (protocol string, re
 	no := func(status int, format string, args ...any) (string, *rejection) {
 		return "", &rejection{status: status, reason: fmt.Sprintf(format, args...)}
 	}
-	if len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return web.MatchHost(h, r.Host) }) {
+	if len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return snapshot.MatchHost(h, r.Host) }) {
 		return no(http.StatusMisdirectedRequest, "host %.100q is not served here", r.Host)
 	}
 	if r.Method != http.MethodGet {
@@ -94,7 +94,7 @@ func matchOrigin(pattern, origin string) bool {
 	if u.Scheme == "https" && own == "443" || u.Scheme == "http" && own == "80" {
 		own = ""
 	}
-	return own == port && web.MatchHost(name, u.Hostname())
+	return own == port && snapshot.MatchHost(name, u.Hostname())
 }
 
 // upgrader answers an upgrade that checkUpgrade has found good.
