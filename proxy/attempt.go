@@ -56,7 +56,7 @@ func (l *loop) connect(s *session) error {
 
 // dialTimeout is what is wrong when time runs out while a node is dialled.
 func (l *loop) dialTimeout(s *session) error {
-	switch c := s.opening.nodeLent; {
+	switch c := s.opening.conn; {
 	case s.step == stepSwitch:
 		return errUpgradeTimeout
 	case s.step != stepSecure:
@@ -71,10 +71,7 @@ func (l *loop) dialTimeout(s *session) error {
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
 	o := s.opening
-	if o.nodeLent != nil {
-		_ = o.nodeLent.Close()
-		o.nodeLent = nil
-	}
+	o.loan.reclaim()
 	if s.server.fd >= 0 {
 		reactor.Close(s.server.fd)
 		s.server = half{fd: -1}
@@ -192,7 +189,7 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 // read the PROXY header once and give it a second.
 func (l *loop) upgradeBytes(s *session, header []byte) []byte {
 	s.opening.keep()
-	return s.opening.entrance.request.Append(append(l.scratch[:0], header...))
+	return s.opening.request.Append(append(l.scratch[:0], header...))
 }
 
 // proxyHeader is the PROXY header for the session's node, in l.header; empty where

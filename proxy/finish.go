@@ -3,32 +3,28 @@ package proxy
 import (
 	"time"
 
-	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
-	"mqttlb/proxy/websocket"
 )
 
-// refuse tells the client, in its own version, that it is not taken, and sees
-// it off; without a word where the specification knows none.
-func (l *loop) refuse(s *session, r refusal) step {
-	reply := mqttparse.AppendRefusal(l.refusal[:0], s.version, r.code)
-	if r.code == 0 {
-		reply = reply[:0]
+// refuse tells the client, in its own version, that it is not taken, and sees it off.
+func (l *loop) refuse(s *session, r opening.Refusal) step {
+	return l.refuseWith(s, s.opening.Refuse(r, &l.opener))
+}
+
+// refuseWith does what a verdict of Refuse says.
+func (l *loop) refuseWith(s *session, v opening.Verdict) step {
+	if v.Fault != "" {
+		s.opening.fault = v.Fault
 	}
-	if s.opening.entrance != nil {
-		if len(reply) > 0 {
-			reply = appendFrame(nil, websocket.Binary, reply)
-		}
-		reply = websocket.AppendClose(reply, r.closeCode(), r.outcome.String())
+	if len(v.Reply) == 0 {
+		return l.finish(s, v.Outcome)
 	}
-	if len(reply) == 0 {
-		return l.finish(s, r.outcome)
+	if _, err := l.send(&s.client, v.Reply); err != nil {
+		return l.finish(s, v.Outcome)
 	}
-	if _, err := l.send(&s.client, reply); err != nil {
-		return l.finish(s, r.outcome)
-	}
-	return l.seeOff(s, r.outcome)
+	return l.seeOff(s, v.Outcome)
 }
 
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
@@ -36,6 +32,7 @@ func (l *loop) seeOff(s *session, o Outcome) step {
 	l.closeNotify(&s.client)
 	reactor.CloseWrite(s.client.fd)
 	s.outcome = o
+	s.opening.Take()
 	s.opening.bytes, s.opening.owned = nil, false
 	s.opening.endCount()
 	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
@@ -67,14 +64,14 @@ func (l *loop) linger(s *session) step {
 // back, and then writes its line: who reads it finds them free.
 func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
-	if s.opening != nil && s.opening.visit != nil {
-		s.count(s.opening.visit)
+	if s.opening != nil && s.opening.borrower == httpServer {
+		s.count(s.opening.http)
 	}
 	line := s.record(o, l.Now())
 	l.Timers.Clear(s.slot)
 	if o := s.opening; o != nil {
 		o.endCount()
-		o.reclaim()
+		o.loan.reclaim()
 	}
 	reactor.Close(s.client.fd)
 	if s.server.fd >= 0 {
@@ -117,9 +114,11 @@ func (s *session) record(o Outcome, clock int64) record {
 	if node := s.node(); node != nil {
 		r.node = node.Name
 	}
-	switch {
-	case s.opening != nil:
+	if s.opening != nil {
 		r.fault = s.opening.fault
+	}
+	switch {
+	case r.fault != "":
 	case s.frames != nil && s.frames.broken != nil:
 		r.fault = s.frames.broken.Error()
 	case s.client.secure.broken():

@@ -1,61 +1,11 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 
-	"mqttlb/mqttparse"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
-
-// peekFrames reads the CONNECT out of WebSocket frames. What it finds in l.parsed
-// is good for this turn.
-func (l *loop) peekFrames(s *session) step {
-	o, most := s.opening, l.server.snapshot.MaxConnectSize
-	e := o.entrance
-	for {
-		rest, replies, closing, broken := e.read(o.bytes, nil)
-		o.bytes = rest
-		if len(replies) > 0 {
-			if n, err := l.send(&s.client, replies); err != nil || n < len(replies) {
-				return l.finish(s, ClientGone) // it sends pings and does not read
-			}
-		}
-		refusal, err := peek(e.packet, &l.parsed, most)
-		s.version = l.parsed.Version
-		switch {
-		case err == nil:
-			s.id = logged(l.parsed.ClientID)
-			return stepAdmit
-		case err != mqttparse.ErrShort:
-			o.fault = err.Error()
-			return l.refuse(s, refusal)
-		case broken != nil:
-			return l.breakOff(s, broken)
-		case closing:
-			_, _ = l.send(&s.client, websocket.AppendClose(nil, websocket.Normal, ""))
-			return l.seeOff(s, ClientGone)
-		case len(o.bytes) > framedConnect*most:
-			return l.breakOff(s, errFramedConnect)
-		}
-		if next := l.fill(s); next != stepPeek {
-			return next
-		}
-	}
-}
-
-var errFramedConnect = &websocket.Error{
-	Code: websocket.MessageTooBig, Section: "RFC 6455, 10.4", Reason: "the frames around the CONNECT are longer than it by far",
-}
-
-// breakOff ends a session whose client has broken the rules of frames before its
-// CONNECT was whole.
-func (l *loop) breakOff(s *session, why error) step {
-	s.opening.fault = why.Error()
-	_, _ = l.send(&s.client, closeFrame(nil, why))
-	return l.seeOff(s, FrameError)
-}
 
 // closeFrame appends the close frame that an error of the client's frames is owed.
 func closeFrame(dst []byte, why error) []byte {
@@ -64,14 +14,6 @@ func closeFrame(dst []byte, why error) []byte {
 		return websocket.AppendClose(dst, broken.Code, broken.Reason)
 	}
 	return websocket.AppendClose(dst, websocket.ProtocolError, "")
-}
-
-// unwrapFrames makes a session's first bytes plain MQTT: its node knows nothing
-// else. From here on s.frames translates.
-func (l *loop) unwrapFrames(s *session) {
-	o := s.opening
-	s.frames = &frames{reader: o.entrance.reader, rest: bytes.Clone(o.bytes[o.entrance.next:])}
-	o.bytes, o.owned = o.entrance.packet, true
 }
 
 // catchUp translates what has come with the CONNECT and is not looked at yet. It reports whether the session has ended.
@@ -199,7 +141,7 @@ func (l *loop) switchOver(s *session) step {
 		s.server.ready = n == len(l.scratch) || s.server.drain
 		o.answer = append(o.answer, l.scratch[:n]...)
 		b := o.answer
-		length, err := websocket.ReadResponse(b, o.entrance.request)
+		length, err := websocket.ReadResponse(b, o.request)
 		if err == websocket.ErrShort {
 			if len(b) <= maxUpgradeResponse {
 				continue

@@ -147,6 +147,7 @@ func TestPingsAreAnsweredAndNotPassedOn(t *testing.T) {
 }
 
 func TestClientThatBringsNoConnectInItsFramesIsLetGo(t *testing.T) {
+	const maxPings, framedConnect = 100, 8 // of package opening
 	small := func(s *Snapshot) { s.MaxConnectSize = 1024 }
 	for _, row := range []struct {
 		name  string

@@ -15,15 +15,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/web"
+	"mqttlb/proxy/websocket"
 )
 
 // front is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
 // a goroutine for each connection. One that upgrades to WebSocket is let go of:
 // its session goes on in its loop, and net/http keeps nothing of it. Most upgrades
-// are answered by the loop itself, in inline.go.
+// are answered by the loop itself, as package opening does.
 type front struct {
 	listener *listener
 	server   *http.Server
@@ -115,9 +117,9 @@ type visit struct {
 	stays, leaves  sync.Once
 
 	// What came of it, to be read after left.
-	pool     *Pool // of the upgrade; nil: there was none
-	entrance *entrance
-	fault    string // why there was none
+	pool    *Pool              // of the upgrade; nil: there was none
+	request *websocket.Request // as opening.NodeRequest has it
+	fault   string             // why there was none
 }
 
 type visitKey struct{}
@@ -185,11 +187,11 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 	case route != nil && route.WebSocket:
 		f.upgrade(w, r, v, route)
 	case f.listener.Protocol == WS:
-		f.reject(w, v, &rejection{status: http.StatusNotFound, reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
+		f.reject(w, v, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
 	default:
 		v.stays.Do(v.staying)
 		if v.excess != outcomeNone {
-			f.reject(w, v, &rejection{status: http.StatusServiceUnavailable, reason: "too many connections"})
+			f.reject(w, v, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
 		f.web.ServeHTTP(w, r)
@@ -197,26 +199,26 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // reject answers a request that is not served, and ends the connection.
-func (f *front) reject(w http.ResponseWriter, v *visit, why *rejection) {
-	v.fault = fmt.Sprintf("%d: %s", why.status, why.reason)
+func (f *front) reject(w http.ResponseWriter, v *visit, why *opening.Rejection) {
+	v.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
 	f.mu.Lock()
-	f.rejected[why.status]++
+	f.rejected[why.Status]++
 	f.mu.Unlock()
-	if why.header[0] != "" {
-		w.Header().Set(why.header[0], why.header[1])
+	if why.Header[0] != "" {
+		w.Header().Set(why.Header[0], why.Header[1])
 	}
 	w.Header().Set("Connection", "close")
 	// net/http would wait for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
-	http.Error(w, why.reason, why.status)
+	http.Error(w, why.Reason, why.Status)
 }
 
 // tooMany is the answer to an address that is over one of its limits.
-func tooMany(o Outcome) *rejection {
-	r := &rejection{status: http.StatusTooManyRequests, reason: "too many connections from this address"}
+func tooMany(o Outcome) *opening.Rejection {
+	r := &opening.Rejection{Status: http.StatusTooManyRequests, Reason: "too many connections from this address"}
 	if o == RefusedAddressRate {
-		r.reason = "too many new connections from this address"
-		r.header = [2]string{"Retry-After", "1"} // by then one more is on schedule
+		r.Reason = "too many new connections from this address"
+		r.Header = [2]string{"Retry-After", "1"} // by then one more is on schedule
 	}
 	return r
 }
@@ -235,21 +237,21 @@ func (f *front) answers() map[int]uint64 {
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose
 // session goes on in its loop.
 func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route *Route) {
-	protocol, refused := checkUpgrade(r, f.listener.Hosts, route.Origins)
+	protocol, refused := opening.CheckUpgrade(r, f.listener.Hosts, route.Origins)
 	if refused != nil {
 		f.reject(w, v, refused)
 		return
 	}
-	u := upgrader(protocol)
+	u := opening.Upgrader(protocol)
 	u.Error = func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		f.reject(w, v, &rejection{status: status, reason: reason.Error()})
+		f.reject(w, v, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
 	v.fault = "frames came before the answer to the upgrade"
 	c, err := u.Upgrade(w, r, nil)
 	if err != nil {
 		return // the connection is closed, or answered and will be
 	}
-	v.pool, v.entrance = route.Pool, newEntrance(route.Pool, r, protocol)
+	v.pool, v.request = route.Pool, opening.NodeRequest(route.Pool, r, protocol)
 	v.upgraded.Store(true)
 	_ = c.Close()
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
 )
 
 // dashboard is a listener of HTTP before a server of pages, with MQTT at /mqtt.
@@ -109,7 +110,7 @@ func TestUpgradeOnAUnixSocketNamesNoAddress(t *testing.T) {
 			t.Errorf("%s: %q", name, v)
 		}
 	}
-	if h, err := unwrap(a.first); err != nil || h.destination.String() != backend.address() {
+	if h, err := opening.ReadProxyHeader(a.first); err != nil || h.Destination.String() != backend.address() {
 		t.Errorf("the node was told %+v, %v", h, err)
 	}
 	_ = c.Close()

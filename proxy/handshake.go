@@ -12,27 +12,28 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// handshake reads the client's ClientHello, and lends the connection to a goroutine that makes the TLS handshake, once
-// the listener's gate lets it.
+// limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
+func (l *loop) limitHandshake(s *session) {
+	o, t := s.opening, s.listener.TLS
+	if t == nil || o.shakeBy != 0 || !o.AwaitsTLS() {
+		return
+	}
+	o.shakeBy = l.Now() + int64(t.Timeout)
+	s.deadline = min(s.deadline, l.In(t.Timeout))
+}
+
+// handshake lends the connection of a client whose ClientHello is whole to a goroutine that
+// makes the TLS handshake, once the listener's gate lets it.
 func (l *loop) handshake(s *session) step {
 	o, t := s.opening, s.listener.TLS
-	if o.lent != nil {
-		return stepWait
-	}
-	if o.shakeBy == 0 {
-		o.shakeBy = l.Now() + int64(t.Timeout)
-		s.deadline = min(s.deadline, l.In(t.Timeout))
-	}
-	if next := l.fillHello(s); next != stepHandshake || !o.helloWhole {
-		return next
-	}
 	s.deadline = l.connectDeadline(s) // the goroutine has its own
 	l.countOpening(s, queuedHandshake)
 	c, held := l.lend(s), o.held
 	hello := c.rest
 	c.rest = nil
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.shakeBy-l.Now()))
-	o.lent, c.returned = c, cancel
+	c.returned = cancel
+	o.loan = loan{borrower: tlsHandshake, conn: c}
 	back := l.callback(s)
 	open := func() (net.Conn, error) {
 		held.set(handshakeMemory)
@@ -46,50 +47,30 @@ func (l *loop) handshake(s *session) step {
 	return stepWait
 }
 
-// fillHello reads until the ClientHello is whole and returns the session's step, or until more has to come.
-func (l *loop) fillHello(s *session) step {
-	o := s.opening
-	for {
-		if o.hello.Whole(o.bytes) {
-			o.helloWhole = true
-			return s.step
-		}
-		if len(o.bytes) >= maxClientHello {
-			o.fault = "TLS: the ClientHello is longer than 64 KiB"
-			return l.finish(s, HandshakeFailed)
-		}
-		if next := l.fillUpTo(s, maxClientHello-len(o.bytes)); next != s.step {
-			return next
-		}
-	}
-}
-
 // shaken is the step after a handshake.
 func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
 	o.endCount()
 	s.client.ready = true
 	if err != nil {
-		_ = o.lent.Close()
-		o.lent = nil
+		o.loan.reclaim()
 		o.fault = err.Error()
 		return l.seeOff(s, handshakeOutcome(err)) // its alert is still under way
 	}
 	info := made.Info()
-	o.tls = &info
+	o.Secured(&info)
 	s.client.secure = &secure{session: made}
-	if s.listener.front != nil {
-		return stepUpgrade
+	if s.listener.front == nil {
+		l.detach(s)
 	}
-	l.detach(s)
-	return stepPeek
+	o.borrower = nobody
+	return stepOpen
 }
 
 // detach ends the use of the lent connection: TLS is the loop's from here on.
 func (l *loop) detach(s *session) {
 	s.client.secure.session.Detach()
-	_ = s.opening.lent.Close()
-	s.opening.lent = nil
+	s.opening.loan.reclaim()
 }
 
 func handshakeOutcome(err error) Outcome {
@@ -115,7 +96,7 @@ func (l *loop) secureNode(s *session) step {
 	if s.client.broken {
 		return l.finish(s, ClientGone)
 	}
-	if o.nodeLent != nil {
+	if o.borrower == nodeHandshake {
 		return stepWait
 	}
 	header, err := l.proxyHeader(s)
@@ -132,8 +113,9 @@ func (l *loop) secureNode(s *session) step {
 		return stepDial
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	o.nodeLent = &lent{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
-	c, t, node, birth, back := o.nodeLent, o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
+	c := &lent{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
+	o.loan = loan{borrower: nodeHandshake, conn: c}
+	t, node, birth, back := o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
 		made, err := connect(ctx, t, node, c)
@@ -167,8 +149,7 @@ func (l *loop) nodeShaken(s *session, made *tlsterm.Session, err error) step {
 		return stepDial
 	}
 	made.Detach()
-	_ = o.nodeLent.Close()
-	o.nodeLent = nil
+	o.loan.reclaim()
 	s.server.secure = &secure{session: made}
 	s.server.ready = true
 	return stepAnnounce

@@ -18,6 +18,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 )
 
@@ -122,8 +123,8 @@ func (n *node) serve(c net.Conn) {
 		}
 		stream = append(stream, b[:got]...)
 		rest := stream
-		if h, err := unwrap(rest); err == nil {
-			rest = rest[h.length:]
+		if h, err := opening.ReadProxyHeader(rest); err == nil {
+			rest = rest[h.Length:]
 		}
 		length, err := connect.Parse(rest, len(b))
 		if errors.Is(err, mqttparse.ErrShort) {

@@ -13,19 +13,14 @@ type step uint8
 // accept.go makes the session and finish.go ends it; the steps between are run from
 // here.
 const (
-	stepUnwrap    step = iota // read the client's PROXY header, if the listener accepts one; apply the limits of its address
-	stepHandshake             // TLS listeners: the handshake, in a goroutine
-	stepUpgrade               // WS and HTTP listeners: answer an upgrade to WebSocket, and all other HTTP in a goroutine
-	stepPeek                  // read the CONNECT and check it
-	stepAdmit                 // apply the limits
-	stepRoute                 // find the key and the order of the nodes
-	stepDial                  // open a connection to the next of them
-	stepSecure                // nodes that speak TLS: the PROXY header, then the handshake, in a goroutine
-	stepAnnounce              // write the PROXY header and the CONNECT in one
-	stepSwitch                // nodes that speak WebSocket: wait for the 101, then write the frames
-	stepConfirm               // read the CONNACK
-	stepRelay                 // move bytes until both sides have ended
-	stepLinger                // instead of all that: see a refusal off
+	stepOpen     step = iota // read what the client sends first, as package opening says, up to the route
+	stepDial                 // open a connection to the next of the candidates
+	stepSecure               // nodes that speak TLS: the PROXY header, then the handshake, in a goroutine
+	stepAnnounce             // write the PROXY header and the CONNECT in one
+	stepSwitch               // nodes that speak WebSocket: wait for the 101, then write the frames
+	stepConfirm              // read the CONNACK
+	stepRelay                // move bytes until both sides have ended
+	stepLinger               // instead of all that: see a refusal off
 
 	stepWait  // returned by a step that needs the socket or the clock to go on
 	stepEnded // returned by a step that has finished the session
@@ -34,19 +29,14 @@ const (
 // life holds each step's function, which returns the step to take next. A
 // failed connection goes back to dial; a refusal goes to linger.
 var life = [...]func(*loop, *session) step{
-	stepUnwrap:    (*loop).unwrap,
-	stepHandshake: (*loop).handshake,
-	stepUpgrade:   (*loop).upgrade,
-	stepPeek:      (*loop).peek,
-	stepAdmit:     (*loop).admit,
-	stepRoute:     (*loop).route,
-	stepDial:      (*loop).dial,
-	stepSecure:    (*loop).secureNode,
-	stepAnnounce:  (*loop).announce,
-	stepSwitch:    (*loop).switchOver,
-	stepConfirm:   (*loop).confirm,
-	stepRelay:     (*loop).relay,
-	stepLinger:    (*loop).linger,
+	stepOpen:     (*loop).open,
+	stepDial:     (*loop).dial,
+	stepSecure:   (*loop).secureNode,
+	stepAnnounce: (*loop).announce,
+	stepSwitch:   (*loop).switchOver,
+	stepConfirm:  (*loop).confirm,
+	stepRelay:    (*loop).relay,
+	stepLinger:   (*loop).linger,
 }
 
 // dialling: a connection to a node is being made, and it is the node that is waited for.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 )
 
@@ -11,17 +12,15 @@ type loop struct {
 	*reactor.Loop
 	server   *Server
 	sessions reactor.Slots[session]
-	openings []*opening           // free ones
+	openings []*pending           // free ones
 	resume   func(*session, step) // advance from a step, for what comes back to a step that life names
 
 	// Used by one session at a time, within one turn.
 	scratch []byte
-	refusal [16]byte
+	opener  opening.Scratch
 	header  [headroom]byte
-	cipher  []byte  // of halves that speak TLS
-	sealed  []byte  // for halves that speak TLS
-	inline  *inline // nil: there was no upgrade yet
-	parsed  mqttparse.Connect
+	cipher  []byte // of halves that speak TLS
+	sealed  []byte // for halves that speak TLS
 	connack mqttparse.Connack
 
 	counters counters
@@ -101,17 +100,18 @@ func (l *loop) limitBroken(s *session, h *half) {
 // await leaves a session to its events and its timer.
 func (l *loop) await(s *session) {
 	if s.opening != nil {
+		s.opening.Keep()
 		s.opening.keep()
-		if s.opening.visit != nil || s.opening.lent != nil {
+		if s.opening.borrower.ofClient() {
 			l.arm(s)
-			return // it is not ours to watch
+			return // the client's connection is not ours to watch
 		}
-		if s.step <= stepPeek && s.opening.owned {
-			l.countOpening(s, s.opening.size())
+		if size := s.opening.Size(); s.step == stepOpen && size > 0 {
+			l.countOpening(s, size)
 		}
 	}
 	err := l.register(s, &s.client)
-	if err == nil && (s.opening == nil || s.opening.nodeLent == nil) {
+	if err == nil && (s.opening == nil || s.opening.borrower != nodeHandshake) {
 		err = l.register(s, &s.server)
 	}
 	if err == nil {
@@ -167,7 +167,7 @@ func (l *loop) expire(s *session) {
 	case s.deadline == 0:
 		l.finish(s, IdleTimeout)
 	case s.step < stepAnnounce:
-		s.opening.fault = s.late(l.server.snapshot.Timeouts.ConnectPacket)
+		s.opening.fault = s.opening.Late()
 		l.finish(s, ConnectTimeout)
 	case s.client.ended || s.server.ended || s.client.broken || s.server.broken:
 		if s.outcome != ClientReset && s.outcome != ServerReset {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"testing"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -66,14 +67,14 @@ func TestProxyHeaderComesBeforeTheHelloInAWriteOfItsOwn(t *testing.T) {
 			c.send(connect311)
 			b := <-first
 			if version > 0 {
-				h, err := unwrap(b)
+				h, err := opening.ReadProxyHeader(b)
 				if err != nil {
 					t.Fatalf("% x: %v", b, err)
 				}
-				if h.source.String() != c.LocalAddr().String() {
-					t.Errorf("source %v, want %v", h.source, c.LocalAddr())
+				if h.Source.String() != c.LocalAddr().String() {
+					t.Errorf("source %v, want %v", h.Source, c.LocalAddr())
 				}
-				b = b[h.length:]
+				b = b[h.Length:]
 			}
 			if name, err := tlsterm.ServerName(b); err != nil || name != "node.example" {
 				t.Errorf("server name %q, %v in % x", name, err, b)

@@ -16,6 +16,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
 )
 
 func sendProxy(version int) setting {
@@ -56,12 +57,12 @@ func TestFirstWriteHoldsTheProxyHeaderAndTheConnect(t *testing.T) {
 				if !strings.HasPrefix(string(first), row.want) || !bytes.HasSuffix(first, connect311) {
 					t.Fatalf("the node got %q first", first)
 				}
-				h, err := unwrap(first)
+				h, err := opening.ReadProxyHeader(first)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if h.length+len(connect311) != len(first) || h.source != addrOf(c) || h.destination != to {
-					t.Errorf("header %+v and %d bytes; want %v to %v", h, len(first)-h.length, addrOf(c), to)
+				if h.Length+len(connect311) != len(first) || h.Source != addrOf(c) || h.Destination != to {
+					t.Errorf("header %+v and %d bytes; want %v to %v", h, len(first)-h.Length, addrOf(c), to)
 				}
 			})
 		}
@@ -89,8 +90,8 @@ func TestClientsNamedByATrustedProxyAreNamedToTheNode(t *testing.T) {
 				r.waitOutcome(ClientClosed, uint64(i+1))
 			}
 			for _, first := range backend.firstWrites() {
-				h, err := unwrap(first)
-				if err != nil || h.source.String() != "192.0.2.7:40000" || h.destination.String() != "192.0.2.9:1883" {
+				h, err := opening.ReadProxyHeader(first)
+				if err != nil || h.Source.String() != "192.0.2.7:40000" || h.Destination.String() != "192.0.2.9:1883" {
 					t.Errorf("the node was told %+v, %v", h, err)
 				}
 			}
@@ -114,7 +115,7 @@ func TestProxyHeaderWithoutAddressesLeavesThePeers(t *testing.T) {
 			c := r.dial()
 			c.send([]byte(header + string(connect311)))
 			c.expect(connack311)
-			if h, err := unwrap(backend.firstWrites()[0]); err != nil || h.source != addrOf(c) {
+			if h, err := opening.ReadProxyHeader(backend.firstWrites()[0]); err != nil || h.Source != addrOf(c) {
 				t.Errorf("the node was told %+v, %v; want %v", h, err, addrOf(c))
 			}
 		})
@@ -135,8 +136,8 @@ func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 	}
 	r.waitOutcome(ClientClosed, 4)
 	for _, first := range backend.firstWrites() {
-		h, err := unwrap(first)
-		if err != nil || h.source.Addr() != netip.MustParseAddr("127.0.0.1") || h.destination.String() != backend.address() {
+		h, err := opening.ReadProxyHeader(first)
+		if err != nil || h.Source.Addr() != netip.MustParseAddr("127.0.0.1") || h.Destination.String() != backend.address() {
 			t.Errorf("the node was told %+v, %v", h, err)
 		}
 	}
@@ -386,8 +387,8 @@ func TestTCPListenerHashesTheSourceAddressAndAnnouncesIt(t *testing.T) {
 		n := startNode(t, func(c net.Conn) {
 			b := make([]byte, 256)
 			n, _ := c.Read(b)
-			h, err := unwrap(b[:n])
-			_, _ = fmt.Fprintf(c, "%v %v\n", h.source, err)
+			h, err := opening.ReadProxyHeader(b[:n])
+			_, _ = fmt.Fprintf(c, "%v %v\n", h.Source, err)
 			_, _ = io.Copy(io.Discard, c)
 		})
 		nodes, addresses = append(nodes, n), append(addresses, n.address())
@@ -441,8 +442,8 @@ func TestAnnounceWritesIPv6WhereFamiliesDiffer(t *testing.T) {
 			if err != nil || !bytes.Equal(b, written) {
 				t.Errorf("v%d %v: %q, the library writes %q, %v", version, pair, b, written, err)
 			}
-			h, err := unwrap(b)
-			if err != nil || !bytes.HasPrefix(b, signature) || h.length != len(b) || h.source != pair[0] || h.destination != pair[1] {
+			h, err := opening.ReadProxyHeader(b)
+			if err != nil || !bytes.HasPrefix(b, signature) || h.Length != len(b) || h.Source != pair[0] || h.Destination != pair[1] {
 				t.Errorf("v%d %v: %q reads as %+v, %v", version, pair, b, h, err)
 			}
 			if len(b) > headroom {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 )
 
@@ -112,7 +113,7 @@ func BenchmarkRoute(b *testing.B) {
 	source := netip.MustParseAddr("192.0.2.7")
 	b.ReportAllocs()
 	for b.Loop() {
-		candidates := c.Candidates(route(c, nil, source, nil))
+		candidates := c.Candidates(opening.SessionKey(c, nil, source, nil))
 		if candidates.Next() == nil {
 			b.Fatal("no node")
 		}

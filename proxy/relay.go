@@ -96,7 +96,7 @@ func (l *loop) deliverAnswer(s *session, b []byte) (ended bool) {
 
 // opened frees what only the opening needed.
 func (l *loop) opened(s *session) {
-	*s.opening = opening{}
+	*s.opening = pending{}
 	if len(l.openings) < openingsKept {
 		l.openings = append(l.openings, s.opening)
 	}

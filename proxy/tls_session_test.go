@@ -14,6 +14,7 @@ import (
 
 	"github.com/pires/go-proxyproto"
 	"github.com/pires/go-proxyproto/tlvparse"
+	"mqttlb/proxy/opening"
 )
 
 // over sets what the listener's TLS is to be.
@@ -224,15 +225,15 @@ func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {
 	c.send(connect311)
 	c.expect(connack311)
 	b := backend.firstWrites()[0]
-	h, err := unwrap(b)
+	h, err := opening.ReadProxyHeader(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(b[h.length:]) != string(connect311) {
-		t.Errorf("after the header % x", b[h.length:])
+	if string(b[h.Length:]) != string(connect311) {
+		t.Errorf("after the header % x", b[h.Length:])
 	}
 	const fixed, ipv4 = 16, 12
-	tlvs, err := proxyproto.SplitTLVs(b[fixed+ipv4 : h.length])
+	tlvs, err := proxyproto.SplitTLVs(b[fixed+ipv4 : h.Length])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,33 +10,27 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// upgrade answers an upgrade at once, if that can be, or lends the client's
-// connection to the listener's front, which answers HTTP in a goroutine. The session
-// keeps its own descriptor, its place among the limits and its time; until the
-// connection comes back, nothing else touches it.
-func (l *loop) upgrade(s *session) step {
+// serveHTTP lends the client's connection to the listener's front, which answers HTTP in a
+// goroutine. The session keeps its own descriptor, its place among the limits and its
+// time; until the connection comes back, nothing else touches it.
+func (l *loop) serveHTTP(s *session) step {
 	o := s.opening
-	if o.visit != nil {
-		return stepWait
-	}
-	if next := l.upgradeAtOnce(s); next != stepUpgrade {
-		return next
-	}
+	o.endCount()
 	v := &visit{excess: s.excess}
 	if s.client.secure != nil { // over the connection that the handshake has left
 		v.session = s.client.secure.session
 		v.Conn = v.session.Conn()
 	} else {
-		c := l.lend(s)
-		if c.open() != nil {
+		o.conn = l.lend(s)
+		if o.conn.open() != nil {
 			return l.finish(s, DescriptorsExceeded)
 		}
-		v.Conn = c
+		v.Conn = o.conn
 	}
 	mine := l.callback(s)
 	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
 	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
-	o.visit = v
+	o.borrower, o.http = httpServer, v
 	s.listener.front.arrive(v)
 	return stepWait
 }
@@ -58,36 +52,37 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 // has read already.
 func (l *loop) lend(s *session) *lent {
 	o := s.opening
-	if !o.destination.IsValid() {
-		o.destination, _ = l.LocalAddr(s.client.fd)
+	if !o.Destination.IsValid() {
+		o.Destination, _ = l.LocalAddr(s.client.fd)
 	}
+	sent, _ := o.Take()
 	c := &lent{
 		fd:     s.client.fd,
-		local:  net.TCPAddrFromAddrPort(o.destination),
+		local:  net.TCPAddrFromAddrPort(o.Destination),
 		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
-		rest:   append([]byte(nil), o.bytes...),
+		rest:   append([]byte(nil), sent...),
 	}
-	s.client.moved -= uint64(len(o.bytes)) // they will be read again
-	o.bytes, o.owned = nil, false
+	s.client.moved -= uint64(len(sent)) // they will be read again
 	return c
 }
 
 // returned takes a connection back from the front.
 func (l *loop) returned(s *session, v *visit) {
 	o := s.opening
-	o.visit = nil
 	s.count(v)
 	s.client.ready = true
+	if v.pool != nil && v.session != nil {
+		v.session.Detach()
+	}
+	o.borrower = nobody
+	o.loan.reclaim()
 	switch {
 	case v.pool != nil:
-		o.pool, o.entrance = v.pool, v.entrance
+		o.Upgraded(v.pool, v.request)
 		if v.stayed {
 			s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)
 		}
-		if v.session != nil {
-			l.detach(s)
-		}
-		l.resume(s, stepPeek)
+		l.resume(s, stepOpen)
 	case v.stayed:
 		l.finish(s, HTTPServed)
 	case v.fault == "":

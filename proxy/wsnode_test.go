@@ -17,6 +17,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
 )
 
 // asked is a connection to a node that speaks WebSocket: what came before the node
@@ -106,8 +107,8 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 		if key := a.request.Header.Get("Sec-WebSocket-Key"); key == "" || key == "dGhlIHNhbXBsZSBub25jZQ==" {
 			t.Errorf("the key is %q", key)
 		}
-		h, err := unwrap(a.first)
-		if version > 0 && (err != nil || h.source != own || h.destination.String() != r.srv.Addr("mqtt").String()) || version == 0 && err == nil {
+		h, err := opening.ReadProxyHeader(a.first)
+		if version > 0 && (err != nil || h.Source != own || h.Destination.String() != r.srv.Addr("mqtt").String()) || version == 0 && err == nil {
 			t.Errorf("PROXY %d: the node was told %+v, %v", version, h, err)
 		}
 		_ = c.Close()
@@ -117,8 +118,8 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 // Who is behind a trusted proxy is named in both places.
 func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
 	backend := startUpgradeNode(t, func(a *asked) {
-		h, _ := unwrap(a.first)
-		_, _ = fmt.Fprintf(a, "%s\x82\x1a%-26s", a.switching(), h.source.String()+" "+a.request.Header.Get("X-Forwarded-For"))
+		h, _ := opening.ReadProxyHeader(a.first)
+		_, _ = fmt.Fprintf(a, "%s\x82\x1a%-26s", a.switching(), h.Source.String()+" "+a.request.Header.Get("X-Forwarded-For"))
 		_, _ = io.Copy(io.Discard, a)
 	})
 	r := wsToWS.start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
