@@ -8,39 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dial begins a connection to the next candidate.
-func (l *loop) dial(s *session) step {
-	o := s.opening
-	for {
-		node := o.candidates.Next()
-		if node == nil {
-			return l.noNodeLeft(s)
-		}
-		if !node.Acquire() {
-			if o.reason == NoNode {
-				o.reason = NodesFull
-			}
-			continue
-		}
-		o.node = node
-		err := l.connect(s)
-		if err == nil {
-			s.deadline = l.in(l.server.snapshot.Timeouts.Dial)
-			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
-		}
-		l.giveUp(s, err)
-		if o.reason == DescriptorsExceeded {
-			return l.noNodeLeft(s) // another node would need one too
-		}
-	}
-}
-
-// noNodeLeft refuses a session that no candidate has taken.
-func (l *loop) noNodeLeft(s *session) step {
-	s.opening.fault = s.opening.failure
-	return l.refuse(s, noCandidate(s.opening.reason))
-}
-
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
 	addrs := s.opening.node.Addrs()
@@ -63,20 +30,6 @@ func (l *loop) connect(s *session) error {
 	return l.addr.connect(s.server.fd)
 }
 
-// dialTimeout is what is wrong when time runs out while a node is dialled.
-func (l *loop) dialTimeout(s *session) error {
-	switch c := s.opening.nodeLent; {
-	case s.step == stepSwitch:
-		return errUpgradeTimeout
-	case s.step != stepSecure:
-		return errDialTimeout
-	case c != nil && c.openFor() < l.server.snapshot.Timeouts.Dial/2:
-		return errHandshakeTurn // the node has not had its time
-	default:
-		return errHandshakeTimeout
-	}
-}
-
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
 	o := s.opening
@@ -90,6 +43,7 @@ func (l *loop) giveUp(s *session, err error) {
 	}
 	o.node.Release()
 	o.reason, o.failure = shortage(err), failure(o.node, err)
+	o.walk.timedOut = o.walk.timedOut || timedOut(err)
 	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed && err != errHandshakeTurn {
 		failed(o.node)
 	}

@@ -199,7 +199,7 @@ func (l *loop) event(s *session, h *half, events uint32) {
 		return
 	}
 	if s.step.dialling() && h == &s.client && !h.broken {
-		return // it is the node that is waited for
+		return // it is not what is waited for
 	}
 	l.advance(s)
 }
@@ -264,6 +264,8 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.wheel.now:
 		l.wheel.add(s, at)
+	case s.step == stepDial:
+		l.advance(s) // the pause is over
 	case s.step.dialling():
 		l.giveUp(s, l.dialTimeout(s))
 		s.step = stepDial

@@ -1,0 +1,105 @@
+//go:build !plain
+
+package proxy
+
+import (
+	"math/rand/v2"
+
+	"mqttlb/balancer"
+)
+
+// walk is how far a session has come in reaching a node: it goes over its candidates,
+// and over them again as long as one of them may yet answer and there is time.
+type walk struct {
+	start    balancer.Candidates // where it begins again
+	until    tick                // when timeouts.connect_node is over; 0: it does not begin again
+	resumes  tick                // when the pause before it begins again is over; 0: there was none
+	timedOut bool                // since its beginning time ran out on a node
+}
+
+// over reports whether timeouts.connect_node is over.
+func (w *walk) over(now tick) bool { return w.until != 0 && now >= w.until }
+
+// beginWalk begins the walk over a session's candidates.
+func (l *loop) beginWalk(o *opening, c balancer.Candidates) {
+	o.candidates, o.reason = c, NoNode
+	o.walk = walk{start: c}
+	if limit := l.server.snapshot.Timeouts.ConnectNode; limit > 0 {
+		o.walk.until = l.in(limit)
+	}
+}
+
+// dial begins a connection to the next candidate.
+func (l *loop) dial(s *session) step {
+	o := s.opening
+	if s.client.broken {
+		return l.finish(s, ClientGone)
+	}
+	if l.wheel.now < o.walk.resumes {
+		return stepWait
+	}
+	for !o.walk.over(l.wheel.now) {
+		node := o.candidates.Next()
+		if node == nil {
+			if o.walk.timedOut && o.walk.until != 0 {
+				return l.walkAgain(s)
+			}
+			break
+		}
+		if !node.Acquire() {
+			if o.reason == NoNode {
+				o.reason = NodesFull
+			}
+			continue
+		}
+		o.node = node
+		err := l.connect(s)
+		if err == nil {
+			s.deadline = l.in(l.server.snapshot.Timeouts.Dial)
+			if o.walk.until != 0 {
+				s.deadline = min(s.deadline, o.walk.until)
+			}
+			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
+		}
+		l.giveUp(s, err)
+		if o.reason == DescriptorsExceeded {
+			break // another node would need one too
+		}
+	}
+	if o.walk.over(l.wheel.now) {
+		o.failure += "; timeouts.connect_node is over"
+	}
+	return l.noNodeLeft(s)
+}
+
+// walkAgain has a session pause before it begins its walk anew. Nodes that admit only
+// so many clients a second drop the rest of a storm together: without the pause, of
+// random length, they would all be back together.
+func (l *loop) walkAgain(s *session) step {
+	o := s.opening
+	o.candidates, o.walk.timedOut = o.walk.start, false
+	pause := rand.N(min(walkPause, l.server.snapshot.Timeouts.Dial) + 1)
+	o.walk.resumes = min(l.wheel.now+ticks(pause), o.walk.until)
+	s.deadline = o.walk.resumes
+	return stepWait
+}
+
+// noNodeLeft refuses a session that no candidate has taken.
+func (l *loop) noNodeLeft(s *session) step {
+	s.opening.fault = s.opening.failure
+	return l.refuse(s, noCandidate(s.opening.reason))
+}
+
+// dialTimeout is what is wrong when time runs out while a node is dialled.
+func (l *loop) dialTimeout(s *session) error {
+	switch c := s.opening.nodeLent; {
+	case s.step == stepSwitch:
+		return errUpgradeTimeout
+	case s.step != stepSecure:
+		return errDialTimeout
+	case c != nil && c.openFor() < l.server.snapshot.Timeouts.Dial/2:
+		return errHandshakeTurn // the node has not had its time
+	default:
+		return errHandshakeTimeout
+	}
+}
