@@ -38,6 +38,9 @@ func (l *loop) giveUp(s *session, err error) {
 		o.nodeLent = nil
 	}
 	if s.server.fd >= 0 {
+		if timedOut(err) { // with a reset: what the node has not accepted it then need not
+			_ = unix.SetsockoptLinger(int(s.server.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+		}
 		_ = unix.Close(int(s.server.fd))
 		s.server = half{fd: -1}
 	}
@@ -58,6 +61,9 @@ func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, ClientGone)
 	}
+	if s.opening.walk.unproven > 0 {
+		return l.prove(s)
+	}
 	first, err := l.firstBytes(s)
 	if err != nil {
 		l.giveUp(s, err)
@@ -77,6 +83,9 @@ func (l *loop) announce(s *session) step {
 		}
 		s.opening.answer = nil
 		return stepSwitch
+	}
+	if n == len(first) && n > 0 && l.doubtful(s) {
+		return l.doubt(s, n)
 	}
 	return l.reached(s, first[n:])
 }

@@ -264,8 +264,8 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.wheel.now:
 		l.wheel.add(s, at)
-	case s.step == stepDial:
-		l.advance(s) // the pause is over
+	case s.step == stepDial, s.step == stepAnnounce && s.opening.walk.unproven > 0:
+		l.advance(s) // the pause is over, or it is time to look
 	case s.step.dialling():
 		l.giveUp(s, l.dialTimeout(s))
 		s.step = stepDial

@@ -15,6 +15,11 @@ type walk struct {
 	until    tick                // when timeouts.connect_node is over; 0: it does not begin again
 	resumes  tick                // when the pause before it begins again is over; 0: there was none
 	timedOut bool                // since its beginning time ran out on a node
+
+	// Of the attempt that is under way.
+	dialled  tick // when it began
+	attempt  tick // when its time is over
+	unproven int  // how many bytes the node has yet to acknowledge one of; 0: none
 }
 
 // over reports whether timeouts.connect_node is over.
@@ -55,10 +60,11 @@ func (l *loop) dial(s *session) step {
 		o.node = node
 		err := l.connect(s)
 		if err == nil {
-			s.deadline = l.in(l.server.snapshot.Timeouts.Dial)
+			o.walk.dialled, o.walk.attempt, o.walk.unproven = l.wheel.now, l.in(l.server.snapshot.Timeouts.Dial), 0
 			if o.walk.until != 0 {
-				s.deadline = min(s.deadline, o.walk.until)
+				o.walk.attempt = min(o.walk.attempt, o.walk.until)
 			}
+			s.deadline = o.walk.attempt
 			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
 		}
 		l.giveUp(s, err)
