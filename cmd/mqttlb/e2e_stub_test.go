@@ -22,6 +22,7 @@ type stub struct {
 	pace       time.Duration
 	backlog    int // how many may wait
 
+	busy      sync.Mutex   // held while it admits nobody
 	ln        net.Listener // nil while it refuses
 	accepting sync.WaitGroup
 	serving   sync.WaitGroup
@@ -71,6 +72,8 @@ func (s *stub) accept(ln net.Listener) {
 	turn := time.NewTicker(s.pace)
 	defer turn.Stop()
 	for range turn.C {
+		s.busy.Lock() // and let go at once: it is the test that keeps it
+		s.busy.Unlock()
 		conn, err := ln.Accept()
 		if err != nil {
 			return
