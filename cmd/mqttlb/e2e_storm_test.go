@@ -25,11 +25,11 @@ pools:
     nodes:
 `+stubs(x, y)+`timeouts: {dial: 500ms, connect_node: 50s}
 `)
-	x.busy.Lock()
-	y.busy.Lock()
+	<-x.free
+	<-y.free
 	take := sync.OnceFunc(func() {
-		x.busy.Unlock()
-		y.busy.Unlock()
+		x.free <- struct{}{}
+		y.free <- struct{}{}
 	})
 	defer take()
 	var storm sync.WaitGroup

@@ -22,8 +22,8 @@ type stub struct {
 	pace       time.Duration
 	backlog    int // how many may wait
 
-	busy      sync.Mutex   // held while it admits nobody
-	ln        net.Listener // nil while it refuses
+	free      chan struct{} // has a token while it admits clients; the test takes it
+	ln        net.Listener  // nil while it refuses
 	accepting sync.WaitGroup
 	serving   sync.WaitGroup
 }
@@ -31,7 +31,8 @@ type stub struct {
 // startStub starts a stub until the test ends.
 func startStub(t *testing.T, name string, perSecond, backlog int) *stub {
 	t.Helper()
-	s := &stub{name: name, addr: freeAddr(t, "127.0.0.1"), pace: time.Second / time.Duration(perSecond), backlog: backlog}
+	s := &stub{name: name, addr: freeAddr(t, "127.0.0.1"), pace: time.Second / time.Duration(perSecond), backlog: backlog, free: make(chan struct{}, 1)}
+	s.free <- struct{}{}
 	s.admit(t)
 	t.Cleanup(func() {
 		s.refuse()
@@ -72,8 +73,7 @@ func (s *stub) accept(ln net.Listener) {
 	turn := time.NewTicker(s.pace)
 	defer turn.Stop()
 	for range turn.C {
-		s.busy.Lock() // and let go at once: it is the test that keeps it
-		s.busy.Unlock()
+		s.free <- <-s.free // it is the test that keeps it
 		conn, err := ln.Accept()
 		if err != nil {
 			return

@@ -77,7 +77,7 @@ func (x *exchange) pause(ctx context.Context, until time.Time) bool {
 	if limit := x.handler.options.DialTimeout; limit > 0 {
 		most = min(most, limit)
 	}
-	pause := rand.N(most)
+	pause := rand.N(most) //nolint:gosec // it is to spread, not to be secret
 	if time.Until(until) <= pause {
 		return false
 	}
