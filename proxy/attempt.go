@@ -2,39 +2,6 @@ package proxy
 
 import "mqttlb/proxy/reactor"
 
-// dial begins a connection to the next candidate.
-func (l *loop) dial(s *session) step {
-	o := s.opening
-	for {
-		node := o.candidates.Next()
-		if node == nil {
-			return l.noNodeLeft(s)
-		}
-		if !node.Acquire() {
-			if o.reason == NoNode {
-				o.reason = NodesFull
-			}
-			continue
-		}
-		o.node = node
-		err := l.connect(s)
-		if err == nil {
-			s.deadline = l.In(l.server.snapshot.Timeouts.Dial)
-			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
-		}
-		l.giveUp(s, err)
-		if o.reason == DescriptorsExceeded {
-			return l.noNodeLeft(s) // another node would need one too
-		}
-	}
-}
-
-// noNodeLeft refuses a session that no candidate has taken.
-func (l *loop) noNodeLeft(s *session) step {
-	s.opening.fault = s.opening.failure
-	return l.refuse(s, noCandidate(s.opening.reason))
-}
-
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
 	addrs := s.opening.node.Addrs()
@@ -54,30 +21,20 @@ func (l *loop) connect(s *session) error {
 	return l.Connect(fd, addrs[0])
 }
 
-// dialTimeout is what is wrong when time runs out while a node is dialled.
-func (l *loop) dialTimeout(s *session) error {
-	switch c := s.opening.conn; {
-	case s.step == stepSwitch:
-		return errUpgradeTimeout
-	case s.step != stepSecure:
-		return errDialTimeout
-	case c != nil && c.openFor() < l.server.snapshot.Timeouts.Dial/2:
-		return errHandshakeTurn // the node has not had its time
-	default:
-		return errHandshakeTimeout
-	}
-}
-
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
 	o := s.opening
 	o.loan.reclaim()
 	if s.server.fd >= 0 {
+		if timedOut(err) {
+			reactor.Abort(s.server.fd) // what the node has not accepted it then need not
+		}
 		reactor.Close(s.server.fd)
 		s.server = half{fd: -1}
 	}
 	o.node.Release()
 	o.reason, o.failure = shortage(err), failure(o.node, err)
+	o.walk.timedOut = o.walk.timedOut || timedOut(err)
 	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed && err != errHandshakeTurn {
 		failed(o.node)
 	}
@@ -91,6 +48,9 @@ func (l *loop) giveUp(s *session, err error) {
 func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, ClientGone)
+	}
+	if s.opening.walk.unproven > 0 {
+		return l.prove(s)
 	}
 	first, err := l.firstBytes(s)
 	if err != nil {
@@ -111,6 +71,9 @@ func (l *loop) announce(s *session) step {
 		}
 		s.opening.answer = nil
 		return stepSwitch
+	}
+	if n == len(first) && n > 0 && l.doubtful(s) {
+		return l.doubt(s, n)
 	}
 	return l.reached(s, first[n:])
 }

@@ -14,7 +14,7 @@ type step uint8
 // here.
 const (
 	stepOpen     step = iota // read what the client sends first, as package opening says, up to the route
-	stepDial                 // open a connection to the next of the candidates
+	stepDial                 // open a connection to the next candidate, after a pause where all were tried in vain
 	stepSecure               // nodes that speak TLS: the PROXY header, then the handshake, in a goroutine
 	stepAnnounce             // write the PROXY header and the CONNECT in one
 	stepSwitch               // nodes that speak WebSocket: wait for the 101, then write the frames
@@ -39,8 +39,9 @@ var life = [...]func(*loop, *session) step{
 	stepLinger:   (*loop).linger,
 }
 
-// dialling: a connection to a node is being made, and it is the node that is waited for.
-func (s step) dialling() bool { return s >= stepSecure && s <= stepSwitch }
+// dialling: a connection to a node is being made, or will be after a pause, and it is
+// not the client that is waited for.
+func (s step) dialling() bool { return s >= stepDial && s <= stepSwitch }
 
 // advance takes a session as far as it goes now. It is called after the accept
 // and for every event, and leaves the session registered for the events and

@@ -78,7 +78,7 @@ func (l *loop) event(s *session, h *half, e reactor.Events) {
 		return
 	}
 	if s.step.dialling() && h == &s.client && !h.broken {
-		return // it is the node that is waited for
+		return // it is not what is waited for
 	}
 	l.advance(s)
 }
@@ -156,6 +156,8 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.Timers.Now():
 		l.setTimer(s, at)
+	case s.step == stepDial, s.step == stepAnnounce && s.opening.walk.unproven > 0:
+		l.advance(s) // the pause is over, or it is time to look
 	case s.step.dialling():
 		l.giveUp(s, l.dialTimeout(s))
 		s.step = stepDial

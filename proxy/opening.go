@@ -138,7 +138,8 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 // route begins the attempts to reach a node, in the order that the session's key gives them.
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.opening
-	o.pool, o.candidates, o.reason = v.Pool, v.Pool.Candidates(v.Key, v.Keyed), NoNode
+	o.pool = v.Pool
+	l.beginWalk(o, v.Pool.Candidates(v.Key, v.Keyed))
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	switch {

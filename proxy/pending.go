@@ -37,6 +37,7 @@ type attempt struct {
 
 	pool       *Pool
 	candidates balancer.Candidates
+	walk       walk
 	node       *balancer.Node // the node dialled last; nil: none
 	dialled    netip.AddrPort // the address of the last candidate
 	reason     Outcome        // why the last candidate was passed over

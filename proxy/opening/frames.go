@@ -36,13 +36,17 @@ func (o *Opening) Upgraded(p *snapshot.Pool, request *websocket.Request) {
 	o.stage = atFrames
 }
 
-// readFrames reads the CONNECT out of frames, and no frame after it. Control frames are
-// taken out of the client's bytes: nodes that speak WebSocket get the rest as it came.
+// readFrames reads the CONNECT out of frames, and what comes with it as far as no control
+// frame does. Control frames before it are taken out of the client's bytes: nodes that speak
+// WebSocket get the rest as it came.
 func (o *Opening) readFrames(sc *Scratch) Verdict {
 	f, most := o.frames, o.snapshot.MaxConnectSize
-	for {
+	for whole := false; ; {
 		packet, piece, err := f.reader.Copy(f.packet, o.bytes[f.next:])
 		switch {
+		case whole && (err != nil || piece.Opcode.Control()):
+			o.stage = atLimits
+			return Verdict{}
 		case errors.Is(err, websocket.ErrShort):
 			return o.more()
 		case err != nil:
@@ -65,12 +69,14 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 		}
 		f.packet = packet
 		f.next += piece.Raw
+		if whole {
+			continue
+		}
 		refusal, err := readConnect(f.packet, &sc.connect, most)
 		o.Version = sc.connect.Version
 		switch {
 		case err == nil:
-			o.stage = atLimits
-			return Verdict{}
+			whole = true
 		case err != mqttparse.ErrShort:
 			return o.refuse(refusal, err.Error(), sc)
 		case f.next > framedConnect*most:
