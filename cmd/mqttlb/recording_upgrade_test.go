@@ -42,7 +42,7 @@ func upgradeRefusals() []*scenario {
 		play: play([]string{"GET /other HTTP/1.1", "Host: elsewhere.example"}, connectOf(4, "c1"), []byte("\x16\x03\x01\x00\x05")),
 	}, {
 		name: "upgrade-refused-client-leaves", about: "A refused client that leaves at once is gone at once.",
-		in: recordingMode.clientWS, bug: "review, bug 3: over TLS the session stays for two seconds.",
+		in: recordingMode.clientWS,
 		play: func(s *scene) {
 			s.turnAway(s.dialAs(arrival{request: upgradeText("Sec-WebSocket-Protocol: amqp"), asked: "an upgrade to amqp"}))
 			s.endTimed()
