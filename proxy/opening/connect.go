@@ -36,6 +36,9 @@ func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
 
 // readPacket reads the CONNECT where it is not in frames.
 func (o *Opening) readPacket(sc *Scratch) Verdict {
+	if len(o.bytes) == 0 {
+		return o.more()
+	}
 	refusal, err := readConnect(o.bytes, &sc.connect, o.snapshot.MaxConnectSize)
 	o.Version = sc.connect.Version
 	switch {
