@@ -68,6 +68,9 @@ func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
+		if o == ConnectTimeout && s.opening.fault == "" {
+			s.opening.fault = s.opening.visit.lateHeader()
+		}
 	}
 	line := s.record(o, l.clock)
 	l.wheel.remove(s)
