@@ -29,6 +29,8 @@ var defaultConfig = Config{
 		// The largest that a dashboard sends is a plug-in or a backup of some
 		// megabytes. Nothing of it is kept here: the limit is for the node.
 		MaxRequestSize: 100 << 20,
+		// The MinRate of Apache's mod_reqtimeout: below GPRS, above what drips.
+		MinBodyRate: 500,
 	},
 	Timeouts: Timeouts{
 		// EMQX waits 15 s; clients on slow cellular links need several.
@@ -42,6 +44,11 @@ var defaultConfig = Config{
 		Response: 60 * time.Second,
 		// Between the clicks of somebody who reads.
 		KeepAlive: 60 * time.Second,
+		// That of Apache's mod_reqtimeout (body=20,MinRate=500).
+		RequestBody: 20 * time.Second,
+		// The usual timeout tunnel of HAProxy. A dashboard's WebSocket says something every
+		// minute; a long poll ends after some minutes.
+		Tunnel: time.Hour,
 		// HAProxy's client-fin in the configuration that EMQX publishes.
 		HalfClosed: 30 * time.Second,
 		// Kubernetes kills a container 30 s after its SIGTERM.
