@@ -69,7 +69,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
 		if o == ConnectTimeout && s.opening.fault == "" {
-			s.opening.fault = s.opening.visit.lateHeader()
+			s.opening.fault = s.opening.visit.lateRead()
 		}
 	}
 	line := s.record(o, l.clock)

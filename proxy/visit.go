@@ -57,19 +57,16 @@ const (
 // timedOut notes the first limit of time that the connection came to.
 func (v *visit) timedOut(why string) { v.late.CompareAndSwap(nil, &why) }
 
-// lateRead says which limit a read came to; empty: none that is worth a word.
+// lateRead says which limit of time the read came to that is waited for; empty: none that
+// is worth a word.
 func (v *visit) lateRead() string {
 	switch v.phase.Load() {
 	case phaseHeader:
-		return v.lateHeader()
+		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", v.timeouts.ConnectPacket)
 	case phaseBody:
 		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", v.timeouts.RequestBody, lingerTime)
 	}
 	return ""
-}
-
-func (v *visit) lateHeader() string {
-	return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", v.timeouts.ConnectPacket)
 }
 
 // SetReadDeadline is called by net/http with a time that is past to interrupt a read,
