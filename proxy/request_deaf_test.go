@@ -104,7 +104,7 @@ func TestRefusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
 			all.Wait()
 			r.waitOutcome(BadUpgrade, 4)
 			r.waitOutcome(ConnectTimeout, 2) // the header that is not whole, and net/http's own 417
-			r.waitLine("request body: not whole within timeouts.request_body 1s, or 2s of its answer")
+			r.waitLine(`error="404: path`)
 			r.waitLine("request header: not whole within timeouts.connect_packet")
 		})
 	}
