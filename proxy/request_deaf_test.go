@@ -53,7 +53,7 @@ func TestWhatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 	for _, m := range webModes {
 		t.Run(m.name, func(t *testing.T) {
 			r := limitedWeb(t, m, func(s *Snapshot) {
-				s.MinBodyRate, s.MaxRequestSize = 1, 0
+				s.MinBodyRate, s.MaxRequestSize, s.Timeouts.RequestBody = 1, 0, 2*time.Second
 			})
 			conn := r.dialBare(r.srv.Addr("mqtt"))
 			if m.tls {
@@ -62,7 +62,7 @@ func TestWhatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 			conn.send([]byte("POST /read/ HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n"))
 			tick := time.NewTicker(100 * time.Millisecond)
 			defer tick.Stop()
-			for range 30 { // three seconds of a limit of one, at ten times the rate
+			for range 30 { // three seconds of a limit of two, at ten times the rate
 				<-tick.C
 				conn.send([]byte("x"))
 			}
@@ -79,7 +79,7 @@ func TestRefusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
 	needWebSocket(t)
 	for _, m := range []mode{wsToWS, wssToWS} {
 		t.Run(m.name, func(t *testing.T) {
-			r := limitedWeb(t, m, func(s *Snapshot) { s.Timeouts.ConnectPacket = 4 * time.Second }) // longer than lingerTime
+			r := limitedWeb(t, m) // its ConnectPacket is longer than lingerTime
 			requests := map[string]string{
 				"404": "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
 				"405": "POST /mqtt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1",

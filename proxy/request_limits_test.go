@@ -94,8 +94,8 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 	}
 	short := func(s *Snapshot) {
 		s.MaxRequestSize = 1000
-		s.Timeouts.ConnectPacket, s.Timeouts.RequestBody = time.Second, time.Second
-		s.Timeouts.KeepAlive, s.Timeouts.Tunnel = time.Second, time.Second
+		s.Timeouts.ConnectPacket = 4 * time.Second // many handshakes share it
+		s.Timeouts.RequestBody, s.Timeouts.Tunnel, s.Timeouts.KeepAlive = time.Second, time.Second, 2*time.Second
 	}
 	return m.start(t, []string{refusing}, append(append([]setting{short}, settings...), func(s *Snapshot) {
 		if m.protocol == HTTP {

@@ -15,7 +15,8 @@ type silence struct {
 	why   string      // for the log
 	timer *time.Timer // nil: there is no limit yet
 	ended func(why string)
-	over  bool
+	over  bool // it runs no more
+	cut   bool // it has ended the exchange
 }
 
 // newSilence returns one that does not run yet. Zero is no limit.
@@ -73,10 +74,18 @@ func (s *silence) stop() {
 func (s *silence) expire() {
 	s.mu.Lock()
 	over, why := s.over, s.why
+	s.cut = s.cut || !over
 	s.mu.Unlock()
 	if !over {
 		s.ended(why)
 	}
+}
+
+// hasCut reports whether it has ended the exchange.
+func (s *silence) hasCut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cut
 }
 
 // tunnel is the silence of an upgraded connection.
@@ -107,6 +116,10 @@ type nodeBody struct {
 
 func (b *nodeBody) Read(p []byte) (int, error) {
 	b.silence.begin()
-	defer b.silence.pause()
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	b.silence.pause()
+	if err == io.EOF && b.silence.hasCut() {
+		err = io.ErrUnexpectedEOF // a node may end its response in good order when its client leaves
+	}
+	return n, err
 }

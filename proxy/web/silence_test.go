@@ -59,7 +59,7 @@ func TestTunnelThatMovesGoesOn(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
 		for _, speaker := range []string{"client", "node"} {
 			t.Run(speaker, func(t *testing.T) {
-				const words = 15
+				const words = 25
 				heard := make(chan error, 1)
 				speak := func(conn net.Conn) {
 					tick := time.NewTicker(100 * time.Millisecond)
@@ -79,7 +79,7 @@ func TestTunnelThatMovesGoesOn(t *testing.T) {
 					} else {
 						hear(conn)
 					}
-				}))}, stopsAt(time.Second, time.Second, make(chan string, 1)))
+				}))}, stopsAt(2*time.Second, 2*time.Second, make(chan string, 1)))
 				conn := r.raw()
 				conn.upgrade()
 				if speaker == "node" {
