@@ -120,19 +120,8 @@ func TestNoRequestHoldsItsConnectionForEver(t *testing.T) {
 			for name, c := range stuckRequests {
 				for _, before := range []int{0, 2} {
 					all.Go(func() {
-						door.Lock()
-						conn := r.dialBare(r.srv.Addr("mqtt"))
-						if m.tls {
-							conn.secure(nil)
-						}
+						conn, in := r.visited(&door, m, before)
 						local := conn.LocalAddr().String()
-						in := bufio.NewReader(conn)
-						for range before {
-							if got := conn.get(in, "/page/"); got != "200 " {
-								t.Errorf("%s: answered %q before it", name, got)
-							}
-						}
-						door.Unlock()
 						answer := conn.stick(in, c.request, c.drip)
 						if !strings.HasPrefix(answer, "HTTP/1.1 "+c.answer) && !strings.HasPrefix(answer, "HTTP/1.0 "+c.answer) && c.answer != "" {
 							t.Errorf("%s after %d: answered %.80q, want %s", name, before, answer, c.answer)
@@ -153,6 +142,23 @@ func TestNoRequestHoldsItsConnectionForEver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// visited is a connection of the mode that has carried so many requests.
+func (r *rig) visited(door *sync.Mutex, m mode, requests int) (*client, *bufio.Reader) {
+	door.Lock()
+	defer door.Unlock()
+	conn := r.dialBare(r.srv.Addr("mqtt"))
+	if m.tls {
+		conn.secure(nil)
+	}
+	in := bufio.NewReader(conn)
+	for range requests {
+		if got := conn.get(in, "/page/"); got != "200 " {
+			r.t.Errorf("answered %q", got)
+		}
+	}
+	return conn, in
 }
 
 // stick sends a request, and what drips after it, until the connection ends. It
