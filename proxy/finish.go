@@ -69,6 +69,9 @@ func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
+		if o == ConnectTimeout && s.opening.fault == "" {
+			s.opening.fault = s.opening.visit.lateRead()
+		}
 	}
 	line := s.record(o, l.Now())
 	l.Timers.Clear(s.slot)

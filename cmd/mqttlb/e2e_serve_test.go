@@ -128,6 +128,7 @@ type sessionLine struct {
 	Sent     int64  `json:"sent"`     // bytes to the client
 	Duration string `json:"duration"`
 	Outcome  string `json:"outcome"`
+	Error    string `json:"error"`
 }
 
 // sessionsEnded waits until n sessions, of those whose lines have all the
