@@ -106,6 +106,15 @@ func nodeRefusals() []*scenario {
 			}
 		},
 	}, {
+		name: "node-resets-in-upgrade", about: "The node resets in the midst of its answer to the upgrade.", in: recordingMode.upgrades,
+		nodeSays: "HTTP/1.1 101 Swi",
+		play: func(s *scene) {
+			c := s.dial()
+			c.send(connectOf(5, "c1"))
+			s.accept().reset()
+			s.sentAway(c)
+		},
+	}, {
 		name: "node-without-tls", about: "The node closes in the TLS handshake.", in: func(m recordingMode) bool { return m.nodeTLS },
 		play: func(s *scene) {
 			for _, level := range recordedVersions {

@@ -158,17 +158,6 @@ func (s *scene) describeLine(text string) string {
 // a TLS handshake that is passed on is not.
 func (s *scene) measured() bool { return !s.scenario.unmeasured && !s.mode.passthrough() }
 
-// endTimed is end for a client that has left, and records whether that was the end.
-func (s *scene) endTimed() {
-	left := time.Now()
-	s.end()
-	if time.Since(left) < 1500*time.Millisecond {
-		s.notef("the session ends when the client leaves")
-	} else {
-		s.notef("the session stays after the client has left")
-	}
-}
-
 // signal has the process be sent a signal once every mode of the scenario wants that,
 // and returns when it has been and then has returned.
 func (s *scene) signal(sig os.Signal, then func() error) {
