@@ -75,7 +75,7 @@ func (m recordingMode) config(sc *scenario, l lab, node string) (listener, pools
 	if m.nodeTLS {
 		pools += fmt.Sprintf(", tls: {ca: %q}", l.file("ca.pem"))
 	}
-	pools += fmt.Sprintf(`%s, nodes: [{name: a, address: "%s"%s}]}`, sc.pool, node, sc.node)
+	pools += fmt.Sprintf(`%s, nodes: [{name: a, address: %q%s}]}`, sc.pool, node, sc.node)
 	return listener + sc.listener + "}", pools
 }
 

@@ -109,8 +109,8 @@ var recordingLab = struct {
 
 func labOfRecordings(t *testing.T) lab {
 	recordingLab.Do(func() {
-		dir, err := os.MkdirTemp(workDir, "recordings")
-		if err != nil {
+		dir := filepath.Join(workDir, "recordings")
+		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		recordingLab.lab = newLabIn(t, dir, "c1")
