@@ -87,5 +87,17 @@ func recordingConfig(sc *scenario, l lab, nodes map[string]string) string {
 		listeners += "  - " + listener + "\n"
 		pools += "  - " + pool + "\n"
 	}
-	return listeners + pools + sc.settings + "\n"
+	return listeners + pools + patient(sc.settings) + "\n"
+}
+
+// patient adds to settings the time that a busy machine needs, where it is not given.
+func patient(settings string) string {
+	timeouts := "dial: 1m"
+	if !strings.Contains(settings, "connect_packet") {
+		timeouts += ", connect_packet: 1m"
+	}
+	if before, after, ok := strings.Cut(settings, "timeouts: {"); ok {
+		return before + "timeouts: {" + timeouts + ", " + after
+	}
+	return settings + "\ntimeouts: {" + timeouts + "}"
 }

@@ -75,7 +75,7 @@ func relays() []*scenario {
 	}, {
 		name: "client-writes-to-a-closed-node", about: "A node has closed altogether and answers what the client still writes with a RST, which is not noticed today: the session\n" +
 			"ends after timeouts.half_closed. Whether it should end with the RST is for the rebuild to decide.",
-		settings: "timeouts: {half_closed: 1s}",
+		settings: "timeouts: {half_closed: 5s}",
 		play: func(s *scene) {
 			c, n := s.open(4)
 			n.fin()

@@ -55,7 +55,7 @@ func (sc *scenario) comment() string {
 	if sc.bug != "" {
 		text += "\nExpected to fail: " + sc.bug + "\nLines with + are right and do not happen today, lines with - do and are wrong."
 	}
-	return text
+	return "# " + strings.ReplaceAll(text, "\n", "\n# ") + "\n"
 }
 
 // TestRecordings holds what the binary does today, as it is seen from outside, against
@@ -195,6 +195,9 @@ func (sc *scenario) check(t *testing.T, got golden) {
 	if *updateRecordings {
 		got.write(t, sc)
 		return
+	}
+	if b, _ := os.ReadFile(goldenPath(sc.name)); !strings.HasPrefix(string(b), sc.comment()) {
+		t.Errorf("%s does not begin with what the scenario says of it: -update writes it anew", goldenPath(sc.name))
 	}
 	if marked != (sc.bug != "") {
 		t.Errorf("%s: lines are marked as those of a bug: %v; the scenario names %q", goldenPath(sc.name), marked, sc.bug)
