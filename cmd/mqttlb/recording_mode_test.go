@@ -73,7 +73,7 @@ func (m recordingMode) config(sc *scenario, l lab, node string) (listener, pools
 	}
 	pools = fmt.Sprintf("{name: %s, protocol: %s, %s", pool, protocol, health)
 	if m.nodeTLS {
-		pools += fmt.Sprintf(", tls: {ca: %q}", l.file("ca.pem"))
+		pools += fmt.Sprintf(", tls: {ca: %q, server_name: broker.example}", l.file("ca.pem"))
 	}
 	pools += fmt.Sprintf(`%s, nodes: [{name: a, address: %q%s}]}`, sc.pool, node, sc.node)
 	return listener + sc.listener + "}", pools

@@ -99,7 +99,7 @@ func (s *scene) learn(address net.Addr, name string) {
 	s.names[address.String()] = name
 }
 
-var anyAddress = regexp.MustCompile(`127\.0\.[01]\.\d+:\d+`)
+var anyAddress = regexp.MustCompile(`127\.\d+\.\d+\.\d+:\d+`)
 
 // replaced is text with names in place of addresses, which differ from run to run.
 func (s *scene) replaced(text string) string {

@@ -3,6 +3,7 @@ package main_test
 import (
 	"crypto/tls"
 	"flag"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -118,6 +119,10 @@ func labOfRecordings(t *testing.T) lab {
 	return recordingLab.lab
 }
 
+// recordingIP is where everything listens: an address of this process alone, so that no
+// stranger comes who means a port of 127.0.0.1 that was another's a moment ago.
+var recordingIP = fmt.Sprintf("127.%d.%d.1", 64+os.Getpid()/256%128, os.Getpid()%256)
+
 // record plays the scenario and returns the recording of each mode.
 func (sc *scenario) record(t *testing.T) golden {
 	l := labOfRecordings(t)
@@ -128,7 +133,7 @@ func (sc *scenario) record(t *testing.T) golden {
 	var scenes []*scene
 	meeting, nodes := newMeeting(len(sc.inModes())), map[string]string{}
 	for _, m := range sc.inModes() {
-		node, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		node, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(recordingIP)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +148,7 @@ func (sc *scenario) record(t *testing.T) golden {
 		}
 		scenes = append(scenes, s)
 	}
-	b := serve(t, recordingConfig(sc, l, nodes))
+	b := serveAt(t, recordingIP, recordingConfig(sc, l, nodes))
 	played := make(chan error, len(scenes))
 	for _, s := range scenes {
 		s.balancer = b
