@@ -42,7 +42,7 @@ func (s *scene) pastRate() {
 			s.quietly(func() { s.comeAndGo(connectOf(level, "c0")) })
 			before := s.text.String()
 			s.comeAndGo(connectOf(level, "c1"))
-			if !strings.Contains(s.text.String()[len(before):], "outcome=client_closed") {
+			if !strings.Contains(s.text.String()[len(before):], "_closed") {
 				break
 			}
 			s.text.Reset()
@@ -63,7 +63,7 @@ func (s *scene) comeAndGo(connect []byte) {
 		default:
 			c.notef("< %s", strings.ReplaceAll(line, "\n", "\nclient < "))
 			if strings.Contains(line, "[20 02 00 00]") || strings.Contains(line, "[20 03 00 00 00]") {
-				c.fin()
+				c.finTCP()
 			}
 		}
 	}
