@@ -66,6 +66,9 @@ func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
 	if s.opening != nil && s.opening.borrower == httpServer {
 		s.count(s.opening.http)
+		if o == ConnectTimeout && s.opening.fault == "" {
+			s.opening.fault = s.opening.http.lateRead()
+		}
 	}
 	line := s.record(o, l.Now())
 	l.Timers.Clear(s.slot)

@@ -19,6 +19,7 @@ const (
 	Shutdown            = outcome.Shutdown
 	FrameError          = outcome.FrameError
 	HTTPServed          = outcome.HTTPServed
+	RequestTimeout      = outcome.RequestTimeout
 	ClientGone          = outcome.ClientGone
 	ConnectTimeout      = outcome.ConnectTimeout
 	HandshakeFailed     = outcome.HandshakeFailed

@@ -73,6 +73,18 @@ func relays() []*scenario {
 			s.end()
 		},
 	}, {
+		name: "client-writes-to-a-closed-node", about: "A node has closed altogether and answers what the client still writes with a RST, which is not noticed today: the session\n" +
+			"ends after timeouts.half_closed. Whether it should end with the RST is for the rebuild to decide.",
+		settings: "timeouts: {half_closed: 5s}",
+		play: func(s *scene) {
+			c, n := s.open(4)
+			n.fin()
+			c.end()
+			_ = n.tcp.Close()
+			c.send(pingreqPacket)
+			s.end()
+		},
+	}, {
 		name: "node-closes-with-bytes-pending", about: "What a node sends before its end arrives before it.",
 		play: func(s *scene) {
 			c, n := s.open(4)

@@ -204,7 +204,8 @@ func (o *Opening) AwaitsTLS() bool {
 	return o.stage == atHandshake || o.stage == atHello && o.listener.TLS != nil
 }
 
-// Late says what a client has not sent whole when its time is over.
+// Late says what a client has not sent whole when its time is over; empty: net/http has the
+// connection, and knows.
 func (o *Opening) Late() string {
 	limit := o.snapshot.Timeouts.ConnectPacket
 	missing := "CONNECT"
@@ -216,8 +217,10 @@ func (o *Opening) Late() string {
 			return fmt.Sprintf("no whole ClientHello within tls.handshake_timeout %v", t.Timeout)
 		}
 		missing = "ClientHello"
-	case atRequest, atHTTP:
-		missing = "upgrade"
+	case atRequest:
+		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %v", limit)
+	case atHTTP:
+		return ""
 	}
 	return fmt.Sprintf("no whole %s within timeouts.connect_packet %v", missing, limit)
 }

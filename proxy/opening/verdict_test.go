@@ -70,7 +70,7 @@ func rows(tb testing.TB) []row {
 		{name: "an upgrade behind a proxy", stage: "ws behind proxy", before: proxyV1 + upgrade, after: masked(0x82, connect5), verdict: "dial plain"},
 		{name: "an upgrade of HTTP", stage: "http", before: upgrade, after: masked(0x82, connect5), verdict: "dial framed"},
 		{name: "an upgrade over TLS", stage: "wss to mqtt", before: named, after: masked(0x82, connect5), verdict: "dial plain"},
-		{name: "half an upgrade", stage: "ws", before: upgrade[:100], verdict: "more: no whole upgrade within"},
+		{name: "half an upgrade", stage: "ws", before: upgrade[:100], verdict: "more: request header: not whole within"},
 		{name: "an upgrade that is refused", stage: "ws", before: upgradeRequest("Sec-WebSocket-Protocol: amqp"), verdict: "http, and"},
 		{name: "an upgrade past a limit", stage: "ws", before: upgrade, over: outcome.RefusedAddressRate, verdict: "http, and"},
 		{name: "an upgrade with a large header", stage: "ws", before: upgradeRequest("+Cookie: " + strings.Repeat("c", 3000)), verdict: "http, and"},

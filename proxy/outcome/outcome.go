@@ -18,6 +18,7 @@ const (
 	Shutdown          // mqttlb stopped
 	FrameError        // a WebSocket client broke the rules of frames
 	HTTPServed        // a connection of HTTP requests, not of MQTT, that has ended
+	RequestTimeout    // the same, when a request's header, body or response, or its tunnel, came to its limit of time
 
 	// The outcomes of sessions that did not.
 
@@ -61,6 +62,7 @@ var names = [Count]string{
 	Shutdown:            "shutdown",
 	FrameError:          "frame_error",
 	HTTPServed:          "http_served",
+	RequestTimeout:      "request_timeout",
 	ClientGone:          "client_gone",
 	ConnectTimeout:      "connect_timeout",
 	HandshakeFailed:     "handshake_failed",
