@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"time"
 
 	"mqttlb/mqttparse"
@@ -12,55 +13,45 @@ import (
 // refuse tells the client, in its own version, that it is not taken, and sees
 // it off; without a word where the specification knows none.
 func (l *loop) refuse(s *session, r refusal) step {
-	reply := mqttparse.AppendRefusal(l.refusal[:0], s.version, r.code)
-	if r.code == 0 {
-		reply = reply[:0]
-	}
+	reply := refusalPacket(l.refusal[:0], s.version, r.code)
 	if s.opening.entrance != nil {
 		if len(reply) > 0 {
 			reply = appendFrame(nil, websocket.Binary, reply)
 		}
 		reply = websocket.AppendClose(reply, r.closeCode(), r.outcome.String())
+		if s.client.layers != nil && s.client.layers.ws != nil {
+			s.client.layers.ws.closed = true
+		}
 	}
-	if len(reply) == 0 {
-		return l.finish(s, r.outcome)
-	}
-	if _, err := l.send(&s.client, reply); err != nil {
+	switch {
+	case len(reply) > 0:
+		if l.seal(&s.client, reply) != nil {
+			return l.finish(s, r.outcome)
+		}
+	case s.client.layers == nil:
 		return l.finish(s, r.outcome)
 	}
 	return l.seeOff(s, r.outcome)
 }
 
+// refusalPacket appends the CONNACK of a refusal: nothing where the code is 0.
+func refusalPacket(dst []byte, v mqttparse.Version, code mqttparse.ReasonCode) []byte {
+	if code == 0 {
+		return dst
+	}
+	return mqttparse.AppendRefusal(dst, v, code)
+}
+
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
 func (l *loop) seeOff(s *session, o Outcome) step {
-	l.closeNotify(&s.client)
-	reactor.CloseWrite(s.client.fd)
+	_ = l.end(&s.client, nil, websocket.NoStatus)
 	s.outcome = o
 	s.opening.bytes, s.opening.owned = nil, false
 	s.opening.endCount()
 	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
 		return l.finish(s, o)
 	}
-	s.opening.refused = s.client.moved
-	s.deadline = l.In(lingerTime)
-	return stepLinger
-}
-
-// linger throws away what a refused client still sends, until it has closed
-// too: closing first could reset the connection and lose the refusal.
-func (l *loop) linger(s *session) step {
-	for s.client.ready {
-		n, err := reactor.Receive(s.client.fd, l.scratch)
-		if err == reactor.ErrAgain {
-			s.client.ready = false
-			break
-		}
-		s.client.moved += uint64(n)
-		if n == 0 || s.client.moved-s.opening.refused > lingerBytes {
-			return l.finish(s, s.outcome)
-		}
-	}
-	return stepWait
+	return l.beginLinger(s)
 }
 
 // finish ends a session: closes what it holds, counts its outcome, gives its places
@@ -117,15 +108,17 @@ func (s *session) record(o Outcome, clock int64) record {
 	if node := s.node(); node != nil {
 		r.node = node.Name
 	}
+	client, server := s.client.fault(), s.server.fault()
+	_, frames := errors.AsType[*websocket.Error](client)
 	switch {
 	case s.opening != nil:
 		r.fault = s.opening.fault
-	case s.frames != nil && s.frames.broken != nil:
-		r.fault = s.frames.broken.Error()
-	case s.client.secure.broken():
-		r.fault = "TLS: " + s.client.secure.end.Error()
-	case s.server.secure.broken():
-		r.fault = failure(s.flow.Node, &tlsterm.NodeError{Err: s.server.secure.end})
+	case frames:
+		r.fault = client.Error()
+	case client != nil:
+		r.fault = "TLS: " + client.Error()
+	case server != nil:
+		r.fault = failure(s.flow.Node, &tlsterm.NodeError{Err: server})
 	}
 	return r
 }

@@ -17,7 +17,7 @@ import (
 // (1.45 of HAProxy's CPU for a new connection in place of 1.00).
 func (l *loop) upgradeAtOnce(s *session) step {
 	o := s.opening
-	if s.client.secure != nil || s.excess != outcomeNone {
+	if s.client.layers != nil || s.excess != outcomeNone {
 		return stepUpgrade
 	}
 	if len(o.bytes) == 0 && l.fillUpTo(s, maxInline) == stepEnded {
@@ -46,9 +46,8 @@ func (l *loop) upgradeAtOnce(s *session) step {
 	}
 	o.bytes, o.owned = nil, false
 	o.pool, o.entrance = route.Pool, newEntrance(route.Pool, r, protocol)
-	n, err := l.send(&s.client, l.inline.answer)
-	s.server.moved += uint64(n)
-	if err != nil || n < len(l.inline.answer) {
+	s.server.moved += uint64(len(l.inline.answer))
+	if l.seal(&s.client, l.inline.answer) != nil || s.client.kept != nil {
 		return l.finish(s, ClientGone) // a new socket has room for it
 	}
 	return stepPeek

@@ -38,6 +38,10 @@ const (
 	// more than can come and go in that time.
 	addressesResting = 1024
 
+	// boundaryTime is how long a session that leaves waits for the rest of the packet that its
+	// node has begun. Past it nothing is said in MQTT.
+	boundaryTime = time.Second
+
 	// lingerTime and lingerBytes bound what is read and thrown away after a
 	// refusal. Closing with unread bytes would send RST, and the refusal could
 	// be lost with it.

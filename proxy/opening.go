@@ -121,26 +121,22 @@ func (l *loop) fill(s *session) step {
 
 // fillUpTo is fill for at most so many bytes.
 func (l *loop) fillUpTo(s *session, most int) step {
-	if !s.client.ready {
+	if !s.client.readable {
 		return stepWait
 	}
 	o := s.opening
 	o.keep() // the scratch buffer is read into again
-	room := l.scratch[headroom:min(len(l.scratch), headroom+most)]
-	n, err := l.receive(&s.client, room)
+	b, err := l.readUpTo(&s.client, min(most, scratchSize))
 	switch {
 	case err == reactor.ErrAgain:
-		s.client.ready = false
 		return stepWait
-	case err != nil || n == 0:
+	case err != nil:
 		return l.finish(s, ClientGone)
 	}
-	s.client.moved += uint64(n)
-	s.client.ready = n == len(room) || s.client.drain
 	if o.owned {
-		o.bytes = append(o.bytes, room[:n]...)
+		o.bytes = append(o.bytes, b...)
 	} else {
-		o.bytes = room[:n]
+		o.bytes = b
 	}
 	return s.step
 }

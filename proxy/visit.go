@@ -23,8 +23,8 @@ func (l *loop) upgrade(s *session) step {
 		return next
 	}
 	v := &visit{excess: s.excess}
-	if s.client.secure != nil { // over the connection that the handshake has left
-		v.session = s.client.secure.session
+	if s.client.layers != nil { // over the connection that the handshake has left
+		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
 	} else {
 		c := l.lend(s)
@@ -77,7 +77,7 @@ func (l *loop) returned(s *session, v *visit) {
 	o := s.opening
 	o.visit = nil
 	s.count(v)
-	s.client.ready = true
+	s.client.readable = true
 	switch {
 	case v.pool != nil:
 		o.pool, o.entrance = v.pool, v.entrance
