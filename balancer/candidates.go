@@ -24,11 +24,12 @@ type walk struct {
 type order uint8
 
 const (
-	hashed order = iota // the next step of the walk
-	least               // the least loaded node
-	inTurn              // the node whose turn it is
-	pair                // the less loaded of two random nodes
-	rest                // what one of the three above left: the less loaded of two steps of a random walk
+	hashed     order = iota // the next step of the walk
+	least                   // the least loaded node
+	inTurn                  // the node whose turn it is
+	pair                    // the less loaded of two random nodes
+	rest                    // what one of the three above left: the less loaded of two steps of a random walk
+	lastResort              // no node is up: the next step of a walk over those that are down
 )
 
 // Candidates returns the candidates for a session. The key is [Hash] or [HashAddr]
@@ -53,14 +54,25 @@ func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
 	return Candidates{p, rand.Uint64(), w}
 }
 
-// Next returns the next candidate that is up, nil when none is left, and never the
-// same node twice. It looks at the state of a node when it comes to it: a node
-// that comes up later is not gone back to. It does not look at MaxConnections,
-// which Acquire decides.
+// Next returns the next candidate, nil when none is left, and never the same node
+// twice. The candidates are the nodes that are up. When none is, they are the nodes
+// that the health checks alone hold down, in the order of the key: a probe may be
+// wrong, or late, and the session would be refused otherwise. Next looks at the state
+// of a node when it comes to it: a node that comes up later is not gone back to. It
+// does not look at MaxConnections, which Acquire decides.
 func (c *Candidates) Next() *Node {
+	n := c.next()
+	if n == nil && c.walk.last < 0 && c.walk.chosen < 0 {
+		c.walk.order = lastResort
+		n = c.step()
+	}
+	return n
+}
+
+func (c *Candidates) next() *Node {
 	rank := -1
 	switch c.walk.order {
-	case hashed:
+	case hashed, lastResort:
 		return c.step()
 	case least:
 		rank = c.pool.leastLoaded(c.key)
@@ -82,10 +94,13 @@ func (c *Candidates) Next() *Node {
 func (c *Candidates) step() *Node {
 	for {
 		var rank int
-		if c.walk.last < 0 {
+		switch {
+		case c.walk.order == lastResort:
+			rank = c.pool.after(c.key, int(c.walk.last), (*Node).mayBeTried)
+		case c.walk.last < 0:
 			rank = c.pool.first(c.key)
-		} else {
-			rank = c.pool.after(c.key, int(c.walk.last))
+		default:
+			rank = c.pool.after(c.key, int(c.walk.last), (*Node).isUp)
 		}
 		if rank < 0 {
 			return nil

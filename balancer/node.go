@@ -40,6 +40,12 @@ func (n *Node) State() State {
 	return State(max(n.operator.Load(), n.health.Load()))
 }
 
+func (n *Node) isUp() bool { return n.State() == Up }
+
+// mayBeTried reports whether a session may be tried on the node when no node is up:
+// the operator has not taken it out, whatever the health checks say.
+func (n *Node) mayBeTried() bool { return n.Operator() == Up }
+
 // Operator returns the operator's word, Up until it was set.
 func (n *Node) Operator() State { return State(n.operator.Load()) }
 

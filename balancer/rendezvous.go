@@ -75,21 +75,21 @@ func (d draw) before(e draw) bool {
 }
 
 // first returns the rank of the first node in the order of key that is up; -1 when
-// there is none. It is after(key, -1), made quick for the usual case that the
+// there is none. It is after(key, -1, isUp), made quick for the usual case that the
 // nodes a key prefers are up.
 func (r *rendezvous) first(key uint64) int {
 	if len(r.classes) == 1 {
 		if _, rank := r.classes[0].top(key); r.ranked[rank].State() == Up {
 			return rank
 		}
-		return r.after(key, -1)
+		return r.after(key, -1, (*Node).isUp)
 	}
 	best := draw{cost: ^uint64(0)}
 	for i := range r.classes {
 		c := &r.classes[i]
 		hash, rank := c.top(key)
 		if r.ranked[rank].State() != Up {
-			return r.after(key, -1)
+			return r.after(key, -1, (*Node).isUp)
 		}
 		if d := c.draw(hash, rank); d.before(best) {
 			best = d
@@ -99,8 +99,8 @@ func (r *rendezvous) first(key uint64) int {
 }
 
 // after returns the rank of the first node behind rank last, in the order of
-// key, that is up; -1 when there is none. A last of -1 stands before all nodes.
-func (r *rendezvous) after(key uint64, last int) int {
+// key, that fits; -1 when there is none. A last of -1 stands before all nodes.
+func (r *rendezvous) after(key uint64, last int, fits func(*Node) bool) int {
 	floor := draw{hash: ^uint64(0), rank: -1}
 	if last >= 0 {
 		floor = r.drawOf(key, last)
@@ -115,7 +115,7 @@ func (r *rendezvous) after(key uint64, last int) int {
 				continue // another node of its weight stands before it
 			}
 			d := c.draw(hash, c.rank+j)
-			if !floor.before(d) || r.ranked[d.rank].State() != Up {
+			if !floor.before(d) || !fits(r.ranked[d.rank]) {
 				continue
 			}
 			top = hash

@@ -170,7 +170,9 @@ func TestOrderIsThatOfAllDrawsSorted(t *testing.T) {
 		for i := range 2000 {
 			key := mix(uint64(i))
 			lost := p.nodes[i%len(p.nodes)]
-			lost.SetHealth(i%2 == 0)
+			if i%2 == 1 {
+				lost.SetOperator(Down)
+			}
 			var draws []draw
 			for rank, n := range p.ranked {
 				if n.State() == Up {
@@ -190,7 +192,7 @@ func TestOrderIsThatOfAllDrawsSorted(t *testing.T) {
 			if got := names(p, key, true); !slices.Equal(got, want) {
 				t.Fatalf("weights %v, key %x: %v, want %v", weights, key, got, want)
 			}
-			lost.SetHealth(true)
+			lost.SetOperator(Up)
 		}
 	}
 }

@@ -8,7 +8,7 @@ type State uint8
 const (
 	Up       State = iota // takes new sessions
 	Draining              // keeps its sessions, takes no new ones
-	Down                  // takes no sessions
+	Down                  // takes no sessions; by the health checks' word alone: none while another node is up
 )
 
 func (s State) String() string {

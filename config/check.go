@@ -34,6 +34,15 @@ func check(c *Config, s *source) {
 			checkReference(user{"route", item(child(at, "routes"), i), r.Protocol, r.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)
 		}
 	}
+	checkTimeouts(&c.Timeouts, s)
+}
+
+func checkTimeouts(t *Timeouts, s *source) {
+	const dial, all = "timeouts.dial", "timeouts.connect_node"
+	if t.ConnectNode < t.Dial && s.written(all) && s.good(dial, all) {
+		s.errorf(all, "%s is for all attempts together, and timeouts.dial gives one of them %s; write %s or more",
+			formatDuration(t.ConnectNode), formatDuration(t.Dial), formatDuration(t.Dial))
+	}
 }
 
 // A user of a pool is a listener or a route.

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Defaults that depend on another setting; complete fills them in.
 const (
@@ -16,6 +19,10 @@ const (
 	defaultProbeMethod = "GET"
 	// There is no path that all brokers have.
 	defaultProbePath = "/"
+	// Two nodes that admit 200 clients a second each have 12,000 in by then. Clients
+	// that wait less leave by themselves; a device that is refused comes back at once,
+	// and the storm never ends.
+	defaultConnectNode = 30 * time.Second
 )
 
 // defaultForwardHeaders are those that brokers judge clients by: EMQX checks
@@ -33,6 +40,9 @@ func (c *Config) complete() {
 	}
 	for i := range c.Pools {
 		c.Pools[i].complete()
+	}
+	if c.Timeouts.ConnectNode == 0 {
+		c.Timeouts.ConnectNode = max(defaultConnectNode, c.Timeouts.Dial) // an attempt has its time in any case
 	}
 }
 

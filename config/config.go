@@ -227,6 +227,11 @@ type Timeouts struct {
 	ConnectPacket time.Duration // from accept to a whole CONNECT
 	Dial          time.Duration // one attempt to connect to one node
 
+	// ConnectNode is for reaching a node at all, from the first attempt on. When an
+	// attempt timed out and no node took the session, the nodes are tried again until
+	// this time is over. At least Dial.
+	ConnectNode time.Duration
+
 	// Idle ends a session in which no byte has passed for so long. 0 ends it when
 	// the client has sent nothing for 1.5 times its Keep Alive and a little; a
 	// client without one, and a listener of protocol tcp, then has no limit.

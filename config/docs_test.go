@@ -141,6 +141,7 @@ var conditional = map[string]string{
 	"pools[].forward_headers":            "`[" + list(defaultForwardHeaders) + "]` with ws",
 	"pools[].health.method":              "`" + defaultProbeMethod + "` with http",
 	"pools[].health.path":                "`" + defaultProbePath + "` with http",
+	"timeouts.connect_node":              "`" + formatDuration(defaultConnectNode) + "`, or `timeouts.dial` if that is longer",
 	"pools[].health.host":                "the node's address",
 	"pools[].health.status":              "any 2xx",
 	"pools[].health.port":                "the node's own",

@@ -70,6 +70,7 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 			Health: health(Health{Probe: ProbeTCP}),
 		},
 	}
+	want.Timeouts.ConnectNode = defaultConnectNode
 	if !equal(got, &want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
 	}

@@ -138,6 +138,7 @@ func timeoutsFields(t *Timeouts) []field {
 	return []field{
 		scalar("connect_packet", &t.ConnectPacket, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("dial", &t.Dial, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("connect_node", &t.ConnectNode, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("idle", &t.Idle, duration(minIdle, maxIdle, zeroAllowed)),
 		scalar("response", &t.Response, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("keep_alive", &t.KeepAlive, duration(minTimeout, maxTimeout, zeroForbidden)),

@@ -78,8 +78,8 @@ func (c *Config) Summary(w io.Writer) error {
 	if c.Timeouts.Idle == 0 {
 		idle = "by keep alive"
 	}
-	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, idle %s, half closed %s, shutdown %s",
-		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), idle,
+	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, idle %s, half closed %s, shutdown %s",
+		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), idle,
 		formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
 	row("ADMIN", c.Admin.Address.String())
 	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))

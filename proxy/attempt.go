@@ -2,39 +2,6 @@ package proxy
 
 import "mqttlb/proxy/reactor"
 
-// dial begins a connection to the next candidate.
-func (l *loop) dial(s *session) step {
-	o := s.opening
-	for {
-		node := o.candidates.Next()
-		if node == nil {
-			return l.noNodeLeft(s)
-		}
-		if !node.Acquire() {
-			if o.reason == NoNode {
-				o.reason = NodesFull
-			}
-			continue
-		}
-		o.node = node
-		err := l.connect(s)
-		if err == nil {
-			s.deadline = l.In(l.server.snapshot.Timeouts.Dial)
-			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
-		}
-		l.giveUp(s, err)
-		if o.reason == DescriptorsExceeded {
-			return l.noNodeLeft(s) // another node would need one too
-		}
-	}
-}
-
-// noNodeLeft refuses a session that no candidate has taken.
-func (l *loop) noNodeLeft(s *session) step {
-	s.opening.fault = s.opening.failure
-	return l.refuse(s, noCandidate(s.opening.reason))
-}
-
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
 	addrs := s.opening.node.Addrs()
@@ -54,25 +21,15 @@ func (l *loop) connect(s *session) error {
 	return l.Connect(fd, addrs[0])
 }
 
-// dialTimeout is what is wrong when time runs out while a node is dialled.
-func (l *loop) dialTimeout(s *session) error {
-	switch c := s.opening.nodeLent; {
-	case s.step == stepSwitch:
-		return errUpgradeTimeout
-	case s.step != stepSecure:
-		return errDialTimeout
-	case c != nil && c.openFor() < l.server.snapshot.Timeouts.Dial/2:
-		return errHandshakeTurn // the node has not had its time
-	default:
-		return errHandshakeTimeout
-	}
-}
-
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
 	o, node := s.opening, s.opening.node
+	if timedOut(err) && s.server.fd >= 0 {
+		reactor.Abort(s.server.fd) // what the node has not accepted it then need not
+	}
 	l.dropAttempt(s)
 	o.reason, o.failure = shortage(err), failure(node, err)
+	o.walk.timedOut = o.walk.timedOut || timedOut(err)
 	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed && err != errHandshakeTurn {
 		failed(node)
 	}
@@ -103,6 +60,9 @@ func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, ClientGone)
 	}
+	if s.opening.walk.unproven > 0 {
+		return l.prove(s)
+	}
 	first, err := l.firstBytes(s)
 	if err != nil {
 		l.giveUp(s, err)
@@ -121,6 +81,9 @@ func (l *loop) announce(s *session) step {
 		}
 		s.opening.answer = nil
 		return stepSwitch
+	}
+	if s.server.kept == nil && len(first) > 0 && l.doubtful(s) {
+		return l.doubt(s, len(first))
 	}
 	return l.reached(s)
 }

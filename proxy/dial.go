@@ -26,6 +26,16 @@ var (
 // other one is.
 func failure(n *balancer.Node, err error) string { return "node " + n.Name + ": " + err.Error() }
 
+// timedOut reports whether time ran out on a node, and no more is known of it: asked
+// again, it may answer.
+func timedOut(err error) bool {
+	switch err {
+	case errDialTimeout, errHandshakeTimeout, errHandshakeTurn, errUpgradeTimeout:
+		return true
+	}
+	return errors.Is(err, syscall.ETIMEDOUT)
+}
+
 // noCandidate is the refusal when no candidate is left.
 func noCandidate(reason Outcome) refusal {
 	if reason == NodesFull {

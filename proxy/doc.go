@@ -8,7 +8,7 @@
 // step decides (unwrap, peek, admit, route, announce, confirm) is a pure function
 // of bytes and a [Snapshot] in the file of its name. The loop that calls the steps is
 // loop.go, on top of package reactor. It does the I/O, in opening.go up to the route, then
-// in attempt.go, relay.go and finish.go. A TLS handshake (handshake.go) runs in a
+// in walk.go, attempt.go, relay.go and finish.go. A TLS handshake (handshake.go) runs in a
 // goroutine, to which the session lends its connection, and so does HTTP (visit.go,
 // front.go), but for an upgrade to WebSocket that comes whole (inline.go). WebSocket
 // that ends here is in framing.go.

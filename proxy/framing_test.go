@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/websocket"
 )
 
@@ -34,7 +35,7 @@ func TestRefusalsComeInAFrameBeforeAClose(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			for _, drip := range []bool{false, true} {
 				r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
-				r.node(0).SetHealth(false)
+				r.node(0).SetOperator(balancer.Down)
 				c := r.dialUpgraded()
 				c.trickle(clientFrame(finBinary, []byte(row.connect)), drip)
 				if got := c.frames(); !slices.Equal(got, row.want) {

@@ -62,6 +62,7 @@ func newFront(srv *Server, ln *listener) *front {
 		Routes:          routes,
 		MaxRequestSize:  snap.MaxRequestSize,
 		DialTimeout:     snap.Timeouts.Dial,
+		ConnectTimeout:  snap.Timeouts.ConnectNode,
 		ResponseTimeout: snap.Timeouts.Response,
 		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
 			return announce(nil, version, source, destination)

@@ -21,7 +21,7 @@ const (
 	stepPeek                  // read the CONNECT and check it
 	stepAdmit                 // apply the limits
 	stepRoute                 // find the key and the order of the nodes
-	stepDial                  // open a connection to the next of them
+	stepDial                  // open a connection to the next of them, after a pause where all were tried in vain
 	stepSecure                // nodes that speak TLS: the PROXY header, then the handshake, in a goroutine
 	stepAnnounce              // write the PROXY header and the CONNECT in one
 	stepSwitch                // nodes that speak WebSocket: wait for the 101, then write the frames
@@ -54,8 +54,9 @@ var life = [...]func(*loop, *session) step{
 	stepLinger:    (*loop).linger,
 }
 
-// dialling: a connection to a node is being made, and it is the node that is waited for.
-func (s step) dialling() bool { return s >= stepSecure && s <= stepSwitch }
+// dialling: a connection to a node is being made, or will be after a pause, and it is
+// not the client that is waited for.
+func (s step) dialling() bool { return s >= stepDial && s <= stepSwitch }
 
 // advance takes a session as far as it goes now. It is called after the accept
 // and for every event, and leaves the session registered for the events and
@@ -92,7 +93,7 @@ func (l *loop) event(s *session, h *stream, e reactor.Events) {
 		return
 	}
 	if s.step.dialling() && h == &s.client && !h.broken {
-		return // it is the node that is waited for
+		return // it is not what is waited for
 	}
 	l.advance(s)
 }
@@ -103,6 +104,8 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.Timers.Now():
 		l.setTimer(s, at)
+	case s.step == stepDial, s.step == stepAnnounce && s.opening.walk.unproven > 0:
+		l.advance(s) // the pause is over, or it is time to look
 	case s.step.dialling():
 		l.giveUp(s, l.dialTimeout(s))
 		s.step = stepDial

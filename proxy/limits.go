@@ -48,6 +48,10 @@ const (
 	lingerTime  = 2 * time.Second
 	lingerBytes = 1 << 20
 
+	// walkPause bounds the pause before a session tries its nodes once more, of which it
+	// takes a random part, and no more than timeouts.dial. It spreads what came together.
+	walkPause = time.Second
+
 	// connackTime is how long a node may take for its CONNACK. It is generous: a
 	// broker may ask others whether the client may come, and clients have limits
 	// of their own. It ends the sessions of clients that have none.

@@ -191,8 +191,7 @@ func (l *loop) route(s *session) step {
 		s.byKeepAlive = setting == 0
 	}
 	pool := s.opening.pool
-	s.opening.candidates = pool.Candidates(route(pool, connect, s.source.addrPort().Addr(), s.opening.tls))
-	s.opening.reason = NoNode
+	l.beginWalk(s.opening, pool.Candidates(route(pool, connect, s.source.addrPort().Addr(), s.opening.tls)))
 	if s.opening.entrance != nil && !pool.WebSocket {
 		l.unwrapFrames(s)
 	}

@@ -190,9 +190,9 @@ func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {
 			r.waitLine("outcome=dial_failed error=\"node node-")
 			r.waitLine("connection refused")
 		})
-		t.Run("all down", func(t *testing.T) {
+		t.Run("all taken out", func(t *testing.T) {
 			r := m.start(t, []string{m.startNode(t, nil).address()})
-			r.node(0).SetHealth(false)
+			r.node(0).SetOperator(balancer.Down)
 			ask(r)
 			r.waitOutcome(NoNode, 3)
 		})

@@ -41,10 +41,10 @@ const (
 	RefusedRate         // limits.connect_rate
 	RefusedAddress      // limits.max_connections_per_address
 	RefusedAddressRate  // limits.connect_rate_per_address
-	NodesFull           // every node that is up is at its max_connections
-	NoNode              // no node is up
+	NodesFull           // every node that may take the session is at its max_connections
+	NoNode              // the operator has taken every node out
 	UpgradeRefused      // no node that could be reached took the upgrade to WebSocket
-	DialFailed          // no node that is up could be reached
+	DialFailed          // no node could be reached: of those that are up, or where none is, of those that are down
 	DescriptorsExceeded // no descriptor, or memory, was left for the node's connection
 	PortsExceeded       // no ephemeral port was left for it
 

@@ -17,7 +17,7 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 	field := append([]byte{0xff, 0xff}, bytes.Repeat([]byte("x"), 0xffff)...)
 	connect := append([]byte("\x10\x8d\x80\x0c\x00\x04MQTT\x04\xc2\x00\x3c"), bytes.Repeat(field, 3)...)
 	connect[1], connect[2], connect[3] = byte((len(connect)-4)&0x7f|0x80), byte((len(connect)-4)>>7&0x7f|0x80), byte((len(connect)-4)>>14)
-	s.step, s.opening, s.client.ready = stepPeek, new(opening), true
+	s.step, s.opening, s.client.readable = stepPeek, new(opening), true
 	rest := connect
 	for len(rest) > 0 {
 		n, err := unix.Write(client, rest)
@@ -25,7 +25,7 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		rest = rest[max(n, 0):]
-		s.client.ready = true
+		s.client.readable = true
 		if next := l.peek(s); next == stepAdmit {
 			break
 		} else if next != stepWait {

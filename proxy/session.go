@@ -109,6 +109,7 @@ type opening struct {
 
 	pool        *Pool
 	candidates  balancer.Candidates
+	walk        walk
 	node        *balancer.Node // the node dialled last; nil: none
 	dialled     netip.AddrPort // the address of the last candidate
 	destination netip.AddrPort // where the client connected to; not valid: not known yet

@@ -54,6 +54,7 @@ type Snapshot struct {
 type Timeouts struct {
 	ConnectPacket time.Duration // from accept to a whole CONNECT
 	Dial          time.Duration // for each node tried
+	ConnectNode   time.Duration // for all of them, tried again while one timed out; 0: each is tried once
 	Idle          time.Duration // without a byte either way; 0: from each client's keep alive
 	HalfClosed    time.Duration // after the first side has closed
 	Shutdown      time.Duration // for the sessions to end by themselves on a graceful stop

@@ -4,6 +4,8 @@ import (
 	"io"
 	"net"
 	"testing"
+
+	"mqttlb/balancer"
 )
 
 func TestStopEndsSessionsAtEveryStepAfterShutdown(t *testing.T) {
@@ -15,7 +17,7 @@ func TestStopEndsSessionsAtEveryStepAfterShutdown(t *testing.T) {
 		unanswered := r.dial() // in confirm
 		unanswered.send(connect311)
 		eventually(t, "the CONNECT at the node", func() bool { return r.srv.Stats().Flows[0].Total == 1 })
-		r.node(0).SetHealth(false)
+		r.node(0).SetOperator(balancer.Down)
 		refused := r.dial() // seen off
 		refused.send(connect311)
 		refused.expect([]byte("\x20\x02\x00\x03"))

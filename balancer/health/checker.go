@@ -22,13 +22,12 @@ type Status struct {
 	Since   time.Time // when Up changed last; zero: never
 	Against int       // results in a row against Up; at Rise or Fall it changes
 
-	// Of the probes; sessions are in Against and Err alone.
 	Last   time.Time     // when the last one ended; zero: none has
 	Took   time.Duration // to the verdict of the last one
 	Passed uint64
 	Failed uint64
 
-	Err error // of the last probe or session; nil: it went well
+	Err error // of the last probe; nil: it went well
 }
 
 // NewChecker returns a checker for the nodes of pool. It begins with Run.
@@ -57,11 +56,12 @@ func (c *Checker) Run(ctx context.Context) {
 	watching.Wait()
 }
 
-// Failed says that a session could not connect to n. It counts as a failed probe
-// at once, and the next probe comes soon, since sessions find a dead node before
-// probes do. It does nothing for a node that is down already, for one of another
-// pool, and where Probe is None, as nothing would bring the node up again. It
-// never blocks and allocates nothing: event loops call it.
+// Failed says that a session could not connect to n. The next probe then comes soon,
+// since sessions find a dead node before probes do, but probes alone decide: three
+// sessions that failed say little where thousands did not. However many fail, one
+// probe a second comes of them. Failed does nothing for a node that is down already,
+// whose way back up is not hastened, for one of another pool, and where Probe is None.
+// It never blocks and allocates nothing: event loops call it.
 func (c *Checker) Failed(n *balancer.Node) {
 	if c.check.Probe == None || n.Index >= len(c.watchers) {
 		return

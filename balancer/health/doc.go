@@ -8,7 +8,7 @@
 // Each node is probed at an interval. A node is taken for up until Fall results
 // in a row were bad, so that a start of the balancer is no outage, and for down
 // from then on until Rise results in a row were good. A session that could not
-// connect counts as a bad result: see [Checker.Failed].
+// connect is no result; it brings the next probe forward: see [Checker.Failed].
 //
 // The package does not touch the operator's word and closes no sessions.
 package health

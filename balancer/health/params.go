@@ -3,8 +3,8 @@ package health
 import "time"
 
 const (
-	// fastInterval is between probes of a node that is up and under suspicion, where
-	// Interval is longer: HAProxy's fastinter. The way back up is not hastened, as
+	// fastInterval is between probes of a node that is up and under suspicion, since a
+	// probe or a session failed, where Interval is longer: HAProxy's fastinter. The way back up is not hastened, as
 	// a node that returns meets all its clients at once.
 	fastInterval = time.Second
 

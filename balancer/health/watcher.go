@@ -12,8 +12,6 @@ import (
 	"mqttlb/balancer"
 )
 
-var errSession = errors.New("a session could not connect")
-
 // probeFunc asks a node whether it is alive, within the Check's Timeout, and
 // gives up when ctx is done.
 type probeFunc func(ctx context.Context, n *balancer.Node) result
@@ -25,7 +23,7 @@ type result struct {
 }
 
 // watcher keeps the verdict on one node. Everything is touched by watch alone,
-// but for the three fields at the end.
+// but for the two fields at the end.
 type watcher struct {
 	node    *balancer.Node
 	check   Check
@@ -34,35 +32,32 @@ type watcher struct {
 	verdict verdict
 	reason  string // of the last line that said the node is down, as cause has it
 
-	failures atomic.Int64 // sessions that could not connect and were not counted yet
-	wake     chan struct{}
-	status   atomic.Pointer[Status]
+	doubt  chan struct{} // a session could not connect
+	status atomic.Pointer[Status]
 }
 
 func newWatcher(n *balancer.Node, check Check, probe probeFunc, log *slog.Logger) *watcher {
 	w := &watcher{
 		node: n, check: check, probe: probe, log: log,
 		verdict: verdict{rise: check.Rise, fall: check.Fall, up: true},
-		wake:    make(chan struct{}, 1),
+		doubt:   make(chan struct{}, 1),
 	}
 	w.status.Store(&Status{Node: n, Up: true})
 	return w
 }
 
 func (w *watcher) sessionFailed() {
-	w.failures.Add(1)
 	select {
-	case w.wake <- struct{}{}:
+	case w.doubt <- struct{}{}:
 	default: // it is going to look anyway
 	}
 }
 
 // watch probes the node until ctx is done and the last probe has ended. The probe
-// runs beside it, so that a failed session counts while a probe waits for its
-// answer.
+// runs beside it, so that ctx is heard while a probe waits for its answer.
 func (w *watcher) watch(ctx context.Context) {
 	results := make(chan result, 1)
-	probing := false
+	probing, hastened := false, false
 	var begun time.Time
 	next := time.NewTimer(0)
 	defer next.Stop()
@@ -74,7 +69,7 @@ func (w *watcher) watch(ctx context.Context) {
 			}
 			return
 		case <-next.C:
-			probing, begun = true, time.Now()
+			probing, hastened, begun = true, false, time.Now()
 			// Ends within the timeout or with ctx; its result is waited for.
 			go w.runProbe(ctx, results)
 		case r := <-results:
@@ -83,12 +78,13 @@ func (w *watcher) watch(ctx context.Context) {
 				return // it was cut short and says nothing
 			}
 			w.probed(r)
-			next.Reset(w.pause(begun))
-		case <-w.wake:
-			w.countSessions()
-			if !probing {
-				next.Reset(w.pause(begun))
+			next.Reset(w.pause(begun, hastened))
+		case <-w.doubt:
+			// One of a storm is enough: the next probe is on its way.
+			if !hastened && !probing {
+				next.Reset(w.pause(begun, true))
 			}
+			hastened = true
 		}
 	}
 }
@@ -98,10 +94,10 @@ func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
 }
 
 // pause returns how long to wait with the next probe, when the last one began
-// at begun.
-func (w *watcher) pause(begun time.Time) time.Duration {
+// at begun. It is hastened when a session could not connect since.
+func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
 	interval := w.check.Interval
-	if w.verdict.up && w.verdict.against > 0 {
+	if w.verdict.up && (hastened || w.verdict.against > 0) {
 		interval = min(interval, fastInterval)
 	}
 	interval += time.Duration((2*rand.Float64() - 1) * jitter * float64(interval))
@@ -118,19 +114,6 @@ func (w *watcher) probed(r result) {
 		w.log.Debug("probe failed", "error", r.err)
 	}
 	w.count(&s, r.err)
-	w.status.Store(&s)
-}
-
-// countSessions counts the sessions that could not connect. Those that a
-// node's going down leaves over say nothing new.
-func (w *watcher) countSessions() {
-	s := *w.status.Load()
-	for range w.failures.Swap(0) {
-		if !w.verdict.up {
-			break
-		}
-		w.count(&s, errSession)
-	}
 	w.status.Store(&s)
 }
 

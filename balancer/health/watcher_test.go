@@ -109,47 +109,19 @@ func TestNodeThatIsDownForAnotherReasonIsSaidToBe(t *testing.T) {
 	})
 }
 
-func TestSessionsThatCannotConnectTakeANodeDownAtOnce(t *testing.T) {
+// Three sessions that fail among thousands say nothing of a node whose probes are good.
+func TestFailedSessionsTakeNoNodeDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: time.Hour, Fall: 3}, 0)
-		synctest.Wait()
-		begun := time.Now()
-		for i := range 3 {
-			if !s.node.Healthy() {
-				t.Fatalf("down after %d sessions", i)
-			}
+		s := start(t, Check{Interval: 10 * time.Second, Fall: 1}, 0)
+		for range 1000 {
 			s.Failed(s.node)
-			synctest.Wait()
+			pass(10 * time.Millisecond)
 		}
-		if s.node.Healthy() {
-			t.Error("up after three sessions")
+		if got := s.Status()[0]; !s.node.Healthy() || !got.Up || got.Against != 0 || got.Failed != 0 || got.Err != nil {
+			t.Errorf("after 1,000 sessions that failed: %+v", got)
 		}
-		if time.Since(begun) != 0 {
-			t.Error("it took time")
-		}
-		if got := s.Status()[0]; got.Up || got.Since != begun || got.Err != errSession || got.Failed != 0 {
-			t.Errorf("status %+v", got)
-		}
-		if !strings.Contains(s.log.String(), `reason="a session could not connect"`) {
-			t.Errorf("log:\n%s", &s.log)
-		}
-	})
-}
-
-func TestSessionsCountWhileAProbeWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: 10 * time.Second, Fall: 3}, time.Second)
-		synctest.Wait() // the first probe is under way
-		for range 3 {
-			s.Failed(s.node)
-		}
-		synctest.Wait()
-		if s.node.Healthy() {
-			t.Error("the sessions waited for the probe")
-		}
-		pass(time.Second)
-		if got := s.Status()[0]; got.Passed != 1 || got.Against != 1 || got.Took != time.Second {
-			t.Errorf("after the probe: %+v", got)
+		if log := s.log.String(); log != "" {
+			t.Errorf("log:\n%s", log)
 		}
 	})
 }
@@ -166,35 +138,67 @@ func TestFailedSessionHastensTheNextProbe(t *testing.T) {
 		if s.probes() != 2 {
 			t.Errorf("%d probes, want the second at once", s.probes())
 		}
-		if got := s.Status()[0]; got.Against != 0 {
-			t.Errorf("%d against the node after a good probe", got.Against)
-		}
-		// Thousands of sessions do not become thousands of probes.
-		for range 1000 {
-			pass(time.Millisecond)
-			s.answer(errDead, 0)
-			s.Failed(s.node)
-		}
-		if n := s.probes(); n > 4 {
-			t.Errorf("%d probes within a second", n)
+		pass(time.Minute)
+		if s.probes() != 2 {
+			t.Errorf("%d probes: a good one does not end the haste", s.probes())
 		}
 	})
 }
 
-func TestStaleSessionsDoNotHoldADownNodeDown(t *testing.T) {
+// Thousands of sessions do not become thousands of probes.
+func TestStormOfFailedSessionsIsNoStormOfProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 3}, 0)
-		synctest.Wait()
-		for range 100 { // more than Fall at once
+		s := start(t, Check{Interval: time.Hour, Fall: 3}, 0)
+		for range 10_000 {
+			pass(time.Millisecond)
 			s.Failed(s.node)
 		}
-		synctest.Wait()
-		if s.node.Healthy() {
-			t.Fatal("up")
+		if n := s.probes(); n < 8 || n > 14 {
+			t.Errorf("%d probes within 10s, want one each 1s ± 20 %%", n)
 		}
-		pass(12 * time.Second)
-		s.Failed(s.node) // dialed before the node went down, timed out now
-		pass(12 * time.Second)
+	})
+}
+
+func TestSessionsHastenTheEndOfADeadNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: time.Hour, Fall: 3}, 0)
+		pass(time.Minute)
+		s.answer(errDead, 0)
+		s.Failed(s.node) // and no more: from here on the probes suspect it themselves
+		pass(3 * time.Second)
+		if s.node.Healthy() {
+			t.Errorf("up: %+v", s.Status()[0])
+		}
+	})
+}
+
+func TestSessionThatFailsWhileAProbeWaitsHastensTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: time.Hour, Fall: 3}, 500*time.Millisecond)
+		synctest.Wait() // the first probe is under way
+		s.Failed(s.node)
+		pass(2 * time.Second)
+		if s.probes() != 2 {
+			t.Errorf("%d probes, want 2", s.probes())
+		}
+	})
+}
+
+func TestFailedSessionsDoNotHastenTheWayUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 1}, 0)
+		synctest.Wait()
+		s.answer(errDead, 0)
+		s.await(2)
+		s.answer(nil, 0)
+		for range 100 {
+			s.Failed(s.node)
+			pass(10 * time.Millisecond)
+		}
+		if s.probes() != 2 {
+			t.Errorf("%d probes, want none before the interval is over", s.probes())
+		}
+		s.await(4)
 		if !s.node.Healthy() {
 			t.Errorf("down after two good probes: %+v", s.Status()[0])
 		}

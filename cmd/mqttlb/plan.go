@@ -38,6 +38,7 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		Timeouts: proxy.Timeouts{
 			ConnectPacket: cfg.Timeouts.ConnectPacket,
 			Dial:          cfg.Timeouts.Dial,
+			ConnectNode:   cfg.Timeouts.ConnectNode,
 			Idle:          cfg.Timeouts.Idle,
 			HalfClosed:    cfg.Timeouts.HalfClosed,
 			Shutdown:      cfg.Timeouts.Shutdown,

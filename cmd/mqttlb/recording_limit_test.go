@@ -86,7 +86,7 @@ func nodeRefusals() []*scenario {
 	return []*scenario{{
 		name: "dial-failed", about: "Nobody listens at the node's address.", in: recordingMode.reads, dead: true, play: all,
 	}, {
-		name: "no-node", about: "The probes have found the only node down. When no node is up the rebuild may try those that are down: then this becomes dial_failed.",
+		name: "node-down", about: "The probes have found the only node down. It is tried before the client is refused.",
 		in: recordingMode.reads, dead: true, health: "{interval: 100ms, timeout: 100ms, fall: 1}",
 		play: func(s *scene) {
 			if _, err := s.balancer.await(1, "node", "down", fmt.Sprintf("%q", s.mode.id())); err != nil {

@@ -48,6 +48,16 @@ func Unread(fd int32) int {
 	return n
 }
 
+// Unacknowledged is how many bytes that were sent the peer has not acknowledged; 0 if it
+// cannot tell.
+func Unacknowledged(fd int32) int {
+	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // CloseWrite ends our stream: the peer reads its end.
 func CloseWrite(fd int32) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }
 

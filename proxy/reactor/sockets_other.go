@@ -20,6 +20,9 @@ func Receive(int32, []byte) (int, error) { return 0, ErrUnsupported }
 // Send returns ErrUnsupported.
 func Send(int32, []byte) (int, error) { return 0, ErrUnsupported }
 
+// Unacknowledged is 0.
+func Unacknowledged(int32) int { return 0 }
+
 // Unread is 0.
 func Unread(int32) int { return 0 }
 

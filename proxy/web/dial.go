@@ -60,6 +60,11 @@ func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, net
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
+	if until, ok := ctx.Value(untilKey{}).(time.Time); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {

@@ -80,46 +80,6 @@ func (x *exchange) end() {
 	}
 }
 
-// RoundTrip takes the request to the first candidate that can be reached. Only
-// a connection that could not be made leads to the next one: what was sent may have
-// been done, and is not sent again. It is the http.RoundTripper of this request.
-func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
-	reason := errNoNode
-	for {
-		node := x.candidates.Next()
-		if node == nil {
-			return nil, reason
-		}
-		if !node.Acquire() {
-			if reason == errNoNode {
-				reason = errNodesFull
-			}
-			continue
-		}
-		res, err := x.try(node, out)
-		if err == nil {
-			x.node = node
-			return res, nil
-		}
-		node.Release()
-		var failed *dialError
-		if !errors.As(err, &failed) || out.Context().Err() != nil {
-			return nil, err
-		}
-		x.handler.options.Log.Debug("node not reached", "pool", x.pool.Name, "node", node.Name, "address", node.Address, "error", err)
-		switch shortage(err) {
-		case ofDescriptors:
-			return nil, err // another node would need one, too
-		case ofNothing:
-			if x.pool.DialFailed != nil {
-				x.pool.DialFailed(node)
-			}
-		case ofPorts: // to this node; not its fault
-		}
-		reason = err
-	}
-}
-
 // try takes the request to one node.
 func (x *exchange) try(node *balancer.Node, out *http.Request) (*http.Response, error) {
 	addrs := node.Addrs()

@@ -70,7 +70,7 @@ func explain(err error) (status int, why string) {
 	case err == errNoNode, err == errNodesFull:
 		return http.StatusServiceUnavailable, err.Error()
 	case errors.As(err, &dial) && shortage(err) == ofNothing:
-		return http.StatusBadGateway, "no node that is up could be reached"
+		return http.StatusBadGateway, "no node could be reached"
 	case errors.As(err, &dial):
 		return http.StatusServiceUnavailable, "the balancer has no descriptors or ports left to reach a node"
 	case errors.As(err, &wait) && wait.Timeout():

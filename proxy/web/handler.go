@@ -17,6 +17,7 @@ type Options struct {
 
 	MaxRequestSize  int64         // bytes of a request's body; 0: no limit
 	DialTimeout     time.Duration // for each node tried, TLS included; 0: the system's, and none for TLS
+	ConnectTimeout  time.Duration // for all of them, tried again while one timed out; 0: each is tried once
 	ResponseTimeout time.Duration // from the end of a request to a node to the header of its response; 0: no limit
 
 	// Announce formats the PROXY header of a version that names a client to a

@@ -9,6 +9,10 @@ const (
 	// a whole body: an upload or a stream may go on for as long as it moves.
 	stallTimeout = 60 * time.Second
 
+	// walkPause bounds the pause before a request tries its nodes once more, of which it
+	// takes a random part, and no more than DialTimeout. It spreads what came together.
+	walkPause = time.Second
+
 	// idleTimeout is how long a connection to a node waits for its next request.
 	// Cowboy, which serves EMQX's dashboard, closes after 5 s (request_timeout).
 	// Closing first spares a POST the race with that: it cannot be repeated.

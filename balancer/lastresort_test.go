@@ -1,0 +1,53 @@
+package balancer
+
+import (
+	"slices"
+	"testing"
+)
+
+// A verdict of the health checks may be wrong or late; the operator's word is not.
+func TestNodesThatAreDownAreTheLastResort(t *testing.T) {
+	for _, a := range algorithms {
+		p := newPool(t, a, "a:2", "b", "c:2", "d", "e")
+		for i := range 1000 {
+			key := mix(uint64(i))
+			for _, n := range p.Nodes() {
+				n.SetHealth(true)
+			}
+			up := names(p, key, true)
+			for _, n := range p.Nodes() {
+				n.SetHealth(false)
+			}
+			p.node("b").SetOperator(Draining)
+			p.node("d").SetOperator(Down)
+			got := names(p, key, true)
+			p.node("b").SetOperator(Up)
+			p.node("d").SetOperator(Up)
+			want := slices.DeleteFunc(up, func(name string) bool { return name == "b" || name == "d" })
+			if p.HashKey == NoKey {
+				slices.Sort(got)
+				slices.Sort(want)
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%v: %v where nothing is up, want %v: the order of the key, without what the operator took out", a, got, want)
+			}
+		}
+	}
+}
+
+// A node that was tried and went down since is no reason to try those that are down.
+func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
+	for _, a := range algorithms {
+		p := newPool(t, a, "a", "b", "c")
+		p.node("b").SetHealth(false)
+		p.node("c").SetHealth(false)
+		c := p.Candidates(42, true)
+		if n := c.Next(); n == nil || n.Name != "a" {
+			t.Fatalf("%v: the node that is up is not the first candidate", a)
+		}
+		p.node("a").SetHealth(false)
+		if n := c.Next(); n != nil {
+			t.Errorf("%v: after the only node that was up comes %s", a, n.Name)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package proxy
+
+import (
+	"time"
+
+	"mqttlb/proxy/reactor"
+)
+
+// A node whose queue of new connections is full drops what comes. The kernel sends the
+// SYN again after 1 s, those of a whole storm within a few milliseconds, and the node's
+// answers more of them than its queue then has room for: connections that exist on this
+// side alone. What is sent on one is acknowledged by nobody, and it may take a minute
+// until the node's kernel has room at the moment of a retransmission. A session whose
+// connection took so long therefore keeps its first bytes until the node has proved that
+// it is there, and is otherwise dialled again when timeouts.dial is over.
+
+const (
+	// secondSYN is how long a connection takes whose first SYN was lost, at least
+	// (RFC 6298, 2.1), less what the ticks of a loop round off.
+	secondSYN = 800 * time.Millisecond
+
+	// proofInterval is how often a node's acknowledgement is looked for: nothing tells
+	// of it. Where the node answers, its answer is the proof.
+	proofInterval = 500 * time.Millisecond
+)
+
+// doubt has a session wait for a proof of its connection, over which it has sent all its
+// first bytes, of that length.
+func (l *loop) doubt(s *session, sent int) step {
+	o := s.opening
+	o.walk.unproven = sent
+	return l.prove(s)
+}
+
+// doubtful reports whether a connection that has just been made may exist on this side
+// alone. TLS and WebSocket are answered before the client's first bytes are sent.
+func (l *loop) doubtful(s *session) bool {
+	o := s.opening
+	return s.server.layers == nil && !o.pool.WebSocket && l.Timers.Now()-o.walk.dialled >= reactor.Ticks(secondSYN)
+}
+
+// prove looks for the proof.
+func (l *loop) prove(s *session) step {
+	o := s.opening
+	switch {
+	case s.server.readable || reactor.Unacknowledged(s.server.fd) < o.walk.unproven:
+		return l.reached(s)
+	case l.Timers.Now() >= o.walk.attempt:
+		l.giveUp(s, errDialTimeout)
+		return stepDial
+	}
+	s.deadline = min(l.In(proofInterval), o.walk.attempt)
+	return stepWait
+}

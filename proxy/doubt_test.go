@@ -1,0 +1,121 @@
+//go:build linux
+
+package proxy
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a listener's kernel takes of a connection that is being made.
+var (
+	nothing = []unix.SockFilter{{Code: unix.BPF_RET}}
+	// A SYN alone: the node's side answers it and hears no more, as when its queue is
+	// full again by the time that the handshake is over.
+	aSYN = []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 13}, // the flags
+		{Code: unix.BPF_JMP | unix.BPF_JEQ, Jf: 1, K: 2},       // SYN and no other
+		{Code: unix.BPF_RET, K: 1 << 16},
+		{Code: unix.BPF_RET},
+	}
+	everything = []unix.SockFilter{{Code: unix.BPF_RET, K: 1 << 16}}
+)
+
+// startFilteredNode starts a node whose kernel can be told what to take: that of MPTCP,
+// which Go listens with, cannot.
+func startFilteredNode(t *testing.T, handle func(net.Conn)) *node {
+	t.Helper()
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	ln, err := plain.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{t: t, listener: ln, handle: handle}
+	n.wg.Go(n.accept)
+	t.Cleanup(n.stop)
+	return n
+}
+
+// take sets what the kernel of a node takes.
+func (n *node) take(filter []unix.SockFilter) {
+	n.t.Helper()
+	raw, err := n.listener.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]})
+	})
+	if err != nil || failed != nil {
+		n.t.Fatal(err, failed)
+	}
+}
+
+// waitStep waits until the only session is at a step, with a connection that is proven
+// or not.
+func (r *rig) waitStep(want step, unproven bool) {
+	r.t.Helper()
+	eventually(r.t, "the step", func() (there bool) {
+		r.each(func(s *session) { there = s.step == want && (s.opening.walk.unproven > 0) == unproven })
+		return there
+	})
+}
+
+// late has the first SYN of a client's session lost, and the node take something of the
+// second.
+func late(t *testing.T, n *node, filter []unix.SockFilter) (*rig, *client) {
+	n.take(nothing)
+	r := start(t, []string{n.address()}, func(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 4*time.Second, time.Hour })
+	c := r.dial()
+	c.send(connect311)
+	r.waitStep(stepAnnounce, false)
+	n.take(filter)
+	return r, c
+}
+
+func TestConnectionThatExistsOnOneSideAloneIsGivenUp(t *testing.T) {
+	idle := netip.MustParseAddrPort(startNode(t, nil).address())
+	full := startFilteredNode(t, nil)
+	r, c := late(t, full, aSYN)
+	r.waitStep(stepAnnounce, true)
+	r.node(0).SetAddrs([]netip.AddrPort{idle})
+	c.expect(connack311)
+	if n := r.dialErrors(0); n != 1 {
+		t.Errorf("%d attempts have failed, want 1", n)
+	}
+	full.take(everything)
+	if n := len(full.firstWrites()); n != 0 {
+		t.Errorf("the node has had %d connections", n)
+	}
+}
+
+func TestClientThatBreaksBeforeItsConnectionIsProvenIsLetGo(t *testing.T) {
+	r, c := late(t, startFilteredNode(t, nil), aSYN)
+	r.waitStep(stepAnnounce, true)
+	c.reset()
+	r.waitOutcome(ClientGone, 1)
+}
+
+func TestLateConnectionThatIsProvenIsUsed(t *testing.T) {
+	t.Run("answer", func(t *testing.T) {
+		r, c := late(t, startFilteredNode(t, nil), everything)
+		c.expect(connack311)
+		if n := r.dialErrors(0); n != 0 {
+			t.Errorf("%d attempts have failed", n)
+		}
+	})
+	t.Run("acknowledgement", func(t *testing.T) {
+		r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything)
+		r.waitStep(stepConfirm, true) // what is unproven is not looked at any more
+		if n := r.dialErrors(0); n != 0 {
+			t.Errorf("%d attempts have failed", n)
+		}
+	})
+}

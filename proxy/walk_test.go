@@ -1,0 +1,159 @@
+//go:build linux
+
+package proxy
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"mqttlb/balancer"
+	"mqttlb/proxy/reactor"
+)
+
+// again has sessions try their nodes again, each time for a short while.
+func again(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 200*time.Millisecond, time.Hour }
+
+// dialErrors is how many attempts to reach a node have failed.
+func (r *rig) dialErrors(node int) uint64 { return r.srv.Stats().Flows[node].DialErrors }
+
+// A node that admits no more clients for a while drops what comes, or lets it wait; that
+// another one refuses is no reason to give up on it.
+func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
+	silent := func(t *testing.T) string {
+		return startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }).address()
+	}
+	for _, row := range []struct {
+		of   string
+		mode mode
+		busy func(*testing.T) string
+	}{
+		{"connection", mqttToMQTT, fullListener},
+		{"connection", wssToWSS, fullListener},
+		{"handshake", mqttToMQTTS, silent},
+		{"upgrade", wsToWS, silent},
+	} {
+		t.Run(row.of+", "+row.mode.name, func(t *testing.T) {
+			idle := netip.MustParseAddrPort(row.mode.startNode(t, nil).address())
+			r := row.mode.start(t, []string{row.busy(t), refusing}, again)
+			c := r.dial()
+			c.send(connect311)
+			eventually(t, "two walks in vain", func() bool { return r.dialErrors(0) >= 2 && r.dialErrors(1) >= 2 })
+			r.node(0).SetAddrs([]netip.AddrPort{idle})
+			c.expect(connack311)
+		})
+	}
+}
+
+func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{refusing, refusing}, again)
+		c := r.dial()
+		c.send(connect311)
+		c.expect([]byte("\x20\x02\x00\x03"))
+		c.rest()
+		_ = c.Close()
+		r.waitOutcome(DialFailed, 1)
+		if a, b := r.dialErrors(0), r.dialErrors(1); a != 1 || b != 1 {
+			t.Errorf("%d and %d attempts, want one each", a, b)
+		}
+	})
+}
+
+// A node that is full is not slow: it has said all there is to say.
+func TestFullNodesAreNotWaitedFor(t *testing.T) {
+	full := startNode(t, nil)
+	r := start(t, []string{full.address()}, again, func(s *Snapshot) {
+		p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{{Name: "n", Address: full.address(), MaxConnections: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Listeners[0].Pool = &Pool{Pool: p}
+	})
+	r.open("one")
+	c := r.dial()
+	c.send(connect5)
+	c.expect([]byte("\x20\x03\x00\x89\x00"))
+	c.rest()
+	_ = c.Close()
+	r.waitOutcome(NodesFull, 1)
+}
+
+func TestSessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
+	for _, m := range []mode{mqttToMQTT, wssToWSS} {
+		t.Run(m.name, func(t *testing.T) {
+			r := m.start(t, []string{fullListener(t)}, again, func(s *Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
+			c := r.dial()
+			c.send(connect5)
+			c.expect([]byte("\x20\x03\x00\x88\x00"))
+			c.rest()
+			_ = c.Close()
+			r.waitOutcome(DialFailed, 1)
+			r.waitLine("; timeouts.connect_node is over")
+			if n := r.dialErrors(0); n < 2 {
+				t.Errorf("%d attempts, want it tried again", n)
+			}
+		})
+	}
+}
+
+// The last attempt is cut short: the client is told in time.
+func TestConnectNodeCutsTheLastAttempt(t *testing.T) {
+	r := start(t, []string{fullListener(t)}, func(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = time.Hour, time.Second })
+	c := r.dial()
+	c.send(connect5)
+	c.expect([]byte("\x20\x03\x00\x88\x00"))
+	c.rest()
+	_ = c.Close()
+	r.waitOutcome(DialFailed, 1)
+}
+
+// A client that breaks in the pause between two walks is not kept until the next.
+func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{fullListener(t)}, again)
+		c := r.dial()
+		c.send(connect311)
+		eventually(t, "a pause", func() bool {
+			pausing := false
+			r.each(func(s *session) {
+				if s.step == stepDial { // for an hour from now on
+					s.opening.walk.resumes += reactor.Ticks(time.Hour)
+					s.deadline, pausing = s.opening.walk.resumes, true
+				}
+			})
+			return pausing
+		})
+		c.reset()
+		r.waitOutcome(ClientGone, 1)
+	})
+}
+
+func TestStopEndsASessionThatTriesItsNodesAgain(t *testing.T) {
+	r := start(t, []string{fullListener(t)}, again, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+	c := r.dial()
+	c.send(connect311)
+	eventually(t, "walks in vain", func() bool { return r.dialErrors(0) >= 2 })
+	r.stop()
+	c.rest()
+	r.waitOutcome(Shutdown, 1)
+}
+
+// The health checks may be wrong, or late.
+func TestNodesThatAreDownAreTriedWhenNoneIsUp(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address(), refusing})
+		r.node(0).SetHealth(false)
+		r.node(1).SetHealth(false)
+		r.open("device-1")
+		r.node(0).SetOperator(balancer.Draining)
+		c := r.dial()
+		c.send(connect311)
+		c.expect([]byte("\x20\x02\x00\x03"))
+		c.rest()
+		_ = c.Close()
+		r.waitOutcome(DialFailed, 1)
+	})
+}
