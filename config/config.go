@@ -220,6 +220,11 @@ type Limits struct {
 	// OpeningMemory is what all clients together may hold, in bytes, before their CONNECT or TLS handshake is
 	// whole; past it the address that holds the most loses. 0: no limit.
 	OpeningMemory int
+
+	// MinBodyRate is how many bytes give the body of a request, and a part of a
+	// response, one second more than Timeouts.RequestBody and Timeouts.Response; 0:
+	// they have no more than that.
+	MinBodyRate int
 }
 
 // Timeouts end what does not move on.
@@ -237,8 +242,21 @@ type Timeouts struct {
 	// client without one, and a listener of protocol tcp, then has no limit.
 	Idle time.Duration
 
-	Response   time.Duration // from a request on an http listener to the header of the node's response
-	KeepAlive  time.Duration // from a response to the next request of an HTTP client
+	// Response is the time from a request on an http listener to the header of the node's
+	// response, and how long either side may take nothing of what it is sent.
+	Response time.Duration
+
+	KeepAlive time.Duration // from a response to the next request of an HTTP client
+
+	// RequestBody is how long the body of a request may keep us waiting, at once and in
+	// all; see Limits.MinBodyRate.
+	RequestBody time.Duration
+
+	// Tunnel is how long no byte may pass either way after a node of an http listener
+	// has upgraded a connection, and none of a node's response once it has begun; 0:
+	// no limit.
+	Tunnel time.Duration
+
 	HalfClosed time.Duration // from the first side's EOF to the end of the session
 	Shutdown   time.Duration // from SIGTERM until the open sessions are ended; 0: at once
 }

@@ -32,6 +32,8 @@ var defaultConfig = Config{
 		// 2,600 TLS handshakes that wait for their clients: as many as there are at
 		// 10,000 a second over a round trip of 260 ms. Or 2,000 of the largest CONNECTs.
 		OpeningMemory: 128 << 20,
+		// The MinRate of Apache's mod_reqtimeout: below GPRS, above what drips.
+		MinBodyRate: 500,
 	},
 	Timeouts: Timeouts{
 		// EMQX waits 15 s; clients on slow cellular links need several.
@@ -45,6 +47,11 @@ var defaultConfig = Config{
 		Response: 60 * time.Second,
 		// Between the clicks of somebody who reads.
 		KeepAlive: 60 * time.Second,
+		// That of Apache's mod_reqtimeout (body=20,MinRate=500).
+		RequestBody: 20 * time.Second,
+		// The usual timeout tunnel of HAProxy. A dashboard's WebSocket says something every
+		// minute; a long poll ends after some minutes.
+		Tunnel: time.Hour,
 		// HAProxy's client-fin in the configuration that EMQX publishes.
 		HalfClosed: 30 * time.Second,
 		// Kubernetes kills a container 30 s after its SIGTERM.

@@ -28,7 +28,9 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	}
 	want := defaultConfig
 	want.Limits.MaxHeaderSize, want.Limits.MaxRequestSize = 8<<10, 0
+	want.Limits.MinBodyRate = 1000
 	want.Timeouts.Response, want.Timeouts.KeepAlive = 90*time.Second, 5*time.Second
+	want.Timeouts.RequestBody, want.Timeouts.Tunnel = 10*time.Second, 0
 	want.Listeners = []Listener{
 		{
 			Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyOff,

@@ -131,6 +131,7 @@ func limitsFields(l *Limits) []field {
 		scalar("max_header_size", &l.MaxHeaderSize, size(minHeaderSize, maxHeaderSize, zeroForbidden)),
 		scalar("max_request_size", &l.MaxRequestSize, size(minRequestSize, maxRequestSize, zeroAllowed)),
 		scalar("opening_memory", &l.OpeningMemory, size(minOpeningMemory, maxOpeningMemory, zeroAllowed)),
+		scalar("min_body_rate", &l.MinBodyRate, integer(0, maxRate)),
 	}
 }
 
@@ -142,6 +143,8 @@ func timeoutsFields(t *Timeouts) []field {
 		scalar("idle", &t.Idle, duration(minIdle, maxIdle, zeroAllowed)),
 		scalar("response", &t.Response, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("keep_alive", &t.KeepAlive, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("request_body", &t.RequestBody, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("tunnel", &t.Tunnel, duration(minTimeout, maxTunnel, zeroAllowed)),
 		scalar("half_closed", &t.HalfClosed, duration(minTimeout, maxHalfClosed, zeroForbidden)),
 		scalar("shutdown", &t.Shutdown, duration(0, maxShutdown, zeroAllowed)),
 	}

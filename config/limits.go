@@ -67,6 +67,7 @@ const (
 	maxInterval   = time.Hour
 	minIdle       = time.Second        // the unit of Keep Alive
 	maxIdle       = 7 * 24 * time.Hour // the largest Keep Alive is 18 hours
+	maxTunnel     = 7 * 24 * time.Hour // as maxIdle: it is one for HTTP
 	maxHalfClosed = 24 * time.Hour     // it holds two descriptors for one direction
 	maxShutdown   = 24 * time.Hour
 )

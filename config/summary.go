@@ -71,8 +71,9 @@ func (c *Config) Summary(w io.Writer) error {
 		if c.Limits.MaxRequestSize > 0 {
 			body = "up to " + formatSize(c.Limits.MaxRequestSize)
 		}
-		row("HTTP", fmt.Sprintf("header up to %s, body %s, response %s, keep alive %s", formatSize(c.Limits.MaxHeaderSize), body,
-			formatDuration(c.Timeouts.Response), formatDuration(c.Timeouts.KeepAlive)))
+		row("HTTP", fmt.Sprintf("header up to %s, body %s within %s%s, response %s, keep alive %s, tunnel %s",
+			formatSize(c.Limits.MaxHeaderSize), body, formatDuration(c.Timeouts.RequestBody), c.Limits.bodyRate(),
+			formatDuration(c.Timeouts.Response), formatDuration(c.Timeouts.KeepAlive), c.Timeouts.tunnel()))
 	}
 	idle := formatDuration(c.Timeouts.Idle)
 	if c.Timeouts.Idle == 0 {

@@ -1,5 +1,7 @@
 package config
 
+import "fmt"
+
 // speaksHTTP reports whether clients send requests to any listener.
 func (c *Config) speaksHTTP() bool {
 	for _, l := range c.Listeners {
@@ -50,4 +52,19 @@ func orAny(words []string) string {
 		return "any"
 	}
 	return list(words)
+}
+
+// bodyRate is what a body of some length has beside timeouts.request_body.
+func (l *Limits) bodyRate() string {
+	if l.MinBodyRate == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and 1s more for each %s", formatSize(l.MinBodyRate))
+}
+
+func (t *Timeouts) tunnel() string {
+	if t.Tunnel == 0 {
+		return "without a limit"
+	}
+	return formatDuration(t.Tunnel)
 }

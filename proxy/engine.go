@@ -50,7 +50,9 @@ func (srv *Server) makeLoops(n int) (loops []*loop, err error) {
 			l.Close()
 		}
 		for _, own := range socks {
-			closeAll(own)
+			for _, fd := range own {
+				reactor.Close(fd)
+			}
 		}
 	}()
 	for _, ln := range srv.listeners {
@@ -70,12 +72,6 @@ func (srv *Server) makeLoops(n int) (loops []*loop, err error) {
 		loops = append(loops, l)
 	}
 	return loops, nil
-}
-
-func closeAll(fds []int32) {
-	for _, fd := range fds {
-		reactor.Close(fd)
-	}
 }
 
 // run carries sessions. It returns once it has been told to stop and the last

@@ -44,7 +44,7 @@ func refusalPacket(dst []byte, v mqttparse.Version, code mqttparse.ReasonCode) [
 
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
 func (l *loop) seeOff(s *session, o Outcome) step {
-	_ = l.end(&s.client, nil, websocket.NoStatus)
+	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
 	s.opening.bytes, s.opening.owned = nil, false
 	s.opening.endCount()
@@ -60,6 +60,9 @@ func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
 	if s.opening != nil && s.opening.visit != nil {
 		s.count(s.opening.visit)
+		if o == ConnectTimeout && s.opening.fault == "" {
+			s.opening.fault = s.opening.visit.lateRead()
+		}
 	}
 	line := s.record(o, l.Now())
 	l.Timers.Clear(s.slot)

@@ -137,9 +137,9 @@ func (l *loop) framed(b []byte) []byte {
 	return l.scratch[start : start+len(header)+len(b)]
 }
 
-// goodbye is a last message, if a message may come now, and the close frame, if a frame may.
+// goodbye is a last message, if a message may come now, and the close frame, if a frame may; of code 0 it is nothing.
 func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
-	if f.closed || f.passes && !f.frames.Between() {
+	if code == 0 || f.closed || f.passes && !f.frames.Between() {
 		return nil
 	}
 	f.closed = true

@@ -2,21 +2,15 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"mqttlb/proxy/reactor"
-	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/web"
 )
 
@@ -59,11 +53,18 @@ func newFront(srv *Server, ln *listener) *front {
 		routes = append(routes, web.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool]})
 	}
 	f.web = web.NewHandler(web.Options{
-		Routes:          routes,
-		MaxRequestSize:  snap.MaxRequestSize,
-		DialTimeout:     snap.Timeouts.Dial,
-		ConnectTimeout:  snap.Timeouts.ConnectNode,
-		ResponseTimeout: snap.Timeouts.Response,
+		Routes:            routes,
+		MaxRequestSize:    snap.MaxRequestSize,
+		DialTimeout:       snap.Timeouts.Dial,
+		ConnectTimeout:    snap.Timeouts.ConnectNode,
+		BodyTimeout:       snap.Timeouts.RequestBody,
+		MinBodyRate:       snap.MinBodyRate,
+		ResponseTimeout:   snap.Timeouts.Response,
+		TunnelTimeout:     snap.Timeouts.Tunnel,
+		HalfClosedTimeout: snap.Timeouts.HalfClosed,
+		TimedOut: func(r *http.Request, why string) {
+			r.Context().Value(visitKey{}).(*visit).late.Store(&why) // it knows more than the visit
+		},
 		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
 			return announce(nil, version, source, destination)
 		},
@@ -72,15 +73,22 @@ func newFront(srv *Server, ln *listener) *front {
 	f.context, f.cancel = context.WithCancel(context.Background())
 	f.server = &http.Server{
 		Handler: http.HandlerFunc(f.serve),
-		// The session's own limit comes first; this is for the requests after the first.
+		// The session's own limit comes first; these are for the requests after the first.
 		ReadHeaderTimeout: snap.Timeouts.ConnectPacket + time.Second,
-		IdleTimeout:       snap.Timeouts.KeepAlive,
-		MaxHeaderBytes:    snap.MaxHeaderSize,
+		// For what no handler sees: net/http reads bodies also behind its own answers.
+		ReadTimeout:    pick(snap.Timeouts.RequestBody > 0, snap.Timeouts.ConnectPacket+time.Second+snap.Timeouts.RequestBody, 0),
+		IdleTimeout:    snap.Timeouts.KeepAlive,
+		MaxHeaderBytes: snap.MaxHeaderSize,
 		// OPTIONS * is web's to answer.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
-		BaseContext:                  func(net.Listener) context.Context { return f.context },
-		ConnContext:                  func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, c) },
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if state == http.StateIdle {
+				c.(*visit).phase.Store(phaseServed)
+			}
+		},
+		BaseContext: func(net.Listener) context.Context { return f.context },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, c) },
 	}
 	f.running.Go(func() { _ = f.server.Serve(&f.arrivals) }) // ends at close
 	return f
@@ -98,83 +106,10 @@ func (f *front) close() {
 // that have just come are still served.
 func (f *front) drain() { f.server.SetKeepAlivesEnabled(false) }
 
-// visit is a client's connection while net/http has it.
-type visit struct {
-	net.Conn
-	session *tlsterm.Session // that Conn is of; nil: no TLS
-	excess  Outcome          // the limit that it is past, to be told so; 0: none
-
-	// Each is called once at most, from any goroutine: staying when the
-	// connection turns out to be one of HTTP requests, left when net/http has let
-	// go of it, by closing it or with an upgrade.
-	staying, left func()
-	stayed        bool // the loop knows of staying; its own
-
-	received, sent atomic.Uint64 // bytes
-	gone           atomic.Bool   // the client's stream ended before anything was answered
-	upgraded       atomic.Bool
-	stays, leaves  sync.Once
-
-	// What came of it, to be read after left.
-	pool     *Pool // of the upgrade; nil: there was none
-	entrance *entrance
-	fault    string // why there was none
-}
-
-type visitKey struct{}
-
-func (v *visit) Read(b []byte) (int, error) {
-	n, err := v.Conn.Read(b)
-	if v.received.Add(uint64(n)) == uint64(n) && n > 0 {
-		if v.fault = notHTTP(b[0]); v.fault != "" {
-			return 0, io.EOF // at once: net/http would wait for the end of a line
-		}
-	}
-	if err != nil && v.sent.Load() == 0 && !errors.Is(err, os.ErrClosed) {
-		v.gone.Store(true)
-	}
-	return n, err
-}
-
-func (v *visit) Write(b []byte) (int, error) {
-	if v.fault == "" && !v.gone.Load() { // an answer of net/http's own
-		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
-		v.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
-	}
-	n, err := v.Conn.Write(b)
-	v.sent.Add(uint64(n))
-	return n, err
-}
-
-// notHTTP guesses from its first byte what a client speaks that does not speak HTTP.
-func notHTTP(first byte) string {
-	switch first {
-	case 0x10:
-		return "MQTT without WebSocket: it is served on listeners of protocol mqtt"
-	case 0x16:
-		return "a TLS ClientHello: this listener has no tls"
-	}
-	return ""
-}
-
-// CloseWrite ends our stream.
-func (v *visit) CloseWrite() error {
-	return v.Conn.(interface{ CloseWrite() error }).CloseWrite()
-}
-
-// Close lets go of the connection.
-func (v *visit) Close() error {
-	var err error
-	if v.session == nil || !v.upgraded.Load() { // TLS goes on after an upgrade
-		err = v.Conn.Close()
-	}
-	v.leaves.Do(v.left)
-	return err
-}
-
 // serve answers a request, or takes it for an upgrade.
 func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 	v := r.Context().Value(visitKey{}).(*visit)
+	v.phase.Store(phaseBody)
 	if v.session != nil {
 		state := v.session.Conn().ConnectionState()
 		r.TLS = &state

@@ -181,7 +181,9 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 		}},
 		MaxConnections: 5000,
 		MaxConnectSize: 64 << 10,
-		Timeouts:       Timeouts{ConnectPacket: patience, Dial: patience, HalfClosed: patience, Shutdown: patience},
+		Timeouts: Timeouts{
+			ConnectPacket: patience, Dial: patience, HalfClosed: patience, Shutdown: patience, RequestBody: patience, Response: patience,
+		},
 	}
 	for _, set := range settings {
 		set(snap)

@@ -140,7 +140,9 @@ func (l *loop) linger(s *session) step {
 				break
 			}
 			h.ended = n == 0 // or err is not nil
-			h.moved += uint64(n)
+			if h.layers == nil || h.layers.tls == nil { // else it is not what moved counts
+				h.moved += uint64(n)
+			}
 			s.lingered += uint32(n)
 			if s.lingered > lingerBytes {
 				return l.finish(s, s.outcome)

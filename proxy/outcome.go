@@ -20,6 +20,7 @@ const (
 	Moved             // the client was moved to another node
 	FrameError        // a WebSocket client broke the rules of frames
 	HTTPServed        // a connection of HTTP requests, not of MQTT, that has ended
+	RequestTimeout    // the same, when a request's header, body or response, or its tunnel, came to its limit of time
 
 	// The outcomes of sessions that did not.
 
@@ -66,6 +67,7 @@ var outcomeNames = [outcomes]string{
 	Moved:               "moved",
 	FrameError:          "frame_error",
 	HTTPServed:          "http_served",
+	RequestTimeout:      "request_timeout",
 	ClientGone:          "client_gone",
 	ConnectTimeout:      "connect_timeout",
 	HandshakeFailed:     "handshake_failed",

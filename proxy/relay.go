@@ -27,13 +27,15 @@ func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 		}
 		before := from.moved
 		b, err := l.read(from)
+		if n := from.moved - before; n > 0 { // a close frame, too
+			l.count(s, from, to, n)
+		}
 		if err == reactor.ErrAgain {
 			return false
 		}
 		if err != nil {
 			return l.inputEnded(s, from, to, err)
 		}
-		l.count(s, from, to, from.moved-before)
 		if err := l.pass(s, to, b); err != nil {
 			return l.outputBroke(s, to)
 		}
@@ -112,7 +114,7 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 // endOutput ends our direction of a stream because the other one has ended, and with it the session if nothing is left to
 // come either.
 func (l *loop) endOutput(s *session, to *stream) (ended bool) {
-	_ = l.end(to, nil, websocket.Normal) // a peer that is gone is found out by the next read
+	_ = l.end(to, nil, to.normalClose()) // a peer that is gone is found out by the next read
 	if to.ended && to.output == outputEnded {
 		l.finish(s, s.outcome)
 		return true
@@ -143,10 +145,19 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 		}
 	}
 	if !client {
-		_ = l.end(other, nil, websocket.Normal)
+		_ = l.end(other, nil, other.normalClose())
 	}
 	l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))
 	return true
+}
+
+// normalClose is the code of the close frame with which an end is passed on to a stream; 0, none, where frames pass as
+// they are.
+func (h *stream) normalClose() websocket.CloseCode {
+	if h.passes() {
+		return 0
+	}
+	return websocket.Normal
 }
 
 // other is the stream opposite h.

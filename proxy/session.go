@@ -131,6 +131,8 @@ func (o *opening) keep() {
 // late says of a client whose first bytes are not whole which time is over.
 func (s *session) late(connectPacket time.Duration) string {
 	switch {
+	case s.opening.visit != nil:
+		return "" // the visit knows
 	case s.step == stepHandshake && s.listener.TLS.Timeout < connectPacket:
 		return fmt.Sprintf("no whole ClientHello within tls.handshake_timeout %v", s.listener.TLS.Timeout)
 	case s.step == stepUnwrap:

@@ -118,8 +118,8 @@ func (l *loop) flush(h *stream) (taken int, err error) {
 	return taken, err
 }
 
-// end says goodbye, in the order of the layers: a packet, which may be none, a close frame, close_notify and FIN. Each is
-// said once, where the stream has that layer, after what is kept. A second end does nothing.
+// end says goodbye, in the order of the layers: a packet, which may be none, a close frame, which is none with code 0,
+// close_notify and FIN. Each is said once, where the stream has that layer, after what is kept. A second end does nothing.
 func (l *loop) end(h *stream, packet []byte, code websocket.CloseCode) error {
 	if h.output != outputOpen {
 		return nil

@@ -22,7 +22,7 @@ func (l *loop) upgrade(s *session) step {
 	if next := l.upgradeAtOnce(s); next != stepUpgrade {
 		return next
 	}
-	v := &visit{excess: s.excess}
+	v := &visit{excess: s.excess, timeouts: &l.server.snapshot.Timeouts}
 	if s.client.layers != nil { // over the connection that the handshake has left
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
@@ -66,6 +66,7 @@ func (l *loop) lend(s *session) *lent {
 		local:  net.TCPAddrFromAddrPort(o.destination),
 		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
 		rest:   append([]byte(nil), o.bytes...),
+		writes: writeLimit{pace: l.server.snapshot.writePace()},
 	}
 	s.client.moved -= uint64(len(o.bytes)) // they will be read again
 	o.bytes, o.owned = nil, false
@@ -88,6 +89,8 @@ func (l *loop) returned(s *session, v *visit) {
 			l.detach(s)
 		}
 		l.resume(s, stepPeek)
+	case v.stayed && o.fault != "":
+		l.finish(s, RequestTimeout)
 	case v.stayed:
 		l.finish(s, HTTPServed)
 	case v.fault == "":
@@ -98,10 +101,13 @@ func (l *loop) returned(s *session, v *visit) {
 	}
 }
 
-// count adds what net/http has moved.
+// count adds what net/http has moved, and the limit of time that it came to.
 func (s *session) count(v *visit) {
 	s.client.moved += v.received.Load()
 	s.server.moved += v.sent.Load()
+	if why := v.late.Load(); why != nil {
+		s.opening.fault = *why
+	}
 }
 
 // lent is a duplicate of a descriptor, as net/http and crypto/tls want a connection.
@@ -111,6 +117,7 @@ type lent struct {
 	fd            int32 // of the session, which closes the connection before it
 	local, remote net.Addr
 	rest          []byte // what comes before what the descriptor has
+	writes        writeLimit
 	returned      func() // called at the close; nil: nobody waits for that
 
 	mu     sync.Mutex // guards the fields below, and the descriptor while it is duplicated
@@ -174,6 +181,22 @@ func (c *lent) Read(b []byte) (int, error) {
 		err = &net.OpError{Op: "read", Net: "tcp", Source: c.local, Addr: c.remote, Err: broken.Err}
 	}
 	return n, err
+}
+
+// Write ends within a limit of its own where no deadline is set: net/http writes its own
+// answers, and TLS its own records, without one.
+func (c *lent) Write(b []byte) (int, error) { return c.writes.write(c.File, b) }
+
+// SetWriteDeadline takes the place of the limit of writes.
+func (c *lent) SetWriteDeadline(t time.Time) error {
+	c.writes.replaced.Store(!t.IsZero())
+	return c.File.SetWriteDeadline(t)
+}
+
+// SetDeadline takes the place of the limit of writes, too.
+func (c *lent) SetDeadline(t time.Time) error {
+	c.writes.replaced.Store(!t.IsZero())
+	return c.File.SetDeadline(t)
 }
 
 // CloseWrite ends our stream.

@@ -37,7 +37,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if unsupported != nil {
-		return fmt.Errorf("demo: %w", unsupported)
+		return fmt.Errorf("demo %w", unsupported)
 	}
 	live := canRedraw(stdout)
 	if live && !terminalIsHeld() {

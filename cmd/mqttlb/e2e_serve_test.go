@@ -26,12 +26,18 @@ var placeholder = regexp.MustCompile(`\$\{(\w+)\}`)
 // address of loopback, one per name; ${admin} is given, and so is the log.
 func configure(t *testing.T, text string) *balancer {
 	t.Helper()
+	return configureAt(t, "127.0.0.1", text)
+}
+
+// configureAt is configure with addresses of this IP.
+func configureAt(t *testing.T, at, text string) *balancer {
+	t.Helper()
 	b := &balancer{config: filepath.Join(t.TempDir(), "mqttlb.yaml"), addrs: map[string]string{}}
 	text += "\nadmin: {address: \"${admin}\"}\nlog: {level: info, format: json}\n"
 	text = placeholder.ReplaceAllStringFunc(text, func(s string) string {
 		name := placeholder.FindStringSubmatch(s)[1]
 		if b.addrs[name] == "" {
-			ip := "127.0.0.1"
+			ip := at
 			if strings.HasSuffix(name, "6") {
 				ip = "::1"
 			}
@@ -48,7 +54,13 @@ func configure(t *testing.T, text string) *balancer {
 // serve runs mqttlb with a configuration, see configure, and waits until it serves.
 func serve(t *testing.T, text string) *balancer {
 	t.Helper()
-	b := configure(t, text)
+	return serveAt(t, "127.0.0.1", text)
+}
+
+// serveAt is serve with addresses of this IP.
+func serveAt(t *testing.T, at, text string) *balancer {
+	t.Helper()
+	b := configureAt(t, at, text)
 	b.start(t, "")
 	b.waitReady(t)
 	return b
@@ -128,6 +140,7 @@ type sessionLine struct {
 	Sent     int64  `json:"sent"`     // bytes to the client
 	Duration string `json:"duration"`
 	Outcome  string `json:"outcome"`
+	Error    string `json:"error"`
 }
 
 // sessionsEnded waits until n sessions, of those whose lines have all the

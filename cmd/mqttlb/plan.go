@@ -44,10 +44,13 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 			Shutdown:      cfg.Timeouts.Shutdown,
 			Response:      cfg.Timeouts.Response,
 			KeepAlive:     cfg.Timeouts.KeepAlive,
+			RequestBody:   cfg.Timeouts.RequestBody,
+			Tunnel:        cfg.Timeouts.Tunnel,
 		},
 		MaxHeaderSize:  cfg.Limits.MaxHeaderSize,
 		MaxRequestSize: int64(cfg.Limits.MaxRequestSize),
 		OpeningMemory:  int64(cfg.Limits.OpeningMemory),
+		MinBodyRate:    cfg.Limits.MinBodyRate,
 	}}
 	pools := make(map[string]*proxy.Pool)
 	var nodes []*balancer.Node

@@ -141,14 +141,13 @@ func (e *endpoint) upgrade(a arrival) {
 		e.write([]byte(request))
 	}
 	if a.request == "" && !e.scene.scenario.upgrades {
-		resp, err := http.ReadResponse(e.in, nil)
-		if err == nil && resp.StatusCode == http.StatusSwitchingProtocols && resp.Header.Get("Sec-WebSocket-Accept") == goodAccept {
-			e.ws = true
+		status, words := e.readResponse()
+		if e.ws = status == http.StatusSwitchingProtocols && strings.Contains(words, goodAccept); e.ws {
 			e.notef("= upgrade to WebSocket")
 			return
 		}
 		e.notef("> upgrade to WebSocket")
-		e.noteResponse(resp, err)
+		e.noteResponse(words)
 		return
 	}
 	if a.asked != "" {
@@ -160,8 +159,7 @@ func (e *endpoint) upgrade(a arrival) {
 			e.notef("> %.100s", strings.TrimSpace(line))
 		}
 	}
-	resp := e.response()
-	e.ws = resp != nil && resp.StatusCode == http.StatusSwitchingProtocols
+	e.ws = e.response() == http.StatusSwitchingProtocols
 }
 
 // goodAccept answers the key in upgradeText: it is the example of RFC 6455, 1.3.
@@ -172,20 +170,26 @@ var recordedHeaders = []string{
 	"Allow", "Connection", "Location", "Retry-After", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "Upgrade",
 }
 
-// response records an HTTP response; nil: there is none, and the end is recorded.
-func (e *endpoint) response() *http.Response {
-	resp, err := http.ReadResponse(e.in, nil)
-	e.noteResponse(resp, err)
-	return resp
+// response records an HTTP response, or the end where there is none: then its status is 0.
+func (e *endpoint) response() (status int) {
+	status, words := e.readResponse()
+	e.noteResponse(words)
+	return status
 }
 
-func (e *endpoint) noteResponse(resp *http.Response, err error) {
-	if err != nil {
-		for text := range strings.Lines(e.ending(err)) {
-			e.notef("< %s", strings.TrimSpace(text))
-		}
-		return
+func (e *endpoint) noteResponse(words string) {
+	for text := range strings.Lines(words) {
+		e.notef("< %s", strings.TrimSpace(text))
 	}
+}
+
+// readResponse reads what response records.
+func (e *endpoint) readResponse() (status int, text string) {
+	resp, err := http.ReadResponse(e.in, nil)
+	if err != nil {
+		return 0, e.ending(err)
+	}
+	defer resp.Body.Close()
 	words := []string{resp.Proto, resp.Status}
 	for _, name := range recordedHeaders {
 		if v := resp.Header.Values(name); len(v) > 0 {
@@ -197,5 +201,5 @@ func (e *endpoint) noteResponse(resp *http.Response, err error) {
 		words = append(words, fmt.Sprintf("%q", body))
 	}
 	e.answered = true
-	e.notef("< %s", strings.Join(words, " "))
+	return resp.StatusCode, strings.Join(words, " ")
 }

@@ -51,9 +51,7 @@ func readGolden(t *testing.T, name string) golden {
 func (g golden) write(t *testing.T, sc *scenario) {
 	t.Helper()
 	var b strings.Builder
-	for line := range strings.SplitSeq(sc.comment(), "\n") {
-		b.WriteString(strings.TrimSpace("# "+line) + "\n")
-	}
+	b.WriteString(sc.comment())
 	var order []string
 	titles := map[string][]string{}
 	for _, m := range sc.inModes() {

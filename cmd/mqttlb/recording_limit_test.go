@@ -42,7 +42,7 @@ func (s *scene) pastRate() {
 			s.quietly(func() { s.comeAndGo(connectOf(level, "c0")) })
 			before := s.text.String()
 			s.comeAndGo(connectOf(level, "c1"))
-			if !strings.Contains(s.text.String()[len(before):], "outcome=client_closed") {
+			if !strings.Contains(s.text.String()[len(before):], "_closed") {
 				break
 			}
 			s.text.Reset()
@@ -63,7 +63,7 @@ func (s *scene) comeAndGo(connect []byte) {
 		default:
 			c.notef("< %s", strings.ReplaceAll(line, "\n", "\nclient < "))
 			if strings.Contains(line, "[20 02 00 00]") || strings.Contains(line, "[20 03 00 00 00]") {
-				c.fin()
+				c.finTCP()
 			}
 		}
 	}
@@ -104,6 +104,15 @@ func nodeRefusals() []*scenario {
 				s.accept()
 				s.sentAway(c)
 			}
+		},
+	}, {
+		name: "node-resets-in-upgrade", about: "The node resets in the midst of its answer to the upgrade.", in: recordingMode.upgrades,
+		nodeSays: "HTTP/1.1 101 Swi",
+		play: func(s *scene) {
+			c := s.dial()
+			c.send(connectOf(5, "c1"))
+			s.accept().reset()
+			s.sentAway(c)
 		},
 	}, {
 		name: "node-without-tls", about: "The node closes in the TLS handshake.", in: func(m recordingMode) bool { return m.nodeTLS },

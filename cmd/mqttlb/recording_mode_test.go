@@ -73,9 +73,9 @@ func (m recordingMode) config(sc *scenario, l lab, node string) (listener, pools
 	}
 	pools = fmt.Sprintf("{name: %s, protocol: %s, %s", pool, protocol, health)
 	if m.nodeTLS {
-		pools += fmt.Sprintf(", tls: {ca: %q}", l.file("ca.pem"))
+		pools += fmt.Sprintf(", tls: {ca: %q, server_name: broker.example}", l.file("ca.pem"))
 	}
-	pools += fmt.Sprintf(`%s, nodes: [{name: a, address: "%s"%s}]}`, sc.pool, node, sc.node)
+	pools += fmt.Sprintf(`%s, nodes: [{name: a, address: %q%s}]}`, sc.pool, node, sc.node)
 	return listener + sc.listener + "}", pools
 }
 
@@ -87,5 +87,17 @@ func recordingConfig(sc *scenario, l lab, nodes map[string]string) string {
 		listeners += "  - " + listener + "\n"
 		pools += "  - " + pool + "\n"
 	}
-	return listeners + pools + sc.settings + "\n"
+	return listeners + pools + patient(sc.settings) + "\n"
+}
+
+// patient adds to settings the time that a busy machine needs, where it is not given.
+func patient(settings string) string {
+	timeouts := "dial: 1m"
+	if !strings.Contains(settings, "connect_packet") {
+		timeouts += ", connect_packet: 1m"
+	}
+	if before, after, ok := strings.Cut(settings, "timeouts: {"); ok {
+		return before + "timeouts: {" + timeouts + ", " + after
+	}
+	return settings + "\ntimeouts: {" + timeouts + "}"
 }

@@ -7,15 +7,13 @@ import (
 	"strings"
 )
 
-// Packets that scenarios are made of.
+// Packets that scenarios are made of, as 3.1.1 has them.
 var (
-	pingreqPacket     = []byte{0xC0, 0}
-	pingrespPacket    = []byte{0xD0, 0}
-	disconnectPacket  = []byte{0xE0, 0}
-	subscribePacket   = []byte("\x82\x06\x00\x01\x00\x01t\x00")
-	subscribe5Packet  = []byte("\x82\x07\x00\x01\x00\x00\x01t\x00")
-	subackPacket      = []byte("\x90\x03\x00\x01\x00")
-	keepAliveOfScenes = uint16(60)
+	pingreqPacket    = []byte{0xC0, 0}
+	pingrespPacket   = []byte{0xD0, 0}
+	disconnectPacket = []byte{0xE0, 0}
+	subscribePacket  = []byte("\x82\x06\x00\x01\x00\x01t\x00")
+	subackPacket     = []byte("\x90\x03\x00\x01\x00")
 )
 
 // recordedVersions are the protocol levels of MQTT 3.1, 3.1.1 and 5.
@@ -41,7 +39,7 @@ func connectWith(level, flags byte, keepAlive uint16, properties []byte, payload
 
 // connectOf is a clean CONNECT with the identifier.
 func connectOf(level byte, id string) []byte {
-	return connectWith(level, 2, keepAliveOfScenes, nil, id)
+	return connectWith(level, 2, 60, nil, id)
 }
 
 // mqttPacket is a control packet with the first byte and the rest.

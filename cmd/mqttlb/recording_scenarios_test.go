@@ -100,7 +100,7 @@ func (s *scene) hold() (client *endpoint) {
 // release ends a session that hold has opened.
 func (s *scene) release(client *endpoint) {
 	s.quietly(func() {
-		client.fin()
+		client.finTCP() // a node that is passed a close_notify might close before the FIN
 		client.end()
 		s.end()
 	})

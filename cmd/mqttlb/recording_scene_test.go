@@ -99,7 +99,7 @@ func (s *scene) learn(address net.Addr, name string) {
 	s.names[address.String()] = name
 }
 
-var anyAddress = regexp.MustCompile(`127\.0\.[01]\.\d+:\d+`)
+var anyAddress = regexp.MustCompile(`127\.\d+\.\d+\.\d+:\d+`)
 
 // replaced is text with names in place of addresses, which differ from run to run.
 func (s *scene) replaced(text string) string {
@@ -157,17 +157,6 @@ func (s *scene) describeLine(text string) string {
 // measured reports whether the numbers of bytes are the same in each run. The length of
 // a TLS handshake that is passed on is not.
 func (s *scene) measured() bool { return !s.scenario.unmeasured && !s.mode.passthrough() }
-
-// endTimed is end for a client that has left, and records whether that was the end.
-func (s *scene) endTimed() {
-	left := time.Now()
-	s.end()
-	if time.Since(left) < 1500*time.Millisecond {
-		s.notef("the session ends when the client leaves")
-	} else {
-		s.notef("the session stays after the client has left")
-	}
-}
 
 // signal has the process be sent a signal once every mode of the scenario wants that,
 // and returns when it has been and then has returned.

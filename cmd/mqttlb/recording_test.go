@@ -3,6 +3,7 @@ package main_test
 import (
 	"crypto/tls"
 	"flag"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -55,7 +56,7 @@ func (sc *scenario) comment() string {
 	if sc.bug != "" {
 		text += "\nExpected to fail: " + sc.bug + "\nLines with + are right and do not happen today, lines with - do and are wrong."
 	}
-	return text
+	return "# " + strings.ReplaceAll(text, "\n", "\n# ") + "\n"
 }
 
 // TestRecordings holds what the binary does today, as it is seen from outside, against
@@ -109,14 +110,18 @@ var recordingLab = struct {
 
 func labOfRecordings(t *testing.T) lab {
 	recordingLab.Do(func() {
-		dir, err := os.MkdirTemp(workDir, "recordings")
-		if err != nil {
+		dir := filepath.Join(workDir, "recordings")
+		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		recordingLab.lab = newLabIn(t, dir, "c1")
 	})
 	return recordingLab.lab
 }
+
+// recordingIP is where everything listens: an address of this process alone, so that no
+// stranger comes who means a port of 127.0.0.1 that was another's a moment ago.
+var recordingIP = fmt.Sprintf("127.%d.%d.1", 64+os.Getpid()/256%128, os.Getpid()%256)
 
 // record plays the scenario and returns the recording of each mode.
 func (sc *scenario) record(t *testing.T) golden {
@@ -128,7 +133,7 @@ func (sc *scenario) record(t *testing.T) golden {
 	var scenes []*scene
 	meeting, nodes := newMeeting(len(sc.inModes())), map[string]string{}
 	for _, m := range sc.inModes() {
-		node, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		node, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(recordingIP)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +148,7 @@ func (sc *scenario) record(t *testing.T) golden {
 		}
 		scenes = append(scenes, s)
 	}
-	b := serve(t, recordingConfig(sc, l, nodes))
+	b := serveAt(t, recordingIP, recordingConfig(sc, l, nodes))
 	played := make(chan error, len(scenes))
 	for _, s := range scenes {
 		s.balancer = b
@@ -195,6 +200,9 @@ func (sc *scenario) check(t *testing.T, got golden) {
 	if *updateRecordings {
 		got.write(t, sc)
 		return
+	}
+	if b, _ := os.ReadFile(goldenPath(sc.name)); !strings.HasPrefix(string(b), sc.comment()) {
+		t.Errorf("%s does not begin with what the scenario says of it: -update writes it anew", goldenPath(sc.name))
 	}
 	if marked != (sc.bug != "") {
 		t.Errorf("%s: lines are marked as those of a bug: %v; the scenario names %q", goldenPath(sc.name), marked, sc.bug)

@@ -38,7 +38,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	if unsupported != nil {
-		return fmt.Errorf("serve: %w", unsupported)
+		return fmt.Errorf("serve %w", unsupported)
 	}
 	var cfg *config.Config
 	var err error

@@ -6,7 +6,7 @@ import (
 )
 
 // ErrUnsupported is returned on systems that have no epoll.
-var ErrUnsupported = errors.New("Linux is needed: the event loop runs on epoll")
+var ErrUnsupported = errors.New("needs Linux: the event loop runs on epoll")
 
 // Errors of sockets, bare: they are compared with ==. All other errors of [Receive],
 // [Send] and [Loop.Connect] are a syscall.Errno, too.

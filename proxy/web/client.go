@@ -2,68 +2,25 @@ package web
 
 import (
 	"bufio"
-	"errors"
-	"io"
 	"net"
 	"net/http"
-	"os"
-	"sync/atomic"
 	"time"
 )
-
-// bodyError is what went wrong with the body that a client sends.
-type bodyError struct{ error }
-
-func (e *bodyError) Unwrap() error { return e.error }
-
-// clientBody is the body of a request within its limits of bytes and time: every
-// read has a time of its own.
-type clientBody struct {
-	io.ReadCloser
-	conn   *http.ResponseController
-	stall  time.Duration
-	failed atomic.Pointer[bodyError] // nil as long as all is well
-}
-
-func newClientBody(w http.ResponseWriter, body io.ReadCloser, limit int64, stall time.Duration) *clientBody {
-	if limit > 0 {
-		body = http.MaxBytesReader(w, body, limit)
-	}
-	return &clientBody{ReadCloser: body, conn: http.NewResponseController(w), stall: stall}
-}
-
-func (b *clientBody) Read(p []byte) (int, error) {
-	_ = b.conn.SetReadDeadline(time.Now().Add(b.stall))
-	n, err := b.ReadCloser.Read(p)
-	if err == nil {
-		return n, nil
-	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		// The server goes on reading, to learn of a client that leaves, for as
-		// long as the response takes.
-		_ = b.conn.SetReadDeadline(time.Time{})
-	}
-	if err != io.EOF {
-		failed := &bodyError{err}
-		b.failed.Store(failed)
-		err = failed
-	}
-	return n, err
-}
 
 // clientWriter is a ResponseWriter that gives every write a time of its own. The
 // server's last flush has what is left of it; then the server lifts the deadline.
 type clientWriter struct {
 	http.ResponseWriter
 	conn     *http.ResponseController
-	stall    time.Duration
+	pace     Pace
 	expects  bool // the client has sent "Expect: 100-continue"
 	hijacked bool
+	tunnel   func() *tunnel // is called for the connection of an upgrade
 }
 
-func newClientWriter(w http.ResponseWriter, r *http.Request, stall time.Duration) *clientWriter {
+func newClientWriter(w http.ResponseWriter, r *http.Request, pace Pace) *clientWriter {
 	return &clientWriter{
-		ResponseWriter: w, conn: http.NewResponseController(w), stall: stall,
+		ResponseWriter: w, conn: http.NewResponseController(w), pace: pace,
 		expects: r.Header.Get("Expect") != "",
 	}
 }
@@ -80,7 +37,7 @@ func (w *clientWriter) WriteHeader(code int) {
 }
 
 func (w *clientWriter) Write(b []byte) (int, error) {
-	_ = w.conn.SetWriteDeadline(time.Now().Add(w.stall))
+	_ = w.conn.SetWriteDeadline(time.Now().Add(w.pace.For(int64(len(b)))))
 	return w.ResponseWriter.Write(b)
 }
 
@@ -95,20 +52,44 @@ func (w *clientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	w.hijacked = true
-	return &upgradedConn{boundedConn{Conn: conn, stall: w.stall}, buffered.Reader}, buffered, nil
+	return &upgradedConn{boundedConn{Conn: conn, pace: w.pace}, buffered.Reader, w.tunnel()}, buffered, nil
 }
 
-// upgradedConn is a client's connection after the 101.
+// upgradedConn is a client's connection after the 101. What passes in either direction
+// passes through it, and so it is where a tunnel's silence is heard.
 type upgradedConn struct {
 	boundedConn
 	reader *bufio.Reader // of the connection, with what it had read
+	tunnel *tunnel
 }
 
 func (c *upgradedConn) Read(b []byte) (int, error) {
+	n, err := c.read(b)
+	if err != nil {
+		c.tunnel.halve()
+	}
+	c.tunnel.begin()
+	return n, err
+}
+
+func (c *upgradedConn) read(b []byte) (int, error) {
 	if n := c.reader.Buffered(); n > 0 {
 		return c.reader.Read(b[:min(n, len(b))])
 	}
 	// Not by the reader: it is still the server's, which cancels the request at the
 	// end of what the client sends, and the node may have more to say.
 	return c.boundedConn.Read(b)
+}
+
+func (c *upgradedConn) Write(b []byte) (int, error) {
+	n, err := c.boundedConn.Write(b)
+	c.tunnel.begin()
+	return n, err
+}
+
+// CloseWrite passes on that the node has ended its stream.
+func (c *upgradedConn) CloseWrite() error {
+	c.tunnel.halve()
+	c.tunnel.begin()
+	return c.boundedConn.CloseWrite()
 }

@@ -75,14 +75,14 @@ func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, net
 		return nil, err
 	}
 	if pool.Secure == nil {
-		return &boundedConn{Conn: conn, stall: h.stall}, nil
+		return &boundedConn{Conn: conn, pace: h.write}, nil
 	}
 	secured, err := pool.Secure(ctx, conn, node)
 	if err != nil {
 		conn.Close()
 		return nil, &dialError{fmt.Errorf("TLS handshake: %w", err)}
 	}
-	return &boundedConn{Conn: secured, stall: h.stall, below: conn}, nil
+	return &boundedConn{Conn: secured, pace: h.write, below: conn}, nil
 }
 
 // announce sends the PROXY header, if there is one. It is one write, as EMQX's
@@ -96,7 +96,7 @@ func (h *Handler) announce(ctx context.Context, pool *Pool, conn net.Conn) error
 	if err != nil {
 		return err
 	}
-	if _, err := (&boundedConn{Conn: conn, stall: h.stall}).Write(header); err != nil {
+	if _, err := (&boundedConn{Conn: conn, pace: h.write}).Write(header); err != nil {
 		return &dialError{err}
 	}
 	return nil
@@ -139,12 +139,12 @@ func shortage(err error) lack {
 // nothing does not hold us for ever.
 type boundedConn struct {
 	net.Conn
-	stall time.Duration
+	pace  Pace
 	below net.Conn // what Conn's TLS is on; nil: Conn itself
 }
 
 func (c *boundedConn) Write(b []byte) (int, error) {
-	_ = c.SetWriteDeadline(time.Now().Add(c.stall)) // fails on a closed connection only, and so does the write
+	_ = c.SetWriteDeadline(time.Now().Add(c.pace.For(int64(len(b))))) // fails on a closed connection only, and so does the write
 	n, err := c.Conn.Write(b)
 	switch {
 	case c.below == nil:

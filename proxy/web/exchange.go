@@ -26,6 +26,8 @@ type exchange struct {
 	w          *clientWriter
 	in         *http.Request
 	body       *clientBody // of in; nil: it has none
+	silence    *silence    // of the tunnel or the response; nil: neither has begun
+	cancel     context.CancelFunc
 	client     addresses
 	candidates balancer.Candidates
 	newCookie  string // the key that the client has to learn; "": it has one, or needs none
@@ -41,17 +43,18 @@ type addresses struct{ source, destination netip.AddrPort }
 // for the dialer.
 type addressesKey struct{}
 
-func newExchange(h *Handler, pool *Pool, w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{handler: h, pool: pool, client: clientAddresses(r)}
+func newExchange(h *Handler, pool *Pool, w http.ResponseWriter, r *http.Request, body *clientBody) *exchange {
+	x := &exchange{handler: h, pool: pool, client: clientAddresses(r), body: body}
 	key, keyed := x.affinity(r)
 	x.candidates = pool.Candidates(key, keyed)
-	x.w = newClientWriter(w, r, h.stall)
-	x.in = r.WithContext(context.WithValue(r.Context(), addressesKey{}, x.client))
-	if r.Body != nil && r.Body != http.NoBody {
-		x.body = newClientBody(w, r.Body, h.options.MaxRequestSize, h.stall)
-		x.in.Body = x.body
+	x.w = newClientWriter(w, r, h.write)
+	x.w.tunnel = x.newTunnel
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), addressesKey{}, x.client))
+	x.in, x.cancel = r.WithContext(ctx), cancel
+	if body != nil {
+		x.in.Body = body
 	}
-	x.in.Header = withoutForeignUpgrade(r.Header)
+	x.in.Header = withoutForeignUpgrade(r)
 	return x
 }
 
@@ -72,6 +75,8 @@ func (x *exchange) serve() {
 // end counts the request out. The response has been copied, or the client has
 // been told why there is none.
 func (x *exchange) end() {
+	x.silence.stop()
+	x.cancel()
 	if x.switched != nil {
 		_ = x.switched.Close() // ReverseProxy does not, when it dislikes the 101
 	}
@@ -100,6 +105,9 @@ func (x *exchange) try(node *balancer.Node, out *http.Request) (*http.Response, 
 func (x *exchange) respond(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.switched = res.Body
+	} else if res.Body != http.NoBody {
+		x.silence = x.newSilence("response: no byte of the node", "timeouts.tunnel", x.handler.options.TunnelTimeout)
+		res.Body = &nodeBody{res.Body, x.silence}
 	}
 	x.setCookie(res.Header)
 	return nil

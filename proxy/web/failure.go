@@ -7,10 +7,28 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"time"
 )
 
-// answer tells a client in one line of plain text why its request was not served.
-func (h *Handler) answer(w http.ResponseWriter, status int, why string) {
+// answer tells a client in one line of plain text why its request was not served, once
+// the body of that has come.
+func (h *Handler) answer(w http.ResponseWriter, body *clientBody, status int, why string) {
+	if !body.rest() {
+		h.refuse(w, http.StatusRequestTimeout, late)
+		return
+	}
+	h.say(w, status, why)
+}
+
+// refuse is answer for a request whose body is not waited for: the connection closes.
+func (h *Handler) refuse(w http.ResponseWriter, status int, why string) {
+	w.Header().Set("Connection", "close")
+	// net/http would wait for the rest of the request.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
+	h.say(w, status, why)
+}
+
+func (h *Handler) say(w http.ResponseWriter, status int, why string) {
 	h.answers[status].Add(1)
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
@@ -20,6 +38,14 @@ func (h *Handler) answer(w http.ResponseWriter, status int, why string) {
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
+}
+
+// timedOut tells of a request that came to a limit.
+func (h *Handler) timedOut(r *http.Request, why string) {
+	h.options.Log.Debug("request timed out", "client", r.RemoteAddr, "method", r.Method, "error", why)
+	if h.options.TimedOut != nil {
+		h.options.TimedOut(r, why)
+	}
 }
 
 // Answers returns how many requests were answered here since the start, for
@@ -37,10 +63,8 @@ func (h *Handler) Answers() map[int]uint64 {
 // fail ends a request for which there is no response.
 func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x.handler.options.Log.Debug("request failed", "pool", x.pool.Name, "client", r.RemoteAddr, "method", r.Method, "error", err)
-	if x.body != nil {
-		if failed := x.body.failed.Load(); failed != nil {
-			err = failed // it has canceled the request: the cause, not the effect
-		}
+	if failed := x.body.err(); failed != nil {
+		err = failed // it has canceled the request: the cause, not the effect
 	}
 	var body *bodyError
 	if x.w.hijacked || x.in.Context().Err() != nil && !errors.As(err, &body) {
@@ -48,7 +72,7 @@ func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	status, why := explain(err)
-	x.handler.answer(w, status, why)
+	x.handler.answer(w, x.body, status, why)
 }
 
 // explain is the status and the reason of a failure. It names no node: addresses
@@ -64,7 +88,7 @@ func explain(err error) (status int, why string) {
 	case errors.As(err, &size):
 		return http.StatusRequestEntityTooLarge, tooLarge(size.Limit)
 	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusRequestTimeout, "the request's body did not arrive in time"
+		return http.StatusRequestTimeout, late
 	case errors.As(err, &body):
 		return http.StatusBadRequest, "the request's body is malformed, or ended early"
 	case err == errNoNode, err == errNodesFull:
@@ -79,5 +103,8 @@ func explain(err error) (status int, why string) {
 		return http.StatusBadGateway, "the node closed the connection, or its answer is not HTTP"
 	}
 }
+
+// late is the answer to a body that does not come.
+const late = "the request's body did not arrive in time"
 
 func tooLarge(limit int64) string { return fmt.Sprintf("the request's body is over %d bytes", limit) }

@@ -53,12 +53,15 @@ func tellsOfClient(name string) bool {
 	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
 }
 
-// withoutForeignUpgrade is h without an Upgrade to anything but WebSocket.
+// withoutForeignUpgrade is the header of r without an Upgrade to anything but WebSocket.
 // A server may ignore the field (RFC 9110 section 7.8), and must here: after an
 // upgrade to h2c, which Cowboy offers, a client would write its own
-// X-Forwarded-For to the node.
-func withoutForeignUpgrade(h http.Header) http.Header {
-	if upgrade := h["Upgrade"]; len(upgrade) == 0 || len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") {
+// X-Forwarded-For to the node. Nor may a request with a body upgrade: after a 101
+// the rest of its body and what follows it would be read at the same time.
+func withoutForeignUpgrade(r *http.Request) http.Header {
+	h := r.Header
+	upgrade := h["Upgrade"]
+	if len(upgrade) == 0 || len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket") && r.ContentLength == 0 {
 		return h
 	}
 	h = h.Clone()

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -15,10 +16,31 @@ type Options struct {
 	// last has no Host and no Path; without such a one the rest is answered 404.
 	Routes []Route
 
-	MaxRequestSize  int64         // bytes of a request's body; 0: no limit
-	DialTimeout     time.Duration // for each node tried, TLS included; 0: the system's, and none for TLS
-	ConnectTimeout  time.Duration // for all of them, tried again while one timed out; 0: each is tried once
-	ResponseTimeout time.Duration // from the end of a request to a node to the header of its response; 0: no limit
+	MaxRequestSize int64         // bytes of a request's body; 0: no limit
+	DialTimeout    time.Duration // for each node tried, TLS included; 0: the system's, and none for TLS
+	ConnectTimeout time.Duration // for all of them, tried again while one timed out; 0: each is tried once
+
+	// BodyTimeout is how long the body of a request may keep us waiting, at once and in
+	// all, and MinBodyRate gives it a second more for so many bytes; 0: no limit, and
+	// no more time.
+	BodyTimeout time.Duration
+	MinBodyRate int
+
+	// ResponseTimeout is the time from the end of a request to a node to the header of
+	// its response; 0: no limit. One write to a client or a node has as long, and a
+	// second more for MinBodyRate bytes; 0: stallTimeout.
+	ResponseTimeout time.Duration
+
+	// TunnelTimeout is how long an upgraded connection may be silent in both
+	// directions, and a node within the body of its response; 0: no limit.
+	TunnelTimeout time.Duration
+
+	HalfClosedTimeout time.Duration // the same for a tunnel of which one side has ended its stream; 0: TunnelTimeout
+
+	// TimedOut is told of a request that came to BodyTimeout, TunnelTimeout or
+	// HalfClosedTimeout, which end its connection. It must not block. Nil: nobody is
+	// told.
+	TimedOut func(r *http.Request, why string)
 
 	// Announce formats the PROXY header of a version that names a client to a
 	// node. Called for pools with SendProxy alone.
@@ -36,7 +58,7 @@ type Options struct {
 type Handler struct {
 	options    Options
 	transports map[*Pool][]*http.Transport // by the Index of their nodes
-	stall      time.Duration               // stallTimeout, but in tests
+	write      Pace                        // of one write to a client or a node
 	answers    [600]atomic.Uint64
 }
 
@@ -46,7 +68,8 @@ func NewHandler(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{options: o, stall: stallTimeout, transports: map[*Pool][]*http.Transport{}}
+	h := &Handler{options: o, transports: map[*Pool][]*http.Transport{}}
+	h.write = Pace{cmp.Or(o.ResponseTimeout, stallTimeout), o.MinBodyRate}
 	for _, route := range o.Routes {
 		if h.transports[route.Pool] == nil {
 			h.transports[route.Pool] = h.newTransports(route.Pool)
@@ -58,21 +81,27 @@ func NewHandler(o Options) *Handler {
 // ServeHTTP takes a request to a node and the response back, or says in one line
 // of plain text why not.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body := h.newClientBody(w, r)
+	defer body.leave()
 	switch {
 	case r.Method == http.MethodConnect:
 		// A tunnel to an address of the client's choice is what an open proxy is.
 		w.Header().Set("Allow", allow)
-		h.answer(w, http.StatusMethodNotAllowed, "CONNECT is not served: this is no forward proxy")
+		h.answer(w, body, http.StatusMethodNotAllowed, "CONNECT is not served: this is no forward proxy")
 	case r.RequestURI == "*" && r.Method == http.MethodOptions:
 		// It asks about a server, not a resource of one: we are the server.
+		if !body.rest() {
+			h.answer(w, body, http.StatusNoContent, "")
+			return
+		}
 		w.Header().Set("Allow", allow)
 		w.WriteHeader(http.StatusNoContent)
 	case !strings.HasPrefix(r.URL.Path, "/") && r.URL.Host == "":
-		h.answer(w, http.StatusBadRequest, "the request's target is neither a path nor a URL")
+		h.answer(w, body, http.StatusBadRequest, "the request's target is neither a path nor a URL")
 	case r.URL.Scheme != "" && r.URL.Scheme != "http" && r.URL.Scheme != "https":
-		h.answer(w, http.StatusBadRequest, "the request's URL is not of http or https")
+		h.answer(w, body, http.StatusBadRequest, "the request's URL is not of http or https")
 	default:
-		h.forward(w, r)
+		h.forward(w, r, body)
 	}
 }
 
@@ -81,19 +110,19 @@ const allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 // forward takes a request to the pool of its route. An absolute URL counts for its
 // host alone, and only to choose the route: RFC 9112 section 3.2.2.
-func (h *Handler) forward(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request, body *clientBody) {
 	pool := h.route(r)
 	if pool == nil {
-		h.answer(w, http.StatusNotFound, "nothing is served at this host and path")
+		h.answer(w, body, http.StatusNotFound, "nothing is served at this host and path")
 		return
 	}
 	if limit := h.options.MaxRequestSize; limit > 0 {
 		if r.ContentLength > limit {
-			h.answer(w, http.StatusRequestEntityTooLarge, tooLarge(limit))
+			h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(limit))
 			return
 		}
 	}
-	x := newExchange(h, pool, w, r)
+	x := newExchange(h, pool, w, r, body)
 	defer x.end()
 	x.serve()
 }

@@ -3,15 +3,22 @@ package web
 import "time"
 
 const (
-	// stallTimeout is how long one read of a request's body may take, one
-	// write to a client and one write to a node: nginx's client_body_timeout,
-	// send_timeout and proxy_send_timeout, and their default. There is none for
-	// a whole body: an upload or a stream may go on for as long as it moves.
+	// stallTimeout is how long one write to a client or a node may take where
+	// Options has no ResponseTimeout: nginx's send_timeout and proxy_send_timeout.
 	stallTimeout = 60 * time.Second
 
 	// walkPause bounds the pause before a request tries its nodes once more, of which it
 	// takes a random part, and no more than DialTimeout. It spreads what came together.
 	walkPause = time.Second
+
+	// maxRest is how much of a body is read before an answer of ours, in bytes, so
+	// that the connection can be kept: as much as net/http reads.
+	maxRest = 256 << 10
+
+	// lingerTime is how long what a client still sends is thrown away after an answer
+	// that ends its connection: closing with unread bytes would send RST, and the
+	// answer could be lost with it.
+	lingerTime = 2 * time.Second
 
 	// idleTimeout is how long a connection to a node waits for its next request.
 	// Cowboy, which serves EMQX's dashboard, closes after 5 s (request_timeout).

@@ -10,12 +10,18 @@ import (
 
 func withMaxRequestSize(n int64) setting { return func(_ *rig, o *Options) { o.MaxRequestSize = n } }
 
-// withStall shortens what a peer may take for one read or write.
-func (r *rig) withStall(d time.Duration) {
+// change restarts the handler with other limits of time.
+func (r *rig) change(set func(*Options)) {
 	r.handler.Close()
-	h := NewHandler(r.handler.options)
-	h.stall = d
-	r.handler = h
+	o := r.handler.options
+	set(&o)
+	r.handler = NewHandler(o)
+}
+
+// withStall shortens what a peer may take for one write.
+func (r *rig) withStall(d time.Duration) {
+	r.change(func(*Options) {})
+	r.handler.write = Pace{Within: d}
 }
 
 func TestBodyUpToTheLimitArrives(t *testing.T) {
@@ -71,7 +77,7 @@ func TestChunksOverTheLimitHarmNoNode(t *testing.T) {
 
 func TestBodyThatStallsIsGivenUp(t *testing.T) {
 	r := start(t, []*node{newNode(t, "a", nil)})
-	r.withStall(500 * time.Millisecond)
+	r.change(func(o *Options) { o.BodyTimeout = 500 * time.Millisecond })
 	conn := r.raw()
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
 	res, text := conn.receive(http.MethodPost)
@@ -102,7 +108,8 @@ func TestResponseMayTakeLongerThanABodysRead(t *testing.T) {
 		w.Write(body)
 	}))})
 	const stall = 500 * time.Millisecond
-	r.withStall(stall)
+	r.change(func(o *Options) { o.BodyTimeout = stall })
+	r.handler.write = Pace{Within: stall}
 	conn := r.raw()
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello")
 	timer := time.NewTimer(2 * stall)

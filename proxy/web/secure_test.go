@@ -243,7 +243,7 @@ func (c *timed) SetWriteDeadline(t time.Time) error {
 // TLS writes by itself, too, long after we did.
 func TestWriteInsideTLSLeavesNoDeadline(t *testing.T) {
 	conn := &timed{}
-	secured := boundedConn{Conn: conn, stall: time.Second, below: conn}
+	secured := boundedConn{Conn: conn, pace: Pace{Within: time.Second}, below: conn}
 	if _, err := secured.Write([]byte("x")); err != nil || !conn.deadline.IsZero() {
 		t.Errorf("a deadline at %v, %v", conn.deadline, err)
 	}

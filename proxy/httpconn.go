@@ -1,0 +1,140 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"mqttlb/proxy/tlsterm"
+)
+
+// visit is a client's connection while net/http has it.
+type visit struct {
+	net.Conn
+	session *tlsterm.Session // that Conn is of; nil: no TLS
+	excess  Outcome          // the limit that it is past, to be told so; 0: none
+
+	// Each is called once at most, from any goroutine: staying when the
+	// connection turns out to be one of HTTP requests, left when net/http has let
+	// go of it, by closing it or with an upgrade.
+	staying, left func()
+	stayed        bool // the loop knows of staying; its own
+
+	received, sent atomic.Uint64 // bytes
+	gone           atomic.Bool   // the client's stream ended before anything was answered
+	upgraded       atomic.Bool
+	stays, leaves  sync.Once
+
+	timeouts *Timeouts
+	phase    atomic.Uint32          // of the request; a phase
+	limited  atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
+	late     atomic.Pointer[string] // the limit of time that it came to; nil: none
+
+	// What came of it, to be read after left.
+	pool     *Pool // of the upgrade; nil: there was none
+	entrance *entrance
+	fault    string // why there was none
+}
+
+type visitKey struct{}
+
+// phase is what is read of an HTTP connection.
+type phase = uint32
+
+const (
+	phaseHeader phase = iota // of a request, from its first byte on
+	phaseBody                // the request is being served
+	phaseServed              // the request was served: the limit of the wait for the next comes now
+	phaseIdle                // the next request is waited for
+)
+
+// timedOut notes the first limit of time that the connection came to.
+func (v *visit) timedOut(why string) { v.late.CompareAndSwap(nil, &why) }
+
+// lateRead says which limit of time the read came to that is waited for; empty: none that
+// is worth a word.
+func (v *visit) lateRead() string {
+	switch v.phase.Load() {
+	case phaseHeader:
+		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", v.timeouts.ConnectPacket)
+	case phaseBody:
+		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", v.timeouts.RequestBody, lingerTime)
+	}
+	return ""
+}
+
+// SetReadDeadline is called by net/http with a time that is past to interrupt a read,
+// and at the beginning of each wait.
+func (v *visit) SetReadDeadline(t time.Time) error {
+	if !v.phase.CompareAndSwap(phaseIdle, phaseHeader) {
+		v.phase.CompareAndSwap(phaseServed, phaseIdle)
+	}
+	v.limited.Store(t.After(time.Now()))
+	return v.Conn.SetReadDeadline(t)
+}
+
+func (v *visit) Read(b []byte) (int, error) {
+	n, err := v.Conn.Read(b)
+	if v.received.Add(uint64(n)) == uint64(n) && n > 0 {
+		if v.fault = notHTTP(b[0]); v.fault != "" {
+			return 0, io.EOF // at once: net/http would wait for the end of a line
+		}
+	}
+	if err == nil {
+		return n, nil
+	}
+	if v.sent.Load() == 0 && !errors.Is(err, os.ErrClosed) {
+		v.gone.Store(true)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && v.limited.Load() {
+		if why := v.lateRead(); why != "" {
+			v.timedOut(why)
+		}
+	}
+	return n, err
+}
+
+func (v *visit) Write(b []byte) (int, error) {
+	if v.fault == "" && !v.gone.Load() { // an answer of net/http's own
+		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
+		v.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
+	}
+	n, err := v.Conn.Write(b)
+	v.sent.Add(uint64(n))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		v.timedOut(fmt.Sprintf("response: the client did not take it within timeouts.response %s", v.timeouts.Response))
+	}
+	return n, err
+}
+
+// notHTTP guesses from its first byte what a client speaks that does not speak HTTP.
+func notHTTP(first byte) string {
+	switch first {
+	case 0x10:
+		return "MQTT without WebSocket: it is served on listeners of protocol mqtt"
+	case 0x16:
+		return "a TLS ClientHello: this listener has no tls"
+	}
+	return ""
+}
+
+// CloseWrite ends our stream.
+func (v *visit) CloseWrite() error {
+	return v.Conn.(interface{ CloseWrite() error }).CloseWrite()
+}
+
+// Close lets go of the connection.
+func (v *visit) Close() error {
+	var err error
+	if v.session == nil || !v.upgraded.Load() { // TLS goes on after an upgrade
+		err = v.Conn.Close()
+	}
+	v.leaves.Do(v.left)
+	return err
+}

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// silence ends an exchange in which nothing has moved for too long: a tunnel, or the
+// response of a node that has begun and does not go on.
+type silence struct {
+	mu    sync.Mutex // guards the fields below
+	limit time.Duration
+	why   string      // for the log
+	timer *time.Timer // nil: there is no limit yet
+	ended func(why string)
+	over  bool // it runs no more
+	cut   bool // it has ended the exchange
+}
+
+// newSilence returns one that does not run yet. Zero is no limit.
+func (x *exchange) newSilence(what, setting string, limit time.Duration) *silence {
+	s := &silence{ended: func(why string) {
+		x.handler.timedOut(x.in, why)
+		x.cancel()
+	}}
+	s.set(what, setting, limit)
+	return s
+}
+
+// set changes the limit. Zero leaves the one that there is.
+func (s *silence) set(what, setting string, limit time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if limit > 0 && (s.limit == 0 || limit < s.limit) {
+		s.limit, s.why = limit, fmt.Sprintf("%s within %s %s", what, setting, limit)
+	}
+}
+
+// begin has the limit run from now on: something has moved, or may from now on.
+func (s *silence) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.over || s.limit == 0:
+	case s.timer == nil:
+		s.timer = time.AfterFunc(s.limit, s.expire)
+	default:
+		s.timer.Reset(s.limit)
+	}
+}
+
+// pause stops it until it begins again.
+func (s *silence) pause() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+// stop stops it for good. Of nil it does nothing.
+func (s *silence) stop() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+	s.pause()
+}
+
+func (s *silence) expire() {
+	s.mu.Lock()
+	over, why := s.over, s.why
+	s.cut = s.cut || !over
+	s.mu.Unlock()
+	if !over {
+		s.ended(why)
+	}
+}
+
+// hasCut reports whether it has ended the exchange.
+func (s *silence) hasCut() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cut
+}
+
+// tunnel is the silence of an upgraded connection.
+type tunnel struct {
+	*silence
+	halfClosed time.Duration
+}
+
+// newTunnel begins to run at once.
+func (x *exchange) newTunnel() *tunnel {
+	o := &x.handler.options
+	x.silence = x.newSilence("tunnel: no byte either way", "timeouts.tunnel", o.TunnelTimeout)
+	x.silence.begin()
+	return &tunnel{x.silence, o.HalfClosedTimeout}
+}
+
+// halve is for a tunnel of which one side has ended its stream.
+func (t *tunnel) halve() {
+	t.set("tunnel: one side has closed, no byte of the other", "timeouts.half_closed", t.halfClosed)
+}
+
+// nodeBody is the body of a node's response, whose silence is limited. The time that
+// the client takes for it does not count.
+type nodeBody struct {
+	io.ReadCloser
+	silence *silence
+}
+
+func (b *nodeBody) Read(p []byte) (int, error) {
+	b.silence.begin()
+	n, err := b.ReadCloser.Read(p)
+	b.silence.pause()
+	if err == io.EOF && b.silence.hasCut() {
+		err = io.ErrUnexpectedEOF // a node may end its response in good order when its client leaves
+	}
+	return n, err
+}
