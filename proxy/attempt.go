@@ -105,10 +105,10 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 			s.server.keep(first[n:])
 		}
 	}
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		return s.step
-	case err == reactor.ErrNotConnected:
+	case reactor.ErrNotConnected:
 		s.server.wantsRoom = true // the loop is told when it is made
 		return stepWait
 	}

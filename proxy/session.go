@@ -117,7 +117,6 @@ type opening struct {
 	failure     string         // the same in words
 	answer      []byte         // the beginning of a CONNACK that is not whole yet
 	fault       string         // what was wrong with the client's first bytes, or with the last node
-	refused     uint64         // how much the client had sent when it was refused
 }
 
 // keep makes bytes outlive the turn.
