@@ -69,6 +69,17 @@ func (s *Scanner) Scan(chunk []byte) iter.Seq2[Piece, error] {
 	}
 }
 
+// Skip is Scan for a caller that wants to know nothing of the pieces.
+func (s *Scanner) Skip(chunk []byte) {
+	for at := 0; at < len(chunk); {
+		piece, err := s.next(chunk, at)
+		if err != nil {
+			return
+		}
+		at = piece.End
+	}
+}
+
 // next reads on from at to the end of the packet or of the chunk.
 func (s *Scanner) next(chunk []byte, at int) (p Piece, err error) {
 	p.Begin = at

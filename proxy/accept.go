@@ -13,7 +13,7 @@ func (l *loop) Accepted(listener int, fd int32, peer netip.AddrPort) {
 	s := l.take()
 	s.listener = ln
 	s.client = l.born(fd)
-	s.client.ready = true
+	s.client.readable = true
 	s.source = originOf(peer)
 	s.begun = l.Now()
 	s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)

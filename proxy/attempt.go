@@ -23,24 +23,34 @@ func (l *loop) connect(s *session) error {
 
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
-	o := s.opening
-	o.loan.reclaim()
-	if s.server.fd >= 0 {
-		if timedOut(err) {
-			reactor.Abort(s.server.fd) // what the node has not accepted it then need not
-		}
-		reactor.Close(s.server.fd)
-		s.server = half{fd: -1}
+	o, node := s.opening, s.opening.node
+	if timedOut(err) && s.server.fd >= 0 {
+		reactor.Abort(s.server.fd) // what the node has not accepted it then need not
 	}
-	o.node.Release()
-	o.reason, o.failure = shortage(err), failure(o.node, err)
+	l.dropAttempt(s)
+	o.reason, o.failure = shortage(err), failure(node, err)
 	o.walk.timedOut = o.walk.timedOut || timedOut(err)
 	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed && err != errHandshakeTurn {
-		failed(o.node)
+		failed(node)
 	}
-	l.counters.flows[s.listener.index][s.listener.lane(o.pool, o.node)].DialErrors++
-	l.server.journal.dialFailed(s.listener, o.node, err)
-	o.node = nil
+	l.counters.flows[s.listener.index][s.listener.lane(o.pool, node)].DialErrors++
+	l.server.journal.dialFailed(s.listener, node, err)
+}
+
+// dropAttempt closes the connection to a node that has not got the client, if there is one.
+func (l *loop) dropAttempt(s *session) {
+	o := s.opening
+	if o.borrower == nodeHandshake {
+		o.loan.reclaim()
+	}
+	if s.server.fd >= 0 {
+		reactor.Close(s.server.fd)
+		s.server = stream{fd: -1}
+	}
+	if o.node != nil {
+		o.node.Release()
+		o.node = nil
+	}
 }
 
 // announce writes the PROXY header and the CONNECT, in one, as soon as the
@@ -57,67 +67,69 @@ func (l *loop) announce(s *session) step {
 		l.giveUp(s, err)
 		return stepDial
 	}
-	n, next := l.writeFirst(s, first)
-	if next != stepAnnounce {
+	if next := l.writeFirst(s, first); next != stepAnnounce {
 		return next
 	}
-	if s.server.secure != nil {
+	if s.server.layers != nil {
 		reactor.QuickAck(s.server.fd)
 	}
 	if s.opening.pool.WebSocket {
-		if n < len(first) || s.server.held != nil { // TLS takes all, and its half holds the rest
+		if s.server.kept != nil {
 			l.giveUp(s, errShortWrite)
 			return stepDial
 		}
 		s.opening.answer = nil
 		return stepSwitch
 	}
-	if n == len(first) && n > 0 && l.doubtful(s) {
-		return l.doubt(s, n)
+	if s.server.kept == nil && len(first) > 0 && l.doubtful(s) {
+		return l.doubt(s, len(first))
 	}
-	return l.reached(s, first[n:])
+	return l.reached(s)
 }
 
-// writeFirst writes to a node what comes first, and returns how much of it. A
-// connection that is still being made takes nothing, and the step to take is
-// stepWait; on loopback it is made at once.
-func (l *loop) writeFirst(s *session, first []byte) (n int, next step) {
+// writeFirst writes to a node what comes first. A connection that is still being made takes
+// nothing, and the step to take is stepWait; on loopback it is made at once.
+func (l *loop) writeFirst(s *session, first []byte) step {
 	var err error
-	if len(first) > 0 {
-		n, err = l.send(&s.server, first)
-	} else {
-		err = reactor.Connected(s.server.fd)
-	}
 	switch {
-	case err == reactor.ErrNotConnected || err == nil && n == 0 && len(first) > 0:
-		s.server.blocked = true // the loop is told when it is made
-		return 0, stepWait
-	case err != nil:
-		l.giveUp(s, l.alertBefore(s, err))
-		return 0, stepDial
+	case len(first) == 0:
+		err = reactor.Connected(s.server.fd)
+	case s.server.layers != nil: // it was made before the handshake
+		err = l.write(&s.server, first)
+	default:
+		var n int
+		if n, err = reactor.Send(s.server.fd, first); err == nil && n == 0 {
+			err = reactor.ErrNotConnected
+		} else if err == nil && n < len(first) {
+			s.server.keep(first[n:])
+		}
 	}
-	return n, s.step
+	switch err {
+	case nil:
+		return s.step
+	case reactor.ErrNotConnected:
+		s.server.wantsRoom = true // the loop is told when it is made
+		return stepWait
+	}
+	l.giveUp(s, l.alertBefore(s, err))
+	return stepDial
 }
 
-// reached begins what a session does on its node, once that has taken the first
-// bytes, or all but rest of them.
-func (l *loop) reached(s *session, rest []byte) step {
+// reached begins what a session does on its node, which has been given the first bytes.
+func (l *loop) reached(s *session) step {
 	o := s.opening
 	s.flow = &l.counters.flows[s.listener.index][s.listener.lane(o.pool, o.node)]
 	s.flow.Open++
 	s.flow.Total++
 	s.flow.Received += uint64(len(o.bytes))
-	if len(rest) > 0 {
-		s.server.hold(rest)
-	}
 	l.keepForTLS(s)
 	s.active, s.deadline = l.Timers.Now(), l.In(connackTime)
+	if ws := s.client.layers; ws != nil && ws.ws != nil && ws.ws.unread {
+		s.client.readable = true // what has come with the CONNECT
+	}
 	if s.listener.Opaque() {
 		l.opened(s)
 		return stepRelay
-	}
-	if s.server.held == nil && l.catchUp(s) {
-		return stepEnded
 	}
 	return stepConfirm
 }
@@ -128,7 +140,7 @@ func (l *loop) reached(s *session, rest []byte) step {
 func (l *loop) firstBytes(s *session) ([]byte, error) {
 	o := s.opening
 	var header []byte
-	if s.server.secure == nil { // else it is before the handshake
+	if s.server.layers == nil { // else it is before the handshake
 		var err error
 		if header, err = l.proxyHeader(s); err != nil {
 			return nil, err

@@ -29,7 +29,7 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		rest = rest[max(n, 0):]
-		s.client.ready = true
+		s.client.readable = true
 		if next := l.open(s); next == stepDial {
 			break
 		} else if next != stepWait {

@@ -36,15 +36,15 @@ func (l *loop) doubt(s *session, sent int) step {
 // alone. TLS and WebSocket are answered before the client's first bytes are sent.
 func (l *loop) doubtful(s *session) bool {
 	o := s.opening
-	return s.server.secure == nil && !o.pool.WebSocket && l.Timers.Now()-o.walk.dialled >= reactor.Ticks(secondSYN)
+	return s.server.layers == nil && !o.pool.WebSocket && l.Timers.Now()-o.walk.dialled >= reactor.Ticks(secondSYN)
 }
 
 // prove looks for the proof.
 func (l *loop) prove(s *session) step {
 	o := s.opening
 	switch {
-	case s.server.ready || reactor.Unacknowledged(s.server.fd) < o.walk.unproven:
-		return l.reached(s, nil)
+	case s.server.readable || reactor.Unacknowledged(s.server.fd) < o.walk.unproven:
+		return l.reached(s)
 	case l.Timers.Now() >= o.walk.attempt:
 		l.giveUp(s, errDialTimeout)
 		return stepDial

@@ -107,6 +107,13 @@ func (e *engine) stop() {
 	}
 }
 
+// leaveShare has one part in so many of the sessions that are left leave.
+func (e *engine) leaveShare(parts int) {
+	for _, l := range e.loops {
+		l.Do(func() { l.leaveShare(parts) })
+	}
+}
+
 // endAll ends every session.
 func (e *engine) endAll() {
 	for _, l := range e.loops {

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"errors"
 	"time"
 
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/websocket"
 )
 
 // refuse tells the client, in its own version, that it is not taken, and sees it off.
@@ -18,10 +20,15 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 	if v.Fault != "" {
 		s.opening.fault = v.Fault
 	}
-	if len(v.Reply) == 0 {
-		return l.finish(s, v.Outcome)
+	if s.client.layers != nil && s.client.layers.ws != nil {
+		s.client.layers.ws.closed = true // the reply ends with a close frame
 	}
-	if _, err := l.send(&s.client, v.Reply); err != nil {
+	switch {
+	case len(v.Reply) > 0:
+		if l.seal(&s.client, v.Reply) != nil {
+			return l.finish(s, v.Outcome)
+		}
+	case s.client.layers == nil:
 		return l.finish(s, v.Outcome)
 	}
 	return l.seeOff(s, v.Outcome)
@@ -29,8 +36,7 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
 func (l *loop) seeOff(s *session, o Outcome) step {
-	l.closeNotify(&s.client)
-	reactor.CloseWrite(s.client.fd)
+	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
 	s.opening.Take()
 	s.opening.bytes, s.opening.owned = nil, false
@@ -38,26 +44,7 @@ func (l *loop) seeOff(s *session, o Outcome) step {
 	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
 		return l.finish(s, o)
 	}
-	s.opening.refused = s.client.moved
-	s.deadline = l.In(lingerTime)
-	return stepLinger
-}
-
-// linger throws away what a refused client still sends, until it has closed
-// too: closing first could reset the connection and lose the refusal.
-func (l *loop) linger(s *session) step {
-	for s.client.ready {
-		n, err := reactor.Receive(s.client.fd, l.scratch)
-		if err == reactor.ErrAgain {
-			s.client.ready = false
-			break
-		}
-		s.client.moved += uint64(n)
-		if n == 0 || s.client.moved-s.opening.refused > lingerBytes {
-			return l.finish(s, s.outcome)
-		}
-	}
-	return stepWait
+	return l.beginLinger(s)
 }
 
 // finish ends a session: closes what it holds, counts its outcome, gives its places
@@ -120,14 +107,16 @@ func (s *session) record(o Outcome, clock int64) record {
 	if s.opening != nil {
 		r.fault = s.opening.fault
 	}
+	client, server := s.client.fault(), s.server.fault()
+	_, frames := errors.AsType[*websocket.Error](client)
 	switch {
 	case r.fault != "":
-	case s.frames != nil && s.frames.broken != nil:
-		r.fault = s.frames.broken.Error()
-	case s.client.secure.broken():
-		r.fault = "TLS: " + s.client.secure.end.Error()
-	case s.server.secure.broken():
-		r.fault = failure(s.flow.Node, &tlsterm.NodeError{Err: s.server.secure.end})
+	case frames:
+		r.fault = client.Error()
+	case client != nil:
+		r.fault = "TLS: " + client.Error()
+	case server != nil:
+		r.fault = failure(s.flow.Node, &tlsterm.NodeError{Err: server})
 	}
 	return r
 }

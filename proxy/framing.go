@@ -1,11 +1,164 @@
 package proxy
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
+	"io"
 
-	"mqttlb/proxy/reactor"
+	"mqttlb/mqttparse"
 	"mqttlb/proxy/websocket"
 )
+
+// framing is the WebSocket of a stream. Where both sides of a session speak it frames pass as they are, and are only
+// followed, so that a goodbye can be put between two. Otherwise they end here.
+type framing struct {
+	passes bool
+	toNode bool // our frames are masked
+	closed bool // our close frame is sent: nothing may follow it
+
+	// Of frames that pass, as they were written to this stream.
+	frames  websocket.Follower
+	packets mqttparse.Scanner // inside them, of a client's
+
+	// Of frames that end here.
+	reader websocket.Reader
+	rest   []byte // what has come and is not read: the beginning of a header or of a control frame
+	unread bool   // rest may have whole frames
+}
+
+// wrap puts WebSocket on a stream.
+func (h *stream) wrap(f *framing) {
+	if h.layers == nil {
+		h.layers = &layers{}
+	}
+	h.layers.ws = f
+}
+
+// follow notes where frames that pass begin and end.
+func (f *framing) follow(b []byte) {
+	for len(b) > 0 {
+		b = b[f.next(b):]
+	}
+}
+
+// next notes where the next header, or the rest of a frame, ends, and returns how many bytes of b that are.
+func (f *framing) next(b []byte) int {
+	n, payload := f.frames.Next(b)
+	if !f.toNode {
+		f.packets.Skip(payload)
+	}
+	return n
+}
+
+// canEnd reports whether the goodbye of a version may come now among the frames that pass.
+func (f *framing) canEnd(v mqttparse.Version) bool {
+	return f.betweenPackets() || v != mqttparse.V5 && f.frames.Between()
+}
+
+// betweenPackets reports whether a message of ours may come now among those that pass.
+func (f *framing) betweenPackets() bool { return f.frames.BetweenMessages() && f.packets.Between() }
+
+// readFrames is read for a stream whose frames end here: it returns what they carry, and answers pings and the close.
+func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
+	f := h.layers.ws
+	n := len(f.rest)
+	copy(room, f.rest)
+	if !f.unread {
+		got, err := l.receive(h, room[n:])
+		if err != nil {
+			return nil, err
+		}
+		n += got
+	}
+	f.unread = false
+	payload, replies, end := f.unframe(room[:n])
+	if len(replies) > 0 && !l.reply(h, replies) {
+		end = errUnreadPongs
+	}
+	if end != nil {
+		h.layers.end, h.readable, h.readToEnd = end, true, true
+		if len(payload) == 0 {
+			return nil, end
+		}
+	}
+	return payload, nil
+}
+
+// unframe takes the frames off b and returns what they carry, moved together in place, and the frames that we answer
+// with. end is io.EOF when a close frame has come, after which nothing counts, and a *websocket.Error for what is wrong.
+func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
+	payload = b[:0]
+	f.rest = nil
+	for {
+		piece, err := f.reader.Next(b)
+		switch {
+		case errors.Is(err, websocket.ErrShort):
+			if len(b) > 0 {
+				f.rest = append([]byte(nil), b...)
+			}
+			return payload, replies, nil
+		case err != nil:
+			return payload, f.appendClose(replies, closeFrame(nil, err)), err
+		}
+		switch piece.Opcode {
+		case websocket.Close:
+			return payload, f.appendClose(replies, websocket.AppendClose(nil, codeOf(piece.Payload), "")), io.EOF
+		case websocket.Ping:
+			if !f.closed {
+				replies = appendFrame(replies, websocket.Pong, piece.Payload)
+			}
+		case websocket.Pong:
+		default:
+			payload = append(payload, piece.Payload...)
+		}
+		b = b[piece.Raw:]
+	}
+}
+
+// appendClose appends our close frame, if it is the first.
+func (f *framing) appendClose(dst, frame []byte) []byte {
+	if f.closed {
+		return dst
+	}
+	f.closed = true
+	return append(dst, frame...)
+}
+
+// reply sends frames of ours, unless too many wait already that the client does not read.
+func (l *loop) reply(h *stream, b []byte) bool {
+	if h.kept != nil && len(*h.kept)+len(b) > 2*scratchSize {
+		return false
+	}
+	_ = l.seal(h, b) // the next read or write tells
+	return true
+}
+
+// framed puts a frame around b: in place where b was read, with room before it.
+func (l *loop) framed(b []byte) []byte {
+	header := websocket.AppendHeader(l.header[:0], websocket.Binary, len(b))
+	start := len(l.scratch) - cap(b) - len(header)
+	if start < 0 || len(b) == 0 || &l.scratch[:cap(l.scratch)][cap(l.scratch)-1] != &b[:cap(b)][cap(b)-1] {
+		return append(header[:len(header):len(header)], b...)
+	}
+	copy(l.scratch[start:], header)
+	return l.scratch[start : start+len(header)+len(b)]
+}
+
+// goodbye is a last message, if a message may come now, and the close frame, if a frame may; of code 0 it is nothing.
+func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
+	if code == 0 || f.closed || f.passes && !f.frames.Between() {
+		return nil
+	}
+	f.closed = true
+	if len(packet) > 0 && (!f.passes || f.betweenPackets()) {
+		b = appendFrame(b, websocket.Binary, packet)
+	}
+	if f.toNode {
+		return appendMaskedClose(b, code)
+	}
+	return websocket.AppendClose(b, code, "")
+}
 
 // closeFrame appends the close frame that an error of the client's frames is owed.
 func closeFrame(dst []byte, why error) []byte {
@@ -16,153 +169,11 @@ func closeFrame(dst []byte, why error) []byte {
 	return websocket.AppendClose(dst, websocket.ProtocolError, "")
 }
 
-// catchUp translates what has come with the CONNECT and is not looked at yet. It reports whether the session has ended.
-func (l *loop) catchUp(s *session) (ended bool) {
-	if s.frames == nil || len(s.frames.rest) == 0 {
-		return false
-	}
-	return l.translate(s, &s.client, &s.server, 0)
-}
-
-// inbox is where in the scratch buffer the bytes of a half are read to.
-func (l *loop) inbox(s *session, from *half) []byte {
-	switch {
-	case s.frames == nil:
-		return l.scratch
-	case from == &s.client:
-		return l.scratch[len(s.frames.rest):] // what it goes on from is put before
-	default:
-		return l.scratch[websocket.MaxHeaderSize:] // its frame's header is put before
-	}
-}
-
-// cargo is what a half's bytes come to on the other side of a translation.
-type cargo struct {
-	bytes   []byte // for the other half
-	replies []byte // frames of ours for the client
-	end     bool   // the client's stream ends with it
-	broken  error  // why, if it broke the rules
-}
-
-// carried translates n bytes that are in a half's inbox: payload without its frames
-// from the client, packets in a frame from the node.
-func (l *loop) carried(s *session, from *half, n int) (c cargo) {
-	f := s.frames
-	if from == &s.server {
-		if !f.closed {
-			c.bytes = l.frame(n)
-		}
-		return c
-	}
-	b := l.scratch[:len(f.rest)+n]
-	copy(b, f.rest)
-	c.bytes, c.replies, c.end, c.broken = f.unframe(b, nil)
-	if c.broken != nil && !f.closed {
-		c.replies = closeFrame(c.replies, c.broken)
-	}
-	c.end = c.end || c.broken != nil
-	f.closed = f.closed || c.end
-	return c
-}
-
-// translate delivers n bytes that are in a half's inbox to a half that holds
-// nothing. It reports whether the session has ended.
-func (l *loop) translate(s *session, from, to *half, n int) (ended bool) {
-	c := l.carried(s, from, n)
-	if len(c.bytes) > 0 && l.deliver(s, to, c.bytes) || len(c.replies) > 0 && l.reply(s, c.replies) {
-		return true
-	}
-	if c.broken != nil {
-		s.outcome, s.frames.broken = s.firstOutcome(FrameError), c.broken
-	}
-	return c.end && l.inputEnded(s, from, to, nil)
-}
-
-// frame puts the header of a frame before n bytes from the node.
-func (l *loop) frame(n int) []byte {
-	header := websocket.AppendHeader(l.header[:0], websocket.Binary, n)
-	start := websocket.MaxHeaderSize - len(header)
-	copy(l.scratch[start:], header)
-	return l.scratch[start : websocket.MaxHeaderSize+n]
-}
-
-// reply sends control frames of ours to the client, after what is held for it.
-func (l *loop) reply(s *session, b []byte) (ended bool) {
-	if s.client.held == nil {
-		return l.deliver(s, &s.client, b)
-	}
-	if len(*s.client.held)+len(b) > 2*scratchSize {
-		s.frames.broken = errUnreadPongs
-		l.finish(s, s.firstOutcome(FrameError))
-		return true
-	}
-	if s.client.secure != nil { // what is held is sealed
-		if _, err := l.send(&s.client, b); err != nil {
-			return l.outputBroke(s, &s.client)
-		}
-		return false
-	}
-	s.client.hold(b)
-	return false
-}
-
-// closeFrames says goodbye to a client whose frames end here.
-func (l *loop) closeFrames(s *session, code websocket.CloseCode) {
-	if s.frames == nil || s.frames.closed {
-		return
-	}
-	s.frames.closed = true
-	b := websocket.AppendClose(nil, code, "")
-	if n, err := l.send(&s.client, b); err == nil && n < len(b) {
-		s.client.hold(b[n:])
-	}
-}
-
-// switchOver waits for a node's 101, and then writes the client's frames to it:
-// before, a node may take them for a part of the request.
-func (l *loop) switchOver(s *session) step {
-	o := s.opening
-	if s.client.broken {
-		return l.finish(s, ClientGone)
-	}
-	for s.server.ready {
-		n, err := l.receive(&s.server, l.scratch)
-		if err == reactor.ErrAgain {
-			s.server.ready = false
-			return stepWait
-		}
-		if err == nil && n == 0 {
-			err = errNoUpgrade
-		}
-		if err != nil {
-			l.giveUp(s, nodeAlert(err))
-			return stepDial
-		}
-		s.server.ready = n == len(l.scratch) || s.server.drain
-		o.answer = append(o.answer, l.scratch[:n]...)
-		b := o.answer
-		length, err := websocket.ReadResponse(b, o.request)
-		if err == websocket.ErrShort {
-			if len(b) <= maxUpgradeResponse {
-				continue
-			}
-			err = errUpgradeTooLong
-		}
-		if err != nil {
-			l.giveUp(s, err)
-			return stepDial
-		}
-		taken, err := l.send(&s.server, o.bytes)
-		if err != nil {
-			l.giveUp(s, err)
-			return stepDial
-		}
-		o.answer = nil
-		next := l.reached(s, o.bytes[taken:])
-		if early := b[length:]; len(early) > 0 && next == stepConfirm {
-			return l.heard(s, early)
-		}
-		return next
-	}
-	return stepWait
+// appendMaskedClose appends a close frame as a client sends it.
+func appendMaskedClose(dst []byte, code websocket.CloseCode) []byte {
+	var key [4]byte
+	_, _ = rand.Read(key[:]) // never fails
+	dst = websocket.AppendMaskedHeader(dst, websocket.Close, 2, key)
+	payload := binary.BigEndian.AppendUint16(nil, uint16(code))
+	return append(dst, payload[0]^key[0], payload[1]^key[1])
 }

@@ -3,12 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
-	"syscall"
 	"time"
 
-	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -51,7 +48,7 @@ func (l *loop) handshake(s *session) step {
 func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
 	o.endCount()
-	s.client.ready = true
+	s.client.readable = true
 	if err != nil {
 		o.loan.reclaim()
 		o.fault = err.Error()
@@ -59,7 +56,7 @@ func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 	}
 	info := made.Info()
 	o.Secured(&info)
-	s.client.secure = &secure{session: made}
+	s.client.layers = &layers{tls: made}
 	if s.listener.front == nil {
 		l.detach(s)
 	}
@@ -69,7 +66,7 @@ func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 
 // detach ends the use of the lent connection: TLS is the loop's from here on.
 func (l *loop) detach(s *session) {
-	s.client.secure.session.Detach()
+	s.client.layers.tls.Detach()
 	s.opening.loan.reclaim()
 }
 
@@ -104,11 +101,10 @@ func (l *loop) secureNode(s *session) step {
 		l.giveUp(s, err)
 		return stepDial
 	}
-	n, next := l.writeFirst(s, header)
-	if next != stepSecure {
+	if next := l.writeFirst(s, header); next != stepSecure {
 		return next
 	}
-	if n < len(header) {
+	if s.server.kept != nil {
 		l.giveUp(s, errShortWrite)
 		return stepDial
 	}
@@ -150,132 +146,7 @@ func (l *loop) nodeShaken(s *session, made *tlsterm.Session, err error) step {
 	}
 	made.Detach()
 	o.loan.reclaim()
-	s.server.secure = &secure{session: made}
-	s.server.ready = true
+	s.server.layers = &layers{tls: made}
+	s.server.readable = true
 	return stepAnnounce
-}
-
-// secure is the TLS of a half. It stands between the descriptor and every step:
-// what is received is unsealed, what is sent is sealed.
-type secure struct {
-	session *tlsterm.Session
-	end     error // why nothing more will come; io.EOF: the other side has said so
-}
-
-// broken reports whether TLS itself has ended the session: neither an end of stream
-// nor the socket. Of nil it has not.
-func (t *secure) broken() bool {
-	if t == nil || t.end == nil || t.end == io.EOF || t.end == io.ErrUnexpectedEOF {
-		return false
-	}
-	_, socket := errors.AsType[syscall.Errno](t.end)
-	return !socket
-}
-
-// receive reads what a half has sent, as read does.
-func (l *loop) receive(h *half, b []byte) (int, error) {
-	if h.secure == nil {
-		return reactor.Receive(h.fd, b)
-	}
-	return l.unseal(h, b)
-}
-
-// send writes to a half that holds nothing, as write does. What TLS has sealed is
-// taken in any case: the half holds what the socket does not take.
-func (l *loop) send(h *half, b []byte) (int, error) {
-	if h.secure == nil {
-		return reactor.Send(h.fd, b)
-	}
-	var err error
-	if l.sealed, err = h.secure.session.Seal(l.sealed[:0], b); err != nil {
-		return 0, err
-	}
-	return len(b), l.sendSealed(h)
-}
-
-// sendSealed sends l.sealed to a half, after what is held for it.
-func (l *loop) sendSealed(h *half) error {
-	if h.held != nil {
-		if len(*h.held)+len(l.sealed) > 4*scratchSize {
-			return syscall.ENOBUFS // it asks and does not read
-		}
-		h.hold(l.sealed)
-		return nil
-	}
-	n, err := reactor.Send(h.fd, l.sealed)
-	if err == nil && n < len(l.sealed) {
-		h.hold(l.sealed[n:])
-	}
-	return err
-}
-
-// unseal is read for a half that speaks TLS: it fills b, or reads all that there is.
-func (l *loop) unseal(h *half, b []byte) (n int, err error) {
-	t := h.secure
-	for drained := false; n < len(b) && t.end == nil; {
-		got, err := t.session.Read(b[n:])
-		n += got
-		switch {
-		case err == nil:
-		case err != tlsterm.ErrWouldBlock:
-			t.end = err
-		case drained:
-			return n, l.settle(h, n)
-		default:
-			drained = l.feed(h)
-		}
-	}
-	t.session.Hold() // the ciphertext is in the loop's buffer
-	return n, l.settle(h, n)
-}
-
-// feed reads a half's socket and reports whether that has no more.
-func (l *loop) feed(h *half) (drained bool) {
-	t := h.secure
-	if l.cipher == nil {
-		l.cipher = make([]byte, cipherSize)
-	}
-	n, err := reactor.Receive(h.fd, l.cipher)
-	switch {
-	case err == reactor.ErrAgain:
-		return true
-	case err != nil:
-		t.end = err
-	case n == 0:
-		t.session.FeedEOF()
-	default:
-		t.session.Feed(l.cipher[:n])
-		return n < len(l.cipher) && !h.drain
-	}
-	return false
-}
-
-// settle sends what TLS itself has to say and makes an error of what n bytes of
-// plaintext have come with.
-func (l *loop) settle(h *half, n int) error {
-	t := h.secure
-	if l.sealed = t.session.Owed(l.sealed[:0]); len(l.sealed) > 0 {
-		if err := l.sendSealed(h); err != nil && t.end == nil {
-			t.end = err
-		}
-	}
-	switch {
-	case n > 0:
-		h.drain = h.drain || t.end != nil // the end comes with the next read
-		return nil
-	case t.end == nil:
-		return reactor.ErrAgain
-	case t.end == io.EOF || t.end == io.ErrUnexpectedEOF:
-		return nil
-	default:
-		return t.end
-	}
-}
-
-// closeNotify ends our stream of TLS to a half, if it speaks TLS.
-func (l *loop) closeNotify(h *half) {
-	if h.secure != nil {
-		l.sealed = h.secure.session.CloseNotify(l.sealed[:0])
-		_ = l.sendSealed(h)
-	}
 }

@@ -29,7 +29,7 @@ func TestPongsJoinWhatIsHeldForASlowReader(t *testing.T) {
 			c.send(connect311)
 			eventually(t, "bytes are held for the client", func() bool {
 				held := false
-				r.each(func(s *session) { held = held || s.client.held != nil })
+				r.each(func(s *session) { held = held || s.client.kept != nil })
 				return held
 			})
 			const pings = 20

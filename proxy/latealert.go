@@ -12,7 +12,7 @@ import (
 // may still turn them away, they are kept until it has answered.
 func (l *loop) keepForTLS(s *session) {
 	o := s.opening
-	if s.server.secure == nil || s.frames != nil && len(s.frames.rest) > 0 {
+	if s.server.layers == nil || s.server.layers.tls == nil || s.client.layers != nil && s.client.layers.ws != nil && s.client.layers.ws.unread {
 		o.bytes, o.owned = nil, false
 		return
 	}
@@ -42,8 +42,8 @@ func (l *loop) dialAgain(s *session, err error) step {
 // alertBefore is the alert of a node that explains why a write to it has failed, or
 // else why.
 func (l *loop) alertBefore(s *session, why error) error {
-	if s.server.secure != nil {
-		if _, err := l.receive(&s.server, l.scratch); tlsterm.IsRefusal(err) {
+	if s.server.layers != nil {
+		if _, err := l.read(&s.server); tlsterm.IsRefusal(err) {
 			return nodeAlert(err)
 		}
 	}

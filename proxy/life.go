@@ -1,5 +1,7 @@
 package proxy
 
+import "mqttlb/proxy/reactor"
+
 // step is where a session is in its life.
 type step uint8
 
@@ -20,14 +22,16 @@ const (
 	stepSwitch               // nodes that speak WebSocket: wait for the 101, then write the frames
 	stepConfirm              // read the CONNACK
 	stepRelay                // move bytes until both sides have ended
-	stepLinger               // instead of all that: see a refusal off
+	stepLeave                // an end of ours: pass on the rest of the packet that the node has begun, say goodbye
+	stepLinger               // after a goodbye or a refusal: throw away what still comes
 
 	stepWait  // returned by a step that needs the socket or the clock to go on
 	stepEnded // returned by a step that has finished the session
 )
 
 // life holds each step's function, which returns the step to take next. A
-// failed connection goes back to dial; a refusal goes to linger.
+// failed connection goes back to dial; a refusal goes to linger. The other half of the
+// state machine stands below: advance, and what an event and the timer do.
 var life = [...]func(*loop, *session) step{
 	stepOpen:     (*loop).open,
 	stepDial:     (*loop).dial,
@@ -36,6 +40,7 @@ var life = [...]func(*loop, *session) step{
 	stepSwitch:   (*loop).switchOver,
 	stepConfirm:  (*loop).confirm,
 	stepRelay:    (*loop).relay,
+	stepLeave:    (*loop).leaveAtBoundary,
 	stepLinger:   (*loop).linger,
 }
 
@@ -58,4 +63,120 @@ func (l *loop) advance(s *session) {
 			s.step = next
 		}
 	}
+}
+
+// event notes what has happened to a stream and lets its session go on.
+func (l *loop) event(s *session, h *stream, e reactor.Events) {
+	if e.Any(reactor.Input | reactor.InputHungUp | reactor.HungUp | reactor.Failed) {
+		h.readable = true
+	}
+	if e.Any(reactor.InputHungUp | reactor.HungUp | reactor.Failed | reactor.Urgent) {
+		// The end of stream, or an error, does not come with an event of its own
+		// any more, and a read stops short at urgent data.
+		h.readToEnd = true
+	}
+	if e.Any(reactor.HungUp | reactor.Failed) {
+		h.broken, h.reset = true, h.reset || e.Any(reactor.Failed)
+		l.limitBroken(s, h)
+	}
+	if e.Any(reactor.Room) && h.kept != nil && l.flushed(s, h) {
+		return
+	}
+	if s.step.dialling() && h == &s.client && !h.broken {
+		return // it is not what is waited for
+	}
+	l.advance(s)
+}
+
+// expire ends what a session was waiting for, if its time is over.
+func (l *loop) expire(s *session) {
+	switch at := s.due(); {
+	case at == 0:
+	case at > l.Timers.Now():
+		l.setTimer(s, at)
+	case s.step == stepDial, s.step == stepAnnounce && s.opening.walk.unproven > 0:
+		l.advance(s) // the pause is over, or it is time to look
+	case s.step.dialling():
+		l.giveUp(s, l.dialTimeout(s))
+		s.step = stepDial
+		l.advance(s)
+	case s.step == stepLeave:
+		l.resume(s, l.sayGoodbye(s))
+	case s.step == stepLinger:
+		l.finish(s, s.outcome)
+	case s.deadline == 0 && unheard(s):
+		l.setTimer(s, l.Timers.Now()+1)
+	case s.deadline == 0:
+		l.resume(s, l.leave(s, IdleTimeout))
+	case s.step < stepAnnounce:
+		s.opening.fault = s.opening.Late()
+		l.resume(s, l.leave(s, ConnectTimeout))
+	case s.client.broken || s.server.broken:
+		if s.outcome != ClientReset && s.outcome != ServerReset {
+			s.outcome = HalfClosedTimeout
+		}
+		l.finish(s, s.outcome)
+	case s.client.ended || s.server.ended:
+		l.resume(s, l.leave(s, HalfClosedTimeout))
+	default:
+		l.resume(s, l.leave(s, ConnackTimeout))
+	}
+}
+
+// limitBroken gives a session timeouts.half_closed to end one of whose streams has broken
+// while the other takes no bytes. What is kept for that is still
+// delivered if it can be; until then nothing is read that would show the error.
+func (l *loop) limitBroken(s *session, h *stream) {
+	if s.flow == nil || s.deadline != 0 || s.other(h).kept == nil {
+		return
+	}
+	if h.reset {
+		s.outcome = s.firstOutcome(pick(h == &s.client, ClientReset, ServerReset))
+	}
+	s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed)
+	l.arm(s)
+}
+
+// await leaves a session to its events and its timer.
+func (l *loop) await(s *session) {
+	if s.opening != nil {
+		s.opening.Keep()
+		s.opening.keep()
+		if s.opening.borrower.ofClient() {
+			l.arm(s)
+			return // the client's connection is not ours to watch
+		}
+		if size := s.opening.Size(); s.step == stepOpen && size > 0 {
+			l.countOpening(s, size)
+		}
+	}
+	err := l.register(s, &s.client)
+	if err == nil && (s.opening == nil || s.opening.borrower != nodeHandshake) {
+		err = l.register(s, &s.server)
+	}
+	if err == nil {
+		l.arm(s)
+		return
+	}
+	l.finish(s, DescriptorsExceeded) // the kernel's limit of epoll watches, or memory
+}
+
+// arm sees that the timer of the session fires no later than its time is over. A
+// timer that is too early fires in vain and is put off then, so that moving a
+// byte never touches the timers.
+func (l *loop) arm(s *session) {
+	if at := s.due(); at != 0 && (s.timer == 0 || at < s.timer) {
+		l.setTimer(s, at)
+	}
+}
+
+// due is when the session's time is over; 0: never.
+func (s *session) due() reactor.Tick {
+	switch {
+	case s.deadline != 0:
+		return s.deadline
+	case s.idle != 0:
+		return s.active + s.idle + 1 // the tick that it began in is not a whole one
+	}
+	return 0
 }

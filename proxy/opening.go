@@ -48,22 +48,18 @@ func (l *loop) open(s *session) step {
 // fill reads at most so many bytes of what the client sends first. They are in the scratch
 // buffer, with room before them. Where there are some it returns stepOpen.
 func (l *loop) fill(s *session, most int) ([]byte, step) {
-	if !s.client.ready {
+	if !s.client.readable {
 		return nil, stepWait
 	}
 	s.opening.Keep() // the scratch buffer is read into again
-	room := l.scratch[headroom:min(len(l.scratch), headroom+most)]
-	n, err := l.receive(&s.client, room)
+	b, err := l.readUpTo(&s.client, min(most, scratchSize))
 	switch {
 	case err == reactor.ErrAgain:
-		s.client.ready = false
 		return nil, stepWait
-	case err != nil || n == 0:
+	case err != nil:
 		return nil, l.finish(s, ClientGone)
 	}
-	s.client.moved += uint64(n)
-	s.client.ready = n == len(room) || s.client.drain
-	return room[:n], stepOpen
+	return b, stepOpen
 }
 
 // checkAddress applies the limits of the client's address, which is known now.
@@ -83,11 +79,10 @@ func (l *loop) checkAddress(s *session) step {
 
 // answerOpening sends a reply to a client whose opening goes on.
 func (l *loop) answerOpening(s *session, v opening.Verdict) step {
-	n, err := l.send(&s.client, v.Reply)
 	if v.Kind == opening.Upgrade {
-		s.server.moved += uint64(n)
+		s.server.moved += uint64(len(v.Reply))
 	}
-	if err != nil || n < len(v.Reply) {
+	if l.seal(&s.client, v.Reply) != nil || s.client.kept != nil {
 		return l.finish(s, ClientGone) // a new socket has room for it, if its client reads
 	}
 	return stepOpen
@@ -148,8 +143,8 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 		o.request = o.NodeRequest()
 		o.request.Key = websocket.NewKey()
 	default:
-		reader, unread := o.Unread()
-		s.frames = &frames{reader: reader, rest: unread}
+		reader, rest := o.Unread()
+		s.client.wrap(&framing{reader: reader, rest: rest, unread: len(rest) > 0})
 	}
 	return stepDial
 }

@@ -17,6 +17,9 @@ const (
 	ConnackTimeout      = outcome.ConnackTimeout
 	HalfClosedTimeout   = outcome.HalfClosedTimeout
 	Shutdown            = outcome.Shutdown
+	Kicked              = outcome.Kicked
+	Drained             = outcome.Drained
+	Moved               = outcome.Moved
 	FrameError          = outcome.FrameError
 	HTTPServed          = outcome.HTTPServed
 	RequestTimeout      = outcome.RequestTimeout

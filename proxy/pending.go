@@ -19,7 +19,6 @@ type pending struct {
 	held    *holding // what it counts for in the process's opening memory; nil: nothing
 	shakeBy int64    // when the client's handshake must be over, in ns of the loop's clock; 0: it has not begun
 	fault   string   // what was wrong with the client's first bytes, or with the last node
-	refused uint64   // how much the client had sent when it was refused
 }
 
 // attempt is how far a session has come on its way to a node. Valid from the route on.

@@ -26,7 +26,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	}
 	ln := newListener(0, &Listener{Name: "l", Pool: &Pool{Pool: pool}})
 	srv := &Server{snapshot: &Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
-	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, scratchSize), counters: newCounters(srv.listeners)}
+	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newCounters(srv.listeners)}
 	s = l.take()
 	pair := func() (ours, theirs int) {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -40,7 +40,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	ourClient, client = pair()
 	ourServer, node = pair()
 	s.listener, s.flow, s.step = ln, &l.counters.flows[0][0], stepRelay
-	s.client, s.server = half{fd: int32(ourClient)}, half{fd: int32(ourServer)}
+	s.client, s.server = stream{fd: int32(ourClient)}, stream{fd: int32(ourServer)}
 	return l, s, client, node
 }
 
@@ -48,13 +48,13 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 func roundTrip(tb testing.TB, l *loop, s *session, client, node int, publish, puback, b []byte) {
 	for _, leg := range []struct {
 		from, to int
-		half     *half
+		half     *stream
 		bytes    []byte
 	}{{client, node, &s.client, publish}, {node, client, &s.server, puback}} {
 		if _, err := unix.Write(leg.from, leg.bytes); err != nil {
 			tb.Fatal(err)
 		}
-		leg.half.ready = true
+		leg.half.readable = true
 		if l.relay(s) != stepWait {
 			tb.Fatal("the session has ended")
 		}
@@ -139,21 +139,21 @@ func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 	l.server.snapshot.Timeouts.HalfClosed = patience
 	for { // fill what the node has room for, and once more the client's own socket
 		_, err := unix.Write(client, make([]byte, 4096))
-		if err == unix.EAGAIN && s.server.held != nil {
+		if err == unix.EAGAIN && s.server.kept != nil {
 			break
 		}
 		if err == unix.EAGAIN {
-			s.client.ready = true
+			s.client.readable = true
 			if l.relay(s) != stepWait {
 				t.Fatal("the session has ended")
 			}
 		}
 	}
-	held := *s.server.held
-	s.server.held = nil // as when the node took it a moment before epoll spoke
+	held := *s.server.kept
+	s.server.kept = nil // as when the node took it a moment before epoll spoke
 	_ = unix.Shutdown(client, unix.SHUT_RDWR)
 	l.event(s, &s.client, reactor.Input|reactor.InputHungUp|reactor.HungUp|reactor.Failed)
-	if s.server.held == nil || len(held) == 0 {
+	if s.server.kept == nil || len(held) == 0 {
 		t.Fatal("the node took everything")
 	}
 	if s.deadline == 0 || s.timer == 0 || s.outcome != ClientReset {
@@ -179,7 +179,7 @@ func TestBytesThatWaitAreNoSilence(t *testing.T) {
 			_, s, client, node := pumpRig(t)
 			s.byKeepAlive = c.byKeepAlive
 			if c.held {
-				s.client.hold([]byte("x"))
+				s.client.keep([]byte("x"))
 			}
 			if c.from != "" {
 				if _, err := unix.Write(pick(c.from == "client", client, node), []byte("x")); err != nil {

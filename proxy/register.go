@@ -8,8 +8,8 @@ const (
 	serverSide
 )
 
-// target is what the events of a half belong to.
-func (s *session) target(h *half) reactor.Target {
+// target is what the events of a stream belong to.
+func (s *session) target(h *stream) reactor.Target {
 	side := uint8(clientSide)
 	if h == &s.server {
 		side = serverSide
@@ -17,11 +17,11 @@ func (s *session) target(h *half) reactor.Target {
 	return reactor.Target{Slot: s.slot, Side: side, Birth: h.birth}
 }
 
-// register asks for the events that the half waits for, if that is not done yet. Each
+// register asks for the events that the stream waits for, if that is not done yet. Each
 // costs one report, and none a change of the registration.
-func (l *loop) register(s *session, h *half) error {
+func (l *loop) register(s *session, h *stream) error {
 	want := reactor.WatchInput
-	if h.blocked {
+	if h.wantsRoom {
 		want = reactor.WatchInputAndRoom
 	}
 	if h.watch == want || h.fd < 0 {
@@ -32,11 +32,11 @@ func (l *loop) register(s *session, h *half) error {
 	return l.Watch(h.fd, s.target(h), before, want)
 }
 
-// rearm has a half reported once more that has more to read than one turn
-// allows. What TLS has of it already does not show at the socket: a half that speaks
+// rearm has a stream reported once more that has more to read than one turn
+// allows. What TLS has of it already does not show at the socket: a stream that speaks
 // TLS goes on by mail.
-func (l *loop) rearm(s *session, h *half) {
-	if h.secure != nil {
+func (l *loop) rearm(s *session, h *stream) {
+	if h.layers != nil {
 		l.callback(s)(func(s *session) { l.resume(s, s.step) })
 		return
 	}

@@ -28,12 +28,12 @@ func (r *rig) each(f func(*session)) {
 	}
 }
 
-// held is how many bytes the loops hold for halves that take no more.
+// held is how many bytes the loops hold for streams that take no more.
 func (r *rig) held() (n int) {
 	r.each(func(s *session) {
-		for _, h := range []*half{&s.client, &s.server} {
-			if h.held != nil {
-				n += len(*h.held)
+		for _, h := range []*stream{&s.client, &s.server} {
+			if h.kept != nil {
+				n += len(*h.kept)
 			}
 		}
 	})

@@ -111,8 +111,8 @@ func (srv *Server) Addr(name string) net.Addr {
 }
 
 // Run carries sessions until ctx is done, then stops accepting and gives the
-// sessions timeouts.shutdown to end by themselves before it ends them. When it
-// returns, nothing of the server is left. It may be called once.
+// sessions timeouts.shutdown to end: by themselves, and in its last third with a
+// goodbye. When it returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
 	if srv.journal.records != nil {
 		go srv.journal.run() // ends at close
@@ -125,17 +125,37 @@ func (srv *Server) Run(ctx context.Context) {
 
 	<-ctx.Done()
 	srv.engine.stop()
-	grace := time.NewTimer(srv.snapshot.Timeouts.Shutdown)
-	defer grace.Stop()
 	srv.log.Info("stopping", "sessions", srv.open(), "shutdown", srv.snapshot.Timeouts.Shutdown)
-	select {
-	case <-ended:
-	case <-grace.C:
-		srv.log.Warn("ending the sessions that are left", "sessions", srv.open(), "shutdown", srv.snapshot.Timeouts.Shutdown)
-		srv.engine.endAll()
-		<-ended
-	}
+	srv.endSessions(ended)
 	srv.journal.close()
+}
+
+// endSessions gives the sessions two thirds of timeouts.shutdown to end by themselves, has those that are left leave one
+// after the other in the last third, so that their clients do not all come back together, and ends at the end of it those
+// that have not closed since. It returns when the last session has ended.
+func (srv *Server) endSessions(ended <-chan struct{}) {
+	third := srv.snapshot.Timeouts.Shutdown / 3
+	pace := third - min(third/4, lingerTime) // the last to leave has time to hear its goodbye
+	parts := max(int(pace/leaveInterval), 1)
+	next := time.NewTimer(srv.snapshot.Timeouts.Shutdown - third)
+	defer next.Stop()
+	for left := parts; ; left-- {
+		select {
+		case <-ended:
+			return
+		case <-next.C:
+		}
+		if left == parts {
+			srv.log.Warn("ending the sessions that are left", "sessions", srv.open(), "shutdown", srv.snapshot.Timeouts.Shutdown)
+		}
+		if left == 0 || third == 0 {
+			break
+		}
+		srv.engine.leaveShare(left)
+		next.Reset(pick(left > 1, pace/time.Duration(parts), third-pace))
+	}
+	srv.engine.endAll()
+	<-ended
 }
 
 // Stats is what the server has counted so far. It may be called from any

@@ -12,18 +12,20 @@ import (
 // one loop, and only that loop's goroutine touches it. An idle session is this
 // struct, its client identifier and two descriptors: no buffer, no goroutine.
 type session struct {
-	client, server half
+	client, server stream
 
 	listener *listener
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	opening  *pending // nil once the node has answered
-	frames   *frames  // of a WebSocket client whose node speaks none; nil: bytes pass as they are
 
 	id     string // client identifier, as much as is logged; empty on TCP listeners
 	source origin // the client
 	slot   uint32 // its index in the loop's sessions
 
 	begun int64 // the accept, in ns of the loop's clock
+
+	written  mqttparse.Scanner // what a client of MQTT 5 was given, where frames do not pass
+	lingered uint32            // bytes that were thrown away after the goodbye
 
 	timer    reactor.Tick // when its timer fires; 0: it is not set
 	active   reactor.Tick // when the idle limit began to run
@@ -32,10 +34,11 @@ type session struct {
 
 	step    step
 	version mqttparse.Version
-	connack uint8   // the code of the node's CONNACK
+	connack uint8   // the code of the node's CONNACK, valid only if connacked
 	excess  Outcome // the limit that it was accepted past, to be told so; 0: none
 	outcome Outcome // decided before the end, while a refusal lingers
 
+	connacked   bool // the node's CONNACK has passed
 	place       place
 	counted     bool // among those of its address
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
@@ -56,7 +59,7 @@ func (s *session) node() *balancer.Node {
 // of the client wait in its socket, because the node takes none, or bytes that this turn
 // of a loop that is late has not come to.
 func unheard(s *session) bool {
-	return s.client.waits() || !s.byKeepAlive && s.client.held == nil && s.server.waits()
+	return s.client.waits() || !s.byKeepAlive && s.client.kept == nil && s.server.waits()
 }
 
 // origin is where a client is, in 20 bytes where netip.AddrPort takes 32. The
@@ -80,51 +83,15 @@ func (o origin) addrPort() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(o.ip).Unmap(), o.port)
 }
 
-// half is one of the two connections of a session.
-type half struct {
-	moved  uint64  // bytes read from it
-	held   *[]byte // what the other half sent and this one did not take yet
-	secure *secure // its TLS; nil: none
-	fd     int32   // -1: none
-	birth  uint32  // tells its events from those of earlier halves in its place
-
-	watch   reactor.Watch // what is reported of it
-	ready   bool          // a read may find bytes, the end of stream or an error
-	drain   bool          // a short read does not mean that there is nothing more
-	broken  bool          // an error was reported, or that both streams are ended
-	reset   bool          // it was an error
-	ended   bool          // its end of stream was read
-	blocked bool          // it once took less than it was given: ask for room too
-}
-
-// hold keeps what the half did not take, until it does, after what it holds
-// already. Reading from the other half stops, so it is at most one scratch buffer,
-// and what we have to say ourselves.
-func (h *half) hold(b []byte) {
-	var held []byte
-	if h.held != nil {
-		held = *h.held
-	} else {
-		held = make([]byte, 0, len(b))
-	}
-	held = append(held, b...)
-	h.held, h.blocked = &held, true
-}
-
-// waits reports whether bytes of the half wait in its socket, and no end behind them.
-func (h *half) waits() bool {
-	return !h.drain && reactor.Unread(h.fd) > 0
-}
-
-// born is a half for a descriptor.
-func (l *loop) born(fd int32) half {
-	return half{fd: fd, birth: l.sessions.Birth()}
+// born is a stream for a descriptor.
+func (l *loop) born(fd int32) stream {
+	return stream{fd: fd, birth: l.sessions.Birth()}
 }
 
 // take returns an empty session.
 func (l *loop) take() *session {
 	slot, s := l.sessions.Take()
-	*s = session{slot: slot, client: half{fd: -1}, server: half{fd: -1}}
+	*s = session{slot: slot, client: stream{fd: -1}, server: stream{fd: -1}}
 	return s
 }
 

@@ -1,19 +1,40 @@
 package proxy
 
-import "mqttlb/proxy/websocket"
-
 // stop ends accepting; what the kernel has taken already is served.
 func (l *loop) stop() {
 	l.stopping = true
 	l.StopAccepting()
 }
 
-// endAll ends every session.
+// leaveShare has one part in so many of the sessions leave that do not yet.
+func (l *loop) leaveShare(parts int) {
+	staying := 0
+	l.each(func(s *session) {
+		if s.step < stepLeave {
+			staying++
+		}
+	})
+	for share := (staying + parts - 1) / parts; share > 0; l.leaving++ {
+		s := l.sessions.At(l.leaving % uint32(l.sessions.Cap()))
+		if s.listener != nil && s.step < stepLeave {
+			share--
+			l.resume(s, l.leave(s, Shutdown))
+		}
+	}
+}
+
+// endAll ends every session at once, with what can be said of a goodbye.
 func (l *loop) endAll() {
 	l.each(func(s *session) {
-		if s.client.held == nil {
-			l.closeFrames(s, websocket.GoingAway)
+		next := s.step
+		if next < stepLeave {
+			next = l.leave(s, Shutdown)
 		}
-		l.finish(s, Shutdown)
+		if next == stepLeave {
+			next = l.sayGoodbye(s)
+		}
+		if next != stepEnded {
+			l.finish(s, s.outcome)
+		}
 	})
 }

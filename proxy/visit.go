@@ -17,8 +17,8 @@ func (l *loop) serveHTTP(s *session) step {
 	o := s.opening
 	o.endCount()
 	v := &visit{excess: s.excess, timeouts: &l.server.snapshot.Timeouts}
-	if s.client.secure != nil { // over the connection that the handshake has left
-		v.session = s.client.secure.session
+	if s.client.layers != nil { // over the connection that the handshake has left
+		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
 	} else {
 		o.conn = l.lend(s)
@@ -71,7 +71,7 @@ func (l *loop) lend(s *session) *lent {
 func (l *loop) returned(s *session, v *visit) {
 	o := s.opening
 	s.count(v)
-	s.client.ready = true
+	s.client.readable = true
 	if v.pool != nil && v.session != nil {
 		v.session.Detach()
 	}

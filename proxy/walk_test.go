@@ -13,8 +13,8 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// again has sessions try their nodes again, each time for a short while.
-func again(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 200*time.Millisecond, time.Hour }
+// again has sessions try their nodes again, each time for a while in which a living node answers.
+func again(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 500*time.Millisecond, time.Hour }
 
 // dialErrors is how many attempts to reach a node have failed.
 func (r *rig) dialErrors(node int) uint64 { return r.srv.Stats().Flows[node].DialErrors }

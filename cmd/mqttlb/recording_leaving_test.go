@@ -2,12 +2,9 @@ package main_test
 
 import "syscall"
 
-// What both say of the goodbyes that are missing today.
-const (
-	goodbyes = "The right goodbyes: a client of MQTT 5 gets a DISCONNECT, WebSocket a close frame 1001, TLS a close_notify, and then comes the FIN;\n" +
-		"a node never gets a DISCONNECT. That close frames have no reason, and a node's the code 1001, too, is a guess: the rebuild decides it."
-	bugOfGoodbyes = "review, bug 6: no goodbye at an end of ours."
-)
+// goodbyes is what these scenarios say of an end of ours.
+const goodbyes = "A client of MQTT 5 gets a DISCONNECT, WebSocket a close frame 1001, TLS a close_notify, and then comes the FIN;\n" +
+	"a node never gets a DISCONNECT."
 
 // leave records how mqttlb ends a session: at the client, then at the node.
 func (s *scene) leave(client, node *endpoint) {
@@ -21,20 +18,20 @@ func (s *scene) leave(client, node *endpoint) {
 // idles are sessions that are silent for too long.
 func idles() []*scenario {
 	return []*scenario{{
-		name: "idle-v3", about: "timeouts.idle, MQTT 3.1.1.\n" + goodbyes, bug: bugOfGoodbyes, settings: "timeouts: {idle: 2s}",
+		name: "idle-v3", about: "timeouts.idle, MQTT 3.1.1.\n" + goodbyes, settings: "timeouts: {idle: 2s}",
 		play: func(s *scene) { s.leave(s.open(4)) },
 	}, {
-		name: "idle-v5", about: "timeouts.idle, MQTT 5.\n" + goodbyes, bug: bugOfGoodbyes, settings: "timeouts: {idle: 2s}", in: recordingMode.reads,
+		name: "idle-v5", about: "timeouts.idle, MQTT 5.\n" + goodbyes, settings: "timeouts: {idle: 2s}", in: recordingMode.reads,
 		play: func(s *scene) { s.leave(s.open(5)) },
 	}, {
-		name: "keep-alive", about: "One and a half times the client's keep alive, and five seconds.\n" + goodbyes, bug: bugOfGoodbyes, in: recordingMode.reads,
+		name: "keep-alive", about: "One and a half times the client's keep alive, and five seconds.\n" + goodbyes, in: recordingMode.reads,
 		play: func(s *scene) {
 			c := s.dial()
 			c.send(connectWith(5, 2, 1, nil, "c1"))
 			s.leave(c, s.welcome(c, 5))
 		},
 	}, {
-		name: "server-keep-alive", about: "The node's Server Keep Alive takes the place of the client's (5, 3.2.2.3.14).\n" + goodbyes, bug: bugOfGoodbyes,
+		name: "server-keep-alive", about: "The node's Server Keep Alive takes the place of the client's (5, 3.2.2.3.14).\n" + goodbyes,
 		in: recordingMode.reads,
 		play: func(s *scene) {
 			c := s.dial()
@@ -75,10 +72,10 @@ func stops() []*scenario {
 			s.part(c, n)
 		},
 	}, {
-		name: "stop-sessions-remain-v3", about: "Sessions of MQTT 3.1.1 that are left after timeouts.shutdown.\n" + goodbyes, bug: bugOfGoodbyes,
+		name: "stop-sessions-remain-v3", about: "Sessions of MQTT 3.1.1 that are left after timeouts.shutdown.\n" + goodbyes,
 		settings: "timeouts: {shutdown: 1s}", stops: true, play: remain(4),
 	}, {
-		name: "stop-sessions-remain-v5", about: "Sessions of MQTT 5 that are left after timeouts.shutdown.\n" + goodbyes, bug: bugOfGoodbyes,
+		name: "stop-sessions-remain-v5", about: "Sessions of MQTT 5 that are left after timeouts.shutdown.\n" + goodbyes,
 		settings: "timeouts: {shutdown: 1s}", stops: true, in: recordingMode.reads, play: remain(5),
 	}, {
 		name: "stop-in-an-opening", about: "A client whose CONNECT is on its way at SIGTERM is served.", settings: "timeouts: {shutdown: 1h}", stops: true,
@@ -93,7 +90,7 @@ func stops() []*scenario {
 		},
 	}, {
 		name: "stop-in-an-opening-that-remains", about: "A client whose CONNECT does not come before timeouts.shutdown. Before a CONNACK there is no DISCONNECT;\n" +
-			"WebSocket and TLS say goodbye. Whether a client that has named its version gets a CONNACK is for the rebuild to decide.", bug: bugOfGoodbyes,
+			"WebSocket and TLS say goodbye. A client of which the version is known gets a CONNACK.",
 		settings: "timeouts: {shutdown: 1s}", stops: true, in: recordingMode.reads,
 		play: func(s *scene) {
 			c := s.dial()

@@ -127,10 +127,10 @@ func relays() []*scenario {
 
 // ends are sessions that mqttlb ends for want of a second end. idles and stops are the others.
 func ends() []*scenario {
-	const about = "TLS owes a close_notify. Whether WebSocket owes a close frame here, and with which code, is for the rebuild to decide."
+	const about = "TLS gets a close_notify, and WebSocket a close frame 1001."
 	return []*scenario{{
 		name: "half-closed-timeout-client", about: "A client has ended its stream, and the node does not end its own.\n" + about,
-		settings: "timeouts: {half_closed: 1s}", bug: "review, bug 6: no goodbye where time runs out.",
+		settings: "timeouts: {half_closed: 1s}",
 		play: func(s *scene) {
 			c, n := s.open(5)
 			c.fin()
@@ -141,7 +141,7 @@ func ends() []*scenario {
 		},
 	}, {
 		name: "half-closed-timeout-node", about: "A node has ended its stream, and the client does not end its own.\n" + about,
-		settings: "timeouts: {half_closed: 1s}", bug: "review, bug 6: no goodbye where time runs out.",
+		settings: "timeouts: {half_closed: 1s}",
 		play: func(s *scene) {
 			c, n := s.open(5)
 			n.fin()

@@ -45,6 +45,8 @@ func (r Refusal) closeCode() websocket.CloseCode {
 	switch r.Outcome {
 	case outcome.ConnectTooLarge:
 		return websocket.MessageTooBig
+	case outcome.ConnectTimeout, outcome.Shutdown, outcome.Kicked:
+		return websocket.GoingAway
 	case outcome.RefusedConnections, outcome.RefusedRate, outcome.RefusedAddress, outcome.RefusedAddressRate,
 		outcome.NodesFull, outcome.NoNode, outcome.DialFailed, outcome.UpgradeRefused,
 		outcome.DescriptorsExceeded, outcome.PortsExceeded:

@@ -16,6 +16,9 @@ const (
 	ConnackTimeout    // the node had not answered the CONNECT after a minute
 	HalfClosedTimeout // one side closed and the other did not within timeouts.half_closed
 	Shutdown          // mqttlb stopped
+	Kicked            // an operator has ended the session
+	Drained           // the node is drained, and the client is to use another one
+	Moved             // the client was moved to another node
 	FrameError        // a WebSocket client broke the rules of frames
 	HTTPServed        // a connection of HTTP requests, not of MQTT, that has ended
 	RequestTimeout    // the same, when a request's header, body or response, or its tunnel, came to its limit of time
@@ -60,6 +63,9 @@ var names = [Count]string{
 	ConnackTimeout:      "connack_timeout",
 	HalfClosedTimeout:   "half_closed_timeout",
 	Shutdown:            "shutdown",
+	Kicked:              "kicked",
+	Drained:             "drained",
+	Moved:               "moved",
 	FrameError:          "frame_error",
 	HTTPServed:          "http_served",
 	RequestTimeout:      "request_timeout",

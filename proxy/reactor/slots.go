@@ -47,6 +47,9 @@ func (s *Slots[T]) Release(slot uint32) {
 // Len is how many slots are taken.
 func (s *Slots[T]) Len() int { return s.taken }
 
+// Cap is how many slots there are, taken or free: those below it have a value.
+func (s *Slots[T]) Cap() int { return len(s.chunks) * slotChunk }
+
 // All is every value that there is room for, those of free slots included, which are
 // zero. The loop body may take and release slots; whether it sees a slot that it
 // takes is not defined.

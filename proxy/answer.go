@@ -1,0 +1,96 @@
+package proxy
+
+import "mqttlb/proxy/reactor"
+
+// confirm reads the node's CONNACK on its way to the client: the log names its
+// code, and a Server Keep Alive in it replaces the client's [MQTT-3.2.2-21].
+func (l *loop) confirm(s *session) step {
+	if l.pump(s, &s.client, &s.server) {
+		return stepEnded
+	}
+	for s.server.readable && s.client.kept == nil {
+		b, err := l.read(&s.server)
+		switch {
+		case err == reactor.ErrAgain:
+			return stepWait
+		case s.turnedAway(err):
+			return l.dialAgain(s, err)
+		case err != nil:
+			return l.noAnswer(s, err)
+		}
+		if s.opening.answer != nil {
+			b = append(s.opening.answer, b...)
+		}
+		if next := l.heard(s, b); next != stepConfirm {
+			return next
+		}
+	}
+	return stepWait
+}
+
+// noAnswer is the step after a node that has ended before its answer was whole: the client gets what there is of it.
+func (l *loop) noAnswer(s *session, err error) step {
+	answer := s.opening.answer
+	s.flow.Sent += uint64(len(answer))
+	l.opened(s)
+	if l.pass(s, &s.client, answer) != nil {
+		l.outputBroke(s, &s.client)
+		return stepEnded
+	}
+	if l.inputEnded(s, &s.server, &s.client, err) {
+		return stepEnded
+	}
+	return stepRelay
+}
+
+// heard takes the first bytes of a node, from a packet's or a frame's beginning.
+func (l *loop) heard(s *session, b []byte) step {
+	answer := l.answer(s, b)
+	if answer == answerShort {
+		s.opening.answer = append([]byte(nil), b...)
+		return stepConfirm
+	}
+	if answer == answerConnack {
+		s.connack, s.connacked = l.connack.Code, true
+		if l.connack.HasServerKeepAlive && s.byKeepAlive {
+			s.idle = reactor.Ticks(idleLimit(0, l.connack.ServerKeepAlive))
+		}
+		if len(l.connack.AssignedClientID) > 0 {
+			s.id = logged(l.connack.AssignedClientID)
+		}
+	}
+	s.opening.answer = nil
+	s.flow.Sent += uint64(len(b))
+	if l.pass(s, &s.client, b) != nil {
+		l.outputBroke(s, &s.client)
+		return stepEnded
+	}
+	if answer == answerAuth {
+		return stepConfirm
+	}
+	l.opened(s)
+	return stepRelay
+}
+
+// answer is what a node's first bytes are, the CONNACK in l.connack.
+func (l *loop) answer(s *session, b []byte) answer {
+	if len(b) > maxAnswer {
+		return answerOther
+	}
+	if s.opening.pool.WebSocket {
+		return connackIn(b, func(packet []byte) answer { return confirm(packet, &l.connack, s.version) })
+	}
+	return confirm(b, &l.connack, s.version)
+}
+
+// opened frees what only the opening needed.
+func (l *loop) opened(s *session) {
+	*s.opening = pending{}
+	if len(l.openings) < openingsKept {
+		l.openings = append(l.openings, s.opening)
+	}
+	s.opening = nil
+	if !s.client.ended && !s.server.ended {
+		s.deadline = 0
+	}
+}

@@ -1,0 +1,176 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"syscall"
+
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/websocket"
+)
+
+// passes reports whether WebSocket frames pass on the stream as they are.
+func (h *stream) passes() bool { return h.layers != nil && h.layers.ws != nil && h.layers.ws.passes }
+
+// fault is what of the stream's TLS or frames has ended it, and neither its end nor the socket; nil: nothing.
+func (h *stream) fault() error {
+	if h.layers == nil || h.layers.end == io.EOF {
+		return nil
+	}
+	if _, socket := errors.AsType[syscall.Errno](h.layers.end); socket {
+		return nil
+	}
+	return h.layers.end
+}
+
+// layers are what a stream speaks between its socket and MQTT: TLS below, WebSocket above it.
+type layers struct {
+	tls *tlsterm.Session // nil: in the clear
+	ws  *framing         // nil: MQTT comes bare
+	end error            // why nothing more will come: io.EOF, or what is wrong; nil: it may
+}
+
+// readLayers is readUpTo for a stream with layers.
+func (l *loop) readLayers(h *stream, room []byte) ([]byte, error) {
+	if h.layers.ws != nil && !h.layers.ws.passes {
+		return l.readFrames(h, room)
+	}
+	n, err := l.receive(h, room)
+	return room[:n], err
+}
+
+// receive reads what has come into room, TLS taken off. With an error nothing has.
+func (l *loop) receive(h *stream, room []byte) (n int, err error) {
+	switch {
+	case h.layers.tls != nil:
+		n, err = l.unseal(h, room)
+	case h.layers.end != nil:
+		return 0, h.layers.end
+	default:
+		if n, err = reactor.Receive(h.fd, room); err == nil && n == 0 {
+			err = io.EOF
+		}
+	}
+	if err != nil {
+		h.readable = err != reactor.ErrAgain
+		return 0, err
+	}
+	h.readable = n == len(room) || h.readToEnd
+	h.moved += uint64(n)
+	return n, nil
+}
+
+// writeLayers is write for a stream with layers.
+func (l *loop) writeLayers(h *stream, b []byte) error {
+	if ws := h.layers.ws; ws != nil {
+		switch {
+		case ws.passes:
+			ws.follow(b)
+		case ws.closed:
+			return nil // nothing follows a close frame
+		default:
+			b = l.framed(b)
+		}
+	}
+	return l.seal(h, b)
+}
+
+// seal gives b to the socket, inside TLS where the stream speaks it: for what is framed already.
+func (l *loop) seal(h *stream, b []byte) error {
+	if h.layers == nil || h.layers.tls == nil {
+		return h.send(b)
+	}
+	var err error
+	if l.sealed, err = h.layers.tls.Seal(l.sealed[:0], b); err != nil {
+		return err
+	}
+	return l.sendSealed(h)
+}
+
+// sendSealed gives l.sealed to the socket.
+func (l *loop) sendSealed(h *stream) error {
+	if h.kept != nil && len(*h.kept)+len(l.sealed) > 4*scratchSize {
+		return syscall.ENOBUFS // it asks and does not read
+	}
+	return h.send(l.sealed)
+}
+
+// endLayers is what end says above the FIN.
+func (l *loop) endLayers(h *stream, packet []byte, code websocket.CloseCode) (err error) {
+	if ws := h.layers.ws; ws != nil {
+		if b := ws.goodbye(packet, code); len(b) > 0 {
+			err = l.seal(h, b)
+		}
+	} else if len(packet) > 0 {
+		err = l.seal(h, packet)
+	}
+	if t := h.layers.tls; t != nil {
+		l.sealed = t.CloseNotify(l.sealed[:0])
+		if e := l.sendSealed(h); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// unseal fills room with what has come inside TLS, or reads all that there is.
+func (l *loop) unseal(h *stream, room []byte) (n int, err error) {
+	t := h.layers
+	for emptied := false; n < len(room) && t.end == nil; {
+		got, err := t.tls.Read(room[n:])
+		n += got
+		switch {
+		case err == nil:
+		case err != tlsterm.ErrWouldBlock:
+			if t.end = err; err == io.ErrUnexpectedEOF {
+				t.end = io.EOF
+			}
+		case emptied:
+			return n, l.settle(h, n)
+		default:
+			emptied = l.feed(h)
+		}
+	}
+	t.tls.Hold() // the ciphertext is in the loop's buffer
+	return n, l.settle(h, n)
+}
+
+// feed hands TLS what is in the socket, and reports whether there is no more.
+func (l *loop) feed(h *stream) (emptied bool) {
+	t := h.layers
+	if l.cipher == nil {
+		l.cipher = make([]byte, cipherSize)
+	}
+	n, err := reactor.Receive(h.fd, l.cipher)
+	switch {
+	case err == reactor.ErrAgain:
+		return true
+	case err != nil:
+		t.end = err
+	case n == 0:
+		t.tls.FeedEOF()
+	default:
+		t.tls.Feed(l.cipher[:n])
+		return n < len(l.cipher) && !h.readToEnd
+	}
+	return false
+}
+
+// settle sends what TLS itself has to say, and returns the error that n bytes have come with.
+func (l *loop) settle(h *stream, n int) error {
+	t := h.layers
+	if l.sealed = t.tls.Owed(l.sealed[:0]); len(l.sealed) > 0 {
+		if err := l.sendSealed(h); err != nil && t.end == nil {
+			t.end = err
+		}
+	}
+	switch {
+	case n > 0:
+		h.readToEnd = h.readToEnd || t.end != nil // the end comes with the next read
+		return nil
+	case t.end == nil:
+		return reactor.ErrAgain
+	}
+	return t.end
+}

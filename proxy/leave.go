@@ -1,0 +1,159 @@
+package proxy
+
+import (
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/websocket"
+)
+
+// Leaving is how a session ends for a reason of ours. It waits until the client has the whole of the packet that the node
+// has begun, says goodbye in every layer that the client and the node speak, and stays for a while to throw away what
+// they still send: closing at once could reset the connection, and the goodbye would be lost.
+
+// goodbye is what a client is told at such an end.
+type goodbye struct {
+	disconnect mqttparse.ReasonCode // MQTT 5, after its CONNACK; 0: nothing
+	connack    mqttparse.ReasonCode // before; 0: nothing
+	close      websocket.CloseCode
+}
+
+// goodbyes are those of the outcomes that are ours.
+var goodbyes = [outcomes]goodbye{
+	IdleTimeout:       {mqttparse.KeepAliveTimeout, 0, websocket.GoingAway},
+	ConnackTimeout:    {0, mqttparse.ServerUnavailable, websocket.TryAgainLater},
+	HalfClosedTimeout: {0, 0, websocket.GoingAway},
+	Shutdown:          {mqttparse.ServerShuttingDown, mqttparse.ServerUnavailable, websocket.GoingAway},
+	Kicked:            {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
+	Drained:           {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
+	Moved:             {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
+}
+
+// leave begins the end of a session with an outcome of ours. The caller goes on with the step that it returns.
+func (l *loop) leave(s *session, o Outcome) step {
+	if s.flow == nil {
+		return l.leaveOpening(s, o)
+	}
+	s.outcome = o
+	s.deadline = l.In(boundaryTime)
+	return stepLeave
+}
+
+// leaveOpening is leave for a session that no node has: its client is refused.
+func (l *loop) leaveOpening(s *session, o Outcome) step {
+	if s.opening.borrower.ofClient() {
+		return l.finish(s, o) // a handshake or net/http has the connection
+	}
+	l.dropAttempt(s)
+	return l.refuse(s, opening.Refusal{Outcome: o, Code: goodbyes[o].connack})
+}
+
+// leaveAtBoundary passes the rest of the packet on that the node has begun, and then says goodbye.
+func (l *loop) leaveAtBoundary(s *session) step {
+	if s.client.broken {
+		return l.finish(s, s.outcome)
+	}
+	for !s.atBoundary() {
+		if !s.server.readable || s.client.kept != nil {
+			return stepWait // expire goes on when the time is over
+		}
+		b, err := l.read(&s.server)
+		if err == reactor.ErrAgain {
+			return stepWait
+		}
+		if err != nil {
+			break // the rest does not come
+		}
+		n := s.untilBoundary(b)
+		s.flow.Sent += uint64(n)
+		if l.pass(s, &s.client, b[:n]) != nil {
+			return l.finish(s, s.outcome)
+		}
+	}
+	return l.sayGoodbye(s)
+}
+
+// sayGoodbye ends both streams.
+func (l *loop) sayGoodbye(s *session) step {
+	g := goodbyes[s.outcome]
+	var packet []byte
+	switch {
+	case s.listener.Opaque():
+	case s.opening != nil: // the node's answer has not come
+		s.server.moved -= uint64(len(s.opening.answer)) // the client does not get it
+		if g.connack != 0 {
+			packet = mqttparse.AppendRefusal(l.refusal[:0], s.version, g.connack)
+		}
+	case s.version == mqttparse.V5 && s.connacked && s.connack == 0 && s.atBoundary() && g.disconnect != 0:
+		packet = mqttparse.AppendDisconnect(l.refusal[:0], g.disconnect)
+	}
+	if err := l.end(&s.client, packet, g.close); err != nil {
+		return l.finish(s, s.outcome)
+	}
+	_ = l.end(&s.server, nil, websocket.GoingAway)
+	return l.beginLinger(s)
+}
+
+// atBoundary reports whether the client has been given whole packets only, or, where nothing can be said to it in MQTT,
+// whole frames of WebSocket.
+func (s *session) atBoundary() bool {
+	switch {
+	case s.listener.Opaque() || s.opening != nil:
+		return true
+	case s.client.passes():
+		return s.client.layers.ws.canEnd(s.version)
+	}
+	return s.version != mqttparse.V5 || s.written.Between()
+}
+
+// untilBoundary is how many bytes of b, which come next for the client, are the rest of what has begun.
+func (s *session) untilBoundary(b []byte) int {
+	n := 0
+	if s.client.passes() {
+		for ahead := *s.client.layers.ws; n < len(b) && !ahead.canEnd(s.version); {
+			n += ahead.next(b[n:])
+		}
+		return n
+	}
+	ahead := s.written
+	for piece, err := range ahead.Scan(b) {
+		if n = piece.End; err != nil || piece.Ends {
+			break
+		}
+	}
+	return n
+}
+
+// beginLinger is the step of a session that has nothing more to say.
+func (l *loop) beginLinger(s *session) step {
+	s.lingered = 0
+	s.client.readable, s.server.readable = true, true // what was not asked for yet
+	s.deadline = l.In(lingerTime)
+	return stepLinger
+}
+
+// linger throws away what is still sent by a client that was refused or told goodbye, and by its node, until they have
+// closed too.
+func (l *loop) linger(s *session) step {
+	for _, h := range []*stream{&s.client, &s.server} {
+		for h.fd >= 0 && h.readable && !h.ended {
+			n, err := reactor.Receive(h.fd, l.scratch)
+			if err == reactor.ErrAgain {
+				h.readable = false
+				break
+			}
+			h.ended = n == 0                            // or err is not nil
+			if h.layers == nil || h.layers.tls == nil { // else it is not what moved counts
+				h.moved += uint64(n)
+			}
+			s.lingered += uint32(n)
+			if s.lingered > lingerBytes {
+				return l.finish(s, s.outcome)
+			}
+		}
+	}
+	if s.client.broken || s.client.over() && s.server.over() {
+		return l.finish(s, s.outcome)
+	}
+	return stepWait
+}

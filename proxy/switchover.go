@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"io"
+
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/websocket"
+)
+
+// switchOver waits for a node's 101, and then writes the client's frames to it:
+// before, a node may take them for a part of the request.
+func (l *loop) switchOver(s *session) step {
+	o := s.opening
+	if s.client.broken {
+		return l.finish(s, ClientGone)
+	}
+	for s.server.readable {
+		read, err := l.read(&s.server)
+		switch err {
+		case nil:
+		case reactor.ErrAgain:
+			return stepWait
+		case io.EOF:
+			l.giveUp(s, errNoUpgrade)
+			return stepDial
+		default:
+			l.giveUp(s, nodeAlert(err))
+			return stepDial
+		}
+		o.answer = append(o.answer, read...)
+		b := o.answer
+		length, err := websocket.ReadResponse(b, o.request)
+		if err == websocket.ErrShort {
+			if len(b) <= maxUpgradeResponse {
+				continue
+			}
+			err = errUpgradeTooLong
+		}
+		if err != nil {
+			l.giveUp(s, err)
+			return stepDial
+		}
+		s.client.wrap(&framing{passes: true})
+		s.server.wrap(&framing{passes: true, toNode: true})
+		if err := l.write(&s.server, o.bytes); err != nil {
+			l.giveUp(s, err)
+			return stepDial
+		}
+		early := b[length:]
+		o.answer, s.server.moved = nil, uint64(len(early))
+		next := l.reached(s)
+		if len(early) > 0 && next == stepConfirm {
+			return l.heard(s, early)
+		}
+		return next
+	}
+	return stepWait
+}
