@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -129,7 +130,7 @@ func (l *loop) secureNode(s *session) step {
 }
 
 // connect makes a handshake with a node on a connection that was lent, when the node's gate lets it.
-func connect(ctx context.Context, t *NodeTLS, node int, c *lent) (made *tlsterm.Session, err error) {
+func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *lent) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err
