@@ -21,14 +21,14 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 	}
 	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
 	each := int64(2)
-	secure := map[*Pool]int{} // nodes that speak TLS
+	secure := map[*snapshot.Pool]int{} // nodes that speak TLS
 	for _, ln := range srv.listeners {
 		for _, p := range ln.pools {
 			if p.TLS != nil {
 				secure[p] = len(p.Nodes())
 			}
 		}
-		if ln.Protocol != HTTP {
+		if ln.Protocol != snapshot.HTTP {
 			continue
 		}
 		each = 3

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // engine carries the sessions of a server, in event loops.
@@ -32,7 +33,7 @@ func newEngine(srv *Server) (*engine, error) {
 		return nil, err
 	}
 	for _, ln := range srv.listeners {
-		if ln.Protocol == WS || ln.Protocol == HTTP {
+		if ln.Protocol == snapshot.WS || ln.Protocol == snapshot.HTTP {
 			ln.front = newFront(srv, ln)
 		}
 	}

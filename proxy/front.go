@@ -12,6 +12,7 @@ import (
 
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
 )
 
@@ -36,7 +37,7 @@ type front struct {
 func newFront(srv *Server, ln *listener) *front {
 	snap := srv.snapshot
 	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
-	pools := map[*Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
+	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {
 		r := &ln.Routes[i]
@@ -121,7 +122,7 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 		f.reject(w, v, tooMany(v.excess))
 	case route != nil && route.WebSocket:
 		f.upgrade(w, r, v, route)
-	case f.listener.Protocol == WS:
+	case f.listener.Protocol == snapshot.WS:
 		f.reject(w, v, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
 	default:
 		v.stays.Do(v.staying)
@@ -171,7 +172,7 @@ func (f *front) answers() map[int]uint64 {
 
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose
 // session goes on in its loop.
-func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route *Route) {
+func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route *snapshot.Route) {
 	protocol, refused := opening.CheckUpgrade(r, f.listener.Hosts, route.Origins)
 	if refused != nil {
 		f.reject(w, v, refused)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -125,7 +126,7 @@ func (l *loop) secureNode(s *session) step {
 }
 
 // connect makes a handshake with a node on a connection that was lent, when the node's gate lets it.
-func connect(ctx context.Context, t *NodeTLS, node int, c *lent) (made *tlsterm.Session, err error) {
+func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *lent) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
 )
@@ -32,13 +33,13 @@ type visit struct {
 	upgraded       atomic.Bool
 	stays, leaves  sync.Once
 
-	timeouts *Timeouts
+	timeouts *snapshot.Timeouts
 	phase    atomic.Uint32          // of the request; a phase
 	limited  atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
 	late     atomic.Pointer[string] // the limit of time that it came to; nil: none
 
 	// What came of it, to be read after left.
-	pool    *Pool              // of the upgrade; nil: there was none
+	pool    *snapshot.Pool     // of the upgrade; nil: there was none
 	request *websocket.Request // as opening.NodeRequest has it
 	fault   string             // why there was none
 }

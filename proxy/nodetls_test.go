@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -34,7 +35,7 @@ func startTLSNode(t *testing.T, config *tls.Config, handle func(*tls.Conn)) *nod
 }
 
 // toTLS makes the pool's nodes speak TLS.
-func toTLS(s *Snapshot) {
+func toTLS(s *snapshot.Snapshot) {
 	pool := s.Listeners[0].Pool
 	pool.TLS = testNodeTLS(len(pool.Nodes()))
 }
@@ -161,7 +162,7 @@ func TestTCPListenerSpeaksTLSToNodes(t *testing.T) {
 		_, _ = c.Write([]byte("hello"))
 		_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 	})
-	r := startToTLS(t, []string{backend.address()}, func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	r := startToTLS(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP })
 	c := r.dial()
 	c.expect([]byte("hello"))
 	c.send([]byte("echo"))

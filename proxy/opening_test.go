@@ -17,10 +17,11 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 )
 
 func sendProxy(version int) setting {
-	return func(s *Snapshot) { s.Listeners[0].Pool.SendProxy = version }
+	return func(s *snapshot.Snapshot) { s.Listeners[0].Pool.SendProxy = version }
 }
 
 // The first write to a node holds the PROXY header and the whole CONNECT.
@@ -39,7 +40,7 @@ func TestFirstWriteHoldsTheProxyHeaderAndTheConnect(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, whole %v", row.name, whole), func(t *testing.T) {
 				backend := startNode(t, nil)
 				r := start(t, []string{backend.address()}, sendProxy(row.version),
-					func(s *Snapshot) { s.Listeners[0].Address = row.listen })
+					func(s *snapshot.Snapshot) { s.Listeners[0].Address = row.listen })
 				to := r.srv.Addr("mqtt").(*net.TCPAddr).AddrPort()
 				if to.Addr().IsUnspecified() {
 					to = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), to.Port())
@@ -77,7 +78,7 @@ func TestClientsNamedByATrustedProxyAreNamedToTheNode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			backend := startNode(t, nil)
-			r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+			r := start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 				s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 			})
 			for i, pieces := range [][]string{{header + string(connect311)}, strings.Split(header+string(connect311), "")} {
@@ -109,7 +110,7 @@ func TestProxyHeaderWithoutAddressesLeavesThePeers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			backend := startNode(t, nil)
-			r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+			r := start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 				s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 			})
 			c := r.dial()
@@ -125,7 +126,7 @@ func TestProxyHeaderWithoutAddressesLeavesThePeers(t *testing.T) {
 func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 	backend := startNode(t, nil)
 	path := filepath.Join(t.TempDir(), "mqtt.sock")
-	r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+	r := start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 		s.Listeners[0].Network, s.Listeners[0].Address = "unix", path
 	})
 	for range 4 { // whichever loop takes it
@@ -149,7 +150,7 @@ func TestFailedDialGoesOnToTheNextCandidate(t *testing.T) {
 		alive := m.startNode(t, nil)
 		var mu sync.Mutex
 		failed := map[string]int{}
-		r := m.start(t, []string{refusing, alive.address()}, func(s *Snapshot) {
+		r := m.start(t, []string{refusing, alive.address()}, func(s *snapshot.Snapshot) {
 			s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -235,17 +236,17 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 			outcome Outcome
 			answer5 []byte
 		}{
-			{"process", func(s *Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
-			{"listener", func(s *Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
-			{"rate", func(s *Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
-			{"node", func(s *Snapshot) {
+			{"process", func(s *snapshot.Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
+			{"listener", func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
+			{"rate", func(s *snapshot.Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
+			{"node", func(s *snapshot.Snapshot) {
 				p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{
 					{Name: "n", Address: s.Listeners[0].Pool.Nodes()[0].Address, MaxConnections: 3},
 				}})
 				if err != nil {
 					panic(err)
 				}
-				s.Listeners[0].Pool = &Pool{Pool: p}
+				s.Listeners[0].Pool = &snapshot.Pool{Pool: p}
 			}, NodesFull, busy},
 		} {
 			t.Run(row.name, func(t *testing.T) {
@@ -292,7 +293,7 @@ func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
 				if m.tls {
 					t.Skip("nobody past the limit is read")
 				}
-				r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.Listeners[0].MaxConnections = 2 })
+				r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = 2 })
 				open := []*client{r.open("one"), r.open("two")}
 				if name == "malformed" { // it comes in, and is refused then
 					_ = open[1].Close()
@@ -322,7 +323,7 @@ func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 		if m.tls {
 			t.Skip("nobody past the limit is read")
 		}
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnections = 1 })
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.MaxConnections = 1 })
 		r.open("one")
 		begun := pick(m.clientWS(), []byte("GET "), connect311[:4])
 		var silent []*client
@@ -342,7 +343,7 @@ func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 // A refusal is read by a client that sent more than its CONNECT.
 func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnectSize = 64 })
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.MaxConnectSize = 64 })
 		c := r.dial()
 		c.send(append([]byte("\x10\xff\x7f\x00\x04MQTT\x05"), make([]byte, 200<<10)...))
 		c.expect([]byte("\x20\x03\x00\x95\x00"))
@@ -368,7 +369,7 @@ func TestTCPListenerRelaysWithoutLookingInside(t *testing.T) {
 		_, _ = c.Write([]byte("220 hello\r\n"))
 		_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 	})
-	r := start(t, []string{greets.address()}, func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	r := start(t, []string{greets.address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP })
 	c := r.dial()
 	c.expect([]byte("220 hello\r\n"))
 	c.send([]byte("GET / HTTP/1.1\r\n\r\n"))
@@ -393,7 +394,7 @@ func TestTCPListenerHashesTheSourceAddressAndAnnouncesIt(t *testing.T) {
 		})
 		nodes, addresses = append(nodes, n), append(addresses, n.address())
 	}
-	r := start(t, addresses, sendProxy(2), func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	r := start(t, addresses, sendProxy(2), func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP })
 	used := map[string]bool{}
 	for i := range 20 {
 		source := fmt.Sprintf("127.0.0.%d", 2+i)

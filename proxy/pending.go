@@ -5,6 +5,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
 )
@@ -34,7 +35,7 @@ type attempt struct {
 	request     *websocket.Request // the upgrade that nodes are asked for; nil: they speak plain MQTT
 	destination netip.AddrPort     // where the client connected to; not valid: not known yet
 
-	pool       *Pool
+	pool       *snapshot.Pool
 	candidates balancer.Candidates
 	walk       walk
 	node       *balancer.Node // the node dialled last; nil: none

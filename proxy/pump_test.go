@@ -14,6 +14,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // pumpRig is a session in the relay between two socket pairs, without a loop
@@ -24,8 +25,8 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ln := newListener(0, &Listener{Name: "l", Pool: &Pool{Pool: pool}})
-	srv := &Server{snapshot: &Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
+	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
+	srv := &Server{snapshot: &snapshot.Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
 	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newCounters(srv.listeners)}
 	s = l.take()
 	pair := func() (ours, theirs int) {

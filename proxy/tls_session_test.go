@@ -15,11 +15,12 @@ import (
 	"github.com/pires/go-proxyproto"
 	"github.com/pires/go-proxyproto/tlvparse"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 )
 
 // over sets what the listener's TLS is to be.
-func over(change func(*TLS)) setting {
-	return func(s *Snapshot) {
+func over(change func(*snapshot.TLS)) setting {
+	return func(s *snapshot.Snapshot) {
 		s.Listeners[0].TLS = testTLS()
 		change(s.Listeners[0].TLS)
 	}
@@ -28,7 +29,7 @@ func over(change func(*TLS)) setting {
 // startTLS starts an mqtts listener with these settings, the listener's own kept.
 func startTLS(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
-	return start(t, nodes, append([]setting{over(func(*TLS) {})}, settings...)...)
+	return start(t, nodes, append([]setting{over(func(*snapshot.TLS) {})}, settings...)...)
 }
 
 // splitter cuts what is written in two, or in single bytes where at is negative.
@@ -194,7 +195,7 @@ func (r *rig) showing(name string) *client {
 }
 
 func TestCertificateHasToNameTheIdentity(t *testing.T) {
-	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *TLS) { t.Identity = ClientIDIdentity }))
+	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *snapshot.TLS) { t.Identity = snapshot.ClientIDIdentity }))
 	right := r.showing("c1")
 	right.send(connect311)
 	right.expect(connack311)
@@ -252,7 +253,7 @@ func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {
 // Its header and the hello come in one piece.
 func TestClientOfTLSIsNamedByATrustedProxy(t *testing.T) {
 	inEachTLSMode(t, func(t *testing.T, m mode) {
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 			s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 		})
 		c := r.dialBare(r.srv.Addr("mqtt"))

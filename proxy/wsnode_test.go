@@ -18,6 +18,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 )
 
 // asked is a connection to a node that speaks WebSocket: what came before the node
@@ -70,7 +71,7 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 		_, _ = io.Copy(io.Discard, a)
 	})
 	for _, version := range []int{0, 1, 2} {
-		r := wsToWS.start(t, []string{backend.address()}, sendProxy(version), func(s *Snapshot) {
+		r := wsToWS.start(t, []string{backend.address()}, sendProxy(version), func(s *snapshot.Snapshot) {
 			s.Listeners[0].Pool.ForwardHeaders = []string{"Cookie", "Origin", "User-Agent"}
 		})
 		c := r.dialUpgraded("GET /mqtt?token=a%20b&x HTTP/1.1", "Host: broker.example:8083", "Sec-WebSocket-Protocol: foo, mqttv3.1, mqtt",
@@ -122,7 +123,7 @@ func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
 		_, _ = fmt.Fprintf(a, "%s\x82\x1a%-26s", a.switching(), h.Source.String()+" "+a.request.Header.Get("X-Forwarded-For"))
 		_, _ = io.Copy(io.Discard, a)
 	})
-	r := wsToWS.start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+	r := wsToWS.start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 		s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 	})
 	for _, drip := range []bool{false, true} {
@@ -243,7 +244,7 @@ func TestNodeThatRefusesTheUpgradeIsPassedOver(t *testing.T) {
 
 func TestNodeThatNeverAnswersTheUpgradeIsPassedOverAfterDialTimeout(t *testing.T) {
 	silent := startUpgradeNode(t, func(a *asked) { _, _ = io.Copy(io.Discard, a) })
-	r := wsToWS.start(t, []string{silent.address()}, func(s *Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
+	r := wsToWS.start(t, []string{silent.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
 	c := r.dialUpgraded()
 	c.send(clientFrame(finBinary, connect311))
 	if got := c.frames(); !slices.Equal(got, []string{"20 02 00 03", "close 1013"}) {
