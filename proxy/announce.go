@@ -10,7 +10,7 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// announce appends the PROXY header of the given version, 1 or 2, that names a
+// appendProxyHeader appends the PROXY header of the given version, 1 or 2, that names a
 // client to a node: always PROXY with TCP4 or TCP6 and no TLVs, the one form
 // that every broker's listener takes. Addresses of two families are both
 // written as IPv6.
@@ -18,7 +18,7 @@ import (
 // Version 1 is the library's. Version 2 opens nearly every connection, and in
 // this one form it is 28 or 52 bytes at fixed places: it is written here, without
 // the library's 6 allocations, and a test holds it against the library.
-func announce(dst []byte, version int, source, destination netip.AddrPort) ([]byte, error) {
+func appendProxyHeader(dst []byte, version int, source, destination netip.AddrPort) ([]byte, error) {
 	if version != 2 {
 		if source.Addr().Is4() != destination.Addr().Is4() {
 			source, destination = in6(source), in6(destination) // the library writes the family of the source

@@ -189,7 +189,7 @@ func (l *loop) proxyHeader(s *session) ([]byte, error) {
 		}
 		destination, o.destination = own, own
 	}
-	header, err := announce(l.header[:0], o.pool.SendProxy, source, destination)
+	header, err := appendProxyHeader(l.header[:0], o.pool.SendProxy, source, destination)
 	if err == nil && o.tls != nil && o.pool.SendProxy == 2 {
 		header = withTLS(header, o.tls)
 	}

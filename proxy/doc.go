@@ -6,8 +6,8 @@
 //
 // Start reading at life.go: it lists the steps of a session in order, and what events and
 // timers do. What the client sends first is decided by package opening; opening.go carries
-// its verdicts out, with handshake.go and visit.go for what a goroutine does that borrows the
-// connection. walk.go and attempt.go reach a node, answer.go reads its CONNACK, relay.go
+// its verdicts out, with handshake.go and httpserver.go for what a goroutine does that has
+// borrowed the connection (borrow.go). walk.go and attempt.go reach a node, answer.go reads its CONNACK, relay.go
 // moves bytes, leave.go says goodbye and finish.go ends the session. Each side of a session
 // is a stream: stream.go, with TLS and WebSocket inside it in layers.go and framing.go.
 // docs/design.md has the way of a byte on one page.

@@ -34,7 +34,7 @@ func newEngine(srv *Server) (*engine, error) {
 	}
 	for _, ln := range srv.listeners {
 		if ln.Protocol == snapshot.WS || ln.Protocol == snapshot.HTTP {
-			ln.front = newFront(srv, ln)
+			ln.http = newHTTPServer(srv, ln)
 		}
 	}
 	return &engine{loops, srv.listeners}, nil
@@ -84,8 +84,8 @@ func (e *engine) run() {
 	}
 	running.Wait()
 	for _, ln := range e.listeners {
-		if ln.front != nil {
-			ln.front.close()
+		if ln.http != nil {
+			ln.http.close()
 		}
 		ln.removePath()
 	}
@@ -102,8 +102,8 @@ func (e *engine) stop() {
 	}
 	accepted.Wait() // the fronts serve what the loops have taken
 	for _, ln := range e.listeners {
-		if ln.front != nil {
-			ln.front.drain()
+		if ln.http != nil {
+			ln.http.drain()
 		}
 	}
 }

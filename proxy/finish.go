@@ -51,7 +51,7 @@ func (l *loop) seeOff(s *session, o Outcome) step {
 // back, and then writes its line: who reads it finds them free.
 func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
-	if s.opening != nil && s.opening.borrower == httpServer {
+	if s.opening != nil && s.opening.borrower == clientHTTP {
 		s.count(s.opening.http)
 		if o == ConnectTimeout && s.opening.fault == "" {
 			s.opening.fault = s.opening.http.lateRead()

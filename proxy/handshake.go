@@ -13,10 +13,10 @@ import (
 // limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
 func (l *loop) limitHandshake(s *session) {
 	o, t := s.opening, s.listener.TLS
-	if t == nil || o.shakeBy != 0 || !o.AwaitsTLS() {
+	if t == nil || o.handshakeBy != 0 || !o.AwaitsTLS() {
 		return
 	}
-	o.shakeBy = l.Now() + int64(t.Timeout)
+	o.handshakeBy = l.Now() + int64(t.Timeout)
 	s.deadline = min(s.deadline, l.In(t.Timeout))
 }
 
@@ -29,9 +29,9 @@ func (l *loop) handshake(s *session) step {
 	c, held := l.lend(s), o.held
 	hello := c.rest
 	c.rest = nil
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.shakeBy-l.Now()))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.handshakeBy-l.Now()))
 	c.returned = cancel
-	o.loan = loan{borrower: tlsHandshake, conn: c}
+	o.loan = loan{borrower: clientHandshake, conn: c}
 	back := l.callback(s)
 	open := func() (net.Conn, error) {
 		held.set(handshakeMemory)
@@ -40,13 +40,13 @@ func (l *loop) handshake(s *session) step {
 	go func() { // ends with the handshake, t.Timeout, or the session
 		defer cancel()
 		made, err := t.Gate.Accept(ctx, hello, open, t.Terminator.Config())
-		back(func(s *session) { l.resume(s, l.shaken(s, made, err)) })
+		back(func(s *session) { l.resume(s, l.afterHandshake(s, made, err)) })
 	}()
 	return stepWait
 }
 
-// shaken is the step after a handshake.
-func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
+// afterHandshake is the step after a handshake.
+func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
 	o.endCount()
 	s.client.readable = true
@@ -58,14 +58,14 @@ func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
 	info := made.Info()
 	o.Secured(&info)
 	s.client.layers = &layers{tls: made}
-	if s.listener.front == nil {
+	if s.listener.http == nil {
 		l.detach(s)
 	}
 	o.borrower = nobody
 	return stepOpen
 }
 
-// detach ends the use of the lent connection: TLS is the loop's from here on.
+// detach ends the use of the borrowed connection: TLS is the loop's from here on.
 func (l *loop) detach(s *session) {
 	s.client.layers.tls.Detach()
 	s.opening.loan.reclaim()
@@ -110,7 +110,7 @@ func (l *loop) secureNode(s *session) step {
 		return stepDial
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &lent{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
+	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
 	o.loan = loan{borrower: nodeHandshake, conn: c}
 	t, node, birth, back := o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
@@ -118,7 +118,7 @@ func (l *loop) secureNode(s *session) step {
 		made, err := connect(ctx, t, node, c)
 		back(func(s *session) {
 			if s.server.birth == birth { // it is still this attempt that counts
-				l.resume(s, l.nodeShaken(s, made, err))
+				l.resume(s, l.afterNodeHandshake(s, made, err))
 			}
 		})
 	}()
@@ -126,7 +126,7 @@ func (l *loop) secureNode(s *session) step {
 }
 
 // connect makes a handshake with a node on a connection that was lent, when the node's gate lets it.
-func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *lent) (made *tlsterm.Session, err error) {
+func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *borrowedConn) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err
@@ -138,8 +138,8 @@ func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *lent) (made 
 	return t.Originator.Connect(ctx, c, node)
 }
 
-// nodeShaken is the step after a handshake with a node.
-func (l *loop) nodeShaken(s *session, made *tlsterm.Session, err error) step {
+// afterNodeHandshake is the step after a handshake with a node.
+func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
 	if err != nil {
 		l.giveUp(s, &tlsterm.NodeError{Err: err})

@@ -11,6 +11,7 @@ type step uint8
 //	          PROXY in  CONNECT limits   pool,    next     PROXY out,  CONNACK    bytes    one outcome:
 //	          TLS, HTTP          rules    key      candidate TLS,                           one line, one count
 //	                                                        first bytes
+//	         └──────── open: package opening ────────┘
 //
 // accept.go makes the session and finish.go ends it; the steps between are run from
 // here.

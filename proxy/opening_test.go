@@ -431,7 +431,7 @@ func TestAnnounceWritesIPv6WhereFamiliesDiffer(t *testing.T) {
 	four, six := netip.MustParseAddrPort("192.0.2.1:1000"), netip.MustParseAddrPort("[2001:db8::1]:2000")
 	for version, signature := range map[int][]byte{1: proxyproto.SIGV1, 2: proxyproto.SIGV2} {
 		for _, pair := range [][2]netip.AddrPort{{four, four}, {six, six}, {four, six}, {six, four}} {
-			b, err := announce(nil, version, pair[0], pair[1])
+			b, err := appendProxyHeader(nil, version, pair[0], pair[1])
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,9 +17,9 @@ type pending struct {
 	attempt
 	loan
 
-	held    *holding // what it counts for in the process's opening memory; nil: nothing
-	shakeBy int64    // when the client's handshake must be over, in ns of the loop's clock; 0: it has not begun
-	fault   string   // what was wrong with the client's first bytes, or with the last node
+	held        *holding // what it counts for in the process's opening memory; nil: nothing
+	handshakeBy int64    // when the client's handshake must be over, in ns of the loop's clock; 0: it has not begun
+	fault       string   // what was wrong with the client's first bytes, or with the last node
 }
 
 // attempt is how far a session has come on its way to a node. Valid from the route on.
@@ -58,20 +58,20 @@ func (a *attempt) keep() {
 type borrower uint8
 
 const (
-	nobody        borrower = iota // the loop has both connections
-	tlsHandshake                  // a goroutine makes the client's TLS handshake
-	httpServer                    // net/http serves the client
-	nodeHandshake                 // a goroutine makes the TLS handshake with a node
+	nobody          borrower = iota // the loop has both connections
+	clientHandshake                 // a goroutine makes the client's TLS handshake
+	clientHTTP                      // net/http serves the client
+	nodeHandshake                   // a goroutine makes the TLS handshake with a node
 )
 
 // ofClient reports whether it is the client's connection that is borrowed.
-func (b borrower) ofClient() bool { return b == tlsHandshake || b == httpServer }
+func (b borrower) ofClient() bool { return b == clientHandshake || b == clientHTTP }
 
 // loan is a connection that is borrowed.
 type loan struct {
 	borrower borrower
-	conn     *lent  // what the borrower has; nil: nothing
-	http     *visit // valid only if borrower is httpServer
+	conn     *borrowedConn // what the borrower has; nil: nothing
+	http     *httpConn     // valid only if borrower is clientHTTP
 }
 
 // reclaim ends the borrower's use of the connection.
@@ -79,7 +79,7 @@ func (n *loan) reclaim() {
 	if n.conn != nil { // first: net/http's close then has no close_notify to wait for
 		_ = n.conn.Close()
 	}
-	if n.borrower == httpServer {
+	if n.borrower == clientHTTP {
 		_ = n.http.Close()
 	}
 	*n = loan{}

@@ -92,7 +92,7 @@ func BenchmarkAnnounce(b *testing.B) {
 	var header [headroom]byte
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := announce(header[:0], 2, source, destination); err != nil {
+		if _, err := appendProxyHeader(header[:0], 2, source, destination); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestAnnounceAllocatesNothing(t *testing.T) {
 	var header [headroom]byte
 	for _, a := range []string{"192.0.2.7:40000", "[2001:db8::7]:40000"} {
 		source, destination := netip.MustParseAddrPort(a), netip.MustParseAddrPort("192.0.2.9:1883")
-		if n := testing.AllocsPerRun(1000, func() { _, _ = announce(header[:0], 2, source, destination) }); n != 0 {
+		if n := testing.AllocsPerRun(1000, func() { _, _ = appendProxyHeader(header[:0], 2, source, destination) }); n != 0 {
 			t.Errorf("%s: %v allocations", a, n)
 		}
 	}
@@ -196,7 +196,7 @@ func TestBytesThatWaitAreNoSilence(t *testing.T) {
 
 // net/http may keep a connection for hours that a loop has begun to read.
 func TestWhatALoopHadReadIsNotKept(t *testing.T) {
-	c := &lent{rest: make([]byte, 10)}
+	c := &borrowedConn{rest: make([]byte, 10)}
 	for c.rest != nil {
 		if n, err := c.Read(make([]byte, 4)); n == 0 || err != nil {
 			t.Fatal(n, err)

@@ -41,7 +41,7 @@ type listener struct {
 	bound net.Addr
 	path  fs.FileInfo      // the socket's file, on a path
 	pools []*snapshot.Pool // of its sessions; not those that speak HTTP
-	front *front           // of WS and HTTP listeners
+	http  *httpServer      // of WS and HTTP listeners
 }
 
 func newListener(index int, ln *snapshot.Listener) *listener {
@@ -165,8 +165,8 @@ func (srv *Server) Stats() Stats {
 	stats := Stats{MaxConnections: srv.maxConnections, LinesDropped: srv.journal.dropped.Load()}
 	srv.engine.count(&stats)
 	for i, ln := range srv.listeners {
-		if ln.front != nil {
-			stats.Listeners[i].Answers = ln.front.answers()
+		if ln.http != nil {
+			stats.Listeners[i].Answers = ln.http.answers()
 		}
 		if ln.TLS != nil {
 			stats.Listeners[i].Handshakes = ln.TLS.Gate.Counts()

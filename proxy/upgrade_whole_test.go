@@ -7,7 +7,7 @@ func TestUpgradeThatComesWholeNeedsNoFront(t *testing.T) {
 	for _, m := range []mode{wsToMQTT, wsToWS, httpToWS} {
 		t.Run(m.name, func(t *testing.T) {
 			r := m.start(t, []string{m.startNode(t, nil).address()})
-			_ = r.srv.listeners[0].front.server.Close()
+			_ = r.srv.listeners[0].http.server.Close()
 			r.open("device")
 			c := r.dialBare(r.srv.Addr("mqtt"))
 			c.trickle([]byte(upgradeRequest("-Upgrade")), false)

@@ -2,7 +2,7 @@
 // data: listeners, routes, pools, limits and timeouts.
 //
 // It decides what follows from that data alone, such as the route of a request. It
-// reads no configuration, and does no I/O.
+// reads no configuration, and opens no connection.
 package snapshot
 
 import (

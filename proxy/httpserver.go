@@ -16,15 +16,15 @@ import (
 	"mqttlb/proxy/web"
 )
 
-// front is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
+// httpServer is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
 // a goroutine for each connection. One that upgrades to WebSocket is let go of:
 // its session goes on in its loop, and net/http keeps nothing of it. Most upgrades
 // are answered by the loop itself, as package opening does.
-type front struct {
+type httpServer struct {
 	listener *listener
 	server   *http.Server
 	web      *web.Handler // for the routes whose pools speak HTTP
-	arrivals arrivals
+	arrived  connListener
 	context  context.Context    // of the requests
 	cancel   context.CancelFunc // ends those that still go on
 	running  sync.WaitGroup
@@ -33,10 +33,10 @@ type front struct {
 	rejected map[int]uint64
 }
 
-// newFront makes the front of a listener and starts it.
-func newFront(srv *Server, ln *listener) *front {
+// newHTTPServer makes the HTTP server of a listener and starts it.
+func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	snap := srv.snapshot
-	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
+	f := &httpServer{listener: ln, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
 	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {
@@ -65,10 +65,10 @@ func newFront(srv *Server, ln *listener) *front {
 		TunnelTimeout:     snap.Timeouts.Tunnel,
 		HalfClosedTimeout: snap.Timeouts.HalfClosed,
 		TimedOut: func(r *http.Request, why string) {
-			r.Context().Value(visitKey{}).(*visit).late.Store(&why) // it knows more than the visit
+			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // it knows more than the connection
 		},
 		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
-			return announce(nil, version, source, destination)
+			return appendProxyHeader(nil, version, source, destination)
 		},
 		Log: srv.log,
 	})
@@ -86,18 +86,18 @@ func newFront(srv *Server, ln *listener) *front {
 		ErrorLog:                     slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if state == http.StateIdle {
-				c.(*visit).phase.Store(phaseServed)
+				c.(*httpConn).phase.Store(phaseServed)
 			}
 		},
 		BaseContext: func(net.Listener) context.Context { return f.context },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, c) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, httpConnKey{}, c) },
 	}
-	f.running.Go(func() { _ = f.server.Serve(&f.arrivals) }) // ends at close
+	f.running.Go(func() { _ = f.server.Serve(&f.arrived) }) // ends at close
 	return f
 }
 
 // close ends every connection and waits until net/http has none.
-func (f *front) close() {
+func (f *httpServer) close() {
 	f.cancel()
 	_ = f.server.Close()
 	f.web.Close()
@@ -106,11 +106,11 @@ func (f *front) close() {
 
 // drain ends connections that wait for a request, and the others after it. Those
 // that have just come are still served.
-func (f *front) drain() { f.server.SetKeepAlivesEnabled(false) }
+func (f *httpServer) drain() { f.server.SetKeepAlivesEnabled(false) }
 
 // serve answers a request, or takes it for an upgrade.
-func (f *front) serve(w http.ResponseWriter, r *http.Request) {
-	v := r.Context().Value(visitKey{}).(*visit)
+func (f *httpServer) serve(w http.ResponseWriter, r *http.Request) {
+	v := r.Context().Value(httpConnKey{}).(*httpConn)
 	v.phase.Store(phaseBody)
 	if v.session != nil {
 		state := v.session.Conn().ConnectionState()
@@ -135,7 +135,7 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // reject answers a request that is not served, and ends the connection.
-func (f *front) reject(w http.ResponseWriter, v *visit, why *opening.Rejection) {
+func (f *httpServer) reject(w http.ResponseWriter, v *httpConn, why *opening.Rejection) {
 	v.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
 	f.mu.Lock()
 	f.rejected[why.Status]++
@@ -160,7 +160,7 @@ func tooMany(o Outcome) *opening.Rejection {
 }
 
 // answers counts the requests that no node answered, by status.
-func (f *front) answers() map[int]uint64 {
+func (f *httpServer) answers() map[int]uint64 {
 	counts := f.web.Answers()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -172,7 +172,7 @@ func (f *front) answers() map[int]uint64 {
 
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose
 // session goes on in its loop.
-func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route *snapshot.Route) {
+func (f *httpServer) upgrade(w http.ResponseWriter, r *http.Request, v *httpConn, route *snapshot.Route) {
 	protocol, refused := opening.CheckUpgrade(r, f.listener.Hosts, route.Origins)
 	if refused != nil {
 		f.reject(w, v, refused)
