@@ -41,7 +41,7 @@ func (l *loop) giveUp(s *session, err error) {
 func (l *loop) dropAttempt(s *session) {
 	o := s.opening
 	if o.borrower == nodeHandshake {
-		o.loan.reclaim()
+		o.reclaim()
 	}
 	if s.server.fd >= 0 {
 		reactor.Close(s.server.fd)

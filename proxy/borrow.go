@@ -76,7 +76,7 @@ func (l *loop) returned(s *session, v *httpConn) {
 		v.session.Detach()
 	}
 	o.borrower = nobody
-	o.loan.reclaim()
+	o.reclaim()
 	switch {
 	case v.pool != nil:
 		o.Upgraded(v.pool, v.request)

@@ -61,7 +61,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 	l.Timers.Clear(s.slot)
 	if o := s.opening; o != nil {
 		o.endCount()
-		o.loan.reclaim()
+		o.reclaim()
 	}
 	reactor.Close(s.client.fd)
 	if s.server.fd >= 0 {

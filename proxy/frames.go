@@ -35,8 +35,3 @@ func connackIn(b []byte, decide func(packet []byte) answer) answer {
 var errUnreadPongs = &websocket.Error{
 	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.3", Reason: "pings whose answers are not read",
 }
-
-// appendFrame appends a whole frame of ours.
-func appendFrame(dst []byte, op websocket.Opcode, payload []byte) []byte {
-	return websocket.AppendFrame(dst, op, payload)
-}

@@ -106,7 +106,7 @@ func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
 			return payload, f.appendClose(replies, websocket.AppendClose(nil, codeOf(piece.Payload), "")), io.EOF
 		case websocket.Ping:
 			if !f.closed {
-				replies = appendFrame(replies, websocket.Pong, piece.Payload)
+				replies = websocket.AppendFrame(replies, websocket.Pong, piece.Payload)
 			}
 		case websocket.Pong:
 		default:
@@ -152,7 +152,7 @@ func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
 	}
 	f.closed = true
 	if len(packet) > 0 && (!f.passes || f.betweenPackets()) {
-		b = appendFrame(b, websocket.Binary, packet)
+		b = websocket.AppendFrame(b, websocket.Binary, packet)
 	}
 	if f.toNode {
 		return appendMaskedClose(b, code)

@@ -51,7 +51,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	o.endCount()
 	s.client.readable = true
 	if err != nil {
-		o.loan.reclaim()
+		o.reclaim()
 		o.fault = err.Error()
 		return l.seeOff(s, handshakeOutcome(err)) // its alert is still under way
 	}
@@ -68,7 +68,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 // detach ends the use of the borrowed connection: TLS is the loop's from here on.
 func (l *loop) detach(s *session) {
 	s.client.layers.tls.Detach()
-	s.opening.loan.reclaim()
+	s.opening.reclaim()
 }
 
 func handshakeOutcome(err error) Outcome {
@@ -146,7 +146,7 @@ func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) 
 		return stepDial
 	}
 	made.Detach()
-	o.loan.reclaim()
+	o.reclaim()
 	s.server.layers = &layers{tls: made}
 	s.server.readable = true
 	return stepAnnounce

@@ -19,7 +19,7 @@ func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
 	if !errors.As(err, &malformed) {
 		return Refusal{Outcome: outcome.MalformedConnect}, err
 	}
-	o := outcome.MalformedConnect
+	var o outcome.Outcome
 	switch malformed.Code {
 	case mqttparse.UnsupportedProtocolVersion:
 		o = outcome.UnsupportedVersion
@@ -27,6 +27,8 @@ func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
 		o = outcome.IdentifierRejected
 	case mqttparse.PacketTooLarge:
 		o = outcome.ConnectTooLarge
+	default:
+		o = outcome.MalformedConnect
 	}
 	if c.Version == 0 && o != outcome.ConnectTooLarge {
 		o = outcome.NotMQTT
@@ -41,11 +43,11 @@ func (o *Opening) readPacket(sc *Scratch) Verdict {
 	}
 	refusal, err := readConnect(o.bytes, &sc.connect, o.snapshot.MaxConnectSize)
 	o.Version = sc.connect.Version
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		o.stage = atLimits
 		return Verdict{}
-	case err == mqttparse.ErrShort:
+	case mqttparse.ErrShort:
 		return o.more()
 	}
 	if refusal.Outcome == outcome.NotMQTT && o.listener.AcceptProxy {

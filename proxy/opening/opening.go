@@ -208,7 +208,7 @@ func (o *Opening) AwaitsTLS() bool {
 // connection, and knows.
 func (o *Opening) Late() string {
 	limit := o.snapshot.Timeouts.ConnectPacket
-	missing := "CONNECT"
+	var missing string
 	switch o.stage {
 	case atProxyHeader:
 		missing = "PROXY header"
@@ -221,6 +221,8 @@ func (o *Opening) Late() string {
 		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %v", limit)
 	case atHTTP:
 		return ""
+	default:
+		missing = "CONNECT"
 	}
 	return fmt.Sprintf("no whole %s within timeouts.connect_packet %v", missing, limit)
 }

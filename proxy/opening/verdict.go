@@ -12,35 +12,35 @@ type Kind uint8
 const (
 	again Kind = iota // the next stage decides; never returned by Feed
 
-	// More: read at most Room bytes from the client, and Feed them.
+	// More has the caller read at most Room bytes from the client, and Feed them.
 	More
 
-	// Address: the client's address, Opening.Source, is known. Apply its limits, set
-	// Opening.Excess if it is past one, and Feed.
+	// Address says that the client's address, Opening.Source, is known. The caller applies its
+	// limits, sets Opening.Excess if it is past one, and Feeds.
 	Address
 
-	// Handshake: the ClientHello is whole. Make the TLS handshake with it, which Take
-	// returns, and call Secured before the next Feed.
+	// Handshake says that the ClientHello, which Take returns, is whole. The caller makes the TLS
+	// handshake, and calls Secured before the next Feed.
 	Handshake
 
-	// HTTP: have net/http serve the connection, and what Take returns before the rest
-	// of it. If that is an upgrade to WebSocket, call Upgraded before the next Feed.
+	// HTTP has net/http serve the connection, and what Take returns before the rest of it. If
+	// that comes to an upgrade to WebSocket, the caller calls Upgraded before the next Feed.
 	HTTP
 
-	// Upgrade: Reply answers an upgrade to WebSocket. Send it, and Feed.
+	// Upgrade has the caller send Reply, which answers an upgrade to WebSocket, and Feed.
 	Upgrade
 
-	// Pong: Reply answers a ping. Send it, and Feed.
+	// Pong has the caller send Reply, which answers a ping, and Feed.
 	Pong
 
-	// Admit: what the client sends first is whole, and Connect what was read of it. Apply
-	// the limits, and Feed.
+	// Admit says that what the client sends first is whole, and Connect what was read of it. The
+	// caller applies the limits, and Feeds.
 	Admit
 
-	// Refuse: send Reply, if there is one, and end the session with Outcome.
+	// Refuse has the caller send Reply, if there is one, and end the session with Outcome.
 	Refuse
 
-	// Dial: send what Take returns to a node of Pool, chosen by Key.
+	// Dial has the caller send what Take returns to a node of Pool, chosen by Key.
 	Dial
 )
 
