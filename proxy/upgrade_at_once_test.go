@@ -1,0 +1,25 @@
+package proxy
+
+import "testing"
+
+// An HTTP server that is closed serves nobody.
+func TestUpgradeNeedsNoHTTPServer(t *testing.T) {
+	for _, m := range []mode{wsToMQTT, wsToWS, httpToWS} {
+		t.Run(m.name, func(t *testing.T) {
+			r := m.start(t, []string{m.startNode(t, nil).address()})
+			_ = r.srv.listeners[0].http.server.Close()
+			r.open("device")
+			drips := r.dialBare(r.srv.Addr("mqtt"))
+			drips.trickle([]byte(upgradeRequest()), true)
+			if answer, _ := drips.response(); answer.StatusCode != 101 { //nolint:bodyclose // response has read and closed it
+				t.Errorf("byte by byte: answered %s", answer.Status)
+			}
+			_ = drips.Close()
+			c := r.dialBare(r.srv.Addr("mqtt"))
+			c.trickle([]byte(upgradeRequest("-Upgrade")), false)
+			if answer := c.rest(); len(answer) > 0 {
+				t.Errorf("a closed server answers %q", answer)
+			}
+		})
+	}
+}
