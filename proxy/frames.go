@@ -14,10 +14,13 @@ func codeOf(payload []byte) websocket.CloseCode {
 
 // closeCode is the code of the close frame that follows a refusal.
 func (r refusal) closeCode() websocket.CloseCode {
+	if code := goodbyes[r.outcome].close; code != 0 {
+		return code
+	}
 	switch r.outcome {
 	case ConnectTooLarge:
 		return websocket.MessageTooBig
-	case ConnectTimeout, Shutdown, Kicked:
+	case ConnectTimeout:
 		return websocket.GoingAway
 	case RefusedConnections, RefusedRate, RefusedAddress, RefusedAddressRate, NodesFull, NoNode, DialFailed, UpgradeRefused, DescriptorsExceeded, PortsExceeded:
 		return websocket.TryAgainLater

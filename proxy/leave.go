@@ -139,7 +139,7 @@ func (l *loop) linger(s *session) step {
 				h.readable = false
 				break
 			}
-			h.ended = n == 0 // or err is not nil
+			h.ended = n == 0                            // or err is not nil
 			if h.layers == nil || h.layers.tls == nil { // else it is not what moved counts
 				h.moved += uint64(n)
 			}
