@@ -31,7 +31,7 @@ var told = []struct {
 var connects = map[mqttparse.Version][]byte{mqttparse.V31: connect31, mqttparse.V311: connect311, mqttparse.V5: connect5}
 
 // publish is a packet of a node, long enough to be cut in its length and in its body.
-var publish = append([]byte("\x30\x82\x02\x00\x01a"), bytes.Repeat([]byte("p"), 255)...)
+var publish = append([]byte("\x30\x80\x01\x00\x01a"), bytes.Repeat([]byte("p"), 125)...)
 
 // toClient and toNode are what is heard where a packet, which may be none, and a close frame are said in all layers.
 func (m mode) toClient(packet string, code int) []string {
