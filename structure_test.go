@@ -140,6 +140,43 @@ func TestTheReactorHoldsWhatNeedsTheKernelAndNothingElse(t *testing.T) {
 	}
 }
 
+// A verdict depends on the client's bytes and the snapshot alone.
+func TestTheOpeningIsPure(t *testing.T) {
+	const opening = "mqttlb/proxy/opening"
+	impure := []string{
+		"context", "crypto/rand", "log/slog", "math/rand", "math/rand/v2", "os", "sync", "sync/atomic", "syscall", "golang.org/x/sys/unix",
+		"mqttlb/proxy", "mqttlb/proxy/reactor", "mqttlb/proxy/web",
+	}
+	call := regexp.MustCompile(`(?m)\b(time\.(Now|Since|After|Sleep)|net\.(Dial|Listen))\b|^\s*go `)
+	found := false
+	for _, p := range list(t) {
+		if p.ImportPath != opening && p.ImportPath != "mqttlb/proxy/snapshot" {
+			continue
+		}
+		for _, name := range p.GoFiles {
+			b, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at := call.Find(b); at != nil {
+				t.Errorf("%s/%s has %q: it does no I/O and has no clock", p.ImportPath, name, at)
+			}
+		}
+		if p.ImportPath != opening {
+			continue
+		}
+		found = true
+		for _, path := range impure {
+			if slices.Contains(p.Imports, path) {
+				t.Errorf("%s imports %s: it does no I/O and has no clock", opening, path)
+			}
+		}
+	}
+	if !found {
+		t.Errorf("%s is gone", opening)
+	}
+}
+
 func TestEveryFolderOfTheDesignHasCode(t *testing.T) {
 	has := map[string]bool{}
 	for _, p := range list(t) {

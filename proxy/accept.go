@@ -1,6 +1,10 @@
 package proxy
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"mqttlb/proxy/opening"
+)
 
 // Accepted makes the session of a connection that was accepted, and takes it as far
 // as it goes.
@@ -16,15 +20,16 @@ func (l *loop) Accepted(listener int, fd int32, peer netip.AddrPort) {
 	if n := len(l.openings); n > 0 {
 		s.opening, l.openings = l.openings[n-1], l.openings[:n-1]
 	} else {
-		s.opening = new(opening)
+		s.opening = new(pending)
 	}
-	s.opening.pool = ln.Pool
+	s.opening.Opening = opening.New(l.server.snapshot, ln.Listener, peer)
 	counted := &l.counters.listeners[ln.index]
 	counted.Accepted++
 	counted.Open++
 
 	s.place = l.server.enter(ln)
 	s.excess = pick(s.place == placeTaken, outcomeNone, RefusedConnections)
+	s.opening.Excess = s.excess
 	if s.place == placeNone {
 		l.finish(s, RefusedConnections)
 		return

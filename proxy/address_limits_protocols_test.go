@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // The handshake is what the limits are to spare: nothing is read, nothing is sent.
@@ -97,7 +99,7 @@ func TestRequestsOfAnAddressOverItsLimitAreAnswered429(t *testing.T) {
 
 // Its hello is not waited for.
 func TestAddressOverItsLimitIsClosedBeforeTLSIsPassedOn(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *Snapshot) { s.Listeners[0].Protocol = Passthrough })
+	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.Passthrough })
 	first := r.dial()
 	first.send(hello(t)[:20])
 	eventually(t, "the first", func() bool { return r.srv.open() == 1 })

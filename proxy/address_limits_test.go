@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // needLoopbackNetwork skips a test whose clients come from all over 127.0.0.0/8.
@@ -15,7 +17,7 @@ func needLoopbackNetwork(t *testing.T) {
 }
 
 func perAddress(connections, rate int) setting {
-	return func(s *Snapshot) { s.MaxConnectionsPerAddress, s.ConnectRatePerAddress = connections, rate }
+	return func(s *snapshot.Snapshot) { s.MaxConnectionsPerAddress, s.ConnectRatePerAddress = connections, rate }
 }
 
 // refusals are what clients of each version are told of a limit.
@@ -115,7 +117,7 @@ func TestFloodOfAnAddressIsClosedAtOnce(t *testing.T) {
 
 // The proxy's own address has no limit, also where it speaks for itself.
 func TestClientsBehindOneProxyAreCountedApart(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *Snapshot) {
+	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *snapshot.Snapshot) {
 		s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 	})
 	behind := func(header string) *client {
@@ -146,7 +148,7 @@ func TestClientsBehindOneProxyAreCountedApart(t *testing.T) {
 }
 
 func TestClientsOnAUnixSocketHaveNoLimitOfAddresses(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 1), func(s *Snapshot) {
+	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 1), func(s *snapshot.Snapshot) {
 		s.Listeners[0].Network, s.Listeners[0].Address = "unix", filepath.Join(t.TempDir(), "mqtt.sock")
 	})
 	for i := range 10 {
@@ -155,7 +157,7 @@ func TestClientsOnAUnixSocketHaveNoLimitOfAddresses(t *testing.T) {
 }
 
 func TestAddressOverItsLimitIsClosedWhereNothingIsUnderstood(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP })
 	first := r.open("c1")
 	for range 3 {
 		c := r.dial()

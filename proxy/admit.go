@@ -5,21 +5,22 @@ import (
 	"time"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 )
 
-// admit decides whether the limits let a session in whose CONNECT is valid.
+// checkLimits decides whether the limits let a session in whose CONNECT is valid.
 // excess is the limit that it was accepted past, outcomeNone: none; now is in ns
 // of a clock that only goes forward.
-func admit(excess Outcome, rate *rateLimit, now int64) (refusal, bool) {
+func checkLimits(excess Outcome, rate *rateLimit, now int64) (opening.Refusal, bool) {
 	switch {
 	case excess == RefusedAddressRate:
-		return refusal{excess, mqttparse.ConnectionRateExceeded}, false
+		return opening.Refusal{Outcome: excess, Code: mqttparse.ConnectionRateExceeded}, false
 	case excess != outcomeNone:
-		return refusal{excess, mqttparse.QuotaExceeded}, false
+		return opening.Refusal{Outcome: excess, Code: mqttparse.QuotaExceeded}, false
 	case !rate.take(now):
-		return refusal{RefusedRate, mqttparse.ConnectionRateExceeded}, false
+		return opening.Refusal{Outcome: RefusedRate, Code: mqttparse.ConnectionRateExceeded}, false
 	}
-	return refusal{}, true
+	return opening.Refusal{}, true
 }
 
 // pace lets a number of events a second pass, as many at once as it lets pass in

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 )
 
 func TestRateLimitLetsItsNumberPassASecond(t *testing.T) {
@@ -67,7 +68,7 @@ func TestNoRateIsNoLimit(t *testing.T) {
 func TestAdmitSaysWhy(t *testing.T) {
 	open, shut := newRateLimit(0), newRateLimit(1)
 	shut.take(0)
-	if _, ok := admit(outcomeNone, open, 0); !ok {
+	if _, ok := checkLimits(outcomeNone, open, 0); !ok {
 		t.Error("refused within the limits")
 	}
 	for excess, code := range map[Outcome]mqttparse.ReasonCode{
@@ -75,11 +76,11 @@ func TestAdmitSaysWhy(t *testing.T) {
 		RefusedAddress:     mqttparse.QuotaExceeded,
 		RefusedAddressRate: mqttparse.ConnectionRateExceeded,
 	} {
-		if r, ok := admit(excess, open, 0); ok || r != (refusal{excess, code}) {
+		if r, ok := checkLimits(excess, open, 0); ok || r != (opening.Refusal{Outcome: excess, Code: code}) {
 			t.Errorf("past %v: %v, %v", excess, r, ok)
 		}
 	}
-	if r, ok := admit(outcomeNone, shut, 0); ok || r != (refusal{RefusedRate, mqttparse.ConnectionRateExceeded}) {
+	if r, ok := checkLimits(outcomeNone, shut, 0); ok || r != (opening.Refusal{Outcome: RefusedRate, Code: mqttparse.ConnectionRateExceeded}) {
 		t.Errorf("past connect_rate: %v, %v", r, ok)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // pauseLoops has the loops stand still for a while, as a paused container does.
@@ -26,7 +27,7 @@ func (r *rig) pauseLoops(d time.Duration) {
 
 func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 			s.Timeouts.Idle, s.Timeouts.ConnectPacket = 500*time.Millisecond, 500*time.Millisecond
 		})
 		open, opening := r.open("open"), r.dial()
@@ -49,7 +50,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 			<-awake
 			_, _ = io.Copy(io.Discard, c)
 		})
-		r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.Idle = 500 * time.Millisecond })
+		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Idle = 500 * time.Millisecond })
 		c := r.open("c1")
 		const size = 32 << 20
 		sent := make(chan error)
@@ -81,7 +82,7 @@ func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
 				_, _ = c.Write(connack311)
 				<-end
 			})
-			r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
+			r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
 			t.Cleanup(func() { close(end) })
 			c := r.open("c1")
 			go func() { // ends when the client has reset
@@ -102,7 +103,7 @@ func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
 				<-broke
 				_ = tcp(c).SetLinger(0)
 			})
-			r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
+			r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 100 * time.Millisecond })
 			c := r.open("c1")
 			eventually(t, "back-pressure", func() bool { return r.held() > 0 })
 			close(broke)
@@ -165,7 +166,7 @@ func TestLongIdentifierIsLoggedInPart(t *testing.T) {
 
 func TestUnixSocketIsRemovedAtTheEndAndNotTakenFromTheLiving(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mqtt.sock")
-	at := func(s *Snapshot) { s.Listeners[0].Network, s.Listeners[0].Address = "unix", path }
+	at := func(s *snapshot.Snapshot) { s.Listeners[0].Network, s.Listeners[0].Address = "unix", path }
 	r := start(t, []string{startNode(t, nil).address()}, at)
 	if err := ClearPath(path); err != unix.EADDRINUSE {
 		t.Errorf("a second server is told %v", err)

@@ -6,9 +6,11 @@ import (
 	"net/netip"
 
 	"github.com/pires/go-proxyproto"
+
+	"mqttlb/proxy/tlsterm"
 )
 
-// announce appends the PROXY header of the given version, 1 or 2, that names a
+// appendProxyHeader appends the PROXY header of the given version, 1 or 2, that names a
 // client to a node: always PROXY with TCP4 or TCP6 and no TLVs, the one form
 // that every broker's listener takes. Addresses of two families are both
 // written as IPv6.
@@ -16,7 +18,7 @@ import (
 // Version 1 is the library's. Version 2 opens nearly every connection, and in
 // this one form it is 28 or 52 bytes at fixed places: it is written here, without
 // the library's 6 allocations, and a test holds it against the library.
-func announce(dst []byte, version int, source, destination netip.AddrPort) ([]byte, error) {
+func appendProxyHeader(dst []byte, version int, source, destination netip.AddrPort) ([]byte, error) {
 	if version != 2 {
 		if source.Addr().Is4() != destination.Addr().Is4() {
 			source, destination = in6(source), in6(destination) // the library writes the family of the source
@@ -42,4 +44,12 @@ func announce(dst []byte, version int, source, destination netip.AddrPort) ([]by
 // in6 is a as an IPv6 address.
 func in6(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
+}
+
+// withTLS is a PROXY v2 header that also tells of the client's TLS.
+func withTLS(header []byte, info *tlsterm.Info) []byte {
+	const fixed = 16 // signature, version and command, family, length
+	header = tlsterm.AppendTLVs(header, info, len(header))
+	binary.BigEndian.PutUint16(header[fixed-2:], uint16(len(header)-fixed))
+	return header
 }

@@ -85,7 +85,7 @@ func (l *loop) answer(s *session, b []byte) answer {
 
 // opened frees what only the opening needed.
 func (l *loop) opened(s *session) {
-	*s.opening = opening{}
+	*s.opening = pending{}
 	if len(l.openings) < openingsKept {
 		l.openings = append(l.openings, s.opening)
 	}

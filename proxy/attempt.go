@@ -40,9 +40,8 @@ func (l *loop) giveUp(s *session, err error) {
 // dropAttempt closes the connection to a node that has not got the client, if there is one.
 func (l *loop) dropAttempt(s *session) {
 	o := s.opening
-	if o.nodeLent != nil {
-		_ = o.nodeLent.Close()
-		o.nodeLent = nil
+	if o.borrower == nodeHandshake {
+		o.loan.reclaim()
 	}
 	if s.server.fd >= 0 {
 		reactor.Close(s.server.fd)
@@ -105,10 +104,10 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 			s.server.keep(first[n:])
 		}
 	}
-	switch {
-	case err == nil:
+	switch err {
+	case nil:
 		return s.step
-	case err == reactor.ErrNotConnected:
+	case reactor.ErrNotConnected:
 		s.server.wantsRoom = true // the loop is told when it is made
 		return stepWait
 	}
@@ -128,7 +127,7 @@ func (l *loop) reached(s *session) step {
 	if ws := s.client.layers; ws != nil && ws.ws != nil && ws.ws.unread {
 		s.client.readable = true // what has come with the CONNECT
 	}
-	if s.listener.opaque() {
+	if s.listener.Opaque() {
 		l.opened(s)
 		return stepRelay
 	}
@@ -165,7 +164,7 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 // read the PROXY header once and give it a second.
 func (l *loop) upgradeBytes(s *session, header []byte) []byte {
 	s.opening.keep()
-	return s.opening.entrance.request.Append(append(l.scratch[:0], header...))
+	return s.opening.request.Append(append(l.scratch[:0], header...))
 }
 
 // proxyHeader is the PROXY header for the session's node, in l.header; empty where
@@ -190,7 +189,7 @@ func (l *loop) proxyHeader(s *session) ([]byte, error) {
 		}
 		destination, o.destination = own, own
 	}
-	header, err := announce(l.header[:0], o.pool.SendProxy, source, destination)
+	header, err := appendProxyHeader(l.header[:0], o.pool.SendProxy, source, destination)
 	if err == nil && o.tls != nil && o.pool.SendProxy == 2 {
 		header = withTLS(header, o.tls)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // fullListener is an address whose kernel drops what arrives: nobody accepts
@@ -45,7 +47,7 @@ func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		alive := m.startNode(t, nil)
 		mute := fullListener(t)
-		r := m.start(t, []string{mute, alive.address()}, func(s *Snapshot) { s.Timeouts.Dial = time.Second }) // the live node's time, too
+		r := m.start(t, []string{mute, alive.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = time.Second }) // the live node's time, too
 		for i := 0; r.srv.Stats().Flows[0].DialErrors == 0; i++ {
 			if i == 20 {
 				t.Fatal("no identifier met the mute node")

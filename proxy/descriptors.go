@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
 )
 
@@ -20,14 +21,14 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 	}
 	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
 	each := int64(2)
-	secure := map[*Pool]int{} // nodes that speak TLS
+	secure := map[*snapshot.Pool]int{} // nodes that speak TLS
 	for _, ln := range srv.listeners {
 		for _, p := range ln.pools {
 			if p.TLS != nil {
 				secure[p] = len(p.Nodes())
 			}
 		}
-		if ln.Protocol != HTTP {
+		if ln.Protocol != snapshot.HTTP {
 			continue
 		}
 		each = 3
@@ -38,7 +39,7 @@ func (srv *Server) fitDescriptors(loops int) int64 {
 		}
 	}
 	for _, nodes := range secure {
-		reserve += int64(nodeHandshakes * nodes)
+		reserve += int64(snapshot.NodeHandshakes * nodes)
 	}
 	need := each*wanted + reserve
 	if wanted > 0 && uint64(need) <= limit {

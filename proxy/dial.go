@@ -6,6 +6,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/websocket"
 )
 
@@ -37,11 +38,11 @@ func timedOut(err error) bool {
 }
 
 // noCandidate is the refusal when no candidate is left.
-func noCandidate(reason Outcome) refusal {
+func noCandidate(reason Outcome) opening.Refusal {
 	if reason == NodesFull {
-		return refusal{reason, mqttparse.ServerBusy}
+		return opening.Refusal{Outcome: reason, Code: mqttparse.ServerBusy}
 	}
-	return refusal{reason, mqttparse.ServerUnavailable}
+	return opening.Refusal{Outcome: reason, Code: mqttparse.ServerUnavailable}
 }
 
 // shortage is what of our own ran out when a connection could not be made:

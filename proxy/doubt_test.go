@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // What a listener's kernel takes of a connection that is being made.
@@ -72,7 +74,7 @@ func (r *rig) waitStep(want step, unproven bool) {
 // second.
 func late(t *testing.T, n *node, filter []unix.SockFilter) (*rig, *client) {
 	n.take(nothing)
-	r := start(t, []string{n.address()}, func(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 4*time.Second, time.Hour })
+	r := start(t, []string{n.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 4*time.Second, time.Hour })
 	c := r.dial()
 	c.send(connect311)
 	r.waitStep(stepAnnounce, false)

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // engine carries the sessions of a server, in event loops.
@@ -32,8 +33,8 @@ func newEngine(srv *Server) (*engine, error) {
 		return nil, err
 	}
 	for _, ln := range srv.listeners {
-		if ln.Protocol == WS || ln.Protocol == HTTP {
-			ln.front = newFront(srv, ln)
+		if ln.Protocol == snapshot.WS || ln.Protocol == snapshot.HTTP {
+			ln.http = newHTTPServer(srv, ln)
 		}
 	}
 	return &engine{loops, srv.listeners}, nil
@@ -83,8 +84,8 @@ func (e *engine) run() {
 	}
 	running.Wait()
 	for _, ln := range e.listeners {
-		if ln.front != nil {
-			ln.front.close()
+		if ln.http != nil {
+			ln.http.close()
 		}
 		ln.removePath()
 	}
@@ -101,8 +102,8 @@ func (e *engine) stop() {
 	}
 	accepted.Wait() // the fronts serve what the loops have taken
 	for _, ln := range e.listeners {
-		if ln.front != nil {
-			ln.front.drain()
+		if ln.http != nil {
+			ln.http.drain()
 		}
 	}
 }

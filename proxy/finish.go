@@ -4,48 +4,41 @@ import (
 	"errors"
 	"time"
 
-	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
 )
 
-// refuse tells the client, in its own version, that it is not taken, and sees
-// it off; without a word where the specification knows none.
-func (l *loop) refuse(s *session, r refusal) step {
-	reply := refusalPacket(l.refusal[:0], s.version, r.code)
-	if s.opening.entrance != nil {
-		if len(reply) > 0 {
-			reply = appendFrame(nil, websocket.Binary, reply)
-		}
-		reply = websocket.AppendClose(reply, r.closeCode(), r.outcome.String())
-		if s.client.layers != nil && s.client.layers.ws != nil {
-			s.client.layers.ws.closed = true
-		}
-	}
-	switch {
-	case len(reply) > 0:
-		if l.seal(&s.client, reply) != nil {
-			return l.finish(s, r.outcome)
-		}
-	case s.client.layers == nil:
-		return l.finish(s, r.outcome)
-	}
-	return l.seeOff(s, r.outcome)
+// refuse tells the client, in its own version, that it is not taken, and sees it off.
+func (l *loop) refuse(s *session, r opening.Refusal) step {
+	return l.refuseWith(s, s.opening.Refuse(r, &l.opener))
 }
 
-// refusalPacket appends the CONNACK of a refusal: nothing where the code is 0.
-func refusalPacket(dst []byte, v mqttparse.Version, code mqttparse.ReasonCode) []byte {
-	if code == 0 {
-		return dst
+// refuseWith does what a verdict of Refuse says.
+func (l *loop) refuseWith(s *session, v opening.Verdict) step {
+	if v.Fault != "" {
+		s.opening.fault = v.Fault
 	}
-	return mqttparse.AppendRefusal(dst, v, code)
+	if s.client.layers != nil && s.client.layers.ws != nil {
+		s.client.layers.ws.closed = true // the reply ends with a close frame
+	}
+	switch {
+	case len(v.Reply) > 0:
+		if l.seal(&s.client, v.Reply) != nil {
+			return l.finish(s, v.Outcome)
+		}
+	case s.client.layers == nil:
+		return l.finish(s, v.Outcome)
+	}
+	return l.seeOff(s, v.Outcome)
 }
 
 // seeOff ends our stream to a client that is not taken, and waits for the end of its own.
 func (l *loop) seeOff(s *session, o Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
+	s.opening.Take()
 	s.opening.bytes, s.opening.owned = nil, false
 	s.opening.endCount()
 	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
@@ -58,17 +51,17 @@ func (l *loop) seeOff(s *session, o Outcome) step {
 // back, and then writes its line: who reads it finds them free.
 func (l *loop) finish(s *session, o Outcome) step {
 	node := s.node()
-	if s.opening != nil && s.opening.visit != nil {
-		s.count(s.opening.visit)
+	if s.opening != nil && s.opening.borrower == clientHTTP {
+		s.count(s.opening.http)
 		if o == ConnectTimeout && s.opening.fault == "" {
-			s.opening.fault = s.opening.visit.lateRead()
+			s.opening.fault = s.opening.http.lateRead()
 		}
 	}
 	line := s.record(o, l.Now())
 	l.Timers.Clear(s.slot)
 	if o := s.opening; o != nil {
 		o.endCount()
-		o.reclaim()
+		o.loan.reclaim()
 	}
 	reactor.Close(s.client.fd)
 	if s.server.fd >= 0 {
@@ -87,7 +80,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 		node.Release()
 	}
 	if s.counted {
-		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.ofAddress(), l.Now())
+		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
 	l.server.leave(s.listener, s.place)
 	l.server.journal.take(line)
@@ -111,11 +104,13 @@ func (s *session) record(o Outcome, clock int64) record {
 	if node := s.node(); node != nil {
 		r.node = node.Name
 	}
+	if s.opening != nil {
+		r.fault = s.opening.fault
+	}
 	client, server := s.client.fault(), s.server.fault()
 	_, frames := errors.AsType[*websocket.Error](client)
 	switch {
-	case s.opening != nil:
-		r.fault = s.opening.fault
+	case r.fault != "":
 	case frames:
 		r.fault = client.Error()
 	case client != nil:

@@ -12,23 +12,6 @@ func codeOf(payload []byte) websocket.CloseCode {
 	return code
 }
 
-// closeCode is the code of the close frame that follows a refusal.
-func (r refusal) closeCode() websocket.CloseCode {
-	if code := goodbyes[r.outcome].close; code != 0 {
-		return code
-	}
-	switch r.outcome {
-	case ConnectTooLarge:
-		return websocket.MessageTooBig
-	case ConnectTimeout:
-		return websocket.GoingAway
-	case RefusedConnections, RefusedRate, RefusedAddress, RefusedAddressRate, NodesFull, NoNode, DialFailed, UpgradeRefused, DescriptorsExceeded, PortsExceeded:
-		return websocket.TryAgainLater
-	default:
-		return websocket.ProtocolError
-	}
-}
-
 // connackIn is what confirm makes of a node's first bytes where the node speaks
 // WebSocket: the CONNACK may be spread over frames.
 func connackIn(b []byte, decide func(packet []byte) answer) answer {
@@ -46,4 +29,14 @@ func connackIn(b []byte, decide func(packet []byte) answer) answer {
 		}
 		b = b[piece.Raw:]
 	}
+}
+
+// errUnreadPongs is of a client that pings on and reads no answer.
+var errUnreadPongs = &websocket.Error{
+	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.3", Reason: "pings whose answers are not read",
+}
+
+// appendFrame appends a whole frame of ours.
+func appendFrame(dst []byte, op websocket.Opcode, payload []byte) []byte {
+	return websocket.AppendFrame(dst, op, payload)
 }

@@ -27,6 +27,14 @@ type framing struct {
 	unread bool   // rest may have whole frames
 }
 
+// wrap puts WebSocket on a stream.
+func (h *stream) wrap(f *framing) {
+	if h.layers == nil {
+		h.layers = &layers{}
+	}
+	h.layers.ws = f
+}
+
 // follow notes where frames that pass begin and end.
 func (f *framing) follow(b []byte) {
 	for len(b) > 0 {
@@ -150,6 +158,15 @@ func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
 		return appendMaskedClose(b, code)
 	}
 	return websocket.AppendClose(b, code, "")
+}
+
+// closeFrame appends the close frame that an error of the client's frames is owed.
+func closeFrame(dst []byte, why error) []byte {
+	var broken *websocket.Error
+	if errors.As(why, &broken) {
+		return websocket.AppendClose(dst, broken.Code, broken.Reason)
+	}
+	return websocket.AppendClose(dst, websocket.ProtocolError, "")
 }
 
 // appendMaskedClose appends a close frame as a client sends it.

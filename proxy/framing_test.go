@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/websocket"
 )
 
@@ -148,7 +149,8 @@ func TestPingsAreAnsweredAndNotPassedOn(t *testing.T) {
 }
 
 func TestClientThatBringsNoConnectInItsFramesIsLetGo(t *testing.T) {
-	small := func(s *Snapshot) { s.MaxConnectSize = 1024 }
+	const maxPings, framedConnect = 100, 8 // of package opening
+	small := func(s *snapshot.Snapshot) { s.MaxConnectSize = 1024 }
 	for _, row := range []struct {
 		name  string
 		sent  []byte

@@ -148,10 +148,10 @@ func TestBeforeItsConnectAClientIsToldBelowMQTT(t *testing.T) {
 		for _, row := range told {
 			client := r.clientPeer(m)
 			client.say(connect5[:3])
-			eventually(t, "the session's peek", func() bool {
-				peeking := false
-				r.each(func(s *session) { peeking = s.step == stepPeek && s.client.moved > 0 })
-				return peeking
+			eventually(t, "the beginning of a CONNECT", func() bool {
+				begun := false
+				r.each(func(s *session) { begun = s.opening.borrower == nobody && s.opening.Size() > 0 })
+				return begun
 			})
 			r.leave(row.outcome)
 			r.ends(t, row.outcome, client, nil, m.toClient("", row.close), nil)

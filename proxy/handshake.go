@@ -6,30 +6,32 @@ import (
 	"net"
 	"time"
 
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
-// handshake reads the client's ClientHello, and lends the connection to a goroutine that makes the TLS handshake, once
-// the listener's gate lets it.
+// limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
+func (l *loop) limitHandshake(s *session) {
+	o, t := s.opening, s.listener.TLS
+	if t == nil || o.handshakeBy != 0 || !o.AwaitsTLS() {
+		return
+	}
+	o.handshakeBy = l.Now() + int64(t.Timeout)
+	s.deadline = min(s.deadline, l.In(t.Timeout))
+}
+
+// handshake lends the connection of a client whose ClientHello is whole to a goroutine that
+// makes the TLS handshake, once the listener's gate lets it.
 func (l *loop) handshake(s *session) step {
 	o, t := s.opening, s.listener.TLS
-	if o.lent != nil {
-		return stepWait
-	}
-	if o.shakeBy == 0 {
-		o.shakeBy = l.Now() + int64(t.Timeout)
-		s.deadline = min(s.deadline, l.In(t.Timeout))
-	}
-	if next := l.fillHello(s); next != stepHandshake || !o.helloWhole {
-		return next
-	}
 	s.deadline = l.connectDeadline(s) // the goroutine has its own
 	l.countOpening(s, queuedHandshake)
 	c, held := l.lend(s), o.held
 	hello := c.rest
 	c.rest = nil
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.shakeBy-l.Now()))
-	o.lent, c.returned = c, cancel
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.handshakeBy-l.Now()))
+	c.returned = cancel
+	o.loan = loan{borrower: clientHandshake, conn: c}
 	back := l.callback(s)
 	open := func() (net.Conn, error) {
 		held.set(handshakeMemory)
@@ -38,55 +40,35 @@ func (l *loop) handshake(s *session) step {
 	go func() { // ends with the handshake, t.Timeout, or the session
 		defer cancel()
 		made, err := t.Gate.Accept(ctx, hello, open, t.Terminator.Config())
-		back(func(s *session) { l.resume(s, l.shaken(s, made, err)) })
+		back(func(s *session) { l.resume(s, l.afterHandshake(s, made, err)) })
 	}()
 	return stepWait
 }
 
-// fillHello reads until the ClientHello is whole and returns the session's step, or until more has to come.
-func (l *loop) fillHello(s *session) step {
-	o := s.opening
-	for {
-		if o.hello.Whole(o.bytes) {
-			o.helloWhole = true
-			return s.step
-		}
-		if len(o.bytes) >= maxClientHello {
-			o.fault = "TLS: the ClientHello is longer than 64 KiB"
-			return l.finish(s, HandshakeFailed)
-		}
-		if next := l.fillUpTo(s, maxClientHello-len(o.bytes)); next != s.step {
-			return next
-		}
-	}
-}
-
-// shaken is the step after a handshake.
-func (l *loop) shaken(s *session, made *tlsterm.Session, err error) step {
+// afterHandshake is the step after a handshake.
+func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
 	o.endCount()
 	s.client.readable = true
 	if err != nil {
-		_ = o.lent.Close()
-		o.lent = nil
+		o.loan.reclaim()
 		o.fault = err.Error()
 		return l.seeOff(s, handshakeOutcome(err)) // its alert is still under way
 	}
 	info := made.Info()
-	o.tls = &info
+	o.Secured(&info)
 	s.client.layers = &layers{tls: made}
-	if s.listener.front != nil {
-		return stepUpgrade
+	if s.listener.http == nil {
+		l.detach(s)
 	}
-	l.detach(s)
-	return stepPeek
+	o.borrower = nobody
+	return stepOpen
 }
 
-// detach ends the use of the lent connection: TLS is the loop's from here on.
+// detach ends the use of the borrowed connection: TLS is the loop's from here on.
 func (l *loop) detach(s *session) {
 	s.client.layers.tls.Detach()
-	_ = s.opening.lent.Close()
-	s.opening.lent = nil
+	s.opening.loan.reclaim()
 }
 
 func handshakeOutcome(err error) Outcome {
@@ -112,7 +94,7 @@ func (l *loop) secureNode(s *session) step {
 	if s.client.broken {
 		return l.finish(s, ClientGone)
 	}
-	if o.nodeLent != nil {
+	if o.borrower == nodeHandshake {
 		return stepWait
 	}
 	header, err := l.proxyHeader(s)
@@ -128,14 +110,15 @@ func (l *loop) secureNode(s *session) step {
 		return stepDial
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	o.nodeLent = &lent{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
-	c, t, node, birth, back := o.nodeLent, o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
+	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
+	o.loan = loan{borrower: nodeHandshake, conn: c}
+	t, node, birth, back := o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
 		made, err := connect(ctx, t, node, c)
 		back(func(s *session) {
 			if s.server.birth == birth { // it is still this attempt that counts
-				l.resume(s, l.nodeShaken(s, made, err))
+				l.resume(s, l.afterNodeHandshake(s, made, err))
 			}
 		})
 	}()
@@ -143,7 +126,7 @@ func (l *loop) secureNode(s *session) step {
 }
 
 // connect makes a handshake with a node on a connection that was lent, when the node's gate lets it.
-func connect(ctx context.Context, t *NodeTLS, node int, c *lent) (made *tlsterm.Session, err error) {
+func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *borrowedConn) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err
@@ -155,16 +138,15 @@ func connect(ctx context.Context, t *NodeTLS, node int, c *lent) (made *tlsterm.
 	return t.Originator.Connect(ctx, c, node)
 }
 
-// nodeShaken is the step after a handshake with a node.
-func (l *loop) nodeShaken(s *session, made *tlsterm.Session, err error) step {
+// afterNodeHandshake is the step after a handshake with a node.
+func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.opening
 	if err != nil {
 		l.giveUp(s, &tlsterm.NodeError{Err: err})
 		return stepDial
 	}
 	made.Detach()
-	_ = o.nodeLent.Close()
-	o.nodeLent = nil
+	o.loan.reclaim()
 	s.server.layers = &layers{tls: made}
 	s.server.readable = true
 	return stepAnnounce

@@ -18,7 +18,9 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // patience bounds every wait of a test. It is long: only a failure uses it up.
@@ -122,8 +124,8 @@ func (n *node) serve(c net.Conn) {
 		}
 		stream = append(stream, b[:got]...)
 		rest := stream
-		if h, err := unwrap(rest); err == nil {
-			rest = rest[h.length:]
+		if h, err := opening.ReadProxyHeader(rest); err == nil {
+			rest = rest[h.Length:]
 		}
 		length, err := connect.Parse(rest, len(b))
 		if errors.Is(err, mqttparse.ErrShort) {
@@ -154,13 +156,13 @@ func (n *node) firstWrites() [][]byte {
 type rig struct {
 	t    *testing.T
 	srv  *Server
-	snap *Snapshot
+	snap *snapshot.Snapshot
 	log  *logBuffer
 	stop func() // stops the server and waits for it; may be called twice
 }
 
 // setting changes a snapshot before the server starts.
-type setting func(*Snapshot)
+type setting func(*snapshot.Snapshot)
 
 // start runs a server with one MQTT listener, "mqtt", before the nodes. When the
 // test ends, every connection must have ended in one outcome and nothing of the
@@ -175,13 +177,13 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap := &Snapshot{
-		Listeners: []*Listener{{
-			Name: "mqtt", Network: "tcp", Address: "127.0.0.1:0", Protocol: MQTT, Pool: &Pool{Pool: pool},
+	snap := &snapshot.Snapshot{
+		Listeners: []*snapshot.Listener{{
+			Name: "mqtt", Network: "tcp", Address: "127.0.0.1:0", Protocol: snapshot.MQTT, Pool: &snapshot.Pool{Pool: pool},
 		}},
 		MaxConnections: 5000,
 		MaxConnectSize: 64 << 10,
-		Timeouts: Timeouts{
+		Timeouts: snapshot.Timeouts{
 			ConnectPacket: patience, Dial: patience, HalfClosed: patience, Shutdown: patience, RequestBody: patience, Response: patience,
 		},
 	}
@@ -298,7 +300,7 @@ func (r *rig) greet(c *client) *client {
 	if r.snap.Listeners[0].TLS != nil {
 		c.secure(nil)
 	}
-	if p := r.snap.Listeners[0].Protocol; p == WS || p == HTTP {
+	if p := r.snap.Listeners[0].Protocol; p == snapshot.WS || p == snapshot.HTTP {
 		ws, err := upgraded(c.Conn)
 		if err != nil {
 			r.t.Fatalf("upgrade: %v", err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/snapshot"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -151,7 +153,7 @@ func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
 func TestSilenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		backend := m.startNode(t, nil)
-		r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 		var clients []*client
 		for i := range connect311 {
 			c := r.dial()
@@ -169,7 +171,7 @@ func TestSilenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 
 // A client that sends a byte now and then does not hold its place longer.
 func TestDrippingDoesNotPutOffConnectPacket(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 300 * time.Millisecond })
+	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 300 * time.Millisecond })
 	c := r.dial()
 	long := append([]byte("\x10\xff\x7f\x00\x04MQTT\x04\x02\x00\x3c\x7f\xf3"), bytes.Repeat([]byte("x"), 32000)...)
 	for _, b := range long {
@@ -198,7 +200,7 @@ func TestProxyHeadersThatAreBad(t *testing.T) {
 		{"v2 of 64 KiB", v2 + "\x21\x11\xff\xff", BadProxyHeader},
 		{"header twice", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nPROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", UntrustedProxy},
 	}
-	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) {
+	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 		s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 	})
 	counts := map[Outcome]uint64{}
@@ -216,7 +218,7 @@ func TestProxyHeadersThatAreBad(t *testing.T) {
 
 func TestProxyHeaderFromAStrangerIsNotBelieved(t *testing.T) {
 	backend := startNode(t, nil)
-	r := start(t, []string{backend.address()}, func(s *Snapshot) {
+	r := start(t, []string{backend.address()}, func(s *snapshot.Snapshot) {
 		s.Listeners[0].AcceptProxy = true
 		s.Listeners[0].Trusted = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	})
@@ -233,7 +235,7 @@ func TestProxyHeaderFromAStrangerIsNotBelieved(t *testing.T) {
 
 // Who looks for the fault in a device is told which rule it broke.
 func TestLineSaysWhatWasWrongWithTheFirstBytes(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.ConnectRate = 1 })
+	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.ConnectRate = 1 })
 	c := r.dial()
 	c.send([]byte("\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1"))
 	c.rest()

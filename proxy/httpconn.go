@@ -11,11 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/websocket"
 )
 
-// visit is a client's connection while net/http has it.
-type visit struct {
+// httpConn is a client's connection while net/http has it.
+type httpConn struct {
 	net.Conn
 	session *tlsterm.Session // that Conn is of; nil: no TLS
 	excess  Outcome          // the limit that it is past, to be told so; 0: none
@@ -31,18 +33,18 @@ type visit struct {
 	upgraded       atomic.Bool
 	stays, leaves  sync.Once
 
-	timeouts *Timeouts
+	timeouts *snapshot.Timeouts
 	phase    atomic.Uint32          // of the request; a phase
 	limited  atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
 	late     atomic.Pointer[string] // the limit of time that it came to; nil: none
 
 	// What came of it, to be read after left.
-	pool     *Pool // of the upgrade; nil: there was none
-	entrance *entrance
-	fault    string // why there was none
+	pool    *snapshot.Pool     // of the upgrade; nil: there was none
+	request *websocket.Request // as opening.NodeRequest has it
+	fault   string             // why there was none
 }
 
-type visitKey struct{}
+type httpConnKey struct{}
 
 // phase is what is read of an HTTP connection.
 type phase = uint32
@@ -55,11 +57,11 @@ const (
 )
 
 // timedOut notes the first limit of time that the connection came to.
-func (v *visit) timedOut(why string) { v.late.CompareAndSwap(nil, &why) }
+func (v *httpConn) timedOut(why string) { v.late.CompareAndSwap(nil, &why) }
 
 // lateRead says which limit of time the read came to that is waited for; empty: none that
 // is worth a word.
-func (v *visit) lateRead() string {
+func (v *httpConn) lateRead() string {
 	switch v.phase.Load() {
 	case phaseHeader:
 		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", v.timeouts.ConnectPacket)
@@ -71,7 +73,7 @@ func (v *visit) lateRead() string {
 
 // SetReadDeadline is called by net/http with a time that is past to interrupt a read,
 // and at the beginning of each wait.
-func (v *visit) SetReadDeadline(t time.Time) error {
+func (v *httpConn) SetReadDeadline(t time.Time) error {
 	if !v.phase.CompareAndSwap(phaseIdle, phaseHeader) {
 		v.phase.CompareAndSwap(phaseServed, phaseIdle)
 	}
@@ -79,7 +81,7 @@ func (v *visit) SetReadDeadline(t time.Time) error {
 	return v.Conn.SetReadDeadline(t)
 }
 
-func (v *visit) Read(b []byte) (int, error) {
+func (v *httpConn) Read(b []byte) (int, error) {
 	n, err := v.Conn.Read(b)
 	if v.received.Add(uint64(n)) == uint64(n) && n > 0 {
 		if v.fault = notHTTP(b[0]); v.fault != "" {
@@ -100,7 +102,7 @@ func (v *visit) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (v *visit) Write(b []byte) (int, error) {
+func (v *httpConn) Write(b []byte) (int, error) {
 	if v.fault == "" && !v.gone.Load() { // an answer of net/http's own
 		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
 		v.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
@@ -125,12 +127,12 @@ func notHTTP(first byte) string {
 }
 
 // CloseWrite ends our stream.
-func (v *visit) CloseWrite() error {
+func (v *httpConn) CloseWrite() error {
 	return v.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
 // Close lets go of the connection.
-func (v *visit) Close() error {
+func (v *httpConn) Close() error {
 	var err error
 	if v.session == nil || !v.upgraded.Load() { // TLS goes on after an upgrade
 		err = v.Conn.Close()

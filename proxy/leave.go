@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
@@ -40,11 +41,11 @@ func (l *loop) leave(s *session, o Outcome) step {
 
 // leaveOpening is leave for a session that no node has: its client is refused.
 func (l *loop) leaveOpening(s *session, o Outcome) step {
-	if s.opening.lent != nil || s.opening.visit != nil {
+	if s.opening.borrower.ofClient() {
 		return l.finish(s, o) // a handshake or net/http has the connection
 	}
 	l.dropAttempt(s)
-	return l.refuse(s, refusal{o, goodbyes[o].connack})
+	return l.refuse(s, opening.Refusal{Outcome: o, Code: goodbyes[o].connack, Close: goodbyes[o].close})
 }
 
 // leaveAtBoundary passes the rest of the packet on that the node has begun, and then says goodbye.
@@ -77,10 +78,12 @@ func (l *loop) sayGoodbye(s *session) step {
 	g := goodbyes[s.outcome]
 	var packet []byte
 	switch {
-	case s.listener.opaque():
+	case s.listener.Opaque():
 	case s.opening != nil: // the node's answer has not come
 		s.server.moved -= uint64(len(s.opening.answer)) // the client does not get it
-		packet = refusalPacket(l.refusal[:0], s.version, g.connack)
+		if g.connack != 0 {
+			packet = mqttparse.AppendRefusal(l.refusal[:0], s.version, g.connack)
+		}
 	case s.version == mqttparse.V5 && s.connacked && s.connack == 0 && s.atBoundary() && g.disconnect != 0:
 		packet = mqttparse.AppendDisconnect(l.refusal[:0], g.disconnect)
 	}
@@ -95,7 +98,7 @@ func (l *loop) sayGoodbye(s *session) step {
 // whole frames of WebSocket.
 func (s *session) atBoundary() bool {
 	switch {
-	case s.listener.opaque() || s.opening != nil:
+	case s.listener.Opaque() || s.opening != nil:
 		return true
 	case s.client.passes():
 		return s.client.layers.ws.canEnd(s.version)

@@ -11,24 +11,20 @@ type step uint8
 //	          PROXY in  CONNECT limits   pool,    next     PROXY out,  CONNACK    bytes    one outcome:
 //	          TLS, HTTP          rules    key      candidate TLS,                           one line, one count
 //	                                                        first bytes
+//	         └──────── open: package opening ────────┘
 //
 // accept.go makes the session and finish.go ends it; the steps between are run from
 // here.
 const (
-	stepUnwrap    step = iota // read the client's PROXY header, if the listener accepts one; apply the limits of its address
-	stepHandshake             // TLS listeners: the handshake, in a goroutine
-	stepUpgrade               // WS and HTTP listeners: answer an upgrade to WebSocket, and all other HTTP in a goroutine
-	stepPeek                  // read the CONNECT and check it
-	stepAdmit                 // apply the limits
-	stepRoute                 // find the key and the order of the nodes
-	stepDial                  // open a connection to the next of them, after a pause where all were tried in vain
-	stepSecure                // nodes that speak TLS: the PROXY header, then the handshake, in a goroutine
-	stepAnnounce              // write the PROXY header and the CONNECT in one
-	stepSwitch                // nodes that speak WebSocket: wait for the 101, then write the frames
-	stepConfirm               // read the CONNACK
-	stepRelay                 // move bytes until both sides have ended
-	stepLeave                 // an end of ours: pass on the rest of the packet that the node has begun, say goodbye
-	stepLinger                // after a goodbye or a refusal: throw away what still comes
+	stepOpen     step = iota // read what the client sends first, as package opening says, up to the route
+	stepDial                 // open a connection to the next candidate, after a pause where all were tried in vain
+	stepSecure               // nodes that speak TLS: the PROXY header, then the handshake, in a goroutine
+	stepAnnounce             // write the PROXY header and the CONNECT in one
+	stepSwitch               // nodes that speak WebSocket: wait for the 101, then write the frames
+	stepConfirm              // read the CONNACK
+	stepRelay                // move bytes until both sides have ended
+	stepLeave                // an end of ours: pass on the rest of the packet that the node has begun, say goodbye
+	stepLinger               // after a goodbye or a refusal: throw away what still comes
 
 	stepWait  // returned by a step that needs the socket or the clock to go on
 	stepEnded // returned by a step that has finished the session
@@ -38,20 +34,15 @@ const (
 // failed connection goes back to dial; a refusal goes to linger. The other half of the
 // state machine stands below: advance, and what an event and the timer do.
 var life = [...]func(*loop, *session) step{
-	stepUnwrap:    (*loop).unwrap,
-	stepHandshake: (*loop).handshake,
-	stepUpgrade:   (*loop).upgrade,
-	stepPeek:      (*loop).peek,
-	stepAdmit:     (*loop).admit,
-	stepRoute:     (*loop).route,
-	stepDial:      (*loop).dial,
-	stepSecure:    (*loop).secureNode,
-	stepAnnounce:  (*loop).announce,
-	stepSwitch:    (*loop).switchOver,
-	stepConfirm:   (*loop).confirm,
-	stepRelay:     (*loop).relay,
-	stepLeave:     (*loop).leaveAtBoundary,
-	stepLinger:    (*loop).linger,
+	stepOpen:     (*loop).open,
+	stepDial:     (*loop).dial,
+	stepSecure:   (*loop).secureNode,
+	stepAnnounce: (*loop).announce,
+	stepSwitch:   (*loop).switchOver,
+	stepConfirm:  (*loop).confirm,
+	stepRelay:    (*loop).relay,
+	stepLeave:    (*loop).leaveAtBoundary,
+	stepLinger:   (*loop).linger,
 }
 
 // dialling: a connection to a node is being made, or will be after a pause, and it is
@@ -119,7 +110,7 @@ func (l *loop) expire(s *session) {
 	case s.deadline == 0:
 		l.resume(s, l.leave(s, IdleTimeout))
 	case s.step < stepAnnounce:
-		s.opening.fault = s.late(l.server.snapshot.Timeouts.ConnectPacket)
+		s.opening.fault = s.opening.Late()
 		l.resume(s, l.leave(s, ConnectTimeout))
 	case s.client.broken || s.server.broken:
 		if s.outcome != ClientReset && s.outcome != ServerReset {
@@ -150,17 +141,18 @@ func (l *loop) limitBroken(s *session, h *stream) {
 // await leaves a session to its events and its timer.
 func (l *loop) await(s *session) {
 	if s.opening != nil {
+		s.opening.Keep()
 		s.opening.keep()
-		if s.opening.visit != nil || s.opening.lent != nil {
+		if s.opening.borrower.ofClient() {
 			l.arm(s)
-			return // it is not ours to watch
+			return // the client's connection is not ours to watch
 		}
-		if s.step <= stepPeek && s.opening.owned {
-			l.countOpening(s, s.opening.size())
+		if size := s.opening.Size(); s.step == stepOpen && size > 0 {
+			l.countOpening(s, size)
 		}
 	}
 	err := l.register(s, &s.client)
-	if err == nil && (s.opening == nil || s.opening.nodeLent == nil) {
+	if err == nil && (s.opening == nil || s.opening.borrower != nodeHandshake) {
 		err = l.register(s, &s.server)
 	}
 	if err == nil {

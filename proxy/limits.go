@@ -76,25 +76,9 @@ const (
 	// should be the first to notice [MQTT-3.1.2-22], and it knows more.
 	keepAliveGrace = 5 * time.Second
 
-	// maxProxyHeader bounds a client-side PROXY header in bytes: 16 of fixed
-	// part, 36 of addresses, and TLVs as generous as any sender's.
-	maxProxyHeader = 4096
-
-	// nodeHandshakes is how many sessions shake hands with a node at once; the others
-	// wait, within timeouts.dial. Each holds some 50 KB and a third descriptor until it
-	// is over. At a round trip of 10 ms they are some 10,000 a second.
-	nodeHandshakes = 128
-
-	// framedConnect is how many times limits.max_connect_size the WebSocket frames
-	// that hold a CONNECT may take. One byte in each frame would be seven.
-	framedConnect = 8
-
 	// maxAnswer bounds what is looked through for a CONNACK, in bytes. A longer one is
 	// forwarded unread.
 	maxAnswer = scratchSize / 2
-
-	// maxClientHello bounds the first message of a client of TLS, in bytes. A hello has 300 to 2,000.
-	maxClientHello = 64 << 10
 
 	// openingSize, queuedHandshake and handshakeMemory are what openings count for in limits.opening_memory, in bytes: each
 	// for its struct, and a handshake for its goroutine while it waits at the gate, or for that and all that crypto/tls
@@ -102,10 +86,6 @@ const (
 	openingSize     = 512
 	queuedHandshake = 4 << 10
 	handshakeMemory = 50 << 10
-
-	// maxInline bounds the request for an upgrade to WebSocket that a loop reads itself, in
-	// bytes: the worst of this size takes it 76 µs. A longer one is net/http's to read.
-	maxInline = 4096
 
 	// maxUpgradeResponse bounds the header of a node's answer to an upgrade, in bytes.
 	maxUpgradeResponse = 16 << 10

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // listen binds the listener and returns a socket for each of n loops.
@@ -25,7 +26,7 @@ func (ln *listener) listen(n int) (socks []int32, err error) {
 		return socks, nil
 	}
 	// Clients of plain TCP may wait for the server to speak first.
-	socks, bound, err := reactor.ListenTCP(ln.Address, n, ln.Protocol != TCP)
+	socks, bound, err := reactor.ListenTCP(ln.Address, n, ln.Protocol != snapshot.TCP)
 	if err != nil {
 		return nil, err
 	}

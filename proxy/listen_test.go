@@ -12,6 +12,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // A path is taken over from a process that left its socket there, and from
@@ -19,7 +20,7 @@ import (
 func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
 	dir := t.TempDir()
 	on := func(path string) setting {
-		return func(s *Snapshot) { s.Listeners[0].Network, s.Listeners[0].Address = "unix", path }
+		return func(s *snapshot.Snapshot) { s.Listeners[0].Network, s.Listeners[0].Address = "unix", path }
 	}
 	t.Run("left behind", func(t *testing.T) {
 		path := filepath.Join(dir, "left")
@@ -46,7 +47,7 @@ func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
 		if err := os.WriteFile(path, []byte("dear"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := bindError(t, &Snapshot{Listeners: []*Listener{{Name: "mqtt", Network: "unix", Address: path, Pool: &Pool{Pool: new(balancer.Pool)}}}})
+		err := bindError(t, &snapshot.Snapshot{Listeners: []*snapshot.Listener{{Name: "mqtt", Network: "unix", Address: path, Pool: &snapshot.Pool{Pool: new(balancer.Pool)}}}})
 		if !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("bound to a file: %v", err)
 		}
@@ -65,9 +66,9 @@ func TestListenerWhoseAddressIsTakenIsNamed(t *testing.T) {
 	}
 	defer taken.Close()
 	const first = "127.0.0.1:0"
-	pool := &Pool{Pool: new(balancer.Pool)}
+	pool := &snapshot.Pool{Pool: new(balancer.Pool)}
 	descriptors := openDescriptors(t)
-	err = bindError(t, &Snapshot{Listeners: []*Listener{
+	err = bindError(t, &snapshot.Snapshot{Listeners: []*snapshot.Listener{
 		{Name: "first", Network: "tcp", Address: first, Pool: pool},
 		{Name: "second", Network: "tcp", Address: taken.Addr().String(), Pool: pool},
 	}})
@@ -80,7 +81,7 @@ func TestListenerWhoseAddressIsTakenIsNamed(t *testing.T) {
 }
 
 // bindError is the error of a server that cannot bind.
-func bindError(t *testing.T, snap *Snapshot) error {
+func bindError(t *testing.T, snap *snapshot.Snapshot) error {
 	t.Helper()
 	srv, err := New(snap, slog.New(slog.DiscardHandler))
 	if srv != nil {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
 )
 
@@ -11,17 +12,16 @@ type loop struct {
 	*reactor.Loop
 	server   *Server
 	sessions reactor.Slots[session]
-	openings []*opening           // free ones
+	openings []*pending           // free ones
 	resume   func(*session, step) // advance from a step, for what comes back to a step that life names
 
 	// Used by one session at a time, within one turn.
 	scratch []byte
 	refusal [16]byte
 	header  [headroom]byte
-	cipher  []byte  // of streams that speak TLS
-	sealed  []byte  // for streams that speak TLS
-	inline  *inline // nil: there was no upgrade yet
-	parsed  mqttparse.Connect
+	cipher  []byte // of streams that speak TLS
+	sealed  []byte // for streams that speak TLS
+	opener  opening.Scratch
 	connack mqttparse.Connack
 
 	counters counters

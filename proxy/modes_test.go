@@ -11,31 +11,33 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/pires/go-proxyproto"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // mode is what clients and nodes speak. One body of a test runs in every mode.
 type mode struct {
 	name     string
-	protocol Protocol // of the listener
-	nodeWS   bool     // the nodes speak WebSocket
-	tls      bool     // clients speak TLS
-	nodeTLS  bool     // the nodes speak TLS
+	protocol snapshot.Protocol // of the listener
+	nodeWS   bool              // the nodes speak WebSocket
+	tls      bool              // clients speak TLS
+	nodeTLS  bool              // the nodes speak TLS
 }
 
 var (
-	mqttToMQTT  = mode{name: "mqtt", protocol: MQTT}
-	wsToWS      = mode{name: "ws", protocol: WS, nodeWS: true}
-	wsToMQTT    = mode{name: "ws to mqtt", protocol: WS}
-	httpToWS    = mode{name: "http to ws", protocol: HTTP, nodeWS: true}
-	mqttsToMQTT = mode{name: "mqtts", protocol: MQTT, tls: true}
-	wssToWS     = mode{name: "wss to ws", protocol: WS, nodeWS: true, tls: true}
-	wssToMQTT   = mode{name: "wss to mqtt", protocol: WS, tls: true}
-	mqttToMQTTS = mode{name: "mqtt to mqtts", protocol: MQTT, nodeTLS: true}
-	wssToWSS    = mode{name: "wss to wss", protocol: WS, nodeWS: true, tls: true, nodeTLS: true}
+	mqttToMQTT  = mode{name: "mqtt", protocol: snapshot.MQTT}
+	wsToWS      = mode{name: "ws", protocol: snapshot.WS, nodeWS: true}
+	wsToMQTT    = mode{name: "ws to mqtt", protocol: snapshot.WS}
+	httpToWS    = mode{name: "http to ws", protocol: snapshot.HTTP, nodeWS: true}
+	mqttsToMQTT = mode{name: "mqtts", protocol: snapshot.MQTT, tls: true}
+	wssToWS     = mode{name: "wss to ws", protocol: snapshot.WS, nodeWS: true, tls: true}
+	wssToMQTT   = mode{name: "wss to mqtt", protocol: snapshot.WS, tls: true}
+	mqttToMQTTS = mode{name: "mqtt to mqtts", protocol: snapshot.MQTT, nodeTLS: true}
+	wssToWSS    = mode{name: "wss to wss", protocol: snapshot.WS, nodeWS: true, tls: true, nodeTLS: true}
 )
 
 // clientWS: clients upgrade, and their bytes are in frames.
-func (m mode) clientWS() bool { return m.protocol == WS || m.protocol == HTTP }
+func (m mode) clientWS() bool { return m.protocol == snapshot.WS || m.protocol == snapshot.HTTP }
 
 // translated: frames end here.
 func (m mode) translated() bool { return m.clientWS() && !m.nodeWS }
@@ -62,11 +64,11 @@ func (m mode) start(t *testing.T, nodes []string, settings ...setting) *rig {
 }
 
 // set comes after other settings, which are of the listener's pool.
-func (m mode) set(s *Snapshot) {
+func (m mode) set(s *snapshot.Snapshot) {
 	ln := s.Listeners[0]
 	ln.Protocol, ln.Pool.WebSocket = m.protocol, m.nodeWS
 	if m.clientWS() {
-		ln.Routes = append(ln.Routes, Route{Path: "/mqtt", Pool: ln.Pool, WebSocket: true})
+		ln.Routes = append(ln.Routes, snapshot.Route{Path: "/mqtt", Pool: ln.Pool, WebSocket: true})
 	}
 	if m.tls {
 		ln.TLS = testTLS()

@@ -16,6 +16,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -64,7 +65,7 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 			fails := startNode(t, func(c net.Conn) { bad.handle(t, c) })
 			good := startTLSNode(t, nodeConfig(), nil)
 			var told sync.Map
-			r := startToTLS(t, []string{fails.address(), good.address()}, func(s *Snapshot) {
+			r := startToTLS(t, []string{fails.address(), good.address()}, func(s *snapshot.Snapshot) {
 				if name == "never answers" {
 					s.Timeouts.Dial = time.Second // longer than a handshake here takes
 				}
@@ -94,7 +95,7 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 // The alert races with the CONNECT, and the reset behind it with what is still to be written: wherever it is met,
 // the next candidate gets all that the client has sent.
 func TestNodeThatTurnsUsAwayHasTakenNothing(t *testing.T) {
-	for _, m := range []mode{mqttToMQTTS, wssToWSS, {name: "ws to mqtts", protocol: WS, nodeTLS: true}} {
+	for _, m := range []mode{mqttToMQTTS, wssToWSS, {name: "ws to mqtts", protocol: snapshot.WS, nodeTLS: true}} {
 		t.Run(m.name, func(t *testing.T) {
 			turns := startNode(t, func(c net.Conn) { turnAway(t, c) })
 			good := m.startNode(t, nil)
@@ -163,7 +164,7 @@ func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
 				states <- c.ConnectionState()
 				n.serve(c)
 			})
-			r := start(t, []string{n.address()}, func(s *Snapshot) {
+			r := start(t, []string{n.address()}, func(s *snapshot.Snapshot) {
 				s.Listeners[0].Pool.TLS = testNodeTLS(1, testCA().Issue("balancer"))
 			})
 			for i := range 3 {
@@ -204,7 +205,7 @@ func TestClientThatLeavesDuringTheNodesHandshakeIsLetGo(t *testing.T) {
 }
 
 func TestStopEndsAHandshakeWithANode(t *testing.T) {
-	r, c := stallToTLS(t, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+	r, c := stallToTLS(t, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 	r.stop()
 	c.rest()
 	r.waitOutcome(Shutdown, 1)
@@ -214,7 +215,7 @@ func TestStopEndsAHandshakeWithANode(t *testing.T) {
 func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 	backend := startTLSNode(t, nodeConfig(), nil)
 	gate := tlsterm.NewGate(2, 0, 1000)
-	r := start(t, []string{backend.address()}, toTLS, func(s *Snapshot) { s.Listeners[0].Pool.TLS.Gates[0] = gate })
+	r := start(t, []string{backend.address()}, toTLS, func(s *snapshot.Snapshot) { s.Listeners[0].Pool.TLS.Gates[0] = gate })
 	var clients []*client
 	for i := range 50 {
 		c := r.dial()
@@ -236,7 +237,7 @@ func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 	mute := startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	var blamed atomic.Int32
-	r := start(t, []string{mute.address()}, toTLS, func(s *Snapshot) {
+	r := start(t, []string{mute.address()}, toTLS, func(s *snapshot.Snapshot) {
 		s.Timeouts.Dial = 300 * time.Millisecond
 		s.Listeners[0].Pool.TLS.Gates[0] = tlsterm.NewGate(1, 0, 10)
 		s.Listeners[0].Pool.DialFailed = func(*balancer.Node) { blamed.Add(1) }
@@ -262,7 +263,7 @@ func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 // What a socket does not take of an upgrade is held by TLS: the node is passed over all the same.
 func TestUpgradeThatANodeOfTLSDoesNotTakeWholePassesItOver(t *testing.T) {
 	full := startTLSNode(t, nodeConfig(), func(c *tls.Conn) { <-t.Context().Done() })
-	r := wssToWSS.start(t, []string{full.address()}, func(s *Snapshot) { s.MaxHeaderSize = 16 << 20 })
+	r := wssToWSS.start(t, []string{full.address()}, func(s *snapshot.Snapshot) { s.MaxHeaderSize = 16 << 20 })
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.secure(nil)
 	ws, err := upgradedAt(c.Conn, "/mqtt?"+strings.Repeat("q", 12<<20))

@@ -8,6 +8,8 @@ import (
 	"net"
 	"testing"
 
+	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -33,7 +35,7 @@ func startTLSNode(t *testing.T, config *tls.Config, handle func(*tls.Conn)) *nod
 }
 
 // toTLS makes the pool's nodes speak TLS.
-func toTLS(s *Snapshot) {
+func toTLS(s *snapshot.Snapshot) {
 	pool := s.Listeners[0].Pool
 	pool.TLS = testNodeTLS(len(pool.Nodes()))
 }
@@ -66,14 +68,14 @@ func TestProxyHeaderComesBeforeTheHelloInAWriteOfItsOwn(t *testing.T) {
 			c.send(connect311)
 			b := <-first
 			if version > 0 {
-				h, err := unwrap(b)
+				h, err := opening.ReadProxyHeader(b)
 				if err != nil {
 					t.Fatalf("% x: %v", b, err)
 				}
-				if h.source.String() != c.LocalAddr().String() {
-					t.Errorf("source %v, want %v", h.source, c.LocalAddr())
+				if h.Source.String() != c.LocalAddr().String() {
+					t.Errorf("source %v, want %v", h.Source, c.LocalAddr())
 				}
-				b = b[h.length:]
+				b = b[h.Length:]
 			}
 			if name, err := tlsterm.ServerName(b); err != nil || name != "node.example" {
 				t.Errorf("server name %q, %v in % x", name, err, b)
@@ -160,7 +162,7 @@ func TestTCPListenerSpeaksTLSToNodes(t *testing.T) {
 		_, _ = c.Write([]byte("hello"))
 		_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 	})
-	r := startToTLS(t, []string{backend.address()}, func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	r := startToTLS(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP })
 	c := r.dial()
 	c.expect([]byte("hello"))
 	c.send([]byte("echo"))

@@ -16,10 +16,12 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 )
 
 func sendProxy(version int) setting {
-	return func(s *Snapshot) { s.Listeners[0].Pool.SendProxy = version }
+	return func(s *snapshot.Snapshot) { s.Listeners[0].Pool.SendProxy = version }
 }
 
 // The first write to a node holds the PROXY header and the whole CONNECT.
@@ -38,7 +40,7 @@ func TestFirstWriteHoldsTheProxyHeaderAndTheConnect(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, whole %v", row.name, whole), func(t *testing.T) {
 				backend := startNode(t, nil)
 				r := start(t, []string{backend.address()}, sendProxy(row.version),
-					func(s *Snapshot) { s.Listeners[0].Address = row.listen })
+					func(s *snapshot.Snapshot) { s.Listeners[0].Address = row.listen })
 				to := r.srv.Addr("mqtt").(*net.TCPAddr).AddrPort()
 				if to.Addr().IsUnspecified() {
 					to = netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), to.Port())
@@ -56,12 +58,12 @@ func TestFirstWriteHoldsTheProxyHeaderAndTheConnect(t *testing.T) {
 				if !strings.HasPrefix(string(first), row.want) || !bytes.HasSuffix(first, connect311) {
 					t.Fatalf("the node got %q first", first)
 				}
-				h, err := unwrap(first)
+				h, err := opening.ReadProxyHeader(first)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if h.length+len(connect311) != len(first) || h.source != addrOf(c) || h.destination != to {
-					t.Errorf("header %+v and %d bytes; want %v to %v", h, len(first)-h.length, addrOf(c), to)
+				if h.Length+len(connect311) != len(first) || h.Source != addrOf(c) || h.Destination != to {
+					t.Errorf("header %+v and %d bytes; want %v to %v", h, len(first)-h.Length, addrOf(c), to)
 				}
 			})
 		}
@@ -76,7 +78,7 @@ func TestClientsNamedByATrustedProxyAreNamedToTheNode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			backend := startNode(t, nil)
-			r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+			r := start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 				s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 			})
 			for i, pieces := range [][]string{{header + string(connect311)}, strings.Split(header+string(connect311), "")} {
@@ -89,8 +91,8 @@ func TestClientsNamedByATrustedProxyAreNamedToTheNode(t *testing.T) {
 				r.waitOutcome(ClientClosed, uint64(i+1))
 			}
 			for _, first := range backend.firstWrites() {
-				h, err := unwrap(first)
-				if err != nil || h.source.String() != "192.0.2.7:40000" || h.destination.String() != "192.0.2.9:1883" {
+				h, err := opening.ReadProxyHeader(first)
+				if err != nil || h.Source.String() != "192.0.2.7:40000" || h.Destination.String() != "192.0.2.9:1883" {
 					t.Errorf("the node was told %+v, %v", h, err)
 				}
 			}
@@ -108,13 +110,13 @@ func TestProxyHeaderWithoutAddressesLeavesThePeers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			backend := startNode(t, nil)
-			r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+			r := start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 				s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 			})
 			c := r.dial()
 			c.send([]byte(header + string(connect311)))
 			c.expect(connack311)
-			if h, err := unwrap(backend.firstWrites()[0]); err != nil || h.source != addrOf(c) {
+			if h, err := opening.ReadProxyHeader(backend.firstWrites()[0]); err != nil || h.Source != addrOf(c) {
 				t.Errorf("the node was told %+v, %v; want %v", h, err, addrOf(c))
 			}
 		})
@@ -124,7 +126,7 @@ func TestProxyHeaderWithoutAddressesLeavesThePeers(t *testing.T) {
 func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 	backend := startNode(t, nil)
 	path := filepath.Join(t.TempDir(), "mqtt.sock")
-	r := start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+	r := start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 		s.Listeners[0].Network, s.Listeners[0].Address = "unix", path
 	})
 	for range 4 { // whichever loop takes it
@@ -135,8 +137,8 @@ func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 	}
 	r.waitOutcome(ClientClosed, 4)
 	for _, first := range backend.firstWrites() {
-		h, err := unwrap(first)
-		if err != nil || h.source.Addr() != netip.MustParseAddr("127.0.0.1") || h.destination.String() != backend.address() {
+		h, err := opening.ReadProxyHeader(first)
+		if err != nil || h.Source.Addr() != netip.MustParseAddr("127.0.0.1") || h.Destination.String() != backend.address() {
 			t.Errorf("the node was told %+v, %v", h, err)
 		}
 	}
@@ -148,7 +150,7 @@ func TestFailedDialGoesOnToTheNextCandidate(t *testing.T) {
 		alive := m.startNode(t, nil)
 		var mu sync.Mutex
 		failed := map[string]int{}
-		r := m.start(t, []string{refusing, alive.address()}, func(s *Snapshot) {
+		r := m.start(t, []string{refusing, alive.address()}, func(s *snapshot.Snapshot) {
 			s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -234,17 +236,17 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 			outcome Outcome
 			answer5 []byte
 		}{
-			{"process", func(s *Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
-			{"listener", func(s *Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
-			{"rate", func(s *Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
-			{"node", func(s *Snapshot) {
+			{"process", func(s *snapshot.Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
+			{"listener", func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
+			{"rate", func(s *snapshot.Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
+			{"node", func(s *snapshot.Snapshot) {
 				p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{
 					{Name: "n", Address: s.Listeners[0].Pool.Nodes()[0].Address, MaxConnections: 3},
 				}})
 				if err != nil {
 					panic(err)
 				}
-				s.Listeners[0].Pool = &Pool{Pool: p}
+				s.Listeners[0].Pool = &snapshot.Pool{Pool: p}
 			}, NodesFull, busy},
 		} {
 			t.Run(row.name, func(t *testing.T) {
@@ -291,7 +293,7 @@ func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
 				if m.tls {
 					t.Skip("nobody past the limit is read")
 				}
-				r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.Listeners[0].MaxConnections = 2 })
+				r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = 2 })
 				open := []*client{r.open("one"), r.open("two")}
 				if name == "malformed" { // it comes in, and is refused then
 					_ = open[1].Close()
@@ -321,7 +323,7 @@ func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 		if m.tls {
 			t.Skip("nobody past the limit is read")
 		}
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnections = 1 })
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.MaxConnections = 1 })
 		r.open("one")
 		begun := pick(m.clientWS(), []byte("GET "), connect311[:4])
 		var silent []*client
@@ -341,7 +343,7 @@ func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 // A refusal is read by a client that sent more than its CONNECT.
 func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnectSize = 64 })
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.MaxConnectSize = 64 })
 		c := r.dial()
 		c.send(append([]byte("\x10\xff\x7f\x00\x04MQTT\x05"), make([]byte, 200<<10)...))
 		c.expect([]byte("\x20\x03\x00\x95\x00"))
@@ -367,7 +369,7 @@ func TestTCPListenerRelaysWithoutLookingInside(t *testing.T) {
 		_, _ = c.Write([]byte("220 hello\r\n"))
 		_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c})
 	})
-	r := start(t, []string{greets.address()}, func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	r := start(t, []string{greets.address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP })
 	c := r.dial()
 	c.expect([]byte("220 hello\r\n"))
 	c.send([]byte("GET / HTTP/1.1\r\n\r\n"))
@@ -386,13 +388,13 @@ func TestTCPListenerHashesTheSourceAddressAndAnnouncesIt(t *testing.T) {
 		n := startNode(t, func(c net.Conn) {
 			b := make([]byte, 256)
 			n, _ := c.Read(b)
-			h, err := unwrap(b[:n])
-			_, _ = fmt.Fprintf(c, "%v %v\n", h.source, err)
+			h, err := opening.ReadProxyHeader(b[:n])
+			_, _ = fmt.Fprintf(c, "%v %v\n", h.Source, err)
 			_, _ = io.Copy(io.Discard, c)
 		})
 		nodes, addresses = append(nodes, n), append(addresses, n.address())
 	}
-	r := start(t, addresses, sendProxy(2), func(s *Snapshot) { s.Listeners[0].Protocol = TCP })
+	r := start(t, addresses, sendProxy(2), func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP })
 	used := map[string]bool{}
 	for i := range 20 {
 		source := fmt.Sprintf("127.0.0.%d", 2+i)
@@ -429,7 +431,7 @@ func TestAnnounceWritesIPv6WhereFamiliesDiffer(t *testing.T) {
 	four, six := netip.MustParseAddrPort("192.0.2.1:1000"), netip.MustParseAddrPort("[2001:db8::1]:2000")
 	for version, signature := range map[int][]byte{1: proxyproto.SIGV1, 2: proxyproto.SIGV2} {
 		for _, pair := range [][2]netip.AddrPort{{four, four}, {six, six}, {four, six}, {six, four}} {
-			b, err := announce(nil, version, pair[0], pair[1])
+			b, err := appendProxyHeader(nil, version, pair[0], pair[1])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -441,8 +443,8 @@ func TestAnnounceWritesIPv6WhereFamiliesDiffer(t *testing.T) {
 			if err != nil || !bytes.Equal(b, written) {
 				t.Errorf("v%d %v: %q, the library writes %q, %v", version, pair, b, written, err)
 			}
-			h, err := unwrap(b)
-			if err != nil || !bytes.HasPrefix(b, signature) || h.length != len(b) || h.source != pair[0] || h.destination != pair[1] {
+			h, err := opening.ReadProxyHeader(b)
+			if err != nil || !bytes.HasPrefix(b, signature) || h.Length != len(b) || h.Source != pair[0] || h.Destination != pair[1] {
 				t.Errorf("v%d %v: %q reads as %+v, %v", version, pair, b, h, err)
 			}
 			if len(b) > headroom {

@@ -3,6 +3,8 @@ package proxy
 import (
 	"testing"
 	"time"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // The beginnings of CONNECTs that never end are bounded together, and good clients of other addresses do not pay for it.
@@ -12,7 +14,7 @@ func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 			t.Skip("the same, once TLS is taken off")
 		}
 		const each = 32 << 10
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 			s.OpeningMemory, s.MaxConnectSize, s.Timeouts.ConnectPacket = 20*each, 1<<20, time.Hour
 		})
 		slow := r.greet(r.dialFrom("127.0.0.3"))
@@ -31,7 +33,7 @@ func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 // A handshake that waits for its client counts for what it holds.
 func TestHandshakesThatStallAreBoundedTogether(t *testing.T) {
 	const most = 10
-	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *TLS) { t.Timeout = time.Hour }), func(s *Snapshot) {
+	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *snapshot.TLS) { t.Timeout = time.Hour }), func(s *snapshot.Snapshot) {
 		s.OpeningMemory, s.Timeouts.ConnectPacket = most*(handshakeMemory+openingSize), time.Hour
 	})
 	whole := hello(t)

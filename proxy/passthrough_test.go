@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 )
 
 // tlsNode is a node that says a word to each client of TLS and then echoes.
@@ -26,9 +27,9 @@ func TestPassthroughGoesByTheServerName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, []string{rest.address()}, func(s *Snapshot) {
-		s.Listeners[0].Protocol = Passthrough
-		s.Listeners[0].Routes = []Route{{Host: "*.example.com", Pool: &Pool{Pool: pool}}}
+	r := start(t, []string{rest.address()}, func(s *snapshot.Snapshot) {
+		s.Listeners[0].Protocol = snapshot.Passthrough
+		s.Listeners[0].Routes = []snapshot.Route{{Host: "*.example.com", Pool: &snapshot.Pool{Pool: pool}}}
 	})
 	for name, want := range map[string]string{"a.example.com": "special", "A.EXAMPLE.COM": "special", "other.org": "rest", "": "rest"} {
 		c := tls.Client(r.dialBare(r.srv.Addr("mqtt")), &tls.Config{ServerName: name, InsecureSkipVerify: true})

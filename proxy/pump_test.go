@@ -12,7 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // pumpRig is a session in the relay between two socket pairs, without a loop
@@ -23,8 +25,8 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ln := newListener(0, &Listener{Name: "l", Pool: &Pool{Pool: pool}})
-	srv := &Server{snapshot: &Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
+	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
+	srv := &Server{snapshot: &snapshot.Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
 	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newCounters(srv.listeners)}
 	s = l.take()
 	pair := func() (ours, theirs int) {
@@ -90,7 +92,7 @@ func BenchmarkAnnounce(b *testing.B) {
 	var header [headroom]byte
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := announce(header[:0], 2, source, destination); err != nil {
+		if _, err := appendProxyHeader(header[:0], 2, source, destination); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -100,7 +102,7 @@ func TestAnnounceAllocatesNothing(t *testing.T) {
 	var header [headroom]byte
 	for _, a := range []string{"192.0.2.7:40000", "[2001:db8::7]:40000"} {
 		source, destination := netip.MustParseAddrPort(a), netip.MustParseAddrPort("192.0.2.9:1883")
-		if n := testing.AllocsPerRun(1000, func() { _, _ = announce(header[:0], 2, source, destination) }); n != 0 {
+		if n := testing.AllocsPerRun(1000, func() { _, _ = appendProxyHeader(header[:0], 2, source, destination) }); n != 0 {
 			t.Errorf("%s: %v allocations", a, n)
 		}
 	}
@@ -112,7 +114,7 @@ func BenchmarkRoute(b *testing.B) {
 	source := netip.MustParseAddr("192.0.2.7")
 	b.ReportAllocs()
 	for b.Loop() {
-		candidates := c.Candidates(route(c, nil, source, nil))
+		candidates := c.Candidates(opening.SessionKey(c, nil, source, nil))
 		if candidates.Next() == nil {
 			b.Fatal("no node")
 		}
@@ -194,7 +196,7 @@ func TestBytesThatWaitAreNoSilence(t *testing.T) {
 
 // net/http may keep a connection for hours that a loop has begun to read.
 func TestWhatALoopHadReadIsNotKept(t *testing.T) {
-	c := &lent{rest: make([]byte, 10)}
+	c := &borrowedConn{rest: make([]byte, 10)}
 	for c.rest != nil {
 		if n, err := c.Read(make([]byte, 4)); n == 0 || err != nil {
 			t.Fatal(n, err)

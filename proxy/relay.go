@@ -28,7 +28,7 @@ func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 		before := from.moved
 		b, err := l.read(from)
 		if n := from.moved - before; n > 0 { // a close frame, too
-			l.count(s, from, to, n)
+			l.countMoved(s, from, to, n)
 		}
 		if err == reactor.ErrAgain {
 			return false
@@ -57,8 +57,8 @@ func (l *loop) pass(s *session, to *stream, b []byte) error {
 	return l.write(to, b)
 }
 
-// count counts n bytes that have come from a stream.
-func (l *loop) count(s *session, from, to *stream, n uint64) {
+// countMoved counts n bytes that have come from a stream.
+func (l *loop) countMoved(s *session, from, to *stream, n uint64) {
 	if from == &s.client {
 		s.flow.Received += n
 		s.active = l.Timers.Now()

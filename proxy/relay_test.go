@@ -8,6 +8,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/snapshot"
 )
 
 func TestBytesAfterTheConnectArriveInOrder(t *testing.T) {
@@ -213,7 +215,7 @@ func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
 			_, _ = io.Copy(io.Discard, c)
 			<-end // a node that never closes, as far as this test goes
 		})
-		r := m.start(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
+		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
 		t.Cleanup(func() { close(end) })
 		c := r.open("c1")
 		c.halfClose()
@@ -323,7 +325,7 @@ func TestLastWordsOfANodeReachTheClient(t *testing.T) {
 
 func TestSessionThatIsSilentForLongerThanItsKeepAliveAllowsEnds(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
-		quick := func(s *Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond }
+		quick := func(s *snapshot.Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond }
 		r := m.start(t, []string{m.startNode(t, nil).address()}, quick)
 		c := r.open("silent")
 		c.rest()

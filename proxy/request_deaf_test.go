@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // A client that reads nothing fills the buffers between us and it with its answers,
@@ -19,7 +21,7 @@ func TestClientThatReadsNothingIsGivenUp(t *testing.T) {
 	}
 	for _, m := range webModes {
 		t.Run(m.name, func(t *testing.T) {
-			r := limitedWeb(t, m, func(s *Snapshot) {
+			r := limitedWeb(t, m, func(s *snapshot.Snapshot) {
 				s.Timeouts.Response = time.Second
 				s.Timeouts.ConnectPacket, s.Timeouts.KeepAlive, s.Timeouts.Tunnel = patience, patience, patience
 			})
@@ -50,7 +52,7 @@ func TestClientThatReadsNothingIsGivenUp(t *testing.T) {
 func TestWhatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 	for _, m := range webModes {
 		t.Run(m.name, func(t *testing.T) {
-			r := limitedWeb(t, m, func(s *Snapshot) {
+			r := limitedWeb(t, m, func(s *snapshot.Snapshot) {
 				s.MinBodyRate, s.MaxRequestSize, s.Timeouts.RequestBody = 1, 0, 2*time.Second
 			})
 			conn := r.dialBare(r.srv.Addr("mqtt"))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 )
 
 // Each of these requests stops where a server waits for its client.
@@ -85,30 +86,30 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 		}
 	}))
 	t.Cleanup(pages.Close)
-	pool := func(address string) *Pool {
+	pool := func(address string) *snapshot.Pool {
 		b, err := balancer.NewPool(balancer.PoolSpec{Name: "web", Nodes: []balancer.NodeSpec{{Name: "web", Address: address}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &Pool{Pool: b}
+		return &snapshot.Pool{Pool: b}
 	}
-	short := func(s *Snapshot) {
+	short := func(s *snapshot.Snapshot) {
 		s.MaxRequestSize = 1000
 		s.Timeouts.ConnectPacket = 5 * time.Second // the handshake has its part of it
 		s.Timeouts.RequestBody, s.Timeouts.Tunnel, s.Timeouts.KeepAlive = time.Second, time.Second, 2*time.Second
 	}
-	return m.start(t, []string{refusing}, append(append([]setting{short}, settings...), func(s *Snapshot) {
-		if m.protocol == HTTP {
+	return m.start(t, []string{refusing}, append(append([]setting{short}, settings...), func(s *snapshot.Snapshot) {
+		if m.protocol == snapshot.HTTP {
 			node := pool(pages.Listener.Addr().String())
 			for _, path := range []string{"/page/", "/read/", "/stall/", "/tunnel/", "/endless/", "/flood/"} {
-				s.Listeners[0].Routes = append(s.Listeners[0].Routes, Route{Path: path, Pool: node})
+				s.Listeners[0].Routes = append(s.Listeners[0].Routes, snapshot.Route{Path: path, Pool: node})
 			}
-			s.Listeners[0].Routes = append(s.Listeners[0].Routes, Route{Path: "/dead/", Pool: pool(refusing)})
+			s.Listeners[0].Routes = append(s.Listeners[0].Routes, snapshot.Route{Path: "/dead/", Pool: pool(refusing)})
 		}
 	})...)
 }
 
-var webModes = []mode{httpToWS, {name: "https to ws", protocol: HTTP, nodeWS: true, tls: true}}
+var webModes = []mode{httpToWS, {name: "https to ws", protocol: snapshot.HTTP, nodeWS: true, tls: true}}
 
 func TestNoRequestHoldsItsConnectionForEver(t *testing.T) {
 	for _, m := range webModes {

@@ -12,12 +12,13 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 )
 
 // Server accepts clients on the listeners of a snapshot and carries their
 // sessions.
 type Server struct {
-	snapshot  *Snapshot
+	snapshot  *snapshot.Snapshot
 	log       *slog.Logger
 	listeners []*listener
 	engine    *engine
@@ -34,22 +35,22 @@ type Server struct {
 
 // listener is a Listener at run time.
 type listener struct {
-	*Listener
+	*snapshot.Listener
 	index int
 	taken atomic.Int64 // connections by their place
 	bound net.Addr
-	path  fs.FileInfo // the socket's file, on a path
-	pools []*Pool     // of its sessions; not those that speak HTTP
-	front *front      // of WS and HTTP listeners
+	path  fs.FileInfo      // the socket's file, on a path
+	pools []*snapshot.Pool // of its sessions; not those that speak HTTP
+	http  *httpServer      // of WS and HTTP listeners
 }
 
-func newListener(index int, ln *Listener) *listener {
+func newListener(index int, ln *snapshot.Listener) *listener {
 	l := &listener{Listener: ln, index: index}
-	if ln.Protocol == MQTT || ln.Protocol == TCP || ln.Protocol == Passthrough {
-		l.pools = []*Pool{ln.Pool}
+	if ln.Protocol == snapshot.MQTT || ln.Protocol == snapshot.TCP || ln.Protocol == snapshot.Passthrough {
+		l.pools = []*snapshot.Pool{ln.Pool}
 	}
 	for i := range ln.Routes {
-		if r := &ln.Routes[i]; (r.WebSocket || ln.Protocol == Passthrough) && !slices.Contains(l.pools, r.Pool) {
+		if r := &ln.Routes[i]; (r.WebSocket || ln.Protocol == snapshot.Passthrough) && !slices.Contains(l.pools, r.Pool) {
 			l.pools = append(l.pools, r.Pool)
 		}
 	}
@@ -57,7 +58,7 @@ func newListener(index int, ln *Listener) *listener {
 }
 
 // lane is the place of a node among the flows of the listener.
-func (ln *listener) lane(p *Pool, n *balancer.Node) int {
+func (ln *listener) lane(p *snapshot.Pool, n *balancer.Node) int {
 	at := n.Index
 	for _, before := range ln.pools {
 		if before == p {
@@ -78,18 +79,18 @@ func (ln *listener) limit() int64 {
 
 // New binds the listeners; clients wait in the kernel's queue until Run. One loop
 // is made for each core that Go may use (GOMAXPROCS).
-func New(snapshot *Snapshot, log *slog.Logger) (*Server, error) {
+func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
-		snapshot:  snapshot,
+		snapshot:  snap,
 		log:       log,
 		journal:   newJournal(log),
-		rate:      newRateLimit(snapshot.ConnectRate),
-		addresses: newAddresses(snapshot.MaxConnectionsPerAddress, snapshot.ConnectRatePerAddress),
+		rate:      newRateLimit(snap.ConnectRate),
+		addresses: newAddresses(snap.MaxConnectionsPerAddress, snap.ConnectRatePerAddress),
 		epoch:     time.Now(),
 
-		openingMemory: newOpeningMemory(snapshot.OpeningMemory),
+		openingMemory: newOpeningMemory(snap.OpeningMemory),
 	}
-	for i, ln := range snapshot.Listeners {
+	for i, ln := range snap.Listeners {
 		srv.listeners = append(srv.listeners, newListener(i, ln))
 	}
 	var err error
@@ -164,8 +165,8 @@ func (srv *Server) Stats() Stats {
 	stats := Stats{MaxConnections: srv.maxConnections, LinesDropped: srv.journal.dropped.Load()}
 	srv.engine.count(&stats)
 	for i, ln := range srv.listeners {
-		if ln.front != nil {
-			stats.Listeners[i].Answers = ln.front.answers()
+		if ln.http != nil {
+			stats.Listeners[i].Answers = ln.http.answers()
 		}
 		if ln.TLS != nil {
 			stats.Listeners[i].Handshakes = ln.TLS.Gate.Counts()
@@ -175,6 +176,6 @@ func (srv *Server) Stats() Stats {
 	return stats
 }
 
-func (srv *Server) errListen(ln *Listener, err error) error {
+func (srv *Server) errListen(ln *snapshot.Listener, err error) error {
 	return fmt.Errorf("listener %q: listen on address %q: %w", ln.Name, ln.Address, err)
 }

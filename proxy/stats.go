@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -18,7 +19,7 @@ type Stats struct {
 
 // ListenerStats counts the connections of a listener.
 type ListenerStats struct {
-	Listener *Listener
+	Listener *snapshot.Listener
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
 	Outcomes [outcomes]uint64 // by Outcome; their sum and Open make Accepted
@@ -34,8 +35,8 @@ type ListenerStats struct {
 
 // FlowStats counts the sessions of a listener on a node.
 type FlowStats struct {
-	Listener *Listener
-	Pool     *Pool
+	Listener *snapshot.Listener
+	Pool     *snapshot.Pool
 	Node     *balancer.Node
 	Open     int64
 	Total    uint64

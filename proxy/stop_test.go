@@ -8,12 +8,13 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/snapshot"
 )
 
 func TestStopEndsSessionsAtEveryStepAfterShutdown(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		silent := m.startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-		r := m.start(t, []string{silent.address()}, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+		r := m.start(t, []string{silent.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 		half := r.dial() // in peek
 		half.send(connect311[:5])
 		unanswered := r.dial() // in confirm

@@ -29,7 +29,7 @@ func (l *loop) switchOver(s *session) step {
 		}
 		o.answer = append(o.answer, read...)
 		b := o.answer
-		length, err := websocket.ReadResponse(b, o.entrance.request)
+		length, err := websocket.ReadResponse(b, o.request)
 		if err == websocket.ErrShort {
 			if len(b) <= maxUpgradeResponse {
 				continue

@@ -7,18 +7,19 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
 func TestWhatIsNoTLSIsSaidToBe(t *testing.T) {
 	for _, row := range []struct {
 		name, sent, fault string
-		protocol          Protocol
+		protocol          snapshot.Protocol
 	}{
-		{"MQTT", string(connect311), "not_tls: tls: first record does not look like a TLS handshake, but like MQTT without TLS", MQTT},
-		{"an upgrade", upgradeRequest(), "not_tls: tls: first record does not look like a TLS handshake, but like HTTP without TLS", WS},
-		{"an alert", "\x15\x03\x03\x00\x02\x02\x28", "client_alert", MQTT},
-		{"a huge record", "\x16\x03\x01\xff\xff" + strings.Repeat("x", 100), "protocol", MQTT},
+		{"MQTT", string(connect311), "not_tls: tls: first record does not look like a TLS handshake, but like MQTT without TLS", snapshot.MQTT},
+		{"an upgrade", upgradeRequest(), "not_tls: tls: first record does not look like a TLS handshake, but like HTTP without TLS", snapshot.WS},
+		{"an alert", "\x15\x03\x03\x00\x02\x02\x28", "client_alert", snapshot.MQTT},
+		{"a huge record", "\x16\x03\x01\xff\xff" + strings.Repeat("x", 100), "protocol", snapshot.MQTT},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			r := mode{protocol: row.protocol, tls: true}.start(t, []string{startNode(t, nil).address()})
@@ -54,8 +55,8 @@ func hello(t *testing.T) []byte {
 func TestHandshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
 	whole := hello(t)
 	for name, limit := range map[string]setting{
-		"handshake_timeout": over(func(t *TLS) { t.Timeout = 50 * time.Millisecond }),
-		"connect_packet":    func(s *Snapshot) { s.Timeouts.ConnectPacket = 50 * time.Millisecond },
+		"handshake_timeout": over(func(t *snapshot.TLS) { t.Timeout = 50 * time.Millisecond }),
+		"connect_packet":    func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 50 * time.Millisecond },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := startTLS(t, []string{startNode(t, nil).address()}, limit)
@@ -91,7 +92,7 @@ func TestClientThatLeavesAtAnyByteOfItsHelloIsCounted(t *testing.T) {
 }
 
 func TestStopEndsHandshakesThatStall(t *testing.T) {
-	r := startTLS(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+	r := startTLS(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 	whole := hello(t)
 	begun := r.dialBare(r.srv.Addr("mqtt"))
 	begun.send(whole)
@@ -110,7 +111,7 @@ func TestHandshakesPastTheGateAreClosed(t *testing.T) {
 	if err := gate.Enter(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *TLS) { t.Gate = gate }))
+	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *snapshot.TLS) { t.Gate = gate }))
 	second := r.dialBare(r.srv.Addr("mqtt"))
 	second.send(hello(t))
 	if got := second.rest(); len(got) > 0 {
@@ -128,7 +129,7 @@ func TestStalledHandshakesHoldUpNoOther(t *testing.T) {
 	for _, m := range []mode{mqttsToMQTT, wssToMQTT} {
 		t.Run(m.name, func(t *testing.T) {
 			const stalled = 40
-			r := start(t, []string{startNode(t, nil).address()}, m.set, func(s *Snapshot) {
+			r := start(t, []string{startNode(t, nil).address()}, m.set, func(s *snapshot.Snapshot) {
 				s.Timeouts.ConnectPacket = time.Hour
 				s.Listeners[0].TLS.Gate, s.Listeners[0].TLS.Timeout = tlsterm.NewGate(1, 0, stalled), time.Hour
 			})
@@ -155,7 +156,7 @@ func TestStalledHandshakesHoldUpNoOther(t *testing.T) {
 
 // The handshake is what the limit is to spare.
 func TestConnectionsPastTheLimitHaveNoHandshake(t *testing.T) {
-	r := startTLS(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.MaxConnections = 1 })
+	r := startTLS(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.MaxConnections = 1 })
 	first := r.open("one")
 	for range 20 {
 		c := r.dialBare(r.srv.Addr("mqtt"))
@@ -178,8 +179,8 @@ func TestConnectionsPastTheLimitHaveNoHandshake(t *testing.T) {
 func TestSessionThatEndsLeavesTheQueueOfTheGate(t *testing.T) {
 	const queue = 30 // seconds of it, more than patience
 	r := startTLS(t, []string{startNode(t, nil).address()},
-		over(func(t *TLS) { t.Gate, t.Timeout = tlsterm.NewGate(0, 1, queue), time.Hour }),
-		func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+		over(func(t *snapshot.TLS) { t.Gate, t.Timeout = tlsterm.NewGate(0, 1, queue), time.Hour }),
+		func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	whole := hello(t)
 	for range queue {
 		c := r.dialBare(r.srv.Addr("mqtt"))

@@ -14,11 +14,13 @@ import (
 
 	"github.com/pires/go-proxyproto"
 	"github.com/pires/go-proxyproto/tlvparse"
+	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 )
 
 // over sets what the listener's TLS is to be.
-func over(change func(*TLS)) setting {
-	return func(s *Snapshot) {
+func over(change func(*snapshot.TLS)) setting {
+	return func(s *snapshot.Snapshot) {
 		s.Listeners[0].TLS = testTLS()
 		change(s.Listeners[0].TLS)
 	}
@@ -27,7 +29,7 @@ func over(change func(*TLS)) setting {
 // startTLS starts an mqtts listener with these settings, the listener's own kept.
 func startTLS(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
-	return start(t, nodes, append([]setting{over(func(*TLS) {})}, settings...)...)
+	return start(t, nodes, append([]setting{over(func(*snapshot.TLS) {})}, settings...)...)
 }
 
 // splitter cuts what is written in two, or in single bytes where at is negative.
@@ -193,7 +195,7 @@ func (r *rig) showing(name string) *client {
 }
 
 func TestCertificateHasToNameTheIdentity(t *testing.T) {
-	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *TLS) { t.Identity = ClientIDIdentity }))
+	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *snapshot.TLS) { t.Identity = snapshot.ClientIDIdentity }))
 	right := r.showing("c1")
 	right.send(connect311)
 	right.expect(connack311)
@@ -224,15 +226,15 @@ func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {
 	c.send(connect311)
 	c.expect(connack311)
 	b := backend.firstWrites()[0]
-	h, err := unwrap(b)
+	h, err := opening.ReadProxyHeader(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(b[h.length:]) != string(connect311) {
-		t.Errorf("after the header % x", b[h.length:])
+	if string(b[h.Length:]) != string(connect311) {
+		t.Errorf("after the header % x", b[h.Length:])
 	}
 	const fixed, ipv4 = 16, 12
-	tlvs, err := proxyproto.SplitTLVs(b[fixed+ipv4 : h.length])
+	tlvs, err := proxyproto.SplitTLVs(b[fixed+ipv4 : h.Length])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +253,7 @@ func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {
 // Its header and the hello come in one piece.
 func TestClientOfTLSIsNamedByATrustedProxy(t *testing.T) {
 	inEachTLSMode(t, func(t *testing.T, m mode) {
-		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *Snapshot) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 			s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 		})
 		c := r.dialBare(r.srv.Addr("mqtt"))

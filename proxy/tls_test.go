@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -37,7 +38,7 @@ var nodeConfig = sync.OnceValue(func() *tls.Config {
 
 // testNodeTLS believes the certificates of testCA that name node.example; show is what
 // the nodes are shown.
-func testNodeTLS(nodes int, show ...proxytest.Pair) *NodeTLS {
+func testNodeTLS(nodes int, show ...proxytest.Pair) *snapshot.NodeTLS {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
 	defer os.RemoveAll(dir) // the files are read once
 	o := tlsterm.NodeOptions{
@@ -47,7 +48,7 @@ func testNodeTLS(nodes int, show ...proxytest.Pair) *NodeTLS {
 	for _, c := range show {
 		o.Certificate.Cert = proxytest.WriteFile(filepath.Join(dir, "pair.pem"), c.Cert, c.Key)
 	}
-	return NewNodeTLS(must(tlsterm.NewOriginator(o)), nodes)
+	return snapshot.NewNodeTLS(must(tlsterm.NewOriginator(o)), nodes)
 }
 
 // testTerminator asks clients for a certificate and takes them without one too.
@@ -63,8 +64,8 @@ var testTerminator = sync.OnceValue(func() *tlsterm.Terminator {
 })
 
 // testTLS is what a listener of a test needs to end TLS, with no limits of its own.
-func testTLS() *TLS {
-	return &TLS{Terminator: testTerminator(), Gate: tlsterm.NewGate(0, 0, 0), Timeout: patience}
+func testTLS() *snapshot.TLS {
+	return &snapshot.TLS{Terminator: testTerminator(), Gate: tlsterm.NewGate(0, 0, 0), Timeout: patience}
 }
 
 // clientTLS is a client's configuration that believes testCA; change may be nil.

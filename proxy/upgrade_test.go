@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // upgradeRequest is an upgrade that is taken, with some of its lines replaced by
@@ -47,7 +49,7 @@ func upgradeRequest(changes ...string) string {
 }
 
 // choosy serves one host, and the pages of one domain.
-func choosy(s *Snapshot) {
+func choosy(s *snapshot.Snapshot) {
 	s.Listeners[0].Hosts = []string{"broker.example"}
 	s.Listeners[0].Routes[0].Origins = []string{"https://*.example.com"}
 }
@@ -111,7 +113,7 @@ func TestHostileUpgrades(t *testing.T) {
 		{name: "a request line without end", sent: "GET /" + strings.Repeat("a", 9<<10), status: 431, fault: "431 Request Header Fields Too Large"},
 	}
 	backend := startNode(t, nil)
-	r := start(t, []string{backend.address()}, wsToMQTT.set, choosy, func(s *Snapshot) { s.MaxHeaderSize = 4 << 10 })
+	r := start(t, []string{backend.address()}, wsToMQTT.set, choosy, func(s *snapshot.Snapshot) { s.MaxHeaderSize = 4 << 10 })
 	var n uint64
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -216,7 +218,7 @@ func TestUpgradesThatAreTaken(t *testing.T) {
 }
 
 func TestUpgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
-	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	request := upgradeRequest()
 	var clients []*client
 	for i := range len(request) {

@@ -25,7 +25,7 @@ type walk struct {
 func (w *walk) over(now reactor.Tick) bool { return w.until != 0 && now >= w.until }
 
 // beginWalk begins the walk over a session's candidates.
-func (l *loop) beginWalk(o *opening, c balancer.Candidates) {
+func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
 	o.candidates, o.reason = c, NoNode
 	o.walk = walk{start: c}
 	if limit := l.server.snapshot.Timeouts.ConnectNode; limit > 0 {
@@ -97,7 +97,7 @@ func (l *loop) noNodeLeft(s *session) step {
 
 // dialTimeout is what is wrong when time runs out while a node is dialled.
 func (l *loop) dialTimeout(s *session) error {
-	switch c := s.opening.nodeLent; {
+	switch c := s.opening.conn; {
 	case s.step == stepSwitch:
 		return errUpgradeTimeout
 	case s.step != stepSecure:

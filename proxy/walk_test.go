@@ -11,10 +11,13 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
-// again has sessions try their nodes again, each time for a short while.
-func again(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 200*time.Millisecond, time.Hour }
+// again has sessions try their nodes again, each time for a while in which a living node answers.
+func again(s *snapshot.Snapshot) {
+	s.Timeouts.Dial, s.Timeouts.ConnectNode = 500*time.Millisecond, time.Hour
+}
 
 // dialErrors is how many attempts to reach a node have failed.
 func (r *rig) dialErrors(node int) uint64 { return r.srv.Stats().Flows[node].DialErrors }
@@ -65,12 +68,12 @@ func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
 // A node that is full is not slow: it has said all there is to say.
 func TestFullNodesAreNotWaitedFor(t *testing.T) {
 	full := startNode(t, nil)
-	r := start(t, []string{full.address()}, again, func(s *Snapshot) {
+	r := start(t, []string{full.address()}, again, func(s *snapshot.Snapshot) {
 		p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{{Name: "n", Address: full.address(), MaxConnections: 1}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Listeners[0].Pool = &Pool{Pool: p}
+		s.Listeners[0].Pool = &snapshot.Pool{Pool: p}
 	})
 	r.open("one")
 	c := r.dial()
@@ -84,7 +87,7 @@ func TestFullNodesAreNotWaitedFor(t *testing.T) {
 func TestSessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
 	for _, m := range []mode{mqttToMQTT, wssToWSS} {
 		t.Run(m.name, func(t *testing.T) {
-			r := m.start(t, []string{fullListener(t)}, again, func(s *Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
+			r := m.start(t, []string{fullListener(t)}, again, func(s *snapshot.Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
 			c := r.dial()
 			c.send(connect5)
 			c.expect([]byte("\x20\x03\x00\x88\x00"))
@@ -101,7 +104,7 @@ func TestSessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
 
 // The last attempt is cut short: the client is told in time.
 func TestConnectNodeCutsTheLastAttempt(t *testing.T) {
-	r := start(t, []string{fullListener(t)}, func(s *Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = time.Hour, time.Second })
+	r := start(t, []string{fullListener(t)}, func(s *snapshot.Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = time.Hour, time.Second })
 	c := r.dial()
 	c.send(connect5)
 	c.expect([]byte("\x20\x03\x00\x88\x00"))
@@ -132,7 +135,7 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 }
 
 func TestStopEndsASessionThatTriesItsNodesAgain(t *testing.T) {
-	r := start(t, []string{fullListener(t)}, again, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+	r := start(t, []string{fullListener(t)}, again, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 	c := r.dial()
 	c.send(connect311)
 	eventually(t, "walks in vain", func() bool { return r.dialErrors(0) >= 2 })

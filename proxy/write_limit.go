@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
 )
 
@@ -15,7 +16,7 @@ type writeLimit struct {
 }
 
 // writePace is the limit of a write to a client of HTTP.
-func (s *Snapshot) writePace() web.Pace {
+func writePace(s *snapshot.Snapshot) web.Pace {
 	return web.Pace{Within: s.Timeouts.Response, Rate: s.MinBodyRate}
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 )
 
 // asked is a connection to a node that speaks WebSocket: what came before the node
@@ -69,7 +71,7 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 		_, _ = io.Copy(io.Discard, a)
 	})
 	for _, version := range []int{0, 1, 2} {
-		r := wsToWS.start(t, []string{backend.address()}, sendProxy(version), func(s *Snapshot) {
+		r := wsToWS.start(t, []string{backend.address()}, sendProxy(version), func(s *snapshot.Snapshot) {
 			s.Listeners[0].Pool.ForwardHeaders = []string{"Cookie", "Origin", "User-Agent"}
 		})
 		c := r.dialUpgraded("GET /mqtt?token=a%20b&x HTTP/1.1", "Host: broker.example:8083", "Sec-WebSocket-Protocol: foo, mqttv3.1, mqtt",
@@ -106,8 +108,8 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 		if key := a.request.Header.Get("Sec-WebSocket-Key"); key == "" || key == "dGhlIHNhbXBsZSBub25jZQ==" {
 			t.Errorf("the key is %q", key)
 		}
-		h, err := unwrap(a.first)
-		if version > 0 && (err != nil || h.source != own || h.destination.String() != r.srv.Addr("mqtt").String()) || version == 0 && err == nil {
+		h, err := opening.ReadProxyHeader(a.first)
+		if version > 0 && (err != nil || h.Source != own || h.Destination.String() != r.srv.Addr("mqtt").String()) || version == 0 && err == nil {
 			t.Errorf("PROXY %d: the node was told %+v, %v", version, h, err)
 		}
 		_ = c.Close()
@@ -117,11 +119,11 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 // Who is behind a trusted proxy is named in both places.
 func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
 	backend := startUpgradeNode(t, func(a *asked) {
-		h, _ := unwrap(a.first)
-		_, _ = fmt.Fprintf(a, "%s\x82\x1a%-26s", a.switching(), h.source.String()+" "+a.request.Header.Get("X-Forwarded-For"))
+		h, _ := opening.ReadProxyHeader(a.first)
+		_, _ = fmt.Fprintf(a, "%s\x82\x1a%-26s", a.switching(), h.Source.String()+" "+a.request.Header.Get("X-Forwarded-For"))
 		_, _ = io.Copy(io.Discard, a)
 	})
-	r := wsToWS.start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+	r := wsToWS.start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 		s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 	})
 	for _, drip := range []bool{false, true} {
@@ -242,7 +244,7 @@ func TestNodeThatRefusesTheUpgradeIsPassedOver(t *testing.T) {
 
 func TestNodeThatNeverAnswersTheUpgradeIsPassedOverAfterDialTimeout(t *testing.T) {
 	silent := startUpgradeNode(t, func(a *asked) { _, _ = io.Copy(io.Discard, a) })
-	r := wsToWS.start(t, []string{silent.address()}, func(s *Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
+	r := wsToWS.start(t, []string{silent.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
 	c := r.dialUpgraded()
 	c.send(clientFrame(finBinary, connect311))
 	if got := c.frames(); !slices.Equal(got, []string{"20 02 00 03", "close 1013"}) {

@@ -70,7 +70,10 @@ func TestStalledHandshakesAreMeasured(t *testing.T) {
 	}
 	all := stalls
 	defer func() { stalls = all }()
-	stalls = []stall{{clients: 90, says: 1}, {clients: 10, answered: true}}
+	stalls = []stall{
+		{clients: 90, addresses: 1, says: 1}, {clients: 90, addresses: 9, says: 1},
+		{clients: 10, addresses: 1, answered: true}, {clients: 10, addresses: 10, answered: true},
+	}
 	r, err := Run(t.Context(), Options{
 		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: []string{"stalled"}, Status: io.Discard,
@@ -78,7 +81,7 @@ func TestStalledHandshakesAreMeasured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Measures) != 3 {
+	if len(r.Measures) != 5 {
 		t.Fatalf("%d rows", len(r.Measures))
 	}
 	for _, m := range r.Measures {

@@ -17,6 +17,7 @@ type Options struct {
 	HAProxy string   // program
 	Nginx   string   // program; empty: no such column
 	Mqttlb  string   // program; empty: HAProxy stands in, and the ratios are the noise of this machine
+	Against string   // program of mqttlb, of another build, that takes HAProxy's place; empty: HAProxy keeps it
 	Broker  []string // command of a stub broker, before "--listen host:port" for each node
 
 	Pairs  int           // pairs of turns of each measure
@@ -116,6 +117,10 @@ func (b *bench) writeCertificates() (err error) {
 // allCandidates are the columns of the table.
 func (b *bench) allCandidates(ctx context.Context) []*candidate {
 	all := []*candidate{haproxy(b.opt.HAProxy), b.contender()}
+	if b.opt.Against != "" {
+		all[0] = mqttlb(b.opt.Against)
+		all[0].name = "mqttlb-before"
+	}
 	if b.opt.Alone {
 		return all
 	}

@@ -95,8 +95,10 @@ var measures = []measure{
 		work{clients: 32, protocol: mqtts, certificate: rsa2048}, newConnections),
 	{"stalled", []row{
 		{name: "stalled-none", title: "TLS 1.3 handshake of a client, nobody else there", unit: "µs"},
-		{name: "stalled-hello", title: "the same beside 9,000 clients that have sent one byte of their ClientHello, in multiples of that"},
-		{name: "stalled-answered", title: "the same beside 1,000 clients that are silent after the ServerHello, in multiples of that"},
+		{name: "stalled-hello", title: "the same beside 9,000 clients of one address that have sent one byte of their ClientHello, in multiples of that"},
+		{name: "stalled-hello-1000", title: "the same, from 1,000 addresses"},
+		{name: "stalled-answered", title: "the same beside 1,000 clients of one address that are silent after the ServerHello"},
+		{name: "stalled-answered-1000", title: "the same, from 1,000 addresses"},
 	}, work{clients: 10_000, protocol: mqtts}, stalledHandshakes},
 	{"tls-memory", []row{
 		{name: "tls-memory", title: "user memory per idle connection over TLS 1.3, after a burst", unit: "bytes"},

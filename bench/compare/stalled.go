@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -15,12 +16,24 @@ import (
 const goodHandshakes = 41
 
 // stalls are what clients do that stall in the middle of a handshake.
-var stalls = []stall{{clients: 9000, says: 1}, {clients: 1000, answered: true}}
+var stalls = []stall{
+	{clients: 9000, addresses: 1, says: 1},
+	{clients: 9000, addresses: 1000, says: 1},
+	{clients: 1000, addresses: 1, answered: true},
+	{clients: 1000, addresses: 1000, answered: true},
+}
 
 type stall struct {
-	clients  int
-	says     int  // bytes of the ClientHello; 0: all
-	answered bool // the ServerHello has come
+	clients   int
+	addresses int  // that they have
+	says      int  // bytes of the ClientHello; 0: all
+	answered  bool // the ServerHello has come
+}
+
+// address is that of a client.
+func (s stall) address(i int) netip.Addr {
+	i %= s.addresses
+	return netip.AddrFrom4([4]byte{127, 1, byte(1 + i/200), byte(1 + i%200)})
 }
 
 // stalledHandshakes measures how long a good client's TLS handshake takes while nobody else is there, and beside
@@ -70,8 +83,8 @@ func (s stall) beside(ctx context.Context, r *running) (float64, error) {
 			_ = c.Close()
 		}
 	}()
-	for range s.clients {
-		c, err := dialTarget(ctx, r)
+	for i := range s.clients {
+		c, err := dialTarget(ctx, r, s.address(i))
 		if err != nil {
 			return 0, err
 		}
@@ -98,7 +111,7 @@ func goodHandshake(ctx context.Context, r *running) (float64, error) {
 	var took []float64
 	for range goodHandshakes {
 		began := time.Now()
-		c, err := dialTarget(ctx, r)
+		c, err := dialTarget(ctx, r, netip.IPv4Unspecified())
 		if err != nil {
 			return 0, err
 		}
@@ -113,8 +126,8 @@ func goodHandshake(ctx context.Context, r *running) (float64, error) {
 	return median(took), nil
 }
 
-func dialTarget(ctx context.Context, r *running) (net.Conn, error) {
-	var d net.Dialer
+func dialTarget(ctx context.Context, r *running, from netip.Addr) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
 	return d.DialContext(ctx, "tcp", r.targets[0].String())
 }
 

@@ -25,6 +25,7 @@ func runCompare(ctx context.Context, args []string) error {
 	nginx := fs.String("nginx", "nginx", "nginx `program`, for a further column where it is installed with its stream module")
 	alone := fs.Bool("alone", false, "HAProxy and mqttlb only: no column for nginx, none for a direct connection")
 	mqttlb := fs.String("mqttlb", "", "mqttlb `program` (default: the one beside mqttbench, or in PATH)")
+	against := fs.String("against", "", "`program` of another build of mqttlb, which takes HAProxy's place: the ratios are of now to before")
 	noise := fs.Bool("noise", false, "compare HAProxy with itself: the ratios are the noise of this machine")
 	pairs := fs.Int("pairs", 5, "pairs of turns of each measure")
 	turn := fs.Duration("turn", 2*time.Second, "`time` of each turn")
@@ -68,6 +69,11 @@ func runCompare(ctx context.Context, args []string) error {
 	// A nginx that is not there is one column less, and the report says so.
 	if o.Nginx, err = program(*nginx, "/usr/sbin/nginx"); err != nil && *nginx != "nginx" {
 		return usageError{fmt.Errorf("--nginx: %w", err)}
+	}
+	if *against != "" {
+		if o.Against, err = program(*against, *against); err != nil {
+			return usageError{fmt.Errorf("--against: %w", err)}
+		}
 	}
 	if !*noise {
 		if *mqttlb == "" {

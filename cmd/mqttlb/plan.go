@@ -11,13 +11,13 @@ import (
 	"mqttlb/balancer/discovery"
 	"mqttlb/balancer/health"
 	"mqttlb/config"
-	"mqttlb/proxy"
+	"mqttlb/proxy/snapshot"
 )
 
 // plan is what a configuration means at run time.
 type plan struct {
-	snapshot proxy.Snapshot
-	pools    []*proxy.Pool
+	snapshot snapshot.Snapshot
+	pools    []*snapshot.Pool
 	// attendants keep the pools up to date: health checks and name lookups.
 	// Each runs until its context is done.
 	attendants []func(context.Context)
@@ -29,13 +29,13 @@ type plan struct {
 // newPlan makes a plan of a configuration. It starts nothing and opens nothing but
 // the files of TLS. The error is joined of all that is wrong.
 func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
-	p := &plan{snapshot: proxy.Snapshot{
+	p := &plan{snapshot: snapshot.Snapshot{
 		MaxConnections:           cfg.Limits.MaxConnections,
 		ConnectRate:              cfg.Limits.ConnectRate,
 		MaxConnectionsPerAddress: cfg.Limits.MaxConnectionsPerAddress,
 		ConnectRatePerAddress:    cfg.Limits.ConnectRatePerAddress,
 		MaxConnectSize:           cfg.Limits.MaxConnectSize,
-		Timeouts: proxy.Timeouts{
+		Timeouts: snapshot.Timeouts{
 			ConnectPacket: cfg.Timeouts.ConnectPacket,
 			Dial:          cfg.Timeouts.Dial,
 			ConnectNode:   cfg.Timeouts.ConnectNode,
@@ -52,7 +52,7 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		OpeningMemory:  int64(cfg.Limits.OpeningMemory),
 		MinBodyRate:    cfg.Limits.MinBodyRate,
 	}}
-	pools := make(map[string]*proxy.Pool)
+	pools := make(map[string]*snapshot.Pool)
 	var nodes []*balancer.Node
 	var errs []error
 	for i := range cfg.Pools {
@@ -67,7 +67,7 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 	p.names = discovery.New(nodes, net.DefaultResolver, log)
 	p.attendants = append(p.attendants, p.names.Run)
 	for _, l := range cfg.Listeners {
-		ln := &proxy.Listener{
+		ln := &snapshot.Listener{
 			Name:           l.Name,
 			Network:        l.Address.Network,
 			Address:        l.Address.String(),
@@ -132,28 +132,28 @@ func each(err error) []error {
 }
 
 // protocols are those of listeners, in the words of package proxy.
-var protocols = map[config.Protocol]proxy.Protocol{
-	config.MQTT: proxy.MQTT, config.TCP: proxy.TCP, config.WS: proxy.WS, config.HTTP: proxy.HTTP,
-	config.Passthrough: proxy.Passthrough,
+var protocols = map[config.Protocol]snapshot.Protocol{
+	config.MQTT: snapshot.MQTT, config.TCP: snapshot.TCP, config.WS: snapshot.WS, config.HTTP: snapshot.HTTP,
+	config.Passthrough: snapshot.Passthrough,
 }
 
 // routes are what a listener's requests go by; none where it knows no requests.
-func routes(l *config.Listener, pools map[string]*proxy.Pool) []proxy.Route {
+func routes(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
 	switch l.Protocol {
 	case config.WS:
-		return []proxy.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}
+		return []snapshot.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}
 	case config.HTTP:
-		var all []proxy.Route
+		var all []snapshot.Route
 		for _, r := range l.Routes {
-			all = append(all, proxy.Route{
+			all = append(all, snapshot.Route{
 				Host: r.Host, Path: r.Path, Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
 			})
 		}
-		return append(all, proxy.Route{Pool: pools[l.Pool]}) // takes the rest
+		return append(all, snapshot.Route{Pool: pools[l.Pool]}) // takes the rest
 	case config.Passthrough:
-		var all []proxy.Route
+		var all []snapshot.Route
 		for _, r := range l.Routes {
-			all = append(all, proxy.Route{Host: r.Host, Pool: pools[r.Pool]})
+			all = append(all, snapshot.Route{Host: r.Host, Pool: pools[r.Pool]})
 		}
 		return all
 	default:
@@ -161,7 +161,7 @@ func routes(l *config.Listener, pools map[string]*proxy.Pool) []proxy.Route {
 	}
 }
 
-func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
+func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*snapshot.Pool, error) {
 	spec := balancer.PoolSpec{Name: c.Name}
 	var err error
 	if spec.Algorithm, err = balancer.ParseAlgorithm(string(c.Algorithm)); err != nil {
@@ -181,7 +181,7 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*proxy.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := &proxy.Pool{
+	pool := &snapshot.Pool{
 		Pool:           b,
 		WebSocket:      c.Protocol == config.WS,
 		ForwardHeaders: c.ForwardHeaders,

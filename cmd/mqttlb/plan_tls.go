@@ -5,13 +5,13 @@ import (
 	"log/slog"
 
 	"mqttlb/config"
-	"mqttlb/proxy"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
 // newTLS reads the files of a listener's TLS. What cannot be used at the start is
 // an error; later, what was good stays.
-func newTLS(c *config.TLS, log *slog.Logger) (*proxy.TLS, error) {
+func newTLS(c *config.TLS, log *slog.Logger) (*snapshot.TLS, error) {
 	o := tlsterm.Options{
 		StrictSNI:  c.StrictSNI,
 		ClientAuth: clientAuths[c.ClientAuth],
@@ -32,7 +32,7 @@ func newTLS(c *config.TLS, log *slog.Logger) (*proxy.TLS, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &proxy.TLS{
+	return &snapshot.TLS{
 		Terminator: t,
 		Gate:       tlsterm.NewGate(c.MaxHandshakes, c.HandshakeRate, c.MaxHandshakeQueue),
 		Timeout:    c.HandshakeTimeout,
@@ -41,7 +41,7 @@ func newTLS(c *config.TLS, log *slog.Logger) (*proxy.TLS, error) {
 }
 
 // addNodeTLS reads the files of a pool's TLS and has it spoken to the pool's nodes.
-func (p *plan) addNodeTLS(pool *proxy.Pool, c *config.NodeTLS, log *slog.Logger) error {
+func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, log *slog.Logger) error {
 	o := tlsterm.NodeOptions{
 		CA:          c.CA,
 		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
@@ -55,7 +55,7 @@ func (p *plan) addNodeTLS(pool *proxy.Pool, c *config.NodeTLS, log *slog.Logger)
 	if err != nil {
 		return err
 	}
-	pool.TLS = proxy.NewNodeTLS(t, len(pool.Nodes()))
+	pool.TLS = snapshot.NewNodeTLS(t, len(pool.Nodes()))
 	p.attendants = append(p.attendants, t.Run)
 	p.reloads = append(p.reloads, t.Reload)
 	p.warn("pool", pool.Name, t.Warnings())
@@ -68,8 +68,8 @@ var clientAuths = map[config.ClientAuth]tlsterm.ClientAuth{
 	config.ClientAuthRequire: tlsterm.ClientAuthRequire,
 }
 
-var identities = map[config.Identity]proxy.Identity{
-	"":                      proxy.AnyIdentity,
-	config.IdentityClientID: proxy.ClientIDIdentity,
-	config.IdentityUsername: proxy.UsernameIdentity,
+var identities = map[config.Identity]snapshot.Identity{
+	"":                      snapshot.AnyIdentity,
+	config.IdentityClientID: snapshot.ClientIDIdentity,
+	config.IdentityUsername: snapshot.UsernameIdentity,
 }

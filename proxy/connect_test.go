@@ -4,9 +4,13 @@ package proxy
 
 import (
 	"bytes"
+	"net/netip"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/opening"
 )
 
 // What one read leaves is read in the same turn, into the same scratch buffer.
@@ -17,7 +21,7 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 	field := append([]byte{0xff, 0xff}, bytes.Repeat([]byte("x"), 0xffff)...)
 	connect := append([]byte("\x10\x8d\x80\x0c\x00\x04MQTT\x04\xc2\x00\x3c"), bytes.Repeat(field, 3)...)
 	connect[1], connect[2], connect[3] = byte((len(connect)-4)&0x7f|0x80), byte((len(connect)-4)>>7&0x7f|0x80), byte((len(connect)-4)>>14)
-	s.step, s.opening, s.client.readable = stepPeek, new(opening), true
+	s.step, s.opening = stepOpen, &pending{Opening: opening.New(l.server.snapshot, s.listener.Listener, netip.AddrPort{})}
 	rest := connect
 	for len(rest) > 0 {
 		n, err := unix.Write(client, rest)
@@ -26,14 +30,14 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 		}
 		rest = rest[max(n, 0):]
 		s.client.readable = true
-		if next := l.peek(s); next == stepAdmit {
+		if next := l.open(s); next == stepDial {
 			break
 		} else if next != stepWait {
 			t.Fatalf("step %d after %d bytes", next, len(connect)-len(rest))
 		}
-		s.opening.keep()
+		s.opening.Keep()
 	}
-	if !bytes.Equal(s.opening.bytes, connect) || len(l.parsed.Password) != 0xffff {
-		t.Errorf("%d of %d bytes, or others", len(s.opening.bytes), len(connect))
+	if !bytes.Equal(s.opening.bytes, connect) || s.id != strings.Repeat("x", loggedID) {
+		t.Errorf("%d of %d bytes, or others, of %q", len(s.opening.bytes), len(connect), s.id)
 	}
 }

@@ -1,4 +1,9 @@
-package proxy
+// Package snapshot has everything that a configuration means at run time, as immutable
+// data: listeners, routes, pools, limits and timeouts.
+//
+// It decides what follows from that data alone, such as the route of a request. It
+// reads no configuration, and opens no connection.
+package snapshot
 
 import (
 	"net/netip"
@@ -26,7 +31,7 @@ const (
 )
 
 // Snapshot is everything a configuration means at run time. It is immutable
-// once it is handed to [New].
+// once it is handed to a server.
 type Snapshot struct {
 	Listeners []*Listener
 
@@ -84,7 +89,7 @@ type Listener struct {
 	// TLS ends the clients' TLS before anything else is read; nil: there is none.
 	TLS *TLS
 
-	// Hosts are the hosts that an upgrade may ask for, as in [web.MatchHost];
+	// Hosts are the hosts that an upgrade may ask for, as in [MatchHost];
 	// empty: every host. Of WS listeners.
 	Hosts []string
 
@@ -96,8 +101,8 @@ type Listener struct {
 
 // Route sends requests to a pool.
 type Route struct {
-	Host string // see [web.MatchHost]
-	Path string // see [web.MatchPath]
+	Host string // see [MatchHost]
+	Path string // see [MatchPath]
 	Pool *Pool
 
 	// WebSocket says that MQTT over WebSocket is served here: a request that
@@ -135,21 +140,4 @@ type Pool struct {
 	// Cookie names the cookie that keeps a client of HTTP on its node; empty: the
 	// algorithm decides.
 	Cookie string
-}
-
-// trusts reports whether a PROXY header from this peer is believed.
-func (ln *Listener) trusts(peer netip.Addr) bool {
-	if !ln.AcceptProxy {
-		return false
-	}
-	if ln.Network == "unix" {
-		return true
-	}
-	peer = peer.Unmap()
-	for _, p := range ln.Trusted {
-		if p.Contains(peer) {
-			return true
-		}
-	}
-	return false
 }

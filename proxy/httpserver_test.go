@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/opening"
+	"mqttlb/proxy/snapshot"
 )
 
 // dashboard is a listener of HTTP before a server of pages, with MQTT at /mqtt.
@@ -26,8 +28,8 @@ func dashboard(t *testing.T, settings ...setting) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return httpToWS.start(t, []string{httpToWS.startNode(t, nil).address()}, append(settings, func(s *Snapshot) {
-		s.Listeners[0].Routes = []Route{{Path: "/page/", Pool: &Pool{Pool: pool}}}
+	return httpToWS.start(t, []string{httpToWS.startNode(t, nil).address()}, append(settings, func(s *snapshot.Snapshot) {
+		s.Listeners[0].Routes = []snapshot.Route{{Path: "/page/", Pool: &snapshot.Pool{Pool: pool}}}
 		s.Timeouts.KeepAlive = patience
 	})...)
 }
@@ -79,7 +81,7 @@ func TestRequestsAndAnUpgradeOnOneConnection(t *testing.T) {
 
 // Requests have no limit of time for the whole of them; the CONNECT behind them has.
 func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
-	r := dashboard(t, func(s *Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+	r := dashboard(t, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.get(bufio.NewReader(c.Conn), "/page/x")
 	if _, err := upgraded(c.Conn); err != nil {
@@ -97,7 +99,7 @@ func TestUpgradeOnAUnixSocketNamesNoAddress(t *testing.T) {
 		_, _ = a.Read(make([]byte, 64))
 		_, _ = a.Write(connackFrame)
 	})
-	r := wsToWS.start(t, []string{backend.address()}, sendProxy(2), func(s *Snapshot) {
+	r := wsToWS.start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 		s.Listeners[0].Network, s.Listeners[0].Address = "unix", filepath.Join(t.TempDir(), "ws.sock")
 	})
 	c := r.dialUpgraded()
@@ -109,7 +111,7 @@ func TestUpgradeOnAUnixSocketNamesNoAddress(t *testing.T) {
 			t.Errorf("%s: %q", name, v)
 		}
 	}
-	if h, err := unwrap(a.first); err != nil || h.destination.String() != backend.address() {
+	if h, err := opening.ReadProxyHeader(a.first); err != nil || h.Destination.String() != backend.address() {
 		t.Errorf("the node was told %+v, %v", h, err)
 	}
 	_ = c.Close()
@@ -153,7 +155,7 @@ func TestSameIdentifierGoesToTheSameNodeOverEveryProtocol(t *testing.T) {
 // Who has arrived at the stop is served, and who upgrades when the time is over is
 // ended with the others.
 func TestStopEndsUpgradesThatStall(t *testing.T) {
-	r := dashboard(t, func(s *Snapshot) { s.Timeouts.Shutdown = 0 })
+	r := dashboard(t, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 	begun := r.dialBare(r.srv.Addr("mqtt"))
 	begun.send([]byte(upgradeRequest()[:20]))
 	silent := r.dialUpgraded()

@@ -1,4 +1,4 @@
-package proxy
+package opening
 
 import (
 	"encoding/base64"
@@ -11,7 +11,7 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 
-	"mqttlb/proxy/web"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/websocket"
 )
 
@@ -22,35 +22,35 @@ var subprotocols = []string{"mqtt", "mqttv3.1.1", "mqttv3.1", "mqtt-v5", "mqtt-v
 // protocolVersion is the one version of RFC 6455, section 4.1.
 const protocolVersion = "13"
 
-// rejection is the answer to a request that is no upgrade of ours.
-type rejection struct {
-	status int
-	reason string
-	header [2]string // a further header, name and value
+// Rejection is the answer to a request that is no upgrade of ours.
+type Rejection struct {
+	Status int
+	Reason string
+	Header [2]string // a further header, name and value
 }
 
-// checkUpgrade says what is wrong with a request for an upgrade, nil: nothing,
+// CheckUpgrade says what is wrong with a request for an upgrade, nil: nothing,
 // and then which subprotocol is chosen. RFC 6455, section 4.2.1, but for the path.
-func checkUpgrade(r *http.Request, hosts, origins []string) (protocol string, refused *rejection) {
-	no := func(status int, format string, args ...any) (string, *rejection) {
-		return "", &rejection{status: status, reason: fmt.Sprintf(format, args...)}
+func CheckUpgrade(r *http.Request, hosts, origins []string) (protocol string, refused *Rejection) {
+	no := func(status int, format string, args ...any) (string, *Rejection) {
+		return "", &Rejection{Status: status, Reason: fmt.Sprintf(format, args...)}
 	}
-	if len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return web.MatchHost(h, r.Host) }) {
+	if len(hosts) > 0 && !slices.ContainsFunc(hosts, func(h string) bool { return snapshot.MatchHost(h, r.Host) }) {
 		return no(http.StatusMisdirectedRequest, "host %.100q is not served here", r.Host)
 	}
 	if r.Method != http.MethodGet {
 		_, refused = no(http.StatusMethodNotAllowed, "method %.20q: an upgrade to WebSocket is a GET", r.Method)
-		refused.header = [2]string{"Allow", http.MethodGet}
+		refused.Header = [2]string{"Allow", http.MethodGet}
 		return "", refused
 	}
 	if !r.ProtoAtLeast(1, 1) || !gorilla.IsWebSocketUpgrade(r) {
 		_, refused = no(http.StatusUpgradeRequired, "MQTT over WebSocket is served here: HTTP/1.1 with Connection: Upgrade and Upgrade: websocket")
-		refused.header = [2]string{"Upgrade", "websocket"}
+		refused.Header = [2]string{"Upgrade", "websocket"}
 		return "", refused
 	}
 	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != protocolVersion {
 		_, refused = no(http.StatusUpgradeRequired, "Sec-WebSocket-Version %.40q: %s is spoken here", strings.Join(v, ", "), protocolVersion)
-		refused.header = [2]string{"Sec-WebSocket-Version", protocolVersion}
+		refused.Header = [2]string{"Sec-WebSocket-Version", protocolVersion}
 		return "", refused
 	}
 	keys := r.Header.Values("Sec-WebSocket-Key")
@@ -94,22 +94,26 @@ func matchOrigin(pattern, origin string) bool {
 	if u.Scheme == "https" && own == "443" || u.Scheme == "http" && own == "80" {
 		own = ""
 	}
-	return own == port && web.MatchHost(name, u.Hostname())
+	return own == port && snapshot.MatchHost(name, u.Hostname())
 }
 
-// upgrader answers an upgrade that checkUpgrade has found good.
-func upgrader(protocol string) *gorilla.Upgrader {
+// Upgrader answers an upgrade that CheckUpgrade has found good.
+func Upgrader(protocol string) *gorilla.Upgrader {
 	return &gorilla.Upgrader{
 		Subprotocols: []string{protocol},
-		CheckOrigin:  func(*http.Request) bool { return true }, // checkUpgrade has
+		CheckOrigin:  func(*http.Request) bool { return true }, // CheckUpgrade has
 	}
 }
 
-// nodeRequest is the upgrade that a node is asked for in place of the client's:
+// NodeRequest is the upgrade that a node is asked for in place of the client's:
 // its target, host and subprotocol, the headers that the pool forwards, and ours
 // on who the client is. EMQX takes the leftmost address of X-Forwarded-For, so
-// the client's own is never kept.
-func nodeRequest(p *Pool, r *http.Request, protocol string) *websocket.Request {
+// the client's own is never kept. Its key is missing: the caller has the random bytes.
+// Nil where the nodes speak plain MQTT.
+func NodeRequest(p *snapshot.Pool, r *http.Request, protocol string) *websocket.Request {
+	if !p.WebSocket {
+		return nil
+	}
 	h := http.Header{}
 	for _, name := range p.ForwardHeaders {
 		if v := r.Header.Values(name); len(v) > 0 {
@@ -120,17 +124,13 @@ func nodeRequest(p *Pool, r *http.Request, protocol string) *websocket.Request {
 		h.Set("X-Forwarded-For", host)
 		h.Set("X-Forwarded-Port", port) // EMQX reads it as the client's
 	}
-	h.Set("X-Forwarded-Proto", pick(r.TLS != nil, "https", "http"))
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	h.Set("X-Forwarded-Proto", scheme)
 	h.Set("X-Forwarded-Host", r.Host)
 	return &websocket.Request{
-		Path: r.URL.RequestURI(), Host: r.Host, Protocol: protocol, Key: websocket.NewKey(), Header: h,
+		Path: r.URL.RequestURI(), Host: r.Host, Protocol: protocol, Header: h,
 	}
-}
-
-// pick is one of two values.
-func pick[T any](first bool, ifFirst, otherwise T) T {
-	if first {
-		return ifFirst
-	}
-	return otherwise
 }

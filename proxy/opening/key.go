@@ -1,17 +1,18 @@
-package proxy
+package opening
 
 import (
 	"net/netip"
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
-// route is the key of a session in its pool; keyed is false where it has none.
+// SessionKey is the key of a session in its pool; keyed is false where it has none.
 // c is nil where clients do not speak MQTT: their key is the source address,
 // the only thing that is known of them. secure is nil where they speak no TLS.
-func route(p *Pool, c *mqttparse.Connect, source netip.Addr, secure *tlsterm.Info) (key uint64, keyed bool) {
+func SessionKey(p *snapshot.Pool, c *mqttparse.Connect, source netip.Addr, secure *tlsterm.Info) (key uint64, keyed bool) {
 	switch {
 	case c == nil || p.HashKey == balancer.BySourceIP:
 		if !source.IsValid() { // a Unix socket
@@ -24,7 +25,10 @@ func route(p *Pool, c *mqttparse.Connect, source netip.Addr, secure *tlsterm.Inf
 		if secure == nil {
 			return 0, false
 		}
-		name := pick(p.HashKey == balancer.BySNI, secure.ServerName, secure.CommonName)
+		name := secure.CommonName
+		if p.HashKey == balancer.BySNI {
+			name = secure.ServerName
+		}
 		return balancer.Hash([]byte(name)), name != ""
 	default:
 		return balancer.Hash(c.ClientID), len(c.ClientID) > 0

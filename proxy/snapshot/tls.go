@@ -1,8 +1,7 @@
-package proxy
+package snapshot
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 	"net"
 	"net/netip"
@@ -38,7 +37,7 @@ type NodeTLS struct {
 func NewNodeTLS(o *tlsterm.Originator, nodes int) *NodeTLS {
 	t := &NodeTLS{Originator: o}
 	for range nodes {
-		t.Gates = append(t.Gates, tlsterm.NewGate(nodeHandshakes, 0, math.MaxInt))
+		t.Gates = append(t.Gates, tlsterm.NewGate(NodeHandshakes, 0, math.MaxInt))
 	}
 	return t
 }
@@ -63,10 +62,10 @@ const (
 	UsernameIdentity
 )
 
-// allows reports whether a certificate names what the CONNECT says: its Common Name
+// Allows reports whether a certificate names what the CONNECT says: its Common Name
 // or one of its alternative names is equal to the field. An address has one spelling
 // (RFC 5952): to a broker another one is another client.
-func (i Identity) allows(info *tlsterm.Info, c *mqttparse.Connect) bool {
+func (i Identity) Allows(info *tlsterm.Info, c *mqttparse.Connect) bool {
 	var want string
 	switch i {
 	case ClientIDIdentity:
@@ -79,12 +78,4 @@ func (i Identity) allows(info *tlsterm.Info, c *mqttparse.Connect) bool {
 	return want != "" && info != nil && info.Verified && (info.CommonName == want ||
 		slices.Contains(info.DNSNames, want) || slices.Contains(info.Emails, want) || slices.Contains(info.URIs, want) ||
 		slices.ContainsFunc(info.IPs, func(a netip.Addr) bool { return a.String() == want }))
-}
-
-// withTLS is a PROXY v2 header that also tells of the client's TLS.
-func withTLS(header []byte, info *tlsterm.Info) []byte {
-	const fixed = 16 // signature, version and command, family, length
-	header = tlsterm.AppendTLVs(header, info, len(header))
-	binary.BigEndian.PutUint16(header[fixed-2:], uint16(len(header)-fixed))
-	return header
 }

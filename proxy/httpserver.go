@@ -10,19 +10,21 @@ import (
 	"sync"
 	"time"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
 )
 
-// front is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
+// httpServer is the HTTP side of a WS or HTTP listener. net/http reads the requests, in
 // a goroutine for each connection. One that upgrades to WebSocket is let go of:
 // its session goes on in its loop, and net/http keeps nothing of it. Most upgrades
-// are answered by the loop itself, in inline.go.
-type front struct {
+// are answered by the loop itself, as package opening does.
+type httpServer struct {
 	listener *listener
 	server   *http.Server
 	web      *web.Handler // for the routes whose pools speak HTTP
-	arrivals arrivals
+	arrived  connListener
 	context  context.Context    // of the requests
 	cancel   context.CancelFunc // ends those that still go on
 	running  sync.WaitGroup
@@ -31,11 +33,11 @@ type front struct {
 	rejected map[int]uint64
 }
 
-// newFront makes the front of a listener and starts it.
-func newFront(srv *Server, ln *listener) *front {
+// newHTTPServer makes the HTTP server of a listener and starts it.
+func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	snap := srv.snapshot
-	f := &front{listener: ln, rejected: map[int]uint64{}, arrivals: arrivals{bound: ln.bound, visits: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
-	pools := map[*Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
+	f := &httpServer{listener: ln, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
+	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {
 		r := &ln.Routes[i]
@@ -63,10 +65,10 @@ func newFront(srv *Server, ln *listener) *front {
 		TunnelTimeout:     snap.Timeouts.Tunnel,
 		HalfClosedTimeout: snap.Timeouts.HalfClosed,
 		TimedOut: func(r *http.Request, why string) {
-			r.Context().Value(visitKey{}).(*visit).late.Store(&why) // it knows more than the visit
+			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // it knows more than the connection
 		},
 		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
-			return announce(nil, version, source, destination)
+			return appendProxyHeader(nil, version, source, destination)
 		},
 		Log: srv.log,
 	})
@@ -84,18 +86,18 @@ func newFront(srv *Server, ln *listener) *front {
 		ErrorLog:                     slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if state == http.StateIdle {
-				c.(*visit).phase.Store(phaseServed)
+				c.(*httpConn).phase.Store(phaseServed)
 			}
 		},
 		BaseContext: func(net.Listener) context.Context { return f.context },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, c) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, httpConnKey{}, c) },
 	}
-	f.running.Go(func() { _ = f.server.Serve(&f.arrivals) }) // ends at close
+	f.running.Go(func() { _ = f.server.Serve(&f.arrived) }) // ends at close
 	return f
 }
 
 // close ends every connection and waits until net/http has none.
-func (f *front) close() {
+func (f *httpServer) close() {
 	f.cancel()
 	_ = f.server.Close()
 	f.web.Close()
@@ -104,76 +106,61 @@ func (f *front) close() {
 
 // drain ends connections that wait for a request, and the others after it. Those
 // that have just come are still served.
-func (f *front) drain() { f.server.SetKeepAlivesEnabled(false) }
+func (f *httpServer) drain() { f.server.SetKeepAlivesEnabled(false) }
 
 // serve answers a request, or takes it for an upgrade.
-func (f *front) serve(w http.ResponseWriter, r *http.Request) {
-	v := r.Context().Value(visitKey{}).(*visit)
+func (f *httpServer) serve(w http.ResponseWriter, r *http.Request) {
+	v := r.Context().Value(httpConnKey{}).(*httpConn)
 	v.phase.Store(phaseBody)
 	if v.session != nil {
 		state := v.session.Conn().ConnectionState()
 		r.TLS = &state
 	}
-	route := f.route(r)
+	route := f.listener.RouteOf(r)
 	switch {
-	case v.excess.ofAddress():
+	case v.excess.OfAddress():
 		f.reject(w, v, tooMany(v.excess))
 	case route != nil && route.WebSocket:
 		f.upgrade(w, r, v, route)
-	case f.listener.Protocol == WS:
-		f.reject(w, v, &rejection{status: http.StatusNotFound, reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
+	case f.listener.Protocol == snapshot.WS:
+		f.reject(w, v, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
 	default:
 		v.stays.Do(v.staying)
 		if v.excess != outcomeNone {
-			f.reject(w, v, &rejection{status: http.StatusServiceUnavailable, reason: "too many connections"})
+			f.reject(w, v, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
 		f.web.ServeHTTP(w, r)
 	}
 }
 
-// route is the first that takes the request; nil: none.
-func (f *front) route(r *http.Request) *Route {
-	for i := range f.listener.Routes {
-		route := &f.listener.Routes[i]
-		path := web.MatchPath(route.Path, r.URL.Path)
-		if route.WebSocket {
-			path = r.URL.Path == route.Path // it is one resource
-		}
-		if path && web.MatchHost(route.Host, r.Host) {
-			return route
-		}
-	}
-	return nil
-}
-
 // reject answers a request that is not served, and ends the connection.
-func (f *front) reject(w http.ResponseWriter, v *visit, why *rejection) {
-	v.fault = fmt.Sprintf("%d: %s", why.status, why.reason)
+func (f *httpServer) reject(w http.ResponseWriter, v *httpConn, why *opening.Rejection) {
+	v.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
 	f.mu.Lock()
-	f.rejected[why.status]++
+	f.rejected[why.Status]++
 	f.mu.Unlock()
-	if why.header[0] != "" {
-		w.Header().Set(why.header[0], why.header[1])
+	if why.Header[0] != "" {
+		w.Header().Set(why.Header[0], why.Header[1])
 	}
 	w.Header().Set("Connection", "close")
 	// net/http would wait for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
-	http.Error(w, why.reason, why.status)
+	http.Error(w, why.Reason, why.Status)
 }
 
 // tooMany is the answer to an address that is over one of its limits.
-func tooMany(o Outcome) *rejection {
-	r := &rejection{status: http.StatusTooManyRequests, reason: "too many connections from this address"}
+func tooMany(o Outcome) *opening.Rejection {
+	r := &opening.Rejection{Status: http.StatusTooManyRequests, Reason: "too many connections from this address"}
 	if o == RefusedAddressRate {
-		r.reason = "too many new connections from this address"
-		r.header = [2]string{"Retry-After", "1"} // by then one more is on schedule
+		r.Reason = "too many new connections from this address"
+		r.Header = [2]string{"Retry-After", "1"} // by then one more is on schedule
 	}
 	return r
 }
 
 // answers counts the requests that no node answered, by status.
-func (f *front) answers() map[int]uint64 {
+func (f *httpServer) answers() map[int]uint64 {
 	counts := f.web.Answers()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -185,22 +172,22 @@ func (f *front) answers() map[int]uint64 {
 
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose
 // session goes on in its loop.
-func (f *front) upgrade(w http.ResponseWriter, r *http.Request, v *visit, route *Route) {
-	protocol, refused := checkUpgrade(r, f.listener.Hosts, route.Origins)
+func (f *httpServer) upgrade(w http.ResponseWriter, r *http.Request, v *httpConn, route *snapshot.Route) {
+	protocol, refused := opening.CheckUpgrade(r, f.listener.Hosts, route.Origins)
 	if refused != nil {
 		f.reject(w, v, refused)
 		return
 	}
-	u := upgrader(protocol)
+	u := opening.Upgrader(protocol)
 	u.Error = func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		f.reject(w, v, &rejection{status: status, reason: reason.Error()})
+		f.reject(w, v, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
 	v.fault = "frames came before the answer to the upgrade"
 	c, err := u.Upgrade(w, r, nil)
 	if err != nil {
 		return // the connection is closed, or answered and will be
 	}
-	v.pool, v.entrance = route.Pool, newEntrance(route.Pool, r, protocol)
+	v.pool, v.request = route.Pool, opening.NodeRequest(route.Pool, r, protocol)
 	v.upgraded.Store(true)
 	_ = c.Close()
 }

@@ -1,4 +1,4 @@
-package proxy
+package opening
 
 import (
 	"bufio"
@@ -12,38 +12,40 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
+// ErrHeaderShort is what ReadProxyHeader returns for the beginning of a header.
+var ErrHeaderShort = errors.New("PROXY header is not whole")
+
 var (
-	errHeaderShort  = errors.New("PROXY header is not whole")
 	errHeaderAbsent = errors.New("no PROXY header")
 	errHeaderTooBig = fmt.Errorf("PROXY header of more than %d bytes", maxProxyHeader)
 )
 
-// proxyHeader is what a PROXY header says. The addresses are not valid in a
+// ProxyHeader is what a PROXY header says. The addresses are not valid in a
 // LOCAL or UNKNOWN header, which speaks of the proxy's own connection.
-type proxyHeader struct {
-	source, destination netip.AddrPort
-	length              int // bytes of the header
+type ProxyHeader struct {
+	Source, Destination netip.AddrPort
+	Length              int // bytes of the header
 }
 
-// unwrap reads the PROXY header, v1 or v2, at the start of b. It wants more
-// bytes with errHeaderShort; any other error is final, and comes with the first
+// ReadProxyHeader reads the PROXY header, v1 or v2, at the start of b. It wants more
+// bytes with ErrHeaderShort; any other error is final, and comes with the first
 // byte that is wrong.
-func unwrap(b []byte) (proxyHeader, error) {
+func ReadProxyHeader(b []byte) (ProxyHeader, error) {
 	n, err := headerLength(b)
 	if err != nil {
-		return proxyHeader{}, err
+		return ProxyHeader{}, err
 	}
 	// The library reads a header that is there as a whole only.
 	h, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(b[:n]), n))
 	if err != nil {
-		return proxyHeader{}, err
+		return ProxyHeader{}, err
 	}
-	out := proxyHeader{length: n}
+	out := ProxyHeader{Length: n}
 	if h.Command.IsLocal() {
 		return out, nil
 	}
 	if source, destination, ok := h.TCPAddrs(); ok {
-		out.source, out.destination = addrPort(source), addrPort(destination)
+		out.Source, out.Destination = addrPort(source), addrPort(destination)
 	}
 	return out, nil
 }
@@ -52,18 +54,18 @@ func unwrap(b []byte) (proxyHeader, error) {
 func headerLength(b []byte) (int, error) {
 	switch {
 	case len(b) == 0:
-		return 0, errHeaderShort
+		return 0, ErrHeaderShort
 	case begins(b, proxyproto.SIGV2):
 		const fixed = 16 // signature, version and command, family, length
 		if len(b) < fixed {
-			return 0, errHeaderShort
+			return 0, ErrHeaderShort
 		}
 		n := fixed + int(binary.BigEndian.Uint16(b[14:]))
 		if n > maxProxyHeader {
 			return 0, errHeaderTooBig
 		}
 		if len(b) < n {
-			return 0, errHeaderShort
+			return 0, ErrHeaderShort
 		}
 		return n, nil
 	case begins(b, []byte("PROXY ")):
@@ -74,14 +76,21 @@ func headerLength(b []byte) (int, error) {
 		if len(b) >= longest {
 			return 0, errHeaderTooBig
 		}
-		return 0, errHeaderShort
+		return 0, ErrHeaderShort
 	}
 	return 0, errHeaderAbsent
 }
 
-// looksWrapped reports whether b begins with a PROXY header's signature.
-func looksWrapped(b []byte) bool {
-	return bytes.HasPrefix(b, []byte("PROXY ")) || bytes.HasPrefix(b, proxyproto.SIGV2)
+// signed reports whether b begins with a PROXY header's signature; undecided: b is too
+// short to tell.
+func signed(b []byte) (yes, undecided bool) {
+	v1 := []byte("PROXY ")
+	switch {
+	case bytes.HasPrefix(b, v1), bytes.HasPrefix(b, proxyproto.SIGV2):
+		return true, false
+	default:
+		return false, begins(b, v1) || begins(b, proxyproto.SIGV2)
+	}
 }
 
 // begins reports whether b and prefix agree as far as both go.

@@ -1,4 +1,4 @@
-package proxy
+package snapshot
 
 import (
 	"net/netip"
@@ -24,18 +24,18 @@ func TestIdentityIsTheCommonNameOrAnAlternativeName(t *testing.T) {
 			ClientIDIdentity: {ClientID: []byte(field), Username: []byte("other")},
 			UsernameIdentity: {Username: []byte(field), ClientID: []byte("other")},
 		} {
-			if got := identity.allows(info, connect); got != want {
+			if got := identity.Allows(info, connect); got != want {
 				t.Errorf("identity %d, %q: %t", identity, field, got)
 			}
-			if identity.allows(nil, connect) || identity.allows(&unproved, connect) {
+			if identity.Allows(nil, connect) || identity.Allows(&unproved, connect) {
 				t.Errorf("identity %d, %q: allowed without a certificate", identity, field)
 			}
-			if !AnyIdentity.allows(nil, connect) {
+			if !AnyIdentity.Allows(nil, connect) {
 				t.Errorf("%q: not allowed where nothing is asked", field)
 			}
 		}
 	}
-	if ClientIDIdentity.allows(&tlsterm.Info{Verified: true}, &mqttparse.Connect{}) {
+	if ClientIDIdentity.Allows(&tlsterm.Info{Verified: true}, &mqttparse.Connect{}) {
 		t.Error("no name is equal to no name")
 	}
 }

@@ -10,34 +10,28 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// upgrade answers an upgrade at once, if that can be, or lends the client's
-// connection to the listener's front, which answers HTTP in a goroutine. The session
-// keeps its own descriptor, its place among the limits and its time; until the
-// connection comes back, nothing else touches it.
-func (l *loop) upgrade(s *session) step {
+// serveHTTP lends the client's connection to the listener's HTTP server, which runs in a
+// goroutine. The session keeps its own descriptor, its place among the limits and its
+// time; until the connection comes back, nothing else touches it.
+func (l *loop) serveHTTP(s *session) step {
 	o := s.opening
-	if o.visit != nil {
-		return stepWait
-	}
-	if next := l.upgradeAtOnce(s); next != stepUpgrade {
-		return next
-	}
-	v := &visit{excess: s.excess, timeouts: &l.server.snapshot.Timeouts}
+	o.endCount()
+	v := &httpConn{excess: s.excess, timeouts: &l.server.snapshot.Timeouts}
 	if s.client.layers != nil { // over the connection that the handshake has left
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
 	} else {
-		c := l.lend(s)
-		if c.open() != nil {
+		o.conn = l.lend(s)
+		if o.conn.open() != nil {
 			return l.finish(s, DescriptorsExceeded)
 		}
-		v.Conn = c
+		v.Conn = o.conn
 	}
 	mine := l.callback(s)
 	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
 	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
-	o.visit = v
-	s.listener.front.arrive(v)
+	o.borrower, o.http = clientHTTP, v
+	s.listener.http.arrive(v)
 	return stepWait
 }
 
@@ -56,39 +50,40 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 
 // lend makes a connection of the client's descriptor, which reads first what the loop
 // has read already.
-func (l *loop) lend(s *session) *lent {
+func (l *loop) lend(s *session) *borrowedConn {
 	o := s.opening
-	if !o.destination.IsValid() {
-		o.destination, _ = l.LocalAddr(s.client.fd)
+	if !o.Destination.IsValid() {
+		o.Destination, _ = l.LocalAddr(s.client.fd)
 	}
-	c := &lent{
+	sent, _ := o.Take()
+	c := &borrowedConn{
 		fd:     s.client.fd,
-		local:  net.TCPAddrFromAddrPort(o.destination),
+		local:  net.TCPAddrFromAddrPort(o.Destination),
 		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
-		rest:   append([]byte(nil), o.bytes...),
-		writes: writeLimit{pace: l.server.snapshot.writePace()},
+		rest:   append([]byte(nil), sent...),
+		writes: writeLimit{pace: writePace(l.server.snapshot)},
 	}
-	s.client.moved -= uint64(len(o.bytes)) // they will be read again
-	o.bytes, o.owned = nil, false
+	s.client.moved -= uint64(len(sent)) // they will be read again
 	return c
 }
 
-// returned takes a connection back from the front.
-func (l *loop) returned(s *session, v *visit) {
+// returned takes a connection back from the HTTP server.
+func (l *loop) returned(s *session, v *httpConn) {
 	o := s.opening
-	o.visit = nil
 	s.count(v)
 	s.client.readable = true
+	if v.pool != nil && v.session != nil {
+		v.session.Detach()
+	}
+	o.borrower = nobody
+	o.loan.reclaim()
 	switch {
 	case v.pool != nil:
-		o.pool, o.entrance = v.pool, v.entrance
+		o.Upgraded(v.pool, v.request)
 		if v.stayed {
 			s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)
 		}
-		if v.session != nil {
-			l.detach(s)
-		}
-		l.resume(s, stepPeek)
+		l.resume(s, stepOpen)
 	case v.stayed && o.fault != "":
 		l.finish(s, RequestTimeout)
 	case v.stayed:
@@ -97,12 +92,12 @@ func (l *loop) returned(s *session, v *visit) {
 		l.finish(s, pick(l.stopping && !v.gone.Load(), Shutdown, ClientGone))
 	default:
 		o.fault = v.fault
-		l.resume(s, l.seeOff(s, pick(s.excess.ofAddress(), s.excess, BadUpgrade)))
+		l.resume(s, l.seeOff(s, pick(s.excess.OfAddress(), s.excess, BadUpgrade)))
 	}
 }
 
 // count adds what net/http has moved, and the limit of time that it came to.
-func (s *session) count(v *visit) {
+func (s *session) count(v *httpConn) {
 	s.client.moved += v.received.Load()
 	s.server.moved += v.sent.Load()
 	if why := v.late.Load(); why != nil {
@@ -110,8 +105,8 @@ func (s *session) count(v *visit) {
 	}
 }
 
-// lent is a duplicate of a descriptor, as net/http and crypto/tls want a connection.
-type lent struct {
+// borrowedConn is a duplicate of a descriptor, as net/http and crypto/tls want a connection.
+type borrowedConn struct {
 	*os.File // nil until open
 
 	fd            int32 // of the session, which closes the connection before it
@@ -126,7 +121,7 @@ type lent struct {
 }
 
 // open duplicates the descriptor, in any goroutine: who waits for a turn needs none yet.
-func (c *lent) open() error {
+func (c *borrowedConn) open() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -140,7 +135,7 @@ func (c *lent) open() error {
 }
 
 // openFor is how long it has been open.
-func (c *lent) openFor() time.Duration {
+func (c *borrowedConn) openFor() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.opened.IsZero() {
@@ -150,7 +145,7 @@ func (c *lent) openFor() time.Duration {
 }
 
 // Close may be called twice.
-func (c *lent) Close() error {
+func (c *borrowedConn) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
@@ -161,14 +156,14 @@ func (c *lent) Close() error {
 }
 
 // LocalAddr is where the client connected to; nil for a node.
-func (c *lent) LocalAddr() net.Addr { return c.local }
+func (c *borrowedConn) LocalAddr() net.Addr { return c.local }
 
 // RemoteAddr is where the client or node is.
-func (c *lent) RemoteAddr() net.Addr { return c.remote }
+func (c *borrowedConn) RemoteAddr() net.Addr { return c.remote }
 
 // Read returns the errors of a network connection, not of a file: net/http tells
 // its own deadline, which ends a read of its own, from a broken connection by them.
-func (c *lent) Read(b []byte) (int, error) {
+func (c *borrowedConn) Read(b []byte) (int, error) {
 	if len(c.rest) > 0 {
 		n := copy(b, c.rest)
 		if c.rest = c.rest[n:]; len(c.rest) == 0 {
@@ -185,22 +180,22 @@ func (c *lent) Read(b []byte) (int, error) {
 
 // Write ends within a limit of its own where no deadline is set: net/http writes its own
 // answers, and TLS its own records, without one.
-func (c *lent) Write(b []byte) (int, error) { return c.writes.write(c.File, b) }
+func (c *borrowedConn) Write(b []byte) (int, error) { return c.writes.write(c.File, b) }
 
 // SetWriteDeadline takes the place of the limit of writes.
-func (c *lent) SetWriteDeadline(t time.Time) error {
+func (c *borrowedConn) SetWriteDeadline(t time.Time) error {
 	c.writes.replaced.Store(!t.IsZero())
 	return c.File.SetWriteDeadline(t)
 }
 
 // SetDeadline takes the place of the limit of writes, too.
-func (c *lent) SetDeadline(t time.Time) error {
+func (c *borrowedConn) SetDeadline(t time.Time) error {
 	c.writes.replaced.Store(!t.IsZero())
 	return c.File.SetDeadline(t)
 }
 
 // CloseWrite ends our stream.
-func (c *lent) CloseWrite() error {
+func (c *borrowedConn) CloseWrite() error {
 	raw, err := c.SyscallConn()
 	if err != nil {
 		return err

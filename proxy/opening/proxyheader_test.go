@@ -1,8 +1,11 @@
-package proxy
+package opening
 
 import (
+	"net"
 	"strings"
 	"testing"
+
+	"github.com/pires/go-proxyproto"
 )
 
 // headers are whole PROXY headers, and what they say of the client.
@@ -24,34 +27,34 @@ func v2(command, rest string) string {
 	return "\r\n\r\n\x00\r\nQUIT\n" + command + string([]byte{byte(len(rest) >> 8), byte(len(rest))}) + rest
 }
 
-func TestUnwrapReadsEveryForm(t *testing.T) {
+func TestProxyHeaderReaderReadsEveryForm(t *testing.T) {
 	for header, source := range headers {
-		h, err := unwrap([]byte(header + "\x10\x0e"))
-		if err != nil || h.length != len(header) || h.source.String() != source {
+		h, err := ReadProxyHeader([]byte(header + "\x10\x0e"))
+		if err != nil || h.Length != len(header) || h.Source.String() != source {
 			t.Errorf("%q: %+v, %v; want %s and %d bytes", header, h, err, source, len(header))
 		}
 	}
 }
 
-func TestUnwrapWantsMoreOfEveryTruncation(t *testing.T) {
+func TestProxyHeaderReaderWantsMoreOfEveryTruncation(t *testing.T) {
 	for header := range headers {
 		for i := range len(header) {
-			if _, err := unwrap([]byte(header[:i])); err != errHeaderShort {
+			if _, err := ReadProxyHeader([]byte(header[:i])); err != ErrHeaderShort {
 				t.Errorf("%q: %v", header[:i], err)
 			}
 		}
 	}
 }
 
-func TestUnwrapFailsAtTheFirstWrongByte(t *testing.T) {
+func TestProxyHeaderReaderFailsAtTheFirstWrongByte(t *testing.T) {
 	for _, b := range []string{"\x10", "PROXZ", "PX", "\r\n\r\n\x00\r\nQUIX", "\r\nx", "PROXY TCP4 " + strings.Repeat(" ", 107)} {
-		if _, err := unwrap([]byte(b)); err == nil || err == errHeaderShort {
+		if _, err := ReadProxyHeader([]byte(b)); err == nil || err == ErrHeaderShort {
 			t.Errorf("%q: %v", b, err)
 		}
 	}
 }
 
-func FuzzUnwrap(f *testing.F) {
+func FuzzProxyHeader(f *testing.F) {
 	for header := range headers {
 		f.Add([]byte(header))
 		f.Add([]byte(header[:len(header)/2]))
@@ -59,27 +62,27 @@ func FuzzUnwrap(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 1 2 3 4\r\n"))
 	f.Add([]byte("\x10\x0e\x00\x04MQTT"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h, err := unwrap(b)
-		if err == nil && (h.length < 1 || h.length > len(b) || h.source.IsValid() != h.destination.IsValid()) {
+		h, err := ReadProxyHeader(b)
+		if err == nil && (h.Length < 1 || h.Length > len(b) || h.Source.IsValid() != h.Destination.IsValid()) {
 			t.Errorf("%+v of %d bytes", h, len(b))
 		}
-		if err == errHeaderShort && len(b) >= maxProxyHeader {
+		if err == ErrHeaderShort && len(b) >= maxProxyHeader {
 			t.Errorf("%d bytes and no end", len(b))
 		}
-		if err != nil && err != errHeaderShort {
+		if err != nil && err != ErrHeaderShort {
 			// A verdict stands whatever follows.
-			if _, again := unwrap(append(b[:len(b):len(b)], "\r\n\x00\x10"...)); again == nil {
+			if _, again := ReadProxyHeader(append(b[:len(b):len(b)], "\r\n\x00\x10"...)); again == nil {
 				t.Errorf("%q is refused and accepted when it goes on", b)
 			}
 		}
-		// What we send is among what we read.
-		if err == nil && h.source.IsValid() {
-			for _, version := range []int{1, 2} {
-				out, err := announce(nil, version, h.source, h.destination)
+		// What others send is among what we read; package proxy holds its own headers against the library's.
+		if err == nil && h.Source.IsValid() {
+			for _, version := range []byte{1, 2} {
+				out, err := proxyproto.HeaderProxyFromAddrs(version, net.TCPAddrFromAddrPort(h.Source), net.TCPAddrFromAddrPort(h.Destination)).Format()
 				if err != nil {
 					t.Fatalf("v%d of %+v: %v", version, h, err)
 				}
-				if back, err := unwrap(out); err != nil || back.source != h.source || back.destination != h.destination {
+				if back, err := ReadProxyHeader(out); err != nil || back.Source != h.Source || back.Destination != h.Destination {
 					t.Errorf("v%d of %+v reads as %+v, %v", version, h, back, err)
 				}
 			}

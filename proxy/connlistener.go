@@ -5,45 +5,45 @@ import (
 	"sync"
 )
 
-// arrivals is the listener that net/http takes the connections of a front from.
-type arrivals struct {
+// connListener is the listener that net/http takes the connections of an httpServer from.
+type connListener struct {
 	bound  net.Addr
-	visits chan net.Conn
+	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
 // arrive hands a connection to net/http. It never waits.
-func (f *front) arrive(v *visit) {
+func (f *httpServer) arrive(v *httpConn) {
 	select {
-	case <-f.arrivals.closed:
+	case <-f.arrived.closed:
 		_ = v.Close()
 		return
 	default:
 	}
 	select {
-	case f.arrivals.visits <- v:
+	case f.arrived.conns <- v:
 		return
 	default:
 	}
 	f.running.Go(func() {
 		select {
-		case f.arrivals.visits <- v:
-		case <-f.arrivals.closed:
+		case f.arrived.conns <- v:
+		case <-f.arrived.closed:
 			_ = v.Close()
 		}
 	})
 }
 
 // Accept returns those that have arrived also after the close.
-func (a *arrivals) Accept() (net.Conn, error) {
+func (a *connListener) Accept() (net.Conn, error) {
 	select {
-	case c := <-a.visits:
+	case c := <-a.conns:
 		return c, nil
 	default:
 	}
 	select {
-	case c := <-a.visits:
+	case c := <-a.conns:
 		return c, nil
 	case <-a.closed:
 		return nil, net.ErrClosed
@@ -51,10 +51,10 @@ func (a *arrivals) Accept() (net.Conn, error) {
 }
 
 // Close ends Accept.
-func (a *arrivals) Close() error {
+func (a *connListener) Close() error {
 	a.once.Do(func() { close(a.closed) })
 	return nil
 }
 
 // Addr is the listener's address.
-func (a *arrivals) Addr() net.Addr { return a.bound }
+func (a *connListener) Addr() net.Addr { return a.bound }

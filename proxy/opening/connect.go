@@ -1,0 +1,87 @@
+package opening
+
+import (
+	"errors"
+
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
+)
+
+// readConnect reads the CONNECT at the start of b into c. It wants more bytes with
+// mqttparse.ErrShort; on any other error the Refusal says what comes of it, and
+// c.Version in which version.
+func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
+	_, err := c.Parse(b, maxSize)
+	if err == nil || err == mqttparse.ErrShort {
+		return Refusal{}, err
+	}
+	var malformed *mqttparse.Malformed
+	if !errors.As(err, &malformed) {
+		return Refusal{Outcome: outcome.MalformedConnect}, err
+	}
+	o := outcome.MalformedConnect
+	switch malformed.Code {
+	case mqttparse.UnsupportedProtocolVersion:
+		o = outcome.UnsupportedVersion
+	case mqttparse.ClientIdentifierNotValid:
+		o = outcome.IdentifierRejected
+	case mqttparse.PacketTooLarge:
+		o = outcome.ConnectTooLarge
+	}
+	if c.Version == 0 && o != outcome.ConnectTooLarge {
+		o = outcome.NotMQTT
+	}
+	return Refusal{Outcome: o, Code: malformed.Code}, err
+}
+
+// readPacket reads the CONNECT where it is not in frames.
+func (o *Opening) readPacket(sc *Scratch) Verdict {
+	if len(o.bytes) == 0 {
+		return o.more()
+	}
+	refusal, err := readConnect(o.bytes, &sc.connect, o.snapshot.MaxConnectSize)
+	o.Version = sc.connect.Version
+	switch {
+	case err == nil:
+		o.stage = atLimits
+		return Verdict{}
+	case err == mqttparse.ErrShort:
+		return o.more()
+	}
+	if refusal.Outcome == outcome.NotMQTT && o.listener.AcceptProxy {
+		wrapped, undecided := signed(o.bytes)
+		if undecided {
+			return o.more()
+		}
+		if wrapped {
+			refusal.Outcome = outcome.UntrustedProxy
+		}
+	}
+	return o.refuse(refusal, err.Error(), sc)
+}
+
+// askAdmit has the caller apply the limits to a client whose first bytes are whole.
+func (o *Opening) askAdmit(sc *Scratch) Verdict {
+	o.stage = atKey
+	if o.listener.Opaque() {
+		return Verdict{Kind: Admit}
+	}
+	return Verdict{Kind: Admit, Connect: &sc.connect}
+}
+
+// chooseKey finds the key of the session in its pool.
+func (o *Opening) chooseKey(sc *Scratch) Verdict {
+	connect := &sc.connect
+	if o.listener.Opaque() {
+		connect = nil
+	} else if t := o.listener.TLS; t != nil && !t.Identity.Allows(o.TLS, connect) {
+		return o.Refuse(Refusal{Outcome: outcome.IdentityMismatch, Code: mqttparse.NotAuthorized}, sc)
+	}
+	o.stage = atEnd
+	v := Verdict{Kind: Dial, Pool: o.pool}
+	v.Key, v.Keyed = SessionKey(o.pool, connect, o.Source.Addr(), o.TLS)
+	if o.frames != nil && !o.pool.WebSocket {
+		o.unframe()
+	}
+	return v
+}

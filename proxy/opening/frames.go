@@ -1,0 +1,122 @@
+package opening
+
+import (
+	"bytes"
+	"errors"
+
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/websocket"
+)
+
+var errPings = &websocket.Error{
+	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.2", Reason: "too many pings or pongs before the CONNECT",
+}
+
+var errFramedConnect = &websocket.Error{
+	Code: websocket.MessageTooBig, Section: "RFC 6455, 10.4", Reason: "the frames around the CONNECT are longer than it by far",
+}
+
+// frames is what a WebSocket client has sent since its upgrade.
+type frames struct {
+	request *websocket.Request // the upgrade that a node is asked for; nil where nodes speak plain MQTT
+	reader  websocket.Reader
+	packet  []byte // payload of the frames: the CONNECT, and what came with it
+	next    int    // where in the client's bytes the next frame, or part of one, begins
+	pings   int    // and pongs
+	rest    []byte // what follows the frames in packet; valid once the node is known to speak plain MQTT
+}
+
+// Upgraded says that the client has been answered a 101. request is the upgrade that a node
+// is asked for, as of NodeRequest.
+func (o *Opening) Upgraded(p *snapshot.Pool, request *websocket.Request) {
+	o.pool = p
+	o.frames = &frames{request: request, reader: websocket.Reader{FromClient: true}}
+	o.stage = atFrames
+}
+
+// readFrames reads the CONNECT out of frames, and what comes with it as far as no control
+// frame does. Control frames before it are taken out of the client's bytes: nodes that speak
+// WebSocket get the rest as it came.
+func (o *Opening) readFrames(sc *Scratch) Verdict {
+	f, most := o.frames, o.snapshot.MaxConnectSize
+	for whole := false; ; {
+		packet, piece, err := f.reader.Copy(f.packet, o.bytes[f.next:])
+		switch {
+		case whole && (err != nil || piece.Opcode.Control()):
+			o.stage = atLimits
+			return Verdict{}
+		case errors.Is(err, websocket.ErrShort):
+			return o.more()
+		case err != nil:
+			return o.breakOff(err, sc)
+		case piece.Opcode == websocket.Close:
+			v := o.end(outcome.ClientGone, "")
+			sc.reply = websocket.AppendClose(sc.reply[:0], websocket.Normal, "")
+			v.Reply = sc.reply
+			return v
+		case piece.Opcode.Control():
+			if f.pings++; f.pings > maxPings {
+				return o.breakOff(errPings, sc)
+			}
+			sc.reply = websocket.AppendFrame(sc.reply[:0], websocket.Pong, piece.Payload)
+			o.bytes = append(o.bytes[:f.next], o.bytes[f.next+piece.Raw:]...)
+			if piece.Opcode == websocket.Ping { // an unsolicited pong asks for nothing
+				return Verdict{Kind: Pong, Reply: sc.reply}
+			}
+			continue
+		}
+		f.packet = packet
+		f.next += piece.Raw
+		if whole {
+			continue
+		}
+		refusal, err := readConnect(f.packet, &sc.connect, most)
+		o.Version = sc.connect.Version
+		switch {
+		case err == nil:
+			whole = true
+		case err != mqttparse.ErrShort:
+			return o.refuse(refusal, err.Error(), sc)
+		case f.next > framedConnect*most:
+			return o.breakOff(errFramedConnect, sc)
+		}
+	}
+}
+
+// breakOff refuses a client that has broken the rules of frames.
+func (o *Opening) breakOff(why error, sc *Scratch) Verdict {
+	v := o.end(outcome.FrameError, why.Error())
+	code, reason := websocket.ProtocolError, ""
+	if broken, ok := errors.AsType[*websocket.Error](why); ok {
+		code, reason = broken.Code, broken.Reason
+	}
+	sc.reply = websocket.AppendClose(sc.reply[:0], code, reason)
+	v.Reply = sc.reply
+	return v
+}
+
+// unframe makes the client's bytes plain MQTT: its node knows nothing else.
+func (o *Opening) unframe() {
+	f := o.frames
+	f.rest = bytes.Clone(o.bytes[f.next:])
+	o.bytes, o.owned = f.packet, true
+	f.packet = nil
+}
+
+// Framed reports whether the client speaks WebSocket.
+func (o *Opening) Framed() bool { return o.frames != nil }
+
+// NodeRequest is the upgrade that a node is asked for, without its key; nil where nodes speak
+// plain MQTT.
+func (o *Opening) NodeRequest() *websocket.Request {
+	if o.frames == nil {
+		return nil
+	}
+	return o.frames.request
+}
+
+// Unread is what the client has sent after what Take returned, and what reads it from there. Valid
+// only after Dial, where the client speaks WebSocket and its node does not.
+func (o *Opening) Unread() (websocket.Reader, []byte) { return o.frames.reader, o.frames.rest }

@@ -1,0 +1,52 @@
+package snapshot
+
+import (
+	"net/http"
+	"net/netip"
+)
+
+// Trusts reports whether a PROXY header from this peer is believed.
+func (ln *Listener) Trusts(peer netip.Addr) bool {
+	if !ln.AcceptProxy {
+		return false
+	}
+	if ln.Network == "unix" {
+		return true
+	}
+	peer = peer.Unmap()
+	for _, p := range ln.Trusted {
+		if p.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
+// Opaque reports whether the listener relays without a CONNECT: nothing in its
+// clients' bytes is understood.
+func (ln *Listener) Opaque() bool { return ln.Protocol == TCP || ln.Protocol == Passthrough }
+
+// ForServerName is the pool of the clients of TLS that ask for a name.
+func (ln *Listener) ForServerName(name string) *Pool {
+	for i := range ln.Routes {
+		if r := &ln.Routes[i]; name != "" && MatchHost(r.Host, name) {
+			return r.Pool
+		}
+	}
+	return ln.Pool
+}
+
+// RouteOf is the first route that takes a request; nil: none.
+func (ln *Listener) RouteOf(r *http.Request) *Route {
+	for i := range ln.Routes {
+		route := &ln.Routes[i]
+		path := MatchPath(route.Path, r.URL.Path)
+		if route.WebSocket {
+			path = r.URL.Path == route.Path // it is one resource
+		}
+		if path && MatchHost(route.Host, r.Host) {
+			return route
+		}
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package snapshot
+
+import "testing"
+
+func TestMatchHost(t *testing.T) {
+	for _, c := range []struct {
+		pattern, host string
+		want          bool
+	}{
+		{"", "", true},
+		{"", "any.example.com:18083", true},
+		{"example.com", "example.com", true},
+		{"example.com", "EXAMPLE.com.:8080", true},
+		{"Example.com", "example.com", true},
+		{"example.com", "www.example.com", false},
+		{"example.com", "", false},
+		{"*.example.com", "a.example.com:80", true},
+		{"*.example.com", "a.b.example.com", true},
+		{"*.example.com", "example.com", false},
+		{"*.example.com", ".example.com", false},
+		{"*.example.com", "badexample.com", false},
+		{"*.example.com", "a.example.com.evil", false},
+		{"ws.*", "ws.example.com", true},
+		{"ws.*", "ws.", false},
+		{"ws.*", "xws.example.com", false},
+		{"ws.*", "ws", false},
+		{"127.0.0.1", "127.0.0.1:18083", true},
+		{"::1", "[::1]:18083", true},
+		{"[::1]", "[::1]", true},
+		{"::1", "[::2]", false},
+	} {
+		if got := MatchHost(c.pattern, c.host); got != c.want {
+			t.Errorf("MatchHost(%q, %q) is %v", c.pattern, c.host, got)
+		}
+	}
+}
+
+func TestMatchPath(t *testing.T) {
+	for _, c := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"", "/", true},
+		{"", "", true},
+		{"/mqtt", "/mqtt", true},
+		{"/mqtt", "/mqtt/", false},
+		{"/mqtt", "/mqtt2", false},
+		{"/api/", "/api/v5/nodes", true},
+		{"/api/", "/api/", true},
+		{"/api/", "/api", false},
+		{"/api/", "/API/", false},
+		{"/", "/anything", true},
+	} {
+		if got := MatchPath(c.pattern, c.path); got != c.want {
+			t.Errorf("MatchPath(%q, %q) is %v", c.pattern, c.path, got)
+		}
+	}
+}
