@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/websocket"
 )
 
 func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
@@ -37,6 +38,35 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 		version := pick(name == "AUTH of 3.1.1", mqttparse.V311, mqttparse.V5)
 		if got := confirm([]byte(b), new(mqttparse.Connack), version); got != answerOther {
 			t.Errorf("%s: %d", name, got)
+		}
+	}
+}
+
+// Behind the CONNACK a node that refuses may close at once.
+func TestTheAnswerInFramesIsFoundWhateverIsBehindIt(t *testing.T) {
+	frame := func(op websocket.Opcode, s string) string { return string(appendFrame(nil, op, []byte(s))) }
+	const refusal = "\x20\x03\x00\x87\x00"
+	closed := string(websocket.AppendClose(nil, websocket.Normal, ""))
+	for name, c := range map[string]struct {
+		frames string
+		want   answer
+	}{
+		"alone":                   {frame(websocket.Binary, refusal), answerConnack},
+		"before a close frame":    {frame(websocket.Binary, refusal) + closed, answerConnack},
+		"before what is no frame": {frame(websocket.Binary, refusal) + "\x83\x00", answerConnack},
+		"in two frames":           {frame(websocket.Binary, refusal[:2]) + frame(websocket.Binary, refusal[2:]) + closed, answerConnack},
+		"behind a ping":           {frame(websocket.Ping, "p") + frame(websocket.Binary, refusal) + closed, answerConnack},
+		"behind an AUTH":          {frame(websocket.Binary, "\xf0\x00") + frame(websocket.Binary, refusal) + closed, answerConnack},
+		"not whole":               {frame(websocket.Binary, refusal[:2]), answerShort},
+		"cut by a close frame":    {frame(websocket.Binary, refusal[:2]) + closed, answerOther},
+		"none":                    {closed, answerOther},
+		"a PUBLISH":               {frame(websocket.Binary, "\x30\x00"), answerOther},
+		"nothing yet":             {"", answerShort},
+	} {
+		var connack mqttparse.Connack
+		got := connackIn([]byte(c.frames), func(packet []byte) answer { return confirm(packet, &connack, mqttparse.V5) })
+		if got != c.want || got == answerConnack && connack.Code != 0x87 {
+			t.Errorf("%s: %d, code %#x; want %d", name, got, connack.Code, c.want)
 		}
 	}
 }

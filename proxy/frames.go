@@ -13,19 +13,22 @@ func codeOf(payload []byte) websocket.CloseCode {
 }
 
 // connackIn is what confirm makes of a node's first bytes where the node speaks
-// WebSocket: the CONNACK may be spread over frames.
+// WebSocket: the CONNACK may be spread over frames. What comes behind it is not looked at.
 func connackIn(b []byte, decide func(packet []byte) answer) answer {
 	var r websocket.Reader
 	var packet []byte
-	for {
+	for decided := decide(nil); ; {
 		next, piece, err := r.Copy(packet, b)
 		switch {
 		case errors.Is(err, websocket.ErrShort):
-			return decide(packet)
+			return decided
 		case err != nil || piece.Opcode == websocket.Close:
 			return answerOther
 		case piece.Opcode == websocket.Binary:
 			packet = next
+			if decided = decide(packet); decided == answerConnack || decided == answerOther {
+				return decided
+			}
 		}
 		b = b[piece.Raw:]
 	}

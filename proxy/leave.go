@@ -45,7 +45,7 @@ func (l *loop) leaveOpening(s *session, o Outcome) step {
 		return l.finish(s, o) // a handshake or net/http has the connection
 	}
 	l.dropAttempt(s)
-	return l.refuse(s, opening.Refusal{Outcome: o, Code: goodbyes[o].connack})
+	return l.refuse(s, opening.Refusal{Outcome: o, Code: goodbyes[o].connack, Close: goodbyes[o].close})
 }
 
 // leaveAtBoundary passes the rest of the packet on that the node has begun, and then says goodbye.

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/mqttparse"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -64,4 +66,45 @@ func TestStopLetsSessionsEndByThemselves(t *testing.T) {
 			t.Errorf("%d sessions ended by themselves, want 1", n)
 		}
 	})
+}
+
+// The sessions of a loop leave part by part: none leaves twice, and none is left after the last part.
+func TestSessionsLeaveInShares(t *testing.T) {
+	r := startLeaving(t, mqttToMQTT)
+	const n = 9
+	var clients [n]*peer
+	for i := range clients {
+		clients[i], _ = r.open(mqttparse.V5)
+	}
+	staying := map[*loop]int{}
+	count := func() (n int) {
+		clear(staying)
+		r.inLoops(func(l *loop, s *session) {
+			if s.step < stepLeave {
+				staying[l]++
+				n++
+			}
+		})
+		return n
+	}
+	left := count()
+	for parts := 3; parts > 0; parts-- {
+		for _, k := range staying {
+			left -= (k + parts - 1) / parts
+		}
+		r.srv.engine.leaveShare(parts)
+		if got := count(); got != left {
+			t.Fatalf("of %d sessions %d stay while %d parts are to leave, want %d", n, got, parts-1, left)
+		}
+	}
+	if left != 0 {
+		t.Errorf("%d sessions stay", left)
+	}
+	for _, c := range clients {
+		if got := fmt.Sprint(c.hear()); got != "[e0 02 8b 00 FIN]" {
+			t.Errorf("a client heard %s", got)
+		}
+		_ = c.Close()
+	}
+	r.srv.engine.leaveShare(1) // of none
 }

@@ -33,7 +33,7 @@ func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
 	if c.Version == 0 && o != outcome.ConnectTooLarge {
 		o = outcome.NotMQTT
 	}
-	return Refusal{o, malformed.Code}, err
+	return Refusal{Outcome: o, Code: malformed.Code}, err
 }
 
 // readPacket reads the CONNECT where it is not in frames.
@@ -77,7 +77,7 @@ func (o *Opening) chooseKey(sc *Scratch) Verdict {
 	if o.listener.Opaque() {
 		connect = nil
 	} else if t := o.listener.TLS; t != nil && !t.Identity.Allows(o.TLS, connect) {
-		return o.Refuse(Refusal{outcome.IdentityMismatch, mqttparse.NotAuthorized}, sc)
+		return o.Refuse(Refusal{Outcome: outcome.IdentityMismatch, Code: mqttparse.NotAuthorized}, sc)
 	}
 	o.stage = atEnd
 	v := Verdict{Kind: Dial, Pool: o.pool}

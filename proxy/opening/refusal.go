@@ -11,6 +11,7 @@ import (
 type Refusal struct {
 	Outcome outcome.Outcome
 	Code    mqttparse.ReasonCode // 0: closed without a word
+	Close   websocket.CloseCode  // of the close frame; 0: that of the outcome
 }
 
 // Refuse is the verdict on a client that the caller does not take: over a limit, or because
@@ -42,10 +43,13 @@ func (o *Opening) refuse(r Refusal, fault string, sc *Scratch) Verdict {
 
 // closeCode is the code of the close frame that follows a refusal.
 func (r Refusal) closeCode() websocket.CloseCode {
+	if r.Close != 0 {
+		return r.Close
+	}
 	switch r.Outcome {
 	case outcome.ConnectTooLarge:
 		return websocket.MessageTooBig
-	case outcome.ConnectTimeout, outcome.Shutdown, outcome.Kicked:
+	case outcome.ConnectTimeout:
 		return websocket.GoingAway
 	case outcome.RefusedConnections, outcome.RefusedRate, outcome.RefusedAddress, outcome.RefusedAddressRate,
 		outcome.NodesFull, outcome.NoNode, outcome.DialFailed, outcome.UpgradeRefused,

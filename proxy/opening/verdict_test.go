@@ -141,7 +141,7 @@ func TestRefusalAfterDialIsInTheClientsVersion(t *testing.T) {
 	if v := o.Feed(nil, &sc); v.Kind != Dial {
 		t.Fatalf("kind %d", v.Kind)
 	}
-	v := o.Refuse(Refusal{outcome.NoNode, 0x88}, &sc)
+	v := o.Refuse(Refusal{Outcome: outcome.NoNode, Code: 0x88}, &sc)
 	if want := "\x82\x05\x20\x03\x00\x88\x00\x88\x09\x03\xf5no_node"; v.Kind != Refuse || v.Outcome != outcome.NoNode || string(v.Reply) != want {
 		t.Errorf("kind %d, %s, %q, want %q", v.Kind, v.Outcome, v.Reply, want)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -174,4 +175,27 @@ func descriptors(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// The socket that finds out whether an address is free is closed again: a client that it had taken would be reset.
+func TestSocketThatIsOnlyBoundTakesNobody(t *testing.T) {
+	fd, bound, err := bindTCP(netip.MustParseAddrPort("127.0.0.1:0"), false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Close(fd)
+	if c, err := net.Dial("tcp", bound.String()); !errors.Is(err, syscall.ECONNREFUSED) {
+		if err == nil {
+			_ = c.Close()
+		}
+		t.Errorf("a client that connects: %v", err)
+	}
+	if err := listen(fd); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", bound.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
 }

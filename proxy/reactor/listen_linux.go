@@ -31,32 +31,41 @@ func ListenTCP(address string, n int, clientFirst bool) (fds []int32, bound *net
 		on = netip.AddrPortFrom(netip.IPv6Unspecified(), on.Port())
 	}
 	// With SO_REUSEPORT another process of ours could share the port unnoticed,
-	// so the first socket is bound without it, to find out.
-	fd, bound, err := listenTCP(on, false, clientFirst)
+	// so the first socket is bound without it, to find out. It does not listen: it
+	// is closed again, and who had connected to it would be reset.
+	fd, bound, err := bindTCP(on, false, clientFirst)
 	if errors.Is(err, unix.EAFNOSUPPORT) && to.IP == nil {
 		on = netip.AddrPortFrom(netip.IPv4Unspecified(), on.Port())
-		fd, bound, err = listenTCP(on, false, clientFirst)
+		fd, bound, err = bindTCP(on, false, clientFirst)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if n == 1 {
-		return []int32{fd}, bound, nil
+		fds = []int32{fd}
+		return fds, bound, listen(fd)
 	}
 	Close(fd)
 	on = netip.AddrPortFrom(on.Addr(), bound.AddrPort().Port())
 	for range n {
-		if fd, bound, err = listenTCP(on, true, clientFirst); err != nil {
+		if fd, bound, err = bindTCP(on, true, clientFirst); err != nil {
 			return fds, nil, err
 		}
 		fds = append(fds, fd)
+		if err = listen(fd); err != nil {
+			return fds, nil, err
+		}
 	}
 	return fds, bound, nil
 }
 
-// listenTCP makes a listening socket. Options that the kernel hands on to
+func listen(fd int32) error {
+	return os.NewSyscallError("listen", unix.Listen(int(fd), backlog))
+}
+
+// bindTCP makes a socket that can listen. Options that the kernel hands on to
 // accepted sockets are set here, once, and not for each of them.
-func listenTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, bound *net.TCPAddr, err error) {
+func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, bound *net.TCPAddr, err error) {
 	var a sockaddr
 	a.set(address)
 	fd, err := unix.Socket(family(address), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -88,9 +97,6 @@ func listenTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, bo
 	}
 	if err = a.bind(fd); err != nil {
 		return -1, nil, os.NewSyscallError("bind", err)
-	}
-	if err = unix.Listen(fd, backlog); err != nil {
-		return -1, nil, os.NewSyscallError("listen", err)
 	}
 	if err = a.local(int32(fd)); err != nil {
 		return -1, nil, os.NewSyscallError("getsockname", err)

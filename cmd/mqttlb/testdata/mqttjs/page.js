@@ -39,3 +39,24 @@ function open(url, options) {
 
 // leave ends the session.
 const leave = () => client.endAsync();
+
+// What openAndHear hears of the end, once it has come.
+let heard;
+
+// openAndHear is open, and has heard promise the reason code of a DISCONNECT, and the close code of the WebSocket
+// and whether its closing was clean.
+function openAndHear(url, options) {
+  const said = [];
+  heard = new Promise((resolve) => {
+    const Plain = WebSocket;
+    WebSocket = class extends Plain {
+      constructor(...args) {
+        super(...args);
+        this.addEventListener("close", (e) => resolve([...said, "close", e.code, e.wasClean]));
+      }
+    };
+  });
+  const opened = open(url, options);
+  client.on("disconnect", (packet) => said.push("disconnect", packet.reasonCode));
+  return opened;
+}

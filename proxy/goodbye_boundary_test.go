@@ -1,0 +1,213 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/websocket"
+)
+
+// begun is a way in which a node has begun a packet: what it has sent, what the rest is, and whether a frame that passes
+// was cut.
+type begun struct {
+	name       string
+	sent, rest []byte
+	inFrame    bool
+}
+
+// ways are those of a mode, for a PUBLISH. Behind the rest comes the beginning of the next packet.
+func (m mode) ways() (ways []begun) {
+	for _, cut := range []int{1, 2, 3, len(publish) - 1} {
+		half, rest := publish[:cut], publish[cut:]
+		next := publish[:5]
+		if !m.nodeWS {
+			ways = append(ways, begun{fmt.Sprint("a packet, at ", cut), half, append(bytes.Clone(rest), next...), false})
+			continue
+		}
+		message := func(b []byte) []byte { return appendFrame(nil, websocket.Binary, b) }
+		ways = append(ways,
+			begun{fmt.Sprint("a packet in two messages, at ", cut), message(half), append(message(rest), message(next)...), false})
+		whole := message(publish)
+		ways = append(ways,
+			begun{fmt.Sprint("a frame, at ", cut), whole[:cut], append(bytes.Clone(whole[cut:]), message(next)[:4]...), true})
+	}
+	if m.nodeWS {
+		ping := appendFrame(nil, websocket.Ping, []byte("p"))
+		fragment := appendFrame(nil, websocket.Binary, publish)
+		fragment[0] &^= 0x80 // FIN
+		end := appendFrame(nil, websocket.Continuation, nil)
+		ways = append(ways, begun{"a message, behind a whole packet", fragment, append(end, ping[:1]...), false})
+	}
+	return ways
+}
+
+// seen is how many bytes the client gets for what was sent.
+func (m mode) seen(sent []byte) int {
+	if m.translated() {
+		return len(appendFrame(nil, websocket.Binary, sent))
+	}
+	return len(sent)
+}
+
+// begin opens a session whose node begins a packet that the client gets as much of, and has it leave.
+func (r *leaving) begin(v mqttparse.Version, w begun) (client, node *peer, before []byte) {
+	r.t.Helper()
+	client, node = r.open(v)
+	node.send(w.sent)
+	before = client.read(r.mode.seen(w.sent))
+	r.leave(Shutdown)
+	return client, node, before
+}
+
+// The client gets the rest of the packet, and nothing of the next one.
+func TestAPacketThatANodeHasBegunIsPassedOnBeforeTheGoodbye(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := startLeaving(t, m)
+		for _, w := range m.ways() {
+			client, node, before := r.begin(mqttparse.V5, w)
+			node.send(w.rest)
+			want := m.toClient(fmt.Sprintf("% x e0 02 8b 00", publish), 1001)
+			r.ends(t, Shutdown, client, node, want, m.toNode(), before...)
+			if t.Failed() {
+				t.Fatal(w.name)
+			}
+		}
+	})
+}
+
+// A client of 3.1.1 gets no packet, so that whole frames are enough to say goodbye.
+func TestClientOf311IsToldBetweenFrames(t *testing.T) {
+	for _, m := range []mode{wsToWS, wssToWSS} {
+		t.Run(m.name, func(t *testing.T) {
+			r := startLeaving(t, m)
+			for _, w := range m.ways() {
+				client, node, before := r.begin(mqttparse.V311, w)
+				want := []byte(nil)
+				if w.inFrame {
+					node.send(w.rest)
+					want = publish
+				} else {
+					want = payloadOf(t, w.sent)
+				}
+				r.ends(t, Shutdown, client, node, m.toClient(fmt.Sprintf("% x", want), 1001), m.toNode(), before...)
+				if t.Failed() {
+					t.Fatal(w.name)
+				}
+			}
+		})
+	}
+}
+
+// payloadOf is what one frame carries, its FIN or not.
+func payloadOf(t *testing.T, frame []byte) []byte {
+	t.Helper()
+	h, err := websocket.ParseHeader(frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return frame[h.Size:]
+}
+
+// Where the rest does not come nothing is said in MQTT, which the client would take for a part of the packet, and no close
+// frame in a frame.
+func TestWhereTheRestDoesNotComeNothingIsSaidInIt(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := startLeaving(t, m)
+		for _, w := range m.ways() {
+			client, node, before := r.begin(mqttparse.V5, w)
+			r.timeIsOver()
+			got := client.hearRaw(before)
+			checkCut(t, m, w, got)
+			if got, want := fmt.Sprint(node.hear()), fmt.Sprint(m.toNode()); got != want {
+				t.Errorf("the node heard %s, want %s", got, want)
+			}
+			_, _ = client.Close(), node.Close()
+			eventually(t, "the end of the session", func() bool { return r.srv.open() == 0 })
+			if t.Failed() {
+				t.Fatal(w.name)
+			}
+		}
+	})
+}
+
+// hearRaw is hear for frames that are not whole: all bytes up to the end, and what is said below them.
+func (p *peer) hearRaw(before []byte) []string {
+	p.t.Helper()
+	ws := p.ws
+	p.ws = false
+	defer func() { p.ws = ws }()
+	return p.hear(before...)
+}
+
+func checkCut(t *testing.T, m mode, w begun, got []string) {
+	t.Helper()
+	sent := bytes.Clone(w.sent)
+	if m.translated() {
+		sent = appendFrame(nil, websocket.Binary, sent)
+	}
+	if m.clientWS() && !w.inFrame {
+		sent = append(sent, "\x88\x02\x03\xe9"...)
+	}
+	if want := m.said(fmt.Sprintf("% x", sent), 0, false, m.tls); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the client heard %q, want %q", got, want)
+	}
+}
+
+// boundaryTime is what ends the wait.
+func TestTheWaitForTheRestIsBounded(t *testing.T) {
+	m := wsToWS
+	r := startLeaving(t, m)
+	client, node, before := r.begin(mqttparse.V5, begun{sent: []byte("\x82\x04\x30\x02\x00")})
+	if got := fmt.Sprint(client.hearRaw(before)); got != "[82 04 30 02 00 FIN]" {
+		t.Errorf("the client heard %s", got)
+	}
+	_, _ = client.Close(), node.Close()
+	r.waitOutcome(Shutdown, 1)
+}
+
+// A node that ends in the midst of its packet has nothing more to say.
+func TestANodeThatEndsInItsPacketEndsTheWait(t *testing.T) {
+	inEachMode(t, func(t *testing.T, m mode) {
+		r := startLeaving(t, m)
+		w := m.ways()[0]
+		client, node, before := r.begin(mqttparse.V5, w)
+		if end, ok := node.Conn.(interface{ CloseWrite() error }); ok {
+			_ = end.CloseWrite() // TLS
+		} else {
+			_ = tcp(node.socket.Conn).CloseWrite()
+		}
+		checkCut(t, m, w, client.hearRaw(before))
+		_, _ = client.Close(), node.Close()
+		r.waitOutcome(Shutdown, 1)
+	})
+}
+
+// Whoever does not read its goodbye, or what is kept before it, is not waited for.
+func TestClientThatDoesNotReadItsGoodbyeIsGivenUp(t *testing.T) {
+	for _, m := range []mode{mqttToMQTT, wssToWSS} {
+		t.Run(m.name, func(t *testing.T) {
+			r := startLeaving(t, m)
+			client, node := r.open(mqttparse.V5)
+			go func() { // ends with the connection
+				packet := append([]byte("\x30\x80\x80\x40"), make([]byte, 1<<20)...)
+				if m.nodeWS {
+					packet = appendFrame(nil, websocket.Binary, packet)
+				}
+				for {
+					if _, err := node.Write(packet); err != nil {
+						return
+					}
+				}
+			}()
+			eventually(t, "bytes are kept for the client", func() bool { return r.held() > 0 })
+			r.leave(Shutdown)
+			r.waitOutcome(Shutdown, 1)
+			if n, err := io.Copy(io.Discard, client.socket); n == 0 {
+				t.Errorf("the client got %d bytes, %v", n, err)
+			}
+		})
+	}
+}
