@@ -44,7 +44,7 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 
 // Behind the CONNACK a node that refuses may close at once.
 func TestTheAnswerInFramesIsFoundWhateverIsBehindIt(t *testing.T) {
-	frame := func(op websocket.Opcode, s string) string { return string(appendFrame(nil, op, []byte(s))) }
+	frame := func(op websocket.Opcode, s string) string { return string(websocket.AppendFrame(nil, op, []byte(s))) }
 	const refusal = "\x20\x03\x00\x87\x00"
 	closed := string(websocket.AppendClose(nil, websocket.Normal, ""))
 	for name, c := range map[string]struct {

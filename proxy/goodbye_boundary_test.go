@@ -27,7 +27,7 @@ func (m mode) ways() (ways []begun) {
 			ways = append(ways, begun{fmt.Sprint("a packet, at ", cut), half, append(bytes.Clone(rest), next...), false})
 			continue
 		}
-		message := func(b []byte) []byte { return appendFrame(nil, websocket.Binary, b) }
+		message := func(b []byte) []byte { return websocket.AppendFrame(nil, websocket.Binary, b) }
 		ways = append(ways,
 			begun{fmt.Sprint("a packet in two messages, at ", cut), message(half), append(message(rest), message(next)...), false})
 		whole := message(publish)
@@ -35,10 +35,10 @@ func (m mode) ways() (ways []begun) {
 			begun{fmt.Sprint("a frame, at ", cut), whole[:cut], append(bytes.Clone(whole[cut:]), message(next)[:4]...), true})
 	}
 	if m.nodeWS {
-		ping := appendFrame(nil, websocket.Ping, []byte("p"))
-		fragment := appendFrame(nil, websocket.Binary, publish)
+		ping := websocket.AppendFrame(nil, websocket.Ping, []byte("p"))
+		fragment := websocket.AppendFrame(nil, websocket.Binary, publish)
 		fragment[0] &^= 0x80 // FIN
-		end := appendFrame(nil, websocket.Continuation, nil)
+		end := websocket.AppendFrame(nil, websocket.Continuation, nil)
 		ways = append(ways, begun{"a message, behind a whole packet", fragment, append(end, ping[:1]...), false})
 	}
 	return ways
@@ -47,7 +47,7 @@ func (m mode) ways() (ways []begun) {
 // seen is how many bytes the client gets for what was sent.
 func (m mode) seen(sent []byte) int {
 	if m.translated() {
-		return len(appendFrame(nil, websocket.Binary, sent))
+		return len(websocket.AppendFrame(nil, websocket.Binary, sent))
 	}
 	return len(sent)
 }
@@ -146,7 +146,7 @@ func checkCut(t *testing.T, m mode, w begun, got []string) {
 	t.Helper()
 	sent := bytes.Clone(w.sent)
 	if m.translated() {
-		sent = appendFrame(nil, websocket.Binary, sent)
+		sent = websocket.AppendFrame(nil, websocket.Binary, sent)
 	}
 	if m.clientWS() && !w.inFrame {
 		sent = append(sent, "\x88\x02\x03\xe9"...)
@@ -194,7 +194,7 @@ func TestClientThatDoesNotReadItsGoodbyeIsGivenUp(t *testing.T) {
 			go func() { // ends with the connection
 				packet := append([]byte("\x30\x80\x80\x40"), make([]byte, 1<<20)...)
 				if m.nodeWS {
-					packet = appendFrame(nil, websocket.Binary, packet)
+					packet = websocket.AppendFrame(nil, websocket.Binary, packet)
 				}
 				for {
 					if _, err := node.Write(packet); err != nil {

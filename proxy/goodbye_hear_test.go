@@ -73,7 +73,7 @@ func belowFrames(c net.Conn) net.Conn {
 func (p *peer) say(b []byte) {
 	p.t.Helper()
 	if p.ws {
-		b = pick(p.node, appendFrame(nil, websocket.Binary, b), clientFrame(finBinary, b))
+		b = pick(p.node, websocket.AppendFrame(nil, websocket.Binary, b), clientFrame(finBinary, b))
 	}
 	p.send(b)
 }
@@ -99,7 +99,7 @@ func (p *peer) read(n int) []byte {
 func (p *peer) expect(b []byte) {
 	p.t.Helper()
 	if p.ws {
-		b = appendFrame(nil, websocket.Binary, b)
+		b = websocket.AppendFrame(nil, websocket.Binary, b)
 	}
 	if got := p.read(len(b)); !bytes.Equal(got, b) {
 		p.t.Fatalf("got % x, want % x", got, b)
