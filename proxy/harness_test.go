@@ -156,6 +156,7 @@ type rig struct {
 	srv  *Server
 	snap *Snapshot
 	log  *logBuffer
+	run  func() // runs the server, in the background
 	stop func() // stops the server and waits for it; may be called twice
 }
 
@@ -166,6 +167,17 @@ type setting func(*Snapshot)
 // test ends, every connection must have ended in one outcome and nothing of the
 // server may be left.
 func start(t *testing.T, nodes []string, settings ...setting) *rig {
+	t.Helper()
+	r := prepare(t, nodes, settings...)
+	r.run()
+	return r
+}
+
+// impatient are the waits of a server whose test sits them out. No peer that is alive has to keep them.
+var impatient = waits{boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: 50 * time.Millisecond}
+
+// prepare is start for a server whose waits are set before it is run.
+func prepare(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	spec := balancer.PoolSpec{Name: "pool"}
 	for i, address := range nodes {
@@ -188,7 +200,7 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	for _, set := range settings {
 		set(snap)
 	}
-	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+	checkLeft := leftAfter(t)
 	log := &logBuffer{}
 	srv, err := New(snap, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if errors.Is(err, reactor.ErrUnsupported) {
@@ -199,19 +211,18 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { // ends with the server
-		defer close(done)
-		srv.Run(ctx)
-	}()
 	r := &rig{t: t, srv: srv, snap: snap, log: log, stop: func() { cancel(); <-done }}
-	t.Cleanup(func() {
-		r.stop()
-		r.checkBooks()
-		// What the test itself opened is closed by its own clean-ups, earlier.
-		eventually(t, "goroutines and descriptors of the server are gone", func() bool {
-			return runtime.NumGoroutine() <= goroutines && openDescriptors(t) <= descriptors
+	r.run = func() {
+		go func() { // ends with the server
+			defer close(done)
+			srv.Run(ctx)
+		}()
+		t.Cleanup(func() {
+			r.stop()
+			r.checkBooks()
+			checkLeft()
 		})
-	})
+	}
 	return r
 }
 
@@ -398,16 +409,6 @@ func eventually(t *testing.T, what string, is func() bool) {
 		runtime.Gosched()
 		time.Sleep(time.Millisecond) //nolint:forbidigo // between two looks, not a guess at how long it takes
 	}
-}
-
-// openDescriptors counts the process's descriptors, but for Go's own epoll.
-func openDescriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }
 
 // logBuffer is a log that a test can read while it is written.

@@ -34,7 +34,7 @@ func (l *loop) leave(s *session, o Outcome) step {
 		return l.leaveOpening(s, o)
 	}
 	s.outcome = o
-	s.deadline = l.In(boundaryTime)
+	s.deadline = l.In(l.server.waits.boundary)
 	return stepLeave
 }
 
@@ -125,7 +125,7 @@ func (s *session) untilBoundary(b []byte) int {
 func (l *loop) beginLinger(s *session) step {
 	s.lingered = 0
 	s.client.readable, s.server.readable = true, true // what was not asked for yet
-	s.deadline = l.In(lingerTime)
+	s.deadline = l.In(l.server.waits.linger)
 	return stepLinger
 }
 
@@ -139,7 +139,7 @@ func (l *loop) linger(s *session) step {
 				h.readable = false
 				break
 			}
-			h.ended = n == 0 // or err is not nil
+			h.ended = n == 0                            // or err is not nil
 			if h.layers == nil || h.layers.tls == nil { // else it is not what moved counts
 				h.moved += uint64(n)
 			}

@@ -82,21 +82,19 @@ func TestFullNodesAreNotWaitedFor(t *testing.T) {
 }
 
 func TestSessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
-	for _, m := range []mode{mqttToMQTT, wssToWSS} {
-		t.Run(m.name, func(t *testing.T) {
-			r := m.start(t, []string{fullListener(t)}, again, func(s *Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
-			c := r.dial()
-			c.send(connect5)
-			c.expect([]byte("\x20\x03\x00\x88\x00"))
-			c.rest()
-			_ = c.Close()
-			r.waitOutcome(DialFailed, 1)
-			r.waitLine("; timeouts.connect_node is over")
-			if n := r.dialErrors(0); n < 2 {
-				t.Errorf("%d attempts, want it tried again", n)
-			}
-		})
-	}
+	inModesAbreast(t, []mode{mqttToMQTT, wssToWSS}, func(t *testing.T, m mode) {
+		r := m.start(t, []string{fullListener(t)}, again, func(s *Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
+		c := r.dial()
+		c.send(connect5)
+		c.expect([]byte("\x20\x03\x00\x88\x00"))
+		c.rest()
+		_ = c.Close()
+		r.waitOutcome(DialFailed, 1)
+		r.waitLine("; timeouts.connect_node is over")
+		if n := r.dialErrors(0); n < 2 {
+			t.Errorf("%d attempts, want it tried again", n)
+		}
+	})
 }
 
 // The last attempt is cut short: the client is told in time.
@@ -112,7 +110,7 @@ func TestConnectNodeCutsTheLastAttempt(t *testing.T) {
 
 // A client that breaks in the pause between two walks is not kept until the next.
 func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := m.start(t, []string{fullListener(t)}, again)
 		c := r.dial()
 		c.send(connect311)
