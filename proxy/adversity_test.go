@@ -73,7 +73,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 // While bytes are held for the other side nothing is read that would show that
 // one is gone, so epoll's word has to do.
 func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		t.Run("client", func(t *testing.T) {
 			end := make(chan struct{})
 			backend := m.startNode(t, func(c net.Conn) {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // What a listener's kernel takes of a connection that is being made.
@@ -80,7 +82,17 @@ func late(t *testing.T, n *node, filter []unix.SockFilter) (*rig, *client) {
 	return r, c
 }
 
-func TestConnectionThatExistsOnOneSideAloneIsGivenUp(t *testing.T) {
+// The kernel waits a second before it sends a SYN again.
+func TestConnectionWhoseFirstSYNWasLostIsInDoubt(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"it exists on one side alone and is given up": oneSidedConnectionIsGivenUp,
+		"its client breaks and is let go":             clientThatBreaksBeforeTheProofIsLetGo,
+		"it is proven by the answer and used":         lateAnswerIsProof,
+		"it is proven by the acknowledgement":         lateAcknowledgementIsProof,
+	})
+}
+
+func oneSidedConnectionIsGivenUp(t *testing.T) {
 	idle := netip.MustParseAddrPort(startNode(t, nil).address())
 	full := startFilteredNode(t, nil)
 	r, c := late(t, full, aSYN)
@@ -96,26 +108,25 @@ func TestConnectionThatExistsOnOneSideAloneIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestClientThatBreaksBeforeItsConnectionIsProvenIsLetGo(t *testing.T) {
+func clientThatBreaksBeforeTheProofIsLetGo(t *testing.T) {
 	r, c := late(t, startFilteredNode(t, nil), aSYN)
 	r.waitStep(stepAnnounce, true)
 	c.reset()
 	r.waitOutcome(ClientGone, 1)
 }
 
-func TestLateConnectionThatIsProvenIsUsed(t *testing.T) {
-	t.Run("answer", func(t *testing.T) {
-		r, c := late(t, startFilteredNode(t, nil), everything)
-		c.expect(connack311)
-		if n := r.dialErrors(0); n != 0 {
-			t.Errorf("%d attempts have failed", n)
-		}
-	})
-	t.Run("acknowledgement", func(t *testing.T) {
-		r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything)
-		r.waitStep(stepConfirm, true) // what is unproven is not looked at any more
-		if n := r.dialErrors(0); n != 0 {
-			t.Errorf("%d attempts have failed", n)
-		}
-	})
+func lateAnswerIsProof(t *testing.T) {
+	r, c := late(t, startFilteredNode(t, nil), everything)
+	c.expect(connack311)
+	if n := r.dialErrors(0); n != 0 {
+		t.Errorf("%d attempts have failed", n)
+	}
+}
+
+func lateAcknowledgementIsProof(t *testing.T) {
+	r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything)
+	r.waitStep(stepConfirm, true) // what is unproven is not looked at any more
+	if n := r.dialErrors(0); n != 0 {
+		t.Errorf("%d attempts have failed", n)
+	}
 }

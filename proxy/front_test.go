@@ -86,6 +86,7 @@ func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.rest()
+	_ = c.Close()
 	r.waitOutcome(ConnectTimeout, 1)
 }
 

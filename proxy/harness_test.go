@@ -18,6 +18,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 )
 
@@ -200,7 +201,7 @@ func prepare(t *testing.T, nodes []string, settings ...setting) *rig {
 	for _, set := range settings {
 		set(snap)
 	}
-	checkLeft := leftAfter(t)
+	checkLeft := proxytest.LeftAfter(t)
 	log := &logBuffer{}
 	srv, err := New(snap, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if errors.Is(err, reactor.ErrUnsupported) {

