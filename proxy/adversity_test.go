@@ -26,13 +26,13 @@ func (r *rig) pauseLoops(d time.Duration) {
 }
 
 func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
-			s.Timeouts.Idle, s.Timeouts.ConnectPacket = 500*time.Millisecond, 500*time.Millisecond
+			s.Timeouts.Idle, s.Timeouts.ConnectPacket = time.Second, time.Second
 		})
 		open, opening := r.open("open"), r.dial()
 		opening.send(connect311[:5])
-		r.pauseLoops(2 * time.Second)
+		r.pauseLoops(2500 * time.Millisecond)
 		open.send([]byte("\xc0\x00"))
 		opening.send(connect311[5:])
 		open.expect([]byte("\xc0\x00"))
@@ -42,7 +42,7 @@ func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
 
 // A client that sends all the time is not idle because its node does not read.
 func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		awake := make(chan struct{})
 		backend := m.startNode(t, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 64))
@@ -50,7 +50,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 			<-awake
 			_, _ = io.Copy(io.Discard, c)
 		})
-		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Idle = 500 * time.Millisecond })
+		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Idle = time.Second })
 		c := r.open("c1")
 		const size = 32 << 20
 		sent := make(chan error)
@@ -60,7 +60,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 		}()
 		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
 		begun := int64(time.Since(r.srv.epoch))
-		eventually(t, "several idle limits", func() bool { return int64(time.Since(r.srv.epoch))-begun > int64(2*time.Second) })
+		eventually(t, "several idle limits", func() bool { return int64(time.Since(r.srv.epoch))-begun > int64(3*time.Second) })
 		if n := r.outcomes(IdleTimeout); n != 0 {
 			t.Error("the session has ended as idle")
 		}
@@ -74,7 +74,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 // While bytes are held for the other side nothing is read that would show that
 // one is gone, so epoll's word has to do.
 func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		t.Run("client", func(t *testing.T) {
 			end := make(chan struct{})
 			backend := m.startNode(t, func(c net.Conn) {
@@ -148,7 +148,7 @@ func TestNodeThatNeverAnswersHasALimit(t *testing.T) {
 					due = s.due() - s.active
 				}
 			})
-			return due > 0 && due <= reactor.Ticks(connackTime)+1
+			return due > 0 && due <= reactor.Ticks(r.srv.waits.connack)+1
 		})
 	})
 }

@@ -123,7 +123,7 @@ func (l *loop) reached(s *session) step {
 	s.flow.Total++
 	s.flow.Received += uint64(len(o.bytes))
 	l.keepForTLS(s)
-	s.active, s.deadline = l.Timers.Now(), l.In(connackTime)
+	s.active, s.deadline = l.Timers.Now(), l.In(l.server.waits.connack)
 	if ws := s.client.layers; ws != nil && ws.ws != nil && ws.ws.unread {
 		s.client.readable = true // what has come with the CONNECT
 	}

@@ -44,10 +44,10 @@ func fullListener(t *testing.T) string {
 // A node that is reached by no packet is passed over after timeouts.dial. The
 // kernel drops a SYN when the queue of a listener that accepts nothing is full.
 func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		alive := m.startNode(t, nil)
 		mute := fullListener(t)
-		r := m.start(t, []string{mute, alive.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = time.Second }) // the live node's time, too
+		r := m.start(t, []string{mute, alive.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = 2 * time.Second }) // the live node's time, too
 		for i := 0; r.srv.Stats().Flows[0].DialErrors == 0; i++ {
 			if i == 20 {
 				t.Fatal("no identifier met the mute node")

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -82,7 +83,17 @@ func late(t *testing.T, n *node, filter []unix.SockFilter) (*rig, *client) {
 	return r, c
 }
 
-func TestConnectionThatExistsOnOneSideAloneIsGivenUp(t *testing.T) {
+// The kernel waits a second before it sends a SYN again.
+func TestConnectionWhoseFirstSYNWasLostIsInDoubt(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"it exists on one side alone and is given up": oneSidedConnectionIsGivenUp,
+		"its client breaks and is let go":             clientThatBreaksBeforeTheProofIsLetGo,
+		"it is proven by the answer and used":         lateAnswerIsProof,
+		"it is proven by the acknowledgement":         lateAcknowledgementIsProof,
+	})
+}
+
+func oneSidedConnectionIsGivenUp(t *testing.T) {
 	idle := netip.MustParseAddrPort(startNode(t, nil).address())
 	full := startFilteredNode(t, nil)
 	r, c := late(t, full, aSYN)
@@ -98,26 +109,25 @@ func TestConnectionThatExistsOnOneSideAloneIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestClientThatBreaksBeforeItsConnectionIsProvenIsLetGo(t *testing.T) {
+func clientThatBreaksBeforeTheProofIsLetGo(t *testing.T) {
 	r, c := late(t, startFilteredNode(t, nil), aSYN)
 	r.waitStep(stepAnnounce, true)
 	c.reset()
 	r.waitOutcome(ClientGone, 1)
 }
 
-func TestLateConnectionThatIsProvenIsUsed(t *testing.T) {
-	t.Run("answer", func(t *testing.T) {
-		r, c := late(t, startFilteredNode(t, nil), everything)
-		c.expect(connack311)
-		if n := r.dialErrors(0); n != 0 {
-			t.Errorf("%d attempts have failed", n)
-		}
-	})
-	t.Run("acknowledgement", func(t *testing.T) {
-		r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything)
-		r.waitStep(stepConfirm, true) // what is unproven is not looked at any more
-		if n := r.dialErrors(0); n != 0 {
-			t.Errorf("%d attempts have failed", n)
-		}
-	})
+func lateAnswerIsProof(t *testing.T) {
+	r, c := late(t, startFilteredNode(t, nil), everything)
+	c.expect(connack311)
+	if n := r.dialErrors(0); n != 0 {
+		t.Errorf("%d attempts have failed", n)
+	}
+}
+
+func lateAcknowledgementIsProof(t *testing.T) {
+	r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything)
+	r.waitStep(stepConfirm, true) // what is unproven is not looked at any more
+	if n := r.dialErrors(0); n != 0 {
+		t.Errorf("%d attempts have failed", n)
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
@@ -158,6 +159,7 @@ type rig struct {
 	srv  *Server
 	snap *snapshot.Snapshot
 	log  *logBuffer
+	run  func() // runs the server, in the background
 	stop func() // stops the server and waits for it; may be called twice
 }
 
@@ -168,6 +170,17 @@ type setting func(*snapshot.Snapshot)
 // test ends, every connection must have ended in one outcome and nothing of the
 // server may be left.
 func start(t *testing.T, nodes []string, settings ...setting) *rig {
+	t.Helper()
+	r := prepare(t, nodes, settings...)
+	r.run()
+	return r
+}
+
+// impatient are the waits of a server whose test sits them out. No peer that is alive has to keep them.
+var impatient = waits{boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: 50 * time.Millisecond}
+
+// prepare is start for a server whose waits are set before it is run.
+func prepare(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	spec := balancer.PoolSpec{Name: "pool"}
 	for i, address := range nodes {
@@ -190,7 +203,7 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	for _, set := range settings {
 		set(snap)
 	}
-	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+	checkLeft := proxytest.LeftAfter(t)
 	log := &logBuffer{}
 	srv, err := New(snap, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if errors.Is(err, reactor.ErrUnsupported) {
@@ -201,19 +214,18 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { // ends with the server
-		defer close(done)
-		srv.Run(ctx)
-	}()
 	r := &rig{t: t, srv: srv, snap: snap, log: log, stop: func() { cancel(); <-done }}
-	t.Cleanup(func() {
-		r.stop()
-		r.checkBooks()
-		// What the test itself opened is closed by its own clean-ups, earlier.
-		eventually(t, "goroutines and descriptors of the server are gone", func() bool {
-			return runtime.NumGoroutine() <= goroutines && openDescriptors(t) <= descriptors
+	r.run = func() {
+		go func() { // ends with the server
+			defer close(done)
+			srv.Run(ctx)
+		}()
+		t.Cleanup(func() {
+			r.stop()
+			r.checkBooks()
+			checkLeft()
 		})
-	})
+	}
 	return r
 }
 
@@ -400,16 +412,6 @@ func eventually(t *testing.T, what string, is func() bool) {
 		runtime.Gosched()
 		time.Sleep(time.Millisecond) //nolint:forbidigo // between two looks, not a guess at how long it takes
 	}
-}
-
-// openDescriptors counts the process's descriptors, but for Go's own epoll.
-func openDescriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }
 
 // logBuffer is a log that a test can read while it is written.

@@ -151,9 +151,9 @@ func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
 }
 
 func TestSilenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		backend := m.startNode(t, nil)
-		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = time.Second })
 		var clients []*client
 		for i := range connect311 {
 			c := r.dial()

@@ -88,6 +88,7 @@ func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.rest()
+	_ = c.Close()
 	r.waitOutcome(ConnectTimeout, 1)
 }
 

@@ -35,7 +35,7 @@ func (l *loop) leave(s *session, o Outcome) step {
 		return l.leaveOpening(s, o)
 	}
 	s.outcome = o
-	s.deadline = l.In(boundaryTime)
+	s.deadline = l.In(l.server.waits.boundary)
 	return stepLeave
 }
 
@@ -128,7 +128,7 @@ func (s *session) untilBoundary(b []byte) int {
 func (l *loop) beginLinger(s *session) step {
 	s.lingered = 0
 	s.client.readable, s.server.readable = true, true // what was not asked for yet
-	s.deadline = l.In(lingerTime)
+	s.deadline = l.In(l.server.waits.linger)
 	return stepLinger
 }
 

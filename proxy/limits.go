@@ -42,24 +42,11 @@ const (
 	// sessions in the last 10 s of 30 leave by 500, which takes a loop some 5 ms.
 	leaveInterval = 50 * time.Millisecond
 
-	// boundaryTime is how long a session that leaves waits for the rest of the packet that its
-	// node has begun. Past it nothing is said in MQTT.
-	boundaryTime = time.Second
-
 	// lingerTime and lingerBytes bound what is read and thrown away after a
 	// refusal. Closing with unread bytes would send RST, and the refusal could
 	// be lost with it.
 	lingerTime  = 2 * time.Second
 	lingerBytes = 1 << 20
-
-	// walkPause bounds the pause before a session tries its nodes once more, of which it
-	// takes a random part, and no more than timeouts.dial. It spreads what came together.
-	walkPause = time.Second
-
-	// connackTime is how long a node may take for its CONNACK. It is generous: a
-	// broker may ask others whether the client may come, and clients have limits
-	// of their own. It ends the sessions of clients that have none.
-	connackTime = time.Minute
 
 	// loggedID is how much of a client identifier is kept for the log, in bytes:
 	// it may have 65,535, and a session is kept for days.
@@ -94,3 +81,26 @@ const (
 	// it lines are dropped and counted: a slow log must not slow the loop.
 	journalSize = 4096
 )
+
+// waits are the times that a session waits for at most and that are no settings of the
+// configuration. They belong to a server so that a test's can wait for less.
+type waits struct {
+	// boundary is how long a session that leaves waits for the rest of the packet that its
+	// node has begun. Past it nothing is said in MQTT.
+	boundary time.Duration
+
+	// linger is how long a session lingers after its goodbye or its refusal.
+	linger time.Duration
+
+	// walkPause bounds the pause before a session tries its nodes once more, of which it
+	// takes a random part, and no more than timeouts.dial. It spreads what came together.
+	walkPause time.Duration
+
+	// connack is how long a node may take for its CONNACK. It is generous: a
+	// broker may ask others whether the client may come, and clients have limits
+	// of their own. It ends the sessions of clients that have none.
+	connack time.Duration
+}
+
+// usualWaits are those of every server but some of tests.
+var usualWaits = waits{boundary: time.Second, linger: lingerTime, walkPause: time.Second, connack: time.Minute}

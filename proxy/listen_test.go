@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
@@ -67,7 +68,7 @@ func TestListenerWhoseAddressIsTakenIsNamed(t *testing.T) {
 	defer taken.Close()
 	const first = "127.0.0.1:0"
 	pool := &snapshot.Pool{Pool: new(balancer.Pool)}
-	descriptors := openDescriptors(t)
+	descriptors := proxytest.OpenDescriptors(t)
 	err = bindError(t, &snapshot.Snapshot{Listeners: []*snapshot.Listener{
 		{Name: "first", Network: "tcp", Address: first, Pool: pool},
 		{Name: "second", Network: "tcp", Address: taken.Addr().String(), Pool: pool},
@@ -75,7 +76,7 @@ func TestListenerWhoseAddressIsTakenIsNamed(t *testing.T) {
 	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), `listener "second"`) {
 		t.Errorf("got %v", err)
 	}
-	if n := openDescriptors(t); n != descriptors {
+	if n := proxytest.OpenDescriptors(t); n != descriptors {
 		t.Errorf("%d descriptors open, %d before", n, descriptors)
 	}
 }

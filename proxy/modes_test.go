@@ -12,6 +12,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 	"github.com/pires/go-proxyproto"
 
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -42,12 +43,24 @@ func (m mode) clientWS() bool { return m.protocol == snapshot.WS || m.protocol =
 // translated: frames end here.
 func (m mode) translated() bool { return m.clientWS() && !m.nodeWS }
 
-// inEachMode runs a test in each mode.
+var allModes = []mode{mqttToMQTT, wsToWS, wsToMQTT, httpToWS, mqttsToMQTT, wssToWS, wssToMQTT, wssToWSS, mqttToMQTTS}
+
+// inEachMode runs a test in each mode, one after the other.
 func inEachMode(t *testing.T, test func(*testing.T, mode)) {
-	t.Run(mqttToMQTT.name, func(t *testing.T) { test(t, mqttToMQTT) })
-	inEachWSMode(t, test)
-	inEachTLSMode(t, test)
-	t.Run(mqttToMQTTS.name, func(t *testing.T) { test(t, mqttToMQTTS) })
+	for _, m := range allModes {
+		t.Run(m.name, func(t *testing.T) { test(t, m) })
+	}
+}
+
+// inModesAbreast runs a test that waits more than it works in all the modes at once. One that
+// works is slower so: each loop keeps a processor for a moment when it has nothing to do.
+func inModesAbreast(t *testing.T, modes []mode, test func(*testing.T, mode)) {
+	t.Helper()
+	tests := map[string]func(*testing.T){}
+	for _, m := range modes {
+		tests[m.name] = func(t *testing.T) { test(t, m) }
+	}
+	proxytest.RunAbreast(t, tests)
 }
 
 // inEachWSMode is inEachMode for what WebSocket clients alone can do.
@@ -61,6 +74,15 @@ func inEachWSMode(t *testing.T, test func(*testing.T, mode)) {
 func (m mode) start(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	return start(t, nodes, append(settings, m.set)...)
+}
+
+// startImpatient is start for a server whose constants are waited for.
+func (m mode) startImpatient(t *testing.T, nodes []string, settings ...setting) *rig {
+	t.Helper()
+	r := prepare(t, nodes, append(settings, m.set)...)
+	r.srv.waits = impatient
+	r.run()
+	return r
 }
 
 // set comes after other settings, which are of the listener's pool.

@@ -71,8 +71,14 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 				}
 				s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) { told.Store(n.Name, true) }
 			})
+			var clients []*client // those that meet the bad node wait together
 			for i := range 8 {
-				r.open(fmt.Sprint("device-", i))
+				c := r.dial()
+				c.send(connectAs(fmt.Sprint("device-", i)))
+				clients = append(clients, c)
+			}
+			for _, c := range clients {
+				c.expect(connack311)
 			}
 			if n := r.srv.Stats().Flows[0].DialErrors; n == 0 || n == 8 {
 				t.Errorf("%d of 8 identifiers met the node whose handshake fails", n)

@@ -354,12 +354,12 @@ func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 }
 
 func TestRefusedClientThatStaysIsClosed(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
-		r := m.start(t, []string{"name.invalid:1883"})
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
+		r := m.startImpatient(t, []string{"name.invalid:1883"})
 		c := r.dial()
 		c.send(connect311)
 		c.expect([]byte("\x20\x02\x00\x03"))
-		r.waitOutcome(DialFailed, 1) // after lingerTime, though the client never closes
+		r.waitOutcome(DialFailed, 1) // after waits.linger, though the client never closes
 		_ = c.Close()
 	})
 }

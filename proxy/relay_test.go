@@ -207,7 +207,7 @@ func TestHalfCloseTravelsBothWays(t *testing.T) {
 }
 
 func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		end := make(chan struct{})
 		backend := m.startNode(t, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 64))
@@ -215,7 +215,7 @@ func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
 			_, _ = io.Copy(io.Discard, c)
 			<-end // a node that never closes, as far as this test goes
 		})
-		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
+		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
 		t.Cleanup(func() { close(end) })
 		c := r.open("c1")
 		c.halfClose()
@@ -324,9 +324,9 @@ func TestLastWordsOfANodeReachTheClient(t *testing.T) {
 }
 
 func TestSessionThatIsSilentForLongerThanItsKeepAliveAllowsEnds(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		quick := func(s *snapshot.Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond }
-		r := m.start(t, []string{m.startNode(t, nil).address()}, quick)
+		r := m.startImpatient(t, []string{m.startNode(t, nil).address()}, quick)
 		c := r.open("silent")
 		c.rest()
 		r.waitOutcome(IdleTimeout, 1)

@@ -19,92 +19,86 @@ func TestClientThatReadsNothingIsGivenUp(t *testing.T) {
 		"refusals":            {"", "GET /nowhere" + get},
 		"what comes by a 101": {"GET /flood/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", ""},
 	}
-	for _, m := range webModes {
-		t.Run(m.name, func(t *testing.T) {
-			r := limitedWeb(t, m, func(s *snapshot.Snapshot) {
-				s.Timeouts.Response = time.Second
-				s.Timeouts.ConnectPacket, s.Timeouts.KeepAlive, s.Timeouts.Tunnel = patience, patience, patience
-			})
-			var all sync.WaitGroup
-			for name, c := range cases {
-				all.Go(func() {
-					conn := r.dialBare(r.srv.Addr("mqtt"))
-					if m.tls {
-						conn.secure(nil)
-					}
-					conn.send([]byte(c.first))
-					many := strings.Repeat(c.again, 1000)
-					for err := error(nil); err == nil && many != ""; { // until the buffers are full and the connection has ended
-						_, err = io.WriteString(conn, many)
-					}
-					line := r.lineOf(conn.LocalAddr().String())
-					if want := "response: the client did not take it within timeouts.response 1s"; !strings.Contains(line, want) {
-						t.Errorf("%s: the line is %s, want %q in it", name, line, want)
-					}
-				})
-			}
-			all.Wait()
+	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
+		r := limitedWeb(t, m, func(s *snapshot.Snapshot) {
+			s.Timeouts.Response = time.Second
+			s.Timeouts.ConnectPacket, s.Timeouts.KeepAlive, s.Timeouts.Tunnel = patience, patience, patience
 		})
-	}
+		var all sync.WaitGroup
+		for name, c := range cases {
+			all.Go(func() {
+				conn := r.dialBare(r.srv.Addr("mqtt"))
+				if m.tls {
+					conn.secure(nil)
+				}
+				conn.send([]byte(c.first))
+				many := strings.Repeat(c.again, 1000)
+				for err := error(nil); err == nil && many != ""; { // until the buffers are full and the connection has ended
+					_, err = io.WriteString(conn, many)
+				}
+				line := r.lineOf(conn.LocalAddr().String())
+				if want := "response: the client did not take it within timeouts.response 1s"; !strings.Contains(line, want) {
+					t.Errorf("%s: the line is %s, want %q in it", name, line, want)
+				}
+			})
+		}
+		all.Wait()
+	})
 }
 
 // What is alive may be silent or slow for longer than its limits, as long as it moves.
-func TestWhatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
-	for _, m := range webModes {
-		t.Run(m.name, func(t *testing.T) {
-			r := limitedWeb(t, m, func(s *snapshot.Snapshot) {
-				s.MinBodyRate, s.MaxRequestSize, s.Timeouts.RequestBody = 1, 0, 2*time.Second
-			})
-			conn := r.dialBare(r.srv.Addr("mqtt"))
-			if m.tls {
-				conn.secure(nil)
-			}
-			conn.send([]byte("POST /read/ HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n"))
-			tick := time.NewTicker(100 * time.Millisecond)
-			defer tick.Stop()
-			for range 30 { // three seconds of a limit of two, at ten times the rate
-				<-tick.C
-				conn.send([]byte("x"))
-			}
-			head := make([]byte, len("HTTP/1.1 200"))
-			if _, err := io.ReadFull(conn, head); err != nil || string(head) != "HTTP/1.1 200" {
-				t.Errorf("answered %q, %v", head, err)
-			}
+func whatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
+	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
+		r := limitedWeb(t, m, func(s *snapshot.Snapshot) {
+			s.MinBodyRate, s.MaxRequestSize, s.Timeouts.RequestBody = 1, 0, 2*time.Second
 		})
-	}
+		conn := r.dialBare(r.srv.Addr("mqtt"))
+		if m.tls {
+			conn.secure(nil)
+		}
+		conn.send([]byte("POST /read/ HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n"))
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for range 30 { // three seconds of a limit of two, at ten times the rate
+			<-tick.C
+			conn.send([]byte("x"))
+		}
+		head := make([]byte, len("HTTP/1.1 200"))
+		if _, err := io.ReadFull(conn, head); err != nil || string(head) != "HTTP/1.1 200" {
+			t.Errorf("answered %q, %v", head, err)
+		}
+	})
 }
 
 // A refusal closes, and is no reason to wait for a body.
-func TestRefusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
-	for _, m := range []mode{wsToWS, wssToWS} {
-		t.Run(m.name, func(t *testing.T) {
-			r := limitedWeb(t, m) // its ConnectPacket is longer than lingerTime
-			requests := map[string]string{
-				"404": "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
-				"405": "POST /mqtt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1",
-				"426": "GET /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
-				"400": "GET /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-					"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
-				"417": "GET /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: much\r\n\r\n",
-				"":    "GET /mqtt HTTP/1.1\r\nHost: x\r\nX: ",
-			}
-			var all sync.WaitGroup
-			for status, request := range requests {
-				all.Go(func() {
-					conn := r.dialBare(r.srv.Addr("mqtt"))
-					if m.tls {
-						conn.secure(nil)
-					}
-					if got := conn.stick(conn, request, ""); !strings.HasPrefix(got, strings.TrimSpace("HTTP/1.1 "+status)) && status != "" {
-						t.Errorf("%q is answered %.80q", request, got)
-					}
-				})
-			}
-			all.Wait()
-			r.waitOutcome(BadUpgrade, 4)
-			r.waitOutcome(ConnectTimeout, 2) // the header that is not whole, and net/http's own 417
-			r.waitLine(`error="404: path`)
-			r.waitLine("request header: not whole within timeouts.connect_packet")
-		})
-	}
+func refusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
+	inModesAbreast(t, []mode{wsToWS, wssToWS}, func(t *testing.T, m mode) {
+		r := limitedWeb(t, m) // its ConnectPacket is longer than lingerTime
+		requests := map[string]string{
+			"404": "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
+			"405": "POST /mqtt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1",
+			"426": "GET /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
+			"400": "GET /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+			"417": "GET /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: much\r\n\r\n",
+			"":    "GET /mqtt HTTP/1.1\r\nHost: x\r\nX: ",
+		}
+		var all sync.WaitGroup
+		for status, request := range requests {
+			all.Go(func() {
+				conn := r.dialBare(r.srv.Addr("mqtt"))
+				if m.tls {
+					conn.secure(nil)
+				}
+				if got := conn.stick(conn, request, ""); !strings.HasPrefix(got, strings.TrimSpace("HTTP/1.1 "+status)) && status != "" {
+					t.Errorf("%q is answered %.80q", request, got)
+				}
+			})
+		}
+		all.Wait()
+		r.waitOutcome(BadUpgrade, 4)
+		r.waitOutcome(ConnectTimeout, 2) // the header that is not whole, and net/http's own 417
+		r.waitLine(`error="404: path`)
+		r.waitLine("request header: not whole within timeouts.connect_packet")
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -95,7 +96,7 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 	}
 	short := func(s *snapshot.Snapshot) {
 		s.MaxRequestSize = 1000
-		s.Timeouts.ConnectPacket = 5 * time.Second // the handshake has its part of it
+		s.Timeouts.ConnectPacket = 3 * time.Second // the handshake has its part of it
 		s.Timeouts.RequestBody, s.Timeouts.Tunnel, s.Timeouts.KeepAlive = time.Second, time.Second, 2*time.Second
 	}
 	return m.start(t, []string{refusing}, append(append([]setting{short}, settings...), func(s *snapshot.Snapshot) {
@@ -111,37 +112,44 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 
 var webModes = []mode{httpToWS, {name: "https to ws", protocol: snapshot.HTTP, nodeWS: true, tls: true}}
 
-func TestNoRequestHoldsItsConnectionForEver(t *testing.T) {
-	for _, m := range webModes {
-		t.Run(m.name, func(t *testing.T) {
-			r := limitedWeb(t, m)
-			var all sync.WaitGroup
-			var door sync.Mutex // one handshake at a time: they have a limit, too
-			for name, c := range stuckRequests {
-				for _, before := range []int{0, 2} {
-					all.Go(func() {
-						conn, in := r.visited(&door, m, before)
-						local := conn.LocalAddr().String()
-						answer := conn.stick(in, c.request, c.drip)
-						if !strings.HasPrefix(answer, "HTTP/1.1 "+c.answer) && !strings.HasPrefix(answer, "HTTP/1.0 "+c.answer) && c.answer != "" {
-							t.Errorf("%s after %d: answered %.80q, want %s", name, before, answer, c.answer)
-						}
-						_ = conn.Close()
-						if line := r.lineOf(local); !strings.Contains(line, c.why) {
-							t.Errorf("%s after %d: the line is %s, want %q in it", name, before, line, c.why)
-						}
-					})
-				}
+// Most of the time of these tests is that of limits of seconds.
+func TestRequestsAreLimitedInTime(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"no request holds its connection for ever":             noRequestHoldsItsConnectionForEver,
+		"what moves has no limit for the whole of it":          whatMovesHasNoLimitForTheWholeOfIt,
+		"refusals of a listener of WebSocket hold none either": refusalsOfAListenerOfWebSocketHoldNoConnection,
+	})
+}
+
+func noRequestHoldsItsConnectionForEver(t *testing.T) {
+	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
+		r := limitedWeb(t, m)
+		var all sync.WaitGroup
+		var door sync.Mutex // one handshake at a time: they have a limit, too
+		for name, c := range stuckRequests {
+			for _, before := range []int{0, 2} {
+				all.Go(func() {
+					conn, in := r.visited(&door, m, before)
+					local := conn.LocalAddr().String()
+					answer := conn.stick(in, c.request, c.drip)
+					if !strings.HasPrefix(answer, "HTTP/1.1 "+c.answer) && !strings.HasPrefix(answer, "HTTP/1.0 "+c.answer) && c.answer != "" {
+						t.Errorf("%s after %d: answered %.80q, want %s", name, before, answer, c.answer)
+					}
+					_ = conn.Close()
+					if line := r.lineOf(local); !strings.Contains(line, c.why) {
+						t.Errorf("%s after %d: the line is %s, want %q in it", name, before, line, c.why)
+					}
+				})
 			}
-			all.Wait()
-			if got := r.srv.Stats().Listeners[0].Answers[http.StatusRequestTimeout]; got < 20 {
-				t.Errorf("%d answers of 408 are counted", got)
-			}
-			if got := r.outcomes(RequestTimeout); got < 20 {
-				t.Errorf("%d connections ended with %s", got, RequestTimeout)
-			}
-		})
-	}
+		}
+		all.Wait()
+		if got := r.srv.Stats().Listeners[0].Answers[http.StatusRequestTimeout]; got < 20 {
+			t.Errorf("%d answers of 408 are counted", got)
+		}
+		if got := r.outcomes(RequestTimeout); got < 20 {
+			t.Errorf("%d connections ended with %s", got, RequestTimeout)
+		}
+	})
 }
 
 // visited is a connection of the mode that has carried so many requests.

@@ -26,6 +26,7 @@ type Server struct {
 	rate      *rateLimit
 	addresses *addresses // nil: they have no limits
 	epoch     time.Time
+	waits     waits
 
 	openingMemory *openingMemory
 
@@ -87,6 +88,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 		rate:      newRateLimit(snap.ConnectRate),
 		addresses: newAddresses(snap.MaxConnectionsPerAddress, snap.ConnectRatePerAddress),
 		epoch:     time.Now(),
+		waits:     usualWaits,
 
 		openingMemory: newOpeningMemory(snap.OpeningMemory),
 	}
@@ -136,7 +138,7 @@ func (srv *Server) Run(ctx context.Context) {
 // that have not closed since. It returns when the last session has ended.
 func (srv *Server) endSessions(ended <-chan struct{}) {
 	third := srv.snapshot.Timeouts.Shutdown / 3
-	pace := third - min(third/4, lingerTime) // the last to leave has time to hear its goodbye
+	pace := third - min(third/4, srv.waits.linger) // the last to leave has time to hear its goodbye
 	parts := max(int(pace/leaveInterval), 1)
 	next := time.NewTimer(srv.snapshot.Timeouts.Shutdown - third)
 	defer next.Stop()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
@@ -54,11 +55,12 @@ func hello(t *testing.T) []byte {
 // Whichever limit comes first ends it.
 func TestHandshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
 	whole := hello(t)
+	tests := map[string]func(*testing.T){}
 	for name, limit := range map[string]setting{
 		"handshake_timeout": over(func(t *snapshot.TLS) { t.Timeout = 50 * time.Millisecond }),
 		"connect_packet":    func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 50 * time.Millisecond },
 	} {
-		t.Run(name, func(t *testing.T) {
+		tests[name] = func(t *testing.T) {
 			r := startTLS(t, []string{startNode(t, nil).address()}, limit)
 			var clients []*client
 			for n := 0; n <= len(whole); n += 1 + len(whole)/40 {
@@ -71,8 +73,9 @@ func TestHandshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
 				_ = c.Close()
 			}
 			r.waitOutcome(ConnectTimeout, uint64(len(clients)))
-		})
+		}
 	}
+	proxytest.RunAbreast(t, tests)
 }
 
 func TestClientThatLeavesAtAnyByteOfItsHelloIsCounted(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 	"github.com/pires/go-proxyproto/tlvparse"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/snapshot"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // over sets what the listener's TLS is to be.
@@ -174,14 +176,14 @@ func TestSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address()})
 		r.open("first")
-		goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+		goroutines, descriptors := runtime.NumGoroutine(), proxytest.OpenDescriptors(t)
 		const sessions = 200
 		for i := range sessions {
 			r.open(fmt.Sprint("device-", i))
 		}
 		// Of the goroutines, one for each session is the test's own node.
 		eventually(t, "one goroutine and four descriptors for each session", func() bool {
-			return runtime.NumGoroutine() <= goroutines+sessions && openDescriptors(t) <= descriptors+4*sessions
+			return runtime.NumGoroutine() <= goroutines+sessions && proxytest.OpenDescriptors(t) <= descriptors+4*sessions
 		})
 	})
 }

@@ -83,7 +83,7 @@ func (l *loop) dial(s *session) step {
 func (l *loop) walkAgain(s *session) step {
 	o := s.opening
 	o.candidates, o.walk.timedOut = o.walk.start, false
-	pause := rand.N(min(walkPause, l.server.snapshot.Timeouts.Dial) + 1) //nolint:gosec // it is to spread, not to be secret
+	pause := rand.N(min(l.server.waits.walkPause, l.server.snapshot.Timeouts.Dial) + 1) //nolint:gosec // it is to spread, not to be secret
 	o.walk.resumes = min(l.Timers.Now()+reactor.Ticks(pause), o.walk.until)
 	s.deadline = o.walk.resumes
 	return stepWait

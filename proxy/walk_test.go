@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
@@ -28,6 +29,7 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 	silent := func(t *testing.T) string {
 		return startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }).address()
 	}
+	tests := map[string]func(*testing.T){}
 	for _, row := range []struct {
 		of   string
 		mode mode
@@ -38,7 +40,7 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 		{"handshake", mqttToMQTTS, silent},
 		{"upgrade", wsToWS, silent},
 	} {
-		t.Run(row.of+", "+row.mode.name, func(t *testing.T) {
+		tests[row.of+", "+row.mode.name] = func(t *testing.T) {
 			idle := netip.MustParseAddrPort(row.mode.startNode(t, nil).address())
 			r := row.mode.start(t, []string{row.busy(t), refusing}, again)
 			c := r.dial()
@@ -46,8 +48,9 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 			eventually(t, "two walks in vain", func() bool { return r.dialErrors(0) >= 2 && r.dialErrors(1) >= 2 })
 			r.node(0).SetAddrs([]netip.AddrPort{idle})
 			c.expect(connack311)
-		})
+		}
 	}
+	proxytest.RunAbreast(t, tests)
 }
 
 func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
@@ -85,21 +88,19 @@ func TestFullNodesAreNotWaitedFor(t *testing.T) {
 }
 
 func TestSessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
-	for _, m := range []mode{mqttToMQTT, wssToWSS} {
-		t.Run(m.name, func(t *testing.T) {
-			r := m.start(t, []string{fullListener(t)}, again, func(s *snapshot.Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
-			c := r.dial()
-			c.send(connect5)
-			c.expect([]byte("\x20\x03\x00\x88\x00"))
-			c.rest()
-			_ = c.Close()
-			r.waitOutcome(DialFailed, 1)
-			r.waitLine("; timeouts.connect_node is over")
-			if n := r.dialErrors(0); n < 2 {
-				t.Errorf("%d attempts, want it tried again", n)
-			}
-		})
-	}
+	inModesAbreast(t, []mode{mqttToMQTT, wssToWSS}, func(t *testing.T, m mode) {
+		r := m.start(t, []string{fullListener(t)}, again, func(s *snapshot.Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
+		c := r.dial()
+		c.send(connect5)
+		c.expect([]byte("\x20\x03\x00\x88\x00"))
+		c.rest()
+		_ = c.Close()
+		r.waitOutcome(DialFailed, 1)
+		r.waitLine("; timeouts.connect_node is over")
+		if n := r.dialErrors(0); n < 2 {
+			t.Errorf("%d attempts, want it tried again", n)
+		}
+	})
 }
 
 // The last attempt is cut short: the client is told in time.
@@ -115,7 +116,7 @@ func TestConnectNodeCutsTheLastAttempt(t *testing.T) {
 
 // A client that breaks in the pause between two walks is not kept until the next.
 func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := m.start(t, []string{fullListener(t)}, again)
 		c := r.dial()
 		c.send(connect311)

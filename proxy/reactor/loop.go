@@ -68,15 +68,20 @@ func NewLoop(h Handler, socks []int32, epoch time.Time) (*Loop, error) {
 func (l *Loop) Run() {
 	defer l.Close()
 	for !l.handler.Done() {
-		timeout := l.timeout()
-		n := l.poller.wait(timeout)
-		l.tellTime(int64(time.Since(l.epoch)), timeout)
-		l.Timers.advance(l.tick(), l.due)
-		for i := range n {
-			l.dispatch(i)
-		}
-		l.resumeWhenDue()
+		l.Turn()
 	}
+}
+
+// Turn waits for something to happen, and handles all that has. Run is turns.
+func (l *Loop) Turn() {
+	timeout := l.timeout()
+	n := l.poller.wait(timeout)
+	l.tellTime(int64(time.Since(l.epoch)), timeout)
+	l.Timers.Advance(l.tick(), l.due)
+	for i := range n {
+		l.dispatch(i)
+	}
+	l.resumeWhenDue()
 }
 
 // Close frees what the loop itself has opened, which is no socket. Mail that came

@@ -99,9 +99,9 @@ func (w *Wheel) timer(of link) *timer {
 	return &w.chunks[slot/slotChunk][slot%slotChunk]
 }
 
-// advance moves the wheel to tick now and calls due with every slot whose timer is
+// Advance moves the wheel to tick now and calls due with every slot whose timer is
 // due. due may set and clear timers.
-func (w *Wheel) advance(now Tick, due func(slot uint32)) {
+func (w *Wheel) Advance(now Tick, due func(slot uint32)) {
 	for w.now < now {
 		at, ok := w.Next()
 		if !ok || at > now {

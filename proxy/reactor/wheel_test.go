@@ -34,7 +34,7 @@ func TestTimersFireOnceAtTheirTick(t *testing.T) {
 	var now Tick
 	for len(want) > 0 && now < 4*wheelSpokes {
 		now += 1 + Tick(rng.IntN(50))
-		w.advance(now, func(slot uint32) {
+		w.Advance(now, func(slot uint32) {
 			if w.timer(link(slot+1)).prev != 0 || fires[slot] != w.now {
 				t.Fatalf("slot %d fired at %d, it was set for %d; its timer is %v", slot, w.now, fires[slot], *w.timer(link(slot + 1)))
 			}
@@ -100,7 +100,7 @@ func TestTimerThatIsClearedByAnotherOneDoesNotFire(t *testing.T) {
 				w.Set(slot, 7)
 			}
 			fired := map[uint32]int{}
-			w.advance(7, func(slot uint32) {
+			w.Advance(7, func(slot uint32) {
 				fired[slot]++
 				if len(fired) > 1 {
 					return
@@ -132,7 +132,7 @@ func TestTimersAllocateNothing(t *testing.T) {
 	var w Wheel
 	w.Set(0, 1)
 	due := func(slot uint32) { w.Set(slot, w.Now()+3) }
-	if n := testing.AllocsPerRun(1000, func() { w.advance(w.Now()+1, due) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { w.Advance(w.Now()+1, due) }); n != 0 {
 		t.Errorf("%v allocations a tick", n)
 	}
 }

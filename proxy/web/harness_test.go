@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/proxytest"
 )
 
 // patience bounds every wait of a test. It is long: only a failure uses it up.
@@ -158,7 +159,7 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 	for _, set := range settings {
 		set(r, &o)
 	}
-	goroutines := runtime.NumGoroutine()
+	checkLeft := proxytest.LeftAfter(t)
 	r.handler = NewHandler(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
@@ -177,7 +178,7 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 		cancel()
 		r.front.Close()
 		r.handler.Close()
-		eventually(t, "the nodes have no connection, no request and no goroutine of ours", func() bool {
+		eventually(t, "the nodes have no connection and no request of ours", func() bool {
 			for _, n := range r.pool.Nodes() {
 				if n.Open() != 0 {
 					return false
@@ -188,8 +189,9 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 					return false
 				}
 			}
-			return runtime.NumGoroutine() <= goroutines
+			return true
 		})
+		checkLeft()
 	})
 	return r
 }

@@ -144,7 +144,7 @@ func TestClientThatDoesNotReadIsGivenUp(t *testing.T) {
 }
 
 func TestNodeThatDoesNotReadIsGivenUp(t *testing.T) {
-	inEveryMode(t, func(t *testing.T, m mode) {
+	inEveryModeAbreast(t, func(t *testing.T, m mode) {
 		done := make(chan struct{})
 		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))})
 		defer close(done)

@@ -23,6 +23,15 @@ func inEveryMode(t *testing.T, test func(*testing.T, mode)) {
 	t.Run("https", func(t *testing.T) { test(t, mode{proxytest.NewCA("a CA")}) })
 }
 
+// inEveryModeAbreast is inEveryMode for a test that waits more than it works.
+func inEveryModeAbreast(t *testing.T, test func(*testing.T, mode)) {
+	t.Helper()
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"http":  func(t *testing.T) { test(t, mode{}) },
+		"https": func(t *testing.T) { test(t, mode{proxytest.NewCA("a CA")}) },
+	})
+}
+
 // newNode is newNode for a node of the mode.
 func (m mode) newNode(t *testing.T, name string, handler http.Handler) *node {
 	t.Helper()

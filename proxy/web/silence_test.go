@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // stopsAt has a rig note why its requests timed out.
@@ -56,9 +58,10 @@ func TestSilentTunnelEnds(t *testing.T) {
 
 // One direction that moves is enough.
 func TestTunnelThatMovesGoesOn(t *testing.T) {
-	inEveryMode(t, func(t *testing.T, m mode) {
+	inEveryModeAbreast(t, func(t *testing.T, m mode) {
+		tests := map[string]func(*testing.T){}
 		for _, speaker := range []string{"client", "node"} {
-			t.Run(speaker, func(t *testing.T) {
+			tests[speaker] = func(t *testing.T) {
 				const words = 25
 				heard := make(chan error, 1)
 				speak := func(conn net.Conn) {
@@ -90,15 +93,17 @@ func TestTunnelThatMovesGoesOn(t *testing.T) {
 				if err := <-heard; err != nil {
 					t.Errorf("the words of the %s end early: %v", speaker, err)
 				}
-			})
+			}
 		}
+		proxytest.RunAbreast(t, tests)
 	})
 }
 
 func TestHalfClosedTunnelHasTheLimitOfHalfClosed(t *testing.T) {
-	inEveryMode(t, func(t *testing.T, m mode) {
+	inEveryModeAbreast(t, func(t *testing.T, m mode) {
+		tests := map[string]func(*testing.T){}
 		for _, first := range []string{"client", "node"} {
-			t.Run(first, func(t *testing.T) {
+			tests[first] = func(t *testing.T) {
 				why := make(chan string, 1)
 				done := make(chan struct{})
 				r := m.start(t, []*node{m.newNode(t, "a", tunnelTo(func(conn net.Conn) {
@@ -117,8 +122,9 @@ func TestHalfClosedTunnelHasTheLimitOfHalfClosed(t *testing.T) {
 					t.Error(got)
 				}
 				conn.ends()
-			})
+			}
 		}
+		proxytest.RunAbreast(t, tests)
 	})
 }
 

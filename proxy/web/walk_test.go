@@ -72,7 +72,14 @@ func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestRequestIsRefusedWhenConnectTimeoutIsOver(t *testing.T) {
+func TestNodesAreTriedAgainUntilConnectTimeoutIsOver(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"after a connection timed out": connectionsTimeOut,
+		"after a handshake timed out":  handshakesTimeOut,
+	})
+}
+
+func connectionsTimeOut(t *testing.T) {
 	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, again, func(_ *rig, o *Options) { o.ConnectTimeout = 2 * time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) < 2 {
@@ -88,7 +95,7 @@ func TestConnectTimeoutCutsTheLastAttempt(t *testing.T) {
 }
 
 // A handshake counts as a part of the attempt.
-func TestNodesAreTriedAgainAfterAHandshakeTimedOut(t *testing.T) {
+func handshakesTimeOut(t *testing.T) {
 	mute := listening(t, "a", func(conn *net.TCPConn) { io.Copy(io.Discard, conn) })
 	r := start(t, []*node{mute}, withSecure(proxytest.NewCA("a CA"), nil), again, func(_ *rig, o *Options) { o.ConnectTimeout = 2 * time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)

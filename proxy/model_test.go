@@ -1,0 +1,325 @@
+//go:build linux
+
+package proxy
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"mqttlb/balancer"
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/websocket"
+)
+
+// model plays one session in the relay against its invariants. A script decides what happens next: the peers send
+// and read in cuts of any size, end and close, time passes, mail comes, and the loop takes a turn. There is no other
+// goroutine, so that a script plays the same way each time.
+type model struct {
+	t      testing.TB
+	script []byte
+	told   []string // the steps, for a failure
+
+	l            *loop
+	s            *session
+	slot         uint32
+	kind         modelKind
+	version      mqttparse.Version
+	client, node *modelPeer
+	ours         [2]int32 // the session's descriptors
+
+	lastKept [2]int       // of a stream to which goodbye was said; -1: it was not
+	passed   reactor.Tick // time
+	asked    Outcome      // what a mail has asked for last
+	asks     []Outcome
+	calm     bool // nobody but mail has been in the way of a goodbye
+}
+
+// modelKind is what the two sides speak.
+type modelKind uint8
+
+const (
+	modelBare       modelKind = iota // MQTT on both
+	modelPasses                      // WebSocket on both
+	modelTranslated                  // WebSocket, and MQTT to the node
+	modelKinds
+)
+
+const (
+	modelIdle       = 5 * time.Second
+	modelHalfClosed = 3 * time.Second
+)
+
+// playModel plays a script.
+func playModel(t testing.TB, script []byte) {
+	if len(script) < 2 {
+		return
+	}
+	m := &model{t: t, script: script, lastKept: [2]int{-1, -1}, calm: true}
+	defer m.close()
+	m.begin(script[0], script[1])
+	for at := 2; at+1 < len(script); at += 2 {
+		m.step(script[at], int(script[at+1]))
+		m.checkStep()
+	}
+	m.finish()
+	m.checkEnd()
+}
+
+func (m *model) fail(format string, a ...any) {
+	m.t.Helper()
+	m.t.Fatalf("%s\nscript %#v\n%q", fmt.Sprintf(format, a...), m.script, m.told)
+}
+
+func (m *model) tell(format string, a ...any) { m.told = append(m.told, fmt.Sprintf(format, a...)) }
+
+// begin makes a session that its node has just taken.
+func (m *model) begin(kind, seed byte) {
+	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
+	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
+	srv := &Server{
+		snapshot:  &snapshot.Snapshot{Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}},
+		listeners: []*listener{ln}, waits: usualWaits, maxConnections: 1, journal: newJournal(slog.New(slog.DiscardHandler)),
+	}
+	srv.journal.records = make(chan record, 2)
+	m.l = must(newLoop(srv, nil))
+	m.l.Timers.Advance(100, m.l.Due) // real time, 10 s of it, does not count
+	m.kind, m.version = modelKind(kind)%modelKinds, pick(kind&0x80 == 0, mqttparse.V5, mqttparse.V311)
+	m.client = newModelPeer(m, "client", uint64(seed), m.kind != modelBare, true)
+	m.node = newModelPeer(m, "node", uint64(seed)+1000, m.kind == modelPasses, false)
+
+	s := m.l.take()
+	m.s, m.slot = s, s.slot
+	s.listener, s.place, s.step = ln, srv.enter(ln), stepRelay
+	s.flow, s.version, s.connacked = &m.l.counters.flows[0][0], m.version, true
+	s.flow.Open++
+	m.l.counters.listeners[0].Open++
+	pool.Nodes()[0].Acquire()
+	s.idle, s.active, s.byKeepAlive = reactor.Ticks(modelIdle), m.l.Timers.Now(), kind&0x40 != 0
+	s.client, s.server = m.l.born(m.client.open()), m.l.born(m.node.open())
+	m.ours = [2]int32{s.client.fd, s.server.fd}
+	switch m.kind {
+	case modelPasses:
+		s.client.layers = &layers{ws: &framing{passes: true}}
+		s.server.layers = &layers{ws: &framing{passes: true, toNode: true}}
+	case modelTranslated:
+		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}}}
+	case modelBare, modelKinds:
+	}
+	m.tell("kind %d, version %d", m.kind, m.version)
+	m.l.advance(s)
+}
+
+func (m *model) alive() bool {
+	return m.s.listener != nil && m.s.slot == m.slot && m.l.sessions.Len() == 1
+}
+
+// turn lets the loop handle what has happened.
+func (m *model) turn() {
+	m.l.Do(func() {})
+	m.l.Turn()
+}
+
+// ask notes what the session is to end with, at the latest.
+func (m *model) ask(o Outcome) {
+	m.calm = m.calm && m.asked == outcomeNone && !m.node.ended
+	m.asked = o
+	m.asks = append(m.asks, o)
+}
+
+// mail asks the session to leave, as a command of the admin's or a stop does.
+func (m *model) mail(o Outcome) {
+	m.tell("mail %v", o)
+	m.ask(o)
+	m.l.Do(func() {
+		m.l.each(func(s *session) {
+			if s.step < stepLeave {
+				m.l.resume(s, m.l.leave(s, o))
+			}
+		})
+	})
+}
+
+// step does what two bytes of a script say.
+func (m *model) step(what byte, n int) {
+	peer := pick(what&1 == 0, m.client, m.node)
+	switch what >>= 1; {
+	case what < 40:
+		peer.send(pick(n < 200, n+1, (n-199)*4096))
+	case what < 70:
+		peer.read(pick(n < 200, n*32, 1<<20))
+	case what < 116:
+		m.turn()
+	case what < 120:
+		m.pass(reactor.Tick(n%16 + 1))
+	case what < 123:
+		peer.end()
+	case what < 124:
+		peer.close()
+	case what < 125:
+		m.mail(Kicked)
+	case what < 126:
+		m.mail(Shutdown)
+	case what < 127:
+		m.tell("end all")
+		m.ask(Shutdown)
+		m.calm = false // nothing is waited for
+		m.l.Do(m.l.endAll)
+	default:
+		m.pass(reactor.Tick(n))
+	}
+}
+
+// pass lets time pass.
+func (m *model) pass(ticks reactor.Tick) {
+	m.tell("%d ticks", ticks)
+	m.passed += ticks
+	m.calm = m.calm && m.asked == outcomeNone
+	m.l.Timers.Advance(m.l.Timers.Now()+ticks, m.l.Due)
+}
+
+// streams are those of the session, while it lives.
+func (m *model) streams() []*stream {
+	if !m.alive() {
+		return nil
+	}
+	return []*stream{&m.s.client, &m.s.server}
+}
+
+// checkStep checks what holds after every step.
+func (m *model) checkStep() {
+	for i, h := range m.streams() {
+		kept := 0
+		if h.kept != nil {
+			kept = len(*h.kept)
+		}
+		if most := scratchSize + 256 + int(m.kind/modelTranslated)*2*scratchSize; kept > most {
+			m.fail("%d bytes are kept for stream %d, more than %d", kept, i, most)
+		}
+		if m.lastKept[i] >= 0 && kept > m.lastKept[i] {
+			m.fail("stream %d was given %d bytes after its goodbye", i, kept-m.lastKept[i])
+		}
+		if h.output != outputOpen {
+			m.lastKept[i] = kept
+		}
+	}
+	if m.alive() && m.s.deadline == 0 && m.s.timer == 0 {
+		m.fail("the session has no timer and an idle limit")
+	}
+}
+
+// settle has the peers read, and the loop turn, until nothing more comes.
+func (m *model) settle() {
+	for quiet := 0; quiet < 3; {
+		before := len(m.client.got) + len(m.node.got)
+		m.client.read(1 << 20)
+		m.node.read(1 << 20)
+		m.turn()
+		m.checkStep()
+		quiet = pick(len(m.client.got)+len(m.node.got) == before, quiet+1, 0)
+	}
+}
+
+// finish ends what the script has left.
+func (m *model) finish() {
+	m.tell("settle")
+	m.settle()
+	if m.alive() && m.s.step == stepRelay {
+		m.checkWhole(m.client, m.node)
+		m.checkWhole(m.node, m.client)
+	}
+	m.client.end()
+	m.node.end()
+	m.settle()
+	if m.alive() && !m.client.closed && !m.node.closed {
+		m.fail("both have ended, have read all, and the session stays: step %d, outcome %v", m.s.step, m.s.outcome)
+	}
+	for range 4 {
+		m.pass(100)
+		m.settle()
+	}
+	if m.alive() {
+		m.fail("the session stays: step %d, outcome %v", m.s.step, m.s.outcome)
+	}
+}
+
+// close frees what the peers and the loop have.
+func (m *model) close() {
+	for _, p := range []*modelPeer{m.client, m.node} {
+		if p != nil && p.fd >= 0 {
+			_ = unix.Close(p.fd)
+		}
+	}
+	if m.alive() {
+		m.l.finish(m.s, ClientGone)
+	}
+	m.l.Close()
+}
+
+// checkEnd checks the books of a session that has ended, and what its peers have got.
+func (m *model) checkEnd() {
+	c, node := &m.l.counters.listeners[0], m.l.counters.flows[0][0].Node
+	var ended []Outcome
+	for o, n := range c.Outcomes {
+		for range n {
+			ended = append(ended, Outcome(o))
+		}
+	}
+	if len(ended) != 1 || len(m.l.server.journal.records) != 1 {
+		m.fail("outcomes %v, %d lines", ended, len(m.l.server.journal.records))
+	}
+	line := <-m.l.server.journal.records
+	if o := m.allowed(); line.outcome != ended[0] || !slices.Contains(o, ended[0]) {
+		m.fail("outcome %v, of the line %v, want one of %v", ended[0], line.outcome, o)
+	}
+	if c.Open != 0 || m.l.counters.flows[0][0].Open != 0 || node.Open() != 0 || m.l.server.open() != 0 {
+		m.fail("open: listener %d, flow %d, node %d, server %d", c.Open, m.l.counters.flows[0][0].Open, node.Open(), m.l.server.open())
+	}
+	if at, left := m.l.Timers.Next(); left {
+		m.fail("a timer is left, for tick %d", at)
+	}
+	for _, fd := range m.ours {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
+			m.fail("descriptor %d is open", fd)
+		}
+	}
+	m.checkNode()
+	m.checkClient(ended[0])
+	if o := ended[0]; (o == ClientClosed || o == ServerClosed) && !m.client.closed && !m.node.closed {
+		m.checkWhole(m.client, m.node)
+		m.checkWhole(m.node, m.client)
+	}
+}
+
+// modelScripts is how many scripts TestSessionKeepsItsInvariants plays.
+const modelScripts = 300
+
+func TestSessionKeepsItsInvariants(t *testing.T) {
+	for seed := range uint64(modelScripts) {
+		playModel(t, modelScript(seed))
+	}
+}
+
+// modelScript is a script of random steps.
+func modelScript(seed uint64) []byte {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	script := make([]byte, 2+2*rng.IntN(120))
+	for i := range script {
+		script[i] = byte(rng.Uint32())
+	}
+	return script
+}
+
+func FuzzSession(f *testing.F) {
+	for seed := range uint64(16) {
+		f.Add(modelScript(seed))
+	}
+	f.Fuzz(func(t *testing.T, script []byte) { playModel(t, script[:min(len(script), 400)]) })
+}

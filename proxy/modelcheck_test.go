@@ -1,0 +1,166 @@
+//go:build linux
+
+package proxy
+
+import (
+	"bytes"
+
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/websocket"
+)
+
+// allowed are the outcomes that what has happened can have.
+func (m *model) allowed() (o []Outcome) {
+	o = append(m.asks, ClientClosed, ServerClosed) // both ends come when the script is over
+	if m.client.closed {
+		o = append(o, ClientReset)
+	}
+	if m.node.closed {
+		o = append(o, ServerReset)
+	}
+	if m.passed >= reactor.Ticks(modelIdle) {
+		o = append(o, IdleTimeout)
+	}
+	if m.passed >= reactor.Ticks(modelHalfClosed) {
+		o = append(o, HalfClosedTimeout)
+	}
+	if m.kind == modelTranslated {
+		o = append(o, FrameError) // pongs that it does not read
+	}
+	return o
+}
+
+// carriedIn is what b, which a framed peer has sent or got, carries in data frames, and the rest of b that begins with
+// a close frame.
+func carriedIn(m *model, b []byte, fromClient bool) (payload, ending []byte) {
+	r := websocket.Reader{FromClient: fromClient}
+	for b = bytes.Clone(b); ; {
+		piece, err := r.Next(b)
+		switch {
+		case err == websocket.ErrShort:
+			return payload, nil
+		case err != nil:
+			m.fail("frames of the client %v: %v", fromClient, err)
+		case piece.Opcode == websocket.Close:
+			return payload, b
+		case piece.Opcode == websocket.Binary:
+			payload = append(payload, piece.Payload...)
+		}
+		b = b[piece.Raw:]
+	}
+}
+
+// sentBy is what a peer has sent for the other.
+func (m *model) sentBy(p *modelPeer) []byte {
+	if m.kind == modelTranslated && p == m.client {
+		payload, _ := carriedIn(m, p.sent, true)
+		return payload
+	}
+	return p.sent
+}
+
+// gotBy is what has come for a peer, without a close frame where frames do not pass.
+func (m *model) gotBy(p *modelPeer) (got, ending []byte) {
+	if m.kind == modelTranslated && p == m.client {
+		return carriedIn(m, p.got, false)
+	}
+	return p.got, nil
+}
+
+// checkWhole checks that all of what one peer has sent has come to the other.
+func (m *model) checkWhole(from, to *modelPeer) {
+	sent := m.sentBy(from)
+	got, _ := m.gotBy(to)
+	if to.closed || from.closed {
+		return
+	}
+	if len(got) < len(sent) {
+		m.fail("the %s has got %d bytes of %d of the %s", to.name, len(got), len(sent), from.name)
+	}
+	if at := common(sent, got); at < len(sent) {
+		m.fail("the %s has got others than the %s has sent, from %d of %d on", to.name, from.name, at, len(sent))
+	}
+}
+
+// common is how many bytes a and b begin with alike.
+func common(a, b []byte) (n int) {
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// goodbyeAfter finds where in got the rest of sent gives way to a goodbye; -1: something else comes.
+func goodbyeAfter(sent, got []byte, may func(at int, goodbye []byte) bool) int {
+	n := common(sent, got)
+	for at := n; at >= max(n-8, 0); at-- {
+		if at == len(got) || may(at, got[at:]) {
+			return at
+		}
+	}
+	return -1
+}
+
+// checkNode checks that the node has got a prefix of what the client has sent, and a close frame at most.
+func (m *model) checkNode() {
+	got, _ := m.gotBy(m.node)
+	closing := func(at int, goodbye []byte) bool {
+		if m.kind != modelPasses || !m.client.frames[at] {
+			return false
+		}
+		_, ending := carriedIn(m, goodbye, true)
+		return len(ending) == len(goodbye) && len(ending) == 8
+	}
+	if at := goodbyeAfter(m.sentBy(m.client), got, closing); at < 0 {
+		m.fail("the node has got others than the client has sent, from %d on", common(m.sentBy(m.client), got))
+	}
+}
+
+// checkClient checks that the client has got a prefix of what the node has sent, and then at most the goodbye of the
+// outcome, where a packet may come; and that it was told where it could be.
+func (m *model) checkClient(o Outcome) {
+	got, ending := m.gotBy(m.client)
+	g := goodbyes[o]
+	var packet []byte
+	if m.version == mqttparse.V5 && g.disconnect != 0 {
+		packet = mqttparse.AppendDisconnect(nil, g.disconnect)
+	}
+	closing := websocket.AppendClose(nil, pick(g.close == 0, websocket.Normal, g.close), "")
+	at := goodbyeAfter(m.sentBy(m.node), got, func(at int, goodbye []byte) bool {
+		with := packet
+		if m.kind == modelPasses {
+			with = websocket.AppendFrame(nil, websocket.Binary, packet)
+			if g.close == 0 {
+				return false
+			}
+			if m.node.frames[at] && bytes.Equal(goodbye, closing) {
+				return len(packet) == 0 || !m.node.ends[at] || m.client.closed
+			}
+			with = append(with, closing...)
+		}
+		return len(packet) > 0 && m.node.ends[at] && (bytes.Equal(goodbye, with) || !m.calm && bytes.HasPrefix(with, goodbye))
+	})
+	if at < 0 {
+		n := common(m.sentBy(m.node), got)
+		m.fail("the client has got % x instead of what the node sent, from %d on, with outcome %v", got[n:min(len(got), n+40)], n, o)
+	}
+	normal := websocket.AppendClose(nil, websocket.Normal, "") // that the node's end became
+	if m.kind == modelTranslated && len(ending) > 0 && !bytes.Equal(ending, closing) && (!m.node.ended || !bytes.Equal(ending, normal)) && o != FrameError {
+		m.fail("the client's last frames are % x, want % x", ending, closing)
+	}
+	if !m.calm || m.asked == outcomeNone || o != m.asked || m.client.closed {
+		return
+	}
+	told, may := at < len(got), len(packet) > 0 && m.node.ends[at]
+	switch m.kind {
+	case modelPasses:
+		may = m.node.frames[at]
+	case modelTranslated:
+		told, may = (told || !may) && len(ending) > 0, true
+	case modelBare, modelKinds:
+	}
+	if may && !told {
+		m.fail("the client is not told of %v", o)
+	}
+}
