@@ -78,9 +78,9 @@ func (l *loop) answer(s *session, b []byte) answer {
 		return answerOther
 	}
 	if s.opening.pool.WebSocket {
-		return connackIn(b, func(packet []byte) answer { return confirm(packet, &l.connack, s.version) })
+		return connackIn(b, func(packet []byte) answer { return readAnswer(packet, &l.connack, s.version) })
 	}
-	return confirm(b, &l.connack, s.version)
+	return readAnswer(b, &l.connack, s.version)
 }
 
 // opened frees what only the opening needed.

@@ -92,7 +92,7 @@ func (l *loop) returned(s *session, v *httpConn) {
 		l.finish(s, pick(l.stopping && !v.gone.Load(), Shutdown, ClientGone))
 	default:
 		o.fault = v.fault
-		l.resume(s, l.seeOff(s, pick(s.excess.OfAddress(), s.excess, BadUpgrade)))
+		l.resume(s, l.refuseAndLinger(s, pick(s.excess.OfAddress(), s.excess, BadUpgrade)))
 	}
 }
 

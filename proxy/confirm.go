@@ -16,10 +16,10 @@ const (
 	answerOther                 // none that is known, so nothing can be learned from it
 )
 
-// confirm reads what a node sent first, at a packet's beginning, and the
+// readAnswer reads what a node sent first, at a packet's beginning, and the
 // CONNACK into c. Nothing is judged here: what the node said is forwarded
 // whatever it is.
-func confirm(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
+func readAnswer(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	const auth = 15 << 4
 	for v == mqttparse.V5 && len(b) > 0 && b[0] == auth {
 		n, err := packetEnd(b)

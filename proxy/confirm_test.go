@@ -22,11 +22,11 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 	} {
 		var connack mqttparse.Connack
 		for i := range len(c.packet) {
-			if got := confirm([]byte(c.packet[:i]), &connack, c.version); got != answerShort && (got != answerAuth || i != c.auth) {
+			if got := readAnswer([]byte(c.packet[:i]), &connack, c.version); got != answerShort && (got != answerAuth || i != c.auth) {
 				t.Errorf("%s: %d after %d bytes", name, got, i)
 			}
 		}
-		if got := confirm([]byte(c.packet), &connack, c.version); got != c.want {
+		if got := readAnswer([]byte(c.packet), &connack, c.version); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 		"AUTH whose length is no end": "\xf0\xff\xff\xff\xff",
 	} {
 		version := pick(name == "AUTH of 3.1.1", mqttparse.V311, mqttparse.V5)
-		if got := confirm([]byte(b), new(mqttparse.Connack), version); got != answerOther {
+		if got := readAnswer([]byte(b), new(mqttparse.Connack), version); got != answerOther {
 			t.Errorf("%s: %d", name, got)
 		}
 	}
@@ -64,7 +64,7 @@ func TestTheAnswerInFramesIsFoundWhateverIsBehindIt(t *testing.T) {
 		"nothing yet":             {"", answerShort},
 	} {
 		var connack mqttparse.Connack
-		got := connackIn([]byte(c.frames), func(packet []byte) answer { return confirm(packet, &connack, mqttparse.V5) })
+		got := connackIn([]byte(c.frames), func(packet []byte) answer { return readAnswer(packet, &connack, mqttparse.V5) })
 		if got != c.want || got == answerConnack && connack.Code != 0x87 {
 			t.Errorf("%s: %d, code %#x; want %d", name, got, connack.Code, c.want)
 		}

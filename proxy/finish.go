@@ -31,11 +31,11 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 	case s.client.layers == nil:
 		return l.finish(s, v.Outcome)
 	}
-	return l.seeOff(s, v.Outcome)
+	return l.refuseAndLinger(s, v.Outcome)
 }
 
-// seeOff ends our stream to a client that is not taken, and waits for the end of its own.
-func (l *loop) seeOff(s *session, o Outcome) step {
+// refuseAndLinger ends our stream to a client that is not taken, and waits for the end of its own.
+func (l *loop) refuseAndLinger(s *session, o Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
 	s.opening.Take()

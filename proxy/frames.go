@@ -12,7 +12,7 @@ func codeOf(payload []byte) websocket.CloseCode {
 	return code
 }
 
-// connackIn is what confirm makes of a node's first bytes where the node speaks
+// connackIn is what readAnswer makes of a node's first bytes where the node speaks
 // WebSocket: the CONNACK may be spread over frames. What comes behind it is not looked at.
 func connackIn(b []byte, decide func(packet []byte) answer) answer {
 	var r websocket.Reader

@@ -53,7 +53,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	if err != nil {
 		o.reclaim()
 		o.fault = err.Error()
-		return l.seeOff(s, handshakeOutcome(err)) // its alert is still under way
+		return l.refuseAndLinger(s, handshakeOutcome(err)) // its alert is still under way
 	}
 	info := made.Info()
 	o.Secured(&info)
