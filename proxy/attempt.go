@@ -74,10 +74,6 @@ func (l *loop) announce(s *session) step {
 		reactor.QuickAck(s.server.fd)
 	}
 	if s.opening.pool.WebSocket {
-		if s.server.kept != nil {
-			l.giveUp(s, errShortWrite)
-			return stepDial
-		}
 		s.opening.answer = nil
 		return stepSwitch
 	}

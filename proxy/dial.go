@@ -13,12 +13,12 @@ import (
 var (
 	errUnresolved  = errors.New("its host name has no address")
 	errDialTimeout = errors.New("no connection within timeouts.dial")
-	errShortWrite  = errors.New("it took a part of its first bytes only")
 
 	errHandshakeTimeout = errors.New("no connection and TLS handshake within timeouts.dial")
 	errHandshakeTurn    = errors.New("no turn for a TLS handshake in time: too many at once") // no fault of the node
 
 	errNoUpgrade      = &websocket.ResponseError{Reason: "it closed in place of an answer"}
+	errUpgradeReset   = &websocket.ResponseError{Reason: "it broke the connection in place of an answer"}
 	errUpgradeTooLong = &websocket.ResponseError{Reason: "a header that does not end"}
 	errUpgradeTimeout = &websocket.ResponseError{Reason: "no answer within timeouts.dial"}
 )

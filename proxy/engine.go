@@ -12,7 +12,19 @@ import (
 type engine struct {
 	loops     []*loop
 	listeners []*listener
+
+	mu    sync.Mutex // guards phase
+	phase enginePhase
 }
+
+// enginePhase is how far an engine is.
+type enginePhase uint8
+
+const (
+	engineMade    enginePhase = iota // nobody runs the loops yet
+	engineRunning                    // they run, or have ended
+	engineClosed                     // they never will
+)
 
 // cores is the number of loops: the cores that Go may use. Go itself gets as many
 // processors again, since a loop keeps its own while it waits for a moment: a storm of
@@ -37,7 +49,7 @@ func newEngine(srv *Server) (*engine, error) {
 			ln.http = newHTTPServer(srv, ln)
 		}
 	}
-	return &engine{loops, srv.listeners}, nil
+	return &engine{loops: loops, listeners: srv.listeners}, nil
 }
 
 // makeLoops binds every listener and makes n loops that own the sockets.
@@ -78,11 +90,42 @@ func (srv *Server) makeLoops(n int) (loops []*loop, err error) {
 // run carries sessions. It returns once it has been told to stop and the last
 // session has ended.
 func (e *engine) run() {
+	if !e.enter(engineRunning) {
+		return
+	}
 	var running sync.WaitGroup
 	for _, l := range e.loops {
 		running.Go(l.Run)
 	}
 	running.Wait()
+	e.closeListeners()
+}
+
+// close frees what an engine holds that was never run.
+func (e *engine) close() {
+	if !e.enter(engineClosed) {
+		return
+	}
+	for _, l := range e.loops {
+		l.CloseListeners()
+		l.Close()
+	}
+	e.closeListeners()
+}
+
+// enter begins a phase, unless one has begun before.
+func (e *engine) enter(p enginePhase) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != engineMade {
+		return false
+	}
+	e.phase = p
+	return true
+}
+
+// closeListeners ends what listeners have beside their sockets.
+func (e *engine) closeListeners() {
 	for _, ln := range e.listeners {
 		if ln.http != nil {
 			ln.http.close()
@@ -124,7 +167,13 @@ func (e *engine) endAll() {
 
 // count adds what the loops have counted.
 func (e *engine) count(stats *Stats) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, l := range e.loops {
+		if e.phase == engineMade { // no loop would read its mail
+			stats.add(&l.counters)
+			continue
+		}
 		counted := make(chan struct{})
 		count := func() {
 			stats.add(&l.counters)

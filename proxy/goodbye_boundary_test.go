@@ -85,7 +85,7 @@ func TestClientOf311IsToldBetweenFrames(t *testing.T) {
 			r := startLeaving(t, m)
 			for _, w := range m.ways() {
 				client, node, before := r.begin(mqttparse.V311, w)
-				want := []byte(nil)
+				var want []byte
 				if w.inFrame {
 					node.send(w.rest)
 					want = publish

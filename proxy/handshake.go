@@ -105,9 +105,9 @@ func (l *loop) secureNode(s *session) step {
 	if next := l.writeFirst(s, header); next != stepSecure {
 		return next
 	}
+	var unsent []byte // of the header
 	if s.server.kept != nil {
-		l.giveUp(s, errShortWrite)
-		return stepDial
+		unsent, s.server.kept = *s.server.kept, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
@@ -115,7 +115,7 @@ func (l *loop) secureNode(s *session) step {
 	t, node, birth, back := o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
-		made, err := connect(ctx, t, node, c)
+		made, err := connect(ctx, t, node, c, unsent)
 		back(func(s *session) {
 			if s.server.birth == birth { // it is still this attempt that counts
 				l.resume(s, l.afterNodeHandshake(s, made, err))
@@ -125,8 +125,9 @@ func (l *loop) secureNode(s *session) step {
 	return stepWait
 }
 
-// connect makes a handshake with a node on a connection that was lent, when the node's gate lets it.
-func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *borrowedConn) (made *tlsterm.Session, err error) {
+// connect makes a handshake with a node on a connection that was lent, when the node's gate lets it. It sends first what of
+// the PROXY header is not sent.
+func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err
@@ -134,6 +135,11 @@ func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *borrowedConn
 	defer func() { gate.Leave(made, err) }()
 	if err := c.open(); err != nil {
 		return nil, err
+	}
+	if len(unsent) > 0 {
+		if _, err := c.Write(unsent); err != nil {
+			return nil, err
+		}
 	}
 	return t.Originator.Connect(ctx, c, node)
 }

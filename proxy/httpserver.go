@@ -28,6 +28,7 @@ type httpServer struct {
 	context  context.Context    // of the requests
 	cancel   context.CancelFunc // ends those that still go on
 	running  sync.WaitGroup
+	serving  sync.WaitGroup // connections that net/http has, and handlers
 
 	mu       sync.Mutex // guards rejected
 	rejected map[int]uint64
@@ -85,8 +86,14 @@ func newHTTPServer(srv *Server, ln *listener) *httpServer {
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(srv.log.Handler(), slog.LevelDebug),
 		ConnState: func(c net.Conn, state http.ConnState) {
-			if state == http.StateIdle {
+			switch state {
+			case http.StateNew:
+				f.serving.Add(1)
+			case http.StateIdle:
 				c.(*httpConn).phase.Store(phaseServed)
+			case http.StateHijacked, http.StateClosed:
+				f.serving.Done()
+			case http.StateActive:
 			}
 		},
 		BaseContext: func(net.Listener) context.Context { return f.context },
@@ -96,12 +103,13 @@ func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	return f
 }
 
-// close ends every connection and waits until net/http has none.
+// close ends every connection, and waits until net/http has none and no handler runs.
 func (f *httpServer) close() {
 	f.cancel()
 	_ = f.server.Close()
+	f.running.Wait() // no connection is new from here on
+	f.serving.Wait()
 	f.web.Close()
-	f.running.Wait()
 }
 
 // drain ends connections that wait for a request, and the others after it. Those
@@ -110,6 +118,8 @@ func (f *httpServer) drain() { f.server.SetKeepAlivesEnabled(false) }
 
 // serve answers a request, or takes it for an upgrade.
 func (f *httpServer) serve(w http.ResponseWriter, r *http.Request) {
+	f.serving.Add(1) // beside its connection's, which a hijack ends
+	defer f.serving.Done()
 	v := r.Context().Value(httpConnKey{}).(*httpConn)
 	v.phase.Store(phaseBody)
 	if v.session != nil {

@@ -266,10 +266,12 @@ func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 	}
 }
 
-// What a socket does not take of an upgrade is held by TLS: the node is passed over all the same.
-func TestUpgradeThatANodeOfTLSDoesNotTakeWholePassesItOver(t *testing.T) {
+// What a socket does not take of an upgrade waits for room, inside TLS too, and no longer than timeouts.dial.
+func TestNodeOfTLSThatDoesNotTakeTheUpgradeWholeIsPassedOverAfterDialTimeout(t *testing.T) {
 	full := startTLSNode(t, nodeConfig(), func(c *tls.Conn) { <-t.Context().Done() })
-	r := wssToWSS.start(t, []string{full.address()}, func(s *snapshot.Snapshot) { s.MaxHeaderSize = 16 << 20 })
+	r := wssToWSS.start(t, []string{full.address()}, func(s *snapshot.Snapshot) {
+		s.MaxHeaderSize, s.Timeouts.Dial = 16<<20, 2*time.Second
+	})
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.secure(nil)
 	ws, err := upgradedAt(c.Conn, "/mqtt?"+strings.Repeat("q", 12<<20))
@@ -280,6 +282,6 @@ func TestUpgradeThatANodeOfTLSDoesNotTakeWholePassesItOver(t *testing.T) {
 	c.send(connect5)
 	c.expect([]byte("\x20\x03\x00\x88\x00"))
 	_ = c.Close()
-	r.waitOutcome(DialFailed, 1)
-	r.waitLine("it took a part of its first bytes only")
+	r.waitOutcome(UpgradeRefused, 1)
+	r.waitLine("no answer within timeouts.dial")
 }

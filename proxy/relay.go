@@ -130,8 +130,12 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	case s.step == stepLeave, s.step == stepLinger:
 		l.finish(s, s.outcome)
 		return true
-	case s.flow == nil: // it is the client: a node has been sent nothing yet that it could not take
+	case s.flow == nil && client:
 		l.finish(s, s.firstOutcome(ClientGone))
+		return true
+	case s.flow == nil: // a node that was asked for an upgrade
+		l.giveUp(s, l.alertBefore(s, errUpgradeReset))
+		l.resume(s, stepDial)
 		return true
 	}
 	for range readsPerTurn {

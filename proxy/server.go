@@ -79,7 +79,7 @@ func (ln *listener) limit() int64 {
 }
 
 // New binds the listeners; clients wait in the kernel's queue until Run. One loop
-// is made for each core that Go may use (GOMAXPROCS).
+// is made for each core that Go may use (GOMAXPROCS). A server that will not be run is to be closed.
 func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
 		snapshot:  snap,
@@ -161,8 +161,12 @@ func (srv *Server) endSessions(ended <-chan struct{}) {
 	<-ended
 }
 
+// Close frees what a server holds that was not run; clients in the kernel's queue are reset. It does nothing to one that
+// was, which frees everything itself, and may be called twice.
+func (srv *Server) Close() { srv.engine.close() }
+
 // Stats is what the server has counted so far. It may be called from any
-// goroutine once Run has been, also after it has returned.
+// goroutine at any time.
 func (srv *Server) Stats() Stats {
 	stats := Stats{MaxConnections: srv.maxConnections, LinesDropped: srv.journal.dropped.Load()}
 	srv.engine.count(&stats)

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
 )
 
@@ -24,7 +25,7 @@ func (l *loop) switchOver(s *session) step {
 			l.giveUp(s, errNoUpgrade)
 			return stepDial
 		default:
-			l.giveUp(s, nodeAlert(err))
+			l.giveUp(s, upgradeBroken(err))
 			return stepDial
 		}
 		o.answer = append(o.answer, read...)
@@ -55,4 +56,13 @@ func (l *loop) switchOver(s *session) step {
 		return next
 	}
 	return stepWait
+}
+
+// upgradeBroken is what is wrong with a node whose connection broke after it was asked for an upgrade. It may be what the
+// client asks for: that is no failure to reach the node, which an alert of its TLS is.
+func upgradeBroken(err error) error {
+	if tlsterm.IsRefusal(err) {
+		return nodeAlert(err)
+	}
+	return errUpgradeReset
 }

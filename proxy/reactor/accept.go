@@ -33,13 +33,24 @@ func (l *Loop) accept(listener int) (more bool) {
 // StopAccepting takes the connections that the kernel has taken already, within
 // bounds, and closes the listening sockets.
 func (l *Loop) StopAccepting() {
-	for i, fd := range l.socks {
-		if fd >= 0 {
-			for n := 0; n < stopBatches && l.accept(i); n++ {
-			}
-			Close(fd)
-			l.socks[i] = -1
+	for i := range l.socks {
+		for n := 0; n < stopBatches && l.accept(i); n++ {
 		}
+		l.closeListener(i)
+	}
+}
+
+// CloseListeners closes the listening sockets, and resets the connections that the kernel has taken.
+func (l *Loop) CloseListeners() {
+	for i := range l.socks {
+		l.closeListener(i)
+	}
+}
+
+func (l *Loop) closeListener(i int) {
+	if l.socks[i] >= 0 {
+		Close(l.socks[i])
+		l.socks[i] = -1
 	}
 }
 

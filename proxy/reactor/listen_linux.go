@@ -52,7 +52,7 @@ func ListenTCP(address string, n int, clientFirst bool) (fds []int32, bound *net
 			return fds, nil, err
 		}
 		fds = append(fds, fd)
-		if err = listen(fd); err != nil {
+		if err := listen(fd); err != nil {
 			return fds, nil, err
 		}
 	}

@@ -44,6 +44,8 @@ type Loop struct {
 	epoch   time.Time
 	clock   int64 // ns since epoch, read once each turn
 	stood   int64 // how much of it the loop stood still, ns
+	used    int64 // CPU time of the process at sampled, ns
+	sampled int64 // a clock, once a tick
 	pause   acceptPause
 	address sockaddr // of one socket at a time
 	mailbox mailbox
@@ -76,7 +78,7 @@ func (l *Loop) Run() {
 func (l *Loop) Turn() {
 	timeout := l.timeout()
 	n := l.poller.wait(timeout)
-	l.tellTime(int64(time.Since(l.epoch)), timeout)
+	l.tellTime(int64(time.Since(l.epoch)), timeout, cpuTime)
 	l.Timers.Advance(l.tick(), l.due)
 	for i := range n {
 		l.dispatch(i)
@@ -140,15 +142,19 @@ func (l *Loop) timeout() int {
 // tellTime sets the clock after a wait of at most timeout ms. Time in which the
 // loop stood still, since its container was paused or its machine was moved, is
 // one tick to the wheel: the clients who were not heard in it did not go silent,
-// and it must not end them all at once.
-func (l *Loop) tellTime(now int64, timeout int) {
+// and it must not end them all at once. Time that a long turn has worked, by the
+// process's CPU time, is time: limits must not stretch under load.
+func (l *Loop) tellTime(now int64, timeout int, cpu func() int64) {
 	if timeout >= 0 {
 		late := now - l.clock - int64(timeout)*int64(time.Millisecond)
 		if late > int64(standstill) {
-			l.stood += now - l.clock - int64(TickLength)
+			l.stood += max(now-l.clock-max(int64(TickLength), cpu()-l.used), 0)
 		}
 	}
 	l.clock = now
+	if now-l.sampled >= int64(TickLength) {
+		l.sampled, l.used = now, cpu()
+	}
 }
 
 func (l *Loop) tick() Tick { return Tick((l.clock-l.stood)/int64(TickLength)) + 1 }

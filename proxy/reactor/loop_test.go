@@ -9,24 +9,46 @@ import (
 func TestTimeThatTheLoopStoodStillIsOneTick(t *testing.T) {
 	var l Loop
 	at := func(d time.Duration) int64 { return int64(d) }
-	l.tellTime(at(time.Second), -1)
+	idle := func() int64 { return 0 }
+	l.tellTime(at(time.Second), -1, idle)
 	if got := l.tick(); got != 11 {
 		t.Fatalf("after 1 s it is tick %d, want 11", got)
 	}
-	l.tellTime(at(2*time.Second+standstill), 1000) // late, and no more than it may be
+	l.tellTime(at(2*time.Second+standstill), 1000, idle) // late, and no more than it may be
 	if got := l.tick(); got != 23 {
 		t.Errorf("after 2.2 s it is tick %d, want 23", got)
 	}
-	l.tellTime(at(time.Hour), 1000)
+	l.tellTime(at(time.Hour), 1000, idle)
 	if got := l.tick(); got != 24 {
 		t.Errorf("after an hour's pause it is tick %d, want 24", got)
 	}
 	if l.Now() != at(time.Hour) {
 		t.Errorf("the clock says %v", time.Duration(l.Now()))
 	}
-	l.tellTime(at(2*time.Hour), -1) // nothing was due: it has slept
+	l.tellTime(at(2*time.Hour), -1, idle) // nothing was due: it has slept
 	if got := l.tick(); got != 24+36000 {
 		t.Errorf("after an hour's sleep it is tick %d, want %d", got, 24+36000)
+	}
+}
+
+// A turn that takes long because there is much to do has not stood still: its time counts, or the limits of time would
+// stretch under load.
+func TestTimeThatTheLoopHasWorkedCounts(t *testing.T) {
+	var l Loop
+	used := time.Duration(0)
+	cpu := func() int64 { return int64(used) }
+	l.tellTime(int64(time.Second), -1, cpu)
+	for turn := range 10 { // of 500 ms each, with a timer that is due
+		used += 500 * time.Millisecond
+		l.tellTime(int64(time.Second)+int64(turn+1)*int64(500*time.Millisecond), 0, cpu)
+	}
+	if got := l.tick(); got != 61 {
+		t.Errorf("after 6 s of work it is tick %d, want 61", got)
+	}
+	used += time.Second
+	l.tellTime(int64(16*time.Second), 0, cpu)
+	if got := l.tick(); got != 71 {
+		t.Errorf("after 10 s of which it has worked one it is tick %d, want 71", got)
 	}
 }
 
@@ -43,7 +65,7 @@ func TestLoopSleepsUntilItsFirstTimerOrTheEndOfItsPause(t *testing.T) {
 	if got := l.timeout(); got != 20 {
 		t.Errorf("it sleeps %d ms in a pause of 20", got)
 	}
-	l.tellTime(int64(time.Minute), -1)
+	l.tellTime(int64(time.Minute), -1, cpuTime)
 	if got := l.timeout(); got != 0 {
 		t.Errorf("it sleeps %d ms past the time", got)
 	}

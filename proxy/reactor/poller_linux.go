@@ -111,3 +111,10 @@ func (p *poller) ignore(fd int32) { _ = unix.EpollCtl(p.epoll, unix.EPOLL_CTL_DE
 func (p *poller) control(op, fd int, events uint32, tag int32, birth uint32) error {
 	return unix.EpollCtl(p.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: tag, Pad: int32(birth)})
 }
+
+// cpuTime is the time for which the process has had a processor, in ns.
+func cpuTime() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t) // never fails
+	return t.Nano()
+}

@@ -17,3 +17,5 @@ func (*poller) event(int) (tag int32, birth uint32, events Events) { return 0, 0
 func (*poller) watch(int32, int32, uint32, Watch, Watch) error     { return ErrUnsupported }
 func (*poller) listen(int32, int32) error                          { return ErrUnsupported }
 func (*poller) ignore(int32)                                       {}
+
+func cpuTime() int64 { return 0 }
