@@ -128,7 +128,7 @@ func (m *model) turn() {
 
 // ask notes what the session is to end with, at the latest.
 func (m *model) ask(o Outcome) {
-	m.calm = m.calm && m.asked == outcomeNone && !m.node.ended
+	m.calm = m.calm && m.asked == outcomeNone && !m.node.ended && !m.client.ended
 	m.asked = o
 	m.asks = append(m.asks, o)
 }
@@ -180,7 +180,7 @@ func (m *model) step(what byte, n int) {
 func (m *model) pass(ticks reactor.Tick) {
 	m.tell("%d ticks", ticks)
 	m.passed += ticks
-	m.calm = m.calm && m.asked == outcomeNone
+	m.calm = m.calm && (m.asked == outcomeNone || !m.alive())
 	m.l.Timers.Advance(m.l.Timers.Now()+ticks, m.l.Due)
 }
 
@@ -209,8 +209,19 @@ func (m *model) checkStep() {
 			m.lastKept[i] = kept
 		}
 	}
-	if m.alive() && m.s.deadline == 0 && m.s.timer == 0 {
-		m.fail("the session has no timer and an idle limit")
+	if !m.alive() {
+		return
+	}
+	s, now := m.s, m.l.Timers.Now()
+	switch {
+	case s.timer == 0:
+		m.fail("the session has limits and no timer")
+	case s.deadline == 0 && (s.client.ended || s.server.ended || s.step >= stepLeave):
+		m.fail("step %d of a session that ends has no limit", s.step)
+	case s.step == stepLeave && s.deadline > now+reactor.Ticks(usualWaits.boundary)+1:
+		m.fail("it waits for a boundary until %d, now is %d", s.deadline, now)
+	case s.step == stepLinger && s.deadline > now+reactor.Ticks(usualWaits.linger)+1:
+		m.fail("it lingers until %d, now is %d", s.deadline, now)
 	}
 }
 
@@ -240,7 +251,7 @@ func (m *model) finish() {
 	if m.alive() && !m.client.closed && !m.node.closed {
 		m.fail("both have ended, have read all, and the session stays: step %d, outcome %v", m.s.step, m.s.outcome)
 	}
-	for range 4 {
+	for i := 0; i < 4 && m.alive(); i++ {
 		m.pass(100)
 		m.settle()
 	}
@@ -289,7 +300,7 @@ func (m *model) checkEnd() {
 			m.fail("descriptor %d is open", fd)
 		}
 	}
-	m.checkNode()
+	m.checkNode(ended[0])
 	m.checkClient(ended[0])
 	if o := ended[0]; (o == ClientClosed || o == ServerClosed) && !m.client.closed && !m.node.closed {
 		m.checkWhole(m.client, m.node)

@@ -27,6 +27,7 @@ type modelPeer struct {
 	ends    map[int]bool // where in sent a packet may come, in a message of its own
 
 	ended  bool // its stream
+	said   bool // a close frame was its last
 	closed bool // its socket
 }
 
@@ -148,6 +149,13 @@ func (p *modelPeer) end() {
 	}
 	p.m.tell("%s ends", p.name)
 	p.hasty()
+	if p.framed && p.frames[len(p.sent)] && p.rng.IntN(2) == 0 {
+		p.pending = nil
+		p.frame(finClose, closeWith(websocket.Normal, ""))
+		delete(p.frames, len(p.sent)+len(p.pending)) // nothing follows it
+		p.send(len(p.pending))
+		p.said = len(p.pending) == 0
+	}
 	p.ended = true
 	_ = unix.Shutdown(p.fd, unix.SHUT_WR)
 }
