@@ -245,6 +245,10 @@ func (m *model) finish() {
 		m.checkWhole(m.client, m.node)
 		m.checkWhole(m.node, m.client)
 	}
+	if got, _ := m.gotBy(m.client); m.alive() && m.s.step == stepLeave && m.calm && m.version == mqttparse.V5 &&
+		reachable(m.node.ends, common(m.node.sent, got), len(m.node.sent)) {
+		m.fail("the session waits for the end of a packet that has come")
+	}
 	m.client.end()
 	m.node.end()
 	m.settle()
