@@ -12,7 +12,8 @@ import (
 
 // allowed are the outcomes that what has happened can have.
 func (m *model) allowed() (o []Outcome) {
-	o = append(m.asks, ClientClosed, ServerClosed) // both ends come when the script is over
+	o = append(o, m.asks...)
+	o = append(o, ClientClosed, ServerClosed) // both ends come when the script is over
 	if m.client.closed {
 		o = append(o, ClientReset)
 	}
