@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -148,7 +150,15 @@ func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
 	})
 }
 
-func TestSilenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
+func TestOpeningThatStallsAtAnyByteIsEnded(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"connect":   silenceAtAnyByteEndsAfterConnectPacket,
+		"upgrade":   upgradeThatStallsAtAnyByteEndsAfterConnectPacket,
+		"handshake": handshakeThatStallsAtAnyByteIsEnded,
+	})
+}
+
+func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		backend := m.startNode(t, nil)
 		r := m.startImpatient(t, []string{backend.address()}, func(s *Snapshot) { s.Timeouts.ConnectPacket = time.Second })
