@@ -84,7 +84,7 @@ func late(t *testing.T, n *node, filter []unix.SockFilter) (*rig, *client) {
 }
 
 // The kernel waits a second before it sends a SYN again.
-func TestConnectionWhoseFirstSYNWasLostIsInDoubt(t *testing.T) {
+func connectionWhoseFirstSYNWasLostIsInDoubt(t *testing.T) {
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
 		"it exists on one side alone and is given up": oneSidedConnectionIsGivenUp,
 		"its client breaks and is let go":             clientThatBreaksBeforeTheProofIsLetGo,

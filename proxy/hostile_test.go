@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -150,7 +151,15 @@ func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
 	})
 }
 
-func TestSilenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
+func TestOpeningThatStallsAtAnyByteIsEnded(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"connect":   silenceAtAnyByteEndsAfterConnectPacket,
+		"upgrade":   upgradeThatStallsAtAnyByteEndsAfterConnectPacket,
+		"handshake": handshakeThatStallsAtAnyByteIsEnded,
+	})
+}
+
+func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		backend := m.startNode(t, nil)
 		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = time.Second })

@@ -5,7 +5,6 @@ package proxy
 import (
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -127,61 +126,11 @@ func (m *model) turn() {
 	m.l.Turn()
 }
 
-// ask notes what the session is to end with, at the latest.
-func (m *model) ask(o Outcome) {
-	m.calm = m.calm && m.asked == outcomeNone && !m.node.ended
-	m.asked = o
-	m.asks = append(m.asks, o)
-}
-
-// mail asks the session to leave, as a command of the admin's or a stop does.
-func (m *model) mail(o Outcome) {
-	m.tell("mail %v", o)
-	m.ask(o)
-	m.l.Do(func() {
-		m.l.each(func(s *session) {
-			if s.step < stepLeave {
-				m.l.resume(s, m.l.leave(s, o))
-			}
-		})
-	})
-}
-
-// step does what two bytes of a script say.
-func (m *model) step(what byte, n int) {
-	peer := pick(what&1 == 0, m.client, m.node)
-	switch what >>= 1; {
-	case what < 40:
-		peer.send(pick(n < 200, n+1, (n-199)*4096))
-	case what < 70:
-		peer.read(pick(n < 200, n*32, 1<<20))
-	case what < 116:
-		m.turn()
-	case what < 120:
-		m.pass(reactor.Tick(n%16 + 1))
-	case what < 123:
-		peer.end()
-	case what < 124:
-		peer.close()
-	case what < 125:
-		m.mail(Kicked)
-	case what < 126:
-		m.mail(Shutdown)
-	case what < 127:
-		m.tell("end all")
-		m.ask(Shutdown)
-		m.calm = false // nothing is waited for
-		m.l.Do(m.l.endAll)
-	default:
-		m.pass(reactor.Tick(n))
-	}
-}
-
 // pass lets time pass.
 func (m *model) pass(ticks reactor.Tick) {
 	m.tell("%d ticks", ticks)
 	m.passed += ticks
-	m.calm = m.calm && m.asked == outcomeNone
+	m.calm = m.calm && (m.asked == outcomeNone || !m.alive())
 	m.l.Timers.Advance(m.l.Timers.Now()+ticks, m.l.Due)
 }
 
@@ -210,8 +159,19 @@ func (m *model) checkStep() {
 			m.lastKept[i] = kept
 		}
 	}
-	if m.alive() && m.s.deadline == 0 && m.s.timer == 0 {
-		m.fail("the session has no timer and an idle limit")
+	if !m.alive() {
+		return
+	}
+	s, now := m.s, m.l.Timers.Now()
+	switch {
+	case s.timer == 0:
+		m.fail("the session has limits and no timer")
+	case s.deadline == 0 && (s.client.ended || s.server.ended || s.step >= stepLeave):
+		m.fail("step %d of a session that ends has no limit", s.step)
+	case s.step == stepLeave && s.deadline > now+reactor.Ticks(usualWaits.boundary)+1:
+		m.fail("it waits for a boundary until %d, now is %d", s.deadline, now)
+	case s.step == stepLinger && s.deadline > now+reactor.Ticks(usualWaits.linger)+1:
+		m.fail("it lingers until %d, now is %d", s.deadline, now)
 	}
 }
 
@@ -235,13 +195,17 @@ func (m *model) finish() {
 		m.checkWhole(m.client, m.node)
 		m.checkWhole(m.node, m.client)
 	}
+	if got, _ := m.gotBy(m.client); m.alive() && m.s.step == stepLeave && m.calm && m.version == mqttparse.V5 &&
+		reachable(m.node.ends, common(m.node.sent, got), len(m.node.sent)) {
+		m.fail("the session waits for the end of a packet that has come")
+	}
 	m.client.end()
 	m.node.end()
 	m.settle()
 	if m.alive() && !m.client.closed && !m.node.closed {
 		m.fail("both have ended, have read all, and the session stays: step %d, outcome %v", m.s.step, m.s.outcome)
 	}
-	for range 4 {
+	for i := 0; i < 4 && m.alive(); i++ {
 		m.pass(100)
 		m.settle()
 	}
@@ -290,36 +254,10 @@ func (m *model) checkEnd() {
 			m.fail("descriptor %d is open", fd)
 		}
 	}
-	m.checkNode()
+	m.checkNode(ended[0])
 	m.checkClient(ended[0])
 	if o := ended[0]; (o == ClientClosed || o == ServerClosed) && !m.client.closed && !m.node.closed {
 		m.checkWhole(m.client, m.node)
 		m.checkWhole(m.node, m.client)
 	}
-}
-
-// modelScripts is how many scripts TestSessionKeepsItsInvariants plays.
-const modelScripts = 300
-
-func TestSessionKeepsItsInvariants(t *testing.T) {
-	for seed := range uint64(modelScripts) {
-		playModel(t, modelScript(seed))
-	}
-}
-
-// modelScript is a script of random steps.
-func modelScript(seed uint64) []byte {
-	rng := rand.New(rand.NewPCG(seed, 2))
-	script := make([]byte, 2+2*rng.IntN(120))
-	for i := range script {
-		script[i] = byte(rng.Uint32())
-	}
-	return script
-}
-
-func FuzzSession(f *testing.F) {
-	for seed := range uint64(16) {
-		f.Add(modelScript(seed))
-	}
-	f.Fuzz(func(t *testing.T, script []byte) { playModel(t, script[:min(len(script), 400)]) })
 }

@@ -12,7 +12,8 @@ import (
 
 // allowed are the outcomes that what has happened can have.
 func (m *model) allowed() (o []Outcome) {
-	o = append(m.asks, ClientClosed, ServerClosed) // both ends come when the script is over
+	o = append(o, m.asks...)
+	o = append(o, ClientClosed, ServerClosed) // both ends come when the script is over
 	if m.client.closed {
 		o = append(o, ClientReset)
 	}
@@ -75,12 +76,35 @@ func (m *model) checkWhole(from, to *modelPeer) {
 	if to.closed || from.closed {
 		return
 	}
+	if m.client.said && m.kind == modelTranslated {
+		return // a client that has said goodbye gets nothing more
+	}
+	if m.kind == modelTranslated && to == m.client && !m.node.ended { // a goodbye of ours is the last frame
+		if pings, pongs := controls(m.client.sent, websocket.Ping), controls(m.client.got, websocket.Pong); pings != pongs {
+			m.fail("the client has got %d pongs for %d pings", pongs, pings)
+		}
+	}
 	if len(got) < len(sent) {
 		m.fail("the %s has got %d bytes of %d of the %s", to.name, len(got), len(sent), from.name)
 	}
 	if at := common(sent, got); at < len(sent) {
 		m.fail("the %s has got others than the %s has sent, from %d of %d on", to.name, from.name, at, len(sent))
 	}
+}
+
+// controls is how many whole control frames of a kind b has.
+func controls(b []byte, kind websocket.Opcode) (n int) {
+	for len(b) > 0 {
+		h, err := websocket.ParseHeader(b)
+		if err != nil || int64(len(b)) < int64(h.Size)+h.Length {
+			break
+		}
+		if h.Opcode == kind {
+			n++
+		}
+		b = b[h.Size+int(h.Length):]
+	}
+	return n
 }
 
 // common is how many bytes a and b begin with alike.
@@ -103,7 +127,7 @@ func goodbyeAfter(sent, got []byte, may func(at int, goodbye []byte) bool) int {
 }
 
 // checkNode checks that the node has got a prefix of what the client has sent, and a close frame at most.
-func (m *model) checkNode() {
+func (m *model) checkNode(o Outcome) {
 	got, _ := m.gotBy(m.node)
 	closing := func(at int, goodbye []byte) bool {
 		if m.kind != modelPasses || !m.client.frames[at] {
@@ -112,9 +136,28 @@ func (m *model) checkNode() {
 		_, ending := carriedIn(m, goodbye, true)
 		return len(ending) == len(goodbye) && len(ending) == 8
 	}
-	if at := goodbyeAfter(m.sentBy(m.client), got, closing); at < 0 {
+	at := goodbyeAfter(m.sentBy(m.client), got, closing)
+	if at < 0 {
 		m.fail("the node has got others than the client has sent, from %d on", common(m.sentBy(m.client), got))
 	}
+	if m.kind == modelPasses && m.mustSay(o) && !m.node.closed && m.client.frames[at] && at == len(got) {
+		m.fail("the node is not told of %v", o)
+	}
+}
+
+// mustSay reports whether a session that ended so had to say goodbye where it could.
+func (m *model) mustSay(o Outcome) bool {
+	return m.calm && m.asked != outcomeNone && o == m.asked && !m.client.closed
+}
+
+// reachable reports whether one of the places in a stream is from at to the end of what was sent of it.
+func reachable(places map[int]bool, at, end int) bool {
+	for place, may := range places {
+		if may && place >= at && place <= end {
+			return true
+		}
+	}
+	return false
 }
 
 // checkClient checks that the client has got a prefix of what the node has sent, and then at most the goodbye of the
@@ -146,16 +189,16 @@ func (m *model) checkClient(o Outcome) {
 		m.fail("the client has got % x instead of what the node sent, from %d on, with outcome %v", got[n:min(len(got), n+40)], n, o)
 	}
 	normal := websocket.AppendClose(nil, websocket.Normal, "") // that the node's end became
-	if m.kind == modelTranslated && len(ending) > 0 && !bytes.Equal(ending, closing) && (!m.node.ended || !bytes.Equal(ending, normal)) && o != FrameError {
+	if m.kind == modelTranslated && len(ending) > 0 && !bytes.Equal(ending, closing) && (!m.node.ended && !m.client.said || !bytes.Equal(ending, normal)) && o != FrameError {
 		m.fail("the client's last frames are % x, want % x", ending, closing)
 	}
-	if !m.calm || m.asked == outcomeNone || o != m.asked || m.client.closed {
+	if !m.mustSay(o) {
 		return
 	}
-	told, may := at < len(got), len(packet) > 0 && m.node.ends[at]
+	told, may := at < len(got), len(packet) > 0 && reachable(m.node.ends, at, len(m.node.sent))
 	switch m.kind {
 	case modelPasses:
-		may = m.node.frames[at]
+		may = m.node.frames[at] && (m.version != mqttparse.V5 || m.node.ends[at]) || may
 	case modelTranslated:
 		told, may = (told || !may) && len(ending) > 0, true
 	case modelBare, modelKinds:

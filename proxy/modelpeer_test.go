@@ -19,21 +19,24 @@ type modelPeer struct {
 	framed bool
 	masked bool
 
-	packets []byte // that no frame has yet
-	pending []byte // what comes next
-	sent    []byte
-	got     []byte
-	frames  map[int]bool // where in sent a frame may come
-	ends    map[int]bool // where in sent a packet may come, in a message of its own
+	packets  []byte       // that no frame has yet
+	inFrames int          // bytes of packets that frames have
+	packed   map[int]bool // where among those a packet may begin
+	pending  []byte       // what comes next
+	sent     []byte
+	got      []byte
+	frames   map[int]bool // where in sent a frame may come
+	ends     map[int]bool // where in sent a packet may come, in a message of its own
 
 	ended  bool // its stream
+	said   bool // a close frame was its last
 	closed bool // its socket
 }
 
 func newModelPeer(m *model, name string, seed uint64, framed, masked bool) *modelPeer {
 	return &modelPeer{
 		m: m, name: name, fd: -1, rng: rand.New(rand.NewPCG(seed, 1)), framed: framed, masked: masked,
-		frames: map[int]bool{0: true}, ends: map[int]bool{0: true},
+		packed: map[int]bool{0: true}, frames: map[int]bool{0: true}, ends: map[int]bool{0: true},
 	}
 }
 
@@ -90,15 +93,18 @@ func (p *modelPeer) compose() {
 		return
 	}
 	p.packets = append(p.packets, packet...)
+	p.packed[p.inFrames+len(p.packets)] = true
 	take := len(p.packets)
 	if p.rng.IntN(3) == 0 {
 		take = p.rng.IntN(take + 1) // the packet ends in a later message
 	}
 	message := p.packets[:take]
 	p.packets = p.packets[take:]
+	p.inFrames += take
 	for first := byte(0x02); ; first = 0 {
 		if p.rng.IntN(4) == 0 {
 			p.frame(finPing, []byte("ping"))
+			p.ends[len(p.sent)+len(p.pending)] = first != 0 && p.packed[p.inFrames-take]
 		}
 		if n := p.rng.IntN(len(message) + 1); n < len(message) && p.rng.IntN(2) == 0 {
 			p.frame(first, message[:n])
@@ -108,7 +114,7 @@ func (p *modelPeer) compose() {
 		p.frame(first|0x80, message)
 		break
 	}
-	p.ends[len(p.sent)+len(p.pending)] = len(p.packets) == 0
+	p.ends[len(p.sent)+len(p.pending)] = p.packed[p.inFrames]
 }
 
 // frame adds a frame.
@@ -148,6 +154,13 @@ func (p *modelPeer) end() {
 	}
 	p.m.tell("%s ends", p.name)
 	p.hasty()
+	if p.framed && p.frames[len(p.sent)] && p.rng.IntN(2) == 0 {
+		p.pending = nil
+		p.frame(finClose, closeWith(websocket.Normal, ""))
+		delete(p.frames, len(p.sent)+len(p.pending)) // nothing follows it
+		p.send(len(p.pending))
+		p.said = len(p.pending) == 0
+	}
 	p.ended = true
 	_ = unix.Shutdown(p.fd, unix.SHUT_WR)
 }

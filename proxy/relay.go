@@ -127,6 +127,12 @@ func (l *loop) endOutput(s *session, to *stream) (ended bool) {
 func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	client, other := gone == &s.client, s.other(gone)
 	switch {
+	case (s.step == stepLeave || s.step == stepLinger) && !client:
+		// The node gets nothing more, and the client still gets its goodbye.
+		gone.kept, gone.output = nil, outputEnded
+		gone.readable, gone.readToEnd = true, true
+		l.resume(s, s.step)
+		return true
 	case s.step == stepLeave, s.step == stepLinger:
 		l.finish(s, s.outcome)
 		return true

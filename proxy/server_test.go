@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -26,7 +27,7 @@ func TestServerThatIsNotRunCanBeCountedAndLeavesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := wsToMQTT.start(t, []string{refusing}, on)
 			r.stop()
-			goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+			goroutines, descriptors := runtime.NumGoroutine(), proxytest.OpenDescriptors(t)
 			srv, err := New(r.snap, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
@@ -51,7 +52,7 @@ func TestServerThatIsNotRunCanBeCountedAndLeavesNothing(t *testing.T) {
 				t.Errorf("the socket's file: %v", err)
 			}
 			eventually(t, "its goroutines and descriptors are gone", func() bool {
-				return runtime.NumGoroutine() <= goroutines && openDescriptors(t) <= descriptors
+				return runtime.NumGoroutine() <= goroutines && proxytest.OpenDescriptors(t) <= descriptors
 			})
 		})
 	}

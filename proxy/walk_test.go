@@ -23,9 +23,20 @@ func again(s *snapshot.Snapshot) {
 // dialErrors is how many attempts to reach a node have failed.
 func (r *rig) dialErrors(node int) uint64 { return r.srv.Stats().Flows[node].DialErrors }
 
+// Most of the time of these tests is that of limits, or of the kernel's before it sends a SYN again.
+func TestNodesAreTriedForConnectNode(t *testing.T) {
+	proxytest.RunAbreast(t, map[string]func(*testing.T){
+		"again after one timed out":                         nodesAreTriedAgainAfterOneTimedOut,
+		"and the session is refused when it is over":        sessionIsRefusedWhenConnectNodeIsOver,
+		"which cuts the last attempt":                       connectNodeCutsTheLastAttempt,
+		"but not after a stop":                              stopEndsASessionThatTriesItsNodesAgain,
+		"a connection whose first SYN was lost is in doubt": connectionWhoseFirstSYNWasLostIsInDoubt,
+	})
+}
+
 // A node that admits no more clients for a while drops what comes, or lets it wait; that
 // another one refuses is no reason to give up on it.
-func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
+func nodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 	silent := func(t *testing.T) string {
 		return startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }).address()
 	}
@@ -87,7 +98,7 @@ func TestFullNodesAreNotWaitedFor(t *testing.T) {
 	r.waitOutcome(NodesFull, 1)
 }
 
-func TestSessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
+func sessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
 	inModesAbreast(t, []mode{mqttToMQTT, wssToWSS}, func(t *testing.T, m mode) {
 		r := m.start(t, []string{fullListener(t)}, again, func(s *snapshot.Snapshot) { s.Timeouts.ConnectNode = 2 * time.Second })
 		c := r.dial()
@@ -104,7 +115,7 @@ func TestSessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
 }
 
 // The last attempt is cut short: the client is told in time.
-func TestConnectNodeCutsTheLastAttempt(t *testing.T) {
+func connectNodeCutsTheLastAttempt(t *testing.T) {
 	r := start(t, []string{fullListener(t)}, func(s *snapshot.Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = time.Hour, time.Second })
 	c := r.dial()
 	c.send(connect5)
@@ -135,7 +146,7 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 	})
 }
 
-func TestStopEndsASessionThatTriesItsNodesAgain(t *testing.T) {
+func stopEndsASessionThatTriesItsNodesAgain(t *testing.T) {
 	r := start(t, []string{fullListener(t)}, again, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 	c := r.dial()
 	c.send(connect311)
