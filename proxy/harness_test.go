@@ -176,8 +176,10 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	return r
 }
 
-// impatient are the waits of a server whose test sits them out. No peer that is alive has to keep them.
-var impatient = waits{boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: 50 * time.Millisecond}
+// impatient are the waits of a server whose test sits them out: a node that is alive has its time for a CONNACK.
+var impatient = waits{
+	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: usualWaits.connack,
+}
 
 // prepare is start for a server whose waits are set before it is run.
 func prepare(t *testing.T, nodes []string, settings ...setting) *rig {
