@@ -33,6 +33,7 @@ type model struct {
 	version      mqttparse.Version
 	client, node *modelPeer
 	ours         [2]int32 // the session's descriptors
+	inodes       [2]uint64
 
 	lastKept [2]int       // of a stream to which goodbye was said; -1: it was not
 	passed   reactor.Tick // time
@@ -104,6 +105,7 @@ func (m *model) begin(kind, seed byte) {
 	s.idle, s.active, s.byKeepAlive = reactor.Ticks(modelIdle), m.l.Timers.Now(), kind&0x40 != 0
 	s.client, s.server = m.l.born(m.client.open()), m.l.born(m.node.open())
 	m.ours = [2]int32{s.client.fd, s.server.fd}
+	m.inodes = [2]uint64{inodeOf(s.client.fd), inodeOf(s.server.fd)}
 	switch m.kind {
 	case modelPasses:
 		s.client.layers = &layers{ws: &framing{passes: true}}
@@ -227,6 +229,15 @@ func (m *model) close() {
 	m.l.Close()
 }
 
+// inodeOf names what a descriptor is of; 0: it is not open.
+func inodeOf(fd int32) uint64 {
+	var stat unix.Stat_t
+	if unix.Fstat(int(fd), &stat) != nil {
+		return 0
+	}
+	return stat.Ino
+}
+
 // checkEnd checks the books of a session that has ended, and what its peers have got.
 func (m *model) checkEnd() {
 	c, node := &m.l.counters.listeners[0], m.l.counters.flows[0][0].Node
@@ -249,8 +260,8 @@ func (m *model) checkEnd() {
 	if at, left := m.l.Timers.Next(); left {
 		m.fail("a timer is left, for tick %d", at)
 	}
-	for _, fd := range m.ours {
-		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
+	for i, fd := range m.ours {
+		if m.inodes[i] == inodeOf(fd) { // else the number is another descriptor's by now
 			m.fail("descriptor %d is open", fd)
 		}
 	}
