@@ -54,7 +54,7 @@ type Loop struct {
 // NewLoop makes a loop that owns the listening sockets from now on, unless there is
 // an error. Its clock counts from epoch; loops that share an epoch share their time.
 func NewLoop(h Handler, socks []int32, epoch time.Time) (*Loop, error) {
-	l := &Loop{handler: h, socks: socks, epoch: epoch}
+	l := &Loop{handler: h, socks: socks, epoch: epoch, used: cpuTime()}
 	if err := l.poller.open(); err != nil {
 		return nil, err
 	}
