@@ -120,7 +120,7 @@ func (l *loop) reached(s *session) step {
 	s.flow.Received += uint64(len(o.bytes))
 	l.keepForTLS(s)
 	s.active, s.deadline = l.Timers.Now(), l.In(l.server.waits.connack)
-	if ws := s.client.layers; ws != nil && ws.ws != nil && ws.ws.unread {
+	if s.client.unread() {
 		s.client.readable = true // what has come with the CONNECT
 	}
 	if s.listener.Opaque() {

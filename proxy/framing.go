@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"io"
 
@@ -10,21 +8,27 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// framing is the WebSocket of a stream. Where both sides of a session speak it frames pass as they are, and are only
-// followed, so that a goodbye can be put between two. Otherwise they end here.
+// framing is the WebSocket of a client's stream. Where its node speaks it, too, frames pass as they are, and those to the
+// client are followed, so that a goodbye can be put between two. Otherwise they end here.
 type framing struct {
-	passes bool
-	toNode bool // our frames are masked
-	closed bool // our close frame is sent: nothing may follow it
+	reading *reading // nil: frames pass
+	closed  bool     // our close frame is sent: nothing may follow it
 
-	// Of frames that pass, as they were written to this stream.
+	// Of frames that pass.
 	frames  websocket.Follower
-	packets mqttparse.Scanner // inside them, of a client's
+	packets mqttparse.Scanner // inside them
+}
 
-	// Of frames that end here.
+// reading is how far the frames of a client are read that end here.
+type reading struct {
 	reader websocket.Reader
 	rest   []byte // what has come and is not read: the beginning of a header or of a control frame
 	unread bool   // rest may have whole frames
+}
+
+// unread reports whether frames of the client have come that nobody has looked at.
+func (h *stream) unread() bool {
+	return h.layers != nil && h.layers.ws != nil && h.layers.ws.reading != nil && h.layers.ws.reading.unread
 }
 
 // wrap puts WebSocket on a stream.
@@ -34,6 +38,9 @@ func (h *stream) wrap(f *framing) {
 	}
 	h.layers.ws = f
 }
+
+// passes reports whether frames pass as they are.
+func (f *framing) passes() bool { return f.reading == nil }
 
 // follow notes where frames that pass begin and end.
 func (f *framing) follow(b []byte) {
@@ -45,9 +52,7 @@ func (f *framing) follow(b []byte) {
 // next notes where the next header, or the rest of a frame, ends, and returns how many bytes of b that are.
 func (f *framing) next(b []byte) int {
 	n, payload := f.frames.Next(b)
-	if !f.toNode {
-		f.packets.Skip(payload)
-	}
+	f.packets.Skip(payload)
 	return n
 }
 
@@ -62,16 +67,15 @@ func (f *framing) betweenPackets() bool { return f.frames.BetweenMessages() && f
 // readFrames is read for a stream whose frames end here: it returns what they carry, and answers pings and the close.
 func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 	f := h.layers.ws
-	n := len(f.rest)
-	copy(room, f.rest)
-	if !f.unread {
+	n := copy(room, f.reading.rest)
+	if !f.reading.unread {
 		got, err := l.receive(h, room[n:])
 		if err != nil {
 			return nil, err
 		}
 		n += got
 	}
-	f.unread = false
+	f.reading.unread = false
 	payload, replies, end := f.unframe(room[:n])
 	if len(replies) > 0 && !l.reply(h, replies) {
 		end = errUnreadPongs
@@ -89,13 +93,13 @@ func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 // with. end is io.EOF when a close frame has come, after which nothing counts, and a *websocket.Error for what is wrong.
 func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
 	payload = b[:0]
-	f.rest = nil
+	f.reading.rest = nil
 	for {
-		piece, err := f.reader.Next(b)
+		piece, err := f.reading.reader.Next(b)
 		switch {
 		case errors.Is(err, websocket.ErrShort):
 			if len(b) > 0 {
-				f.rest = append([]byte(nil), b...)
+				f.reading.rest = append([]byte(nil), b...)
 			}
 			return payload, replies, nil
 		case err != nil:
@@ -147,15 +151,12 @@ func (l *loop) framed(b []byte) []byte {
 
 // goodbye is a last message, if a message may come now, and the close frame, if a frame may; of code 0 it is nothing.
 func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
-	if code == 0 || f.closed || f.passes && !f.frames.Between() {
+	if code == 0 || f.closed || f.passes() && !f.frames.Between() {
 		return nil
 	}
 	f.closed = true
-	if len(packet) > 0 && (!f.passes || f.betweenPackets()) {
+	if len(packet) > 0 && (!f.passes() || f.betweenPackets()) {
 		b = websocket.AppendFrame(b, websocket.Binary, packet)
-	}
-	if f.toNode {
-		return appendMaskedClose(b, code)
 	}
 	return websocket.AppendClose(b, code, "")
 }
@@ -167,13 +168,4 @@ func closeFrame(dst []byte, why error) []byte {
 		return websocket.AppendClose(dst, broken.Code, broken.Reason)
 	}
 	return websocket.AppendClose(dst, websocket.ProtocolError, "")
-}
-
-// appendMaskedClose appends a close frame as a client sends it.
-func appendMaskedClose(dst []byte, code websocket.CloseCode) []byte {
-	var key [4]byte
-	_, _ = rand.Read(key[:]) // never fails
-	dst = websocket.AppendMaskedHeader(dst, websocket.Close, 2, key)
-	payload := binary.BigEndian.AppendUint16(nil, uint16(code))
-	return append(dst, payload[0]^key[0], payload[1]^key[1])
 }

@@ -33,12 +33,13 @@ var connects = map[mqttparse.Version][]byte{mqttparse.V31: connect31, mqttparse.
 // publish is a packet of a node, long enough to be cut in its length and in its body.
 var publish = append([]byte("\x30\x80\x01\x00\x01a"), bytes.Repeat([]byte("p"), 125)...)
 
-// toClient and toNode are what is heard where a packet, which may be none, and a close frame are said in all layers.
+// toClient is what a client hears where a packet, which may be none, and a close frame are said in all layers.
 func (m mode) toClient(packet string, code int) []string {
 	return m.said(packet, code, m.clientWS(), m.tls)
 }
 
-func (m mode) toNode() []string { return m.said("", 1001, m.nodeWS, m.nodeTLS) }
+// toNode is what a node hears: where frames pass, those to it are not followed, and none of ours can be put between two.
+func (m mode) toNode() []string { return m.said("", 0, false, m.nodeTLS) }
 
 func (m mode) said(packet string, code int, ws, tls bool) (said []string) {
 	if packet != "" {

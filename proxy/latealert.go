@@ -12,7 +12,7 @@ import (
 // may still turn them away, they are kept until it has answered.
 func (l *loop) keepForTLS(s *session) {
 	o := s.opening
-	if s.server.layers == nil || s.server.layers.tls == nil || s.client.layers != nil && s.client.layers.ws != nil && s.client.layers.ws.unread {
+	if s.server.layers == nil || s.server.layers.tls == nil || s.client.unread() {
 		o.bytes, o.owned = nil, false
 		return
 	}

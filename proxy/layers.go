@@ -11,7 +11,7 @@ import (
 )
 
 // passes reports whether WebSocket frames pass on the stream as they are.
-func (h *stream) passes() bool { return h.layers != nil && h.layers.ws != nil && h.layers.ws.passes }
+func (h *stream) passes() bool { return h.layers != nil && h.layers.ws != nil && h.layers.ws.passes() }
 
 // fault is what of the stream's TLS or frames has ended it, and neither its end nor the socket; nil: nothing.
 func (h *stream) fault() error {
@@ -33,7 +33,7 @@ type layers struct {
 
 // readLayers is readUpTo for a stream with layers.
 func (l *loop) readLayers(h *stream, room []byte) ([]byte, error) {
-	if h.layers.ws != nil && !h.layers.ws.passes {
+	if h.layers.ws != nil && !h.layers.ws.passes() {
 		return l.readFrames(h, room)
 	}
 	n, err := l.receive(h, room)
@@ -65,7 +65,7 @@ func (l *loop) receive(h *stream, room []byte) (n int, err error) {
 func (l *loop) writeLayers(h *stream, b []byte) error {
 	if ws := h.layers.ws; ws != nil {
 		switch {
-		case ws.passes:
+		case ws.passes():
 			ws.follow(b)
 		case ws.closed:
 			return nil // nothing follows a close frame

@@ -108,10 +108,9 @@ func (m *model) begin(kind, seed byte) {
 	m.inodes = [2]uint64{inodeOf(s.client.fd), inodeOf(s.server.fd)}
 	switch m.kind {
 	case modelPasses:
-		s.client.layers = &layers{ws: &framing{passes: true}}
-		s.server.layers = &layers{ws: &framing{passes: true, toNode: true}}
+		s.client.layers = &layers{ws: &framing{}}
 	case modelTranslated:
-		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}}}
+		s.client.layers = &layers{ws: &framing{reading: &reading{reader: websocket.Reader{FromClient: true}}}}
 	case modelBare, modelKinds:
 	}
 	m.tell("kind %d, version %d", m.kind, m.version)
@@ -265,7 +264,7 @@ func (m *model) checkEnd() {
 			m.fail("descriptor %d is open", fd)
 		}
 	}
-	m.checkNode(ended[0])
+	m.checkNode()
 	m.checkClient(ended[0])
 	if o := ended[0]; (o == ClientClosed || o == ServerClosed) && !m.client.closed && !m.node.closed {
 		m.checkWhole(m.client, m.node)

@@ -41,8 +41,7 @@ func (l *loop) switchOver(s *session) step {
 			l.giveUp(s, err)
 			return stepDial
 		}
-		s.client.wrap(&framing{passes: true})
-		s.server.wrap(&framing{passes: true, toNode: true})
+		s.client.wrap(&framing{})
 		if err := l.write(&s.server, o.bytes); err != nil {
 			l.giveUp(s, err)
 			return stepDial

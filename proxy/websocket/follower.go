@@ -11,13 +11,18 @@ import "errors"
 //		chunk = chunk[n:]
 //	}
 type Follower struct {
-	left      int64               // bytes of this frame's payload that have not come
-	header    [MaxHeaderSize]byte // of a frame whose header is not whole
-	had       uint8               // bytes of it
-	data      bool                // the payload is of a data frame
-	inMessage bool                // the last data frame had no FIN
-	closed    bool                // there was a close frame
-	lost      bool                // what came is no frame
+	left      int64          // bytes of this frame's payload that have not come
+	begun     *partialHeader // nil: no header has begun
+	data      bool           // the payload is of a data frame
+	inMessage bool           // the last data frame had no FIN
+	closed    bool           // there was a close frame
+	lost      bool           // what came is no frame
+}
+
+// partialHeader is the beginning of a header that a chunk ended in, which is rare.
+type partialHeader struct {
+	bytes [MaxHeaderSize]byte
+	had   int
 }
 
 // Next goes on to the end of a header, of a frame or of the chunk, which is not empty, and returns how many bytes that
@@ -34,17 +39,26 @@ func (f *Follower) Next(chunk []byte) (n int, payload []byte) {
 		}
 		return n, payload
 	}
-	before := int(f.had)
-	f.had += uint8(copy(f.header[before:], chunk))
+	before, header := 0, chunk
+	if f.begun != nil {
+		longer := *f.begun // a copy: a Follower may be copied
+		before = longer.had
+		longer.had += copy(longer.bytes[before:], chunk)
+		f.begun, header = &longer, longer.bytes[:longer.had]
+	}
 	var h Header
-	switch err := h.parse(f.header[:f.had]); {
+	switch err := h.parse(header); {
 	case errors.Is(err, ErrShort):
-		return int(f.had) - before, nil
+		if f.begun == nil {
+			f.begun = new(partialHeader)
+			f.begun.had = copy(f.begun.bytes[:], chunk)
+		}
+		return len(chunk), nil
 	case err != nil:
 		f.lost = true
 		return len(chunk), nil
 	}
-	f.had, f.left, f.data = 0, h.Length, !h.Opcode.Control()
+	f.begun, f.left, f.data = nil, h.Length, !h.Opcode.Control()
 	if f.data {
 		f.inMessage = !h.Fin
 	}
@@ -53,7 +67,7 @@ func (f *Follower) Next(chunk []byte) (n int, payload []byte) {
 }
 
 // Between reports whether a frame could come now: none has begun, and there was no close frame.
-func (f *Follower) Between() bool { return f.left == 0 && f.had == 0 && !f.closed && !f.lost }
+func (f *Follower) Between() bool { return f.left == 0 && f.begun == nil && !f.closed && !f.lost }
 
 // BetweenMessages reports whether a frame of a new message could come now.
 func (f *Follower) BetweenMessages() bool { return f.Between() && !f.inMessage }
