@@ -103,7 +103,7 @@ func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
 			}
 			return payload, replies, nil
 		case err != nil:
-			return payload, f.appendClose(replies, closeFrame(nil, err)), err
+			return payload, f.appendClose(replies, websocket.AppendCloseFor(nil, err)), err
 		}
 		switch piece.Opcode {
 		case websocket.Close:
@@ -159,13 +159,4 @@ func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
 		b = websocket.AppendFrame(b, websocket.Binary, packet)
 	}
 	return websocket.AppendClose(b, code, "")
-}
-
-// closeFrame appends the close frame that an error of the client's frames is owed.
-func closeFrame(dst []byte, why error) []byte {
-	var broken *websocket.Error
-	if errors.As(why, &broken) {
-		return websocket.AppendClose(dst, broken.Code, broken.Reason)
-	}
-	return websocket.AppendClose(dst, websocket.ProtocolError, "")
 }

@@ -90,7 +90,7 @@ func (l *loop) sayGoodbye(s *session) step {
 	if err := l.end(&s.client, packet, g.close); err != nil {
 		return l.finish(s, s.outcome)
 	}
-	_ = l.end(&s.server, nil, websocket.GoingAway)
+	_ = l.end(&s.server, nil, 0) // frames to a node are not followed: no close frame can be put between two
 	return l.beginLinger(s)
 }
 

@@ -88,11 +88,7 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 // breakOff refuses a client that has broken the rules of frames.
 func (o *Opening) breakOff(why error, sc *Scratch) Verdict {
 	v := o.end(outcome.FrameError, why.Error())
-	code, reason := websocket.ProtocolError, ""
-	if broken, ok := errors.AsType[*websocket.Error](why); ok {
-		code, reason = broken.Code, broken.Reason
-	}
-	sc.reply = websocket.AppendClose(sc.reply[:0], code, reason)
+	sc.reply = websocket.AppendCloseFor(sc.reply[:0], why)
 	v.Reply = sc.reply
 	return v
 }

@@ -2,6 +2,7 @@ package websocket
 
 import (
 	"encoding/binary"
+	"errors"
 	"unicode/utf8"
 )
 
@@ -27,6 +28,15 @@ func AppendClose(dst []byte, code CloseCode, reason string) []byte {
 	dst = AppendHeader(dst, Close, 2+len(reason))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(code))
 	return append(dst, reason...)
+}
+
+// AppendCloseFor appends the close frame that a peer is owed for frames that broke the rules: the code and the reason of
+// an *Error, and ProtocolError for any other.
+func AppendCloseFor(dst []byte, err error) []byte {
+	if broken, ok := errors.AsType[*Error](err); ok {
+		return AppendClose(dst, broken.Code, broken.Reason)
+	}
+	return AppendClose(dst, ProtocolError, "")
 }
 
 // CloseOf returns what the payload of a close frame says, of a Piece that a Reader
