@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 )
 
 // Accepted makes the session of a connection that was accepted, and takes it as far
@@ -28,10 +29,10 @@ func (l *loop) Accepted(listener int, fd int32, peer netip.AddrPort) {
 	counted.Open++
 
 	s.place = l.server.enter(ln)
-	s.excess = pick(s.place == placeTaken, outcomeNone, RefusedConnections)
+	s.excess = pick(s.place == placeTaken, outcome.None, outcome.RefusedConnections)
 	s.opening.Excess = s.excess
 	if s.place == placeNone {
-		l.finish(s, RefusedConnections)
+		l.finish(s, outcome.RefusedConnections)
 		return
 	}
 	l.advance(s)

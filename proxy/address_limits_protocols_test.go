@@ -5,19 +5,20 @@ import (
 	"strings"
 	"testing"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
 // The handshake is what the limits are to spare: nothing is read, nothing is sent.
 func TestAddressOverItsLimitHasNoHandshake(t *testing.T) {
 	inEachTLSMode(t, func(t *testing.T, m mode) {
-		for outcome, limit := range map[Outcome]setting{RefusedAddress: perAddress(1, 0), RefusedAddressRate: perAddress(0, 1)} {
-			t.Run(outcome.String(), func(t *testing.T) {
+		for want, limit := range map[outcome.Outcome]setting{outcome.RefusedAddress: perAddress(1, 0), outcome.RefusedAddressRate: perAddress(0, 1)} {
+			t.Run(want.String(), func(t *testing.T) {
 				r := m.start(t, []string{m.startNode(t, nil).address()}, limit)
 				first := r.openFrom("127.0.0.2")
-				if outcome == RefusedAddressRate {
+				if want == outcome.RefusedAddressRate {
 					_ = first.Close()
-					r.waitOutcome(ClientClosed, 1)
+					r.waitOutcome(outcome.ClientClosed, 1)
 					r.srv.addresses.exhaust("127.0.0.2")
 				}
 				for range 5 {
@@ -28,14 +29,14 @@ func TestAddressOverItsLimitHasNoHandshake(t *testing.T) {
 					}
 					_ = c.Close()
 				}
-				r.waitOutcome(outcome, 5)
+				r.waitOutcome(want, 5)
 				r.openFrom("127.0.0.3")
 				if counts := r.srv.Stats().Listeners[0].Handshakes; counts.Done != 2 || counts.Failed+counts.Refused+counts.Abandoned > 0 {
 					t.Errorf("%+v, want 2 handshakes", counts)
 				}
-				if outcome == RefusedAddress {
+				if want == outcome.RefusedAddress {
 					_ = first.Close()
-					r.waitOutcome(ClientClosed, 1)
+					r.waitOutcome(outcome.ClientClosed, 1)
 					r.openFrom("127.0.0.2")
 				}
 			})
@@ -45,11 +46,11 @@ func TestAddressOverItsLimitHasNoHandshake(t *testing.T) {
 
 func TestAddressOverItsLimitIsNotUpgraded(t *testing.T) {
 	inEachWSMode(t, func(t *testing.T, m mode) {
-		for outcome, limit := range map[Outcome]setting{RefusedAddress: perAddress(1, 0), RefusedAddressRate: perAddress(0, 1)} {
-			t.Run(outcome.String(), func(t *testing.T) {
+		for want, limit := range map[outcome.Outcome]setting{outcome.RefusedAddress: perAddress(1, 0), outcome.RefusedAddressRate: perAddress(0, 1)} {
+			t.Run(want.String(), func(t *testing.T) {
 				r := m.start(t, []string{m.startNode(t, nil).address()}, limit)
 				var first *client
-				if outcome == RefusedAddress {
+				if want == outcome.RefusedAddress {
 					first = r.openFrom("127.0.0.2")
 				} else {
 					r.srv.addresses.exhaust("127.0.0.2")
@@ -58,21 +59,21 @@ func TestAddressOverItsLimitIsNotUpgraded(t *testing.T) {
 					c := r.dialFrom("127.0.0.2")
 					c.send([]byte(upgradeRequest()))
 					resp, body := c.response() //nolint:bodyclose // response has read and closed it
-					if resp.StatusCode != 429 || (resp.Header.Get("Retry-After") == "1") != (outcome == RefusedAddressRate) {
+					if resp.StatusCode != 429 || (resp.Header.Get("Retry-After") == "1") != (want == outcome.RefusedAddressRate) {
 						t.Errorf("answered %s, %v, %q", resp.Status, resp.Header, body)
 					}
 					c.rest()
 					_ = c.Close()
 				}
-				r.waitOutcome(outcome, 3)
-				r.waitLine("outcome=" + outcome.String() + ` error="429: too many`)
+				r.waitOutcome(want, 3)
+				r.waitLine("outcome=" + want.String() + ` error="429: too many`)
 				if n := r.srv.Stats().Listeners[0].Answers[429]; n != 3 {
 					t.Errorf("%d answers are counted", n)
 				}
 				r.openFrom("127.0.0.3")
 				if first != nil {
 					_ = first.Close()
-					r.waitOutcome(ClientClosed, 1)
+					r.waitOutcome(outcome.ClientClosed, 1)
 					r.openFrom("127.0.0.2")
 				}
 			})
@@ -88,9 +89,9 @@ func TestRequestsOfAnAddressOverItsLimitAreAnswered429(t *testing.T) {
 		t.Errorf("answered %q", got)
 	}
 	_ = c.Close()
-	r.waitOutcome(RefusedAddress, 1)
+	r.waitOutcome(outcome.RefusedAddress, 1)
 	_ = first.Close()
-	r.waitOutcome(ClientGone, 1)
+	r.waitOutcome(outcome.ClientGone, 1)
 	c = r.dialBare(r.srv.Addr("mqtt"))
 	if got := c.get(bufio.NewReader(c), "/page/x"); !strings.HasPrefix(got, "200 ") {
 		t.Errorf("answered %q", got)
@@ -108,7 +109,7 @@ func TestAddressOverItsLimitIsClosedBeforeTLSIsPassedOn(t *testing.T) {
 		t.Errorf("answered % x", got)
 	}
 	_ = c.Close()
-	r.waitOutcome(RefusedAddress, 1)
+	r.waitOutcome(outcome.RefusedAddress, 1)
 	_ = first.Close()
-	r.waitOutcome(ClientGone, 1)
+	r.waitOutcome(outcome.ClientGone, 1)
 }

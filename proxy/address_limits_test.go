@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -55,7 +56,7 @@ func TestAddressWithTooManyConnectionsIsToldInItsVersion(t *testing.T) {
 	first := r.openFrom("127.0.0.2")
 	r.openFrom("127.0.0.2")
 	r.refusedFrom("127.0.0.2", 0x97)
-	r.waitOutcome(RefusedAddress, 3)
+	r.waitOutcome(outcome.RefusedAddress, 3)
 	r.waitLine("outcome=address_connections")
 	r.openFrom("127.0.0.3")
 
@@ -64,12 +65,12 @@ func TestAddressWithTooManyConnectionsIsToldInItsVersion(t *testing.T) {
 	silent.send(connect311[:4])
 	eventually(t, "the silent client", func() bool { return r.srv.open() == 4 })
 	_ = first.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 	r.openFrom("127.0.0.2")
 	silent.send(connect311[4:])
 	silent.expect([]byte("\x20\x02\x00\x03"))
 	_ = silent.Close()
-	r.waitOutcome(RefusedAddress, 4)
+	r.waitOutcome(outcome.RefusedAddress, 4)
 }
 
 func TestAddressThatConnectsTooOftenIsToldInItsVersion(t *testing.T) {
@@ -77,7 +78,7 @@ func TestAddressThatConnectsTooOftenIsToldInItsVersion(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()}, perAddress(0, 1))
 	r.srv.addresses.exhaust("127.0.0.2")
 	r.refusedFrom("127.0.0.2", 0x9f)
-	r.waitOutcome(RefusedAddressRate, 3)
+	r.waitOutcome(outcome.RefusedAddressRate, 3)
 	r.waitLine("outcome=address_rate")
 	r.openFrom("127.0.0.3")
 }
@@ -87,14 +88,14 @@ func TestFloodOfAnAddressIsClosedAtOnce(t *testing.T) {
 	needLoopbackNetwork(t)
 	for name, row := range map[string]struct {
 		limit   setting
-		outcome Outcome
+		outcome outcome.Outcome
 	}{
-		"connections": {perAddress(1, 0), RefusedAddress},
-		"rate":        {perAddress(0, 1), RefusedAddressRate},
+		"connections": {perAddress(1, 0), outcome.RefusedAddress},
+		"rate":        {perAddress(0, 1), outcome.RefusedAddressRate},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, []string{startNode(t, nil).address()}, row.limit)
-			if row.outcome == RefusedAddressRate {
+			if row.outcome == outcome.RefusedAddressRate {
 				r.srv.addresses.exhaust("127.0.0.2")
 			} else {
 				r.openFrom("127.0.0.2")
@@ -110,7 +111,7 @@ func TestFloodOfAnAddressIsClosedAtOnce(t *testing.T) {
 			for _, c := range silent {
 				_ = c.Close()
 			}
-			r.waitOutcome(ClientGone, addressHeadroom)
+			r.waitOutcome(outcome.ClientGone, addressHeadroom)
 		})
 	}
 }
@@ -141,9 +142,9 @@ func TestClientsBehindOneProxyAreCountedApart(t *testing.T) {
 		c.expect([]byte("\x20\x02\x00\x03"))
 		_ = c.Close()
 	}
-	r.waitOutcome(RefusedAddress, 2)
+	r.waitOutcome(outcome.RefusedAddress, 2)
 	_ = first.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 	behind(seven).expect(connack311)
 }
 
@@ -166,8 +167,8 @@ func TestAddressOverItsLimitIsClosedWhereNothingIsUnderstood(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	r.waitOutcome(RefusedAddress, 3)
+	r.waitOutcome(outcome.RefusedAddress, 3)
 	_ = first.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 	r.open("room again")
 }

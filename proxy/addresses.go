@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"mqttlb/proxy/outcome"
 )
 
 // addresses counts the connections of each client address, for the limits of one.
@@ -73,9 +75,9 @@ func (a *addresses) shard(key addressKey) *addressShard {
 // outcomeNone: it is within the limits. What was counted is to leave. A refused one
 // that was not counted is to be closed at once; an unknown address is neither. now is
 // in ns.
-func (a *addresses) enter(from netip.Addr, now int64) (refused Outcome, counted bool) {
+func (a *addresses) enter(from netip.Addr, now int64) (refused outcome.Outcome, counted bool) {
 	if a == nil || !from.IsValid() {
-		return outcomeNone, false
+		return outcome.None, false
 	}
 	key := keyOf(from)
 	s := a.shard(key)
@@ -87,14 +89,14 @@ func (a *addresses) enter(from netip.Addr, now int64) (refused Outcome, counted 
 	}
 	switch next, inTime := a.pace.take(t.next, now); {
 	case a.most > 0 && t.taken >= a.most:
-		refused = RefusedAddress
+		refused = outcome.RefusedAddress
 	case !inTime:
-		refused = RefusedAddressRate
+		refused = outcome.RefusedAddressRate
 	default:
 		t.next = next
 	}
 	switch {
-	case refused == outcomeNone:
+	case refused == outcome.None:
 		t.taken++
 	case t.refused < addressHeadroom:
 		t.refused++

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/outcome"
 )
 
 // addressCount is what a table of addresses remembers.
@@ -68,7 +70,7 @@ func TestWithoutLimitsOfAddressesThereIsNoTable(t *testing.T) {
 	if a != nil {
 		t.Error("there is one")
 	}
-	if refused, counted := a.enter(network(1), 0); refused != outcomeNone || counted {
+	if refused, counted := a.enter(network(1), 0); refused != outcome.None || counted {
 		t.Errorf("%v, counted %v", refused, counted)
 	}
 }
@@ -76,7 +78,7 @@ func TestWithoutLimitsOfAddressesThereIsNoTable(t *testing.T) {
 func TestUnknownAddressHasNoLimit(t *testing.T) {
 	a := newAddresses(1, 1)
 	for range 100 {
-		if refused, counted := a.enter(netip.Addr{}, 0); refused != outcomeNone || counted {
+		if refused, counted := a.enter(netip.Addr{}, 0); refused != outcome.None || counted {
 			t.Fatalf("%v, counted %v", refused, counted)
 		}
 	}
@@ -85,30 +87,30 @@ func TestUnknownAddressHasNoLimit(t *testing.T) {
 func TestPlacesOfAnAddressAreTakenAndGivenBack(t *testing.T) {
 	const most = 3
 	a := newAddresses(most, 0)
-	enter := func(from netip.Addr, refused Outcome, counted bool) {
+	enter := func(from netip.Addr, refused outcome.Outcome, counted bool) {
 		t.Helper()
 		if r, c := a.enter(from, 0); r != refused || c != counted {
 			t.Fatalf("%v, counted %v; want %v, %v", r, c, refused, counted)
 		}
 	}
 	for range most {
-		enter(network(1), outcomeNone, true)
+		enter(network(1), outcome.None, true)
 	}
 	for range addressHeadroom {
-		enter(network(1), RefusedAddress, true)
+		enter(network(1), outcome.RefusedAddress, true)
 	}
 	for range 100 {
-		enter(network(1), RefusedAddress, false)
+		enter(network(1), outcome.RefusedAddress, false)
 	}
-	enter(network(2), outcomeNone, true)
+	enter(network(2), outcome.None, true)
 	a.leave(network(2), false, 0)
 
 	// Who is refused takes no place, and who leaves makes room for one of each kind.
 	a.leave(network(1), false, 0)
-	enter(network(1), outcomeNone, true)
-	enter(network(1), RefusedAddress, false)
+	enter(network(1), outcome.None, true)
+	enter(network(1), outcome.RefusedAddress, false)
 	a.leave(network(1), true, 0)
-	enter(network(1), RefusedAddress, true)
+	enter(network(1), outcome.RefusedAddress, true)
 	for range most {
 		a.leave(network(1), false, 0)
 	}
@@ -121,10 +123,10 @@ func TestPlacesOfAnAddressAreTakenAndGivenBack(t *testing.T) {
 }
 
 // visit is a connection that comes and goes at once.
-func (a *addresses) visit(from netip.Addr, now int64) Outcome {
+func (a *addresses) visit(from netip.Addr, now int64) outcome.Outcome {
 	refused, counted := a.enter(from, now)
 	if counted {
-		a.leave(from, refused != outcomeNone, now)
+		a.leave(from, refused != outcome.None, now)
 	}
 	return refused
 }
@@ -135,9 +137,9 @@ func TestRateOfAnAddressLetsItsNumberPassASecond(t *testing.T) {
 	passed := func(from netip.Addr) (n int) {
 		for range 1000 {
 			switch refused := a.visit(from, now); refused {
-			case outcomeNone:
+			case outcome.None:
 				n++
-			case RefusedAddressRate:
+			case outcome.RefusedAddressRate:
 			default:
 				t.Fatal(refused)
 			}
@@ -168,12 +170,12 @@ func TestAddressAtItsConnectionsKeepsItsRate(t *testing.T) {
 	a := newAddresses(1, 2)
 	a.enter(network(1), 0)
 	for range 10 {
-		if refused := a.visit(network(1), 0); refused != RefusedAddress {
+		if refused := a.visit(network(1), 0); refused != outcome.RefusedAddress {
 			t.Fatal(refused)
 		}
 	}
 	a.leave(network(1), false, 0)
-	for _, want := range []Outcome{outcomeNone, RefusedAddressRate} {
+	for _, want := range []outcome.Outcome{outcome.None, outcome.RefusedAddressRate} {
 		if refused := a.visit(network(1), 0); refused != want {
 			t.Errorf("%v, want %v", refused, want)
 		}
@@ -201,13 +203,13 @@ func TestManyAddressesDoNotFillTheMemoryNorClearTheirOwn(t *testing.T) {
 			a.visit(late, now)
 		}
 		for name, from := range map[string]netip.Addr{"from before the others": early, "from after them": late} {
-			if refused := a.visit(from, now); refused != RefusedAddressRate {
+			if refused := a.visit(from, now); refused != outcome.RefusedAddressRate {
 				t.Errorf("rate %d: the address %s: %v, want it over the rate still", rate, name, refused)
 			}
 		}
 		now += int64(time.Second)
 		for i := range 100 {
-			if refused := a.visit(network(-3-i), now); refused != outcomeNone {
+			if refused := a.visit(network(-3-i), now); refused != outcome.None {
 				t.Fatalf("rate %d: a second later: %v", rate, refused)
 			}
 		}
@@ -235,14 +237,14 @@ func TestLimitsOfAddressesHoldAcrossLoops(t *testing.T) {
 			for i := range 10000 {
 				host := i % hosts
 				refused, counted := a.enter(network(host), int64(i))
-				if refused == outcomeNone {
+				if refused == outcome.None {
 					if n := open[host].Add(1); n > most {
 						t.Errorf("%d open, want at most %d", n, most)
 					}
 					open[host].Add(-1)
 				}
 				if counted {
-					a.leave(network(host), refused != outcomeNone, int64(i))
+					a.leave(network(host), refused != outcome.None, int64(i))
 				}
 			}
 		})

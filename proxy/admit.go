@@ -6,19 +6,20 @@ import (
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 )
 
 // checkLimits decides whether the limits let a session in whose CONNECT is valid.
 // excess is the limit that it was accepted past, outcomeNone: none; now is in ns
 // of a clock that only goes forward.
-func checkLimits(excess Outcome, rate *rateLimit, now int64) (opening.Refusal, bool) {
+func checkLimits(excess outcome.Outcome, rate *rateLimit, now int64) (opening.Refusal, bool) {
 	switch {
-	case excess == RefusedAddressRate:
+	case excess == outcome.RefusedAddressRate:
 		return opening.Refusal{Outcome: excess, Code: mqttparse.ConnectionRateExceeded}, false
-	case excess != outcomeNone:
+	case excess != outcome.None:
 		return opening.Refusal{Outcome: excess, Code: mqttparse.QuotaExceeded}, false
 	case !rate.take(now):
-		return opening.Refusal{Outcome: RefusedRate, Code: mqttparse.ConnectionRateExceeded}, false
+		return opening.Refusal{Outcome: outcome.RefusedRate, Code: mqttparse.ConnectionRateExceeded}, false
 	}
 	return opening.Refusal{}, true
 }

@@ -8,6 +8,7 @@ import (
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 )
 
 func TestRateLimitLetsItsNumberPassASecond(t *testing.T) {
@@ -68,19 +69,19 @@ func TestNoRateIsNoLimit(t *testing.T) {
 func TestAdmitSaysWhy(t *testing.T) {
 	open, shut := newRateLimit(0), newRateLimit(1)
 	shut.take(0)
-	if _, ok := checkLimits(outcomeNone, open, 0); !ok {
+	if _, ok := checkLimits(outcome.None, open, 0); !ok {
 		t.Error("refused within the limits")
 	}
-	for excess, code := range map[Outcome]mqttparse.ReasonCode{
-		RefusedConnections: mqttparse.QuotaExceeded,
-		RefusedAddress:     mqttparse.QuotaExceeded,
-		RefusedAddressRate: mqttparse.ConnectionRateExceeded,
+	for excess, code := range map[outcome.Outcome]mqttparse.ReasonCode{
+		outcome.RefusedConnections: mqttparse.QuotaExceeded,
+		outcome.RefusedAddress:     mqttparse.QuotaExceeded,
+		outcome.RefusedAddressRate: mqttparse.ConnectionRateExceeded,
 	} {
 		if r, ok := checkLimits(excess, open, 0); ok || r != (opening.Refusal{Outcome: excess, Code: code}) {
 			t.Errorf("past %v: %v, %v", excess, r, ok)
 		}
 	}
-	if r, ok := checkLimits(outcomeNone, shut, 0); ok || r != (opening.Refusal{Outcome: RefusedRate, Code: mqttparse.ConnectionRateExceeded}) {
+	if r, ok := checkLimits(outcome.None, shut, 0); ok || r != (opening.Refusal{Outcome: outcome.RefusedRate, Code: mqttparse.ConnectionRateExceeded}) {
 		t.Errorf("past connect_rate: %v, %v", r, ok)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
@@ -61,7 +62,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
 		begun := int64(time.Since(r.srv.epoch))
 		eventually(t, "several idle limits", func() bool { return int64(time.Since(r.srv.epoch))-begun > int64(3*time.Second) })
-		if n := r.outcomes(IdleTimeout); n != 0 {
+		if n := r.outcomes(outcome.IdleTimeout); n != 0 {
 			t.Error("the session has ended as idle")
 		}
 		close(awake)
@@ -90,7 +91,7 @@ func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
 			}()
 			eventually(t, "back-pressure", func() bool { return r.held() > 0 })
 			c.reset()
-			r.waitOutcome(ClientReset, 1)
+			r.waitOutcome(outcome.ClientReset, 1)
 		})
 		t.Run("node", func(t *testing.T) {
 			broke := make(chan struct{})
@@ -107,7 +108,7 @@ func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
 			c := r.open("c1")
 			eventually(t, "back-pressure", func() bool { return r.held() > 0 })
 			close(broke)
-			r.waitOutcome(ServerReset, 1)
+			r.waitOutcome(outcome.ServerReset, 1)
 			_ = c.Close()
 		})
 	})
@@ -160,7 +161,7 @@ func TestLongIdentifierIsLoggedInPart(t *testing.T) {
 	c.send([]byte("\x10\xec\xd4\x03\x00\x04MQTT\x04\x02\x00\x3c\xea\x60" + id))
 	c.expect(connack311)
 	_ = c.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 	r.waitLine("client_id=" + id[:loggedID] + " ")
 }
 

@@ -1,6 +1,9 @@
 package proxy
 
-import "mqttlb/proxy/reactor"
+import (
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/reactor"
+)
 
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
@@ -30,7 +33,7 @@ func (l *loop) giveUp(s *session, err error) {
 	l.dropAttempt(s)
 	o.reason, o.failure = shortage(err), failure(node, err)
 	o.walk.timedOut = o.walk.timedOut || timedOut(err)
-	if failed := o.pool.DialFailed; failed != nil && o.reason == DialFailed && err != errHandshakeTurn {
+	if failed := o.pool.DialFailed; failed != nil && o.reason == outcome.DialFailed && err != errHandshakeTurn {
 		failed(node)
 	}
 	l.counters.flows[s.listener.index][s.listener.lane(o.pool, node)].DialErrors++
@@ -57,7 +60,7 @@ func (l *loop) dropAttempt(s *session) {
 // connection takes them.
 func (l *loop) announce(s *session) step {
 	if s.client.broken {
-		return l.finish(s, ClientGone)
+		return l.finish(s, outcome.ClientGone)
 	}
 	if s.opening.walk.unproven > 0 {
 		return l.prove(s)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -64,6 +65,6 @@ func TestClientThatBreaksDuringTheDialIsLetGo(t *testing.T) {
 		c.send(connect311)
 		eventually(t, "the dial", func() bool { return r.node(0).Open() == 1 })
 		c.reset()
-		r.waitOutcome(ClientGone, 1)
+		r.waitOutcome(outcome.ClientGone, 1)
 	})
 }

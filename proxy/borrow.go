@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 )
 
@@ -23,7 +24,7 @@ func (l *loop) serveHTTP(s *session) step {
 	} else {
 		o.conn = l.lend(s)
 		if o.conn.open() != nil {
-			return l.finish(s, DescriptorsExceeded)
+			return l.finish(s, outcome.DescriptorsExceeded)
 		}
 		v.Conn = o.conn
 	}
@@ -85,14 +86,14 @@ func (l *loop) returned(s *session, v *httpConn) {
 		}
 		l.resume(s, stepOpen)
 	case v.stayed && o.fault != "":
-		l.finish(s, RequestTimeout)
+		l.finish(s, outcome.RequestTimeout)
 	case v.stayed:
-		l.finish(s, HTTPServed)
+		l.finish(s, outcome.HTTPServed)
 	case v.fault == "":
-		l.finish(s, pick(l.stopping && !v.gone.Load(), Shutdown, ClientGone))
+		l.finish(s, pick(l.stopping && !v.gone.Load(), outcome.Shutdown, outcome.ClientGone))
 	default:
 		o.fault = v.fault
-		l.resume(s, l.refuseAndLinger(s, pick(s.excess.OfAddress(), s.excess, BadUpgrade)))
+		l.resume(s, l.refuseAndLinger(s, pick(s.excess.OfAddress(), s.excess, outcome.BadUpgrade)))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"testing"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 )
 
@@ -29,7 +30,7 @@ func TestRefusedUpgradeIsNobodysButTheLoops(t *testing.T) {
 				return waits
 			})
 			_ = c.Close()
-			r.waitOutcome(BadUpgrade, 1)
+			r.waitOutcome(outcome.BadUpgrade, 1)
 		})
 	}
 }
@@ -42,6 +43,6 @@ func TestLineSaysWhatBrokeTLSBeforeTheConnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.send(append([]byte{0x17, 3, 3, 0, 32}, make([]byte, 32)...))
-	r.waitOutcome(ClientGone, 1)
+	r.waitOutcome(outcome.ClientGone, 1)
 	r.waitLine(`outcome=client_gone error="TLS: `)
 }

@@ -7,6 +7,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/websocket"
 )
 
@@ -38,8 +39,8 @@ func timedOut(err error) bool {
 }
 
 // noCandidate is the refusal when no candidate is left.
-func noCandidate(reason Outcome) opening.Refusal {
-	if reason == NodesFull {
+func noCandidate(reason outcome.Outcome) opening.Refusal {
+	if reason == outcome.NodesFull {
 		return opening.Refusal{Outcome: reason, Code: mqttparse.ServerBusy}
 	}
 	return opening.Refusal{Outcome: reason, Code: mqttparse.ServerUnavailable}
@@ -48,18 +49,18 @@ func noCandidate(reason Outcome) opening.Refusal {
 // shortage is what of our own ran out when a connection could not be made:
 // DescriptorsExceeded or PortsExceeded. DialFailed and UpgradeRefused: nothing, so it
 // is the node.
-func shortage(err error) Outcome {
+func shortage(err error) outcome.Outcome {
 	if _, ok := errors.AsType[*websocket.ResponseError](err); ok {
-		return UpgradeRefused
+		return outcome.UpgradeRefused
 	}
 	var errno syscall.Errno
 	_ = errors.As(err, &errno)
 	switch errno {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
-		return DescriptorsExceeded
+		return outcome.DescriptorsExceeded
 	case syscall.EADDRNOTAVAIL: // no ephemeral port to this node is left; to another one may be
-		return PortsExceeded
+		return outcome.PortsExceeded
 	default:
-		return DialFailed
+		return outcome.DialFailed
 	}
 }

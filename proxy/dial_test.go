@@ -6,18 +6,20 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"mqttlb/proxy/outcome"
 )
 
 // Our own want of descriptors or ports must not count against a node.
 func TestShortagesOfOurOwnAreToldFromANodesFailure(t *testing.T) {
-	for errno, want := range map[syscall.Errno]Outcome{
-		syscall.EMFILE:        DescriptorsExceeded,
-		syscall.ENFILE:        DescriptorsExceeded,
-		syscall.ENOBUFS:       DescriptorsExceeded,
-		syscall.ENOMEM:        DescriptorsExceeded,
-		syscall.EADDRNOTAVAIL: PortsExceeded,
-		syscall.ECONNREFUSED:  DialFailed,
-		syscall.EHOSTUNREACH:  DialFailed,
+	for errno, want := range map[syscall.Errno]outcome.Outcome{
+		syscall.EMFILE:        outcome.DescriptorsExceeded,
+		syscall.ENFILE:        outcome.DescriptorsExceeded,
+		syscall.ENOBUFS:       outcome.DescriptorsExceeded,
+		syscall.ENOMEM:        outcome.DescriptorsExceeded,
+		syscall.EADDRNOTAVAIL: outcome.PortsExceeded,
+		syscall.ECONNREFUSED:  outcome.DialFailed,
+		syscall.EHOSTUNREACH:  outcome.DialFailed,
 	} {
 		wrapped := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", errno)}
 		for _, err := range []error{errno, wrapped, fmt.Errorf("node: %w", wrapped)} {
@@ -27,8 +29,8 @@ func TestShortagesOfOurOwnAreToldFromANodesFailure(t *testing.T) {
 		}
 	}
 	for _, err := range []error{errDialTimeout, errUnresolved} {
-		if got := shortage(err); got != DialFailed {
-			t.Errorf("%v is %v, want %v", err, got, DialFailed)
+		if got := shortage(err); got != outcome.DialFailed {
+			t.Errorf("%v is %v, want %v", err, got, outcome.DialFailed)
 		}
 	}
 }

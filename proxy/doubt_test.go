@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
@@ -113,7 +114,7 @@ func clientThatBreaksBeforeTheProofIsLetGo(t *testing.T) {
 	r, c := late(t, startFilteredNode(t, nil), aSYN)
 	r.waitStep(stepAnnounce, true)
 	c.reset()
-	r.waitOutcome(ClientGone, 1)
+	r.waitOutcome(outcome.ClientGone, 1)
 }
 
 func lateAnswerIsProof(t *testing.T) {

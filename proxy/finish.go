@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
@@ -35,7 +36,7 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 }
 
 // refuseAndLinger ends our stream to a client that is not taken, and waits for the end of its own.
-func (l *loop) refuseAndLinger(s *session, o Outcome) step {
+func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
 	s.opening.Take()
@@ -49,11 +50,11 @@ func (l *loop) refuseAndLinger(s *session, o Outcome) step {
 
 // finish ends a session: closes what it holds, counts its outcome, gives its places
 // back, and then writes its line: who reads it finds them free.
-func (l *loop) finish(s *session, o Outcome) step {
+func (l *loop) finish(s *session, o outcome.Outcome) step {
 	node := s.node()
 	if s.opening != nil && s.opening.borrower == clientHTTP {
 		s.count(s.opening.http)
-		if o == ConnectTimeout && s.opening.fault == "" {
+		if o == outcome.ConnectTimeout && s.opening.fault == "" {
 			s.opening.fault = s.opening.http.lateRead()
 		}
 	}
@@ -89,7 +90,7 @@ func (l *loop) finish(s *session, o Outcome) step {
 }
 
 // record is what the journal says of a session that ends now.
-func (s *session) record(o Outcome, clock int64) record {
+func (s *session) record(o outcome.Outcome, clock int64) record {
 	r := record{
 		listener: s.listener.Name,
 		source:   s.source.addrPort(),

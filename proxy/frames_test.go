@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/websocket"
 )
 
@@ -135,7 +136,7 @@ func TestHostileFramesBeforeTheConnectIsWhole(t *testing.T) {
 					}
 					_ = c.Close()
 					n++
-					r.waitOutcome(FrameError, n)
+					r.waitOutcome(outcome.FrameError, n)
 				}
 			}
 		})
@@ -195,7 +196,7 @@ func TestHostileFramesAfterTheConnectEndTheSession(t *testing.T) {
 						t.Errorf("with the CONNECT %v, drip %v: the node saw %q, %v", withConnect, drip, b.payload, b.err)
 					}
 					n++
-					r.waitOutcome(FrameError, n)
+					r.waitOutcome(outcome.FrameError, n)
 				}
 			}
 		})

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/websocket"
 )
@@ -20,18 +21,18 @@ func TestRefusalsComeInAFrameBeforeAClose(t *testing.T) {
 	for _, row := range []struct {
 		name, connect string
 		want          []string
-		outcome       Outcome
+		outcome       outcome.Outcome
 	}{
-		{"no MQTT", "GET / HTTP/1.1\r\n", []string{"close 1002"}, NotMQTT},
-		{"malformed, 3.1.1", "\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1", []string{"close 1002"}, MalformedConnect},
-		{"malformed, 5", "\x10\x0f\x00\x04MQTT\x05\x1e\x00\x3c\x00\x00\x02c1", []string{"20 03 00 81 00", "close 1002"}, MalformedConnect},
-		{"version, 3", "\x10\x0e\x00\x04MQTT\x03\x02\x00\x3c\x00\x02c1", []string{"20 02 00 01", "close 1002"}, UnsupportedVersion},
-		{"version, 6", "\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x02c1", []string{"20 03 00 84 00", "close 1002"}, UnsupportedVersion},
-		{"identifier, 3.1.1", "\x10\x0c\x00\x04MQTT\x04\x00\x00\x3c\x00\x00", []string{"20 02 00 02", "close 1002"}, IdentifierRejected},
-		{"too large, 3.1.1", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x04", []string{"close 1009"}, ConnectTooLarge},
-		{"too large, 5", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x05", []string{"20 03 00 95 00", "close 1009"}, ConnectTooLarge},
-		{"no node, 3.1", string(connect31), []string{"20 02 00 03", "close 1013"}, NoNode},
-		{"no node, 5", string(connect5), []string{"20 03 00 88 00", "close 1013"}, NoNode},
+		{"no MQTT", "GET / HTTP/1.1\r\n", []string{"close 1002"}, outcome.NotMQTT},
+		{"malformed, 3.1.1", "\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1", []string{"close 1002"}, outcome.MalformedConnect},
+		{"malformed, 5", "\x10\x0f\x00\x04MQTT\x05\x1e\x00\x3c\x00\x00\x02c1", []string{"20 03 00 81 00", "close 1002"}, outcome.MalformedConnect},
+		{"version, 3", "\x10\x0e\x00\x04MQTT\x03\x02\x00\x3c\x00\x02c1", []string{"20 02 00 01", "close 1002"}, outcome.UnsupportedVersion},
+		{"version, 6", "\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x02c1", []string{"20 03 00 84 00", "close 1002"}, outcome.UnsupportedVersion},
+		{"identifier, 3.1.1", "\x10\x0c\x00\x04MQTT\x04\x00\x00\x3c\x00\x00", []string{"20 02 00 02", "close 1002"}, outcome.IdentifierRejected},
+		{"too large, 3.1.1", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x04", []string{"close 1009"}, outcome.ConnectTooLarge},
+		{"too large, 5", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x05", []string{"20 03 00 95 00", "close 1009"}, outcome.ConnectTooLarge},
+		{"no node, 3.1", string(connect31), []string{"20 02 00 03", "close 1013"}, outcome.NoNode},
+		{"no node, 5", string(connect5), []string{"20 03 00 88 00", "close 1013"}, outcome.NoNode},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			for _, drip := range []bool{false, true} {
@@ -144,7 +145,7 @@ func TestPingsAreAnsweredAndNotPassedOn(t *testing.T) {
 			t.Errorf("drip %v: the node saw %q, %v", drip, b.payload, b.err)
 		}
 		_ = c.Close()
-		r.waitOutcome(ClientClosed, 1)
+		r.waitOutcome(outcome.ClientClosed, 1)
 	}
 }
 
@@ -173,7 +174,7 @@ func TestClientThatBringsNoConnectInItsFramesIsLetGo(t *testing.T) {
 				t.Errorf("%d pongs", pongs)
 			}
 			_ = c.Close()
-			r.waitOutcome(FrameError, 1)
+			r.waitOutcome(outcome.FrameError, 1)
 		})
 	}
 }
@@ -187,7 +188,7 @@ func TestCloseBeforeTheConnectIsAnswered(t *testing.T) {
 			t.Errorf("after %d bytes: answered %q", len(before), got)
 		}
 		_ = c.Close()
-		r.waitOutcome(ClientGone, 1)
+		r.waitOutcome(outcome.ClientGone, 1)
 	}
 }
 
@@ -212,7 +213,7 @@ func TestCloseBeforeTheConnackIsTheLastWord(t *testing.T) {
 		t.Errorf("answered %q", got)
 	}
 	_ = c.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
 // The DISCONNECT that comes before a close frame reaches the node, and then the end.
@@ -235,7 +236,7 @@ func TestCloseFrameIsAnsweredInKindAndEndsTheNodesStream(t *testing.T) {
 				t.Errorf("% x, drip %v: the node saw % x, %v", row.payload, drip, b.payload, b.err)
 			}
 			_ = c.Close()
-			r.waitOutcome(ClientClosed, 1)
+			r.waitOutcome(outcome.ClientClosed, 1)
 		}
 	}
 }
@@ -274,7 +275,7 @@ func TestEndOfAPlainNodeIsACloseFrame(t *testing.T) {
 			if !row.first {
 				c.send(clientFrame(finClose, closeWith(1000, "")))
 			}
-			r.waitOutcome(pick(row.first, ClientClosed, ServerClosed), 1)
+			r.waitOutcome(pick(row.first, outcome.ClientClosed, outcome.ServerClosed), 1)
 		})
 	}
 }
@@ -290,6 +291,6 @@ func TestClientThatPingsAndDoesNotReadIsLetGo(t *testing.T) {
 			break
 		}
 	}
-	r.waitOutcome(FrameError, 1)
+	r.waitOutcome(outcome.FrameError, 1)
 	r.waitLine("pings whose answers are not read")
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/websocket"
 )
 
@@ -58,7 +59,7 @@ func (r *leaving) begin(v mqttparse.Version, w begun) (client, node *peer, befor
 	client, node = r.open(v)
 	node.send(w.sent)
 	before = client.read(r.mode.seen(w.sent))
-	r.leave(Shutdown)
+	r.leave(outcome.Shutdown)
 	return client, node, before
 }
 
@@ -70,7 +71,7 @@ func TestAPacketThatANodeHasBegunIsPassedOnBeforeTheGoodbye(t *testing.T) {
 			client, node, before := r.begin(mqttparse.V5, w)
 			node.send(w.rest)
 			want := m.toClient(fmt.Sprintf("% x e0 02 8b 00", publish), 1001)
-			r.ends(t, Shutdown, client, node, want, m.toNode(), before...)
+			r.ends(t, outcome.Shutdown, client, node, want, m.toNode(), before...)
 			if t.Failed() {
 				t.Fatal(w.name)
 			}
@@ -92,7 +93,7 @@ func TestClientOf311IsToldBetweenFrames(t *testing.T) {
 				} else {
 					want = payloadOf(t, w.sent)
 				}
-				r.ends(t, Shutdown, client, node, m.toClient(fmt.Sprintf("% x", want), 1001), m.toNode(), before...)
+				r.ends(t, outcome.Shutdown, client, node, m.toClient(fmt.Sprintf("% x", want), 1001), m.toNode(), before...)
 				if t.Failed() {
 					t.Fatal(w.name)
 				}
@@ -165,7 +166,7 @@ func TestTheWaitForTheRestIsBounded(t *testing.T) {
 		t.Errorf("the client heard %s", got)
 	}
 	_, _ = client.Close(), node.Close()
-	r.waitOutcome(Shutdown, 1)
+	r.waitOutcome(outcome.Shutdown, 1)
 }
 
 // A node that ends in the midst of its packet has nothing more to say.
@@ -181,7 +182,7 @@ func TestANodeThatEndsInItsPacketEndsTheWait(t *testing.T) {
 		}
 		checkCut(t, m, w, client.hearRaw(before))
 		_, _ = client.Close(), node.Close()
-		r.waitOutcome(Shutdown, 1)
+		r.waitOutcome(outcome.Shutdown, 1)
 	})
 }
 
@@ -203,8 +204,8 @@ func TestClientThatDoesNotReadItsGoodbyeIsGivenUp(t *testing.T) {
 				}
 			}()
 			eventually(t, "bytes are kept for the client", func() bool { return r.held() > 0 })
-			r.leave(Shutdown)
-			r.waitOutcome(Shutdown, 1)
+			r.leave(outcome.Shutdown)
+			r.waitOutcome(outcome.Shutdown, 1)
 			if n, err := io.Copy(io.Discard, client.socket); n == 0 {
 				t.Errorf("the client got %d bytes, %v", n, err)
 			}

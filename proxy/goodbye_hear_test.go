@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/websocket"
 )
 
@@ -164,7 +165,7 @@ func (p *peer) hearFrames(b []byte) (heard []string) {
 }
 
 // leave has every session leave.
-func (r *rig) leave(o Outcome) {
+func (r *rig) leave(o outcome.Outcome) {
 	r.inLoops(func(l *loop, s *session) { l.resume(s, l.leave(s, o)) })
 }
 

@@ -9,23 +9,24 @@ import (
 	"testing"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 )
 
 // told is what clients are told at an end of ours, by their protocol.
 var told = []struct {
-	outcome    Outcome
+	outcome    outcome.Outcome
 	disconnect string // version 5, after the CONNACK
 	connack5   string // before
 	connack3   string
 	close      int
 }{
-	{IdleTimeout, "e0 02 8d 00", "", "", 1001},
-	{ConnackTimeout, "", "20 03 00 88 00", "20 02 00 03", 1013},
-	{HalfClosedTimeout, "", "", "", 1001},
-	{Shutdown, "e0 02 8b 00", "20 03 00 88 00", "20 02 00 03", 1001},
-	{Kicked, "e0 02 98 00", "20 03 00 88 00", "20 02 00 03", 1008},
-	{Drained, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
-	{Moved, "e0 02 9d 00", "20 03 00 9d 00", "20 02 00 03", 1012},
+	{outcome.IdleTimeout, "e0 02 8d 00", "", "", 1001},
+	{outcome.ConnackTimeout, "", "20 03 00 88 00", "20 02 00 03", 1013},
+	{outcome.HalfClosedTimeout, "", "", "", 1001},
+	{outcome.Shutdown, "e0 02 8b 00", "20 03 00 88 00", "20 02 00 03", 1001},
+	{outcome.Kicked, "e0 02 98 00", "20 03 00 88 00", "20 02 00 03", 1008},
+	{outcome.Drained, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
+	{outcome.Moved, "e0 02 9d 00", "20 03 00 9d 00", "20 02 00 03", 1012},
 }
 
 var connects = map[mqttparse.Version][]byte{mqttparse.V31: connect31, mqttparse.V311: connect311, mqttparse.V5: connect5}
@@ -99,7 +100,7 @@ func (r *leaving) open(v mqttparse.Version) (client, node *peer) {
 }
 
 // ends checks what both have heard, and that the session ends with the outcome.
-func (r *leaving) ends(t *testing.T, o Outcome, client, node *peer, toClient, toNode []string, before ...byte) {
+func (r *leaving) ends(t *testing.T, o outcome.Outcome, client, node *peer, toClient, toNode []string, before ...byte) {
 	t.Helper()
 	if got := client.hear(before...); !slices.Equal(got, toClient) {
 		t.Errorf("%v: the client heard %q, want %q", o, got, toClient)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
@@ -71,19 +72,19 @@ func (l *loop) detach(s *session) {
 	s.opening.reclaim()
 }
 
-func handshakeOutcome(err error) Outcome {
+func handshakeOutcome(err error) outcome.Outcome {
 	var failed *tlsterm.HandshakeError
 	switch {
 	case errors.Is(err, tlsterm.ErrBusy):
-		return RefusedHandshake
-	case shortage(err) == DescriptorsExceeded:
-		return DescriptorsExceeded
+		return outcome.RefusedHandshake
+	case shortage(err) == outcome.DescriptorsExceeded:
+		return outcome.DescriptorsExceeded
 	case errors.As(err, &failed) && failed.Reason == tlsterm.ClientGone:
-		return ClientGone
+		return outcome.ClientGone
 	case errors.Is(err, context.DeadlineExceeded), failed != nil && failed.Reason == tlsterm.Timeout:
-		return ConnectTimeout
+		return outcome.ConnectTimeout
 	default:
-		return HandshakeFailed
+		return outcome.HandshakeFailed
 	}
 }
 
@@ -92,7 +93,7 @@ func handshakeOutcome(err error) Outcome {
 func (l *loop) secureNode(s *session) step {
 	o := s.opening
 	if s.client.broken {
-		return l.finish(s, ClientGone)
+		return l.finish(s, outcome.ClientGone)
 	}
 	if o.borrower == nodeHandshake {
 		return stepWait

@@ -19,6 +19,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
@@ -266,7 +267,7 @@ func (r *rig) checkBooks() {
 	r.checkEngine()
 }
 
-func (r *rig) outcomes(o Outcome) (n uint64) {
+func (r *rig) outcomes(o outcome.Outcome) (n uint64) {
 	for _, l := range r.srv.Stats().Listeners {
 		n += l.Outcomes[o]
 	}
@@ -274,7 +275,7 @@ func (r *rig) outcomes(o Outcome) (n uint64) {
 }
 
 // waitOutcome waits until as many connections have ended so.
-func (r *rig) waitOutcome(o Outcome, n uint64) {
+func (r *rig) waitOutcome(o outcome.Outcome, n uint64) {
 	r.t.Helper()
 	eventually(r.t, o.String(), func() bool { return r.outcomes(o) >= n })
 	if got := r.outcomes(o); got != n {

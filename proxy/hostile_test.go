@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
@@ -24,55 +25,55 @@ func TestHostileFirstBytes(t *testing.T) {
 	v5 := func(code byte) string { return "\x20\x03\x00" + string([]byte{code}) + "\x00" }
 	rows := []struct {
 		name, sent, answer string
-		outcome            Outcome
+		outcome            outcome.Outcome
 	}{
 		// Not MQTT: closed without a word at the first byte that shows it.
-		{"HTTP request", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "", NotMQTT},
-		{"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", NotMQTT},
-		{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", "", NotMQTT},
-		{"zeros", strings.Repeat("\x00", 64), "", NotMQTT},
-		{"PROXY header on a listener without", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + string(connect311), "", NotMQTT},
-		{"PINGREQ first", "\xc0\x00", "", NotMQTT},
-		{"PUBLISH first", "\x30\x05\x00\x01tab", "", NotMQTT},
-		{"CONNACK first", "\x20\x02\x00\x00", "", NotMQTT},
-		{"reserved flag in the fixed header", "\x11" + string(connect311[1:]), "", NotMQTT},
-		{"5-byte Remaining Length", "\x10\x80\x80\x80\x80\x01", "", NotMQTT},
-		{"Remaining Length of 0", "\x10\x00", "", NotMQTT},
-		{"protocol name in lower case", "\x10\x0e\x00\x04mqtt\x04\x02\x00\x3c\x00\x02c1", "", NotMQTT},
-		{"protocol name of another length", "\x10\x0f\x00\x05MQTTT\x04\x02\x00\x3c\x00\x02c1", "", NotMQTT},
+		{"HTTP request", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "", outcome.NotMQTT},
+		{"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", outcome.NotMQTT},
+		{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", "", outcome.NotMQTT},
+		{"zeros", strings.Repeat("\x00", 64), "", outcome.NotMQTT},
+		{"PROXY header on a listener without", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + string(connect311), "", outcome.NotMQTT},
+		{"PINGREQ first", "\xc0\x00", "", outcome.NotMQTT},
+		{"PUBLISH first", "\x30\x05\x00\x01tab", "", outcome.NotMQTT},
+		{"CONNACK first", "\x20\x02\x00\x00", "", outcome.NotMQTT},
+		{"reserved flag in the fixed header", "\x11" + string(connect311[1:]), "", outcome.NotMQTT},
+		{"5-byte Remaining Length", "\x10\x80\x80\x80\x80\x01", "", outcome.NotMQTT},
+		{"Remaining Length of 0", "\x10\x00", "", outcome.NotMQTT},
+		{"protocol name in lower case", "\x10\x0e\x00\x04mqtt\x04\x02\x00\x3c\x00\x02c1", "", outcome.NotMQTT},
+		{"protocol name of another length", "\x10\x0f\x00\x05MQTTT\x04\x02\x00\x3c\x00\x02c1", "", outcome.NotMQTT},
 
 		// Levels that are not served.
-		{"MQIsdp with level 5", "\x10\x10\x00\x06MQIsdp\x05\x02\x00\x3c\x00\x02c1", version31, UnsupportedVersion},
-		{"MQTT with level 3", "\x10\x0e\x00\x04MQTT\x03\x02\x00\x3c\x00\x02c1", version31, UnsupportedVersion},
-		{"MQTT with level 0", "\x10\x0e\x00\x04MQTT\x00\x02\x00\x3c\x00\x02c1", version31, UnsupportedVersion},
-		{"MQTT with level 6", "\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x02c1", v5(0x84), UnsupportedVersion},
+		{"MQIsdp with level 5", "\x10\x10\x00\x06MQIsdp\x05\x02\x00\x3c\x00\x02c1", version31, outcome.UnsupportedVersion},
+		{"MQTT with level 3", "\x10\x0e\x00\x04MQTT\x03\x02\x00\x3c\x00\x02c1", version31, outcome.UnsupportedVersion},
+		{"MQTT with level 0", "\x10\x0e\x00\x04MQTT\x00\x02\x00\x3c\x00\x02c1", version31, outcome.UnsupportedVersion},
+		{"MQTT with level 6", "\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x02c1", v5(0x84), outcome.UnsupportedVersion},
 
 		// 3.1.1: malformed is closed without a word, but for the identifier.
-		{"200 MB Remaining Length, 3.1.1", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x04", "", ConnectTooLarge},
-		{"Will QoS 3", "\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1", "", MalformedConnect},
-		{"Will QoS without Will", "\x10\x0e\x00\x04MQTT\x04\x0a\x00\x3c\x00\x02c1", "", MalformedConnect},
-		{"Will Retain without Will", "\x10\x0e\x00\x04MQTT\x04\x22\x00\x3c\x00\x02c1", "", MalformedConnect},
-		{"reserved connect flag", "\x10\x0e\x00\x04MQTT\x04\x03\x00\x3c\x00\x02c1", "", MalformedConnect},
-		{"password without user name, 3.1.1", "\x10\x11\x00\x04MQTT\x04\x42\x00\x3c\x00\x02c1\x00\x01p", "", MalformedConnect},
-		{"user name missing, 3.1.1", "\x10\x0e\x00\x04MQTT\x04\x82\x00\x3c\x00\x02c1", "", MalformedConnect},
-		{"identifier past the packet", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x09c1", "", MalformedConnect},
-		{"trailing byte", "\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c1x", "", MalformedConnect},
-		{"U+0000 in the identifier", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c\x00", "", MalformedConnect},
-		{"identifier not UTF-8", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c\xff", "", MalformedConnect},
-		{"surrogate in the identifier", "\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03\xed\xa0\x80", "", MalformedConnect},
-		{"empty identifier, clean session 0", "\x10\x0c\x00\x04MQTT\x04\x00\x00\x3c\x00\x00", identifier3, IdentifierRejected},
-		{"empty identifier, 3.1", "\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x00", identifier3, IdentifierRejected},
+		{"200 MB Remaining Length, 3.1.1", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x04", "", outcome.ConnectTooLarge},
+		{"Will QoS 3", "\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1", "", outcome.MalformedConnect},
+		{"Will QoS without Will", "\x10\x0e\x00\x04MQTT\x04\x0a\x00\x3c\x00\x02c1", "", outcome.MalformedConnect},
+		{"Will Retain without Will", "\x10\x0e\x00\x04MQTT\x04\x22\x00\x3c\x00\x02c1", "", outcome.MalformedConnect},
+		{"reserved connect flag", "\x10\x0e\x00\x04MQTT\x04\x03\x00\x3c\x00\x02c1", "", outcome.MalformedConnect},
+		{"password without user name, 3.1.1", "\x10\x11\x00\x04MQTT\x04\x42\x00\x3c\x00\x02c1\x00\x01p", "", outcome.MalformedConnect},
+		{"user name missing, 3.1.1", "\x10\x0e\x00\x04MQTT\x04\x82\x00\x3c\x00\x02c1", "", outcome.MalformedConnect},
+		{"identifier past the packet", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x09c1", "", outcome.MalformedConnect},
+		{"trailing byte", "\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c1x", "", outcome.MalformedConnect},
+		{"U+0000 in the identifier", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c\x00", "", outcome.MalformedConnect},
+		{"identifier not UTF-8", "\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c\xff", "", outcome.MalformedConnect},
+		{"surrogate in the identifier", "\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03\xed\xa0\x80", "", outcome.MalformedConnect},
+		{"empty identifier, clean session 0", "\x10\x0c\x00\x04MQTT\x04\x00\x00\x3c\x00\x00", identifier3, outcome.IdentifierRejected},
+		{"empty identifier, 3.1", "\x10\x0e\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x00", identifier3, outcome.IdentifierRejected},
 
 		// 5: every one has its reason code.
-		{"200 MB Remaining Length, 5", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x05", v5(0x95), ConnectTooLarge},
-		{"non-minimal Remaining Length, 5", "\x10\x8f\x00" + string(connect5[2:]), v5(0x81), MalformedConnect},
-		{"Receive Maximum 0", "\x10\x12\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x00\x00\x02c1", v5(0x82), MalformedConnect},
-		{"duplicate property", "\x10\x19\x00\x04MQTT\x05\x02\x00\x3c\x0a\x11\x00\x00\x00\x01\x11\x00\x00\x00\x01\x00\x02c1", v5(0x82), MalformedConnect},
-		{"unknown property", "\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x02\x7f\x00\x00\x02c1", v5(0x81), MalformedConnect},
-		{"authentication data without method", "\x10\x13\x00\x04MQTT\x05\x02\x00\x3c\x04\x16\x00\x01d\x00\x02c1", v5(0x82), MalformedConnect},
-		{"Will QoS 3, 5", "\x10\x0f\x00\x04MQTT\x05\x1e\x00\x3c\x00\x00\x02c1", v5(0x81), MalformedConnect},
-		{"identifier not UTF-8, 5", "\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02c\xff", v5(0x81), MalformedConnect},
-		{"trailing byte, 5", "\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02c1x", v5(0x81), MalformedConnect},
+		{"200 MB Remaining Length, 5", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x05", v5(0x95), outcome.ConnectTooLarge},
+		{"non-minimal Remaining Length, 5", "\x10\x8f\x00" + string(connect5[2:]), v5(0x81), outcome.MalformedConnect},
+		{"Receive Maximum 0", "\x10\x12\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x00\x00\x02c1", v5(0x82), outcome.MalformedConnect},
+		{"duplicate property", "\x10\x19\x00\x04MQTT\x05\x02\x00\x3c\x0a\x11\x00\x00\x00\x01\x11\x00\x00\x00\x01\x00\x02c1", v5(0x82), outcome.MalformedConnect},
+		{"unknown property", "\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x02\x7f\x00\x00\x02c1", v5(0x81), outcome.MalformedConnect},
+		{"authentication data without method", "\x10\x13\x00\x04MQTT\x05\x02\x00\x3c\x04\x16\x00\x01d\x00\x02c1", v5(0x82), outcome.MalformedConnect},
+		{"Will QoS 3, 5", "\x10\x0f\x00\x04MQTT\x05\x1e\x00\x3c\x00\x00\x02c1", v5(0x81), outcome.MalformedConnect},
+		{"identifier not UTF-8, 5", "\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02c\xff", v5(0x81), outcome.MalformedConnect},
+		{"trailing byte, 5", "\x10\x10\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02c1x", v5(0x81), outcome.MalformedConnect},
 	}
 	backend := startNode(t, nil)
 	r := start(t, []string{backend.address()})
@@ -153,7 +154,7 @@ func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
 				n += 2
 			}
 		}
-		r.waitOutcome(ClientGone, n)
+		r.waitOutcome(outcome.ClientGone, n)
 	})
 }
 
@@ -180,7 +181,7 @@ func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 				t.Errorf("answered % x", got)
 			}
 		}
-		r.waitOutcome(ConnectTimeout, uint64(len(connect311)))
+		r.waitOutcome(outcome.ConnectTimeout, uint64(len(connect311)))
 	})
 }
 
@@ -195,30 +196,30 @@ func TestDrippingDoesNotPutOffConnectPacket(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond) //nolint:forbidigo // it is the attack
 	}
-	r.waitOutcome(ConnectTimeout, 1)
+	r.waitOutcome(outcome.ConnectTimeout, 1)
 }
 
 func TestProxyHeadersThatAreBad(t *testing.T) {
 	v2 := "\r\n\r\n\x00\r\nQUIT\n"
 	rows := []struct {
 		name, sent string
-		outcome    Outcome
+		outcome    outcome.Outcome
 	}{
-		{"none", string(connect311), BadProxyHeader},
-		{"v1 without end", "PROXY TCP4 " + strings.Repeat("1", 200), BadProxyHeader},
-		{"v1 of another family", "PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n", BadProxyHeader},
-		{"v1 with a port too high", "PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", BadProxyHeader},
-		{"v1 with words", "PROXY TCP4 a b c d\r\n", BadProxyHeader},
-		{"v1 that ends in LF", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", BadProxyHeader},
-		{"v2 of version 3", v2 + "\x31\x11\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01\x00\x02", BadProxyHeader},
-		{"v2 with a short block", v2 + "\x21\x11\x00\x04\x01\x02\x03\x04", BadProxyHeader},
-		{"v2 of 64 KiB", v2 + "\x21\x11\xff\xff", BadProxyHeader},
-		{"header twice", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nPROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", UntrustedProxy},
+		{"none", string(connect311), outcome.BadProxyHeader},
+		{"v1 without end", "PROXY TCP4 " + strings.Repeat("1", 200), outcome.BadProxyHeader},
+		{"v1 of another family", "PROXY UDP4 1.2.3.4 5.6.7.8 1 2\r\n", outcome.BadProxyHeader},
+		{"v1 with a port too high", "PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", outcome.BadProxyHeader},
+		{"v1 with words", "PROXY TCP4 a b c d\r\n", outcome.BadProxyHeader},
+		{"v1 that ends in LF", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n", outcome.BadProxyHeader},
+		{"v2 of version 3", v2 + "\x31\x11\x00\x0c\x01\x02\x03\x04\x05\x06\x07\x08\x00\x01\x00\x02", outcome.BadProxyHeader},
+		{"v2 with a short block", v2 + "\x21\x11\x00\x04\x01\x02\x03\x04", outcome.BadProxyHeader},
+		{"v2 of 64 KiB", v2 + "\x21\x11\xff\xff", outcome.BadProxyHeader},
+		{"header twice", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nPROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", outcome.UntrustedProxy},
 	}
 	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 		s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback
 	})
-	counts := map[Outcome]uint64{}
+	counts := map[outcome.Outcome]uint64{}
 	for _, row := range rows {
 		c := r.dial()
 		c.send([]byte(row.sent))
@@ -242,7 +243,7 @@ func TestProxyHeaderFromAStrangerIsNotBelieved(t *testing.T) {
 	if got := c.rest(); len(got) > 0 {
 		t.Errorf("answered % x", got)
 	}
-	r.waitOutcome(UntrustedProxy, 1)
+	r.waitOutcome(outcome.UntrustedProxy, 1)
 	c = r.dial() // without a header it is a client like any other
 	c.send(connect311)
 	c.expect(connack311)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
@@ -20,7 +21,7 @@ import (
 type httpConn struct {
 	net.Conn
 	session *tlsterm.Session // that Conn is of; nil: no TLS
-	excess  Outcome          // the limit that it is past, to be told so; 0: none
+	excess  outcome.Outcome  // the limit that it is past, to be told so; 0: none
 
 	// Each is called once at most, from any goroutine: staying when the
 	// connection turns out to be one of HTTP requests, left when net/http has let
@@ -57,60 +58,60 @@ const (
 )
 
 // timedOut notes the first limit of time that the connection came to.
-func (v *httpConn) timedOut(why string) { v.late.CompareAndSwap(nil, &why) }
+func (c *httpConn) timedOut(why string) { c.late.CompareAndSwap(nil, &why) }
 
 // lateRead says which limit of time the read came to that is waited for; empty: none that
 // is worth a word.
-func (v *httpConn) lateRead() string {
-	switch v.phase.Load() {
+func (c *httpConn) lateRead() string {
+	switch c.phase.Load() {
 	case phaseHeader:
-		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", v.timeouts.ConnectPacket)
+		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", c.timeouts.ConnectPacket)
 	case phaseBody:
-		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", v.timeouts.RequestBody, lingerTime)
+		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.timeouts.RequestBody, lingerTime)
 	}
 	return ""
 }
 
 // SetReadDeadline is called by net/http with a time that is past to interrupt a read,
 // and at the beginning of each wait.
-func (v *httpConn) SetReadDeadline(t time.Time) error {
-	if !v.phase.CompareAndSwap(phaseIdle, phaseHeader) {
-		v.phase.CompareAndSwap(phaseServed, phaseIdle)
+func (c *httpConn) SetReadDeadline(t time.Time) error {
+	if !c.phase.CompareAndSwap(phaseIdle, phaseHeader) {
+		c.phase.CompareAndSwap(phaseServed, phaseIdle)
 	}
-	v.limited.Store(t.After(time.Now()))
-	return v.Conn.SetReadDeadline(t)
+	c.limited.Store(t.After(time.Now()))
+	return c.Conn.SetReadDeadline(t)
 }
 
-func (v *httpConn) Read(b []byte) (int, error) {
-	n, err := v.Conn.Read(b)
-	if v.received.Add(uint64(n)) == uint64(n) && n > 0 {
-		if v.fault = notHTTP(b[0]); v.fault != "" {
+func (c *httpConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.received.Add(uint64(n)) == uint64(n) && n > 0 {
+		if c.fault = notHTTP(b[0]); c.fault != "" {
 			return 0, io.EOF // at once: net/http would wait for the end of a line
 		}
 	}
 	if err == nil {
 		return n, nil
 	}
-	if v.sent.Load() == 0 && !errors.Is(err, os.ErrClosed) {
-		v.gone.Store(true)
+	if c.sent.Load() == 0 && !errors.Is(err, os.ErrClosed) {
+		c.gone.Store(true)
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && v.limited.Load() {
-		if why := v.lateRead(); why != "" {
-			v.timedOut(why)
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.limited.Load() {
+		if why := c.lateRead(); why != "" {
+			c.timedOut(why)
 		}
 	}
 	return n, err
 }
 
-func (v *httpConn) Write(b []byte) (int, error) {
-	if v.fault == "" && !v.gone.Load() { // an answer of net/http's own
+func (c *httpConn) Write(b []byte) (int, error) {
+	if c.fault == "" && !c.gone.Load() { // an answer of net/http's own
 		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
-		v.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
+		c.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
 	}
-	n, err := v.Conn.Write(b)
-	v.sent.Add(uint64(n))
+	n, err := c.Conn.Write(b)
+	c.sent.Add(uint64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		v.timedOut(fmt.Sprintf("response: the client did not take it within timeouts.response %s", v.timeouts.Response))
+		c.timedOut(fmt.Sprintf("response: the client did not take it within timeouts.response %s", c.timeouts.Response))
 	}
 	return n, err
 }
@@ -127,16 +128,16 @@ func notHTTP(first byte) string {
 }
 
 // CloseWrite ends our stream.
-func (v *httpConn) CloseWrite() error {
-	return v.Conn.(interface{ CloseWrite() error }).CloseWrite()
+func (c *httpConn) CloseWrite() error {
+	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
 // Close lets go of the connection.
-func (v *httpConn) Close() error {
+func (c *httpConn) Close() error {
 	var err error
-	if v.session == nil || !v.upgraded.Load() { // TLS goes on after an upgrade
-		err = v.Conn.Close()
+	if c.session == nil || !c.upgraded.Load() { // TLS goes on after an upgrade
+		err = c.Conn.Close()
 	}
-	v.leaves.Do(v.left)
+	c.leaves.Do(c.left)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
@@ -37,7 +38,7 @@ type httpServer struct {
 // newHTTPServer makes the HTTP server of a listener and starts it.
 func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	snap := srv.snapshot
-	f := &httpServer{listener: ln, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
+	h := &httpServer{listener: ln, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
 	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {
@@ -55,7 +56,7 @@ func newHTTPServer(srv *Server, ln *listener) *httpServer {
 		}
 		routes = append(routes, web.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool]})
 	}
-	f.web = web.NewHandler(web.Options{
+	h.web = web.NewHandler(web.Options{
 		Routes:            routes,
 		MaxRequestSize:    snap.MaxRequestSize,
 		DialTimeout:       snap.Timeouts.Dial,
@@ -73,9 +74,9 @@ func newHTTPServer(srv *Server, ln *listener) *httpServer {
 		},
 		Log: srv.log,
 	})
-	f.context, f.cancel = context.WithCancel(context.Background())
-	f.server = &http.Server{
-		Handler: http.HandlerFunc(f.serve),
+	h.context, h.cancel = context.WithCancel(context.Background())
+	h.server = &http.Server{
+		Handler: http.HandlerFunc(h.serve),
 		// The session's own limit comes first; these are for the requests after the first.
 		ReadHeaderTimeout: snap.Timeouts.ConnectPacket + time.Second,
 		// For what no handler sees: net/http reads bodies also behind its own answers.
@@ -88,68 +89,68 @@ func newHTTPServer(srv *Server, ln *listener) *httpServer {
 		ConnState: func(c net.Conn, state http.ConnState) {
 			switch state {
 			case http.StateNew:
-				f.serving.Add(1)
+				h.serving.Add(1)
 			case http.StateIdle:
 				c.(*httpConn).phase.Store(phaseServed)
 			case http.StateHijacked, http.StateClosed:
-				f.serving.Done()
+				h.serving.Done()
 			case http.StateActive:
 			}
 		},
-		BaseContext: func(net.Listener) context.Context { return f.context },
+		BaseContext: func(net.Listener) context.Context { return h.context },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, httpConnKey{}, c) },
 	}
-	f.running.Go(func() { _ = f.server.Serve(&f.arrived) }) // ends at close
-	return f
+	h.running.Go(func() { _ = h.server.Serve(&h.arrived) }) // ends at close
+	return h
 }
 
 // close ends every connection, and waits until net/http has none and no handler runs.
-func (f *httpServer) close() {
-	f.cancel()
-	_ = f.server.Close()
-	f.running.Wait() // no connection is new from here on
-	f.serving.Wait()
-	f.web.Close()
+func (h *httpServer) close() {
+	h.cancel()
+	_ = h.server.Close()
+	h.running.Wait() // no connection is new from here on
+	h.serving.Wait()
+	h.web.Close()
 }
 
 // drain ends connections that wait for a request, and the others after it. Those
 // that have just come are still served.
-func (f *httpServer) drain() { f.server.SetKeepAlivesEnabled(false) }
+func (h *httpServer) drain() { h.server.SetKeepAlivesEnabled(false) }
 
 // serve answers a request, or takes it for an upgrade.
-func (f *httpServer) serve(w http.ResponseWriter, r *http.Request) {
-	f.serving.Add(1) // beside its connection's, which a hijack ends
-	defer f.serving.Done()
-	v := r.Context().Value(httpConnKey{}).(*httpConn)
-	v.phase.Store(phaseBody)
-	if v.session != nil {
-		state := v.session.Conn().ConnectionState()
+func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
+	h.serving.Add(1) // beside its connection's, which a hijack ends
+	defer h.serving.Done()
+	c := r.Context().Value(httpConnKey{}).(*httpConn)
+	c.phase.Store(phaseBody)
+	if c.session != nil {
+		state := c.session.Conn().ConnectionState()
 		r.TLS = &state
 	}
-	route := f.listener.RouteOf(r)
+	route := h.listener.RouteOf(r)
 	switch {
-	case v.excess.OfAddress():
-		f.reject(w, v, tooMany(v.excess))
+	case c.excess.OfAddress():
+		h.reject(w, c, tooMany(c.excess))
 	case route != nil && route.WebSocket:
-		f.upgrade(w, r, v, route)
-	case f.listener.Protocol == snapshot.WS:
-		f.reject(w, v, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, f.listener.Routes[0].Path)})
+		h.upgrade(w, r, c, route)
+	case h.listener.Protocol == snapshot.WS:
+		h.reject(w, c, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, h.listener.Routes[0].Path)})
 	default:
-		v.stays.Do(v.staying)
-		if v.excess != outcomeNone {
-			f.reject(w, v, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
+		c.stays.Do(c.staying)
+		if c.excess != outcome.None {
+			h.reject(w, c, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
-		f.web.ServeHTTP(w, r)
+		h.web.ServeHTTP(w, r)
 	}
 }
 
 // reject answers a request that is not served, and ends the connection.
-func (f *httpServer) reject(w http.ResponseWriter, v *httpConn, why *opening.Rejection) {
-	v.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
-	f.mu.Lock()
-	f.rejected[why.Status]++
-	f.mu.Unlock()
+func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, why *opening.Rejection) {
+	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
+	h.mu.Lock()
+	h.rejected[why.Status]++
+	h.mu.Unlock()
 	if why.Header[0] != "" {
 		w.Header().Set(why.Header[0], why.Header[1])
 	}
@@ -160,9 +161,9 @@ func (f *httpServer) reject(w http.ResponseWriter, v *httpConn, why *opening.Rej
 }
 
 // tooMany is the answer to an address that is over one of its limits.
-func tooMany(o Outcome) *opening.Rejection {
+func tooMany(o outcome.Outcome) *opening.Rejection {
 	r := &opening.Rejection{Status: http.StatusTooManyRequests, Reason: "too many connections from this address"}
-	if o == RefusedAddressRate {
+	if o == outcome.RefusedAddressRate {
 		r.Reason = "too many new connections from this address"
 		r.Header = [2]string{"Retry-After", "1"} // by then one more is on schedule
 	}
@@ -170,11 +171,11 @@ func tooMany(o Outcome) *opening.Rejection {
 }
 
 // answers counts the requests that no node answered, by status.
-func (f *httpServer) answers() map[int]uint64 {
-	counts := f.web.Answers()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for status, n := range f.rejected {
+func (h *httpServer) answers() map[int]uint64 {
+	counts := h.web.Answers()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for status, n := range h.rejected {
 		counts[status] += n
 	}
 	return counts
@@ -182,22 +183,22 @@ func (f *httpServer) answers() map[int]uint64 {
 
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose
 // session goes on in its loop.
-func (f *httpServer) upgrade(w http.ResponseWriter, r *http.Request, v *httpConn, route *snapshot.Route) {
-	protocol, refused := opening.CheckUpgrade(r, f.listener.Hosts, route.Origins)
+func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, route *snapshot.Route) {
+	protocol, refused := opening.CheckUpgrade(r, h.listener.Hosts, route.Origins)
 	if refused != nil {
-		f.reject(w, v, refused)
+		h.reject(w, c, refused)
 		return
 	}
 	u := opening.Upgrader(protocol)
 	u.Error = func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		f.reject(w, v, &opening.Rejection{Status: status, Reason: reason.Error()})
+		h.reject(w, c, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
-	v.fault = "frames came before the answer to the upgrade"
-	c, err := u.Upgrade(w, r, nil)
+	c.fault = "frames came before the answer to the upgrade"
+	upgraded, err := u.Upgrade(w, r, nil)
 	if err != nil {
 		return // the connection is closed, or answered and will be
 	}
-	v.pool, v.request = route.Pool, opening.NodeRequest(route.Pool, r, protocol)
-	v.upgraded.Store(true)
-	_ = c.Close()
+	c.pool, c.request = route.Pool, opening.NodeRequest(route.Pool, r, protocol)
+	c.upgraded.Store(true)
+	_ = upgraded.Close()
 }

@@ -13,6 +13,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -69,14 +70,14 @@ func TestRequestsAndAnUpgradeOnOneConnection(t *testing.T) {
 	c.send(connect311)
 	c.expect(connack311)
 	_ = c.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 
 	c = r.dialBare(r.srv.Addr("mqtt"))
 	if got := c.get(bufio.NewReader(c.Conn), "/page/x"); !strings.HasPrefix(got, "200 ") {
 		t.Errorf("answered %q", got)
 	}
 	_ = c.Close()
-	r.waitOutcome(HTTPServed, 1)
+	r.waitOutcome(outcome.HTTPServed, 1)
 }
 
 // Requests have no limit of time for the whole of them; the CONNECT behind them has.
@@ -89,7 +90,7 @@ func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
 	}
 	c.rest()
 	_ = c.Close()
-	r.waitOutcome(ConnectTimeout, 1)
+	r.waitOutcome(outcome.ConnectTimeout, 1)
 }
 
 func TestUpgradeOnAUnixSocketNamesNoAddress(t *testing.T) {
@@ -167,7 +168,7 @@ func TestStopEndsUpgradesThatStall(t *testing.T) {
 	for _, c := range []*client{begun, silent, idle} {
 		c.rest()
 	}
-	if n := r.outcomes(Shutdown) + r.outcomes(HTTPServed); n != 3 || r.outcomes(Shutdown) < 2 {
+	if n := r.outcomes(outcome.Shutdown) + r.outcomes(outcome.HTTPServed); n != 3 || r.outcomes(outcome.Shutdown) < 2 {
 		t.Errorf("%d of 3 were ended by the stop", n)
 	}
 }

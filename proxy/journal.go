@@ -9,6 +9,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 )
 
 // journal writes a line for each session that has ended, in a goroutine of its
@@ -30,7 +31,7 @@ type record struct {
 	connack        uint8
 	received, sent uint64
 	duration       time.Duration
-	outcome        Outcome
+	outcome        outcome.Outcome
 	fault          string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 	dialError      error  // set: no session's end, but a connection to a node that could not be made
 }

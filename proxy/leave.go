@@ -3,6 +3,7 @@ package proxy
 import (
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
@@ -19,18 +20,18 @@ type goodbye struct {
 }
 
 // goodbyes are those of the outcomes that are ours.
-var goodbyes = [outcomes]goodbye{
-	IdleTimeout:       {mqttparse.KeepAliveTimeout, 0, websocket.GoingAway},
-	ConnackTimeout:    {0, mqttparse.ServerUnavailable, websocket.TryAgainLater},
-	HalfClosedTimeout: {0, 0, websocket.GoingAway},
-	Shutdown:          {mqttparse.ServerShuttingDown, mqttparse.ServerUnavailable, websocket.GoingAway},
-	Kicked:            {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
-	Drained:           {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
-	Moved:             {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
+var goodbyes = [outcome.Count]goodbye{
+	outcome.IdleTimeout:       {mqttparse.KeepAliveTimeout, 0, websocket.GoingAway},
+	outcome.ConnackTimeout:    {0, mqttparse.ServerUnavailable, websocket.TryAgainLater},
+	outcome.HalfClosedTimeout: {0, 0, websocket.GoingAway},
+	outcome.Shutdown:          {mqttparse.ServerShuttingDown, mqttparse.ServerUnavailable, websocket.GoingAway},
+	outcome.Kicked:            {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
+	outcome.Drained:           {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
+	outcome.Moved:             {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
 }
 
 // leave begins the end of a session with an outcome of ours. The caller goes on with the step that it returns.
-func (l *loop) leave(s *session, o Outcome) step {
+func (l *loop) leave(s *session, o outcome.Outcome) step {
 	if s.flow == nil {
 		return l.leaveOpening(s, o)
 	}
@@ -40,7 +41,7 @@ func (l *loop) leave(s *session, o Outcome) step {
 }
 
 // leaveOpening is leave for a session that no node has: its client is refused.
-func (l *loop) leaveOpening(s *session, o Outcome) step {
+func (l *loop) leaveOpening(s *session, o outcome.Outcome) step {
 	if s.opening.borrower.ofClient() {
 		return l.finish(s, o) // a handshake or net/http has the connection
 	}

@@ -1,6 +1,9 @@
 package proxy
 
-import "mqttlb/proxy/reactor"
+import (
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/reactor"
+)
 
 // step is where a session is in its life.
 type step uint8
@@ -108,19 +111,19 @@ func (l *loop) expire(s *session) {
 	case s.deadline == 0 && unheard(s):
 		l.setTimer(s, l.Timers.Now()+1)
 	case s.deadline == 0:
-		l.resume(s, l.leave(s, IdleTimeout))
+		l.resume(s, l.leave(s, outcome.IdleTimeout))
 	case s.step < stepAnnounce:
 		s.opening.fault = s.opening.Late()
-		l.resume(s, l.leave(s, ConnectTimeout))
+		l.resume(s, l.leave(s, outcome.ConnectTimeout))
 	case s.client.broken || s.server.broken:
-		if s.outcome != ClientReset && s.outcome != ServerReset {
-			s.outcome = HalfClosedTimeout
+		if s.outcome != outcome.ClientReset && s.outcome != outcome.ServerReset {
+			s.outcome = outcome.HalfClosedTimeout
 		}
 		l.finish(s, s.outcome)
 	case s.client.ended || s.server.ended:
-		l.resume(s, l.leave(s, HalfClosedTimeout))
+		l.resume(s, l.leave(s, outcome.HalfClosedTimeout))
 	default:
-		l.resume(s, l.leave(s, ConnackTimeout))
+		l.resume(s, l.leave(s, outcome.ConnackTimeout))
 	}
 }
 
@@ -132,7 +135,7 @@ func (l *loop) limitBroken(s *session, h *stream) {
 		return
 	}
 	if h.reset {
-		s.outcome = s.firstOutcome(pick(h == &s.client, ClientReset, ServerReset))
+		s.outcome = s.firstOutcome(pick(h == &s.client, outcome.ClientReset, outcome.ServerReset))
 	}
 	s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed)
 	l.arm(s)
@@ -159,7 +162,7 @@ func (l *loop) await(s *session) {
 		l.arm(s)
 		return
 	}
-	l.finish(s, DescriptorsExceeded) // the kernel's limit of epoll watches, or memory
+	l.finish(s, outcome.DescriptorsExceeded) // the kernel's limit of epoll watches, or memory
 }
 
 // arm sees that the timer of the session fires no later than its time is over. A

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
@@ -40,7 +41,7 @@ func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
 		if err := bindError(t, r.snap); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("bound twice: %v", err)
 		}
-		r.waitOutcome(ClientGone, 1) // the question whether somebody answers
+		r.waitOutcome(outcome.ClientGone, 1) // the question whether somebody answers
 		r.open("still there")
 	})
 	t.Run("a file", func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/websocket"
@@ -35,10 +36,10 @@ type model struct {
 	ours         [2]int32 // the session's descriptors
 	inodes       [2]uint64
 
-	lastKept [2]int       // of a stream to which goodbye was said; -1: it was not
-	passed   reactor.Tick // time
-	asked    Outcome      // what a mail has asked for last
-	asks     []Outcome
+	lastKept [2]int          // of a stream to which goodbye was said; -1: it was not
+	passed   reactor.Tick    // time
+	asked    outcome.Outcome // what a mail has asked for last
+	asks     []outcome.Outcome
 	calm     bool // nobody but mail has been in the way of a goodbye
 }
 
@@ -131,7 +132,7 @@ func (m *model) turn() {
 func (m *model) pass(ticks reactor.Tick) {
 	m.tell("%d ticks", ticks)
 	m.passed += ticks
-	m.calm = m.calm && (m.asked == outcomeNone || !m.alive())
+	m.calm = m.calm && (m.asked == outcome.None || !m.alive())
 	m.l.Timers.Advance(m.l.Timers.Now()+ticks, m.l.Due)
 }
 
@@ -223,7 +224,7 @@ func (m *model) close() {
 		}
 	}
 	if m.alive() {
-		m.l.finish(m.s, ClientGone)
+		m.l.finish(m.s, outcome.ClientGone)
 	}
 	m.l.Close()
 }
@@ -240,10 +241,10 @@ func inodeOf(fd int32) uint64 {
 // checkEnd checks the books of a session that has ended, and what its peers have got.
 func (m *model) checkEnd() {
 	c, node := &m.l.counters.listeners[0], m.l.counters.flows[0][0].Node
-	var ended []Outcome
+	var ended []outcome.Outcome
 	for o, n := range c.Outcomes {
 		for range n {
-			ended = append(ended, Outcome(o))
+			ended = append(ended, outcome.Outcome(o))
 		}
 	}
 	if len(ended) != 1 || len(m.l.server.journal.records) != 1 {
@@ -266,7 +267,7 @@ func (m *model) checkEnd() {
 	}
 	m.checkNode()
 	m.checkClient(ended[0])
-	if o := ended[0]; (o == ClientClosed || o == ServerClosed) && !m.client.closed && !m.node.closed {
+	if o := ended[0]; (o == outcome.ClientClosed || o == outcome.ServerClosed) && !m.client.closed && !m.node.closed {
 		m.checkWhole(m.client, m.node)
 		m.checkWhole(m.node, m.client)
 	}

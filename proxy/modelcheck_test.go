@@ -6,28 +6,29 @@ import (
 	"bytes"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
 
 // allowed are the outcomes that what has happened can have.
-func (m *model) allowed() (o []Outcome) {
+func (m *model) allowed() (o []outcome.Outcome) {
 	o = append(o, m.asks...)
-	o = append(o, ClientClosed, ServerClosed) // both ends come when the script is over
+	o = append(o, outcome.ClientClosed, outcome.ServerClosed) // both ends come when the script is over
 	if m.client.closed {
-		o = append(o, ClientReset)
+		o = append(o, outcome.ClientReset)
 	}
 	if m.node.closed {
-		o = append(o, ServerReset)
+		o = append(o, outcome.ServerReset)
 	}
 	if m.passed >= reactor.Ticks(modelIdle) {
-		o = append(o, IdleTimeout)
+		o = append(o, outcome.IdleTimeout)
 	}
 	if m.passed >= reactor.Ticks(modelHalfClosed) {
-		o = append(o, HalfClosedTimeout)
+		o = append(o, outcome.HalfClosedTimeout)
 	}
 	if m.kind == modelTranslated {
-		o = append(o, FrameError) // pongs that it does not read
+		o = append(o, outcome.FrameError) // pongs that it does not read
 	}
 	return o
 }
@@ -135,8 +136,8 @@ func (m *model) checkNode() {
 }
 
 // mustSay reports whether a session that ended so had to say goodbye where it could.
-func (m *model) mustSay(o Outcome) bool {
-	return m.calm && m.asked != outcomeNone && o == m.asked && !m.client.closed
+func (m *model) mustSay(o outcome.Outcome) bool {
+	return m.calm && m.asked != outcome.None && o == m.asked && !m.client.closed
 }
 
 // reachable reports whether one of the places in a stream is from at to the end of what was sent of it.
@@ -151,7 +152,7 @@ func reachable(places map[int]bool, at, end int) bool {
 
 // checkClient checks that the client has got a prefix of what the node has sent, and then at most the goodbye of the
 // outcome, where a packet may come; and that it was told where it could be.
-func (m *model) checkClient(o Outcome) {
+func (m *model) checkClient(o outcome.Outcome) {
 	got, ending := m.gotBy(m.client)
 	g := goodbyes[o]
 	var packet []byte
@@ -178,7 +179,7 @@ func (m *model) checkClient(o Outcome) {
 		m.fail("the client has got % x instead of what the node sent, from %d on, with outcome %v", got[n:min(len(got), n+40)], n, o)
 	}
 	normal := websocket.AppendClose(nil, websocket.Normal, "") // that the node's end became
-	if m.kind == modelTranslated && len(ending) > 0 && !bytes.Equal(ending, closing) && (!m.node.ended && !m.client.said || !bytes.Equal(ending, normal)) && o != FrameError {
+	if m.kind == modelTranslated && len(ending) > 0 && !bytes.Equal(ending, closing) && (!m.node.ended && !m.client.said || !bytes.Equal(ending, normal)) && o != outcome.FrameError {
 		m.fail("the client's last frames are % x, want % x", ending, closing)
 	}
 	if !m.mustSay(o) {

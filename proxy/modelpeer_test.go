@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/websocket"
 )
 
@@ -180,7 +181,7 @@ func (p *modelPeer) close() {
 // hasty: an end that comes before the session has begun to leave may be what ends it.
 func (p *modelPeer) hasty() {
 	m := p.m
-	if m.asked != outcomeNone && m.alive() && m.s.step < stepLeave {
+	if m.asked != outcome.None && m.alive() && m.s.step < stepLeave {
 		m.calm = false
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 )
 
@@ -54,12 +55,12 @@ func (m *model) step(what byte, n int) {
 	case what < 124:
 		peer.close()
 	case what < 125:
-		m.mail(Kicked)
+		m.mail(outcome.Kicked)
 	case what < 126:
-		m.mail(Shutdown)
+		m.mail(outcome.Shutdown)
 	case what < 127:
 		m.tell("end all")
-		m.ask(Shutdown)
+		m.ask(outcome.Shutdown)
 		m.calm = false // nothing is waited for
 		m.l.Do(m.l.endAll)
 	default:
@@ -68,14 +69,14 @@ func (m *model) step(what byte, n int) {
 }
 
 // ask notes what the session is to end with, at the latest.
-func (m *model) ask(o Outcome) {
-	m.calm = m.calm && m.asked == outcomeNone && !m.node.ended && !m.client.ended
+func (m *model) ask(o outcome.Outcome) {
+	m.calm = m.calm && m.asked == outcome.None && !m.node.ended && !m.client.ended
 	m.asked = o
 	m.asks = append(m.asks, o)
 }
 
 // mail asks the session to leave, as a command of the admin's or a stop does.
-func (m *model) mail(o Outcome) {
+func (m *model) mail(o outcome.Outcome) {
 	m.tell("mail %v", o)
 	m.ask(o)
 	m.l.Do(func() {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -91,7 +92,7 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 			c.send(connect5)
 			c.expect([]byte("\x20\x03\x00\x88\x00"))
 			_ = c.Close()
-			r.waitOutcome(DialFailed, 1)
+			r.waitOutcome(outcome.DialFailed, 1)
 			r.waitLine("level=DEBUG msg=dial listener=mqtt node=node-a error=\"")
 			r.waitLine("outcome=dial_failed error=\"node node-a: " + bad.said)
 		})
@@ -151,7 +152,7 @@ func TestClientThatHasSentMoreIsRefusedWhenItsNodeTurnsUsAway(t *testing.T) {
 	c.expect([]byte("\x20\x03\x00\x88\x00"))
 	c.rest()
 	_ = c.Close()
-	r.waitOutcome(DialFailed, 1)
+	r.waitOutcome(outcome.DialFailed, 1)
 	r.waitLine("TLS: remote error: tls: bad certificate")
 	if len(met) > 0 {
 		t.Error("the other node was tried")
@@ -178,7 +179,7 @@ func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
 				c.send([]byte("more"))
 				c.expect([]byte("more")) // tickets of 1.3 come behind the handshake
 				_ = c.Close()
-				r.waitOutcome(ClientClosed, uint64(i+1))
+				r.waitOutcome(outcome.ClientClosed, uint64(i+1))
 				state := <-states
 				if name := state.PeerCertificates[0].Subject.CommonName; name != "balancer" || state.DidResume != (i > 0) {
 					t.Errorf("connection %d: client %q, resumed %v", i, name, state.DidResume)
@@ -207,14 +208,14 @@ func stallToTLS(t *testing.T, settings ...setting) (*rig, *client) {
 func TestClientThatLeavesDuringTheNodesHandshakeIsLetGo(t *testing.T) {
 	r, c := stallToTLS(t)
 	c.reset()
-	r.waitOutcome(ClientGone, 1)
+	r.waitOutcome(outcome.ClientGone, 1)
 }
 
 func TestStopEndsAHandshakeWithANode(t *testing.T) {
 	r, c := stallToTLS(t, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 	r.stop()
 	c.rest()
-	r.waitOutcome(Shutdown, 1)
+	r.waitOutcome(outcome.Shutdown, 1)
 }
 
 // The gate bounds handshakes, not sessions: all get through.
@@ -258,7 +259,7 @@ func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 		c.expect([]byte("\x20\x03\x00\x88\x00"))
 		_ = c.Close()
 	}
-	r.waitOutcome(DialFailed, 5)
+	r.waitOutcome(outcome.DialFailed, 5)
 	eventually(t, "the lines", func() bool { return strings.Count(r.log.String(), "outcome=dial_failed") == len(clients) })
 	waited := strings.Count(r.log.String(), `msg=dial listener=mqtt node=node-a error="no turn`)
 	if n := int(blamed.Load()); n != len(clients)-waited || n == 0 {
@@ -282,6 +283,6 @@ func TestNodeOfTLSThatDoesNotTakeTheUpgradeWholeIsPassedOverAfterDialTimeout(t *
 	c.send(connect5)
 	c.expect([]byte("\x20\x03\x00\x88\x00"))
 	_ = c.Close()
-	r.waitOutcome(UpgradeRefused, 1)
+	r.waitOutcome(outcome.UpgradeRefused, 1)
 	r.waitLine("no answer within timeouts.dial")
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
@@ -89,16 +90,16 @@ func TestProxyHeaderComesBeforeTheHelloInAWriteOfItsOwn(t *testing.T) {
 func TestNodeOfTLSEndsAndBreaks(t *testing.T) {
 	for name, row := range map[string]struct {
 		end  func(*tls.Conn)
-		want Outcome
+		want outcome.Outcome
 	}{
-		"close_notify":       {func(c *tls.Conn) { _ = c.Close() }, ServerClosed},
-		"none":               {func(c *tls.Conn) { _ = c.NetConn().Close() }, ServerClosed},
-		"in a record's head": {func(c *tls.Conn) { _, _ = c.NetConn().Write([]byte{23, 3, 3}); _ = c.NetConn().Close() }, ServerClosed},
-		"reset":              {func(c *tls.Conn) { _ = tcp(c).SetLinger(0); _ = c.NetConn().Close() }, ServerReset},
+		"close_notify":       {func(c *tls.Conn) { _ = c.Close() }, outcome.ServerClosed},
+		"none":               {func(c *tls.Conn) { _ = c.NetConn().Close() }, outcome.ServerClosed},
+		"in a record's head": {func(c *tls.Conn) { _, _ = c.NetConn().Write([]byte{23, 3, 3}); _ = c.NetConn().Close() }, outcome.ServerClosed},
+		"reset":              {func(c *tls.Conn) { _ = tcp(c).SetLinger(0); _ = c.NetConn().Close() }, outcome.ServerReset},
 		"forged record": {func(c *tls.Conn) {
 			_, _ = c.NetConn().Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
 			_, _ = io.Copy(io.Discard, c.NetConn())
-		}, ServerReset},
+		}, outcome.ServerReset},
 	} {
 		t.Run(name, func(t *testing.T) {
 			backend := startTLSNode(t, nodeConfig(), func(c *tls.Conn) {
@@ -137,7 +138,7 @@ func TestEndOfTheClientIsACloseNotifyToTheNode(t *testing.T) {
 	}
 	c.expect([]byte("and goodbye"))
 	_ = c.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
 // What the client sends before the node's handshake is over waits, and is not lost.
@@ -168,7 +169,7 @@ func TestTCPListenerSpeaksTLSToNodes(t *testing.T) {
 	c.send([]byte("echo"))
 	c.expect([]byte("echo"))
 	_ = c.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
 // Every record boundary, and keys that change: the node's bytes come in pieces.
@@ -200,7 +201,7 @@ func TestRecordsOfTheNodeSplitAtEveryByte(t *testing.T) {
 				c.expect([]byte("ping"))
 			}
 			_ = c.Close()
-			r.waitOutcome(ClientClosed, 1)
+			r.waitOutcome(outcome.ClientClosed, 1)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
@@ -57,7 +58,7 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 	case err == reactor.ErrAgain:
 		return nil, stepWait
 	case err != nil:
-		return nil, l.finish(s, ClientGone)
+		return nil, l.finish(s, outcome.ClientGone)
 	}
 	return b, stepOpen
 }
@@ -68,7 +69,7 @@ func (l *loop) checkAddress(s *session) step {
 	s.source = originOf(o.Source)
 	refused, counted := l.server.addresses.enter(o.Source.Addr(), l.Now())
 	s.counted = counted
-	if refused != outcomeNone {
+	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
 		if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone || !counted {
 			return l.finish(s, refused)
@@ -83,7 +84,7 @@ func (l *loop) answerOpening(s *session, v opening.Verdict) step {
 		s.server.moved += uint64(len(v.Reply))
 	}
 	if l.seal(&s.client, v.Reply) != nil || s.client.kept != nil {
-		return l.finish(s, ClientGone) // a new socket has room for it, if its client reads
+		return l.finish(s, outcome.ClientGone) // a new socket has room for it, if its client reads
 	}
 	return stepOpen
 }
@@ -95,7 +96,7 @@ func (l *loop) countOpening(s *session, bytes int) {
 		back := l.callback(s)
 		evict := func(s *session) {
 			s.opening.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
-			l.finish(s, RefusedOpening)
+			l.finish(s, outcome.RefusedOpening)
 		}
 		o.held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
 	}

@@ -17,6 +17,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -88,7 +89,7 @@ func TestClientsNamedByATrustedProxyAreNamedToTheNode(t *testing.T) {
 				}
 				c.expect(connack311)
 				_ = c.Close()
-				r.waitOutcome(ClientClosed, uint64(i+1))
+				r.waitOutcome(outcome.ClientClosed, uint64(i+1))
 			}
 			for _, first := range backend.firstWrites() {
 				h, err := opening.ReadProxyHeader(first)
@@ -135,7 +136,7 @@ func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 		c.expect(connack311)
 		_ = c.Close()
 	}
-	r.waitOutcome(ClientClosed, 4)
+	r.waitOutcome(outcome.ClientClosed, 4)
 	for _, first := range backend.firstWrites() {
 		h, err := opening.ReadProxyHeader(first)
 		if err != nil || h.Source.Addr() != netip.MustParseAddr("127.0.0.1") || h.Destination.String() != backend.address() {
@@ -188,7 +189,7 @@ func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {
 		t.Run("all refuse", func(t *testing.T) {
 			r := m.start(t, []string{refusing, refusing})
 			ask(r)
-			r.waitOutcome(DialFailed, 3)
+			r.waitOutcome(outcome.DialFailed, 3)
 			r.waitLine("outcome=dial_failed error=\"node node-")
 			r.waitLine("connection refused")
 		})
@@ -196,12 +197,12 @@ func TestNoNodeLeftIsToldInTheClientsVersion(t *testing.T) {
 			r := m.start(t, []string{m.startNode(t, nil).address()})
 			r.node(0).SetOperator(balancer.Down)
 			ask(r)
-			r.waitOutcome(NoNode, 3)
+			r.waitOutcome(outcome.NoNode, 3)
 		})
 		t.Run("none resolved", func(t *testing.T) {
 			r := m.start(t, []string{"name.invalid:1883"})
 			ask(r)
-			r.waitOutcome(DialFailed, 3)
+			r.waitOutcome(outcome.DialFailed, 3)
 		})
 	})
 }
@@ -233,12 +234,12 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 		for _, row := range []struct {
 			name    string
 			set     setting
-			outcome Outcome
+			outcome outcome.Outcome
 			answer5 []byte
 		}{
-			{"process", func(s *snapshot.Snapshot) { s.MaxConnections = 3 }, RefusedConnections, quota},
-			{"listener", func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = 3 }, RefusedConnections, quota},
-			{"rate", func(s *snapshot.Snapshot) { s.ConnectRate = 3 }, RefusedRate, rate},
+			{"process", func(s *snapshot.Snapshot) { s.MaxConnections = 3 }, outcome.RefusedConnections, quota},
+			{"listener", func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = 3 }, outcome.RefusedConnections, quota},
+			{"rate", func(s *snapshot.Snapshot) { s.ConnectRate = 3 }, outcome.RefusedRate, rate},
 			{"node", func(s *snapshot.Snapshot) {
 				p, err := balancer.NewPool(balancer.PoolSpec{Name: "full", Nodes: []balancer.NodeSpec{
 					{Name: "n", Address: s.Listeners[0].Pool.Nodes()[0].Address, MaxConnections: 3},
@@ -247,10 +248,10 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 					panic(err)
 				}
 				s.Listeners[0].Pool = &snapshot.Pool{Pool: p}
-			}, NodesFull, busy},
+			}, outcome.NodesFull, busy},
 		} {
 			t.Run(row.name, func(t *testing.T) {
-				if m.tls && row.outcome == RefusedConnections {
+				if m.tls && row.outcome == outcome.RefusedConnections {
 					t.Skip("without a handshake nothing can be said")
 				}
 				r := m.start(t, []string{m.startNode(t, nil).address()}, row.set)
@@ -278,7 +279,7 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 				if row.name == "rate" {
 					return // it is time that makes room
 				}
-				r.waitOutcome(ClientClosed, 3)
+				r.waitOutcome(outcome.ClientClosed, 3)
 				r.open("room again")
 			})
 		}
@@ -297,7 +298,7 @@ func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
 				open := []*client{r.open("one"), r.open("two")}
 				if name == "malformed" { // it comes in, and is refused then
 					_ = open[1].Close()
-					r.waitOutcome(ClientClosed, 1)
+					r.waitOutcome(outcome.ClientClosed, 1)
 				}
 				var refused []*client
 				for range 20 {
@@ -307,7 +308,7 @@ func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
 					refused = append(refused, c)
 				}
 				_ = open[0].Close()
-				r.waitOutcome(ClientClosed, pick[uint64](name == "malformed", 2, 1))
+				r.waitOutcome(outcome.ClientClosed, pick[uint64](name == "malformed", 2, 1))
 				r.open("a place, though the refused ones stay")
 				for _, c := range refused {
 					_ = c.Close()
@@ -332,11 +333,11 @@ func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 			c.send(begun)
 			silent = append(silent, c)
 		}
-		r.waitOutcome(RefusedConnections, 20)
+		r.waitOutcome(outcome.RefusedConnections, 20)
 		for _, c := range silent {
 			_ = c.Close()
 		}
-		r.waitOutcome(ClientGone, refusalHeadroom)
+		r.waitOutcome(outcome.ClientGone, refusalHeadroom)
 	})
 }
 
@@ -349,7 +350,7 @@ func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 		c.expect([]byte("\x20\x03\x00\x95\x00"))
 		c.rest()
 		_ = c.Close()
-		r.waitOutcome(ConnectTooLarge, 1)
+		r.waitOutcome(outcome.ConnectTooLarge, 1)
 	})
 }
 
@@ -359,7 +360,7 @@ func TestRefusedClientThatStaysIsClosed(t *testing.T) {
 		c := r.dial()
 		c.send(connect311)
 		c.expect([]byte("\x20\x02\x00\x03"))
-		r.waitOutcome(DialFailed, 1) // after waits.linger, though the client never closes
+		r.waitOutcome(outcome.DialFailed, 1) // after waits.linger, though the client never closes
 		_ = c.Close()
 	})
 }
@@ -375,7 +376,7 @@ func TestTCPListenerRelaysWithoutLookingInside(t *testing.T) {
 	c.send([]byte("GET / HTTP/1.1\r\n\r\n"))
 	c.expect([]byte("GET / HTTP/1.1\r\n\r\n"))
 	_ = c.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
 func TestTCPListenerHashesTheSourceAddressAndAnnouncesIt(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -23,7 +24,7 @@ func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 		for range 60 {
 			_, _ = r.greet(r.dialFrom("127.0.0.2")).Write(begun) // it may be cut off meanwhile
 		}
-		eventually(t, "evictions", func() bool { return r.outcomes(RefusedOpening) >= 30 })
+		eventually(t, "evictions", func() bool { return r.outcomes(outcome.RefusedOpening) >= 30 })
 		_ = r.open("good").Close()
 		slow.send(connect311[7:])
 		slow.expect([]byte("\x20\x02\x00\x00"))
@@ -42,7 +43,7 @@ func TestHandshakesThatStallAreBoundedTogether(t *testing.T) {
 		c.send(whole)
 		_, _ = c.Read(make([]byte, 3)) // the ServerHello, or the end
 	}
-	r.waitOutcome(RefusedOpening, 2*most)
+	r.waitOutcome(outcome.RefusedOpening, 2*most)
 	r.waitLine("limits.opening_memory is used up")
 	_ = r.open("good").Close()
 }

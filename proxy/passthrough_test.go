@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -54,5 +55,5 @@ func TestPassthroughGoesByTheServerName(t *testing.T) {
 			t.Errorf("%.10q is answered %q, %v", first, b, err)
 		}
 	}
-	r.waitOutcome(HandshakeFailed, 2)
+	r.waitOutcome(outcome.HandshakeFailed, 2)
 }

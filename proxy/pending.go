@@ -5,6 +5,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
@@ -38,11 +39,11 @@ type attempt struct {
 	pool       *snapshot.Pool
 	candidates balancer.Candidates
 	walk       walk
-	node       *balancer.Node // the node dialled last; nil: none
-	dialled    netip.AddrPort // the address of the last candidate
-	reason     Outcome        // why the last candidate was passed over
-	failure    string         // the same in words
-	answer     []byte         // the beginning of a CONNACK that is not whole yet
+	node       *balancer.Node  // the node dialled last; nil: none
+	dialled    netip.AddrPort  // the address of the last candidate
+	reason     outcome.Outcome // why the last candidate was passed over
+	failure    string          // the same in words
+	answer     []byte          // the beginning of a CONNACK that is not whole yet
 }
 
 // keep makes bytes outlive the turn.

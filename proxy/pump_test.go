@@ -13,6 +13,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
@@ -157,7 +158,7 @@ func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 	if s.server.kept == nil || len(held) == 0 {
 		t.Fatal("the node took everything")
 	}
-	if s.deadline == 0 || s.timer == 0 || s.outcome != ClientReset {
+	if s.deadline == 0 || s.timer == 0 || s.outcome != outcome.ClientReset {
 		t.Errorf("deadline %d, timer %d, outcome %v: it would stay for ever", s.deadline, s.timer, s.outcome)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/websocket"
 )
 
@@ -35,7 +36,7 @@ func TestARefusalThatDoesNotFitTheSocketIsStillHeard(t *testing.T) {
 			if s.version != mqttparse.V5 {
 				t.Errorf("the client speaks %v", s.version)
 			}
-			l.resume(s, l.leave(s, Shutdown))
+			l.resume(s, l.leave(s, outcome.Shutdown))
 			if s.client.output != outputEnding {
 				t.Error("the refusal has fitted")
 			}
@@ -49,6 +50,6 @@ func TestARefusalThatDoesNotFitTheSocketIsStillHeard(t *testing.T) {
 			t.Errorf("the client heard ... %q", got)
 		}
 		_ = client.Close()
-		r.waitOutcome(Shutdown, 1)
+		r.waitOutcome(outcome.Shutdown, 1)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
 )
@@ -95,18 +96,18 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 	_, frames := errors.AsType[*websocket.Error](err)
 	switch {
 	case err == errUnreadPongs:
-		l.finish(s, s.firstOutcome(FrameError))
+		l.finish(s, s.firstOutcome(outcome.FrameError))
 		return true
 	case frames:
-		s.outcome = s.firstOutcome(FrameError)
+		s.outcome = s.firstOutcome(outcome.FrameError)
 	case err != io.EOF:
 		// The other side learns that the connection broke, not that it ended.
 		reactor.Abort(to.fd)
-		l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))
+		l.finish(s, s.firstOutcome(pick(client, outcome.ClientReset, outcome.ServerReset)))
 		return true
 	}
 	from.ended = true
-	s.outcome = s.firstOutcome(pick(client, ClientClosed, ServerClosed))
+	s.outcome = s.firstOutcome(pick(client, outcome.ClientClosed, outcome.ServerClosed))
 	s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed)
 	return l.endOutput(s, to)
 }
@@ -137,7 +138,7 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 		l.finish(s, s.outcome)
 		return true
 	case s.flow == nil && client:
-		l.finish(s, s.firstOutcome(ClientGone))
+		l.finish(s, s.firstOutcome(outcome.ClientGone))
 		return true
 	case s.flow == nil: // a node that was asked for an upgrade
 		l.giveUp(s, l.alertBefore(s, errUpgradeReset))
@@ -157,7 +158,7 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	if !client {
 		_ = l.end(other, nil, other.normalClose())
 	}
-	l.finish(s, s.firstOutcome(pick(client, ClientReset, ServerReset)))
+	l.finish(s, s.firstOutcome(pick(client, outcome.ClientReset, outcome.ServerReset)))
 	return true
 }
 
@@ -179,8 +180,8 @@ func (s *session) other(h *stream) *stream {
 }
 
 // firstOutcome is what ended the session first: o, if nothing did before.
-func (s *session) firstOutcome(o Outcome) Outcome {
-	if s.outcome != outcomeNone {
+func (s *session) firstOutcome(o outcome.Outcome) outcome.Outcome {
+	if s.outcome != outcome.None {
 		return s.outcome
 	}
 	return o

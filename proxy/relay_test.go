@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -21,7 +22,7 @@ func TestBytesAfterTheConnectArriveInOrder(t *testing.T) {
 		c.send([]byte("two"))
 		c.expect([]byte("two"))
 		_ = c.Close()
-		r.waitOutcome(ClientClosed, 1)
+		r.waitOutcome(outcome.ClientClosed, 1)
 		moved := "received=24 sent=12"
 		if m.clientWS() {
 			moved = "received=" // and so much more for the upgrade and the frames
@@ -160,7 +161,7 @@ func TestHalfCloseTravelsBothWays(t *testing.T) {
 			if rest := c.rest(); len(rest) > 0 {
 				t.Errorf("then % x", rest)
 			}
-			r.waitOutcome(ClientClosed, 1)
+			r.waitOutcome(outcome.ClientClosed, 1)
 		})
 		t.Run("node first", func(t *testing.T) {
 			if m.translated() {
@@ -184,7 +185,7 @@ func TestHalfCloseTravelsBothWays(t *testing.T) {
 			if b := <-got; string(b) != "still here" {
 				t.Errorf("the node got %q", b)
 			}
-			r.waitOutcome(ServerClosed, 1)
+			r.waitOutcome(outcome.ServerClosed, 1)
 		})
 		t.Run("while the other side is full", func(t *testing.T) {
 			const size = 8 << 20
@@ -219,7 +220,7 @@ func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
 		t.Cleanup(func() { close(end) })
 		c := r.open("c1")
 		c.halfClose()
-		r.waitOutcome(HalfClosedTimeout, 1)
+		r.waitOutcome(outcome.HalfClosedTimeout, 1)
 	})
 }
 
@@ -249,7 +250,7 @@ func TestResetTravelsBothWays(t *testing.T) {
 				if err := <-seen; err == nil || err == io.EOF {
 					t.Errorf("the node saw %v, want a reset", err)
 				}
-				r.waitOutcome(ClientReset, 1)
+				r.waitOutcome(outcome.ClientReset, 1)
 			})
 			t.Run("node's after "+after, func(t *testing.T) {
 				backend := m.startNode(t, func(c net.Conn) {
@@ -270,7 +271,7 @@ func TestResetTravelsBothWays(t *testing.T) {
 				if _, err := c.Read(make([]byte, 1)); err == nil || err == io.EOF {
 					t.Errorf("the client saw %v, want a reset", err)
 				}
-				r.waitOutcome(ServerReset, 1)
+				r.waitOutcome(outcome.ServerReset, 1)
 			})
 		}
 	})
@@ -292,7 +293,7 @@ func TestLastWordsOfANodeReachTheClient(t *testing.T) {
 				t.Errorf("then % x", rest)
 			}
 			_ = c.Close()
-			r.waitOutcome(ServerClosed, 1)
+			r.waitOutcome(outcome.ServerClosed, 1)
 		})
 		// Its kernel resets, at once where bytes are unread and otherwise when more
 		// arrive. A read or a write meets that first.
@@ -316,7 +317,7 @@ func TestLastWordsOfANodeReachTheClient(t *testing.T) {
 				<-sent
 				_ = c.Close()
 				eventually(t, "the session's end", func() bool {
-					return r.outcomes(ServerReset)+r.outcomes(ServerClosed) == uint64(i+1)
+					return r.outcomes(outcome.ServerReset)+r.outcomes(outcome.ServerClosed) == uint64(i+1)
 				})
 			}
 		})
@@ -329,7 +330,7 @@ func TestSessionThatIsSilentForLongerThanItsKeepAliveAllowsEnds(t *testing.T) {
 		r := m.startImpatient(t, []string{m.startNode(t, nil).address()}, quick)
 		c := r.open("silent")
 		c.rest()
-		r.waitOutcome(IdleTimeout, 1)
+		r.waitOutcome(outcome.IdleTimeout, 1)
 	})
 }
 
@@ -394,7 +395,7 @@ func TestAuthBeforeTheConnackIsForwarded(t *testing.T) {
 		c.expect([]byte("\x20\x03\x00\x87\x00"))
 		c.rest()
 		_ = c.Close()
-		r.waitOutcome(ServerClosed, 1)
+		r.waitOutcome(outcome.ServerClosed, 1)
 		r.waitLine("connack=135")
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -96,8 +97,8 @@ func refusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
 			})
 		}
 		all.Wait()
-		r.waitOutcome(BadUpgrade, 4)
-		r.waitOutcome(ConnectTimeout, 2) // the header that is not whole, and net/http's own 417
+		r.waitOutcome(outcome.BadUpgrade, 4)
+		r.waitOutcome(outcome.ConnectTimeout, 2) // the header that is not whole, and net/http's own 417
 		r.waitLine(`error="404: path`)
 		r.waitLine("request header: not whole within timeouts.connect_packet")
 	})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
@@ -146,8 +147,8 @@ func noRequestHoldsItsConnectionForEver(t *testing.T) {
 		if got := r.srv.Stats().Listeners[0].Answers[http.StatusRequestTimeout]; got < 20 {
 			t.Errorf("%d answers of 408 are counted", got)
 		}
-		if got := r.outcomes(RequestTimeout); got < 20 {
-			t.Errorf("%d connections ended with %s", got, RequestTimeout)
+		if got := r.outcomes(outcome.RequestTimeout); got < 20 {
+			t.Errorf("%d connections ended with %s", got, outcome.RequestTimeout)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 )
 
@@ -34,9 +35,9 @@ type session struct {
 
 	step    step
 	version mqttparse.Version
-	connack uint8   // the code of the node's CONNACK, valid only if connacked
-	excess  Outcome // the limit that it was accepted past, to be told so; 0: none
-	outcome Outcome // decided before the end, while a refusal lingers
+	connack uint8           // the code of the node's CONNACK, valid only if connacked
+	excess  outcome.Outcome // the limit that it was accepted past, to be told so; 0: none
+	outcome outcome.Outcome // decided before the end, while a refusal lingers
 
 	connacked   bool // the node's CONNACK has passed
 	place       place

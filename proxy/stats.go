@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
@@ -22,7 +23,7 @@ type ListenerStats struct {
 	Listener *snapshot.Listener
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
-	Outcomes [outcomes]uint64 // by Outcome; their sum and Open make Accepted
+	Outcomes [outcome.Count]uint64 // by Outcome; their sum and Open make Accepted
 
 	// Answers counts the HTTP requests that were answered here and by no node, by
 	// status; nil where no HTTP is served.

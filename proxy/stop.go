@@ -1,5 +1,7 @@
 package proxy
 
+import "mqttlb/proxy/outcome"
+
 // stop ends accepting; what the kernel has taken already is served.
 func (l *loop) stop() {
 	l.stopping = true
@@ -18,7 +20,7 @@ func (l *loop) leaveShare(parts int) {
 		s := l.sessions.At(l.leaving % uint32(l.sessions.Cap()))
 		if s.listener != nil && s.step < stepLeave {
 			share--
-			l.resume(s, l.leave(s, Shutdown))
+			l.resume(s, l.leave(s, outcome.Shutdown))
 		}
 	}
 }
@@ -28,7 +30,7 @@ func (l *loop) endAll() {
 	l.each(func(s *session) {
 		next := s.step
 		if next < stepLeave {
-			next = l.leave(s, Shutdown)
+			next = l.leave(s, outcome.Shutdown)
 		}
 		if next == stepLeave {
 			next = l.sayGoodbye(s)

@@ -8,6 +8,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -29,8 +30,8 @@ func TestStopEndsSessionsAtEveryStepAfterShutdown(t *testing.T) {
 		for _, c := range []*client{half, unanswered, refused} {
 			c.rest()
 		}
-		r.waitOutcome(Shutdown, 2)
-		r.waitOutcome(NoNode, 1) // that is why it was refused
+		r.waitOutcome(outcome.Shutdown, 2)
+		r.waitOutcome(outcome.NoNode, 1) // that is why it was refused
 		if _, err := net.Dial("tcp", r.srv.Addr("mqtt").String()); err == nil {
 			t.Error("a client is taken after the end")
 		}
@@ -62,7 +63,7 @@ func TestStopLetsSessionsEndByThemselves(t *testing.T) {
 		}
 		_ = c.Close()
 		<-stopped
-		if n := r.outcomes(ClientClosed); n != 1 {
+		if n := r.outcomes(outcome.ClientClosed); n != 1 {
 			t.Errorf("%d sessions ended by themselves, want 1", n)
 		}
 	})

@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
@@ -13,7 +14,7 @@ import (
 func (l *loop) switchOver(s *session) step {
 	o := s.opening
 	if s.client.broken {
-		return l.finish(s, ClientGone)
+		return l.finish(s, outcome.ClientGone)
 	}
 	for s.server.readable {
 		read, err := l.read(&s.server)

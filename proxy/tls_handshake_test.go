@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -30,7 +31,7 @@ func TestWhatIsNoTLSIsSaidToBe(t *testing.T) {
 				t.Errorf("the client is told %q", got)
 			}
 			_ = c.Close()
-			r.waitOutcome(HandshakeFailed, 1)
+			r.waitOutcome(outcome.HandshakeFailed, 1)
 			r.waitLine(`outcome=handshake_failed error="TLS handshake: ` + row.fault)
 		})
 	}
@@ -72,7 +73,7 @@ func handshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
 				c.rest()
 				_ = c.Close()
 			}
-			r.waitOutcome(ConnectTimeout, uint64(len(clients)))
+			r.waitOutcome(outcome.ConnectTimeout, uint64(len(clients)))
 		}
 	}
 	proxytest.RunAbreast(t, tests)
@@ -91,7 +92,7 @@ func TestClientThatLeavesAtAnyByteOfItsHelloIsCounted(t *testing.T) {
 		c.reset()
 		n += 2
 	}
-	r.waitOutcome(ClientGone, n)
+	r.waitOutcome(outcome.ClientGone, n)
 }
 
 func TestStopEndsHandshakesThatStall(t *testing.T) {
@@ -106,7 +107,7 @@ func TestStopEndsHandshakesThatStall(t *testing.T) {
 	r.stop()
 	begun.rest()
 	reading.rest()
-	r.waitOutcome(Shutdown, 2)
+	r.waitOutcome(outcome.Shutdown, 2)
 }
 
 func TestHandshakesPastTheGateAreClosed(t *testing.T) {
@@ -121,7 +122,7 @@ func TestHandshakesPastTheGateAreClosed(t *testing.T) {
 		t.Errorf("answered % x", got)
 	}
 	_ = second.Close()
-	r.waitOutcome(RefusedHandshake, 1)
+	r.waitOutcome(outcome.RefusedHandshake, 1)
 	gate.Leave(nil, nil)
 	r.open("room again")
 }
@@ -152,7 +153,7 @@ func TestStalledHandshakesHoldUpNoOther(t *testing.T) {
 			for _, c := range clients {
 				_ = c.Close()
 			}
-			r.waitOutcome(ClientGone, 2*stalled)
+			r.waitOutcome(outcome.ClientGone, 2*stalled)
 		})
 	}
 }
@@ -169,12 +170,12 @@ func TestConnectionsPastTheLimitHaveNoHandshake(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	r.waitOutcome(RefusedConnections, 20)
+	r.waitOutcome(outcome.RefusedConnections, 20)
 	if counts := r.srv.Stats().Listeners[0].Handshakes; counts.Done != 1 || counts.Failed != 0 {
 		t.Errorf("%+v", counts)
 	}
 	_ = first.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 	r.open("room again")
 }
 
@@ -189,7 +190,7 @@ func TestSessionThatEndsLeavesTheQueueOfTheGate(t *testing.T) {
 		c := r.dialBare(r.srv.Addr("mqtt"))
 		c.send(whole)
 	}
-	r.waitOutcome(ConnectTimeout, queue)
+	r.waitOutcome(outcome.ConnectTimeout, queue)
 	eventually(t, "an empty queue", func() bool {
 		counts := r.srv.Stats().Listeners[0].Handshakes
 		return counts.Waiting == 0 && counts.Running == 0

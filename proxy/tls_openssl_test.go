@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 )
 
@@ -22,7 +23,7 @@ func TestKeyUpdatesPassWhileTheSessionGoesOn(t *testing.T) {
 		c.Hears("sent back")
 	}
 	c.Say("Q")
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
 // TLS 1.2's renegotiation is refused with an alert, and the session ends with it (RFC 5246, 7.2.2).
@@ -34,7 +35,7 @@ func TestRenegotiationIsRefused(t *testing.T) {
 	c.Hears("sent back")
 	c.Say("R")
 	c.Hears("alert unexpected message")
-	r.waitOutcome(ClientReset, 1)
+	r.waitOutcome(outcome.ClientReset, 1)
 	r.waitLine("outcome=client_reset error=\"TLS: ")
 }
 
@@ -52,14 +53,14 @@ func TestKeyUpdatesOfANodePassWhileTheSessionGoesOn(t *testing.T) {
 	n.Say("Q")
 	c.rest()
 	_ = c.Close()
-	r.waitOutcome(ServerClosed, 1)
+	r.waitOutcome(outcome.ServerClosed, 1)
 }
 
 func TestRenegotiationOfANodeIsRefused(t *testing.T) {
 	n, _, r := openSSLNode(t, "-tls1_2")
 	n.Say("r")
 	n.Hears("no renegotiation")
-	r.waitOutcome(ServerReset, 1)
+	r.waitOutcome(outcome.ServerReset, 1)
 	r.waitLine("outcome=server_reset error=\"node node-a: TLS: ")
 }
 

@@ -17,6 +17,7 @@ import (
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/snapshot"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 )
 
@@ -74,7 +75,7 @@ func TestRecordsSplitAtEveryByte(t *testing.T) {
 				c.expect([]byte("ping"))
 			}
 			_ = c.Close()
-			r.waitOutcome(ClientClosed, 1)
+			r.waitOutcome(outcome.ClientClosed, 1)
 		})
 	}
 }
@@ -103,7 +104,7 @@ func TestClientEndsWithAndWithoutCloseNotify(t *testing.T) {
 			if got := <-seen; string(got.payload) != "last" || got.err != nil {
 				t.Errorf("the node saw %q and %v", got.payload, got.err)
 			}
-			r.waitOutcome(ClientClosed, 1)
+			r.waitOutcome(outcome.ClientClosed, 1)
 			if name == "half a close" {
 				if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 					t.Errorf("the client's close_notify is answered with %v", err)
@@ -138,7 +139,7 @@ func TestEndOfTheNodeIsACloseNotifyAndItsResetIsNone(t *testing.T) {
 					t.Errorf("the client saw %v", err)
 				}
 				_ = c.Close()
-				r.waitOutcome(pick(reset, ServerReset, ServerClosed), 1)
+				r.waitOutcome(pick(reset, outcome.ServerReset, outcome.ServerClosed), 1)
 			})
 		}
 	})
@@ -166,7 +167,7 @@ func TestRecordThatIsForgedEndsTheSessionWithAnAlert(t *testing.T) {
 	if err := <-seen; err == nil || err == io.EOF {
 		t.Errorf("the node saw %v, want a reset", err)
 	}
-	r.waitOutcome(ClientReset, 1)
+	r.waitOutcome(outcome.ClientReset, 1)
 }
 
 // The goroutines of handshakes and upgrades, their buffers and their descriptors are gone
@@ -218,7 +219,7 @@ func TestCertificateHasToNameTheIdentity(t *testing.T) {
 	none.send(connect5)
 	none.expect([]byte("\x20\x03\x00\x87\x00"))
 	_ = none.Close()
-	r.waitOutcome(IdentityMismatch, 3)
+	r.waitOutcome(outcome.IdentityMismatch, 3)
 }
 
 func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {
@@ -272,7 +273,7 @@ func TestClientOfTLSIsNamedByATrustedProxy(t *testing.T) {
 		c.send(connect311)
 		c.expect(connack311)
 		_ = c.Close()
-		r.waitOutcome(ClientClosed, 1)
+		r.waitOutcome(outcome.ClientClosed, 1)
 		r.waitLine("client=192.0.2.7:4711 ")
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -65,7 +66,7 @@ func TestAnUpgradeLargerThanTheNodesSocketWaitsForRoom(t *testing.T) {
 	close(release)
 	c.expect(connackFrame)
 	_ = c.Close()
-	r.waitOutcome(ClientClosed, 1)
+	r.waitOutcome(outcome.ClientClosed, 1)
 	if n := blamed.Load(); n != 0 {
 		t.Errorf("the node was blamed %d times", n)
 	}
@@ -98,7 +99,7 @@ func TestNodeThatBreaksOverAnUpgradeIsNotBlamed(t *testing.T) {
 			t.Errorf("kept %v: the client was told %q", kept, got)
 		}
 		_ = c.Close()
-		r.waitOutcome(UpgradeRefused, 1)
+		r.waitOutcome(outcome.UpgradeRefused, 1)
 		if n := blamed.Load(); n != 0 {
 			t.Errorf("kept %v: the node was blamed %d times", kept, n)
 		}

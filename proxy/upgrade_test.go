@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -131,7 +132,7 @@ func TestHostileUpgrades(t *testing.T) {
 				c.rest()
 				_ = c.Close()
 				n++
-				r.waitOutcome(BadUpgrade, n)
+				r.waitOutcome(outcome.BadUpgrade, n)
 				if row.fault == "" {
 					row.fault = answer.Status[:3] + ": "
 				}
@@ -231,7 +232,7 @@ func upgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 			t.Errorf("answered %q", got)
 		}
 	}
-	r.waitOutcome(ConnectTimeout, uint64(len(request)))
+	r.waitOutcome(outcome.ConnectTimeout, uint64(len(request)))
 }
 
 func TestClientThatLeavesAtAnyByteOfItsUpgradeIsCounted(t *testing.T) {
@@ -244,7 +245,7 @@ func TestClientThatLeavesAtAnyByteOfItsUpgradeIsCounted(t *testing.T) {
 			leave(c)
 		}
 	}
-	r.waitOutcome(ClientGone, uint64(2*(len(request)-1)))
+	r.waitOutcome(outcome.ClientGone, uint64(2*(len(request)-1)))
 }
 
 // Who sends frames before the 101 cannot know that they are read as frames.
@@ -256,6 +257,6 @@ func TestFramesBeforeTheAnswerEndTheConnection(t *testing.T) {
 		t.Errorf("answered %q", got)
 	}
 	_ = c.Close()
-	r.waitOutcome(BadUpgrade, 1)
+	r.waitOutcome(outcome.BadUpgrade, 1)
 	r.waitLine("frames came before the answer to the upgrade")
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 )
 
@@ -26,7 +27,7 @@ func (w *walk) over(now reactor.Tick) bool { return w.until != 0 && now >= w.unt
 
 // beginWalk begins the walk over a session's candidates.
 func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
-	o.candidates, o.reason = c, NoNode
+	o.candidates, o.reason = c, outcome.NoNode
 	o.walk = walk{start: c}
 	if limit := l.server.snapshot.Timeouts.ConnectNode; limit > 0 {
 		o.walk.until = l.In(limit)
@@ -37,7 +38,7 @@ func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
 func (l *loop) dial(s *session) step {
 	o := s.opening
 	if s.client.broken {
-		return l.finish(s, ClientGone)
+		return l.finish(s, outcome.ClientGone)
 	}
 	if l.Timers.Now() < o.walk.resumes {
 		return stepWait
@@ -51,8 +52,8 @@ func (l *loop) dial(s *session) step {
 			break
 		}
 		if !node.Acquire() {
-			if o.reason == NoNode {
-				o.reason = NodesFull
+			if o.reason == outcome.NoNode {
+				o.reason = outcome.NodesFull
 			}
 			continue
 		}
@@ -67,7 +68,7 @@ func (l *loop) dial(s *session) step {
 			return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
 		}
 		l.giveUp(s, err)
-		if o.reason == DescriptorsExceeded {
+		if o.reason == outcome.DescriptorsExceeded {
 			break // another node would need one too
 		}
 	}

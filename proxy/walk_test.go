@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
@@ -72,7 +73,7 @@ func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
 		c.expect([]byte("\x20\x02\x00\x03"))
 		c.rest()
 		_ = c.Close()
-		r.waitOutcome(DialFailed, 1)
+		r.waitOutcome(outcome.DialFailed, 1)
 		if a, b := r.dialErrors(0), r.dialErrors(1); a != 1 || b != 1 {
 			t.Errorf("%d and %d attempts, want one each", a, b)
 		}
@@ -95,7 +96,7 @@ func TestFullNodesAreNotWaitedFor(t *testing.T) {
 	c.expect([]byte("\x20\x03\x00\x89\x00"))
 	c.rest()
 	_ = c.Close()
-	r.waitOutcome(NodesFull, 1)
+	r.waitOutcome(outcome.NodesFull, 1)
 }
 
 func sessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
@@ -106,7 +107,7 @@ func sessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
 		c.expect([]byte("\x20\x03\x00\x88\x00"))
 		c.rest()
 		_ = c.Close()
-		r.waitOutcome(DialFailed, 1)
+		r.waitOutcome(outcome.DialFailed, 1)
 		r.waitLine("; timeouts.connect_node is over")
 		if n := r.dialErrors(0); n < 2 {
 			t.Errorf("%d attempts, want it tried again", n)
@@ -122,7 +123,7 @@ func connectNodeCutsTheLastAttempt(t *testing.T) {
 	c.expect([]byte("\x20\x03\x00\x88\x00"))
 	c.rest()
 	_ = c.Close()
-	r.waitOutcome(DialFailed, 1)
+	r.waitOutcome(outcome.DialFailed, 1)
 }
 
 // A client that breaks in the pause between two walks is not kept until the next.
@@ -142,7 +143,7 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 			return pausing
 		})
 		c.reset()
-		r.waitOutcome(ClientGone, 1)
+		r.waitOutcome(outcome.ClientGone, 1)
 	})
 }
 
@@ -153,7 +154,7 @@ func stopEndsASessionThatTriesItsNodesAgain(t *testing.T) {
 	eventually(t, "walks in vain", func() bool { return r.dialErrors(0) >= 2 })
 	r.stop()
 	c.rest()
-	r.waitOutcome(Shutdown, 1)
+	r.waitOutcome(outcome.Shutdown, 1)
 }
 
 // The health checks may be wrong, or late.
@@ -169,6 +170,6 @@ func TestNodesThatAreDownAreTriedWhenNoneIsUp(t *testing.T) {
 		c.expect([]byte("\x20\x02\x00\x03"))
 		c.rest()
 		_ = c.Close()
-		r.waitOutcome(DialFailed, 1)
+		r.waitOutcome(outcome.DialFailed, 1)
 	})
 }

@@ -18,6 +18,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -180,7 +181,7 @@ func TestNodeGetsNoFrameBeforeItsAnswer(t *testing.T) {
 			}
 			c.expect(append(want, frames[:7]...))
 			_ = c.Close()
-			r.waitOutcome(ClientClosed, 1)
+			r.waitOutcome(outcome.ClientClosed, 1)
 			r.waitLine("client_id=c1 version=3.1.1 node=node-a")
 		})
 	}
@@ -236,7 +237,7 @@ func TestNodeThatRefusesTheUpgradeIsPassedOver(t *testing.T) {
 				t.Errorf("with no other node the client is told %q", got)
 			}
 			_ = c.Close()
-			r.waitOutcome(UpgradeRefused, 1)
+			r.waitOutcome(outcome.UpgradeRefused, 1)
 			r.waitLine("level=DEBUG msg=dial listener=mqtt node=node-a error=\"upgrade refused: ")
 		})
 	}
@@ -251,7 +252,7 @@ func TestNodeThatNeverAnswersTheUpgradeIsPassedOverAfterDialTimeout(t *testing.T
 		t.Errorf("answered %q", got)
 	}
 	_ = c.Close()
-	r.waitOutcome(UpgradeRefused, 1)
+	r.waitOutcome(outcome.UpgradeRefused, 1)
 }
 
 // Both ways, byte for byte: masks, fragments and pings too, and what breaks the
@@ -284,7 +285,7 @@ func TestFramesPassToAWebSocketNodeAsTheyAre(t *testing.T) {
 			}
 			c.rest()
 			_ = c.Close()
-			r.waitOutcome(ClientClosed, 1)
+			r.waitOutcome(outcome.ClientClosed, 1)
 		})
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mqttlb/balancer"
-	"mqttlb/proxy"
+	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -77,7 +77,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		gauge(connectionsOpen, float64(l.Open), name)
 		count(connectionsAccepted, l.Accepted, name)
 		for o, n := range l.Outcomes {
-			switch o := proxy.Outcome(o); {
+			switch o := outcome.Outcome(o); {
 			case o == 0:
 				continue
 			case o.Refused():
