@@ -19,18 +19,18 @@ func (l *loop) Accepted(listener int, fd int32, peer netip.AddrPort) {
 	s.begun = l.Now()
 	s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)
 	if n := len(l.openings); n > 0 {
-		s.opening, l.openings = l.openings[n-1], l.openings[:n-1]
+		s.pending, l.openings = l.openings[n-1], l.openings[:n-1]
 	} else {
-		s.opening = new(pending)
+		s.pending = new(pending)
 	}
-	s.opening.Opening = opening.New(l.server.snapshot, ln.Listener, peer)
+	s.pending.Opening = opening.New(l.server.snapshot, ln.Listener, peer)
 	counted := &l.counters.listeners[ln.index]
 	counted.Accepted++
 	counted.Open++
 
 	s.place = l.server.enter(ln)
 	s.excess = pick(s.place == placeTaken, outcome.None, outcome.RefusedConnections)
-	s.opening.Excess = s.excess
+	s.pending.Excess = s.excess
 	if s.place == placeNone {
 		l.finish(s, outcome.RefusedConnections)
 		return

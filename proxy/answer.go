@@ -18,8 +18,8 @@ func (l *loop) confirm(s *session) step {
 		case err != nil:
 			return l.noAnswer(s, err)
 		}
-		if s.opening.answer != nil {
-			b = append(s.opening.answer, b...)
+		if s.pending.answer != nil {
+			b = append(s.pending.answer, b...)
 		}
 		if next := l.heard(s, b); next != stepConfirm {
 			return next
@@ -30,7 +30,7 @@ func (l *loop) confirm(s *session) step {
 
 // noAnswer is the step after a node that has ended before its answer was whole: the client gets what there is of it.
 func (l *loop) noAnswer(s *session, err error) step {
-	answer := s.opening.answer
+	answer := s.pending.answer
 	s.flow.Sent += uint64(len(answer))
 	l.opened(s)
 	if l.pass(s, &s.client, answer) != nil {
@@ -47,7 +47,7 @@ func (l *loop) noAnswer(s *session, err error) step {
 func (l *loop) heard(s *session, b []byte) step {
 	answer := l.answer(s, b)
 	if answer == answerShort {
-		s.opening.answer = append([]byte(nil), b...)
+		s.pending.answer = append([]byte(nil), b...)
 		return stepConfirm
 	}
 	if answer == answerConnack {
@@ -59,7 +59,7 @@ func (l *loop) heard(s *session, b []byte) step {
 			s.id = logged(l.connack.AssignedClientID)
 		}
 	}
-	s.opening.answer = nil
+	s.pending.answer = nil
 	s.flow.Sent += uint64(len(b))
 	if l.pass(s, &s.client, b) != nil {
 		l.outputBroke(s, &s.client)
@@ -77,7 +77,7 @@ func (l *loop) answer(s *session, b []byte) answer {
 	if len(b) > maxAnswer {
 		return answerOther
 	}
-	if s.opening.pool.WebSocket {
+	if s.pending.pool.WebSocket {
 		return connackIn(b, func(packet []byte) answer { return readAnswer(packet, &l.connack, s.version) })
 	}
 	return readAnswer(b, &l.connack, s.version)
@@ -85,11 +85,11 @@ func (l *loop) answer(s *session, b []byte) answer {
 
 // opened frees what only the opening needed.
 func (l *loop) opened(s *session) {
-	*s.opening = pending{}
+	*s.pending = pending{}
 	if len(l.openings) < openingsKept {
-		l.openings = append(l.openings, s.opening)
+		l.openings = append(l.openings, s.pending)
 	}
-	s.opening = nil
+	s.pending = nil
 	if !s.client.ended && !s.server.ended {
 		s.deadline = 0
 	}

@@ -7,11 +7,11 @@ import (
 
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
-	addrs := s.opening.node.Addrs()
+	addrs := s.pending.node.Addrs()
 	if len(addrs) == 0 {
 		return errUnresolved
 	}
-	s.opening.dialled = addrs[0]
+	s.pending.dialled = addrs[0]
 	fd, err := reactor.NewSocket(addrs[0])
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (l *loop) connect(s *session) error {
 
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
-	o, node := s.opening, s.opening.node
+	o, node := s.pending, s.pending.node
 	if timedOut(err) && s.server.fd >= 0 {
 		reactor.Abort(s.server.fd) // what the node has not accepted it then need not
 	}
@@ -42,7 +42,7 @@ func (l *loop) giveUp(s *session, err error) {
 
 // dropAttempt closes the connection to a node that has not got the client, if there is one.
 func (l *loop) dropAttempt(s *session) {
-	o := s.opening
+	o := s.pending
 	if o.borrower == nodeHandshake {
 		o.reclaim()
 	}
@@ -62,7 +62,7 @@ func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}
-	if s.opening.walk.unproven > 0 {
+	if s.pending.walk.unproven > 0 {
 		return l.prove(s)
 	}
 	first, err := l.firstBytes(s)
@@ -76,8 +76,8 @@ func (l *loop) announce(s *session) step {
 	if s.server.layers != nil {
 		reactor.QuickAck(s.server.fd)
 	}
-	if s.opening.pool.WebSocket {
-		s.opening.answer = nil
+	if s.pending.pool.WebSocket {
+		s.pending.answer = nil
 		return stepSwitch
 	}
 	if s.server.kept == nil && len(first) > 0 && l.doubtful(s) {
@@ -116,7 +116,7 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 
 // reached begins what a session does on its node, which has been given the first bytes.
 func (l *loop) reached(s *session) step {
-	o := s.opening
+	o := s.pending
 	s.flow = &l.counters.flows[s.listener.index][s.listener.lane(o.pool, o.node)]
 	s.flow.Open++
 	s.flow.Total++
@@ -137,7 +137,7 @@ func (l *loop) reached(s *session) step {
 // PROXY and it is not sent yet, and what the client has sent so far. Good until the
 // scratch buffer is used again.
 func (l *loop) firstBytes(s *session) ([]byte, error) {
-	o := s.opening
+	o := s.pending
 	var header []byte
 	if s.server.layers == nil { // else it is before the handshake
 		var err error
@@ -162,14 +162,14 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 // upgradeBytes is what a node that speaks WebSocket gets first, in one write: some
 // read the PROXY header once and give it a second.
 func (l *loop) upgradeBytes(s *session, header []byte) []byte {
-	s.opening.keep()
-	return s.opening.request.Append(append(l.scratch[:0], header...))
+	s.pending.keep()
+	return s.pending.request.Append(append(l.scratch[:0], header...))
 }
 
 // proxyHeader is the PROXY header for the session's node, in l.header; empty where
 // its pool speaks no PROXY.
 func (l *loop) proxyHeader(s *session) ([]byte, error) {
-	o := s.opening
+	o := s.pending
 	if o.pool.SendProxy == 0 {
 		return nil, nil
 	}

@@ -15,7 +15,7 @@ import (
 // goroutine. The session keeps its own descriptor, its place among the limits and its
 // time; until the connection comes back, nothing else touches it.
 func (l *loop) serveHTTP(s *session) step {
-	o := s.opening
+	o := s.pending
 	o.endCount()
 	v := &httpConn{excess: s.excess, timeouts: &l.server.snapshot.Timeouts}
 	if s.client.layers != nil { // over the connection that the handshake has left
@@ -52,7 +52,7 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 // lend makes a connection of the client's descriptor, which reads first what the loop
 // has read already.
 func (l *loop) lend(s *session) *borrowedConn {
-	o := s.opening
+	o := s.pending
 	if !o.Destination.IsValid() {
 		o.Destination, _ = l.LocalAddr(s.client.fd)
 	}
@@ -70,7 +70,7 @@ func (l *loop) lend(s *session) *borrowedConn {
 
 // returned takes a connection back from the HTTP server.
 func (l *loop) returned(s *session, v *httpConn) {
-	o := s.opening
+	o := s.pending
 	s.count(v)
 	s.client.readable = true
 	if v.pool != nil && v.session != nil {
@@ -102,7 +102,7 @@ func (s *session) count(v *httpConn) {
 	s.client.moved += v.received.Load()
 	s.server.moved += v.sent.Load()
 	if why := v.late.Load(); why != nil {
-		s.opening.fault = *why
+		s.pending.fault = *why
 	}
 }
 

@@ -25,7 +25,7 @@ func TestRefusedUpgradeIsNobodysButTheLoops(t *testing.T) {
 			}
 			eventually(t, "a refusal that waits for its client", func() (waits bool) {
 				r.each(func(s *session) {
-					waits = s.step == stepLinger && s.opening.loan == loan{} && s.client.watch == reactor.WatchInput
+					waits = s.step == stepLinger && s.pending.loan == loan{} && s.client.watch == reactor.WatchInput
 				})
 				return waits
 			})

@@ -21,7 +21,7 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 	field := append([]byte{0xff, 0xff}, bytes.Repeat([]byte("x"), 0xffff)...)
 	connect := append([]byte("\x10\x8d\x80\x0c\x00\x04MQTT\x04\xc2\x00\x3c"), bytes.Repeat(field, 3)...)
 	connect[1], connect[2], connect[3] = byte((len(connect)-4)&0x7f|0x80), byte((len(connect)-4)>>7&0x7f|0x80), byte((len(connect)-4)>>14)
-	s.step, s.opening = stepOpen, &pending{Opening: opening.New(l.server.snapshot, s.listener.Listener, netip.AddrPort{})}
+	s.step, s.pending = stepOpen, &pending{Opening: opening.New(l.server.snapshot, s.listener.Listener, netip.AddrPort{})}
 	rest := connect
 	for len(rest) > 0 {
 		n, err := unix.Write(client, rest)
@@ -35,9 +35,9 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 		} else if next != stepWait {
 			t.Fatalf("step %d after %d bytes", next, len(connect)-len(rest))
 		}
-		s.opening.Keep()
+		s.pending.Keep()
 	}
-	if !bytes.Equal(s.opening.bytes, connect) || s.id != strings.Repeat("x", loggedID) {
-		t.Errorf("%d of %d bytes, or others, of %q", len(s.opening.bytes), len(connect), s.id)
+	if !bytes.Equal(s.pending.bytes, connect) || s.id != strings.Repeat("x", loggedID) {
+		t.Errorf("%d of %d bytes, or others, of %q", len(s.pending.bytes), len(connect), s.id)
 	}
 }

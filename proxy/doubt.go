@@ -27,7 +27,7 @@ const (
 // doubt has a session wait for a proof of its connection, over which it has sent all its
 // first bytes, of that length.
 func (l *loop) doubt(s *session, sent int) step {
-	o := s.opening
+	o := s.pending
 	o.walk.unproven = sent
 	return l.prove(s)
 }
@@ -35,13 +35,13 @@ func (l *loop) doubt(s *session, sent int) step {
 // doubtful reports whether a connection that has just been made may exist on this side
 // alone. TLS and WebSocket are answered before the client's first bytes are sent.
 func (l *loop) doubtful(s *session) bool {
-	o := s.opening
+	o := s.pending
 	return s.server.layers == nil && !o.pool.WebSocket && l.Timers.Now()-o.walk.dialled >= reactor.Ticks(secondSYN)
 }
 
 // prove looks for the proof.
 func (l *loop) prove(s *session) step {
-	o := s.opening
+	o := s.pending
 	switch {
 	case s.server.readable || reactor.Unacknowledged(s.server.fd) < o.walk.unproven:
 		return l.reached(s)

@@ -13,13 +13,13 @@ import (
 
 // refuse tells the client, in its own version, that it is not taken, and sees it off.
 func (l *loop) refuse(s *session, r opening.Refusal) step {
-	return l.refuseWith(s, s.opening.Refuse(r, &l.opener))
+	return l.refuseWith(s, s.pending.Refuse(r, &l.opener))
 }
 
 // refuseWith does what a verdict of Refuse says.
 func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 	if v.Fault != "" {
-		s.opening.fault = v.Fault
+		s.pending.fault = v.Fault
 	}
 	if s.client.layers != nil && s.client.layers.ws != nil {
 		s.client.layers.ws.closed = true // the reply ends with a close frame
@@ -39,9 +39,9 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
-	s.opening.Take()
-	s.opening.bytes, s.opening.owned = nil, false
-	s.opening.endCount()
+	s.pending.Take()
+	s.pending.bytes, s.pending.owned = nil, false
+	s.pending.endCount()
 	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
 		return l.finish(s, o)
 	}
@@ -52,15 +52,15 @@ func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 // back, and then writes its line: who reads it finds them free.
 func (l *loop) finish(s *session, o outcome.Outcome) step {
 	node := s.node()
-	if s.opening != nil && s.opening.borrower == clientHTTP {
-		s.count(s.opening.http)
-		if o == outcome.ConnectTimeout && s.opening.fault == "" {
-			s.opening.fault = s.opening.http.lateRead()
+	if s.pending != nil && s.pending.borrower == clientHTTP {
+		s.count(s.pending.http)
+		if o == outcome.ConnectTimeout && s.pending.fault == "" {
+			s.pending.fault = s.pending.http.lateRead()
 		}
 	}
 	line := s.record(o, l.Now())
 	l.Timers.Clear(s.slot)
-	if o := s.opening; o != nil {
+	if o := s.pending; o != nil {
 		o.endCount()
 		o.reclaim()
 	}
@@ -68,7 +68,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	if s.server.fd >= 0 {
 		reactor.Close(s.server.fd)
 	}
-	if s.opening != nil {
+	if s.pending != nil {
 		l.opened(s)
 	}
 	if s.flow != nil {
@@ -105,8 +105,8 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	if node := s.node(); node != nil {
 		r.node = node.Name
 	}
-	if s.opening != nil {
-		r.fault = s.opening.fault
+	if s.pending != nil {
+		r.fault = s.pending.fault
 	}
 	client, server := s.client.fault(), s.server.fault()
 	_, frames := errors.AsType[*websocket.Error](client)

@@ -152,7 +152,7 @@ func TestBeforeItsConnectAClientIsToldBelowMQTT(t *testing.T) {
 			client.say(connect5[:3])
 			eventually(t, "the beginning of a CONNECT", func() bool {
 				begun := false
-				r.each(func(s *session) { begun = s.opening.borrower == nobody && s.opening.Size() > 0 })
+				r.each(func(s *session) { begun = s.pending.borrower == nobody && s.pending.Size() > 0 })
 				return begun
 			})
 			r.leave(row.outcome)

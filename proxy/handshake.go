@@ -13,7 +13,7 @@ import (
 
 // limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
 func (l *loop) limitHandshake(s *session) {
-	o, t := s.opening, s.listener.TLS
+	o, t := s.pending, s.listener.TLS
 	if t == nil || o.handshakeBy != 0 || !o.AwaitsTLS() {
 		return
 	}
@@ -24,7 +24,7 @@ func (l *loop) limitHandshake(s *session) {
 // handshake lends the connection of a client whose ClientHello is whole to a goroutine that
 // makes the TLS handshake, once the listener's gate lets it.
 func (l *loop) handshake(s *session) step {
-	o, t := s.opening, s.listener.TLS
+	o, t := s.pending, s.listener.TLS
 	s.deadline = l.connectDeadline(s) // the goroutine has its own
 	l.countOpening(s, queuedHandshake)
 	c, held := l.lend(s), o.held
@@ -48,7 +48,7 @@ func (l *loop) handshake(s *session) step {
 
 // afterHandshake is the step after a handshake.
 func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step {
-	o := s.opening
+	o := s.pending
 	o.endCount()
 	s.client.readable = true
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 // detach ends the use of the borrowed connection: TLS is the loop's from here on.
 func (l *loop) detach(s *session) {
 	s.client.layers.tls.Detach()
-	s.opening.reclaim()
+	s.pending.reclaim()
 }
 
 func handshakeOutcome(err error) outcome.Outcome {
@@ -91,7 +91,7 @@ func handshakeOutcome(err error) outcome.Outcome {
 // secureNode makes TLS of a new connection to a node: the PROXY header, then the
 // handshake, in a goroutine to which the connection is lent.
 func (l *loop) secureNode(s *session) step {
-	o := s.opening
+	o := s.pending
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}
@@ -147,7 +147,7 @@ func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *borrowedConn
 
 // afterNodeHandshake is the step after a handshake with a node.
 func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) step {
-	o := s.opening
+	o := s.pending
 	if err != nil {
 		l.giveUp(s, &tlsterm.NodeError{Err: err})
 		return stepDial

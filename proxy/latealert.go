@@ -11,7 +11,7 @@ import (
 // keepForTLS ends the use of the client's first bytes, which a node has got; where it
 // may still turn them away, they are kept until it has answered.
 func (l *loop) keepForTLS(s *session) {
-	o := s.opening
+	o := s.pending
 	if s.server.layers == nil || s.server.layers.tls == nil || s.client.unread() {
 		o.bytes, o.owned = nil, false
 		return
@@ -23,13 +23,13 @@ func (l *loop) keepForTLS(s *session) {
 // turnedAway reports whether err, of reading from the node, is an alert in place of
 // its answer.
 func (s *session) turnedAway(err error) bool {
-	return tlsterm.IsRefusal(err) && s.opening != nil && s.server.moved == 0 && len(s.opening.answer) == 0
+	return tlsterm.IsRefusal(err) && s.pending != nil && s.server.moved == 0 && len(s.pending.answer) == 0
 }
 
 // dialAgain is the step of a session that a node has turned away: on to the next
 // candidate, or the refusal if what the client has sent is not at hand any more.
 func (l *loop) dialAgain(s *session, err error) step {
-	o := s.opening
+	o := s.pending
 	s.flow.Open--
 	s.flow = nil
 	l.giveUp(s, nodeAlert(err))

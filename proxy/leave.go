@@ -42,7 +42,7 @@ func (l *loop) leave(s *session, o outcome.Outcome) step {
 
 // leaveOpening is leave for a session that no node has: its client is refused.
 func (l *loop) leaveOpening(s *session, o outcome.Outcome) step {
-	if s.opening.borrower.ofClient() {
+	if s.pending.borrower.ofClient() {
 		return l.finish(s, o) // a handshake or net/http has the connection
 	}
 	l.dropAttempt(s)
@@ -80,8 +80,8 @@ func (l *loop) sayGoodbye(s *session) step {
 	var packet []byte
 	switch {
 	case s.listener.Opaque():
-	case s.opening != nil: // the node's answer has not come
-		s.server.moved -= uint64(len(s.opening.answer)) // the client does not get it
+	case s.pending != nil: // the node's answer has not come
+		s.server.moved -= uint64(len(s.pending.answer)) // the client does not get it
 		if g.connack != 0 {
 			packet = mqttparse.AppendRefusal(l.refusal[:0], s.version, g.connack)
 		}
@@ -99,7 +99,7 @@ func (l *loop) sayGoodbye(s *session) step {
 // whole frames of WebSocket.
 func (s *session) atBoundary() bool {
 	switch {
-	case s.listener.Opaque() || s.opening != nil:
+	case s.listener.Opaque() || s.pending != nil:
 		return true
 	case s.client.passes():
 		return s.client.layers.ws.canEnd(s.version)

@@ -98,7 +98,7 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.Timers.Now():
 		l.setTimer(s, at)
-	case s.step == stepDial, s.step == stepAnnounce && s.opening.walk.unproven > 0:
+	case s.step == stepDial, s.step == stepAnnounce && s.pending.walk.unproven > 0:
 		l.advance(s) // the pause is over, or it is time to look
 	case s.step.dialling():
 		l.giveUp(s, l.dialTimeout(s))
@@ -113,7 +113,7 @@ func (l *loop) expire(s *session) {
 	case s.deadline == 0:
 		l.resume(s, l.leave(s, outcome.IdleTimeout))
 	case s.step < stepAnnounce:
-		s.opening.fault = s.opening.Late()
+		s.pending.fault = s.pending.Late()
 		l.resume(s, l.leave(s, outcome.ConnectTimeout))
 	case s.client.broken || s.server.broken:
 		if s.outcome != outcome.ClientReset && s.outcome != outcome.ServerReset {
@@ -143,19 +143,19 @@ func (l *loop) limitBroken(s *session, h *stream) {
 
 // await leaves a session to its events and its timer.
 func (l *loop) await(s *session) {
-	if s.opening != nil {
-		s.opening.Keep()
-		s.opening.keep()
-		if s.opening.borrower.ofClient() {
+	if s.pending != nil {
+		s.pending.Keep()
+		s.pending.keep()
+		if s.pending.borrower.ofClient() {
 			l.arm(s)
 			return // the client's connection is not ours to watch
 		}
-		if size := s.opening.Size(); s.step == stepOpen && size > 0 {
+		if size := s.pending.Size(); s.step == stepOpen && size > 0 {
 			l.countOpening(s, size)
 		}
 	}
 	err := l.register(s, &s.client)
-	if err == nil && (s.opening == nil || s.opening.borrower != nodeHandshake) {
+	if err == nil && (s.pending == nil || s.pending.borrower != nodeHandshake) {
 		err = l.register(s, &s.server)
 	}
 	if err == nil {

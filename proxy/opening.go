@@ -11,7 +11,7 @@ import (
 
 // open reads what the client sends first, and does what that comes to.
 func (l *loop) open(s *session) step {
-	o := s.opening
+	o := s.pending
 	if o.borrower != nobody {
 		return stepWait
 	}
@@ -52,7 +52,7 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 	if !s.client.readable {
 		return nil, stepWait
 	}
-	s.opening.Keep() // the scratch buffer is read into again
+	s.pending.Keep() // the scratch buffer is read into again
 	b, err := l.readUpTo(&s.client, min(most, scratchSize))
 	switch {
 	case err == reactor.ErrAgain:
@@ -65,7 +65,7 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 
 // checkAddress applies the limits of the client's address, which is known now.
 func (l *loop) checkAddress(s *session) step {
-	o := s.opening
+	o := s.pending
 	s.source = originOf(o.Source)
 	refused, counted := l.server.addresses.enter(o.Source.Addr(), l.Now())
 	s.counted = counted
@@ -91,11 +91,11 @@ func (l *loop) answerOpening(s *session, v opening.Verdict) step {
 
 // countOpening counts what an unfinished opening holds of the process's memory, beside its own struct.
 func (l *loop) countOpening(s *session, bytes int) {
-	o := s.opening
+	o := s.pending
 	if o.held == nil {
 		back := l.callback(s)
 		evict := func(s *session) {
-			s.opening.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
+			s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
 			l.finish(s, outcome.RefusedOpening)
 		}
 		o.held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
@@ -116,7 +116,7 @@ func (l *loop) connectDeadline(s *session) reactor.Tick {
 
 // admit applies the limits to a client whose first bytes are whole.
 func (l *loop) admit(s *session, v opening.Verdict) step {
-	s.opening.endCount()
+	s.pending.endCount()
 	if v.Connect != nil {
 		s.id = logged(v.Connect.ClientID)
 		setting := l.server.snapshot.Timeouts.Idle
@@ -133,7 +133,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 
 // route begins the attempts to reach a node, in the order that the session's key gives them.
 func (l *loop) route(s *session, v opening.Verdict) step {
-	o := s.opening
+	o := s.pending
 	o.pool = v.Pool
 	l.beginWalk(o, v.Pool.Candidates(v.Key, v.Keyed))
 	o.tls, o.destination = o.TLS, o.Destination

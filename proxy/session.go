@@ -17,7 +17,7 @@ type session struct {
 
 	listener *listener
 	flow     *flow    // counters of this listener and node; nil until the node is reached
-	opening  *pending // nil once the node has answered
+	pending  *pending // nil once the node has answered
 
 	id     string // client identifier, as much as is logged; empty on TCP listeners
 	source origin // the client
@@ -50,8 +50,8 @@ func (s *session) node() *balancer.Node {
 	switch {
 	case s.flow != nil:
 		return s.flow.Node
-	case s.opening != nil:
-		return s.opening.node
+	case s.pending != nil:
+		return s.pending.node
 	}
 	return nil
 }

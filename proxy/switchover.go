@@ -12,7 +12,7 @@ import (
 // switchOver waits for a node's 101, and then writes the client's frames to it:
 // before, a node may take them for a part of the request.
 func (l *loop) switchOver(s *session) step {
-	o := s.opening
+	o := s.pending
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}

@@ -36,7 +36,7 @@ func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
 
 // dial begins a connection to the next candidate.
 func (l *loop) dial(s *session) step {
-	o := s.opening
+	o := s.pending
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}
@@ -82,7 +82,7 @@ func (l *loop) dial(s *session) step {
 // so many clients a second drop the rest of a storm together: without the pause, of
 // random length, they would all be back together.
 func (l *loop) walkAgain(s *session) step {
-	o := s.opening
+	o := s.pending
 	o.candidates, o.walk.timedOut = o.walk.start, false
 	pause := rand.N(min(l.server.waits.walkPause, l.server.snapshot.Timeouts.Dial) + 1) //nolint:gosec // it is to spread, not to be secret
 	o.walk.resumes = min(l.Timers.Now()+reactor.Ticks(pause), o.walk.until)
@@ -92,13 +92,13 @@ func (l *loop) walkAgain(s *session) step {
 
 // noNodeLeft refuses a session that no candidate has taken.
 func (l *loop) noNodeLeft(s *session) step {
-	s.opening.fault = s.opening.failure
-	return l.refuse(s, noCandidate(s.opening.reason))
+	s.pending.fault = s.pending.failure
+	return l.refuse(s, noCandidate(s.pending.reason))
 }
 
 // dialTimeout is what is wrong when time runs out while a node is dialled.
 func (l *loop) dialTimeout(s *session) error {
-	switch c := s.opening.conn; {
+	switch c := s.pending.conn; {
 	case s.step == stepSwitch:
 		return errUpgradeTimeout
 	case s.step != stepSecure:

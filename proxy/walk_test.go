@@ -136,8 +136,8 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 			pausing := false
 			r.each(func(s *session) {
 				if s.step == stepDial { // for an hour from now on
-					s.opening.walk.resumes += reactor.Ticks(time.Hour)
-					s.deadline, pausing = s.opening.walk.resumes, true
+					s.pending.walk.resumes += reactor.Ticks(time.Hour)
+					s.deadline, pausing = s.pending.walk.resumes, true
 				}
 			})
 			return pausing
