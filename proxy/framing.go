@@ -4,31 +4,20 @@ import (
 	"errors"
 	"io"
 
-	"mqttlb/mqttparse"
 	"mqttlb/proxy/websocket"
 )
 
-// framing is the WebSocket of a client's stream. Where its node speaks it, too, frames pass as they are, and those to the
-// client are followed, so that a goodbye can be put between two. Otherwise they end here.
+// framing is the WebSocket of a client's stream whose frames end here.
 type framing struct {
-	reading *reading // nil: frames pass
-	closed  bool     // our close frame is sent: nothing may follow it
-
-	// Of frames that pass.
-	frames  websocket.Follower
-	packets mqttparse.Scanner // inside them
-}
-
-// reading is how far the frames of a client are read that end here.
-type reading struct {
 	reader websocket.Reader
 	rest   []byte // what has come and is not read: the beginning of a header or of a control frame
 	unread bool   // rest may have whole frames
+	closed bool   // our close frame is sent: nothing may follow it
 }
 
 // unread reports whether frames of the client have come that nobody has looked at.
 func (h *stream) unread() bool {
-	return h.layers != nil && h.layers.ws != nil && h.layers.ws.reading != nil && h.layers.ws.reading.unread
+	return h.layers != nil && h.layers.ws != nil && h.layers.ws.unread
 }
 
 // wrap puts WebSocket on a stream.
@@ -39,43 +28,18 @@ func (h *stream) wrap(f *framing) {
 	h.layers.ws = f
 }
 
-// passes reports whether frames pass as they are.
-func (f *framing) passes() bool { return f.reading == nil }
-
-// follow notes where frames that pass begin and end.
-func (f *framing) follow(b []byte) {
-	for len(b) > 0 {
-		b = b[f.next(b):]
-	}
-}
-
-// next notes where the next header, or the rest of a frame, ends, and returns how many bytes of b that are.
-func (f *framing) next(b []byte) int {
-	n, payload := f.frames.Next(b)
-	f.packets.Skip(payload)
-	return n
-}
-
-// canEnd reports whether the goodbye of a version may come now among the frames that pass.
-func (f *framing) canEnd(v mqttparse.Version) bool {
-	return f.betweenPackets() || v != mqttparse.V5 && f.frames.Between()
-}
-
-// betweenPackets reports whether a message of ours may come now among those that pass.
-func (f *framing) betweenPackets() bool { return f.frames.BetweenMessages() && f.packets.Between() }
-
 // readFrames is read for a stream whose frames end here: it returns what they carry, and answers pings and the close.
 func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 	f := h.layers.ws
-	n := copy(room, f.reading.rest)
-	if !f.reading.unread {
+	n := copy(room, f.rest)
+	if !f.unread {
 		got, err := l.receive(h, room[n:])
 		if err != nil {
 			return nil, err
 		}
 		n += got
 	}
-	f.reading.unread = false
+	f.unread = false
 	payload, replies, end := f.unframe(room[:n])
 	if len(replies) > 0 && !l.reply(h, replies) {
 		end = errUnreadPongs
@@ -93,13 +57,13 @@ func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 // with. end is io.EOF when a close frame has come, after which nothing counts, and a *websocket.Error for what is wrong.
 func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
 	payload = b[:0]
-	f.reading.rest = nil
+	f.rest = nil
 	for {
-		piece, err := f.reading.reader.Next(b)
+		piece, err := f.reader.Next(b)
 		switch {
 		case errors.Is(err, websocket.ErrShort):
 			if len(b) > 0 {
-				f.reading.rest = append([]byte(nil), b...)
+				f.rest = append([]byte(nil), b...)
 			}
 			return payload, replies, nil
 		case err != nil:
@@ -149,14 +113,19 @@ func (l *loop) framed(b []byte) []byte {
 	return l.scratch[start : start+len(header)+len(b)]
 }
 
-// goodbye is a last message, if a message may come now, and the close frame, if a frame may; of code 0 it is nothing.
+// goodbye is a last message and the close frame; of code 0 it is nothing.
 func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
-	if code == 0 || f.closed || f.passes() && !f.frames.Between() {
+	if code == 0 || f.closed {
 		return nil
 	}
 	f.closed = true
-	if len(packet) > 0 && (!f.passes() || f.betweenPackets()) {
-		b = websocket.AppendFrame(b, websocket.Binary, packet)
+	return appendGoodbye(nil, packet, code)
+}
+
+// appendGoodbye appends a last message, of a packet that may be none, and the close frame.
+func appendGoodbye(dst, packet []byte, code websocket.CloseCode) []byte {
+	if len(packet) > 0 {
+		dst = websocket.AppendFrame(dst, websocket.Binary, packet)
 	}
-	return websocket.AppendClose(b, code, "")
+	return websocket.AppendClose(dst, code, "")
 }

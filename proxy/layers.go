@@ -10,9 +10,6 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// passes reports whether WebSocket frames pass on the stream as they are.
-func (h *stream) passes() bool { return h.layers != nil && h.layers.ws != nil && h.layers.ws.passes() }
-
 // fault is what of the stream's TLS or frames has ended it, and neither its end nor the socket; nil: nothing.
 func (h *stream) fault() error {
 	if h.layers == nil || h.layers.end == io.EOF {
@@ -27,13 +24,13 @@ func (h *stream) fault() error {
 // layers are what a stream speaks between its socket and MQTT: TLS below, WebSocket above it.
 type layers struct {
 	tls *tlsterm.Session // nil: in the clear
-	ws  *framing         // nil: MQTT comes bare
+	ws  *framing         // nil: MQTT comes bare, or in frames that pass as they are
 	end error            // why nothing more will come: io.EOF, or what is wrong; nil: it may
 }
 
 // readLayers is readUpTo for a stream with layers.
 func (l *loop) readLayers(h *stream, room []byte) ([]byte, error) {
-	if h.layers.ws != nil && !h.layers.ws.passes() {
+	if h.layers.ws != nil {
 		return l.readFrames(h, room)
 	}
 	n, err := l.receive(h, room)
@@ -64,14 +61,10 @@ func (l *loop) receive(h *stream, room []byte) (n int, err error) {
 // writeLayers is write for a stream with layers.
 func (l *loop) writeLayers(h *stream, b []byte) error {
 	if ws := h.layers.ws; ws != nil {
-		switch {
-		case ws.passes():
-			ws.follow(b)
-		case ws.closed:
+		if ws.closed {
 			return nil // nothing follows a close frame
-		default:
-			b = l.framed(b)
 		}
+		b = l.framed(b)
 	}
 	return l.seal(h, b)
 }

@@ -88,41 +88,14 @@ func (l *loop) sayGoodbye(s *session) step {
 	case s.version == mqttparse.V5 && s.connacked && s.connack == 0 && s.atBoundary() && g.disconnect != 0:
 		packet = mqttparse.AppendDisconnect(l.refusal[:0], g.disconnect)
 	}
+	if s.passes {
+		packet = s.goodbyeFrames(packet, g.close)
+	}
 	if err := l.end(&s.client, packet, g.close); err != nil {
 		return l.finish(s, s.outcome)
 	}
 	_ = l.end(&s.server, nil, 0) // frames to a node are not followed: no close frame can be put between two
 	return l.beginLinger(s)
-}
-
-// atBoundary reports whether the client has been given whole packets only, or, where nothing can be said to it in MQTT,
-// whole frames of WebSocket.
-func (s *session) atBoundary() bool {
-	switch {
-	case s.listener.Opaque() || s.pending != nil:
-		return true
-	case s.client.passes():
-		return s.client.layers.ws.canEnd(s.version)
-	}
-	return s.version != mqttparse.V5 || s.written.Between()
-}
-
-// untilBoundary is how many bytes of b, which come next for the client, are the rest of what has begun.
-func (s *session) untilBoundary(b []byte) int {
-	n := 0
-	if s.client.passes() {
-		for ahead := *s.client.layers.ws; n < len(b) && !ahead.canEnd(s.version); {
-			n += ahead.next(b[n:])
-		}
-		return n
-	}
-	ahead := s.written
-	for piece, err := range ahead.Scan(b) {
-		if n = piece.End; err != nil || piece.Ends {
-			break
-		}
-	}
-	return n
 }
 
 // beginLinger is the step of a session that has nothing more to say.

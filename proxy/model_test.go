@@ -109,9 +109,9 @@ func (m *model) begin(kind, seed byte) {
 	m.inodes = [2]uint64{inodeOf(s.client.fd), inodeOf(s.server.fd)}
 	switch m.kind {
 	case modelPasses:
-		s.client.layers = &layers{ws: &framing{}}
+		s.passes = true
 	case modelTranslated:
-		s.client.layers = &layers{ws: &framing{reading: &reading{reader: websocket.Reader{FromClient: true}}}}
+		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}}}
 	case modelBare, modelKinds:
 	}
 	m.tell("kind %d, version %d", m.kind, m.version)

@@ -145,7 +145,7 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 		o.request.Key = websocket.NewKey()
 	default:
 		reader, rest := o.Unread()
-		s.client.wrap(&framing{reading: &reading{reader: reader, rest: rest, unread: len(rest) > 0}})
+		s.client.wrap(&framing{reader: reader, rest: rest, unread: len(rest) > 0})
 	}
 	return stepDial
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 
-	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/websocket"
@@ -52,8 +51,8 @@ func (l *loop) pass(s *session, to *stream, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if to == &s.client && s.version == mqttparse.V5 && !to.passes() {
-		s.written.Skip(b)
+	if to == &s.client {
+		s.follow(b)
 	}
 	return l.write(to, b)
 }
@@ -115,7 +114,7 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 // endOutput ends our direction of a stream because the other one has ended, and with it the session if nothing is left to
 // come either.
 func (l *loop) endOutput(s *session, to *stream) (ended bool) {
-	_ = l.end(to, nil, to.normalClose()) // a peer that is gone is found out by the next read
+	_ = l.end(to, nil, s.normalClose()) // a peer that is gone is found out by the next read
 	if to.ended && to.output == outputEnded {
 		l.finish(s, s.outcome)
 		return true
@@ -156,16 +155,15 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 		}
 	}
 	if !client {
-		_ = l.end(other, nil, other.normalClose())
+		_ = l.end(other, nil, s.normalClose())
 	}
 	l.finish(s, s.firstOutcome(pick(client, outcome.ClientReset, outcome.ServerReset)))
 	return true
 }
 
-// normalClose is the code of the close frame with which an end is passed on to a stream; 0, none, where frames pass as
-// they are.
-func (h *stream) normalClose() websocket.CloseCode {
-	if h.passes() {
+// normalClose is the code of the close frame with which an end is passed on; 0, none, where frames pass as they are.
+func (s *session) normalClose() websocket.CloseCode {
+	if s.passes {
 		return 0
 	}
 	return websocket.Normal

@@ -25,8 +25,8 @@ type session struct {
 
 	begun int64 // the accept, in ns of the loop's clock
 
-	written  mqttparse.Scanner // what a client of MQTT 5 was given, where frames do not pass
-	lingered uint32            // bytes that were thrown away after the goodbye
+	given    given  // what the client has been given
+	lingered uint32 // bytes that were thrown away after the goodbye
 
 	timer    reactor.Tick // when its timer fires; 0: it is not set
 	active   reactor.Tick // when the idle limit began to run
@@ -42,6 +42,7 @@ type session struct {
 	connacked   bool // the node's CONNACK has passed
 	place       place
 	counted     bool // among those of its address
+	passes      bool // frames of WebSocket pass as they are: both sides speak it
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
 

@@ -42,7 +42,7 @@ func (l *loop) switchOver(s *session) step {
 			l.giveUp(s, err)
 			return stepDial
 		}
-		s.client.wrap(&framing{})
+		s.passes = true
 		if err := l.write(&s.server, o.bytes); err != nil {
 			l.giveUp(s, err)
 			return stepDial

@@ -1,0 +1,80 @@
+package proxy
+
+import (
+	"mqttlb/mqttparse"
+	"mqttlb/proxy/websocket"
+)
+
+// given follows what a client is given, to know where a goodbye can come. Where both sides speak WebSocket, frames pass as
+// they are, and it follows those; what passes to a node is not followed.
+type given struct {
+	packets mqttparse.Scanner // of a client of MQTT 5
+	frames  websocket.Follower
+}
+
+// follow notes what the client is given next.
+func (s *session) follow(b []byte) {
+	switch {
+	case s.passes:
+		for len(b) > 0 {
+			b = b[s.given.next(b):]
+		}
+	case s.version == mqttparse.V5:
+		s.given.packets.Skip(b)
+	}
+}
+
+// next notes where the next header, or the rest of a frame, ends, and returns how many bytes of b that are.
+func (g *given) next(b []byte) int {
+	n, payload := g.frames.Next(b)
+	g.packets.Skip(payload)
+	return n
+}
+
+// betweenMessages reports whether a message of ours may come now among those that pass.
+func (g *given) betweenMessages() bool { return g.frames.BetweenMessages() && g.packets.Between() }
+
+// canEnd reports whether the goodbye of a version may come now among the frames that pass.
+func (g *given) canEnd(v mqttparse.Version) bool {
+	return g.betweenMessages() || v != mqttparse.V5 && g.frames.Between()
+}
+
+// atBoundary reports whether the client has been given whole packets only, or, where nothing can be said to it in MQTT,
+// whole frames of WebSocket.
+func (s *session) atBoundary() bool {
+	switch {
+	case s.listener.Opaque() || s.pending != nil:
+		return true
+	case s.passes:
+		return s.given.canEnd(s.version)
+	}
+	return s.version != mqttparse.V5 || s.given.packets.Between()
+}
+
+// untilBoundary is how many bytes of b, which come next for the client, are the rest of what has begun.
+func (s *session) untilBoundary(b []byte) int {
+	ahead, n := s.given, 0
+	if s.passes {
+		for n < len(b) && !ahead.canEnd(s.version) {
+			n += ahead.next(b[n:])
+		}
+		return n
+	}
+	for piece, err := range ahead.packets.Scan(b) {
+		if n = piece.End; err != nil || piece.Ends {
+			break
+		}
+	}
+	return n
+}
+
+// goodbyeFrames is a last message and the close frame as far as they may come now among the frames that pass.
+func (s *session) goodbyeFrames(packet []byte, code websocket.CloseCode) []byte {
+	switch {
+	case code == 0 || !s.given.frames.Between():
+		return nil
+	case !s.given.betweenMessages():
+		packet = nil
+	}
+	return appendGoodbye(nil, packet, code)
+}
