@@ -5,30 +5,38 @@ import (
 
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/snapshot"
 )
+
+// door is a listening socket of a loop, and who comes in there.
+type door struct {
+	port       *port // nil: the socket is closed
+	generation *generation
+	listener   *snapshot.Listener
+}
 
 // Accepted makes the session of a connection that was accepted, and takes it as far
 // as it goes.
-func (l *loop) Accepted(listener int, fd int32, peer netip.AddrPort) {
-	ln := l.server.listeners[listener]
+func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
+	d := &l.doors[number]
 	s := l.take()
-	s.listener = ln
+	s.listener = l.counters.listener(d.listener, d.port)
 	s.client = l.born(fd)
 	s.client.readable = true
 	s.source = originOf(peer)
 	s.begun = l.Now()
-	s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)
+	s.deadline = l.In(d.generation.Timeouts.ConnectPacket)
 	if n := len(l.openings); n > 0 {
 		s.pending, l.openings = l.openings[n-1], l.openings[:n-1]
 	} else {
 		s.pending = new(pending)
 	}
-	s.pending.Opening = opening.New(l.server.snapshot, ln.Listener, peer)
-	counted := &l.counters.listeners[ln.index]
-	counted.Accepted++
-	counted.Open++
+	s.pending.Opening = opening.New(d.generation.Snapshot, d.listener, peer)
+	s.pending.generation, s.pending.listener = d.generation, d.listener
+	s.listener.Accepted++
+	s.listener.Open++
 
-	s.place = l.server.enter(ln)
+	s.place = l.server.enter(d.port, s.pending)
 	s.excess = pick(s.place == placeTaken, outcome.None, outcome.RefusedConnections)
 	s.pending.Excess = s.excess
 	if s.place == placeNone {
@@ -39,4 +47,4 @@ func (l *loop) Accepted(listener int, fd int32, peer netip.AddrPort) {
 }
 
 // AcceptFailed counts what the loop pauses for.
-func (l *loop) AcceptFailed(error) { l.counters.AcceptErrors++ }
+func (l *loop) AcceptFailed(error) { l.counters.acceptErrors++ }

@@ -11,15 +11,19 @@ import (
 
 // addresses counts the connections of each client address, for the limits of one.
 // It is touched when the address of a connection is known and when that ends, never
-// between. A nil one limits nothing.
+// between. Where nothing is limited nothing is counted.
 //
 // Its memory is bounded: an address has an entry while it has connections, and
 // leaves a time behind for the second in which its rate still remembers them.
 type addresses struct {
-	most   uint32 // connections at the same time; 0: no limit
-	pace   pace   // of new ones
 	seed   maphash.Seed
 	shards [addressShards]addressShard
+}
+
+// addressLimits are the limits of one address.
+type addressLimits struct {
+	most uint32 // connections at the same time; 0: no limit
+	pace pace   // of new ones
 }
 
 type addressShard struct {
@@ -54,12 +58,8 @@ func keyOf(a netip.Addr) addressKey {
 	return key
 }
 
-// newAddresses is nil where there are no limits, each 0 for none.
-func newAddresses(most, perSecond int) *addresses {
-	if most == 0 && perSecond == 0 {
-		return nil
-	}
-	a := &addresses{most: uint32(most), pace: newPace(perSecond), seed: maphash.MakeSeed()}
+func newAddresses() *addresses {
+	a := &addresses{seed: maphash.MakeSeed()}
 	for i := range a.shards {
 		a.shards[i].open = map[addressKey]tally{}
 	}
@@ -75,8 +75,8 @@ func (a *addresses) shard(key addressKey) *addressShard {
 // outcomeNone: it is within the limits. What was counted is to leave. A refused one
 // that was not counted is to be closed at once; an unknown address is neither. now is
 // in ns.
-func (a *addresses) enter(from netip.Addr, now int64) (refused outcome.Outcome, counted bool) {
-	if a == nil || !from.IsValid() {
+func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (refused outcome.Outcome, counted bool) {
+	if limits == (addressLimits{}) || !from.IsValid() {
 		return outcome.None, false
 	}
 	key := keyOf(from)
@@ -87,8 +87,8 @@ func (a *addresses) enter(from netip.Addr, now int64) (refused outcome.Outcome, 
 	if !ok {
 		t.next = max(s.resting[key], s.before[key], s.forgotten)
 	}
-	switch next, inTime := a.pace.take(t.next, now); {
-	case a.most > 0 && t.taken >= a.most:
+	switch next, inTime := limits.pace.take(t.next, now); {
+	case limits.most > 0 && t.taken >= limits.most:
 		refused = outcome.RefusedAddress
 	case !inTime:
 		refused = outcome.RefusedAddressRate

@@ -49,17 +49,19 @@ func (p pace) take(next, now int64) (int64, bool) {
 
 // rateLimit is a pace that loops share.
 type rateLimit struct {
-	pace
+	pace atomic.Int64 // a pace
 	next atomic.Int64 // ns of the server's clock
 }
 
-func newRateLimit(perSecond int) *rateLimit { return &rateLimit{pace: newPace(perSecond)} }
+
+// set changes the pace.
+func (r *rateLimit) set(perSecond int) { r.pace.Store(int64(newPace(perSecond))) }
 
 // take lets an event pass, or not; now is in ns.
 func (r *rateLimit) take(now int64) bool {
 	for {
 		next := r.next.Load()
-		after, ok := r.pace.take(next, now)
+		after, ok := pace(r.pace.Load()).take(next, now)
 		if after == next || r.next.CompareAndSwap(next, after) {
 			return ok
 		}

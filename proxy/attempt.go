@@ -36,7 +36,7 @@ func (l *loop) giveUp(s *session, err error) {
 	if failed := o.pool.DialFailed; failed != nil && o.reason == outcome.DialFailed && err != errHandshakeTurn {
 		failed(node)
 	}
-	l.counters.flows[s.listener.index][s.listener.lane(o.pool, node)].DialErrors++
+	l.counters.flow(s.listener.Name, o.pool.Name, node).DialErrors++
 	l.server.journal.dialFailed(s.listener, node, err)
 }
 
@@ -117,7 +117,7 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 // reached begins what a session does on its node, which has been given the first bytes.
 func (l *loop) reached(s *session) step {
 	o := s.pending
-	s.flow = &l.counters.flows[s.listener.index][s.listener.lane(o.pool, o.node)]
+	s.flow = l.counters.flow(s.listener.Name, o.pool.Name, o.node)
 	s.flow.Open++
 	s.flow.Total++
 	s.flow.Received += uint64(len(o.bytes))

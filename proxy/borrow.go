@@ -17,7 +17,7 @@ import (
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
 	o.endCount()
-	v := &httpConn{excess: s.excess, timeouts: &l.server.snapshot.Timeouts}
+	v := &httpConn{excess: s.excess, timeouts: &o.generation.Timeouts, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the connection that the handshake has left
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
@@ -32,7 +32,7 @@ func (l *loop) serveHTTP(s *session) step {
 	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
 	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
 	o.borrower, o.http = clientHTTP, v
-	s.listener.http.arrive(v)
+	l.server.http.arrive(v)
 	return stepWait
 }
 
@@ -62,7 +62,7 @@ func (l *loop) lend(s *session) *borrowedConn {
 		local:  net.TCPAddrFromAddrPort(o.Destination),
 		remote: net.TCPAddrFromAddrPort(s.source.addrPort()),
 		rest:   append([]byte(nil), sent...),
-		writes: writeLimit{pace: writePace(l.server.snapshot)},
+		writes: writeLimit{pace: writePace(o.generation.Snapshot)},
 	}
 	s.client.moved -= uint64(len(sent)) // they will be read again
 	return c
@@ -82,7 +82,7 @@ func (l *loop) returned(s *session, v *httpConn) {
 	case v.pool != nil:
 		o.Upgraded(v.pool, v.request)
 		if v.stayed {
-			s.deadline = l.In(l.server.snapshot.Timeouts.ConnectPacket)
+			s.deadline = l.In(o.generation.Timeouts.ConnectPacket)
 		}
 		l.resume(s, stepOpen)
 	case v.stayed && o.fault != "":

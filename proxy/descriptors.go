@@ -13,17 +13,17 @@ const descriptorReserve = 128
 // fitDescriptors raises the descriptor limit to its hard value and returns the
 // connections that are to be taken: limits.max_connections, or what the limit
 // has room for. A session has two descriptors, a connection of HTTP requests three.
-func (srv *Server) fitDescriptors(loops int) int64 {
-	wanted := int64(srv.snapshot.MaxConnections)
+func (srv *Server) fitDescriptors(g *generation) int64 {
+	wanted := int64(g.MaxConnections)
 	limit, err := reactor.RaiseDescriptorLimit()
 	if err != nil {
 		return wanted
 	}
-	reserve := int64(descriptorReserve + refusalHeadroom + loops*(2+len(srv.snapshot.Listeners)))
+	reserve := int64(descriptorReserve + refusalHeadroom + len(srv.engine.loops)*(2+len(g.Listeners)))
 	each := int64(2)
 	secure := map[*snapshot.Pool]int{} // nodes that speak TLS
-	for _, ln := range srv.listeners {
-		for _, p := range ln.pools {
+	for _, ln := range g.Listeners {
+		for _, p := range ln.SessionPools() {
 			if p.TLS != nil {
 				secure[p] = len(p.Nodes())
 			}

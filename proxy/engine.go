@@ -3,15 +3,12 @@ package proxy
 import (
 	"runtime"
 	"sync"
-
-	"mqttlb/proxy/reactor"
-	"mqttlb/proxy/snapshot"
 )
 
 // engine carries the sessions of a server, in event loops.
 type engine struct {
-	loops     []*loop
-	listeners []*listener
+	server *Server
+	loops  []*loop
 
 	mu    sync.Mutex // guards phase
 	phase enginePhase
@@ -36,55 +33,18 @@ var cores = sync.OnceValue(func() int {
 	return n
 })
 
-// newEngine binds the listeners and makes a loop for each core.
+// newEngine makes a loop for each core, without a listener yet.
 func newEngine(srv *Server) (*engine, error) {
-	n := cores()
-	srv.maxConnections = srv.fitDescriptors(n)
-	loops, err := srv.makeLoops(n)
-	if err != nil {
-		return nil, err
-	}
-	for _, ln := range srv.listeners {
-		if ln.Protocol == snapshot.WS || ln.Protocol == snapshot.HTTP {
-			ln.http = newHTTPServer(srv, ln)
-		}
-	}
-	return &engine{loops: loops, listeners: srv.listeners}, nil
-}
-
-// makeLoops binds every listener and makes n loops that own the sockets.
-func (srv *Server) makeLoops(n int) (loops []*loop, err error) {
-	socks := make([][]int32, n) // by loop and listener
-	defer func() {
-		if err == nil {
-			return
-		}
-		for _, l := range loops {
-			l.Close()
-		}
-		for _, own := range socks {
-			for _, fd := range own {
-				reactor.Close(fd)
-			}
-		}
-	}()
-	for _, ln := range srv.listeners {
-		fds, err := ln.listen(n)
+	e := &engine{server: srv}
+	for range cores() {
+		l, err := newLoop(srv)
 		if err != nil {
-			return nil, srv.errListen(ln.Listener, err)
+			e.close()
+			return nil, err
 		}
-		for i, fd := range fds {
-			socks[i] = append(socks[i], fd)
-		}
+		e.loops = append(e.loops, l)
 	}
-	for i := range n {
-		l, err := newLoop(srv, socks[i])
-		if err != nil {
-			return loops, err
-		}
-		loops = append(loops, l)
-	}
-	return loops, nil
+	return e, nil
 }
 
 // run carries sessions. It returns once it has been told to stop and the last
@@ -98,19 +58,21 @@ func (e *engine) run() {
 		running.Go(l.Run)
 	}
 	running.Wait()
-	e.closeListeners()
+	e.server.closePorts()
 }
 
-// close frees what an engine holds that was never run.
-func (e *engine) close() {
+// close frees what an engine holds that was never run, and reports whether it did: not for one that runs or has run, nor
+// twice.
+func (e *engine) close() bool {
 	if !e.enter(engineClosed) {
-		return
+		return false
 	}
 	for _, l := range e.loops {
 		l.CloseListeners()
 		l.Close()
 	}
-	e.closeListeners()
+	e.server.closePorts()
+	return true
 }
 
 // enter begins a phase, unless one has begun before.
@@ -124,31 +86,25 @@ func (e *engine) enter(p enginePhase) bool {
 	return true
 }
 
-// closeListeners ends what listeners have beside their sockets.
-func (e *engine) closeListeners() {
-	for _, ln := range e.listeners {
-		if ln.http != nil {
-			ln.http.close()
-		}
-		ln.removePath()
-	}
-}
-
 // stop ends accepting.
 func (e *engine) stop() {
-	var accepted sync.WaitGroup
+	e.each((*loop).stop)
+	e.server.http.drain() // it serves what the loops have taken
+}
+
+// each has every loop call f, and waits until all have. Before the loops run, it calls f itself.
+func (e *engine) each(f func(*loop)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var called sync.WaitGroup
 	for _, l := range e.loops {
-		accepted.Add(1)
-		if !l.Do(func() { l.stop(); accepted.Done() }) {
-			accepted.Done()
+		called.Add(1)
+		inLoop := func() { f(l); called.Done() }
+		if e.phase == engineMade || !l.Do(inLoop) {
+			inLoop() // no loop would read its mail
 		}
 	}
-	accepted.Wait() // the fronts serve what the loops have taken
-	for _, ln := range e.listeners {
-		if ln.http != nil {
-			ln.http.drain()
-		}
-	}
+	called.Wait()
 }
 
 // leaveShare has one part in so many of the sessions that are left leave.
@@ -167,21 +123,10 @@ func (e *engine) endAll() {
 
 // count adds what the loops have counted.
 func (e *engine) count(stats *Stats) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, l := range e.loops {
-		if e.phase == engineMade { // no loop would read its mail
-			stats.add(&l.counters)
-			continue
-		}
-		counted := make(chan struct{})
-		count := func() {
-			stats.add(&l.counters)
-			close(counted)
-		}
-		if !l.Do(count) {
-			count()
-		}
-		<-counted
-	}
+	var mu sync.Mutex
+	e.each(func(l *loop) {
+		mu.Lock()
+		defer mu.Unlock()
+		stats.add(&l.counters)
+	})
 }

@@ -42,7 +42,7 @@ func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	s.pending.Take()
 	s.pending.bytes, s.pending.owned = nil, false
 	s.pending.endCount()
-	if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone {
+	if s.place = l.server.refuse(s.listener.port, s.place); s.place == placeNone {
 		return l.finish(s, o)
 	}
 	return l.beginLinger(s)
@@ -74,16 +74,15 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	if s.flow != nil {
 		s.flow.Open--
 	}
-	c := &l.counters.listeners[s.listener.index]
-	c.Open--
-	c.Outcomes[o]++
+	s.listener.Open--
+	s.listener.Outcomes[o]++
 	if node != nil {
 		node.Release()
 	}
 	if s.counted {
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
-	l.server.leave(s.listener, s.place)
+	l.server.leave(s.listener.port, s.place)
 	l.server.journal.take(line)
 	l.sessions.Release(s.slot)
 	return stepEnded
@@ -117,7 +116,7 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	case client != nil:
 		r.fault = "TLS: " + client.Error()
 	case server != nil:
-		r.fault = failure(s.flow.Node, &tlsterm.NodeError{Err: server})
+		r.fault = failure(s.flow.node, &tlsterm.NodeError{Err: server})
 	}
 	return r
 }

@@ -13,7 +13,7 @@ import (
 
 // limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
 func (l *loop) limitHandshake(s *session) {
-	o, t := s.pending, s.listener.TLS
+	o, t := s.pending, s.pending.listener.TLS
 	if t == nil || o.handshakeBy != 0 || !o.AwaitsTLS() {
 		return
 	}
@@ -24,7 +24,7 @@ func (l *loop) limitHandshake(s *session) {
 // handshake lends the connection of a client whose ClientHello is whole to a goroutine that
 // makes the TLS handshake, once the listener's gate lets it.
 func (l *loop) handshake(s *session) step {
-	o, t := s.pending, s.listener.TLS
+	o, t := s.pending, s.pending.listener.TLS
 	s.deadline = l.connectDeadline(s) // the goroutine has its own
 	l.countOpening(s, queuedHandshake)
 	c, held := l.lend(s), o.held
@@ -59,7 +59,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	info := made.Info()
 	o.Secured(&info)
 	s.client.layers = &layers{tls: made}
-	if s.listener.http == nil {
+	if !o.listener.ServesHTTP() {
 		l.detach(s)
 	}
 	o.borrower = nobody

@@ -137,7 +137,7 @@ func (l *loop) limitBroken(s *session, h *stream) {
 	if h.reset {
 		s.outcome = s.firstOutcome(pick(h == &s.client, outcome.ClientReset, outcome.ServerReset))
 	}
-	s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed)
+	s.deadline = l.In(l.current.Timeouts.HalfClosed)
 	l.arm(s)
 }
 

@@ -100,7 +100,11 @@ type waits struct {
 	// broker may ask others whether the client may come, and clients have limits
 	// of their own. It ends the sessions of clients that have none.
 	connack time.Duration
+
+	// giveUp is how long the connections that are being made to an address may take when no
+	// listener has it any more. It is longer than deferAccept of package reactor.
+	giveUp time.Duration
 }
 
 // usualWaits are those of every server but some of tests.
-var usualWaits = waits{boundary: time.Second, linger: lingerTime, walkPause: time.Second, connack: time.Minute}
+var usualWaits = waits{boundary: time.Second, linger: lingerTime, walkPause: time.Second, connack: time.Minute, giveUp: 2 * time.Second}

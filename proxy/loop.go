@@ -11,6 +11,8 @@ import (
 type loop struct {
 	*reactor.Loop
 	server   *Server
+	current  *generation // the present one, as far as this loop goes
+	doors    []door      // by the numbers of the listening sockets
 	sessions reactor.Slots[session]
 	openings []*pending           // free ones
 	resume   func(*session, step) // advance from a step, for what comes back to a step that life names
@@ -24,17 +26,17 @@ type loop struct {
 	opener  opening.Scratch
 	connack mqttparse.Connack
 
-	counters counters
+	counters ledger
 	stopping bool
 	leaving  uint32 // the slot that is looked at next when sessions leave at a pace
 }
 
-// newLoop makes a loop that owns the listening sockets from now on.
-func newLoop(srv *Server, socks []int32) (*loop, error) {
+// newLoop makes a loop without a listening socket.
+func newLoop(srv *Server) (*loop, error) {
 	l := &loop{
 		server:   srv,
 		scratch:  make([]byte, headroom+scratchSize),
-		counters: newCounters(srv.listeners),
+		counters: newLedger(),
 	}
 	l.resume = func(s *session, next step) {
 		if next != stepEnded {
@@ -43,7 +45,7 @@ func newLoop(srv *Server, socks []int32) (*loop, error) {
 		}
 	}
 	var err error
-	l.Loop, err = reactor.NewLoop(l, socks, srv.epoch)
+	l.Loop, err = reactor.NewLoop(l, srv.epoch)
 	return l, err
 }
 

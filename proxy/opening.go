@@ -67,11 +67,11 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 func (l *loop) checkAddress(s *session) step {
 	o := s.pending
 	s.source = originOf(o.Source)
-	refused, counted := l.server.addresses.enter(o.Source.Addr(), l.Now())
+	refused, counted := l.server.addresses.enter(o.Source.Addr(), o.generation.address, l.Now())
 	s.counted = counted
 	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
-		if s.place = l.server.refuse(s.listener, s.place); s.place == placeNone || !counted {
+		if s.place = l.server.refuse(s.listener.port, s.place); s.place == placeNone || !counted {
 			return l.finish(s, refused)
 		}
 	}
@@ -111,19 +111,19 @@ func (o *pending) endCount() {
 
 // connectDeadline is when timeouts.connect_packet is over.
 func (l *loop) connectDeadline(s *session) reactor.Tick {
-	return l.In(l.server.snapshot.Timeouts.ConnectPacket - time.Duration(l.Now()-s.begun))
+	return l.In(s.pending.generation.Timeouts.ConnectPacket - time.Duration(l.Now()-s.begun))
 }
 
 // admit applies the limits to a client whose first bytes are whole.
 func (l *loop) admit(s *session, v opening.Verdict) step {
+	timeouts := &s.pending.generation.Timeouts
 	s.pending.endCount()
 	if v.Connect != nil {
 		s.id = logged(v.Connect.ClientID)
-		setting := l.server.snapshot.Timeouts.Idle
-		s.idle = reactor.Ticks(idleLimit(setting, v.Connect.KeepAlive))
-		s.byKeepAlive = setting == 0
+		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
+		s.byKeepAlive = timeouts.Idle == 0
 	} else {
-		s.idle = reactor.Ticks(l.server.snapshot.Timeouts.Idle)
+		s.idle = reactor.Ticks(timeouts.Idle)
 	}
 	if refusal, ok := checkLimits(s.excess, l.server.rate, l.Now()); !ok {
 		return l.refuse(s, refusal)

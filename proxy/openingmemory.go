@@ -14,9 +14,8 @@ import (
 //
 // A CONNECT or a ClientHello that comes whole at the first read, as nearly all do, holds nothing here.
 type openingMemory struct {
-	limit int64 // bytes; 0: none
-
 	mu        sync.Mutex // guards the fields below, and those of every holding and holder
+	limit     int64      // bytes; 0: none
 	held      int64
 	byAddress map[addressKey]*holder
 	heaviest  holders
@@ -41,8 +40,8 @@ type holder struct {
 	index    int       // in the heap
 }
 
-func newOpeningMemory(limit int64) *openingMemory {
-	return &openingMemory{limit: limit, byAddress: map[addressKey]*holder{}}
+func newOpeningMemory() *openingMemory {
+	return &openingMemory{byAddress: map[addressKey]*holder{}}
 }
 
 // begin begins to count an opening of an address, the zero one for clients on a Unix socket. evict must not block, and
@@ -79,6 +78,18 @@ func (h *holding) set(n int64) {
 	h.by.bytes += n - h.bytes
 	h.bytes = n
 	heap.Fix(&m.heaviest, h.by.index)
+	m.fitLocked()
+}
+
+// setLimit sets the limit, 0 for none, and evicts openings until all of them are within it.
+func (m *openingMemory) setLimit(limit int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.limit = limit
+	m.fitLocked()
+}
+
+func (m *openingMemory) fitLocked() {
 	for m.limit > 0 && m.held > m.limit {
 		oldest := m.heaviest[0].openings.Front().Value.(*holding)
 		oldest.removeLocked()

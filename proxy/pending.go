@@ -18,6 +18,9 @@ type pending struct {
 	attempt
 	loan
 
+	generation *generation        // that it was accepted under
+	listener   *snapshot.Listener // in that generation
+
 	held        *holding // what it counts for in the process's opening memory; nil: nothing
 	handshakeBy int64    // when the client's handshake must be over, in ns of the loop's clock; 0: it has not begun
 	fault       string   // what was wrong with the client's first bytes, or with the last node

@@ -11,13 +11,14 @@ const (
 	placeRefused       // it is only there to be told why it is refused: one of refusalHeadroom
 )
 
-// enter counts a connection that was accepted. With placeNone it is to be closed at once.
-func (srv *Server) enter(ln *listener) place {
-	if acquire(&ln.taken, ln.limit()) {
-		if acquire(&srv.taken, srv.maxConnections) {
+// enter counts a connection that was accepted on a port, under the limits of its opening. With placeNone it is to be
+// closed at once.
+func (srv *Server) enter(p *port, o *pending) place {
+	if acquire(&p.taken, o.listener.Limit()) {
+		if acquire(&srv.taken, o.generation.maxConnections) {
 			return placeTaken
 		}
-		ln.taken.Add(-1)
+		p.taken.Add(-1)
 	}
 	if acquire(&srv.refused, refusalHeadroom) {
 		return placeRefused
@@ -28,11 +29,11 @@ func (srv *Server) enter(ln *listener) place {
 // refuse gives up the place in the limits of a connection that is refused after it was let in, so that it is not in the
 // way of one that is not. It returns placeNone when too many others wait to be told the same: the connection is to be
 // closed at once.
-func (srv *Server) refuse(ln *listener, p place) place {
+func (srv *Server) refuse(at *port, p place) place {
 	if p == placeRefused {
 		return p
 	}
-	srv.leave(ln, p)
+	srv.leave(at, p)
 	if acquire(&srv.refused, refusalHeadroom) {
 		return placeRefused
 	}
@@ -40,10 +41,10 @@ func (srv *Server) refuse(ln *listener, p place) place {
 }
 
 // leave uncounts a connection that ends.
-func (srv *Server) leave(ln *listener, p place) {
+func (srv *Server) leave(at *port, p place) {
 	switch p {
 	case placeTaken:
-		ln.taken.Add(-1)
+		at.taken.Add(-1)
 		srv.taken.Add(-1)
 	case placeRefused:
 		srv.refused.Add(-1)

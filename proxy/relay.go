@@ -69,7 +69,7 @@ func (l *loop) countMoved(s *session, from, to *stream, n uint64) {
 		}
 	}
 	if to.ended {
-		s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed) // the direction that is open is in use
+		s.deadline = l.In(l.current.Timeouts.HalfClosed) // the direction that is open is in use
 	}
 }
 
@@ -107,7 +107,7 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 	}
 	from.ended = true
 	s.outcome = s.firstOutcome(pick(client, outcome.ClientClosed, outcome.ServerClosed))
-	s.deadline = l.In(l.server.snapshot.Timeouts.HalfClosed)
+	s.deadline = l.In(l.current.Timeouts.HalfClosed)
 	return l.endOutput(s, to)
 }
 

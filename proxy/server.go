@@ -3,100 +3,58 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"math"
 	"net"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
-	"mqttlb/balancer"
 	"mqttlb/proxy/snapshot"
 )
 
 // Server accepts clients on the listeners of a snapshot and carries their
-// sessions.
+// sessions. Apply has it go by another snapshot.
 type Server struct {
-	snapshot  *snapshot.Snapshot
 	log       *slog.Logger
-	listeners []*listener
 	engine    *engine
 	journal   *journal
 	rate      *rateLimit
-	addresses *addresses // nil: they have no limits
+	addresses *addresses
 	epoch     time.Time
 	waits     waits
 
 	openingMemory *openingMemory
 
-	maxConnections int64
+	current  atomic.Pointer[generation]
+	applying sync.Mutex // held by Apply and by the stop; guards ports
+	ports    map[portKey]*port
+	stopping chan struct{}  // closed by the stop
+	closing  sync.WaitGroup // ports that are given up
+
 	taken, refused atomic.Int64 // connections by their place
-}
-
-// listener is a Listener at run time.
-type listener struct {
-	*snapshot.Listener
-	index int
-	taken atomic.Int64 // connections by their place
-	bound net.Addr
-	path  fs.FileInfo      // the socket's file, on a path
-	pools []*snapshot.Pool // of its sessions; not those that speak HTTP
-	http  *httpServer      // of WS and HTTP listeners
-}
-
-func newListener(index int, ln *snapshot.Listener) *listener {
-	l := &listener{Listener: ln, index: index}
-	if ln.Protocol == snapshot.MQTT || ln.Protocol == snapshot.TCP || ln.Protocol == snapshot.Passthrough {
-		l.pools = []*snapshot.Pool{ln.Pool}
-	}
-	for i := range ln.Routes {
-		if r := &ln.Routes[i]; (r.WebSocket || ln.Protocol == snapshot.Passthrough) && !slices.Contains(l.pools, r.Pool) {
-			l.pools = append(l.pools, r.Pool)
-		}
-	}
-	return l
-}
-
-// lane is the place of a node among the flows of the listener.
-func (ln *listener) lane(p *snapshot.Pool, n *balancer.Node) int {
-	at := n.Index
-	for _, before := range ln.pools {
-		if before == p {
-			break
-		}
-		at += len(before.Nodes())
-	}
-	return at
-}
-
-// limit is the most connections that the listener takes.
-func (ln *listener) limit() int64 {
-	if ln.MaxConnections > 0 {
-		return int64(ln.MaxConnections)
-	}
-	return math.MaxInt64
 }
 
 // New binds the listeners; clients wait in the kernel's queue until Run. One loop
 // is made for each core that Go may use (GOMAXPROCS). A server that will not be run is to be closed.
 func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
-		snapshot:  snap,
 		log:       log,
 		journal:   newJournal(log),
-		rate:      newRateLimit(snap.ConnectRate),
-		addresses: newAddresses(snap.MaxConnectionsPerAddress, snap.ConnectRatePerAddress),
+		rate:      new(rateLimit),
+		addresses: newAddresses(),
 		epoch:     time.Now(),
 		waits:     usualWaits,
+		ports:     map[portKey]*port{},
+		stopping:  make(chan struct{}),
 
-		openingMemory: newOpeningMemory(snap.OpeningMemory),
-	}
-	for i, ln := range snap.Listeners {
-		srv.listeners = append(srv.listeners, newListener(i, ln))
+		openingMemory: newOpeningMemory(),
 	}
 	var err error
 	if srv.engine, err = newEngine(srv); err != nil {
+		return nil, err
+	}
+	if err := srv.Apply(snap); err != nil {
+		srv.engine.close()
 		return nil, err
 	}
 	return srv, nil
@@ -105,10 +63,8 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 // Addr is the address that the named listener is bound to, nil if there is no
 // such listener.
 func (srv *Server) Addr(name string) net.Addr {
-	for _, ln := range srv.listeners {
-		if ln.Name == name {
-			return ln.bound
-		}
+	if p := srv.current.Load().port(name); p != nil {
+		return p.bound
 	}
 	return nil
 }
@@ -127,20 +83,25 @@ func (srv *Server) Run(ctx context.Context) {
 	}()
 
 	<-ctx.Done()
+	srv.applying.Lock()
+	close(srv.stopping) // nothing is applied from here on
+	srv.applying.Unlock()
 	srv.engine.stop()
-	srv.log.Info("stopping", "sessions", srv.open(), "shutdown", srv.snapshot.Timeouts.Shutdown)
-	srv.endSessions(ended)
+	shutdown := srv.current.Load().Timeouts.Shutdown
+	srv.log.Info("stopping", "sessions", srv.open(), "shutdown", shutdown)
+	srv.endSessions(ended, shutdown)
+	srv.closing.Wait()
 	srv.journal.close()
 }
 
 // endSessions gives the sessions two thirds of timeouts.shutdown to end by themselves, has those that are left leave one
 // after the other in the last third, so that their clients do not all come back together, and ends at the end of it those
 // that have not closed since. It returns when the last session has ended.
-func (srv *Server) endSessions(ended <-chan struct{}) {
-	third := srv.snapshot.Timeouts.Shutdown / 3
+func (srv *Server) endSessions(ended <-chan struct{}, shutdown time.Duration) {
+	third := shutdown / 3
 	pace := third - min(third/4, srv.waits.linger) // the last to leave has time to hear its goodbye
 	parts := max(int(pace/leaveInterval), 1)
-	next := time.NewTimer(srv.snapshot.Timeouts.Shutdown - third)
+	next := time.NewTimer(shutdown - third)
 	defer next.Stop()
 	for left := parts; ; left-- {
 		select {
@@ -149,7 +110,7 @@ func (srv *Server) endSessions(ended <-chan struct{}) {
 		case <-next.C:
 		}
 		if left == parts {
-			srv.log.Warn("ending the sessions that are left", "sessions", srv.open(), "shutdown", srv.snapshot.Timeouts.Shutdown)
+			srv.log.Warn("ending the sessions that are left", "sessions", srv.open(), "shutdown", shutdown)
 		}
 		if left == 0 || third == 0 {
 			break
@@ -163,25 +124,38 @@ func (srv *Server) endSessions(ended <-chan struct{}) {
 
 // Close frees what a server holds that was not run; clients in the kernel's queue are reset. It does nothing to one that
 // was, which frees everything itself, and may be called twice.
-func (srv *Server) Close() { srv.engine.close() }
+func (srv *Server) Close() {
+	srv.applying.Lock()
+	defer srv.applying.Unlock()
+	if srv.engine.close() {
+		close(srv.stopping)
+	}
+}
 
 // Stats is what the server has counted so far. It may be called from any
 // goroutine at any time.
 func (srv *Server) Stats() Stats {
-	stats := Stats{MaxConnections: srv.maxConnections, LinesDropped: srv.journal.dropped.Load()}
+	g := srv.current.Load()
+	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load()}
 	srv.engine.count(&stats)
-	for i, ln := range srv.listeners {
-		if ln.http != nil {
-			stats.Listeners[i].Answers = ln.http.answers()
+	stats.order(g)
+	for _, ln := range g.Listeners {
+		counts := stats.Listener(ln.Name)
+		if counts == nil {
+			continue // applied a moment ago, and not by every loop yet
+		}
+		if ln.ServesHTTP() {
+			counts.Answers = srv.http.answers(ln.Name)
 		}
 		if ln.TLS != nil {
-			stats.Listeners[i].Handshakes = ln.TLS.Gate.Counts()
-			stats.Listeners[i].Certificates = ln.TLS.Terminator.Status()
+			counts.TLS = true
+			counts.Handshakes = ln.TLS.Gate.Counts()
+			counts.Certificates = ln.TLS.Terminator.Status()
 		}
 	}
 	return stats
 }
 
-func (srv *Server) errListen(ln *snapshot.Listener, err error) error {
+func errListen(ln *snapshot.Listener, err error) error {
 	return fmt.Errorf("listener %q: listen on address %q: %w", ln.Name, ln.Address, err)
 }

@@ -50,7 +50,7 @@ type session struct {
 func (s *session) node() *balancer.Node {
 	switch {
 	case s.flow != nil:
-		return s.flow.Node
+		return s.flow.node
 	case s.pending != nil:
 		return s.pending.node
 	}

@@ -1,17 +1,18 @@
 package proxy
 
 import (
-	"mqttlb/balancer"
+	"cmp"
+	"slices"
+
 	"mqttlb/proxy/outcome"
-	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
 // Stats is what a server has counted since its start. Open and Total of a flow
 // count sessions that reached the node.
 type Stats struct {
-	Listeners []ListenerStats
-	Flows     []FlowStats // of every listener and node of its pool
+	Listeners []ListenerStats // those of the snapshot, in its order, then those that it has not and that have sessions
+	Flows     []FlowStats     // of every listener and node of its pools, in the same order
 
 	MaxConnections int64  // in force: the setting, or what the descriptor limit allows
 	AcceptErrors   uint64 // accepts that failed for want of descriptors or memory
@@ -20,7 +21,7 @@ type Stats struct {
 
 // ListenerStats counts the connections of a listener.
 type ListenerStats struct {
-	Listener *snapshot.Listener
+	Name     string
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
 	Outcomes [outcome.Count]uint64 // by Outcome; their sum and Open make Accepted
@@ -29,16 +30,16 @@ type ListenerStats struct {
 	// status; nil where no HTTP is served.
 	Answers map[int]uint64
 
-	// Handshakes and Certificates are of listeners with TLS.
+	// Handshakes and Certificates are valid only if TLS, whether the listener has TLS.
+	TLS          bool
 	Handshakes   tlsterm.GateCounts
 	Certificates []tlsterm.CertificateStatus
 }
 
-// FlowStats counts the sessions of a listener on a node.
+// FlowStats counts the sessions of a listener on a node of a pool, all by their names.
 type FlowStats struct {
-	Listener *snapshot.Listener
-	Pool     *snapshot.Pool
-	Node     *balancer.Node
+	Listener, Pool, Node string
+
 	Open     int64
 	Total    uint64
 	Received uint64 // bytes from clients
@@ -47,62 +48,66 @@ type FlowStats struct {
 	DialErrors uint64 // connections to the node that could not be made
 }
 
-// counters are the numbers of one loop. It alone touches them: no atomics on
-// the byte path. Stats asks each loop for a copy.
-type counters struct {
-	listeners []ListenerStats
-	flows     [][]FlowStats // by listener; the nodes of each of its pools in turn
-
-	AcceptErrors uint64
-}
-
-// flow is a session's place in the counters.
-type flow = FlowStats
-
-func newCounters(listeners []*listener) counters {
-	c := counters{
-		listeners: make([]ListenerStats, len(listeners)),
-		flows:     make([][]FlowStats, len(listeners)),
-	}
-	for i, ln := range listeners {
-		c.listeners[i].Listener = ln.Listener
-		for _, p := range ln.pools {
-			for _, n := range p.Nodes() {
-				c.flows[i] = append(c.flows[i], FlowStats{Listener: ln.Listener, Pool: p, Node: n})
-			}
-		}
-	}
-	return c
-}
-
 // add adds a loop's numbers to the sum.
-func (s *Stats) add(c *counters) {
-	s.AcceptErrors += c.AcceptErrors
-	if s.Listeners == nil {
-		s.Listeners = append(s.Listeners, c.listeners...)
-		for _, flows := range c.flows {
-			s.Flows = append(s.Flows, flows...)
+func (s *Stats) add(c *ledger) {
+	s.AcceptErrors += c.acceptErrors
+	for _, from := range c.listeners {
+		to := s.Listener(from.Name)
+		if to == nil {
+			s.Listeners = append(s.Listeners, ListenerStats{Name: from.Name})
+			to = &s.Listeners[len(s.Listeners)-1]
 		}
-		return
-	}
-	for i := range c.listeners {
-		from, to := &c.listeners[i], &s.Listeners[i]
 		to.Open += from.Open
 		to.Accepted += from.Accepted
 		for o := range from.Outcomes {
 			to.Outcomes[o] += from.Outcomes[o]
 		}
 	}
-	i := 0
-	for _, flows := range c.flows {
-		for _, from := range flows {
-			to := &s.Flows[i]
-			to.Open += from.Open
-			to.Total += from.Total
-			to.Received += from.Received
-			to.Sent += from.Sent
-			to.DialErrors += from.DialErrors
-			i++
+	at := make(map[flowKey]int, len(s.Flows)+len(c.flows))
+	for i := range s.Flows {
+		at[s.Flows[i].key()] = i
+	}
+	for key, from := range c.flows {
+		i, ok := at[key]
+		if !ok {
+			i = len(s.Flows)
+			s.Flows = append(s.Flows, FlowStats{Listener: key.listener, Pool: key.pool, Node: key.node})
+		}
+		to := &s.Flows[i]
+		to.Open += from.Open
+		to.Total += from.Total
+		to.Received += from.Received
+		to.Sent += from.Sent
+		to.DialErrors += from.DialErrors
+	}
+}
+
+// Listener is the numbers of a listener; nil: there are none.
+func (s *Stats) Listener(name string) *ListenerStats {
+	if i := slices.IndexFunc(s.Listeners, func(l ListenerStats) bool { return l.Name == name }); i >= 0 {
+		return &s.Listeners[i]
+	}
+	return nil
+}
+
+func (f *FlowStats) key() flowKey { return flowKey{f.Listener, f.Pool, f.Node} }
+
+// order puts the numbers into the order of a generation.
+func (s *Stats) order(g *generation) {
+	listeners, flows := map[string]int{}, map[flowKey]int{}
+	for i, ln := range g.Listeners {
+		listeners[ln.Name] = i - len(g.Listeners)
+		for _, p := range ln.SessionPools() {
+			for _, n := range p.Nodes() {
+				flows[flowKey{ln.Name, p.Name, n.Name}] = len(flows) - 1<<30
+			}
 		}
 	}
+	slices.SortFunc(s.Listeners, func(a, b ListenerStats) int {
+		return cmp.Or(cmp.Compare(listeners[a.Name], listeners[b.Name]), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(s.Flows, func(a, b FlowStats) int {
+		return cmp.Or(cmp.Compare(flows[a.key()], flows[b.key()]), cmp.Compare(a.Listener, b.Listener),
+			cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Node, b.Node))
+	})
 }

@@ -29,7 +29,7 @@ func (w *walk) over(now reactor.Tick) bool { return w.until != 0 && now >= w.unt
 func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
 	o.candidates, o.reason = c, outcome.NoNode
 	o.walk = walk{start: c}
-	if limit := l.server.snapshot.Timeouts.ConnectNode; limit > 0 {
+	if limit := o.generation.Timeouts.ConnectNode; limit > 0 {
 		o.walk.until = l.In(limit)
 	}
 }
@@ -60,7 +60,7 @@ func (l *loop) dial(s *session) step {
 		o.node = node
 		err := l.connect(s)
 		if err == nil {
-			o.walk.dialled, o.walk.attempt, o.walk.unproven = l.Timers.Now(), l.In(l.server.snapshot.Timeouts.Dial), 0
+			o.walk.dialled, o.walk.attempt, o.walk.unproven = l.Timers.Now(), l.In(o.generation.Timeouts.Dial), 0
 			if o.walk.until != 0 {
 				o.walk.attempt = min(o.walk.attempt, o.walk.until)
 			}
@@ -84,7 +84,7 @@ func (l *loop) dial(s *session) step {
 func (l *loop) walkAgain(s *session) step {
 	o := s.pending
 	o.candidates, o.walk.timedOut = o.walk.start, false
-	pause := rand.N(min(l.server.waits.walkPause, l.server.snapshot.Timeouts.Dial) + 1) //nolint:gosec // it is to spread, not to be secret
+	pause := rand.N(min(l.server.waits.walkPause, o.generation.Timeouts.Dial) + 1) //nolint:gosec // it is to spread, not to be secret
 	o.walk.resumes = min(l.Timers.Now()+reactor.Ticks(pause), o.walk.until)
 	s.deadline = o.walk.resumes
 	return stepWait
@@ -103,7 +103,7 @@ func (l *loop) dialTimeout(s *session) error {
 		return errUpgradeTimeout
 	case s.step != stepSecure:
 		return errDialTimeout
-	case c != nil && c.openFor() < l.server.snapshot.Timeouts.Dial/2:
+	case c != nil && c.openFor() < s.pending.generation.Timeouts.Dial/2:
 		return errHandshakeTurn // the node has not had its time
 	default:
 		return errHandshakeTimeout

@@ -1,9 +1,39 @@
 package reactor
 
 import (
+	"slices"
 	"syscall"
 	"time"
 )
+
+// Listen has the loop accept connections on a listening socket, which it owns from now on
+// unless there is an error, and returns the socket's number. Until the loop runs, any
+// goroutine may call it.
+func (l *Loop) Listen(fd int32) (listener int, err error) {
+	listener = slices.Index(l.socks, -1)
+	if listener < 0 {
+		listener = len(l.socks)
+	}
+	if !l.pause.on {
+		if err := l.poller.listen(fd, int32(tagListener-listener)); err != nil {
+			return 0, err
+		}
+	}
+	if listener == len(l.socks) {
+		l.socks = append(l.socks, fd)
+	} else {
+		l.socks[listener] = fd
+	}
+	return listener, nil
+}
+
+// StopListening takes the connections that the kernel has taken already, within bounds, and
+// closes the listening socket with this number.
+func (l *Loop) StopListening(listener int) {
+	for n := 0; n < stopBatches && l.accept(listener); n++ {
+	}
+	l.closeListener(listener)
+}
 
 // accept takes connections that wait on a listening socket. It reports whether there
 // may be more than it takes in one turn.
@@ -30,13 +60,10 @@ func (l *Loop) accept(listener int) (more bool) {
 	return true
 }
 
-// StopAccepting takes the connections that the kernel has taken already, within
-// bounds, and closes the listening sockets.
+// StopAccepting is StopListening for every listening socket.
 func (l *Loop) StopAccepting() {
 	for i := range l.socks {
-		for n := 0; n < stopBatches && l.accept(i); n++ {
-		}
-		l.closeListener(i)
+		l.StopListening(i)
 	}
 }
 

@@ -56,7 +56,7 @@ func TestAcceptingResumesThoughTheFirstTryFails(t *testing.T) {
 }
 
 func TestAcceptThatFailsPausesAndIsTold(t *testing.T) {
-	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false)
+	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestAcceptThatFailsPausesAndIsTold(t *testing.T) {
 
 // What the kernel has taken before the stop is served.
 func TestStopTakesWhatWaits(t *testing.T) {
-	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false)
+	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestStopTakesWhatWaits(t *testing.T) {
 func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 	before := descriptors(t)
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0", ":0"} {
-		fds, bound, err := ListenTCP(address, 3, true)
+		fds, bound, err := ListenTCP(address, 3, true, false)
 		if err != nil {
 			t.Errorf("%s: %v", address, err)
 			continue
@@ -114,7 +114,7 @@ func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 		if len(fds) != 3 || bound.Port == 0 {
 			t.Errorf("%s: %d sockets at %v", address, len(fds), bound)
 		}
-		if _, _, err := ListenTCP(bound.String(), 3, true); !errors.Is(err, syscall.EADDRINUSE) {
+		if _, _, err := ListenTCP(bound.String(), 3, true, false); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("%v is bound twice: %v", bound, err)
 		}
 		closeAll(fds)

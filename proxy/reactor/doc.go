@@ -1,7 +1,8 @@
 // Package reactor is the part of the proxy that needs the kernel: event loops, the
 // sockets that they read and write, their timers, and the slots that events are for.
 //
-//	l, err := reactor.NewLoop(handler, socks, epoch) // socks: from ListenTCP or ListenUnix
+//	l, err := reactor.NewLoop(handler, epoch)
+//	_, err = l.Listen(sock) // from ListenTCP or ListenUnix
 //	go l.Run()                                       // calls handler until handler.Done
 //	l.Do(func() { l.StopAccepting() })               // from any goroutine
 //

@@ -97,8 +97,13 @@ func newEcho(t *testing.T, socks ...int32) *echo {
 	t.Helper()
 	h := &echo{timers: make(chan uint32, 16), peers: make(chan netip.AddrPort, 16)}
 	var err error
-	if h.Loop, err = NewLoop(h, socks, time.Now()); err != nil {
+	if h.Loop, err = NewLoop(h, time.Now()); err != nil {
 		t.Fatal(err)
+	}
+	for _, fd := range socks {
+		if _, err := h.Listen(fd); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(func() {
 		if h.Do(func() {}) { // it has not run
@@ -116,7 +121,7 @@ func newEcho(t *testing.T, socks ...int32) *echo {
 // startEcho runs an echo on an address and returns that, and how to end it.
 func startEcho(t *testing.T) (h *echo, address string, stop func()) {
 	t.Helper()
-	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false)
+	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,9 @@ import (
 // the address that they are bound to. Without a host it takes IPv6 and IPv4. Connections
 // have TCP_NODELAY and TCP's keepalive, and their urgent bytes are bytes. With clientFirst,
 // a connection is accepted once its peer has sent something, or after a second. An
-// address that another process has, of ours too, is EADDRINUSE.
-func ListenTCP(address string, n int, clientFirst bool) (fds []int32, bound *net.TCPAddr, err error) {
+// address that another socket has is EADDRINUSE, except with beside: then sockets of ListenTCP
+// may have it, of any process of this user.
+func ListenTCP(address string, n int, clientFirst, beside bool) (fds []int32, bound *net.TCPAddr, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(fds)
@@ -32,18 +33,14 @@ func ListenTCP(address string, n int, clientFirst bool) (fds []int32, bound *net
 	}
 	// With SO_REUSEPORT another process of ours could share the port unnoticed,
 	// so the first socket is bound without it, to find out. It does not listen: it
-	// is closed again, and who had connected to it would be reset.
-	fd, bound, err := bindTCP(on, false, clientFirst)
+	// is closed again, and clients that had connected to it would be reset.
+	fd, bound, err := bindTCP(on, beside, clientFirst)
 	if errors.Is(err, unix.EAFNOSUPPORT) && to.IP == nil {
 		on = netip.AddrPortFrom(netip.IPv4Unspecified(), on.Port())
-		fd, bound, err = bindTCP(on, false, clientFirst)
+		fd, bound, err = bindTCP(on, beside, clientFirst)
 	}
 	if err != nil {
 		return nil, nil, err
-	}
-	if n == 1 {
-		fds = []int32{fd}
-		return fds, bound, listen(fd)
 	}
 	Close(fd)
 	on = netip.AddrPortFrom(on.Addr(), bound.AddrPort().Port())
@@ -61,6 +58,35 @@ func ListenTCP(address string, n int, clientFirst bool) (fds []int32, bound *net
 
 func listen(fd int32) error {
 	return os.NewSyscallError("listen", unix.Listen(int(fd), backlog))
+}
+
+// SetClientFirst changes clientFirst of a socket of ListenTCP.
+func SetClientFirst(fd int32, on bool) error {
+	seconds := 0
+	if on {
+		seconds = deferAccept
+	}
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, seconds))
+}
+
+// RefuseSYN has the kernel drop every new connection to a socket of ListenTCP. Handshakes that
+// have begun go on, and their connections can be accepted: closing the socket at once would
+// reset them.
+func RefuseSYN(fd int32) error {
+	const flags, syn = 13, 0x02 // of the TCP header (RFC 9293, 3.1)
+	drop := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: flags},
+		{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, Jf: 1, K: syn},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0xFFFFFFFF},
+	}
+	program := unix.SockFprog{Len: uint16(len(drop)), Filter: &drop[0]}
+	return os.NewSyscallError("setsockopt", unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program))
+}
+
+// AcceptSYN undoes RefuseSYN.
+func AcceptSYN(fd int32) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
 }
 
 // bindTCP makes a socket that can listen. Options that the kernel hands on to

@@ -16,9 +16,9 @@ type Handler interface {
 	// Due says that the timer of a slot has fired, and is not set any more.
 	Due(slot uint32)
 
-	// Accepted hands over a connection from the listening socket with this index: a
-	// descriptor that does not block, and the peer's address, not valid for a Unix
-	// socket.
+	// Accepted hands over a connection from a listening socket, by the number that
+	// Listen gave it: a descriptor that does not block, and the peer's address, not valid
+	// for a Unix socket.
 	Accepted(listener int, fd int32, peer netip.AddrPort)
 
 	// AcceptFailed says that a connection could not be taken for want of descriptors
@@ -39,7 +39,7 @@ type Loop struct {
 	handler Handler
 	due     func(slot uint32)
 	poller  poller
-	socks   []int32 // listening sockets; -1: closed
+	socks   []int32 // listening sockets, by their numbers; -1: none has this number
 
 	epoch   time.Time
 	clock   int64 // ns since epoch, read once each turn
@@ -51,18 +51,14 @@ type Loop struct {
 	mailbox mailbox
 }
 
-// NewLoop makes a loop that owns the listening sockets from now on, unless there is
-// an error. Its clock counts from epoch; loops that share an epoch share their time.
-func NewLoop(h Handler, socks []int32, epoch time.Time) (*Loop, error) {
-	l := &Loop{handler: h, socks: socks, epoch: epoch, used: cpuTime()}
+// NewLoop makes a loop. Its clock counts from epoch; loops that share an epoch share their
+// time.
+func NewLoop(h Handler, epoch time.Time) (*Loop, error) {
+	l := &Loop{handler: h, epoch: epoch, used: cpuTime()}
 	if err := l.poller.open(); err != nil {
 		return nil, err
 	}
 	l.due = h.Due
-	if err := l.resumeAccept(); err != nil {
-		l.poller.close()
-		return nil, err
-	}
 	return l, nil
 }
 
@@ -110,7 +106,7 @@ func (l *Loop) dispatch(i int) {
 // What an event belongs to: a slot times two plus the side, or one of these.
 const (
 	tagWakeup   = -1
-	tagListener = -2 // less the listener's index
+	tagListener = -2 // less the listener's number
 )
 
 func (t Target) tag() int32 { return int32(t.Slot)*2 + int32(t.Side) }

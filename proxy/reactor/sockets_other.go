@@ -57,7 +57,16 @@ func KeepAlive(int32) {}
 func QuickAck(int32) {}
 
 // ListenTCP returns ErrUnsupported.
-func ListenTCP(string, int, bool) ([]int32, *net.TCPAddr, error) { return nil, nil, ErrUnsupported }
+func ListenTCP(string, int, bool, bool) ([]int32, *net.TCPAddr, error) { return nil, nil, ErrUnsupported }
+
+// SetClientFirst returns ErrUnsupported.
+func SetClientFirst(int32, bool) error { return ErrUnsupported }
+
+// RefuseSYN returns ErrUnsupported.
+func RefuseSYN(int32) error { return ErrUnsupported }
+
+// AcceptSYN returns ErrUnsupported.
+func AcceptSYN(int32) error { return ErrUnsupported }
 
 // ListenUnix returns ErrUnsupported.
 func ListenUnix(string, int) ([]int32, error) { return nil, ErrUnsupported }

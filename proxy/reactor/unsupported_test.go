@@ -8,10 +8,10 @@ import (
 )
 
 func TestOtherSystemsAreToldAtOnce(t *testing.T) {
-	if l, err := NewLoop(nil, nil, time.Now()); l != nil || err != ErrUnsupported {
+	if l, err := NewLoop(nil, time.Now()); l != nil || err != ErrUnsupported {
 		t.Errorf("NewLoop: %v, %v", l, err)
 	}
-	if _, _, err := ListenTCP("127.0.0.1:0", 1, false); err != ErrUnsupported {
+	if _, _, err := ListenTCP("127.0.0.1:0", 1, false, false); err != ErrUnsupported {
 		t.Errorf("ListenTCP: %v", err)
 	}
 }

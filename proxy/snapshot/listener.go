@@ -1,8 +1,10 @@
 package snapshot
 
 import (
+	"math"
 	"net/http"
 	"net/netip"
+	"slices"
 )
 
 // Trusts reports whether a PROXY header from this peer is believed.
@@ -49,4 +51,29 @@ func (ln *Listener) RouteOf(r *http.Request) *Route {
 		}
 	}
 	return nil
+}
+
+// SessionPools are the pools that sessions of the listener are on: not those that speak HTTP.
+func (ln *Listener) SessionPools() []*Pool {
+	var pools []*Pool
+	if ln.Protocol == MQTT || ln.Opaque() {
+		pools = append(pools, ln.Pool)
+	}
+	for i := range ln.Routes {
+		if r := &ln.Routes[i]; (r.WebSocket || ln.Protocol == Passthrough) && !slices.Contains(pools, r.Pool) {
+			pools = append(pools, r.Pool)
+		}
+	}
+	return pools
+}
+
+// ServesHTTP reports whether the listener's clients may speak HTTP.
+func (ln *Listener) ServesHTTP() bool { return ln.Protocol == WS || ln.Protocol == HTTP }
+
+// Limit is the most connections that the listener takes.
+func (ln *Listener) Limit() int64 {
+	if ln.MaxConnections > 0 {
+		return int64(ln.MaxConnections)
+	}
+	return math.MaxInt64
 }

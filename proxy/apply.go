@@ -1,0 +1,178 @@
+package proxy
+
+import (
+	"errors"
+	"slices"
+	"syscall"
+	"time"
+
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
+)
+
+// ErrStopping is the error of Apply when the server has been told to stop.
+var ErrStopping = errors.New("mqttlb is stopping: nothing can be changed any more")
+
+// Apply has the server go by another snapshot from now on. New addresses are bound first: an error means that one cannot
+// be, and that nothing has changed. Listeners whose address stays keep their sockets and the clients that wait in them.
+// Sessions keep the node and the limits that they have; those of nodes that are gone leave as their pool's Removed says.
+// A listener that is gone still takes the clients whose connections were being made. When Apply returns, every loop goes
+// by the snapshot. It may be called from any goroutine.
+func (srv *Server) Apply(snap *snapshot.Snapshot) error {
+	srv.applying.Lock()
+	defer srv.applying.Unlock()
+	select {
+	case <-srv.stopping:
+		return ErrStopping
+	default:
+	}
+	before := srv.current.Load()
+	ports, opened, err := srv.bind(snap)
+	if err != nil {
+		return err
+	}
+	g := newGeneration(snap, ports)
+	g.maxConnections = srv.fitDescriptors(g)
+	for _, p := range opened {
+		srv.ports[p.key] = p
+	}
+	srv.rate.set(snap.ConnectRate)
+	srv.openingMemory.setLimit(snap.OpeningMemory)
+	srv.http.apply(g)
+	srv.current.Store(g)
+	srv.engine.each(func(l *loop) { l.apply(g, opened) })
+	srv.giveUpPorts(g)
+	srv.drainRemoved(before, g)
+	return nil
+}
+
+// bind finds the ports of a snapshot's listeners, and binds those that are not there. After an error none was.
+func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err error) {
+	wanted := map[portKey]bool{}
+	for _, ln := range snap.Listeners {
+		wanted[portKeyOf(ln)] = true
+	}
+	for _, ln := range snap.Listeners {
+		p := srv.ports[portKeyOf(ln)]
+		if p == nil {
+			if p, err = srv.bindPort(ln, wanted); err != nil {
+				for _, p := range opened {
+					p.closeSocks()
+				}
+				return nil, nil, errListen(ln, err)
+			}
+			opened = append(opened, p)
+		}
+		ports = append(ports, p)
+	}
+	return ports, opened, nil
+}
+
+// bindPort binds the port of a listener. A port that is not wanted any more may have its address in other words, as 0.0.0.0
+// in place of no host: both then have it for a moment.
+func (srv *Server) bindPort(ln *snapshot.Listener, wanted map[portKey]bool) (*port, error) {
+	p, err := listen(ln, len(srv.engine.loops), false)
+	if !errors.Is(err, syscall.EADDRINUSE) || ln.Network == "unix" {
+		return p, err
+	}
+	for key, other := range srv.ports {
+		if !wanted[key] && other.tcpPort() != 0 && other.tcpPort() == tcpPortOf(ln.Address) {
+			return listen(ln, len(srv.engine.loops), true)
+		}
+	}
+	return nil, err
+}
+
+// apply has the loop go by a generation. Ports that were opened for it get their sockets.
+func (l *loop) apply(g *generation, opened []*port) {
+	l.current = g
+	l.counters.keep(g)
+	for i := range l.doors {
+		if d := &l.doors[i]; d.port != nil && g.listeners[d.port] != nil {
+			d.generation, d.listener = g, g.listeners[d.port]
+		}
+	}
+	at := slices.Index(l.server.engine.loops, l)
+	for _, p := range opened {
+		d := door{p, g, g.listeners[p]}
+		number, err := l.Listen(p.socks[at])
+		if err != nil { // the kernel's limit of watches, or memory: other loops may have taken theirs
+			l.server.log.Error("a listening socket cannot be watched", "listener", d.listener.Name, "error", err)
+			reactor.Close(p.socks[at])
+			continue
+		}
+		if number == len(l.doors) {
+			l.doors = append(l.doors, d)
+		} else {
+			l.doors[number] = d
+		}
+	}
+}
+
+// giveUpPorts begins to give up the ports that a generation does not have, and keeps those that it has again.
+func (srv *Server) giveUpPorts(g *generation) {
+	for p, ln := range g.listeners {
+		if p.kept != nil {
+			close(p.kept)
+			p.kept = nil
+			p.acceptSYN()
+		}
+		if first := clientFirst(ln); p.key.network != "unix" && p.clientFirst != first {
+			p.clientFirst = first
+			p.setClientFirst()
+		}
+	}
+	for _, p := range srv.ports {
+		if g.listeners[p] == nil && p.kept == nil {
+			kept := make(chan struct{})
+			p.kept = kept
+			p.refuseSYN()
+			if p.key.network == "unix" {
+				delete(srv.ports, p.key) // its path is gone: a new listener there binds anew
+			}
+			srv.closing.Go(func() { srv.giveUp(p, kept) }) // ends after waits.giveUp, or at the stop
+		}
+	}
+}
+
+// giveUp closes a port once the clients are taken whose connections were being made, unless it is wanted again.
+func (srv *Server) giveUp(p *port, kept <-chan struct{}) {
+	select {
+	case <-time.After(srv.waits.giveUp):
+	case <-kept:
+		return
+	case <-srv.stopping:
+		return // the stop closes it
+	}
+	srv.applying.Lock()
+	defer srv.applying.Unlock()
+	select {
+	case <-kept:
+		return
+	case <-srv.stopping:
+		return
+	default:
+	}
+	if srv.ports[p.key] == p {
+		delete(srv.ports, p.key)
+	}
+	srv.engine.each(func(l *loop) { l.close(p) })
+}
+
+// close takes the clients that still wait in the loop's socket of a port, and closes it.
+func (l *loop) close(p *port) {
+	for number := range l.doors {
+		if l.doors[number].port == p {
+			l.StopListening(number)
+			l.doors[number] = door{}
+		}
+	}
+}
+
+// closePorts ends what is left when the last session has ended.
+func (srv *Server) closePorts() {
+	srv.http.close()
+	for _, p := range srv.ports {
+		p.removePath()
+	}
+}

@@ -1,0 +1,125 @@
+package proxy
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
+)
+
+// port is an address where clients arrive, and its listening sockets, one for each loop. It is found by its address and
+// outlives the snapshots that have a listener there: the sockets keep the clients that wait in them, whatever else of the
+// listener changes.
+type port struct {
+	key   portKey
+	bound net.Addr
+	path  fs.FileInfo  // the socket's file, on a path; nil: none
+	socks []int32      // by loop; they are the loops' own
+	taken atomic.Int64 // connections by their place
+
+	clientFirst bool          // see [reactor.ListenTCP]
+	kept        chan struct{} // closed when a port that is being given up is wanted again; nil: it is not being given up
+}
+
+// portKey is what a port is found by. A listener on port 0 has a port of its own.
+type portKey struct{ network, address, name string }
+
+func portKeyOf(ln *snapshot.Listener) portKey {
+	key := portKey{network: ln.Network, address: ln.Address}
+	if ln.Network != "unix" && strings.HasSuffix(ln.Address, ":0") {
+		key.name = ln.Name
+	}
+	return key
+}
+
+// listen binds the port of a listener, with a socket for each of n loops. With beside another socket of ours may have the
+// same address.
+func listen(ln *snapshot.Listener, n int, beside bool) (_ *port, err error) {
+	p := &port{key: portKeyOf(ln), clientFirst: clientFirst(ln)}
+	if ln.Network != "unix" {
+		p.socks, p.bound, err = listenTCP(ln.Address, n, p.clientFirst, beside)
+		return p, err
+	}
+	if err := ClearPath(ln.Address); err != nil {
+		return nil, err
+	}
+	if p.socks, err = reactor.ListenUnix(ln.Address, n); err != nil {
+		return nil, err
+	}
+	p.bound = &net.UnixAddr{Net: "unix", Name: ln.Address}
+	p.path, _ = os.Lstat(ln.Address)
+	return p, nil
+}
+
+func listenTCP(address string, n int, clientFirst, beside bool) ([]int32, net.Addr, error) {
+	socks, bound, err := reactor.ListenTCP(address, n, clientFirst, beside)
+	if err != nil {
+		return nil, nil, err // and no *net.TCPAddr in a net.Addr
+	}
+	return socks, bound, nil
+}
+
+// clientFirst reports whether the clients of a listener speak first. Those of plain TCP may wait for the server.
+func clientFirst(ln *snapshot.Listener) bool { return ln.Network == "tcp" && ln.Protocol != snapshot.TCP }
+
+// closeSocks closes the sockets of a port that no loop has got.
+func (p *port) closeSocks() {
+	for _, fd := range p.socks {
+		reactor.Close(fd)
+	}
+	p.removePath()
+}
+
+// removePath removes the Unix socket's file at the end, if it is still ours.
+func (p *port) removePath() {
+	if p.path == nil {
+		return
+	}
+	if now, err := os.Lstat(p.key.address); err == nil && os.SameFile(now, p.path) {
+		_ = os.Remove(p.key.address)
+	}
+	p.path = nil
+}
+
+// refuseSYN and acceptSYN say whether clients can begin to connect. Those that have begun can end it.
+func (p *port) refuseSYN() {
+	if p.key.network == "unix" {
+		p.removePath()
+		return
+	}
+	for _, fd := range p.socks {
+		_ = reactor.RefuseSYN(fd) // without it such a client is reset
+	}
+}
+
+func (p *port) acceptSYN() {
+	for _, fd := range p.socks {
+		_ = reactor.AcceptSYN(fd)
+	}
+}
+
+func (p *port) setClientFirst() {
+	for _, fd := range p.socks {
+		_ = reactor.SetClientFirst(fd, p.clientFirst) // what it saves is a wake-up
+	}
+}
+
+// tcpPort is the number of a TCP port; 0: it is none.
+func (p *port) tcpPort() int {
+	if a, ok := p.bound.(*net.TCPAddr); ok {
+		return a.Port
+	}
+	return 0
+}
+
+// tcpPortOf is the number of the TCP port in an address; 0: it has none.
+func tcpPortOf(address string) int {
+	if a, err := net.ResolveTCPAddr("tcp", address); err == nil {
+		return a.Port
+	}
+	return 0
+}
