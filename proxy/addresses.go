@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/rate"
 )
 
 // addresses counts the connections of each client address, for the limits of one.
@@ -16,8 +17,8 @@ import (
 // Its memory is bounded: an address has an entry while it has connections, and
 // leaves a time behind for the second in which its rate still remembers them.
 type addresses struct {
-	most   uint32 // connections at the same time; 0: no limit
-	pace   pace   // of new ones
+	most   uint32    // connections at the same time; 0: no limit
+	pace   rate.Pace // of new ones
 	seed   maphash.Seed
 	shards [addressShards]addressShard
 }
@@ -59,7 +60,7 @@ func newAddresses(most, perSecond int) *addresses {
 	if most == 0 && perSecond == 0 {
 		return nil
 	}
-	a := &addresses{most: uint32(most), pace: newPace(perSecond), seed: maphash.MakeSeed()}
+	a := &addresses{most: uint32(most), pace: rate.NewPace(perSecond, time.Second), seed: maphash.MakeSeed()}
 	for i := range a.shards {
 		a.shards[i].open = map[addressKey]tally{}
 	}
@@ -87,7 +88,7 @@ func (a *addresses) enter(from netip.Addr, now int64) (refused outcome.Outcome, 
 	if !ok {
 		t.next = max(s.resting[key], s.before[key], s.forgotten)
 	}
-	switch next, inTime := a.pace.take(t.next, now); {
+	switch next, inTime := a.pace.Take(t.next, now); {
 	case a.most > 0 && t.taken >= a.most:
 		refused = outcome.RefusedAddress
 	case !inTime:

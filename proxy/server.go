@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/rate"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -23,7 +24,7 @@ type Server struct {
 	listeners []*listener
 	engine    *engine
 	journal   *journal
-	rate      *rateLimit
+	rate      *rate.Limiter
 	addresses *addresses // nil: they have no limits
 	epoch     time.Time
 	waits     waits
@@ -85,7 +86,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 		snapshot:  snap,
 		log:       log,
 		journal:   newJournal(log),
-		rate:      newRateLimit(snap.ConnectRate),
+		rate:      rate.NewLimiter(snap.ConnectRate),
 		addresses: newAddresses(snap.MaxConnectionsPerAddress, snap.ConnectRatePerAddress),
 		epoch:     time.Now(),
 		waits:     usualWaits,
