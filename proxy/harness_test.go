@@ -240,7 +240,7 @@ func (r *rig) checkBooks() {
 	var accepted, ended uint64
 	for _, l := range stats.Listeners {
 		if l.Open != 0 {
-			r.t.Errorf("listener %s: %d connections open after the end", l.Listener.Name, l.Open)
+			r.t.Errorf("listener %s: %d connections open after the end", l.Name, l.Open)
 		}
 		accepted += l.Accepted
 		for _, n := range l.Outcomes {
@@ -254,8 +254,17 @@ func (r *rig) checkBooks() {
 		r.t.Errorf("%d connections accepted, %d log lines", accepted, lines)
 	}
 	for _, f := range stats.Flows {
-		if f.Open != 0 || f.Node.Open() != 0 {
-			r.t.Errorf("node %s: %d sessions, %d connections open after the end", f.Node.Name, f.Open, f.Node.Open())
+		if f.Open != 0 {
+			r.t.Errorf("node %s: %d sessions open after the end", f.Node, f.Open)
+		}
+	}
+	for _, ln := range r.snap.Listeners {
+		for _, p := range ln.SessionPools() {
+			for _, n := range p.Nodes() {
+				if n.Open() != 0 {
+					r.t.Errorf("node %s: %d connections open after the end", n.Name, n.Open())
+				}
+			}
 		}
 	}
 	if n := r.srv.open(); n != 0 {

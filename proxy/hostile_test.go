@@ -258,7 +258,8 @@ func TestLineSaysWhatWasWrongWithTheFirstBytes(t *testing.T) {
 	_ = c.Close()
 	r.waitLine("MQTT-3.1.2-14")
 	r.open("first")
-	r.srv.rate.next.Store(int64(time.Hour)) // or time makes room for one more
+	for r.srv.rate.Take(int64(time.Hour)) { // or time makes room for one more
+	}
 	c = r.dial()
 	c.send(connectAs("second"))
 	c.rest()

@@ -34,7 +34,9 @@ type httpConn struct {
 	upgraded       atomic.Bool
 	stays, leaves  sync.Once
 
-	timeouts *snapshot.Timeouts
+	port     *port
+	listener *snapshot.Listener     // that it was accepted under
+	timeouts *snapshot.Timeouts     // of the same generation
 	phase    atomic.Uint32          // of the request; a phase
 	limited  atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
 	late     atomic.Pointer[string] // the limit of time that it came to; nil: none

@@ -29,6 +29,8 @@ type model struct {
 
 	l            *loop
 	s            *session
+	listener     *listener
+	flow         *flow
 	slot         uint32
 	kind         modelKind
 	version      mqttparse.Version
@@ -84,13 +86,13 @@ func (m *model) tell(format string, a ...any) { m.told = append(m.told, fmt.Spri
 // begin makes a session that its node has just taken.
 func (m *model) begin(kind, seed byte) {
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
-	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
-	srv := &Server{
-		snapshot:  &snapshot.Snapshot{Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}},
-		listeners: []*listener{ln}, waits: usualWaits, epoch: time.Now(), maxConnections: 1, journal: newJournal(slog.New(slog.DiscardHandler)),
-	}
+	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
+	snap := &snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}, Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}}
+	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.DiscardHandler))}
 	srv.journal.records = make(chan record, 2)
-	m.l = must(newLoop(srv, nil))
+	m.l = must(newLoop(srv))
+	m.l.current = newGeneration(snap, []*port{{}})
+	m.l.current.maxConnections = 1
 	m.l.Timers.Advance(100, m.l.Due) // real time, 10 s of it, does not count
 	m.kind, m.version = modelKind(kind)%modelKinds, pick(kind&0x80 == 0, mqttparse.V5, mqttparse.V311)
 	m.client = newModelPeer(m, "client", uint64(seed), m.kind != modelBare, true)
@@ -98,10 +100,12 @@ func (m *model) begin(kind, seed byte) {
 
 	s := m.l.take()
 	m.s, m.slot = s, s.slot
-	s.listener, s.place, s.step = ln, srv.enter(ln), stepRelay
-	s.flow, s.version, s.connacked = &m.l.counters.flows[0][0], m.version, true
+	s.listener, s.step = m.l.counters.listener(ln, m.l.current.ports[0]), stepRelay
+	s.place = srv.enter(s.listener.port, &pending{generation: m.l.current, listener: ln})
+	s.flow, s.version, s.connacked = m.l.counters.flow("l", "p", pool.Nodes()[0]), m.version, true
 	s.flow.Open++
-	m.l.counters.listeners[0].Open++
+	s.listener.Open++
+	m.listener, m.flow = s.listener, s.flow
 	pool.Nodes()[0].Acquire()
 	s.idle, s.active, s.byKeepAlive = reactor.Ticks(modelIdle), m.l.Timers.Now(), kind&0x40 != 0
 	s.client, s.server = m.l.born(m.client.open()), m.l.born(m.node.open())
@@ -240,7 +244,7 @@ func inodeOf(fd int32) uint64 {
 
 // checkEnd checks the books of a session that has ended, and what its peers have got.
 func (m *model) checkEnd() {
-	c, node := &m.l.counters.listeners[0], m.l.counters.flows[0][0].Node
+	c, node := m.listener, m.flow.node
 	var ended []outcome.Outcome
 	for o, n := range c.Outcomes {
 		for range n {
@@ -254,8 +258,8 @@ func (m *model) checkEnd() {
 	if o := m.allowed(); line.outcome != ended[0] || !slices.Contains(o, ended[0]) {
 		m.fail("outcome %v, of the line %v, want one of %v", ended[0], line.outcome, o)
 	}
-	if c.Open != 0 || m.l.counters.flows[0][0].Open != 0 || node.Open() != 0 || m.l.server.open() != 0 {
-		m.fail("open: listener %d, flow %d, node %d, server %d", c.Open, m.l.counters.flows[0][0].Open, node.Open(), m.l.server.open())
+	if c.Open != 0 || m.flow.Open != 0 || node.Open() != 0 || m.l.server.open() != 0 {
+		m.fail("open: listener %d, flow %d, node %d, server %d", c.Open, m.flow.Open, node.Open(), m.l.server.open())
 	}
 	if at, left := m.l.Timers.Next(); left {
 		m.fail("a timer is left, for tick %d", at)

@@ -260,7 +260,8 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 					open = append(open, r.open(fmt.Sprint(i)))
 				}
 				if row.name == "rate" {
-					r.srv.rate.next.Store(int64(time.Hour)) // or time makes room for one more
+					for r.srv.rate.Take(int64(time.Hour)) { // or time makes room for one more
+					}
 				}
 				c := r.dial()
 				c.send(connect311)

@@ -15,7 +15,9 @@ type openings struct {
 }
 
 func newOpenings(limit int64) *openings {
-	return &openings{openingMemory: newOpeningMemory(limit), held: map[string]*holding{}}
+	m := newOpeningMemory()
+	m.setLimit(limit)
+	return &openings{openingMemory: m, held: map[string]*holding{}}
 }
 
 // hold has an opening of an address hold so many bytes.

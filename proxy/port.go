@@ -64,7 +64,9 @@ func listenTCP(address string, n int, clientFirst, beside bool) ([]int32, net.Ad
 }
 
 // clientFirst reports whether the clients of a listener speak first. Those of plain TCP may wait for the server.
-func clientFirst(ln *snapshot.Listener) bool { return ln.Network == "tcp" && ln.Protocol != snapshot.TCP }
+func clientFirst(ln *snapshot.Listener) bool {
+	return ln.Network == "tcp" && ln.Protocol != snapshot.TCP
+}
 
 // closeSocks closes the sockets of a port that no loop has got.
 func (p *port) closeSocks() {

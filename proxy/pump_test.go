@@ -26,9 +26,10 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
-	srv := &Server{snapshot: &snapshot.Snapshot{}, listeners: []*listener{ln}, journal: newJournal(slog.New(slog.DiscardHandler))}
-	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newCounters(srv.listeners)}
+	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
+	srv := &Server{journal: newJournal(slog.New(slog.DiscardHandler))}
+	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newLedger()}
+	l.current = newGeneration(&snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}}, []*port{{}})
 	s = l.take()
 	pair := func() (ours, theirs int) {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -41,7 +42,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	var ourClient, ourServer int
 	ourClient, client = pair()
 	ourServer, node = pair()
-	s.listener, s.flow, s.step = ln, &l.counters.flows[0][0], stepRelay
+	s.listener, s.flow, s.step = l.counters.listener(ln, l.current.ports[0]), l.counters.flow("l", "p", pool.Nodes()[0]), stepRelay
 	s.client, s.server = stream{fd: int32(ourClient)}, stream{fd: int32(ourServer)}
 	return l, s, client, node
 }
@@ -110,8 +111,8 @@ func TestAnnounceAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkRoute(b *testing.B) {
-	_, s, _, _ := pumpRig(b)
-	c := s.listener.Pool
+	l, _, _, _ := pumpRig(b)
+	c := l.current.Listeners[0].Pool
 	source := netip.MustParseAddr("192.0.2.7")
 	b.ReportAllocs()
 	for b.Loop() {
@@ -134,11 +135,11 @@ func TestSessionStaysSmall(t *testing.T) {
 func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 	l, s, client, _ := pumpRig(t)
 	var err error
-	if l.Loop, err = reactor.NewLoop(l, nil, time.Now()); err != nil {
+	if l.Loop, err = reactor.NewLoop(l, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(l.Close)
-	l.server.snapshot.Timeouts.HalfClosed = patience
+	l.current.Timeouts.HalfClosed = patience
 	for { // fill what the node has room for, and once more the client's own socket
 		_, err := unix.Write(client, make([]byte, 4096))
 		if err == unix.EAGAIN && s.server.kept != nil {

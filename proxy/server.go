@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/rate"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -18,8 +19,9 @@ type Server struct {
 	log       *slog.Logger
 	engine    *engine
 	journal   *journal
-	rate      *rateLimit
+	rate      *rate.Limiter
 	addresses *addresses
+	http      *httpServer
 	epoch     time.Time
 	waits     waits
 
@@ -40,7 +42,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
 		log:       log,
 		journal:   newJournal(log),
-		rate:      new(rateLimit),
+		rate:      rate.NewLimiter(0),
 		addresses: newAddresses(),
 		epoch:     time.Now(),
 		waits:     usualWaits,
@@ -49,6 +51,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 
 		openingMemory: newOpeningMemory(),
 	}
+	srv.http = newHTTPServer(srv)
 	var err error
 	if srv.engine, err = newEngine(srv); err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ func TestUpgradeNeedsNoHTTPServer(t *testing.T) {
 	for _, m := range []mode{wsToMQTT, wsToWS, httpToWS} {
 		t.Run(m.name, func(t *testing.T) {
 			r := m.start(t, []string{m.startNode(t, nil).address()})
-			_ = r.srv.listeners[0].http.server.Close()
+			_ = r.srv.http.readers[0].Close()
 			r.open("device")
 			drips := r.dialBare(r.srv.Addr("mqtt"))
 			drips.trickle([]byte(upgradeRequest()), true)

@@ -73,7 +73,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	stats := c.Server.Stats()
 	for _, l := range stats.Listeners {
-		name := l.Listener.Name
+		name := l.Name
 		gauge(connectionsOpen, float64(l.Open), name)
 		count(connectionsAccepted, l.Accepted, name)
 		for o, n := range l.Outcomes {
@@ -90,19 +90,19 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, l := range stats.Listeners {
 		for status, n := range l.Answers {
-			count(httpAnswers, n, l.Listener.Name, strconv.Itoa(status))
+			count(httpAnswers, n, l.Name, strconv.Itoa(status))
 		}
-		if l.Listener.TLS == nil {
+		if !l.TLS {
 			continue
 		}
-		name, h := l.Listener.Name, l.Handshakes
+		name, h := l.Name, l.Handshakes
 		gauge(tlsWaiting, float64(h.Waiting), name)
 		handshakes(tlsHandshakes, h, name)
 		count(tlsHandshakes, h.Refused, name, "refused")
 		files(tlsBroken, tlsExpiry, name, l.Certificates)
 	}
 	for _, f := range stats.Flows {
-		labels := []string{f.Listener.Name, f.Pool.Name, f.Node.Name}
+		labels := []string{f.Listener, f.Pool, f.Node}
 		gauge(sessionsOpen, float64(f.Open), labels...)
 		count(sessionsTotal, f.Total, labels...)
 		count(dialErrors, f.DialErrors, labels...)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"mqttlb/proxy/rate"
 )
 
 // ErrBusy is what Gate.Enter returns at once when the queue is full.
@@ -22,16 +24,16 @@ var ErrBusy = errors.New("too many TLS handshakes wait already")
 // before those that have not begun, so that what is half done is done first. Handshakes with nodes hold their place from
 // [Gate.Enter] to [Gate.Leave].
 type Gate struct {
-	atOnce   int           // 0: no limit
-	interval time.Duration // between two at the full rate; 0: no limit
-	burst    time.Duration // how far the rate may be ahead of itself
-	queue    int
+	atOnce int // 0: no limit
+	pace   rate.Pace
+	queue  int
+	made   time.Time // where its clock begins
 
 	mu        sync.Mutex // guards the fields below
 	taken     int        // places
 	returning list.List  // of *waiter: handshakes whose clients have answered; before waiters
 	waiters   list.List  // of *waiter, the first came first
-	next      time.Time  // the rate's: when the next could begin if there were no burst
+	next      int64      // of the pace, in ns of the gate's clock
 	timer     *time.Timer
 	counts    GateCounts
 }
@@ -55,13 +57,11 @@ type GateCounts struct {
 // after a pause, and a queue for so many more. 0 at once or per second is no limit; a queue of 0 refuses what cannot
 // go through at once.
 func NewGate(atOnce, perSecond, queue int) *Gate {
-	g := &Gate{atOnce: atOnce, queue: queue}
-	if perSecond > 0 {
-		g.interval = time.Second / time.Duration(perSecond)
-		g.burst = max(0, time.Second/10-g.interval)
-	}
-	return g
+	return &Gate{atOnce: atOnce, pace: rate.NewPace(perSecond, time.Second/10), queue: queue, made: time.Now()}
 }
+
+// now is the time of the gate's clock, in ns.
+func (g *Gate) now() int64 { return int64(time.Since(g.made)) }
 
 // Enter waits for its turn. It returns nil, after which Leave is owed; ErrBusy; or the error of ctx.
 func (g *Gate) Enter(ctx context.Context) error {
@@ -182,7 +182,7 @@ func (g *Gate) admitLocked() {
 	if g.waiters.Len() == 0 || g.fullLocked() || g.timer != nil {
 		return
 	}
-	g.timer = time.AfterFunc(time.Until(g.next.Add(-g.burst)), g.tick)
+	g.timer = time.AfterFunc(time.Duration(g.pace.Due(g.next)-g.now()), g.tick)
 }
 
 // tick runs when the rate allows one more.
@@ -195,21 +195,16 @@ func (g *Gate) tick() {
 
 func (g *Gate) fullLocked() bool { return g.atOnce > 0 && g.taken >= g.atOnce }
 
-// takeLocked takes a place at the gate if there is one. The rate is a leaky bucket kept as one time (GCRA).
+// takeLocked takes a place at the gate if there is one.
 func (g *Gate) takeLocked() bool {
 	if g.fullLocked() {
 		return false
 	}
-	if g.interval > 0 {
-		now := time.Now()
-		if g.next.Add(-g.burst).After(now) {
-			return false
-		}
-		if g.next.Before(now) {
-			g.next = now
-		}
-		g.next = g.next.Add(g.interval)
+	next, ok := g.pace.Take(g.next, g.now())
+	if !ok {
+		return false
 	}
+	g.next = next
 	g.taken++
 	g.counts.Running++
 	return true
