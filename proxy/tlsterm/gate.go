@@ -22,16 +22,17 @@ var ErrBusy = errors.New("too many TLS handshakes wait already")
 // before those that have not begun, so that what is half done is done first. Handshakes with nodes hold their place from
 // [Gate.Enter] to [Gate.Leave].
 type Gate struct {
+	mu sync.Mutex // guards the fields below
+
 	atOnce   int           // 0: no limit
 	interval time.Duration // between two at the full rate; 0: no limit
 	burst    time.Duration // how far the rate may be ahead of itself
 	queue    int
 
-	mu        sync.Mutex // guards the fields below
-	taken     int        // places
-	returning list.List  // of *waiter: handshakes whose clients have answered; before waiters
-	waiters   list.List  // of *waiter, the first came first
-	next      time.Time  // the rate's: when the next could begin if there were no burst
+	taken     int       // places
+	returning list.List // of *waiter: handshakes whose clients have answered; before waiters
+	waiters   list.List // of *waiter, the first came first
+	next      time.Time // the rate's: when the next could begin if there were no burst
 	timer     *time.Timer
 	counts    GateCounts
 }
@@ -55,12 +56,29 @@ type GateCounts struct {
 // after a pause, and a queue for so many more. 0 at once or per second is no limit; a queue of 0 refuses what cannot
 // go through at once.
 func NewGate(atOnce, perSecond, queue int) *Gate {
-	g := &Gate{atOnce: atOnce, queue: queue}
-	if perSecond > 0 {
-		g.interval = time.Second / time.Duration(perSecond)
-		g.burst = max(0, time.Second/10-g.interval)
-	}
+	g := new(Gate)
+	g.SetLimits(atOnce, perSecond, queue)
 	return g
+}
+
+// SetLimits replaces the limits of NewGate. Handshakes that the new limits let through are let through at once. What is
+// past a limit that has become smaller stays, those that run and those that wait.
+func (g *Gate) SetLimits(atOnce, perSecond, queue int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var interval, burst time.Duration
+	if perSecond > 0 {
+		interval = time.Second / time.Duration(perSecond)
+		burst = max(0, time.Second/10-interval)
+	}
+	if now := time.Now(); interval < g.interval && g.next.After(now.Add(burst)) {
+		g.next = now.Add(burst) // the wait for the next was that of a lower rate
+	}
+	g.atOnce, g.interval, g.burst, g.queue = atOnce, interval, burst, queue
+	if g.timer != nil && g.timer.Stop() { // otherwise tick is about to run
+		g.timer = nil
+	}
+	g.admitLocked()
 }
 
 // Enter waits for its turn. It returns nil, after which Leave is owed; ErrBusy; or the error of ctx.
