@@ -3,7 +3,6 @@ package balancer
 import (
 	"net/netip"
 	"slices"
-	"sync/atomic"
 )
 
 // MaxWeight is the greatest weight of a node, as in HAProxy. It bounds the length of
@@ -18,7 +17,8 @@ type NodeSpec struct {
 	MaxConnections int    // most open sessions; 0 means no limit
 }
 
-// Node is one broker address of a pool. The exported fields never change.
+// Node is one broker address of a pool. The exported fields never change. The state
+// is the node's own, or shared with other nodes: see [Registry].
 type Node struct {
 	Name           string
 	Address        string // as configured
@@ -28,16 +28,19 @@ type Node struct {
 	Weight         int    // 1 to MaxWeight
 	MaxConnections int    // 0 means no limit
 
-	operator atomic.Uint32 // State, the operator's word
-	health   atomic.Uint32 // State, the health checks' verdict
-	open     atomic.Int64
-	addrs    atomic.Pointer[[]netip.AddrPort]
+	operator  *operatorWord
+	count     *sessionCount
+	condition *condition
 }
+
+// Same reports whether n and other stand for the same address of the same node of
+// the same pool, in two pools that joined one [Registry].
+func (n *Node) Same(other *Node) bool { return n.condition == other.condition }
 
 // State returns what the operator's word and the health checks' verdict make
 // together: the worse of the two.
 func (n *Node) State() State {
-	return State(max(n.operator.Load(), n.health.Load()))
+	return State(max(n.operator.state.Load(), n.condition.health.Load()))
 }
 
 func (n *Node) isUp() bool { return n.State() == Up }
@@ -47,20 +50,20 @@ func (n *Node) isUp() bool { return n.State() == Up }
 func (n *Node) mayBeTried() bool { return n.Operator() == Up }
 
 // Operator returns the operator's word, Up until it was set.
-func (n *Node) Operator() State { return State(n.operator.Load()) }
+func (n *Node) Operator() State { return State(n.operator.state.Load()) }
 
 // SetOperator sets the operator's word. The health checks go on beside it.
-func (n *Node) SetOperator(s State) { n.operator.Store(uint32(s)) }
+func (n *Node) SetOperator(s State) { n.operator.state.Store(uint32(s)) }
 
 // Healthy returns the health checks' verdict, true until it was set.
-func (n *Node) Healthy() bool { return State(n.health.Load()) == Up }
+func (n *Node) Healthy() bool { return State(n.condition.health.Load()) == Up }
 
 // SetHealth sets the health checks' verdict.
 func (n *Node) SetHealth(up bool) {
 	if up {
-		n.health.Store(uint32(Up))
+		n.condition.health.Store(uint32(Up))
 	} else {
-		n.health.Store(uint32(Down))
+		n.condition.health.Store(uint32(Down))
 	}
 }
 
@@ -69,32 +72,32 @@ func (n *Node) SetHealth(up bool) {
 // by one Release.
 func (n *Node) Acquire() bool {
 	if n.MaxConnections == 0 {
-		n.open.Add(1)
+		n.count.open.Add(1)
 		return true
 	}
 	for {
 		// Adding first and taking back would let a session that is being
 		// refused keep out one that fits.
-		open := n.open.Load()
+		open := n.count.open.Load()
 		if open >= int64(n.MaxConnections) {
 			return false
 		}
-		if n.open.CompareAndSwap(open, open+1) {
+		if n.count.open.CompareAndSwap(open, open+1) {
 			return true
 		}
 	}
 }
 
 // Release counts a session out.
-func (n *Node) Release() { n.open.Add(-1) }
+func (n *Node) Release() { n.count.open.Add(-1) }
 
 // Open returns how many sessions are counted in.
-func (n *Node) Open() int64 { return n.open.Load() }
+func (n *Node) Open() int64 { return n.count.open.Load() }
 
 // Addrs returns what Address resolves to now, in the order in which to dial.
 // It is empty until a host name was resolved. The caller must not change it.
 func (n *Node) Addrs() []netip.AddrPort {
-	if addrs := n.addrs.Load(); addrs != nil {
+	if addrs := n.condition.addrs.Load(); addrs != nil {
 		return *addrs
 	}
 	return nil
@@ -103,7 +106,7 @@ func (n *Node) Addrs() []netip.AddrPort {
 // SetAddrs replaces what Address resolves to.
 func (n *Node) SetAddrs(addrs []netip.AddrPort) {
 	addrs = slices.Clone(addrs)
-	n.addrs.Store(&addrs)
+	n.condition.addrs.Store(&addrs)
 }
 
 // lighter reports whether n would carry less for its weight than other if each

@@ -109,6 +109,7 @@ func newNode(s NodeSpec, index int) (*Node, error) {
 	n := &Node{
 		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port), Index: index,
 		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections,
+		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: new(condition),
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})

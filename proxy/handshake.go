@@ -113,7 +113,7 @@ func (l *loop) secureNode(s *session) step {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
 	o.loan = loan{borrower: nodeHandshake, conn: c}
-	t, node, birth, back := o.pool.TLS, o.node.Index, s.server.birth, l.callback(s)
+	t, node, birth, back := o.pool.TLS, o.node.Name, s.server.birth, l.callback(s)
 	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
 		defer cancel()
 		made, err := connect(ctx, t, node, c, unsent)
@@ -128,7 +128,7 @@ func (l *loop) secureNode(s *session) step {
 
 // connect makes a handshake with a node on a connection that was lent, when the node's gate lets it. It sends first what of
 // the PROXY header is not sent.
-func connect(ctx context.Context, t *snapshot.NodeTLS, node int, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
+func connect(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err

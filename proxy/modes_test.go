@@ -96,7 +96,7 @@ func (m mode) set(s *snapshot.Snapshot) {
 		ln.TLS = testTLS()
 	}
 	if m.nodeTLS {
-		ln.Pool.TLS = testNodeTLS(len(ln.Pool.Nodes()))
+		ln.Pool.TLS = testNodeTLS(ln.Pool.Nodes())
 	}
 	if s.MaxHeaderSize == 0 {
 		s.MaxHeaderSize = 16 << 10

@@ -172,7 +172,8 @@ func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
 				n.serve(c)
 			})
 			r := start(t, []string{n.address()}, func(s *snapshot.Snapshot) {
-				s.Listeners[0].Pool.TLS = testNodeTLS(1, testCA().Issue("balancer"))
+				pool := s.Listeners[0].Pool
+				pool.TLS = testNodeTLS(pool.Nodes(), testCA().Issue("balancer"))
 			})
 			for i := range 3 {
 				c := r.open("c1")
@@ -222,7 +223,7 @@ func TestStopEndsAHandshakeWithANode(t *testing.T) {
 func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 	backend := startTLSNode(t, nodeConfig(), nil)
 	gate := tlsterm.NewGate(2, 0, 1000)
-	r := start(t, []string{backend.address()}, toTLS, func(s *snapshot.Snapshot) { s.Listeners[0].Pool.TLS.Gates[0] = gate })
+	r := start(t, []string{backend.address()}, toTLS, func(s *snapshot.Snapshot) { s.Listeners[0].Pool.TLS.Gates["node-a"] = gate })
 	var clients []*client
 	for i := range 50 {
 		c := r.dial()
@@ -246,7 +247,7 @@ func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 	var blamed atomic.Int32
 	r := start(t, []string{mute.address()}, toTLS, func(s *snapshot.Snapshot) {
 		s.Timeouts.Dial = 300 * time.Millisecond
-		s.Listeners[0].Pool.TLS.Gates[0] = tlsterm.NewGate(1, 0, 10)
+		s.Listeners[0].Pool.TLS.Gates["node-a"] = tlsterm.NewGate(1, 0, 10)
 		s.Listeners[0].Pool.DialFailed = func(*balancer.Node) { blamed.Add(1) }
 	})
 	var clients []*client

@@ -38,7 +38,7 @@ func startTLSNode(t *testing.T, config *tls.Config, handle func(*tls.Conn)) *nod
 // toTLS makes the pool's nodes speak TLS.
 func toTLS(s *snapshot.Snapshot) {
 	pool := s.Listeners[0].Pool
-	pool.TLS = testNodeTLS(len(pool.Nodes()))
+	pool.TLS = testNodeTLS(pool.Nodes())
 }
 
 // startToTLS starts an mqtt listener before nodes that speak TLS.

@@ -4,10 +4,10 @@ import (
 	"crypto/tls"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -38,12 +38,15 @@ var nodeConfig = sync.OnceValue(func() *tls.Config {
 
 // testNodeTLS believes the certificates of testCA that name node.example; show is what
 // the nodes are shown.
-func testNodeTLS(nodes int, show ...proxytest.Pair) *snapshot.NodeTLS {
+func testNodeTLS(nodes []*balancer.Node, show ...proxytest.Pair) *snapshot.NodeTLS {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
 	defer os.RemoveAll(dir) // the files are read once
 	o := tlsterm.NodeOptions{
-		Hosts: slices.Repeat([]string{"node.example"}, nodes),
+		Hosts: make(map[string]string),
 		CA:    proxytest.WriteFile(filepath.Join(dir, "ca.pem"), testCA().Cert),
+	}
+	for _, n := range nodes {
+		o.Hosts[n.Name] = "node.example"
 	}
 	for _, c := range show {
 		o.Certificate.Cert = proxytest.WriteFile(filepath.Join(dir, "pair.pem"), c.Cert, c.Key)

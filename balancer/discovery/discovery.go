@@ -1,8 +1,14 @@
 // Package discovery keeps the addresses of nodes that are configured by host name.
 //
-//	d := discovery.New(pool.Nodes(), net.DefaultResolver, log)
+//	d := discovery.New(net.DefaultResolver, log)
+//	d.Apply(pool.Nodes())
 //	d.Resolve(ctx) // so that the first session finds addresses
 //	go d.Run(ctx)
+//
+// Before nodes are replaced:
+//
+//	d.ResolveNew(ctx, next.Nodes()) // so that their first session finds addresses
+//	d.Apply(next.Nodes())
 //
 // It changes the addresses of the nodes that it was given, and never makes nodes
 // of addresses: a node is one broker, and its name is what clients are hashed to.
@@ -38,54 +44,110 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Discovery looks up the host names of nodes.
+// Discovery looks up the host names of the nodes that were applied last. Its methods
+// may be called from any goroutine.
 type Discovery struct {
 	resolver Resolver
-	hosts    []*host
+	log      *slog.Logger
+	added    chan struct{} // Apply has brought hosts that may have no answer
+
+	mu    sync.Mutex // guards the field below and what is in the hosts
+	hosts map[string]*host
 }
 
-// host is a name and the nodes that are reached by it. One goroutine at a time
-// touches it.
-type host struct {
-	name  string
-	nodes []*balancer.Node
-	log   *slog.Logger
-	last  []netip.Addr // of the last good answer, in order
-	err   string       // of the last look-up; empty: it went well
+// New returns a discovery that has no nodes until Apply.
+func New(resolver Resolver, log *slog.Logger) *Discovery {
+	return &Discovery{resolver: resolver, log: log, added: make(chan struct{}, 1)}
 }
 
-// New returns a discovery for the nodes, of any number of pools, that are
-// configured by host name. Nodes of one name share its look-ups.
-func New(nodes []*balancer.Node, resolver Resolver, log *slog.Logger) *Discovery {
-	d := &Discovery{resolver: resolver}
-	byName := make(map[string]*host)
+// Apply replaces the nodes, of any number of pools, whose host names are looked up.
+// Nodes of one host share its look-ups, and have its last answer when Apply returns.
+func (d *Discovery) Apply(nodes []*balancer.Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next := make(map[string]*host)
 	for _, n := range nodes {
-		if _, err := netip.ParseAddr(n.Host); err == nil {
+		if isLiteral(n) {
 			continue
 		}
-		h := byName[n.Host]
+		h := next[n.Host]
 		if h == nil {
-			h = &host{name: n.Host, log: log.With("host", n.Host)}
-			byName[n.Host] = h
-			d.hosts = append(d.hosts, h)
+			if h = d.hosts[n.Host]; h == nil {
+				h = &host{name: n.Host, log: d.log.With("host", n.Host)}
+			}
+			h.nodes = nil
+			next[n.Host] = h
 		}
 		h.nodes = append(h.nodes, n)
 	}
-	return d
+	d.hosts = next
+	for _, h := range next {
+		h.begin()
+	}
+	select {
+	case d.added <- struct{}{}:
+	default: // Run is about to look
+	}
 }
 
-// Resolve looks every name up once, all at the same time, and returns when the
-// last answer is in, after 8 seconds at most. It is not called beside Run.
-func (d *Discovery) Resolve(ctx context.Context) {
+// ResolveNew looks up the host names of nodes that are to be applied, where Apply will
+// not find an answer, and returns like Resolve. It changes the addresses of these nodes
+// alone. A name that does not resolve is logged when it is applied.
+func (d *Discovery) ResolveNew(ctx context.Context, nodes []*balancer.Node) {
+	byHost := make(map[string][]*balancer.Node)
+	for _, n := range nodes {
+		if !isLiteral(n) {
+			byHost[n.Host] = append(byHost[n.Host], n)
+		}
+	}
 	var round sync.WaitGroup
-	for _, h := range d.hosts {
+	for name, nodes := range byHost {
+		if addrs := d.lastAnswer(name); addrs != nil {
+			setAddrs(nodes, addrs)
+			continue
+		}
 		// Ends with the look-up, which ends by lookupTimeout.
-		round.Go(func() { h.resolve(ctx, d.resolver) })
+		round.Go(func() {
+			if addrs, err := d.lookUp(ctx, name); err == nil {
+				setAddrs(nodes, addrs)
+			}
+		})
 	}
 	round.Wait()
 }
 
-// Run resolves at every Interval until ctx is done; no look-up outlives it.
+// lastAnswer returns the last good answer for a host, nil if there is none.
+func (d *Discovery) lastAnswer(name string) []netip.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if h := d.hosts[name]; h != nil {
+		return h.last
+	}
+	return nil
+}
+
+// Resolve looks every name up once, all at the same time, and returns when the
+// last answer is in, after 8 seconds at most.
+func (d *Discovery) Resolve(ctx context.Context) {
+	d.resolve(ctx, func(*host) bool { return true })
+}
+
+// resolve looks up the names of the hosts that which takes.
+func (d *Discovery) resolve(ctx context.Context, which func(*host) bool) {
+	var round sync.WaitGroup
+	d.mu.Lock()
+	for _, h := range d.hosts {
+		if which(h) {
+			// Ends with the look-up, which ends by lookupTimeout.
+			round.Go(func() { d.ask(ctx, h) })
+		}
+	}
+	d.mu.Unlock()
+	round.Wait()
+}
+
+// Run resolves at every Interval until ctx is done, and hosts without an answer as soon
+// as they are applied; no look-up outlives it.
 func (d *Discovery) Run(ctx context.Context) {
 	rounds := time.NewTicker(Interval)
 	defer rounds.Stop()
@@ -95,54 +157,51 @@ func (d *Discovery) Run(ctx context.Context) {
 			return
 		case <-rounds.C:
 			d.Resolve(ctx)
+		case <-d.added:
+			d.resolve(ctx, func(h *host) bool { return h.last == nil })
 		}
 	}
 }
 
-// resolve looks the name up and tells the nodes of a change. An error leaves them
-// the last good addresses: a resolver that is away is no reason to lose the
-// brokers that it knew.
-func (h *host) resolve(ctx context.Context, resolver Resolver) {
-	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
-	addrs, err := resolver.LookupNetIP(lookup, "ip", h.name)
+// ask looks the name of a host up and tells it the answer.
+func (d *Discovery) ask(ctx context.Context, h *host) {
+	addrs, err := d.lookUp(ctx, h.name)
 	if ctx.Err() != nil {
 		return // it was cut short and says nothing
 	}
-	if err == nil && len(addrs) == 0 {
-		err = errNoAddress
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.hosts[h.name] != h: // no node has the host any more
+	case err != nil:
+		h.failed(err)
+	default:
+		h.answered(addrs)
 	}
+}
+
+// lookUp returns the addresses of a name in order. Resolvers turn the order round.
+// Sessions go to the first address: sorted, it is the same on every replica and does
+// not change from answer to answer.
+func (d *Discovery) lookUp(ctx context.Context, name string) ([]netip.Addr, error) {
+	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	addrs, err := d.resolver.LookupNetIP(lookup, "ip", name)
 	if err != nil {
-		// The same error every ten seconds is one line.
-		if text := err.Error(); text != h.err {
-			h.err = text
-			h.log.Warn("host name does not resolve", "error", err, "kept", len(h.last))
-		}
-		return
+		return nil, err
 	}
-	// Resolvers turn the order round. Sessions go to the first address: sorted, it
-	// is the same on every replica and does not change from answer to answer.
+	if len(addrs) == 0 {
+		return nil, errNoAddress
+	}
 	for i := range addrs {
 		addrs[i] = addrs[i].Unmap()
 	}
 	slices.SortFunc(addrs, netip.Addr.Compare)
-	addrs = slices.Compact(addrs)
-	if h.err != "" {
-		h.err = ""
-		h.log.Info("host name resolves again", "addresses", addrs)
-	}
-	if slices.Equal(addrs, h.last) {
-		return
-	}
-	if h.last != nil {
-		h.log.Info("host name has other addresses", "addresses", addrs, "before", h.last)
-	}
-	h.last = addrs
-	for _, n := range h.nodes {
-		ports := make([]netip.AddrPort, len(addrs))
-		for i, a := range addrs {
-			ports[i] = netip.AddrPortFrom(a, n.Port)
-		}
-		n.SetAddrs(ports)
-	}
+	return slices.Compact(addrs), nil
+}
+
+// isLiteral reports whether a node is configured by its address.
+func isLiteral(n *balancer.Node) bool {
+	_, err := netip.ParseAddr(n.Host)
+	return err == nil
 }

@@ -65,6 +65,13 @@ func nodes(t *testing.T, addresses ...string) []*balancer.Node {
 	return p.Nodes()
 }
 
+// applied is a discovery that has nodes.
+func applied(nodes []*balancer.Node, r *resolver, log *slog.Logger) *Discovery {
+	d := New(r, log)
+	d.Apply(nodes)
+	return d
+}
+
 func want(t *testing.T, n *balancer.Node, addrs string) {
 	t.Helper()
 	if got := strings.Trim(fmt.Sprint(n.Addrs()), "[]"); got != strings.Trim(addrs, "[]") {
@@ -78,7 +85,7 @@ func TestNodesGetTheAddressesOfTheirName(t *testing.T) {
 		"b.example": {"127.0.0.2"},
 	}}
 	all := nodes(t, "a.example:1883", "127.0.0.7:1", "b.example:1883", "a.example:8083", "[::1]:1")
-	New(all, r, slog.New(slog.DiscardHandler)).Resolve(t.Context())
+	applied(all, r, slog.New(slog.DiscardHandler)).Resolve(t.Context())
 	want(t, all[0], "127.0.0.1:1883 127.0.0.9:1883 [2001:db8::1]:1883")
 	want(t, all[1], "127.0.0.7:1")
 	want(t, all[2], "127.0.0.2:1883")
@@ -95,7 +102,7 @@ func TestChangeIsSeenAtTheNextRound(t *testing.T) {
 		r.answer("a.example", "127.0.0.1")
 		var log bytes.Buffer
 		n := nodes(t, "a.example:1883")
-		d := New(n, r, slog.New(slog.NewTextHandler(&log, nil)))
+		d := applied(n, r, slog.New(slog.NewTextHandler(&log, nil)))
 		d.Resolve(t.Context())
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -123,7 +130,7 @@ func TestAnotherOrderIsNoChange(t *testing.T) {
 	r := new(resolver)
 	var log bytes.Buffer
 	n := nodes(t, "a.example:1883")
-	d := New(n, r, slog.New(slog.NewTextHandler(&log, nil)))
+	d := applied(n, r, slog.New(slog.NewTextHandler(&log, nil)))
 	r.answer("a.example", "127.0.0.1", "127.0.0.2")
 	d.Resolve(t.Context())
 	r.answer("a.example", "127.0.0.2", "127.0.0.1")
@@ -138,7 +145,7 @@ func TestErrorKeepsTheLastGoodAddressesAndIsOneLine(t *testing.T) {
 	r := new(resolver)
 	var log bytes.Buffer
 	n := nodes(t, "a.example:1883")
-	d := New(n, r, slog.New(slog.NewTextHandler(&log, nil)))
+	d := applied(n, r, slog.New(slog.NewTextHandler(&log, nil)))
 	r.answer("a.example", "127.0.0.1")
 	d.Resolve(t.Context())
 
@@ -170,7 +177,7 @@ func TestErrorKeepsTheLastGoodAddressesAndIsOneLine(t *testing.T) {
 func TestNameThatNeverResolvedHasNoAddresses(t *testing.T) {
 	r := &resolver{err: errors.New("no such host")}
 	n := nodes(t, "a.example:1883")
-	New(n, r, slog.New(slog.DiscardHandler)).Resolve(t.Context())
+	applied(n, r, slog.New(slog.DiscardHandler)).Resolve(t.Context())
 	want(t, n[0], "")
 }
 
@@ -178,7 +185,7 @@ func TestHangingLookUpEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{hang: true}
 		begun := time.Now()
-		New(nodes(t, "a.example:1"), r, slog.New(slog.DiscardHandler)).Resolve(t.Context())
+		applied(nodes(t, "a.example:1"), r, slog.New(slog.DiscardHandler)).Resolve(t.Context())
 		if d := time.Since(begun); d != lookupTimeout {
 			t.Errorf("Resolve took %v", d)
 		}
@@ -189,11 +196,11 @@ func TestLookUpThatIsCutShortSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &resolver{hang: true}
 		var log bytes.Buffer
-		d := New(nodes(t, "a.example:1"), r, slog.New(slog.NewTextHandler(&log, nil)))
+		d := applied(nodes(t, "a.example:1"), r, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { d.Run(ctx) })
-		<-time.After(Interval + time.Second) // a look-up is under way
+		<-time.After(time.Second) // a look-up is under way
 		cancel()
 		running.Wait()
 		if log.Len() > 0 {

@@ -152,8 +152,8 @@ func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
 	pool := newPool(t, addr)
 	n := pool.Nodes()[0]
 	log := make(messages, 16)
-	c := NewChecker(pool, Check{Probe: MQTT, Interval: 20 * time.Millisecond, Timeout: 10 * time.Second, Rise: 2, Fall: 3},
-		slog.New(slog.NewTextHandler(log, nil)))
+	c := NewChecker(slog.New(slog.NewTextHandler(log, nil)))
+	c.Apply(pool, Check{Probe: MQTT, Interval: 20 * time.Millisecond, Timeout: 10 * time.Second, Rise: 2, Fall: 3})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { c.Run(ctx) })

@@ -50,8 +50,9 @@ func start(t *testing.T, check Check, takes time.Duration) *scripted {
 	check.Probe, check.Rise = MQTT, cmp.Or(check.Rise, 2)
 	pool := newPool(t, "127.0.0.1:1883")
 	s.node = pool.Nodes()[0]
-	s.Checker = NewChecker(pool, check, slog.New(slog.NewTextHandler(&s.log, nil)))
-	s.watchers[0].probe = s.probe
+	s.Checker = NewChecker(slog.New(slog.NewTextHandler(&s.log, nil)))
+	s.Checker.probe = s.probe
+	s.Apply(pool, check)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { // ends with ctx
@@ -65,7 +66,7 @@ func start(t *testing.T, check Check, takes time.Duration) *scripted {
 	return s
 }
 
-func (s *scripted) probe(ctx context.Context, _ *balancer.Node) result {
+func (s *scripted) probe(ctx context.Context, _ *prober, _ *balancer.Node) result {
 	s.mu.Lock()
 	s.begins = append(s.begins, time.Now())
 	err, takes := s.err, s.takes

@@ -6,15 +6,15 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"mqttlb/balancer"
 )
 
-// probeFunc asks a node whether it is alive, within the Check's Timeout, and
-// gives up when ctx is done.
-type probeFunc func(ctx context.Context, n *balancer.Node) result
+// probeFunc asks a node whether it is alive, within the Check's Timeout, and gives up
+// when ctx is done.
+type probeFunc func(ctx context.Context, p *prober, n *balancer.Node) result
 
 // result is how a probe went.
 type result struct {
@@ -22,28 +22,70 @@ type result struct {
 	err  error         // nil: the node is alive
 }
 
-// watcher keeps the verdict on one node. Everything is touched by watch alone,
-// but for the two fields at the end.
+// watcher keeps the verdict on one node, over all pools of its checker that have the
+// node with the same address.
 type watcher struct {
+	name, address string // of the node
+	probe         probeFunc
+	clientID      string // of the probes
+	log           *slog.Logger
+	reason        string // of the last line that said the node is down, as cause has it; of watch alone
+	started       bool   // of Run alone
+
+	doubt   chan struct{} // a session could not connect
+	changed chan struct{} // the interval is another
+	stopped chan struct{} // closed by stop
+
+	mu      sync.Mutex // guards the fields below
 	node    *balancer.Node
 	check   Check
-	probe   probeFunc
-	log     *slog.Logger
 	verdict verdict
-	reason  string // of the last line that said the node is down, as cause has it
-
-	doubt  chan struct{} // a session could not connect
-	status atomic.Pointer[Status]
+	status  Status // but for its Node
 }
 
-func newWatcher(n *balancer.Node, check Check, probe probeFunc, log *slog.Logger) *watcher {
-	w := &watcher{
-		node: n, check: check, probe: probe, log: log,
-		verdict: verdict{rise: check.Rise, fall: check.Fall, up: true},
+// newWatcher returns a watcher of a node that is taken for up. It waits for apply.
+func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
+	return &watcher{
+		name: n.Name, address: n.Address, probe: c.probe, clientID: newClientID(),
+		log:     c.log.With("pool", pool, "node", n.Name, "address", n.Address),
 		doubt:   make(chan struct{}, 1),
+		changed: make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		verdict: verdict{up: true},
+		status:  Status{Up: true},
 	}
-	w.status.Store(&Status{Node: n, Up: true})
-	return w
+}
+
+// apply goes on with a node and a check, and tells the node the verdict.
+func (w *watcher) apply(n *balancer.Node, check Check) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if check.Interval != w.check.Interval {
+		select {
+		case w.changed <- struct{}{}:
+		default: // it is going to look anyway
+		}
+	}
+	w.node, w.check = n, check
+	w.verdict.rise, w.verdict.fall = check.Rise, check.Fall
+	n.SetHealth(w.verdict.up)
+}
+
+// stop ends watch, and a probe that is under way. The watcher tells its node nothing
+// any more.
+func (w *watcher) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	close(w.stopped)
+}
+
+func (w *watcher) isStopped() bool {
+	select {
+	case <-w.stopped:
+		return true
+	default:
+		return false
+	}
 }
 
 func (w *watcher) sessionFailed() {
@@ -53,20 +95,27 @@ func (w *watcher) sessionFailed() {
 	}
 }
 
-// watch probes the node until ctx is done and the last probe has ended. The probe
-// runs beside it, so that ctx is heard while a probe waits for its answer.
+// watch probes the node until ctx is done or the watcher is stopped, and the last
+// probe has ended. The probe runs beside it, so that the end is heard while a probe
+// waits for its answer.
 func (w *watcher) watch(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
 	results := make(chan result, 1)
 	probing, hastened := false, false
+	defer func() {
+		cancel()
+		if probing {
+			<-results
+		}
+	}()
 	var begun time.Time
 	next := time.NewTimer(0)
 	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			if probing {
-				<-results
-			}
+			return
+		case <-w.stopped:
 			return
 		case <-next.C:
 			probing, hastened, begun = true, false, time.Now()
@@ -85,57 +134,87 @@ func (w *watcher) watch(ctx context.Context) {
 				next.Reset(w.pause(begun, true))
 			}
 			hastened = true
+		case <-w.changed:
+			if !begun.IsZero() && !probing {
+				next.Reset(w.pause(begun, hastened))
+			}
 		}
 	}
 }
 
 func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
-	results <- w.probe(ctx, w.node)
+	w.mu.Lock()
+	n, p := w.node, &prober{check: w.check, clientID: w.clientID}
+	w.mu.Unlock()
+	results <- w.probe(ctx, p, n)
 }
 
 // pause returns how long to wait with the next probe, when the last one began
 // at begun. It is hastened when a session could not connect since.
 func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
-	interval := w.check.Interval
-	if w.verdict.up && (hastened || w.verdict.against > 0) {
+	w.mu.Lock()
+	interval, suspect := w.check.Interval, w.verdict.up && (hastened || w.verdict.against > 0)
+	w.mu.Unlock()
+	if suspect {
 		interval = min(interval, fastInterval)
 	}
 	interval += time.Duration((2*rand.Float64() - 1) * jitter * float64(interval))
 	return time.Until(begun.Add(interval))
 }
 
+// probed adds a result to the verdict, and tells the node and the log of a change.
 func (w *watcher) probed(r result) {
-	s := *w.status.Load()
-	s.Last, s.Took = time.Now(), r.took
+	up, changed, ok := w.count(r)
+	if !ok {
+		return
+	}
+	if r.err != nil {
+		w.log.Debug("probe failed", "error", r.err)
+	}
+	switch {
+	case changed && up:
+		w.log.Info("node is up")
+	case changed:
+		w.reason = cause(r.err)
+		w.log.Warn("node is down", "reason", r.err)
+	case !up && r.err != nil && cause(r.err) != w.reason:
+		// Who repairs a node wants to know what is wrong now.
+		w.reason = cause(r.err)
+		w.log.Warn("node is still down", "reason", r.err)
+	}
+}
+
+// count adds a result to the verdict and tells the node of a change; not ok: the
+// watcher is stopped.
+func (w *watcher) count(r result) (up, changed, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.isStopped() {
+		return false, false, false
+	}
+	s := &w.status
+	s.Last, s.Took, s.Err = time.Now(), r.took, r.err
 	if r.err == nil {
 		s.Passed++
 	} else {
 		s.Failed++
-		w.log.Debug("probe failed", "error", r.err)
 	}
-	w.count(&s, r.err)
-	w.status.Store(&s)
-}
-
-// count adds a result to the verdict, and tells the node and the log of a change.
-func (w *watcher) count(s *Status, err error) {
-	changed := w.verdict.add(err == nil)
-	s.Up, s.Against, s.Err = w.verdict.up, w.verdict.against, err
+	changed = w.verdict.add(r.err == nil)
+	s.Up, s.Against = w.verdict.up, w.verdict.against
 	if changed {
-		s.Since = time.Now()
+		s.Since = s.Last
 		w.node.SetHealth(s.Up)
 	}
-	switch {
-	case changed && s.Up:
-		w.log.Info("node is up")
-	case changed:
-		w.reason = cause(err)
-		w.log.Warn("node is down", "reason", err)
-	case !s.Up && err != nil && cause(err) != w.reason:
-		// Who repairs a node wants to know what is wrong now.
-		w.reason = cause(err)
-		w.log.Warn("node is still down", "reason", err)
-	}
+	return s.Up, changed, true
+}
+
+// report returns what is known of the node now.
+func (w *watcher) report() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.status
+	s.Node = w.node
+	return s
 }
 
 // cause is what err comes down to, without the ports and times in which two

@@ -209,14 +209,13 @@ func TestRunWaitsForItsProbesAndForgetsThoseCutShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended sync.WaitGroup
 		pool := newPool(t, "127.0.0.1:1", "127.0.0.1:2")
-		c := NewChecker(pool, Check{Probe: MQTT, Interval: time.Hour, Timeout: time.Hour, Rise: 1, Fall: 1}, slog.New(slog.DiscardHandler))
-		for _, w := range c.watchers {
-			w.probe = func(ctx context.Context, _ *balancer.Node) result {
-				<-ctx.Done()
-				<-time.After(time.Second) // a broker that is slow to hang up
-				return result{err: ctx.Err()}
-			}
+		c := NewChecker(slog.New(slog.DiscardHandler))
+		c.probe = func(ctx context.Context, _ *prober, _ *balancer.Node) result {
+			<-ctx.Done()
+			<-time.After(time.Second) // a broker that is slow to hang up
+			return result{err: ctx.Err()}
 		}
+		c.Apply(pool, Check{Probe: MQTT, Interval: time.Hour, Timeout: time.Hour, Rise: 1, Fall: 1})
 		ctx, cancel := context.WithCancel(t.Context())
 		begun := time.Now()
 		ended.Go(func() { c.Run(ctx) })
@@ -237,7 +236,8 @@ func TestRunWaitsForItsProbesAndForgetsThoseCutShort(t *testing.T) {
 func TestWithoutProbesNodesStayUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := newPool(t, "127.0.0.1:1")
-		c := NewChecker(pool, Check{Probe: None, Fall: 1}, slog.New(slog.DiscardHandler))
+		c := NewChecker(slog.New(slog.DiscardHandler))
+		c.Apply(pool, Check{Probe: None, Fall: 1})
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { c.Run(ctx) })
@@ -267,7 +267,8 @@ func TestFailedOfAnotherPoolsNodeIsIgnored(t *testing.T) {
 
 func TestFailedAllocatesNothing(t *testing.T) {
 	pool := newPool(t, "127.0.0.1:1")
-	c := NewChecker(pool, Check{Probe: TCP, Fall: 3}, slog.New(slog.DiscardHandler))
+	c := NewChecker(slog.New(slog.DiscardHandler))
+	c.Apply(pool, Check{Probe: TCP, Fall: 3})
 	if allocs := testing.AllocsPerRun(100, func() { c.Failed(pool.Nodes()[0]) }); allocs != 0 {
 		t.Errorf("%v allocations", allocs)
 	}

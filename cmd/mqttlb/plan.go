@@ -64,7 +64,8 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		pools[cfg.Pools[i].Name] = pool
 		nodes = append(nodes, pool.Nodes()...)
 	}
-	p.names = discovery.New(nodes, net.DefaultResolver, log)
+	p.names = discovery.New(net.DefaultResolver, log)
+	p.names.Apply(nodes)
 	p.attendants = append(p.attendants, p.names.Run)
 	for _, l := range cfg.Listeners {
 		ln := &snapshot.Listener{
@@ -219,7 +220,8 @@ func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*snapshot.Pool, error)
 	if pool.TLS != nil {
 		check.Secure = pool.TLS.Secure
 	}
-	checker := health.NewChecker(b, check, log)
+	checker := health.NewChecker(log)
+	checker.Apply(b, check)
 	pool.DialFailed = checker.Failed
 	p.attendants = append(p.attendants, checker.Run)
 	p.pools = append(p.pools, pool)

@@ -43,19 +43,20 @@ func newTLS(c *config.TLS, log *slog.Logger) (*snapshot.TLS, error) {
 // addNodeTLS reads the files of a pool's TLS and has it spoken to the pool's nodes.
 func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, log *slog.Logger) error {
 	o := tlsterm.NodeOptions{
+		Hosts:       make(map[string]string),
 		CA:          c.CA,
 		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
 		Insecure:    !c.Verify,
 		Logger:      log,
 	}
 	for _, n := range pool.Nodes() {
-		o.Hosts = append(o.Hosts, cmp.Or(c.ServerName, n.Host))
+		o.Hosts[n.Name] = cmp.Or(c.ServerName, n.Host)
 	}
 	t, err := tlsterm.NewOriginator(o)
 	if err != nil {
 		return err
 	}
-	pool.TLS = snapshot.NewNodeTLS(t, len(pool.Nodes()))
+	pool.TLS = snapshot.NewNodeTLS(t, pool.Nodes())
 	p.attendants = append(p.attendants, t.Run)
 	p.reloads = append(p.reloads, t.Reload)
 	p.warn("pool", pool.Name, t.Warnings())

@@ -111,8 +111,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, p := range c.Pools {
 		if t := p.TLS; t != nil {
-			for i, n := range p.Nodes() {
-				h := t.Gates[i].Counts()
+			for _, n := range p.Nodes() {
+				h := t.Gates[n.Name].Counts()
 				gauge(nodeTLSWaiting, float64(h.Waiting), p.Name, n.Name)
 				handshakes(nodeTLSHandshakes, h, p.Name, n.Name)
 			}

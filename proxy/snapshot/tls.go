@@ -27,25 +27,40 @@ type TLS struct {
 type NodeTLS struct {
 	Originator *tlsterm.Originator
 
-	// Gates are for the handshakes of sessions, by the Index of the node: one that
+	// Gates are for the handshakes of sessions, by the name of the node: one that
 	// hangs holds up no other.
-	Gates []*tlsterm.Gate
+	Gates map[string]*tlsterm.Gate
 }
 
-// NewNodeTLS returns how TLS is spoken by o to so many nodes, with a limit on the
-// handshakes at once.
-func NewNodeTLS(o *tlsterm.Originator, nodes int) *NodeTLS {
-	t := &NodeTLS{Originator: o}
-	for range nodes {
-		t.Gates = append(t.Gates, tlsterm.NewGate(NodeHandshakes, 0, math.MaxInt))
+// NewNodeTLS returns how TLS is spoken by o to nodes, with a limit on the handshakes
+// at once with each.
+func NewNodeTLS(o *tlsterm.Originator, nodes []*balancer.Node) *NodeTLS {
+	t := &NodeTLS{Originator: o, Gates: make(map[string]*tlsterm.Gate)}
+	for _, n := range nodes {
+		t.Gates[n.Name] = tlsterm.NewGate(NodeHandshakes, 0, math.MaxInt)
 	}
 	return t
+}
+
+// Inherit takes over from the pool's TLS before a change: the gates of the nodes that
+// stay, so that their limits and counts go on, and the sessions that can be resumed. It
+// is called before t is used; old may be used on beside it, or be nil.
+func (t *NodeTLS) Inherit(old *NodeTLS) {
+	if old == nil {
+		return
+	}
+	for name := range t.Gates {
+		if gate := old.Gates[name]; gate != nil {
+			t.Gates[name] = gate
+		}
+	}
+	t.Originator.Inherit(old.Originator)
 }
 
 // Secure makes the TLS handshake with a node of the pool, on a connection that is open: for probes and HTTP requests,
 // which do not wait at the gate.
 func (t *NodeTLS) Secure(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
-	s, err := t.Originator.Connect(ctx, conn, n.Index)
+	s, err := t.Originator.Connect(ctx, conn, n.Name)
 	if err != nil {
 		return nil, err
 	}

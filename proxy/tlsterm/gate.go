@@ -24,16 +24,17 @@ var ErrBusy = errors.New("too many TLS handshakes wait already")
 // before those that have not begun, so that what is half done is done first. Handshakes with nodes hold their place from
 // [Gate.Enter] to [Gate.Leave].
 type Gate struct {
-	atOnce int // 0: no limit
-	pace   rate.Pace
-	queue  int
-	made   time.Time // where its clock begins
+	made time.Time // where its clock begins
 
 	mu        sync.Mutex // guards the fields below
-	taken     int        // places
-	returning list.List  // of *waiter: handshakes whose clients have answered; before waiters
-	waiters   list.List  // of *waiter, the first came first
-	next      int64      // of the pace, in ns of the gate's clock
+	atOnce    int        // 0: no limit
+	pace      rate.Pace
+	perSecond int // of the pace
+	queue     int
+	taken     int       // places
+	returning list.List // of *waiter: handshakes whose clients have answered; before waiters
+	waiters   list.List // of *waiter, the first came first
+	next      int64     // of the pace, in ns of the gate's clock
 	timer     *time.Timer
 	counts    GateCounts
 }
@@ -57,11 +58,29 @@ type GateCounts struct {
 // after a pause, and a queue for so many more. 0 at once or per second is no limit; a queue of 0 refuses what cannot
 // go through at once.
 func NewGate(atOnce, perSecond, queue int) *Gate {
-	return &Gate{atOnce: atOnce, pace: rate.NewPace(perSecond, time.Second/10), queue: queue, made: time.Now()}
+	g := &Gate{made: time.Now()}
+	g.SetLimits(atOnce, perSecond, queue)
+	return g
 }
 
 // now is the time of the gate's clock, in ns.
 func (g *Gate) now() int64 { return int64(time.Since(g.made)) }
+
+// SetLimits replaces the limits of NewGate. Handshakes that the new limits let through are let through at once. What is
+// past a limit that has become smaller stays, those that run and those that wait.
+func (g *Gate) SetLimits(atOnce, perSecond, queue int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	pace := rate.NewPace(perSecond, burst)
+	if now := g.now(); perSecond > g.perSecond {
+		g.next = min(g.next, now+int64(burst)) // the wait for the next was that of a lower rate
+	}
+	g.atOnce, g.pace, g.perSecond, g.queue = atOnce, pace, perSecond, queue
+	if g.timer != nil && g.timer.Stop() { // otherwise tick is about to run
+		g.timer = nil
+	}
+	g.admitLocked()
+}
 
 // Enter waits for its turn. It returns nil, after which Leave is owed; ErrBusy; or the error of ctx.
 func (g *Gate) Enter(ctx context.Context) error {

@@ -5,6 +5,9 @@ import "time"
 // Limits on files. They are the operator's, but a path may be mistyped: what is
 // read whole has an end.
 const (
+	// burst is the time whose handshakes may begin at once after a pause.
+	burst = time.Second / 10
+
 	maxCertificateFile = 1 << 20  // a chain and a key are some 10 KiB
 	maxAuthorityFile   = 16 << 20 // the bundle of the web's CAs has 250 KiB
 	maxCRLFile         = 64 << 20 // a million revoked devices have 40 MiB

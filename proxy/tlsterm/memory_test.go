@@ -156,7 +156,7 @@ func idleNodes(t *testing.T, s *Originator, config *tls.Config, n int) int {
 			_, err := tls.Server(near, config).Write([]byte("x"))
 			sent <- err
 		}()
-		made, err := s.Connect(t.Context(), far, 0)
+		made, err := s.Connect(t.Context(), far, "node-a")
 		if err == nil {
 			_, err = made.Conn().Read(make([]byte, 16)) // tickets come before
 		}

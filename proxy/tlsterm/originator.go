@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"strings"
@@ -14,9 +15,9 @@ import (
 
 // NodeOptions say how TLS is spoken to the nodes of a pool. They are plain data.
 type NodeOptions struct {
-	// Hosts are the names of the nodes, by their index in the pool: what each gets as SNI and what its certificate must
+	// Hosts are the hosts of the nodes, by the name of the node: what each gets as SNI and what its certificate must
 	// name. An IP address is not sent (RFC 6066, 3).
-	Hosts []string
+	Hosts map[string]string
 
 	CA          string          // file of the CAs of the nodes' certificates, PEM; "": the system's
 	Certificate CertificateFile // that nodes are shown when they ask for one; no Cert: none
@@ -37,8 +38,8 @@ type Originator struct {
 
 // origination is everything that one look at the files has given. It is immutable.
 type origination struct {
-	configs  []*tls.Config // by node
-	files    string        // their fingerprint, taken before they were read
+	configs  map[string]*tls.Config // by the name of the node
+	files    string                 // their fingerprint, taken before they were read
 	material material
 }
 
@@ -57,12 +58,16 @@ func NewOriginator(o NodeOptions) (*Originator, error) {
 	return t, nil
 }
 
-// Connect performs a client's handshake with a node, named by its index, on conn in the calling goroutine. It is over by
+// Connect performs a client's handshake with the node of a name on conn in the calling goroutine. It is over by
 // ctx's deadline at the latest, and at once when ctx is done; the deadlines of conn are its to set until it returns, and
 // none is set then. After an error conn is the caller's to close, as it is without one.
-func (t *Originator) Connect(ctx context.Context, conn net.Conn, node int) (*Session, error) {
+func (t *Originator) Connect(ctx context.Context, conn net.Conn, node string) (*Session, error) {
+	config := t.current.Load().configs[node]
+	if config == nil {
+		return nil, fmt.Errorf("node %q is not in Hosts", node)
+	}
 	s := &Session{wire: wire{raw: conn, budget: maxHandshake}, node: true}
-	s.conn = tls.Client(&s.wire, t.current.Load().configs[node])
+	s.conn = tls.Client(&s.wire, config)
 	if err := s.shake(ctx); err != nil {
 		return nil, err
 	}
@@ -125,13 +130,15 @@ func (t *Originator) Warnings() []string {
 
 // change makes the next origination from the last one. The caller holds t.changing, or is NewOriginator.
 func (t *Originator) change(last *origination) error {
-	next := &origination{files: t.sources.fingerprint(), material: last.material.read(&t.sources, t.options.Now())}
+	next := &origination{
+		configs: make(map[string]*tls.Config), files: t.sources.fingerprint(), material: last.material.read(&t.sources, t.options.Now()),
+	}
 	err := next.material.err()
 	if err != nil && last.configs == nil {
 		return err
 	}
-	for _, host := range t.options.Hosts {
-		next.configs = append(next.configs, t.options.config(host, &next.material))
+	for node, host := range t.options.Hosts {
+		next.configs[node] = t.options.config(host, &next.material)
 	}
 	t.current.Store(next)
 	return err

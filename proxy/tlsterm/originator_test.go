@@ -14,7 +14,7 @@ import (
 // originator makes one for a node at 127.0.0.1 that believes ca, and fails the test where that is not possible.
 func originator(t *testing.T, ca *proxytest.CA, change func(*NodeOptions)) *Originator {
 	t.Helper()
-	o := NodeOptions{Hosts: []string{"node.example"}, CA: proxytest.TempFile(t, "ca.pem", ca.Cert)}
+	o := NodeOptions{Hosts: map[string]string{"node-a": "node.example"}, CA: proxytest.TempFile(t, "ca.pem", ca.Cert)}
 	if change != nil {
 		change(&o)
 	}
@@ -38,7 +38,7 @@ func meetNode(t *testing.T, s *Originator, config *tls.Config) (*Session, tls.Co
 			_, _ = node.Write([]byte("welcome")) // behind the tickets of 1.3
 		}
 	}()
-	made, err := s.Connect(t.Context(), ours, 0)
+	made, err := s.Connect(t.Context(), ours, "node-a")
 	if err != nil {
 		_ = ours.Close()
 		<-shaken
@@ -76,8 +76,8 @@ func TestNodeHasToShowItsName(t *testing.T) {
 		{"of another CA", foreign.Issue("node.example"), nil, "signed by unknown authority"},
 		{"expired", ca.IssueLike(proxytest.Expired(), "node.example"), nil, "certificate has expired or is not yet valid"},
 		{"any, not verified", foreign.IssueLike(proxytest.Expired(), "other.example"), func(o *NodeOptions) { o.CA, o.Insecure = "", true }, ""},
-		{"an address", ca.Issue("node.example", "10.0.0.1"), func(o *NodeOptions) { o.Hosts = []string{"10.0.0.1"} }, ""},
-		{"another address", ca.Issue("node.example", "10.0.0.2"), func(o *NodeOptions) { o.Hosts = []string{"10.0.0.1"} }, "valid for 10.0.0.2, not 10.0.0.1"},
+		{"an address", ca.Issue("node.example", "10.0.0.1"), func(o *NodeOptions) { o.Hosts["node-a"] = "10.0.0.1" }, ""},
+		{"another address", ca.Issue("node.example", "10.0.0.2"), func(o *NodeOptions) { o.Hosts["node-a"] = "10.0.0.1" }, "valid for 10.0.0.2, not 10.0.0.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			_, _, err := meetNode(t, originator(t, ca, row.change), shown(row.shows))

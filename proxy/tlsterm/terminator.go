@@ -134,9 +134,11 @@ func (t *Terminator) rotate() {
 }
 
 // Inherit takes over the ticket keys that old has made, so that its clients resume their sessions here after a change of
-// the listener's settings. Keys from a file need no heir, and what the settings ask of a client is asked again.
+// the listener's settings. Keys from a file need no heir, and what the settings ask of a client is asked again. It is
+// called before t is used: tickets of t's own first key are not opened any more. Both may be used from then on; old opens
+// the tickets of t until one of the two makes its next key.
 func (t *Terminator) Inherit(old *Terminator) {
-	if t.options.TicketKeys != "" || old.options.TicketKeys != "" {
+	if t.options.TicketKeys != "" || old.options.TicketKeys != "" || t.options.TicketsDisable {
 		return
 	}
 	t.changing.Lock()

@@ -146,23 +146,3 @@ func TestTicketKeysRotate(t *testing.T) {
 		now = now.Add(ticketRotation)
 	}
 }
-
-func TestTicketsOutliveAChangeOfSettings(t *testing.T) {
-	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
-	open := server(t, web, nil)
-	again := server(t, web, func(o *Options) { o.Protocols = []string{"mqtt"} })
-	closed := server(t, web, func(o *Options) {
-		o.ClientAuth, o.ClientCA = ClientAuthRequire, proxytest.TempFile(t, "ca.pem", fleet.Cert)
-	})
-	config := client(web)
-	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	read(t, mustMeet(t, open.Config(), config))
-	again.Inherit(open)
-	m := mustMeet(t, again.Config(), config)
-	if !m.session.resumed {
-		t.Error("not resumed")
-	}
-	read(t, m)
-	closed.Inherit(again)
-	reasonIs(t, meet(t, closed.Config(), config), NoClientCertificate) // a ticket is no certificate
-}
