@@ -43,3 +43,6 @@ func (p Pace) Take(next, now int64) (int64, bool) {
 
 // Due is when Take lets the next event pass.
 func (p Pace) Due(next int64) int64 { return next - int64(p.ahead) }
+
+// Spent is what to remember at a time when all of the burst has passed, and the next event may.
+func (p Pace) Spent(now int64) int64 { return now + int64(p.ahead) }

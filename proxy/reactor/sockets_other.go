@@ -57,7 +57,9 @@ func KeepAlive(int32) {}
 func QuickAck(int32) {}
 
 // ListenTCP returns ErrUnsupported.
-func ListenTCP(string, int, bool, bool) ([]int32, *net.TCPAddr, error) { return nil, nil, ErrUnsupported }
+func ListenTCP(string, int, bool, bool) ([]int32, *net.TCPAddr, error) {
+	return nil, nil, ErrUnsupported
+}
 
 // SetClientFirst returns ErrUnsupported.
 func SetClientFirst(int32, bool) error { return ErrUnsupported }

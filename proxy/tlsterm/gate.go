@@ -72,8 +72,8 @@ func (g *Gate) SetLimits(atOnce, perSecond, queue int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	pace := rate.NewPace(perSecond, burst)
-	if now := g.now(); perSecond > g.perSecond {
-		g.next = min(g.next, now+int64(burst)) // the wait for the next was that of a lower rate
+	if perSecond > g.perSecond {
+		g.next = min(g.next, pace.Spent(g.now())) // the wait for the next was that of a lower rate
 	}
 	g.atOnce, g.pace, g.perSecond, g.queue = atOnce, pace, perSecond, queue
 	if g.timer != nil && g.timer.Stop() { // otherwise tick is about to run
