@@ -130,7 +130,7 @@ func (srv *Server) giveUpPorts(g *generation) {
 			if p.key.network == "unix" {
 				delete(srv.ports, p.key) // its path is gone: a new listener there binds anew
 			}
-			srv.closing.Go(func() { srv.giveUp(p, kept) }) // ends after waits.giveUp, or at the stop
+			srv.working.Go(func() { srv.giveUp(p, kept) }) // ends after waits.giveUp, or at the stop
 		}
 	}
 }
@@ -176,6 +176,3 @@ func (srv *Server) closePorts() {
 		p.removePath()
 	}
 }
-
-// drainRemoved has the sessions leave whose nodes are gone.
-func (srv *Server) drainRemoved(before, g *generation) {}

@@ -42,6 +42,12 @@ const (
 	// sessions in the last 10 s of 30 leave by 500, which takes a loop some 5 ms.
 	leaveInterval = 50 * time.Millisecond
 
+	// drainInterval is the time between two parts of the sessions that leave a node. A part is
+	// found in looksPerTick looks of each loop at most, of slotsPerLook sessions each, some 20 µs.
+	drainInterval = 50 * time.Millisecond
+	looksPerTick  = 16
+	slotsPerLook  = 1024
+
 	// lingerTime and lingerBytes bound what is read and thrown away after a
 	// refusal. Closing with unread bytes would send RST, and the refusal could
 	// be lost with it.

@@ -28,10 +28,11 @@ type Server struct {
 	openingMemory *openingMemory
 
 	current  atomic.Pointer[generation]
-	applying sync.Mutex // held by Apply and by the stop; guards ports
+	applying sync.Mutex // held by Apply and by the stop; guards ports and drains
 	ports    map[portKey]*port
-	stopping chan struct{}  // closed by the stop
-	closing  sync.WaitGroup // ports that are given up
+	stopping chan struct{}              // closed by the stop
+	drains   map[nodeName]chan struct{} // closed to end one
+	working  sync.WaitGroup             // of giving up ports, and of drains
 
 	taken, refused atomic.Int64 // connections by their place
 }
@@ -47,6 +48,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 		epoch:     time.Now(),
 		waits:     usualWaits,
 		ports:     map[portKey]*port{},
+		drains:    map[nodeName]chan struct{}{},
 		stopping:  make(chan struct{}),
 
 		openingMemory: newOpeningMemory(),
@@ -76,9 +78,7 @@ func (srv *Server) Addr(name string) net.Addr {
 // sessions timeouts.shutdown to end: by themselves, and in its last third with a
 // goodbye. When it returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
-	if srv.journal.records != nil {
-		go srv.journal.run() // ends at close
-	}
+	go srv.journal.run() // ends at close
 	ended := make(chan struct{})
 	go func() { // ends when the engine was told to stop and its last session has ended
 		defer close(ended)
@@ -93,7 +93,7 @@ func (srv *Server) Run(ctx context.Context) {
 	shutdown := srv.current.Load().Timeouts.Shutdown
 	srv.log.Info("stopping", "sessions", srv.open(), "shutdown", shutdown)
 	srv.endSessions(ended, shutdown)
-	srv.closing.Wait()
+	srv.working.Wait()
 	srv.journal.close()
 }
 

@@ -130,6 +130,10 @@ type Pool struct {
 	// It is called from the loops and must not block. Nil: nobody is told.
 	DialFailed func(*balancer.Node)
 
+	// RemovedNodesRate is how many sessions a second leave a node that is in the pool no more;
+	// 0: they stay until they end.
+	RemovedNodesRate int
+
 	// WebSocket says that the nodes speak MQTT over WebSocket, and not bare.
 	WebSocket bool
 
