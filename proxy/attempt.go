@@ -3,13 +3,14 @@ package proxy
 import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/walk"
 )
 
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
 	addrs := s.pending.node.Addrs()
 	if len(addrs) == 0 {
-		return errUnresolved
+		return walk.ErrUnresolved
 	}
 	s.pending.dialled = addrs[0]
 	fd, err := reactor.NewSocket(addrs[0])
@@ -26,15 +27,15 @@ func (l *loop) connect(s *session) error {
 
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
-	o, node := s.pending, s.pending.node
-	if timedOut(err) && s.server.fd >= 0 {
+	o, node, failed := s.pending, s.pending.node, walk.FailureOf(err)
+	if failed.TimedOut && s.server.fd >= 0 {
 		reactor.Abort(s.server.fd) // what the node has not accepted it then need not
 	}
 	l.dropAttempt(s)
-	o.reason, o.failure = shortage(err), failure(node, err)
-	o.walk.timedOut = o.walk.timedOut || timedOut(err)
-	if failed := o.pool.DialFailed; failed != nil && o.reason == outcome.DialFailed && err != errHandshakeTurn {
-		failed(node)
+	o.reason, o.failure = failed.Outcome, failure(node, err)
+	o.walk.timedOut = o.walk.timedOut || failed.TimedOut
+	if o.pool.DialFailed != nil && failed.Unreached {
+		o.pool.DialFailed(node)
 	}
 	l.counters.flows[s.listener.index][s.listener.lane(o.pool, node)].DialErrors++
 	l.server.journal.dialFailed(s.listener, node, err)

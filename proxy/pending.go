@@ -38,7 +38,7 @@ type attempt struct {
 
 	pool       *snapshot.Pool
 	candidates balancer.Candidates
-	walk       walk
+	walk       nodeWalk
 	node       *balancer.Node  // the node dialled last; nil: none
 	dialled    netip.AddrPort  // the address of the last candidate
 	reason     outcome.Outcome // why the last candidate was passed over

@@ -6,11 +6,12 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/walk"
 )
 
-// walk is how far a session has come in reaching a node: it goes over its candidates,
+// nodeWalk is how far a session has come in reaching a node: it goes over its candidates,
 // and over them again as long as one of them may yet answer and there is time.
-type walk struct {
+type nodeWalk struct {
 	start    balancer.Candidates // where it begins again
 	until    reactor.Tick        // when timeouts.connect_node is over; 0: it does not begin again
 	resumes  reactor.Tick        // when the pause before it begins again is over; 0: there was none
@@ -23,12 +24,12 @@ type walk struct {
 }
 
 // over reports whether timeouts.connect_node is over.
-func (w *walk) over(now reactor.Tick) bool { return w.until != 0 && now >= w.until }
+func (w *nodeWalk) over(now reactor.Tick) bool { return w.until != 0 && now >= w.until }
 
 // beginWalk begins the walk over a session's candidates.
 func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
 	o.candidates, o.reason = c, outcome.NoNode
-	o.walk = walk{start: c}
+	o.walk = nodeWalk{start: c}
 	if limit := l.server.snapshot.Timeouts.ConnectNode; limit > 0 {
 		o.walk.until = l.In(limit)
 	}
@@ -104,7 +105,7 @@ func (l *loop) dialTimeout(s *session) error {
 	case s.step != stepSecure:
 		return errDialTimeout
 	case c != nil && c.openFor() < l.server.snapshot.Timeouts.Dial/2:
-		return errHandshakeTurn // the node has not had its time
+		return walk.ErrNoTurn // the node has not had its time
 	default:
 		return errHandshakeTimeout
 	}

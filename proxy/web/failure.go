@@ -8,6 +8,9 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/walk"
 )
 
 // answer tells a client in one line of plain text why its request was not served, once
@@ -93,7 +96,7 @@ func explain(err error) (status int, why string) {
 		return http.StatusBadRequest, "the request's body is malformed, or ended early"
 	case err == errNoNode, err == errNodesFull:
 		return http.StatusServiceUnavailable, err.Error()
-	case errors.As(err, &dial) && shortage(err) == ofNothing:
+	case errors.As(err, &dial) && walk.FailureOf(err).Outcome == outcome.DialFailed:
 		return http.StatusBadGateway, "no node could be reached"
 	case errors.As(err, &dial):
 		return http.StatusServiceUnavailable, "the balancer has no descriptors or ports left to reach a node"

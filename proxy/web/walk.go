@@ -6,6 +6,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/walk"
 )
 
 // untilKey is where the context of a request has the time.Time by which it must have
@@ -57,16 +60,14 @@ func (x *exchange) walk(out *http.Request) (res *http.Response, again bool, err 
 			return nil, false, err
 		}
 		x.handler.options.Log.Debug("node not reached", "pool", x.pool.Name, "node", node.Name, "address", node.Address, "error", err)
-		switch shortage(err) {
-		case ofDescriptors:
+		what := walk.FailureOf(err)
+		if what.Outcome == outcome.DescriptorsExceeded {
 			return nil, false, err // another node would need one, too
-		case ofNothing:
-			if x.pool.DialFailed != nil {
-				x.pool.DialFailed(node)
-			}
-		case ofPorts: // to this node; not its fault
 		}
-		reason, again = err, again || timedOut(err)
+		if x.pool.DialFailed != nil && what.Unreached {
+			x.pool.DialFailed(node)
+		}
+		reason, again = err, again || what.TimedOut
 	}
 }
 
@@ -87,16 +88,4 @@ func (x *exchange) pause(ctx context.Context, until time.Time) bool {
 	case <-time.After(pause):
 		return true
 	}
-}
-
-// timedOut reports whether time ran out on a node, and no more is known of it.
-func timedOut(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	timeout, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && timeout.Timeout()
 }
