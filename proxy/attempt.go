@@ -27,13 +27,13 @@ func (l *loop) connect(s *session) error {
 
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
-	o, node, failed := s.pending, s.pending.node, walk.FailureOf(err)
+	o, node := s.pending, s.pending.node
+	failed := o.walk.Failed(err)
 	if failed.TimedOut && s.server.fd >= 0 {
 		reactor.Abort(s.server.fd) // what the node has not accepted it then need not
 	}
 	l.dropAttempt(s)
-	o.reason, o.failure = failed.Outcome, failure(node, err)
-	o.walk.timedOut = o.walk.timedOut || failed.TimedOut
+	o.failure = failure(node, err)
 	if o.pool.DialFailed != nil && failed.Unreached {
 		o.pool.DialFailed(node)
 	}
@@ -63,7 +63,7 @@ func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}
-	if s.pending.walk.unproven > 0 {
+	if s.pending.unproven > 0 {
 		return l.prove(s)
 	}
 	first, err := l.firstBytes(s)

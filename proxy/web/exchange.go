@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,11 +10,6 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/walk"
-)
-
-var (
-	errNoNode    = errors.New("no node is up")
-	errNodesFull = errors.New("every node that is up is at its max_connections")
 )
 
 // exchange is one request and its response. It counts as a session of its node
