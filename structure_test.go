@@ -177,6 +177,30 @@ func TestTheOpeningIsPure(t *testing.T) {
 	}
 }
 
+// Loops and goroutines drive a walk, each with its own clock.
+func TestTheWalkAndTheRateHaveNoClock(t *testing.T) {
+	call := regexp.MustCompile(`\btime\.(Now|Since|Until|After|AfterFunc|Sleep|NewTimer)\b|(?m)^\s*go `)
+	found := 0
+	for _, p := range list(t) {
+		if p.ImportPath != "mqttlb/proxy/walk" && p.ImportPath != "mqttlb/proxy/rate" {
+			continue
+		}
+		found++
+		for _, name := range p.GoFiles {
+			b, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at := call.Find(b); at != nil {
+				t.Errorf("%s/%s has %q: it has no clock", p.ImportPath, name, at)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d of the two packages are there", found)
+	}
+}
+
 func TestEveryFolderOfTheDesignHasCode(t *testing.T) {
 	has := map[string]bool{}
 	for _, p := range list(t) {

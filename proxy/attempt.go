@@ -3,13 +3,14 @@ package proxy
 import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/walk"
 )
 
 // connect begins a connection to the session's node.
 func (l *loop) connect(s *session) error {
 	addrs := s.pending.node.Addrs()
 	if len(addrs) == 0 {
-		return errUnresolved
+		return walk.ErrUnresolved
 	}
 	s.pending.dialled = addrs[0]
 	fd, err := reactor.NewSocket(addrs[0])
@@ -27,14 +28,14 @@ func (l *loop) connect(s *session) error {
 // giveUp drops the connection to a node that could not be made.
 func (l *loop) giveUp(s *session, err error) {
 	o, node := s.pending, s.pending.node
-	if timedOut(err) && s.server.fd >= 0 {
+	failed := o.walk.Failed(err)
+	if failed.TimedOut && s.server.fd >= 0 {
 		reactor.Abort(s.server.fd) // what the node has not accepted it then need not
 	}
 	l.dropAttempt(s)
-	o.reason, o.failure = shortage(err), failure(node, err)
-	o.walk.timedOut = o.walk.timedOut || timedOut(err)
-	if failed := o.pool.DialFailed; failed != nil && o.reason == outcome.DialFailed && err != errHandshakeTurn {
-		failed(node)
+	o.failure = failure(node, err)
+	if o.pool.DialFailed != nil && failed.Unreached {
+		o.pool.DialFailed(node)
 	}
 	l.counters.flow(s.listener.Name, o.pool.Name, node).DialErrors++
 	l.server.journal.dialFailed(s.listener, node, err)
@@ -62,7 +63,7 @@ func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}
-	if s.pending.walk.unproven > 0 {
+	if s.pending.unproven > 0 {
 		return l.prove(s)
 	}
 	first, err := l.firstBytes(s)

@@ -28,7 +28,7 @@ const (
 // first bytes, of that length.
 func (l *loop) doubt(s *session, sent int) step {
 	o := s.pending
-	o.walk.unproven = sent
+	o.unproven = sent
 	return l.prove(s)
 }
 
@@ -36,19 +36,19 @@ func (l *loop) doubt(s *session, sent int) step {
 // alone. TLS and WebSocket are answered before the client's first bytes are sent.
 func (l *loop) doubtful(s *session) bool {
 	o := s.pending
-	return s.server.layers == nil && !o.pool.WebSocket && l.Timers.Now()-o.walk.dialled >= reactor.Ticks(secondSYN)
+	return s.server.layers == nil && !o.pool.WebSocket && l.Timers.Now()-o.begun >= reactor.Ticks(secondSYN)
 }
 
 // prove looks for the proof.
 func (l *loop) prove(s *session) step {
 	o := s.pending
 	switch {
-	case s.server.readable || reactor.Unacknowledged(s.server.fd) < o.walk.unproven:
+	case s.server.readable || reactor.Unacknowledged(s.server.fd) < o.unproven:
 		return l.reached(s)
-	case l.Timers.Now() >= o.walk.attempt:
+	case l.Timers.Now() >= o.until:
 		l.giveUp(s, errDialTimeout)
 		return stepDial
 	}
-	s.deadline = min(l.In(proofInterval), o.walk.attempt)
+	s.deadline = min(l.In(proofInterval), o.until)
 	return stepWait
 }

@@ -67,7 +67,7 @@ func (n *node) take(filter []unix.SockFilter) {
 func (r *rig) waitStep(want step, unproven bool) {
 	r.t.Helper()
 	eventually(r.t, "the step", func() (there bool) {
-		r.each(func(s *session) { there = s.step == want && (s.pending.walk.unproven > 0) == unproven })
+		r.each(func(s *session) { there = s.step == want && (s.pending.unproven > 0) == unproven })
 		return there
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/walk"
 )
 
 // limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
@@ -77,7 +78,7 @@ func handshakeOutcome(err error) outcome.Outcome {
 	switch {
 	case errors.Is(err, tlsterm.ErrBusy):
 		return outcome.RefusedHandshake
-	case shortage(err) == outcome.DescriptorsExceeded:
+	case walk.FailureOf(err).Outcome == outcome.DescriptorsExceeded:
 		return outcome.DescriptorsExceeded
 	case errors.As(err, &failed) && failed.Reason == tlsterm.ClientGone:
 		return outcome.ClientGone

@@ -98,7 +98,7 @@ func (l *loop) expire(s *session) {
 	case at == 0:
 	case at > l.Timers.Now():
 		l.setTimer(s, at)
-	case s.step == stepDial, s.step == stepAnnounce && s.pending.walk.unproven > 0:
+	case s.step == stepDial, s.step == stepAnnounce && s.pending.unproven > 0:
 		l.advance(s) // the pause is over, or it is time to look
 	case s.step.dialling():
 		l.giveUp(s, l.dialTimeout(s))

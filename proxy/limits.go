@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"mqttlb/proxy/walk"
+)
 
 const (
 	// scratchSize is the size of a loop's only read buffer. A large one decides
@@ -98,8 +102,8 @@ type waits struct {
 	// linger is how long a session lingers after its goodbye or its refusal.
 	linger time.Duration
 
-	// walkPause bounds the pause before a session tries its nodes once more, of which it
-	// takes a random part, and no more than timeouts.dial. It spreads what came together.
+	// walkPause bounds the pause before a session tries its nodes once more, as
+	// timeouts.dial does.
 	walkPause time.Duration
 
 	// connack is how long a node may take for its CONNACK. It is generous: a
@@ -113,4 +117,4 @@ type waits struct {
 }
 
 // usualWaits are those of every server but some of tests.
-var usualWaits = waits{boundary: time.Second, linger: lingerTime, walkPause: time.Second, connack: time.Minute, giveUp: 2 * time.Second}
+var usualWaits = waits{boundary: time.Second, linger: lingerTime, walkPause: walk.Pause, connack: time.Minute, giveUp: 2 * time.Second}

@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"testing"
@@ -88,7 +89,7 @@ func (m *model) begin(kind, seed byte) {
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
 	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
 	snap := &snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}, Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}}
-	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.DiscardHandler))}
+	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.NewTextHandler(io.Discard, nil)))}
 	srv.journal.records = make(chan record, 2)
 	m.l = must(newLoop(srv))
 	m.l.current = newGeneration(snap, []*port{{}})

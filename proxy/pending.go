@@ -5,9 +5,10 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
-	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/walk"
 	"mqttlb/proxy/websocket"
 )
 
@@ -39,14 +40,15 @@ type attempt struct {
 	request     *websocket.Request // the upgrade that nodes are asked for; nil: they speak plain MQTT
 	destination netip.AddrPort     // where the client connected to; not valid: not known yet
 
-	pool       *snapshot.Pool
-	candidates balancer.Candidates
-	walk       walk
-	node       *balancer.Node  // the node dialled last; nil: none
-	dialled    netip.AddrPort  // the address of the last candidate
-	reason     outcome.Outcome // why the last candidate was passed over
-	failure    string          // the same in words
-	answer     []byte          // the beginning of a CONNACK that is not whole yet
+	pool     *snapshot.Pool
+	walk     walk.Walk
+	node     *balancer.Node // the node dialled last; nil: none
+	dialled  netip.AddrPort // the address of the last candidate
+	begun    reactor.Tick   // when it was dialled
+	until    reactor.Tick   // when the time of the attempt is over
+	unproven int            // how many bytes the node has yet to acknowledge one of; 0: none
+	failure  string         // why the last candidate was passed over
+	answer   []byte         // the beginning of a CONNACK that is not whole yet
 }
 
 // keep makes bytes outlive the turn.

@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"io"
+	"math"
 	"net"
 	"net/netip"
 	"testing"
@@ -12,8 +13,8 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
-	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/walk"
 )
 
 // again has sessions try their nodes again, each time for a while in which a living node answers.
@@ -135,9 +136,9 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 		eventually(t, "a pause", func() bool {
 			pausing := false
 			r.each(func(s *session) {
-				if s.step == stepDial { // for an hour from now on
-					s.pending.walk.resumes += reactor.Ticks(time.Hour)
-					s.deadline, pausing = s.pending.walk.resumes, true
+				if s.step == stepDial { // for long from now on
+					s.pending.walk = endlessPause(s.pending.pool)
+					s.deadline, pausing = 0, true
 				}
 			})
 			return pausing
@@ -145,6 +146,18 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 		c.reset()
 		r.waitOutcome(outcome.ClientGone, 1)
 	})
+}
+
+// endlessPause is a walk in a pause that no test sees the end of.
+func endlessPause(p *snapshot.Pool) walk.Walk {
+	w := walk.New(p.Candidates(0, false), math.MaxInt64, math.MaxInt64/2)
+	for node, pause := w.Next(0); pause < 1000*time.Hour; node, pause = w.Next(0) {
+		if node != nil {
+			node.Release()
+			w.Failed(errDialTimeout)
+		}
+	}
+	return w
 }
 
 func stopEndsASessionThatTriesItsNodesAgain(t *testing.T) {

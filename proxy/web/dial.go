@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
 	"mqttlb/balancer"
@@ -111,28 +110,6 @@ func announced(ctx context.Context, conn net.Conn) (source, destination netip.Ad
 	local, _ := conn.LocalAddr().(*net.TCPAddr)
 	remote, _ := conn.RemoteAddr().(*net.TCPAddr)
 	return unmapped(local.AddrPort()), unmapped(remote.AddrPort())
-}
-
-// lack is what of our own ran out when a connection could not be made.
-type lack uint8
-
-const (
-	ofNothing     lack = iota // it is the node
-	ofDescriptors             // or memory
-	ofPorts                   // no ephemeral port to this node is left
-)
-
-func shortage(err error) lack {
-	var errno syscall.Errno
-	_ = errors.As(err, &errno)
-	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
-		return ofDescriptors
-	case syscall.EADDRNOTAVAIL:
-		return ofPorts
-	default:
-		return ofNothing
-	}
 }
 
 // boundedConn gives every write a time of its own, so that a peer that takes

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -10,12 +9,7 @@ import (
 	"net/netip"
 
 	"mqttlb/balancer"
-)
-
-var (
-	errNoNode     = errors.New("no node is up")
-	errNodesFull  = errors.New("every node that is up is at its max_connections")
-	errUnresolved = errors.New("its host name has no address")
+	"mqttlb/proxy/walk"
 )
 
 // exchange is one request and its response. It counts as a session of its node
@@ -89,7 +83,7 @@ func (x *exchange) end() {
 func (x *exchange) try(node *balancer.Node, out *http.Request) (*http.Response, error) {
 	addrs := node.Addrs()
 	if len(addrs) == 0 {
-		return nil, &dialError{errUnresolved}
+		return nil, &dialError{walk.ErrUnresolved}
 	}
 	out = out.WithContext(out.Context()) // a copy: a RoundTripper changes no request
 	target := *out.URL

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"mqttlb/proxy/outcome"
 )
 
 // answer tells a client in one line of plain text why its request was not served, once
@@ -81,7 +83,7 @@ func explain(err error) (status int, why string) {
 	var (
 		size *http.MaxBytesError
 		body *bodyError
-		dial *dialError
+		none *unreachedError
 		wait interface{ Timeout() bool }
 	)
 	switch {
@@ -91,16 +93,26 @@ func explain(err error) (status int, why string) {
 		return http.StatusRequestTimeout, late
 	case errors.As(err, &body):
 		return http.StatusBadRequest, "the request's body is malformed, or ended early"
-	case err == errNoNode, err == errNodesFull:
-		return http.StatusServiceUnavailable, err.Error()
-	case errors.As(err, &dial) && shortage(err) == ofNothing:
-		return http.StatusBadGateway, "no node could be reached"
-	case errors.As(err, &dial):
-		return http.StatusServiceUnavailable, "the balancer has no descriptors or ports left to reach a node"
+	case errors.As(err, &none):
+		return unreached(none.reason)
 	case errors.As(err, &wait) && wait.Timeout():
 		return http.StatusGatewayTimeout, "the node did not answer in time"
 	default:
 		return http.StatusBadGateway, "the node closed the connection, or its answer is not HTTP"
+	}
+}
+
+// unreached is the answer to a request that reached no node.
+func unreached(reason outcome.Outcome) (status int, why string) {
+	switch reason {
+	case outcome.NoNode:
+		return http.StatusServiceUnavailable, "no node is up"
+	case outcome.NodesFull:
+		return http.StatusServiceUnavailable, "every node that is up is at its max_connections"
+	case outcome.DescriptorsExceeded, outcome.PortsExceeded:
+		return http.StatusServiceUnavailable, "the balancer has no descriptors or ports left to reach a node"
+	default:
+		return http.StatusBadGateway, "no node could be reached"
 	}
 }
 

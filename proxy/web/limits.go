@@ -7,10 +7,6 @@ const (
 	// Options has no ResponseTimeout: nginx's send_timeout and proxy_send_timeout.
 	stallTimeout = 60 * time.Second
 
-	// walkPause bounds the pause before a request tries its nodes once more, of which it
-	// takes a random part, and no more than DialTimeout. It spreads what came together.
-	walkPause = time.Second
-
 	// maxRest is how much of a body is read before an answer of ours, in bytes, so
 	// that the connection can be kept: as much as net/http reads.
 	maxRest = 256 << 10

@@ -3,100 +3,86 @@ package web
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/walk"
 )
 
 // untilKey is where the context of a request has the time.Time by which it must have
 // reached a node, for the dialer.
 type untilKey struct{}
 
-// RoundTrip takes the request to the first candidate that can be reached. Only
-// a connection that could not be made leads to the next one: what was sent may have
-// been done, and is not sent again. When time ran out on one of them and none was
-// reached, it begins again, until ConnectTimeout is over. It is the http.RoundTripper of
-// this request.
-func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
-	limit := x.handler.options.ConnectTimeout
-	until := time.Now().Add(limit)
-	if limit > 0 {
-		out = out.WithContext(context.WithValue(out.Context(), untilKey{}, until))
-	}
-	for start := x.candidates; ; x.candidates = start {
-		res, again, err := x.walk(out)
-		if err == nil || !again || limit == 0 || !x.pause(out.Context(), until) {
-			return res, err
-		}
-	}
+// unreachedError says that no node was reached.
+type unreachedError struct {
+	reason outcome.Outcome
+	last   error // of the last attempt; nil: there was none
 }
 
-// walk takes the request to the first candidate that can be reached. again reports
-// that there was none and that time ran out on one.
-func (x *exchange) walk(out *http.Request) (res *http.Response, again bool, err error) {
-	reason := errNoNode
+func (e *unreachedError) Error() string {
+	if e.last == nil {
+		return e.reason.String()
+	}
+	return e.reason.String() + ": " + e.last.Error()
+}
+
+func (e *unreachedError) Unwrap() error { return e.last }
+
+// RoundTrip takes the request to the first candidate that can be reached. Only
+// a connection that could not be made leads to the next one: what was sent may have
+// been done, and is not sent again. It is the http.RoundTripper of this request.
+func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	begun := time.Now()
+	w := walk.New(x.candidates, int64(x.handler.options.ConnectTimeout), x.handler.longestPause())
+	if until := w.Until(); until != 0 {
+		out = out.WithContext(context.WithValue(out.Context(), untilKey{}, begun.Add(time.Duration(until))))
+	}
+	var last error
 	for {
-		node := x.candidates.Next()
-		if node == nil {
-			return nil, again, reason
-		}
-		if !node.Acquire() {
-			if reason == errNoNode {
-				reason = errNodesFull
+		node, pause := w.Next(int64(time.Since(begun)))
+		if pause > 0 {
+			if err := wait(out.Context(), pause); err != nil {
+				return nil, err
 			}
 			continue
+		}
+		if node == nil {
+			return nil, &unreachedError{w.Reason(), last}
 		}
 		res, err := x.try(node, out)
 		if err == nil {
 			x.node = node
-			return res, false, nil
+			return res, nil
 		}
 		node.Release()
-		var failed *dialError
-		if !errors.As(err, &failed) || out.Context().Err() != nil {
-			return nil, false, err
+		if _, ok := errors.AsType[*dialError](err); !ok || out.Context().Err() != nil {
+			return nil, err
 		}
+		last = err
 		x.handler.options.Log.Debug("node not reached", "pool", x.pool.Name, "node", node.Name, "address", node.Address, "error", err)
-		switch shortage(err) {
-		case ofDescriptors:
-			return nil, false, err // another node would need one, too
-		case ofNothing:
-			if x.pool.DialFailed != nil {
-				x.pool.DialFailed(node)
-			}
-		case ofPorts: // to this node; not its fault
+		if failed := w.Failed(err); failed.Unreached && x.pool.DialFailed != nil {
+			x.pool.DialFailed(node)
 		}
-		reason, again = err, again || timedOut(err)
 	}
 }
 
-// pause waits before a walk begins anew. It reports whether there is time for that, and
-// somebody to do it for.
-func (x *exchange) pause(ctx context.Context, until time.Time) bool {
-	most := walkPause
-	if limit := x.handler.options.DialTimeout; limit > 0 {
-		most = min(most, limit)
+// longestPause bounds the pause of a walk, which is no longer than an attempt.
+func (h *Handler) longestPause() time.Duration {
+	if limit := h.options.DialTimeout; limit > 0 {
+		return min(walk.Pause, limit)
 	}
-	pause := rand.N(most) //nolint:gosec // it is to spread, not to be secret
-	if time.Until(until) <= pause {
-		return false
-	}
+	return walk.Pause
+}
+
+// wait ends with the context's error if that is done first.
+func wait(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return false
-	case <-time.After(pause):
-		return true
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
-}
-
-// timedOut reports whether time ran out on a node, and no more is known of it.
-func timedOut(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	timeout, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && timeout.Timeout()
 }
