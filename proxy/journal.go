@@ -16,8 +16,7 @@ import (
 // own: a log that is slow, or a pipe that nobody reads, never stops a loop.
 type journal struct {
 	log     *slog.Logger
-	records chan record // nil: the level leaves these lines out
-	debug   bool        // the level has the lines of failed dials
+	records chan record
 	dropped atomic.Uint64
 	done    chan struct{}
 }
@@ -37,20 +36,17 @@ type record struct {
 }
 
 func newJournal(log *slog.Logger) *journal {
-	j := &journal{
-		log:   log,
-		debug: log.Enabled(context.Background(), slog.LevelDebug),
-		done:  make(chan struct{}),
-	}
-	if log.Enabled(context.Background(), slog.LevelInfo) {
-		j.records = make(chan record, journalSize)
-	}
-	return j
+	return &journal{log: log, records: make(chan record, journalSize), done: make(chan struct{})}
 }
 
-// take takes a line; it never waits.
+// take takes a line, unless the level leaves it out, which it may do from now on or
+// no longer; it never waits.
 func (j *journal) take(r record) {
-	if j.records == nil {
+	level := slog.LevelInfo
+	if r.dialError != nil {
+		level = slog.LevelDebug
+	}
+	if !j.log.Enabled(context.Background(), level) {
 		return
 	}
 	select {
@@ -63,9 +59,7 @@ func (j *journal) take(r record) {
 // dialFailed takes the line of a connection to a node that could not be made.
 // The session's line has it where no other node was left, so this one is for debugging.
 func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
-	if j.debug {
-		j.take(record{listener: ln.Name, node: n.Name, dialError: err})
-	}
+	j.take(record{listener: ln.Name, node: n.Name, dialError: err})
 }
 
 // run writes lines until close, and then those that are left.
@@ -82,9 +76,6 @@ func (j *journal) run() {
 
 // close ends run and waits for it. No session may end after it.
 func (j *journal) close() {
-	if j.records == nil {
-		return
-	}
 	close(j.records)
 	<-j.done
 }

@@ -117,9 +117,7 @@ func (srv *Server) Addr(name string) net.Addr {
 // sessions timeouts.shutdown to end: by themselves, and in its last third with a
 // goodbye. When it returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
-	if srv.journal.records != nil {
-		go srv.journal.run() // ends at close
-	}
+	go srv.journal.run() // ends at close
 	ended := make(chan struct{})
 	go func() { // ends when the engine was told to stop and its last session has ended
 		defer close(ended)

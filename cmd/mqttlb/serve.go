@@ -68,7 +68,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	log.Info("mqttlb", "version", buildVersion(), "go", runtime.Version(), "pid", os.Getpid())
-	if err := runServer(ctx, cfg, log, lines.dropped.Load, hangups); err != nil {
+	if err := runServer(ctx, cfg, log.Logger, lines.dropped.Load, hangups); err != nil {
 		for _, e := range each(err) {
 			log.Error("mqttlb cannot serve", "error", e)
 		}
