@@ -88,9 +88,9 @@ func (m *model) begin(kind, seed byte) {
 	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
 	srv := &Server{
 		snapshot:  &snapshot.Snapshot{Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}},
-		listeners: []*listener{ln}, waits: usualWaits, epoch: time.Now(), maxConnections: 1, journal: newJournal(slog.New(slog.NewTextHandler(io.Discard, nil))),
+		listeners: []*listener{ln}, waits: usualWaits, epoch: time.Now(), maxConnections: 1, 
 	}
-	srv.journal.records = make(chan record, 2)
+	srv.journal = &journal{log: slog.New(slog.NewTextHandler(io.Discard, nil)), records: make(chan record, 2)}
 	m.l = must(newLoop(srv, nil))
 	m.l.Timers.Advance(100, m.l.Due) // real time, 10 s of it, does not count
 	m.kind, m.version = modelKind(kind)%modelKinds, pick(kind&0x80 == 0, mqttparse.V5, mqttparse.V311)
