@@ -88,7 +88,7 @@ func (m *model) begin(kind, seed byte) {
 	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
 	srv := &Server{
 		snapshot:  &snapshot.Snapshot{Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}},
-		listeners: []*listener{ln}, waits: usualWaits, epoch: time.Now(), maxConnections: 1, 
+		listeners: []*listener{ln}, waits: usualWaits, epoch: time.Now(), maxConnections: 1,
 	}
 	srv.journal = &journal{log: slog.New(slog.NewTextHandler(io.Discard, nil)), records: make(chan record, 2)}
 	m.l = must(newLoop(srv, nil))
