@@ -47,13 +47,11 @@ const maxSocketPath = 103
 // must be an IP address: a name may mean several, today these and tomorrow others.
 func parseListenAddress(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		switch {
-		case !strings.HasPrefix(path, "/"):
+		if !strings.HasPrefix(path, "/") {
 			return Address{}, fmt.Errorf("%s needs an absolute path, as unix:/run/mqttlb.sock", quote(s))
-		case strings.ContainsFunc(path, unicode.IsControl):
-			return Address{}, fmt.Errorf("%s has a control character", quote(s))
-		case len(path) > maxSocketPath:
-			return Address{}, fmt.Errorf("the path of a Unix socket has at most %d bytes, this one has %d", maxSocketPath, len(path))
+		}
+		if err := checkSocketPath(path); err != nil {
+			return Address{}, err
 		}
 		return Address{Network: "unix", Path: path}, nil
 	}
@@ -69,6 +67,17 @@ func parseListenAddress(s string) (Address, error) {
 		return Address{}, fmt.Errorf("%s is not an IP address; write one of this machine's, or none for all of them", quote(host))
 	}
 	return Address{Network: "tcp", Host: ip.String(), Port: port}, nil
+}
+
+// checkSocketPath checks an absolute path.
+func checkSocketPath(path string) error {
+	switch {
+	case strings.ContainsFunc(path, unicode.IsControl):
+		return fmt.Errorf("%s has a control character", quote(path))
+	case len(path) > maxSocketPath:
+		return fmt.Errorf("the path of a Unix socket has at most %d bytes, this one has %d", maxSocketPath, len(path))
+	}
+	return nil
 }
 
 // parseNodeAddress parses what a node is dialed at.

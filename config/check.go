@@ -23,6 +23,9 @@ func check(c *Config, s *source) {
 	names = unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
 	addresses.take("admin.address", c.Admin.Address.bound(), "admin.address") // first: it may be a default
+	if c.Admin.Socket != SocketOff && c.Admin.Socket != "" {
+		addresses.take("admin.socket", "unix:"+c.Admin.Socket, "admin.socket")
+	}
 	for i := range c.Listeners {
 		l, at := &c.Listeners[i], item("listeners", i)
 		names.take(child(at, "name"), l.Name, l.Name)

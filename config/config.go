@@ -261,10 +261,21 @@ type Timeouts struct {
 	Shutdown   time.Duration // from SIGTERM until the open sessions are ended; 0: at once
 }
 
-// Admin is the server of /healthz and /metrics.
+// Admin is how operators and their programs reach the process.
 type Admin struct {
-	Address Address // the zero Address switches the server off
+	Address Address // of /healthz and /metrics; the zero Address switches that server off
+
+	// Socket is the absolute path of the Unix socket that takes commands, or SocketOff.
+	// Empty: a file in the runtime directory, if there is one.
+	Socket string
+
+	// StateDir is the absolute path of the folder that keeps the last good
+	// configuration; empty: nothing keeps it.
+	StateDir string
 }
+
+// SocketOff is an Admin.Socket that there is not.
+const SocketOff = "off"
 
 // Log is how the process speaks.
 type Log struct {

@@ -58,6 +58,8 @@ var defaultConfig = Config{
 		Shutdown: 30 * time.Second,
 	},
 	// Loopback: it shows identifiers and addresses of clients, and asks nobody who he is.
+	// The socket's place is that of the system's runtime directory, which cmd looks for.
+	// No folder for state: a container may have none that it can write to.
 	Admin: Admin{Address: Address{Network: "tcp", Host: "127.0.0.1", Port: 9090}},
 	// A line for each session; people read before machines do.
 	Log: Log{Level: LevelInfo, Format: FormatText},

@@ -145,6 +145,8 @@ var conditional = map[string]string{
 	"pools[].health.host":                "the node's address",
 	"pools[].health.status":              "any 2xx",
 	"pools[].health.port":                "the node's own",
+	"admin.socket":                       "`mqttlb.sock` in the runtime directory",
+	"admin.state_dir":                    "`off`",
 }
 
 // defaultOf writes a default as the reference does.

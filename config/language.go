@@ -11,6 +11,8 @@ func configFields(c *Config) []field {
 		section("timeouts", timeoutsFields(&c.Timeouts)),
 		section("admin", []field{
 			scalar("address", &c.Admin.Address, text(parseAdminAddress)),
+			scalar("socket", &c.Admin.Socket, text(parseSocket)),
+			scalar("state_dir", &c.Admin.StateDir, text(parseStateDir)),
 		}),
 		section("log", []field{
 			scalar("level", &c.Log.Level, oneOf(logLevels)),

@@ -82,10 +82,22 @@ func (c *Config) Summary(w io.Writer) error {
 	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, idle %s, half closed %s, shutdown %s",
 		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), idle,
 		formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
-	row("ADMIN", c.Admin.Address.String())
+	row("ADMIN", c.Admin.String())
 	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
 	endTable()
 	return err
+}
+
+// String says where the process is reached and what it keeps, but for defaults.
+func (a Admin) String() string {
+	s := a.Address.String()
+	if a.Socket != "" {
+		s += ", socket " + a.Socket
+	}
+	if a.StateDir != "" {
+		s += ", state in " + a.StateDir
+	}
+	return s
 }
 
 // perAddress lists the limits of one client address that are set.

@@ -200,6 +200,30 @@ func parseFile(s string) (string, error) {
 	return s, nil
 }
 
+// parseSocket parses the path of a Unix socket, or the word off.
+func parseSocket(s string) (string, error) {
+	if s == SocketOff {
+		return s, nil
+	}
+	if !strings.HasPrefix(s, "/") {
+		return "", fmt.Errorf("%s is no absolute path; write one, as /run/mqttlb/mqttlb.sock, or off", quote(s))
+	}
+	return s, checkSocketPath(s)
+}
+
+// parseStateDir parses the path of a folder, or the word off.
+func parseStateDir(s string) (string, error) {
+	switch {
+	case s == "off":
+		return "", nil
+	case !strings.HasPrefix(s, "/"):
+		return "", fmt.Errorf("%s is no absolute path; write that of a folder, as /var/lib/mqttlb, or off", quote(s))
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", fmt.Errorf("%s has a control character", quote(s))
+	}
+	return s, nil
+}
+
 // parseAdminAddress parses an address to listen on, or the word off.
 func parseAdminAddress(s string) (Address, error) {
 	if s == "off" {

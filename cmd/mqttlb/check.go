@@ -7,15 +7,15 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-
-	"mqttlb/config"
 )
 
 // check reads a configuration file and the files that it names, and prints a
 // summary, or every error.
-func check(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `FILE`; the -c may be left out")
+	asDiff := flags.Bool("diff", false, "print what a reload of the running mqttlb would change if FILE were its configuration")
+	socket := socketFlag(flags)
 	if len(args) == 1 && !strings.HasPrefix(args[0], "-") {
 		args = []string{"-c", args[0]}
 	}
@@ -26,20 +26,16 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintln(stderr, "mqttlb check: name the configuration file with -c")
 		return errUsage
 	}
-	cfg, err := config.Load(*file)
+	if *asDiff {
+		return diff(ctx, *file, *socket, stdout, stderr)
+	}
+	r, err := readRevision(*file, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
-	p, err := newPlan(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		for _, e := range each(err) {
-			fmt.Fprintf(stderr, "%s: %v\n", *file, e)
-		}
-		return errFailed
-	}
-	for _, warning := range p.warnings {
+	for _, warning := range r.plan.warnings {
 		fmt.Fprintf(stderr, "%s: warning: %s\n", *file, warning)
 	}
-	return cfg.Summary(stdout)
+	return r.config.Summary(stdout)
 }

@@ -181,7 +181,7 @@ func TestNothingOfTheDemoIsLeft(t *testing.T) {
 	joinDemo(t, demo, loopback, "who-stays-connected")
 	await(t, demo.board, "every client is on a broker", func(at map[string]string) bool { return len(at) == 9 })
 	address := demo.address()
-	used := []string{address.String(), demo.server.admin.Addr().String(), demo.brokers[0].address, demo.brokers[1].address}
+	used := []string{address.String(), demo.server.status.listener.Addr().String(), demo.brokers[0].address, demo.brokers[1].address}
 	stop()
 	for _, address := range used {
 		ln, err := net.Listen("tcp", address)

@@ -91,7 +91,12 @@ func (t *trial) bind(listen string) (s *server, err error) {
 		if cfg, err = t.config(listen); err != nil {
 			return nil, err
 		}
-		s, err = newServer(cfg, slog.New(slog.DiscardHandler))
+		log := slog.New(slog.DiscardHandler)
+		first := &revision{config: cfg}
+		if first.plan, err = newPlan(cfg, log); err != nil {
+			return nil, err
+		}
+		s, err = newServer(first, log)
 		if !errors.Is(err, syscall.EADDRINUSE) {
 			break
 		}

@@ -2,11 +2,8 @@ package main
 
 import (
 	"io"
-	"log/slog"
 	"sync/atomic"
 	"time"
-
-	"mqttlb/config"
 )
 
 const (
@@ -66,26 +63,4 @@ func (w *logWriter) close() {
 	case <-w.done:
 	case <-time.After(logFlush):
 	}
-}
-
-func newLogger(c config.Log, w io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		level = slog.LevelInfo
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if c.Format == config.FormatJSON {
-		options.ReplaceAttr = spellDuration
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
-}
-
-// spellDuration writes durations with their unit, as the text format does: a
-// bare number would be one of nanoseconds.
-func spellDuration(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String())
-	}
-	return a
 }

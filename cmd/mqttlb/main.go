@@ -26,7 +26,8 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "carry sessions, from a configuration file or from flags alone", serve},
-		{"check", "read a configuration file and say what it means, or what is wrong", check},
+		{"check", "read a configuration file and say what it means, what is wrong, or what it would change", check},
+		{"reload", "have the running mqttlb read its configuration again", reload},
 		{"demo", "show it at work: two brokers, the balancer before them, some clients", demo},
 		{"cert", "write certificates for a lab: a CA, a server, clients", cert},
 		{"version", "print the version", version},

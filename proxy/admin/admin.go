@@ -42,6 +42,9 @@ type Sources struct {
 
 	// LinesDropped counts what the log had no time for. Nil: nothing.
 	LinesDropped func() uint64
+
+	// Reloads is what has been read of the configuration. Nil: it is not read again.
+	Reloads func() Reloads
 }
 
 // Serve answers requests on ln until ctx is done, and closes ln.

@@ -129,6 +129,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			gauge(nodeOpen, float64(n.Open()), p.Name, n.Name)
 		}
 	}
+	if c.Reloads != nil {
+		reloads := c.Reloads()
+		reloads.collect(ch)
+	}
 	gauge(maxConnections, float64(stats.MaxConnections))
 	count(acceptErrors, stats.AcceptErrors)
 	dropped := stats.LinesDropped

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+)
+
+const (
+	// apiTime bounds reading a request and, once more, writing its answer.
+	apiTime = 10 * time.Second
+	// apiHeader and apiBody bound a request in bytes: ours have a path at most.
+	apiHeader = 8 << 10
+	apiBody   = 64 << 10
+	// apiEnd is how long requests have when their server ends.
+	apiEnd = time.Second
+)
+
+// api is the HTTP server of the admin socket.
+type api struct {
+	manager *manager
+	log     *slog.Logger
+}
+
+// serve answers requests on ln until ctx is done, and those that have begun by then.
+func (a *api) serve(ctx context.Context, ln net.Listener) error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/config", a.config)
+	mux.HandleFunc("POST /api/v1/reload", a.reload)
+	mux.HandleFunc("POST /api/v1/diff", a.diff)
+	server := &http.Server{
+		Handler:           http.MaxBytesHandler(mux, apiBody),
+		ReadTimeout:       apiTime,
+		ReadHeaderTimeout: apiTime,
+		MaxHeaderBytes:    apiHeader,
+		ConnContext:       withPeer,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // an operator can cause these
+	}
+	server.SetKeepAlivesEnabled(false) // so that a connection holds its place for one request
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiEnd)
+		defer cancel()
+		if server.Shutdown(last) != nil {
+			_ = server.Close()
+		}
+	})
+	err := server.Serve(ln)
+	if stop() { // ctx is not done: ln has failed
+		_ = server.Close()
+		return err
+	}
+	<-ended
+	return nil
+}
+
+// runningConfig is the answer of GET /api/v1/config.
+type runningConfig struct {
+	Generation int       `json:"generation"` // 1 at the start, one more with each reload that changed something
+	File       string    `json:"file,omitempty"`
+	Read       time.Time `json:"read"`             // when the configuration in force was read
+	Config     string    `json:"config,omitempty"` // in force, as YAML
+	Errors     []string  `json:"errors,omitempty"` // of a later one, which could not be used
+}
+
+func (a *api) config(w http.ResponseWriter, r *http.Request) {
+	var c runningConfig
+	err := a.do(w, r, func(context.Context) {
+		m := a.manager
+		c = runningConfig{
+			Generation: m.generation, File: m.file, Read: m.reloads.Load().Last, Config: string(m.running.text), Errors: m.lastFaults,
+		}
+	})
+	if err == nil {
+		reply(w, http.StatusOK, c)
+	}
+}
+
+func (a *api) reload(w http.ResponseWriter, r *http.Request) {
+	by, _ := r.Context().Value(peerKey{}).(origin)
+	var result reloadResult
+	if a.do(w, r, func(serving context.Context) { result = a.manager.reload(serving, by) }) != nil {
+		return
+	}
+	status := http.StatusOK
+	switch {
+	case result.stopping:
+		status = http.StatusServiceUnavailable
+	case len(result.Errors) > 0:
+		status = http.StatusUnprocessableEntity
+	}
+	reply(w, status, result)
+}
+
+// diffRequest is the body of POST /api/v1/diff.
+type diffRequest struct {
+	File string `json:"file"` // an absolute path, as this process has it
+}
+
+// diffResult is the answer to it.
+type diffResult struct {
+	Changes []change `json:"changes"` // that a reload of the file would make
+	Errors  []string `json:"errors"`  // for which it would be refused
+}
+
+func (a *api) diff(w http.ResponseWriter, r *http.Request) {
+	var request diffRequest
+	body := json.NewDecoder(r.Body)
+	body.DisallowUnknownFields()
+	if err := body.Decode(&request); err != nil {
+		reply(w, http.StatusBadRequest, diffResult{Errors: []string{"the body is not of the form {\"file\": PATH}: " + err.Error()}})
+		return
+	}
+	if !filepath.IsAbs(request.File) {
+		reply(w, http.StatusBadRequest, diffResult{Errors: []string{"file: " + request.File + " is no absolute path"}})
+		return
+	}
+	if !rereadable(request.File) {
+		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: []string{request.File + ": is not a regular file"}})
+		return
+	}
+	next, err := readRevision(request.File, slog.New(slog.DiscardHandler))
+	if err != nil {
+		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: err.(faults)}) //nolint:errorlint // readRevision says so
+		return
+	}
+	result := diffResult{Changes: []change{}}
+	if a.do(w, r, func(context.Context) {
+		result.Changes = append(result.Changes, differences(a.manager.running.config, next.config)...)
+		result.Errors = a.manager.refused(result.Changes)
+	}) != nil {
+		return
+	}
+	status := http.StatusOK
+	if len(result.Errors) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	reply(w, status, result)
+}
+
+// do has the manager do work; an error has been answered.
+func (a *api) do(w http.ResponseWriter, r *http.Request, work func(serving context.Context)) error {
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		reply(w, http.StatusBadRequest, diffResult{Errors: []string{err.Error()}})
+		return err
+	}
+	// From here on only the client's leaving ends the wait.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	err := a.manager.do(r.Context(), work)
+	if errors.Is(err, errStopping) {
+		reply(w, http.StatusServiceUnavailable, reloadResult{Errors: []string{err.Error()}})
+	}
+	return err
+}
+
+// reply writes an answer as JSON; the client has apiTime to take it.
+func reply(w http.ResponseWriter, status int, answer any) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTime))
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(answer) // the client may have gone
+}

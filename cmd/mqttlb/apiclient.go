@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// askTime is how long a running mqttlb may take to answer: its reload may wait for
+	// another one, and that for names to be resolved.
+	askTime = 2 * time.Minute
+	// maxAnswer is the longest answer in bytes: a configuration twice over.
+	maxAnswer = 8 << 20
+)
+
+// apiClient asks the running mqttlb at an admin socket.
+type apiClient struct {
+	path string // of the socket
+	http http.Client
+}
+
+// newAPIClient makes a client. Without a path it looks where a process without the
+// setting has its socket.
+func newAPIClient(path string) *apiClient {
+	if path == "" {
+		path = usualSocket()
+	}
+	c := &apiClient{path: path}
+	c.http.Timeout = askTime
+	c.http.Transport = &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		},
+	}
+	return c
+}
+
+// usualSocket is the first of the usual places where there is a socket.
+func usualSocket() string {
+	places := socketPlaces()
+	for _, path := range places {
+		if info, err := os.Stat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
+			return path
+		}
+	}
+	return places[0]
+}
+
+// ask sends a request and returns the answer's body, as it came. Ok says that it is
+// the answer to a request that was served.
+func (c *apiClient) ask(ctx context.Context, method, path string, body any) (answer []byte, ok bool, err error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, false, err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://mqttlb"+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, false, err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, false, c.explain(err)
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, false, c.explain(err)
+	}
+	if !json.Valid(answer) {
+		return nil, false, fmt.Errorf("%s: what answers is no mqttlb that knows this command: %s: %.200s", c.path, response.Status, strings.TrimSpace(string(answer)))
+	}
+	return answer, response.StatusCode == http.StatusOK, nil
+}
+
+// explain says what an operator can do about a socket that has no answer.
+func (c *apiClient) explain(err error) error {
+	const setting = "name the socket of the running process with --socket; it is there that admin.socket has it, see the line \"admin\" of its log"
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("no mqttlb answers at the admin socket %s: is it running? If so, %s", c.path, setting)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the admin socket %s may be used by the user of the running mqttlb and by root alone", c.path)
+	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
+		return fmt.Errorf("the mqttlb at the admin socket %s has not answered within %s", c.path, askTime)
+	default:
+		return fmt.Errorf("the admin socket %s: %w", c.path, err)
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+
+	"mqttlb/config"
+)
+
+// endpoint is an address for operators, with the server behind it. The address can
+// change while the server runs. Start, move and close are called one at a time.
+type endpoint struct {
+	setting string // that has the address
+	bind    func(config.Address) (net.Listener, error)
+	serve   func(ctx context.Context, ln net.Listener) error // until ctx is done
+	log     *slog.Logger
+
+	address  config.Address // the zero Address: there is none
+	listener net.Listener   // nil: there is none
+	stop     context.CancelFunc
+	running  sync.WaitGroup // of serve
+}
+
+// listen binds the first address; connections wait until start.
+func (e *endpoint) listen(a config.Address) error {
+	if a.IsZero() {
+		return nil
+	}
+	ln, err := e.bind(a)
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", e.setting, a, err)
+	}
+	if ln != nil {
+		e.address, e.listener = a, ln
+		e.log.Info("admin", "setting", e.setting, "address", ln.Addr().String())
+	}
+	return nil
+}
+
+// start has connections served from now on.
+func (e *endpoint) start(ctx context.Context) {
+	if e.listener == nil {
+		return
+	}
+	// It goes on through a stop, of which it tells.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ln := e.listener
+	e.stop = stop
+	e.running.Go(func() {
+		if err := e.serve(serving, ln); err != nil && serving.Err() == nil {
+			e.log.Error("an admin server has ended", "setting", e.setting, "error", err)
+		}
+	})
+}
+
+// end frees the address; requests that are being served are served to their end.
+func (e *endpoint) end() {
+	if e.stop != nil {
+		e.stop()
+	}
+	if e.listener != nil {
+		_ = e.listener.Close()
+	}
+	e.address, e.listener, e.stop = config.Address{}, nil, nil
+}
+
+// close ends the endpoint and waits for the last request.
+func (e *endpoint) close() {
+	e.end()
+	e.running.Wait()
+}
+
+// move makes everything ready for another address. Commit goes there, undo stays
+// where it was; one of them is to be called. After an error nothing has changed.
+func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo func(), err error) {
+	nothing := func() {}
+	if to == e.address {
+		return nothing, nothing, nil
+	}
+	next := &endpoint{setting: e.setting, bind: e.bind, log: e.log}
+	take := func() {
+		e.address, e.listener = next.address, next.listener
+		e.start(ctx)
+	}
+	err = next.listen(to)
+	if errors.Is(err, syscall.EADDRINUSE) && e.address.Network == "tcp" && to.Port == e.address.Port {
+		// One of the two is all addresses of this machine: they cannot be bound together.
+		from := e.address
+		e.end()
+		back := func() {
+			if err := e.listen(from); err != nil {
+				e.log.Error("an admin server has lost its address", "error", err)
+			}
+			e.start(ctx)
+		}
+		if err = next.listen(to); err != nil {
+			back()
+			return nil, nil, err
+		}
+		return take, func() { next.end(); back() }, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return func() { e.end(); take() }, next.end, nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// keptName is the file of the last good configuration.
+const keptName = "last-good.yaml"
+
+// history keeps the configuration that is in force in a folder, for a start whose
+// file is broken.
+type history struct{ dir string }
+
+// file is where the configuration is kept.
+func (h history) file() string { return filepath.Join(h.dir, keptName) }
+
+// keep writes the configuration, so that at every moment there is a whole one.
+func (h history) keep(text []byte) (err error) {
+	if old, err := os.ReadFile(h.file()); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	if err := os.MkdirAll(h.dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(h.dir, keptName+".*.new") // of mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), h.file()); err != nil {
+		return err
+	}
+	return syncDir(h.dir)
+}
+
+// syncDir has the names in a folder outlive a power failure.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// hint says what is kept to an operator whose file is broken; empty: nothing is.
+func (h history) hint(file string) string {
+	if h.dir == "" {
+		return ""
+	}
+	info, err := os.Stat(h.file())
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return fmt.Sprintf("the last good configuration, of %s, is kept in %s: mqttlb serve -c %s --fallback --state-dir %s starts with it",
+		info.ModTime().Format("2006-01-02 15:04:05 MST"), h.file(), file, h.dir)
+}
+
+// missing is what --fallback says where nothing is kept.
+func (h history) missing() error {
+	if h.dir == "" {
+		return errors.New("--fallback: no folder is known where the last good configuration is kept; name it with --state-dir")
+	}
+	switch _, err := os.Stat(h.file()); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("--fallback: %s does not exist: no start or reload has succeeded with this folder as admin.state_dir", h.file())
+	case err != nil:
+		return fmt.Errorf("--fallback: %w", err)
+	case !rereadable(h.file()):
+		return fmt.Errorf("--fallback: %s is not a regular file", h.file())
+	}
+	return nil
+}

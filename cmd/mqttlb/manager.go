@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"mqttlb/config"
+	"mqttlb/proxy/admin"
+)
+
+// loadTime is how long the files of a configuration may take to be read: a network
+// file system that is away holds a reload up, and not those after it.
+const loadTime = 30 * time.Second
+
+// errStopping is the answer to changes when the process has begun to stop.
+var errStopping = errors.New("mqttlb is stopping: nothing is changed any more")
+
+// manager makes every change of the running process, one after the other.
+type manager struct {
+	file     string // of the configuration; empty: it came from flags, or from a pipe, and cannot be read again
+	stateDir string // of --state-dir; empty: the configuration's
+	watching bool   // the file, for --watch
+	log      *logger
+	// apply puts a revision in force in the place of the one before. After an error
+	// nothing has changed. The warnings are of what did not work and changes nothing else.
+	apply func(ctx context.Context, before, next *revision) (warnings []string, err error)
+	// refused are the changes that apply cannot make.
+	refused func([]change) []string
+
+	hangups  <-chan os.Signal
+	news     chan sight   // of the watch
+	requests chan request // of the admin socket
+	ended    chan struct{}
+	reloads  atomic.Pointer[admin.Reloads]
+	watched  atomic.Pointer[[]string] // the files that the watch looks at
+
+	// Touched by run alone.
+	running    *revision
+	generation int    // of running, from 1 on
+	tried      string // the digest of the files at the last reload
+	lastFaults faults // of the last reload; nil: it succeeded
+}
+
+// request is work for the manager's goroutine.
+type request struct {
+	work func(serving context.Context)
+	done chan struct{}
+}
+
+// newManager makes the manager of a process that starts with a revision. The faults
+// are those of the file, if it is not that which the revision was made of.
+func newManager(first *revision, broken faults, log *logger) *manager {
+	m := &manager{
+		log:      log,
+		news:     make(chan sight),
+		requests: make(chan request),
+		ended:    make(chan struct{}),
+		running:  first, generation: 1, lastFaults: broken,
+	}
+	m.reloads.Store(&admin.Reloads{Failed: broken != nil, Last: time.Now()})
+	return m
+}
+
+// run takes changes until ctx is done; from the end of serving on it refuses them.
+func (m *manager) run(ctx, serving context.Context) {
+	defer close(m.ended)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.hangups:
+			m.reload(serving, bySignal)
+		case s := <-m.news:
+			if s.digest != m.tried && serving.Err() == nil {
+				m.reload(serving, byFile)
+			}
+		case r := <-m.requests:
+			r.work(serving)
+			close(r.done)
+		}
+	}
+}
+
+// do has the manager do work in its turn and waits for it. Ctx ends the wait for the
+// turn only.
+func (m *manager) do(ctx context.Context, work func(serving context.Context)) error {
+	r := request{work, make(chan struct{})}
+	select {
+	case m.requests <- r:
+	case <-m.ended:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-r.done // run has taken it, and does not end before it is done
+	return nil
+}
+
+// reloadResult is what has become of a reload.
+type reloadResult struct {
+	Generation int      `json:"generation"` // of the configuration that is in force now
+	Changes    []change `json:"changes"`    // made, or not if there are errors
+	Warnings   []string `json:"warnings,omitempty"`
+	Errors     []string `json:"errors,omitempty"` // empty: the configuration is in force
+	stopping   bool
+}
+
+// reload reads the configuration again and puts it in force, or leaves everything as
+// it is. It logs what has happened.
+func (m *manager) reload(ctx context.Context, by origin) reloadResult {
+	result := reloadResult{Generation: m.generation, Changes: []change{}}
+	before := *m.reloads.Load()
+	next, err := m.read(ctx)
+	if err == nil {
+		result.Changes = append(result.Changes, differences(m.running.config, next.config)...)
+		if names := m.refused(result.Changes); len(names) > 0 {
+			err = faults(names)
+		} else {
+			result.Warnings, err = m.apply(ctx, m.running, next)
+		}
+	}
+	if err != nil {
+		return m.refuse(result, before, by, err)
+	}
+	if len(result.Changes) > 0 {
+		m.generation++
+	}
+	result.Generation = m.generation
+	if m.file == "" {
+		result.Warnings = append(result.Warnings, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
+	}
+	m.running = next
+	m.watch(next.config, nil)
+	if err := m.keep(); err != nil {
+		result.Warnings = append(result.Warnings, "the configuration is in force and could not be kept: "+err.Error())
+	}
+	before.Done++
+	before.Failed, before.Last = false, time.Now()
+	m.reloads.Store(&before)
+	m.report(result, by)
+	m.lastFaults = nil
+	return result
+}
+
+// read reads the next revision. Without a file that can be read again it is the
+// configuration in force, with the files that it names read again.
+func (m *manager) read(ctx context.Context) (*revision, error) {
+	if ctx.Err() != nil {
+		return nil, errStopping
+	}
+	type reading struct {
+		*revision
+		tried string
+		err   error
+	}
+	done := make(chan reading, 1)
+	again, watched := *m.running, *m.watched.Load()
+	go func() { // ends when the files have been read
+		var r reading
+		switch {
+		case m.file == "":
+			r.revision = &again
+			again.plan, r.err = newPlan(again.config, m.log.Logger)
+		case !rereadable(m.file):
+			r.err = faults{m.file + ": is not a regular file any more, and cannot be read again"}
+		default:
+			if m.watching {
+				r.tried = look(watched).digest // before the files are read: what changes later is news
+			}
+			r.revision, r.err = readRevision(m.file, m.log.Logger)
+		}
+		done <- r
+	}()
+	timeout := time.NewTimer(loadTime)
+	defer timeout.Stop()
+	select {
+	case r := <-done:
+		m.tried = r.tried
+		return r.revision, r.err
+	case <-ctx.Done():
+		return nil, errStopping
+	case <-timeout.C:
+		return nil, faults{m.file + ": could not be read within " + loadTime.String()}
+	}
+}
+
+// refuse notes that a reload has changed nothing.
+func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, err error) reloadResult {
+	result.stopping = errors.Is(err, errStopping)
+	lines := faultsOf(m.file, err)
+	if errs := (faults)(nil); errors.As(err, &errs) {
+		lines = errs
+	}
+	if result.stopping {
+		lines = faults{err.Error()}
+	}
+	result.Errors = lines
+	if by.who == byFile.who && slices.Equal(lines, m.lastFaults) {
+		return result // the operator knows
+	}
+	count.Refused++
+	if !result.stopping {
+		count.Failed = true
+		m.lastFaults = lines
+		m.watch(m.running.config, lines)
+	}
+	m.reloads.Store(&count)
+	for _, line := range lines {
+		m.log.Error("the configuration", "error", line)
+	}
+	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(lines), "generation", m.generation)
+	m.audit(result, by)
+	return result
+}
+
+// report logs a reload that has been made.
+func (m *manager) report(result reloadResult, by origin) {
+	for _, warning := range result.Warnings {
+		m.log.Warn("the configuration", "warning", warning)
+	}
+	count := map[string]int{}
+	for _, c := range result.Changes {
+		count[c.Action]++
+		attrs := []any{"name", c.Name, "change", c.Action}
+		if c.Before != "" || c.After != "" {
+			attrs = append(attrs, "before", c.Before, "after", c.After)
+		}
+		m.log.Info("the configuration has changed", attrs...)
+	}
+	m.log.Info("the configuration was reloaded", "generation", m.generation, added, count[added], removed, count[removed], changed, count[changed])
+	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
+		return // a file was written that says the same
+	}
+	m.audit(result, by)
+}
+
+// audit writes the audit line of a reload.
+func (m *manager) audit(result reloadResult, by origin) {
+	before, how := result.Generation, "done"
+	switch {
+	case len(result.Errors) > 0:
+		how = "refused"
+	case len(result.Changes) > 0:
+		before--
+	}
+	audit(m.log.Logger, by, "reload", slog.String("result", how), slog.String("file", m.file), slog.String("changes", brief(result.Changes)),
+		slog.Int("before", before), slog.Int("after", result.Generation))
+}
+
+// keep keeps the configuration in force, where there is a folder for it.
+func (m *manager) keep() error {
+	dir := m.stateDir
+	if dir == "" {
+		dir = m.running.config.Admin.StateDir
+	}
+	if dir == "" || m.running.text == nil {
+		return nil
+	}
+	return history{dir}.keep(m.running.text)
+}
+
+// watch says which files the watch looks at: those of the configuration.
+func (m *manager) watch(*config.Config, faults) {
+	m.watched.Store(&[]string{m.file}) // Config.Files and those that have faults, when a file can include others
+}

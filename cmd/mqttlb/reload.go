@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"text/tabwriter"
+
+	"mqttlb/config"
+)
+
+// reload has the running mqttlb read its configuration again, and prints what has
+// changed, or all that is wrong.
+func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("reload", flag.ContinueOnError)
+	socket := socketFlag(flags)
+	asJSON := flags.Bool("json", false, "print the answer as JSON")
+	if err := parseFlags(flags, args, stderr); err != nil {
+		return err
+	}
+	answer, ok, err := newAPIClient(*socket).ask(ctx, http.MethodPost, "/api/v1/reload", nil)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		if _, err := stdout.Write(answer); err != nil {
+			return err
+		}
+		return failedUnless(ok)
+	}
+	var result reloadResult
+	if err := json.Unmarshal(answer, &result); err != nil {
+		return err
+	}
+	for _, warning := range result.Warnings {
+		fmt.Fprintln(stderr, "warning:", warning)
+	}
+	for _, line := range result.Errors {
+		fmt.Fprintln(stderr, line)
+	}
+	if !ok {
+		fmt.Fprintln(stderr, "mqttlb reload: nothing was changed")
+		return errFailed
+	}
+	if err := printChanges(stdout, result.Changes); err != nil {
+		return err
+	}
+	if len(result.Changes) == 0 {
+		_, err = fmt.Fprintf(stdout, "ok: nothing has changed since generation %d\n", result.Generation)
+	} else {
+		_, err = fmt.Fprintf(stdout, "ok: generation %d is in force\n", result.Generation)
+	}
+	return err
+}
+
+// diff prints what a reload of the running mqttlb would change if file were its
+// configuration, or all that is wrong with it. It is the running process that reads
+// the file: with its environment, and where it runs.
+func diff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
+	if socket == "" {
+		if cfg, err := config.Load(file); err == nil && cfg.Admin.Socket != config.SocketOff {
+			socket = cfg.Admin.Socket
+		}
+	}
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	answer, ok, err := newAPIClient(socket).ask(ctx, http.MethodPost, "/api/v1/diff", diffRequest{path})
+	if err != nil {
+		return err
+	}
+	var result diffResult
+	if err := json.Unmarshal(answer, &result); err != nil {
+		return err
+	}
+	if err := printChanges(stdout, result.Changes); err != nil {
+		return err
+	}
+	for _, line := range result.Errors {
+		fmt.Fprintln(stderr, line)
+	}
+	if ok && len(result.Changes) == 0 {
+		_, err = fmt.Fprintln(stdout, "a reload would change nothing")
+		return err
+	}
+	return failedUnless(ok)
+}
+
+// socketFlag is the flag of commands that ask a running mqttlb.
+func socketFlag(flags *flag.FlagSet) *string {
+	return flags.String("socket", "", "the `PATH` of the admin socket of the running mqttlb (default: "+socketName+" in the runtime directory)")
+}
+
+// printChanges prints a line for each change.
+func printChanges(w io.Writer, changes []change) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range changes {
+		fmt.Fprintf(t, "%s\t%s", c.Action, c.Name)
+		if c.Before != "" || c.After != "" {
+			fmt.Fprintf(t, "\t%s -> %s", c.Before, c.After)
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}
+
+func failedUnless(ok bool) error {
+	if !ok {
+		return errFailed
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+
+	"mqttlb/config"
+	"mqttlb/proxy"
+	"mqttlb/proxy/admin"
+)
+
+// server is a whole mqttlb: what a configuration describes, bound to its
+// addresses.
+type server struct {
+	*proxy.Server
+	plan   *plan
+	status *endpoint // of /healthz and /metrics
+	log    *slog.Logger
+
+	linesDropped func() uint64 // by the log; nil: it drops none
+
+	// Nil, and without meaning, where nothing can change, as in the demo.
+	control *manager
+	socket  *endpoint // of control
+	chosen  bool      // the address of socket, by the configuration
+	seen    sight     // of the file, from before it was read. Valid only if control.watching
+}
+
+// newServer binds the addresses; clients wait until run.
+func newServer(first *revision, log *slog.Logger) (*server, error) {
+	s := &server{plan: first.plan, log: log}
+	for _, warning := range s.plan.warnings {
+		log.Warn("a file needs attention", "warning", warning)
+	}
+	s.status = &endpoint{setting: "admin.address", log: log, bind: func(a config.Address) (net.Listener, error) { return bind(a, false) }}
+	if err := s.status.listen(first.config.Admin.Address); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.Server, err = proxy.New(&s.plan.snapshot, log); err != nil {
+		s.status.close()
+		return nil, err
+	}
+	for _, ln := range first.config.Listeners {
+		log.Info("listening", "listener", ln.Name, "address", s.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
+	}
+	return s, nil
+}
+
+// takeControl has a manager change the server, and binds its socket. After an error
+// the server is closed.
+func (s *server) takeControl(m *manager) error {
+	m.apply, m.refused = s.apply, needRestart
+	s.control = m
+	s.socket = &endpoint{
+		setting: "admin.socket", log: s.log, serve: (&api{m, s.log}).serve,
+		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.chosen, s.log) },
+	}
+	err := s.listenSocket(m.running.config.Admin)
+	if err != nil {
+		s.status.close()
+		s.Close()
+	}
+	return err
+}
+
+// run serves until ctx is done and the sessions have ended. It may be called once.
+func (s *server) run(ctx context.Context) {
+	// Health checks, look-ups and the admin servers stop after the last session.
+	background, leave := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer s.closeEndpoints() // after the manager, which moves them
+	defer running.Wait()
+	defer leave()
+
+	s.plan.names.Resolve(ctx) // clients wait: without addresses they would be refused
+	for _, attend := range s.plan.attendants {
+		running.Go(func() { attend(background) })
+	}
+	sources := admin.Sources{Server: s.Server, Pools: s.plan.pools, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
+	if m := s.control; m != nil {
+		sources.Reloads = func() admin.Reloads { return *m.reloads.Load() }
+		running.Go(func() { m.run(background, ctx) })
+		if m.watching {
+			running.Go(func() { watch(ctx, s.seen, func() []string { return *m.watched.Load() }, m.news) })
+		}
+		s.socket.start(ctx)
+	}
+	// Last: what is said of the process is then true.
+	s.status.serve = func(ctx context.Context, ln net.Listener) error { return admin.Serve(ctx, ln, sources, s.log) }
+	s.status.start(ctx)
+	s.Run(ctx)
+}
+
+func (s *server) closeEndpoints() {
+	s.status.close()
+	if s.socket != nil {
+		s.socket.close()
+	}
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"os"
+	"time"
+)
+
+const (
+	// watchInterval is how often --watch looks at the files. Looking at their content
+	// works for everything that changes it: links that are swapped, network file
+	// systems, editors that rename.
+	watchInterval = time.Second
+	// stableLooks is how many looks in a row have to see the same new content: a file
+	// may be written in parts.
+	stableLooks = 2
+	// goneLooks is the same where a file cannot be read: between its removal and the
+	// next one's arrival there is none.
+	goneLooks = 5
+	// maxWatched is how much of a file is looked at. None that can be read is larger.
+	maxWatched = 2 << 20
+)
+
+// sight is what one look at the files has seen.
+type sight struct {
+	digest string // the same for the same files with the same content
+	gone   bool   // one of them cannot be read
+}
+
+// look reads the files. What cannot be read counts with its error.
+func look(files []string) sight {
+	var s sight
+	h := sha256.New()
+	for _, file := range files {
+		content := sha256.New()
+		if err := readInto(content, file); err != nil {
+			s.gone = true
+			content.Reset()
+			_, _ = io.WriteString(content, err.Error())
+		}
+		_, _ = io.WriteString(h, file+"\x00")
+		_, _ = h.Write(content.Sum(nil))
+	}
+	s.digest = hex.EncodeToString(h.Sum(nil))
+	return s
+}
+
+// readInto copies a regular file to w.
+func readInto(w io.Writer, file string) error {
+	if !rereadable(file) { // it could hold the watch up for ever
+		return nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, io.LimitReader(f, maxWatched))
+	return err
+}
+
+// watcher finds out when files have changed and rest again.
+type watcher struct {
+	reported string // the digest that was reported last
+	last     string // the digest of the look before
+	looks    int    // that have seen last, in a row
+}
+
+// see takes a look and reports whether it is news.
+func (w *watcher) see(s sight) bool {
+	if s.digest != w.last {
+		w.last, w.looks = s.digest, 0
+	}
+	w.looks++
+	needed := stableLooks
+	if s.gone {
+		needed = goneLooks
+	}
+	if s.digest == w.reported || w.looks < needed {
+		return false
+	}
+	w.reported = s.digest
+	return true
+}
+
+// watch looks at the files at every watchInterval until ctx is done, and sends the
+// sights that are news. First is what was seen before the files were read.
+func watch(ctx context.Context, first sight, files func() []string, news chan<- sight) {
+	w := watcher{reported: first.digest}
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		s := look(files())
+		if !w.see(s) {
+			continue
+		}
+		select {
+		case news <- s:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestAChangeIsNewsOnceItRests(t *testing.T) {
+	ok := func(digest string) sight { return sight{digest: digest} }
+	gone := sight{digest: "gone", gone: true}
+	for _, c := range []struct {
+		name  string
+		looks []sight
+		news  []int // which of the looks are
+	}{
+		{"nothing changes", []sight{ok("a"), ok("a"), ok("a")}, nil},
+		{"one change", []sight{ok("a"), ok("b"), ok("b"), ok("b")}, []int{2}},
+		{"written in parts", []sight{ok("b"), ok("c"), ok("d"), ok("d"), ok("d")}, []int{3}},
+		{"changed back before it rests", []sight{ok("b"), ok("a"), ok("a")}, nil},
+		{"changed back afterwards", []sight{ok("b"), ok("b"), ok("a"), ok("a"), ok("a")}, []int{1, 3}},
+		{"gone for a moment", []sight{ok("a"), gone, gone, gone, gone, ok("a"), ok("a")}, nil},
+		{"replaced after a moment", []sight{gone, gone, ok("b"), ok("b"), ok("b")}, []int{3}},
+		{"gone", []sight{gone, gone, gone, gone, gone, gone, gone}, []int{4}},
+		{"gone and back as it was", []sight{gone, gone, gone, gone, gone, ok("a"), ok("a"), ok("a")}, []int{4, 6}},
+		{"gone again and again", []sight{gone, gone, gone, gone, ok("a"), gone, gone, gone, gone, ok("a")}, nil},
+	} {
+		w := watcher{reported: "a"}
+		var news []int
+		for i, s := range c.looks {
+			if w.see(s) {
+				news = append(news, i)
+			}
+		}
+		if len(news) != len(c.news) {
+			t.Errorf("%s: news at looks %v, want %v", c.name, news, c.news)
+			continue
+		}
+		for i := range news {
+			if news[i] != c.news[i] {
+				t.Errorf("%s: news at looks %v, want %v", c.name, news, c.news)
+			}
+		}
+	}
+}
+
+func TestALookSeesContentAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(to string) {
+		t.Helper()
+		_ = os.Remove(path("..next"))
+		if err := os.Symlink(to, path("..next")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path("..next"), path("f")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	see := func() sight { return look([]string{path("f")}) }
+	put("1", "one")
+	put("2", "two")
+	put("copy", "one")
+	link("1")
+	one := see()
+	if link("copy"); see() != one {
+		t.Error("a link to the same content is a change")
+	}
+	if link("2"); see().digest == one.digest {
+		t.Error("a link to another file is no change")
+	}
+	if put("2", "one"); see() != one {
+		t.Error("the same content at another time is a change")
+	}
+	if link("nowhere"); !see().gone {
+		t.Error("a link that leads nowhere is a file")
+	}
+	put("g", "one")
+	if look([]string{path("1"), path("g")}).digest == look([]string{path("1")}).digest {
+		t.Error("another file is no change")
+	}
+}

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestPathsOfAdminAreAbsoluteOrOff(t *testing.T) {
+	file := func(admin string) []byte {
+		return fmt.Appendf(nil, `
+listeners: [{name: a, address: ":1", pool: p}]
+pools: [{name: p, nodes: [{name: n, address: "h:1"}]}]
+admin: {%s}`, admin)
+	}
+	for _, c := range []struct {
+		written          string
+		socket, stateDir string
+	}{
+		{"", "", ""},
+		{"socket: off, state_dir: off", SocketOff, ""},
+		{"socket: /run/lb.sock", "/run/lb.sock", ""},
+		{"state_dir: /var/lib/mqttlb", "", "/var/lib/mqttlb"},
+		{"socket: /" + strings.Repeat("x", maxSocketPath-1), "/" + strings.Repeat("x", maxSocketPath-1), ""},
+	} {
+		got, err := Parse("f", file(c.written))
+		if err != nil || got.Admin.Socket != c.socket || got.Admin.StateDir != c.stateDir {
+			t.Errorf("%s: got %+v, %v; want %q and %q", c.written, got, err, c.socket, c.stateDir)
+		}
+	}
+	for written, want := range map[string]string{
+		"socket: lb.sock":       `admin.socket: "lb.sock" is no absolute path; write one, as /run/mqttlb/mqttlb.sock, or off`,
+		"socket: unix:/lb.sock": `admin.socket: "unix:/lb.sock" is no absolute path; write one, as /run/mqttlb/mqttlb.sock, or off`,
+		`socket: ""`:            `admin.socket: "" is no absolute path; write one, as /run/mqttlb/mqttlb.sock, or off`,
+		`socket: "/run/\n"`:     `admin.socket: "/run/\n" has a control character`,
+		"socket: /" + strings.Repeat("x", maxSocketPath): "admin.socket: the path of a Unix socket has at most 103 bytes, this one has 104",
+		"socket: 5":         "admin.socket: is the number 5; it must be text: put it in quotes",
+		"state_dir: lib":    `admin.state_dir: "lib" is no absolute path; write that of a folder, as /var/lib/mqttlb, or off`,
+		`state_dir: "/x\t"`: `admin.state_dir: "/x\t" has a control character`,
+		"state_dir: [a]":    "admin.state_dir: is a list; it must be text",
+	} {
+		if _, err := Parse("f", file(written)); err == nil || !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("%s: got %v, want %s", written, err, want)
+		}
+	}
+}
