@@ -16,6 +16,15 @@ func checkPool(p *Pool, s *source, at string) {
 		checkNodeTLS(p.TLS, s, child(at, "tls"))
 	}
 	checkHealth(p, s, child(at, "health"), protocol)
+	rate, removed := child(at, "drain_rate"), child(at, "removed_nodes")
+	if s.written(rate) && p.RemovedNodes != DrainRemoved && s.good(rate, removed) {
+		s.errorf(rate, "has no meaning with removed_nodes: %s; only drain has a rate", p.RemovedNodes)
+	}
+	for _, key := range []string{rate, removed} {
+		if s.written(key) && p.Protocol == HTTP && s.good(key, protocol) {
+			s.errorf(key, "has no meaning with protocol http; requests to a node that is gone end by themselves")
+		}
+	}
 
 	names := unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}

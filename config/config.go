@@ -153,6 +153,12 @@ type Pool struct {
 
 	TLS *NodeTLS // nil: nodes are spoken to in the clear
 
+	// RemovedNodes is what becomes of the sessions of a node that a reload takes out of
+	// the pool. DrainRate is how many of them leave in a second; valid only if it is
+	// DrainRemoved.
+	RemovedNodes RemovedNodes
+	DrainRate    int
+
 	Health Health
 	Nodes  []Node // at least one
 }

@@ -111,6 +111,12 @@ var defaultPool = Pool{
 	Algorithm: ConsistentHash,
 	// A broker that does not expect the header closes the connection at once.
 	ProxyProtocol: ProxyOff,
+	// Who takes a node out of the file wants to be rid of it, and a broker that is
+	// shut down would lose its clients all at once.
+	RemovedNodes: DrainRemoved,
+	// 10,000 sessions have left after 100 s; the nodes that they come to have
+	// no work from 100 new clients a second.
+	DrainRate: 100,
 	Health: Health{
 		// It works with every broker and needs no right on it: an mqtt probe is
 		// a client that authentication and its logs get to see.

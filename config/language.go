@@ -84,6 +84,8 @@ func poolFields(p *Pool) []field {
 		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
+		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
+		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
 		section("health", healthFields(&p.Health)),
 		must(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
 	}

@@ -168,3 +168,15 @@ const (
 )
 
 var logFormats = []LogFormat{FormatText, FormatJSON}
+
+// RemovedNodes is what becomes of the sessions of nodes that a reload takes out of
+// their pool.
+type RemovedNodes string
+
+// The values of removed_nodes.
+const (
+	DrainRemoved RemovedNodes = "drain" // they leave, drain_rate a second
+	KeepRemoved  RemovedNodes = "keep"  // they stay until they end
+)
+
+var removedNodes = []RemovedNodes{DrainRemoved, KeepRemoved}
