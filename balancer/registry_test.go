@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"weak"
 )
 
 // joined builds a pool and joins it to r.
@@ -167,6 +168,18 @@ func TestRegistryForgetsWhatNoNodeHas(t *testing.T) {
 	}
 	if n := joined(t, &r, "mqtt", NodeSpec{Name: "node-1", Address: "127.0.0.1:1883"}).Nodes()[0]; n.Operator() != Up {
 		t.Error("a node that was forgotten is not up")
+	}
+}
+
+// A cleanup runs some time after its state is gone: the key may have a new one by then.
+func TestLateCleanupLeavesTheNewState(t *testing.T) {
+	var states table[string, condition]
+	gone, here := new(condition), new(condition)
+	late := tableEntry[string, condition]{"a", weak.Make(gone)}
+	states.join("a", here)
+	states.forget(late)
+	if states.join("a", new(condition)) != here {
+		t.Error("the new state was forgotten")
 	}
 }
 

@@ -131,9 +131,10 @@ func TestAnswerOfARoundThatIsUnderWayReachesTheNewNodes(t *testing.T) {
 		again := nodes(t, "a.example:1")
 		again[0].SetAddrs([]netip.AddrPort{netip.MustParseAddrPort("127.0.0.7:1")})
 		d.Apply(again)
-		r.answer <- []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+		r.answer <- []netip.Addr{netip.MustParseAddr("127.0.0.5")}
 		round.Wait()
 		want(t, again[0], "127.0.0.7:1")
+		want(t, next[0], "127.0.0.1:8083") // which may share its addresses with again
 	})
 }
 
