@@ -126,7 +126,7 @@ func (a *api) diff(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: []string{request.File + ": is not a regular file"}})
 		return
 	}
-	next, err := readRevision(request.File, slog.New(slog.DiscardHandler))
+	next, err := readRevision(request.File, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: err.(faults)}) //nolint:errorlint // readRevision says so
 		return
@@ -134,15 +134,10 @@ func (a *api) diff(w http.ResponseWriter, r *http.Request) {
 	result := diffResult{Changes: []change{}}
 	if a.do(w, r, func(context.Context) {
 		result.Changes = append(result.Changes, differences(a.manager.running.config, next.config)...)
-		result.Errors = a.manager.refused(result.Changes)
 	}) != nil {
 		return
 	}
-	status := http.StatusOK
-	if len(result.Errors) > 0 {
-		status = http.StatusUnprocessableEntity
-	}
-	reply(w, status, result)
+	reply(w, http.StatusOK, result)
 }
 
 // do has the manager do work; an error has been answered.

@@ -2,22 +2,9 @@ package main
 
 import (
 	"context"
-	"strings"
 
 	"mqttlb/config"
 )
-
-// needRestart names the changes that the process cannot make. It stands until all of
-// them can be made by proxy.Server.Apply; the log and the admin servers change already.
-func needRestart(changes []change) []string {
-	var names []string
-	for _, c := range changes {
-		if part, _, _ := strings.Cut(c.Name, "."); part != "log" && part != "admin" {
-			names = append(names, c.Name+": "+c.Action+": this needs a restart")
-		}
-	}
-	return names
-}
 
 // apply puts a revision in force in the place of the one before. Whatever can fail is
 // done first; after an error nothing has changed.
@@ -28,28 +15,39 @@ func (s *server) apply(ctx context.Context, before, next *revision) (warnings []
 	}
 	// Without the setting a socket that another process had is tried for again.
 	s.chosen = next.config.Admin.Socket != ""
-	toSocket, _, err := s.socket.move(ctx, socketAddress(next.config.Admin))
+	toSocket, keepSocket, err := s.socket.move(ctx, socketAddress(next.config.Admin))
 	if err != nil {
 		s.chosen = before.config.Admin.Socket != ""
 		stay()
 		return nil, err
 	}
-	warnings = s.applySessions(next)
+	if warnings, err = s.applySessions(ctx, next.plan); err != nil {
+		s.chosen = before.config.Admin.Socket != ""
+		stay()
+		keepSocket()
+		return nil, err
+	}
 	toStatus()
 	toSocket()
 	s.control.log.set(next.config.Log)
 	return warnings, nil
 }
 
-// applySessions reads the files of TLS again. It stands for proxy.Server.Apply, which
-// puts the plan of next in the place of the one in force.
-func (s *server) applySessions(next *revision) (warnings []string) {
-	for _, reload := range s.plan.reloads {
-		if err := reload(); err != nil {
+// applySessions has clients and nodes dealt with as a plan says, in place of the plan in force. The warnings are of files
+// that cannot be used, or should not stay as they are.
+func (s *server) applySessions(ctx context.Context, next *plan) (warnings []string, err error) {
+	next.names.ResolveNew(ctx, next.nodes()) // without addresses clients would be refused
+	if err := s.Apply(&next.snapshot); err != nil {
+		return nil, err
+	}
+	for _, enact := range next.enact {
+		if err := enact(); err != nil {
 			warnings = append(warnings, "what was good before stays in force: "+err.Error())
 		}
 	}
-	return append(warnings, next.plan.warnings...)
+	s.background.apply(ctx, next.workers)
+	s.plan.Store(next)
+	return append(warnings, next.warnings()...), nil
 }
 
 // listenSocket binds the admin socket, see bindSocket.

@@ -29,12 +29,12 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if *asDiff {
 		return diff(ctx, *file, *socket, stdout, stderr)
 	}
-	r, err := readRevision(*file, slog.New(slog.DiscardHandler))
+	r, err := readRevision(*file, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
-	for _, warning := range r.plan.warnings {
+	for _, warning := range r.plan.warnings() {
 		fmt.Fprintf(stderr, "%s: warning: %s\n", *file, warning)
 	}
 	return r.config.Summary(stdout)

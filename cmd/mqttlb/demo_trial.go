@@ -93,7 +93,7 @@ func (t *trial) bind(listen string) (s *server, err error) {
 		}
 		log := slog.New(slog.DiscardHandler)
 		first := &revision{config: cfg}
-		if first.plan, err = newPlan(cfg, log); err != nil {
+		if first.plan, err = newPlan(cfg, nil, log); err != nil {
 			return nil, err
 		}
 		s, err = newServer(first, log)
@@ -169,7 +169,7 @@ func (t *trial) look(ctx context.Context) {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
-		for _, pool := range t.server.plan.pools {
+		for _, pool := range t.server.plan.Load().pools {
 			for _, n := range pool.Nodes() {
 				t.board.verdict(n.Name, n.State() == balancer.Up)
 			}
@@ -207,7 +207,7 @@ func (t *trial) killAll() {
 
 // address is where clients arrive, as a client of this machine dials it.
 func (t *trial) address() net.TCPAddr {
-	a := *t.server.Addr(t.server.plan.snapshot.Listeners[0].Name).(*net.TCPAddr)
+	a := *t.server.Addr(t.server.plan.Load().snapshot.Listeners[0].Name).(*net.TCPAddr)
 	if a.IP.IsUnspecified() {
 		a.IP = net.ParseIP(loopback)
 	}

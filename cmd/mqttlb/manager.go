@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/config"
+	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 )
 
@@ -29,8 +30,6 @@ type manager struct {
 	// apply puts a revision in force in the place of the one before. After an error
 	// nothing has changed. The warnings are of what did not work and changes nothing else.
 	apply func(ctx context.Context, before, next *revision) (warnings []string, err error)
-	// refused are the changes that apply cannot make.
-	refused func([]change) []string
 
 	hangups  <-chan os.Signal
 	news     chan sight   // of the watch
@@ -118,11 +117,7 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	next, err := m.read(ctx)
 	if err == nil {
 		result.Changes = append(result.Changes, differences(m.running.config, next.config)...)
-		if names := m.refused(result.Changes); len(names) > 0 {
-			err = faults(names)
-		} else {
-			result.Warnings, err = m.apply(ctx, m.running, next)
-		}
+		result.Warnings, err = m.apply(ctx, m.running, next)
 	}
 	if err != nil {
 		return m.refuse(result, before, by, err)
@@ -159,20 +154,20 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 		err   error
 	}
 	done := make(chan reading, 1)
-	again, watched := *m.running, *m.watched.Load()
+	again, before, watched := *m.running, m.running.plan, *m.watched.Load()
 	go func() { // ends when the files have been read
 		var r reading
 		switch {
 		case m.file == "":
 			r.revision = &again
-			again.plan, r.err = newPlan(again.config, m.log.Logger)
+			again.plan, r.err = newPlan(again.config, before, m.log.Logger)
 		case !rereadable(m.file):
 			r.err = faults{m.file + ": is not a regular file any more, and cannot be read again"}
 		default:
 			if m.watching {
 				r.tried = look(watched).digest // before the files are read: what changes later is news
 			}
-			r.revision, r.err = readRevision(m.file, m.log.Logger)
+			r.revision, r.err = readRevision(m.file, before, m.log.Logger)
 		}
 		done <- r
 	}()
@@ -191,7 +186,7 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 
 // refuse notes that a reload has changed nothing.
 func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, err error) reloadResult {
-	result.stopping = errors.Is(err, errStopping)
+	result.stopping = errors.Is(err, errStopping) || errors.Is(err, proxy.ErrStopping)
 	lines := faultsOf(m.file, err)
 	if errs := (faults)(nil); errors.As(err, &errs) {
 		lines = errs

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,22 +13,75 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// plan is what a configuration means at run time.
+// plan is what a configuration means at run time. A plan that follows another one goes on with what that has under the same
+// names: the state of nodes, their health checks and look-ups, gates, what clients and nodes need to resume TLS.
 type plan struct {
 	snapshot snapshot.Snapshot
 	pools    []*snapshot.Pool
-	// attendants keep the pools up to date: health checks and name lookups.
-	// Each runs until its context is done.
-	attendants []func(context.Context)
-	reloads    []func() error       // of the files of TLS
-	names      *discovery.Discovery // the addresses of nodes that have a host name
-	warnings   []string             // of files that can be used and should not stay as they are
+
+	registry *balancer.Registry
+	names    *discovery.Discovery // the addresses of nodes that have a host name
+	checkers map[string]*health.Checker
+	tls      map[string]*listenerTLS // by the listener's name
+	nodeTLS  map[string]*poolTLS     // by the pool's name
+
+	// workers run as long as a plan that is in force has them.
+	workers []worker
+	// enact has the workers go by the plan, once the server does. The errors are of files that cannot be used:
+	// what was good before stays in force.
+	enact []func() error
 }
 
-// newPlan makes a plan of a configuration. It starts nothing and opens nothing but
-// the files of TLS. The error is joined of all that is wrong.
-func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
-	p := &plan{snapshot: snapshot.Snapshot{
+// newPlan makes a plan of a configuration that follows another plan, which is nil at the start. It starts nothing, changes
+// nothing and opens nothing but the files of TLS. The error is joined of all that is wrong.
+func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) {
+	if before == nil {
+		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log)}
+	}
+	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg)}
+	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
+	p.workers = append(p.workers, p.names)
+	pools := make(map[string]*snapshot.Pool)
+	var errs []error
+	for i := range cfg.Pools {
+		pool, err := p.addPool(&cfg.Pools[i], before, log)
+		if err != nil {
+			errs = append(errs, within("pool", cfg.Pools[i].Name, err))
+			continue
+		}
+		pools[cfg.Pools[i].Name] = pool
+	}
+	for i := range cfg.Listeners {
+		l := &cfg.Listeners[i]
+		ln := listenerOf(l, pools)
+		if l.TLS != nil {
+			var err error
+			if ln.TLS, err = p.addTLS(l, before, log); err != nil {
+				errs = append(errs, within("listener", l.Name, err))
+				continue
+			}
+		}
+		p.snapshot.Listeners = append(p.snapshot.Listeners, ln)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	p.enact = append(p.enact, func() error { p.names.Apply(p.nodes()); return nil })
+	return p, nil
+}
+
+// nodes are those of all pools.
+func (p *plan) nodes() []*balancer.Node {
+	var nodes []*balancer.Node
+	for _, pool := range p.pools {
+		nodes = append(nodes, pool.Nodes()...)
+	}
+	return nodes
+}
+
+// snapshotOf has the settings of a configuration, without its listeners.
+func snapshotOf(cfg *config.Config) snapshot.Snapshot {
+	return snapshot.Snapshot{
 		MaxConnections:           cfg.Limits.MaxConnections,
 		ConnectRate:              cfg.Limits.ConnectRate,
 		MaxConnectionsPerAddress: cfg.Limits.MaxConnectionsPerAddress,
@@ -51,62 +103,47 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 		MaxRequestSize: int64(cfg.Limits.MaxRequestSize),
 		OpeningMemory:  int64(cfg.Limits.OpeningMemory),
 		MinBodyRate:    cfg.Limits.MinBodyRate,
-	}}
-	pools := make(map[string]*snapshot.Pool)
-	var nodes []*balancer.Node
-	var errs []error
-	for i := range cfg.Pools {
-		pool, err := p.addPool(&cfg.Pools[i], log)
-		if err != nil {
-			errs = append(errs, within("pool", cfg.Pools[i].Name, err))
-			continue
-		}
-		pools[cfg.Pools[i].Name] = pool
-		nodes = append(nodes, pool.Nodes()...)
 	}
-	p.names = discovery.New(net.DefaultResolver, log)
-	p.names.Apply(nodes)
-	p.attendants = append(p.attendants, p.names.Run)
-	for _, l := range cfg.Listeners {
-		ln := &snapshot.Listener{
-			Name:           l.Name,
-			Network:        l.Address.Network,
-			Address:        l.Address.String(),
-			Protocol:       protocols[l.Protocol],
-			Pool:           pools[l.Pool],
-			AcceptProxy:    l.ProxyProtocol == config.ProxyAccept,
-			Trusted:        l.TrustedProxies,
-			MaxConnections: l.MaxConnections,
-			Hosts:          l.AllowedHosts,
-			Routes:         routes(&l, pools),
-		}
-		if l.TLS != nil {
-			t, err := newTLS(l.TLS, log)
-			if err != nil {
-				errs = append(errs, within("listener", l.Name, err))
-				continue
-			}
-			p.warn("listener", l.Name, t.Terminator.Warnings())
-			ln.TLS = t
-			p.attendants = append(p.attendants, t.Terminator.Run)
-			p.reloads = append(p.reloads, t.Terminator.Reload)
-		}
-		if l.Address.Network == "unix" {
-			ln.Address = l.Address.Path
-		}
-		p.snapshot.Listeners = append(p.snapshot.Listeners, ln)
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return p, nil
 }
 
-// warn says of each warning what has it: a listener or a pool.
-func (p *plan) warn(what, name string, warnings []string) {
-	for _, warning := range warnings {
-		p.warnings = append(p.warnings, fmt.Sprintf("%s %q: %s", what, name, warning))
+// listenerOf is a listener without its TLS.
+func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.Listener {
+	ln := &snapshot.Listener{
+		Name:           l.Name,
+		Network:        l.Address.Network,
+		Address:        l.Address.String(),
+		Protocol:       protocols[l.Protocol],
+		Pool:           pools[l.Pool],
+		AcceptProxy:    l.ProxyProtocol == config.ProxyAccept,
+		Trusted:        l.TrustedProxies,
+		MaxConnections: l.MaxConnections,
+		Hosts:          l.AllowedHosts,
+		Routes:         routes(l, pools),
 	}
+	if l.Address.Network == "unix" {
+		ln.Address = l.Address.Path
+	}
+	return ln
+}
+
+// warnings are of files that can be used and should not stay as they are.
+func (p *plan) warnings() (all []string) {
+	warn := func(what, name string, warnings []string) {
+		for _, warning := range warnings {
+			all = append(all, fmt.Sprintf("%s %q: %s", what, name, warning))
+		}
+	}
+	for _, ln := range p.snapshot.Listeners {
+		if ln.TLS != nil {
+			warn("listener", ln.Name, ln.TLS.Terminator.Warnings())
+		}
+	}
+	for _, pool := range p.pools {
+		if pool.TLS != nil {
+			warn("pool", pool.Name, pool.TLS.Originator.Warnings())
+		}
+	}
+	return all
 }
 
 // within says of each error in err what has it: a listener or a pool.
@@ -160,70 +197,4 @@ func routes(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Rout
 	default:
 		return nil
 	}
-}
-
-func (p *plan) addPool(c *config.Pool, log *slog.Logger) (*snapshot.Pool, error) {
-	spec := balancer.PoolSpec{Name: c.Name}
-	var err error
-	if spec.Algorithm, err = balancer.ParseAlgorithm(string(c.Algorithm)); err != nil {
-		return nil, err
-	}
-	if spec.Algorithm == balancer.ConsistentHash {
-		if spec.HashKey, err = balancer.ParseHashKey(string(c.HashKey)); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range c.Nodes {
-		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
-			Name: n.Name, Address: n.Address.String(), Weight: n.Weight, MaxConnections: n.MaxConnections,
-		})
-	}
-	b, err := balancer.NewPool(spec)
-	if err != nil {
-		return nil, err
-	}
-	pool := &snapshot.Pool{
-		Pool:           b,
-		WebSocket:      c.Protocol == config.WS,
-		ForwardHeaders: c.ForwardHeaders,
-		Cookie:         c.Cookie,
-	}
-	switch c.ProxyProtocol {
-	case config.ProxyOff, config.ProxyAccept: // the latter is for listeners
-	case config.ProxyV1:
-		pool.SendProxy = 1
-	case config.ProxyV2:
-		pool.SendProxy = 2
-	}
-	if c.TLS != nil {
-		if err := p.addNodeTLS(pool, c.TLS, log); err != nil {
-			return nil, err
-		}
-	}
-	probe, err := health.ParseProbe(string(c.Health.Probe))
-	if err != nil {
-		return nil, err
-	}
-	check := health.Check{
-		Probe:         probe,
-		Interval:      c.Health.Interval,
-		Timeout:       c.Health.Timeout,
-		Rise:          c.Health.Rise,
-		Fall:          c.Health.Fall,
-		ProxyProtocol: uint8(pool.SendProxy),
-		Method:        c.Health.Method,
-		Path:          c.Health.Path,
-		Host:          c.Health.Host,
-		Status:        c.Health.Status,
-		Port:          uint16(c.Health.Port),
-	}
-	if pool.TLS != nil {
-		check.Secure = pool.TLS.Secure
-	}
-	checker := health.NewChecker(log)
-	checker.Apply(b, check)
-	pool.DialFailed = checker.Failed
-	p.attendants = append(p.attendants, checker.Run)
-	p.pools = append(p.pools, pool)
-	return pool, nil
 }

@@ -3,15 +3,62 @@ package main
 import (
 	"cmp"
 	"log/slog"
+	"maps"
+	"reflect"
 
 	"mqttlb/config"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
-// newTLS reads the files of a listener's TLS. What cannot be used at the start is
-// an error; later, what was good stays.
-func newTLS(c *config.TLS, log *slog.Logger) (*snapshot.TLS, error) {
+// listenerTLS is a listener's TLS and the configuration that it was made of.
+type listenerTLS struct {
+	*snapshot.TLS
+	config *config.TLS
+}
+
+// addTLS adds the TLS of a listener. What cannot be used of its files is an error where its settings are new; later, what
+// was good stays.
+func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snapshot.TLS, error) {
+	c, old := l.TLS, before.tls[l.Name]
+	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity]}}
+	if old != nil && sameFiles(old.config, c) {
+		t.Terminator = old.Terminator
+		p.enact = append(p.enact, t.Terminator.Reload)
+	} else {
+		var err error
+		if t.Terminator, err = newTerminator(c, log); err != nil {
+			return nil, err
+		}
+	}
+	if old != nil {
+		t.Gate = old.Gate
+		if t.Terminator != old.Terminator {
+			t.Terminator.Inherit(old.Terminator)
+		}
+	} else {
+		t.Gate = tlsterm.NewGate(c.MaxHandshakes, c.HandshakeRate, c.MaxHandshakeQueue)
+	}
+	p.enact = append(p.enact, func() error {
+		t.Gate.SetLimits(c.MaxHandshakes, c.HandshakeRate, c.MaxHandshakeQueue)
+		return nil
+	})
+	p.tls[l.Name] = t
+	p.workers = append(p.workers, t.Terminator)
+	return t.TLS, nil
+}
+
+// sameFiles reports whether two configurations of TLS differ in nothing that a terminator is made of.
+func sameFiles(a, b *config.TLS) bool {
+	x, y := *a, *b
+	for _, c := range []*config.TLS{&x, &y} {
+		c.HandshakeTimeout, c.MaxHandshakes, c.MaxHandshakeQueue, c.HandshakeRate, c.RequireIdentity = 0, 0, 0, 0, ""
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// newTerminator reads the files of a listener's TLS.
+func newTerminator(c *config.TLS, log *slog.Logger) (*tlsterm.Terminator, error) {
 	o := tlsterm.Options{
 		StrictSNI:  c.StrictSNI,
 		ClientAuth: clientAuths[c.ClientAuth],
@@ -28,20 +75,18 @@ func newTLS(c *config.TLS, log *slog.Logger) (*snapshot.TLS, error) {
 	if c.ClientCRL != "" {
 		o.CRLs = []string{c.ClientCRL}
 	}
-	t, err := tlsterm.New(o)
-	if err != nil {
-		return nil, err
-	}
-	return &snapshot.TLS{
-		Terminator: t,
-		Gate:       tlsterm.NewGate(c.MaxHandshakes, c.HandshakeRate, c.MaxHandshakeQueue),
-		Timeout:    c.HandshakeTimeout,
-		Identity:   identities[c.RequireIdentity],
-	}, nil
+	return tlsterm.New(o)
+}
+
+// poolTLS is the TLS that is spoken to the nodes of a pool, and what it was made of.
+type poolTLS struct {
+	*snapshot.NodeTLS
+	config config.NodeTLS
+	hosts  map[string]string
 }
 
 // addNodeTLS reads the files of a pool's TLS and has it spoken to the pool's nodes.
-func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, log *slog.Logger) error {
+func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, log *slog.Logger) error {
 	o := tlsterm.NodeOptions{
 		Hosts:       make(map[string]string),
 		CA:          c.CA,
@@ -52,14 +97,23 @@ func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, log *slog.Logg
 	for _, n := range pool.Nodes() {
 		o.Hosts[n.Name] = cmp.Or(c.ServerName, n.Host)
 	}
-	t, err := tlsterm.NewOriginator(o)
-	if err != nil {
-		return err
+	t, old := &poolTLS{config: *c, hosts: o.Hosts}, before.nodeTLS[pool.Name]
+	if old != nil && old.config == t.config && maps.Equal(old.hosts, t.hosts) {
+		t.NodeTLS = old.NodeTLS
+		p.enact = append(p.enact, t.Originator.Reload)
+	} else {
+		originator, err := tlsterm.NewOriginator(o)
+		if err != nil {
+			return err
+		}
+		t.NodeTLS = snapshot.NewNodeTLS(originator, pool.Nodes())
+		if old != nil {
+			t.NodeTLS.Inherit(old.NodeTLS)
+		}
 	}
-	pool.TLS = snapshot.NewNodeTLS(t, pool.Nodes())
-	p.attendants = append(p.attendants, t.Run)
-	p.reloads = append(p.reloads, t.Reload)
-	p.warn("pool", pool.Name, t.Warnings())
+	pool.TLS = t.NodeTLS
+	p.nodeTLS[pool.Name] = t
+	p.workers = append(p.workers, t.Originator)
 	return nil
 }
 

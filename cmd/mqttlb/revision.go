@@ -41,15 +41,15 @@ func faultsOf(file string, err error) faults {
 	return lines
 }
 
-// readRevision reads a configuration file and all files that it names. It starts
-// nothing. The error is of type faults.
-func readRevision(file string, log *slog.Logger) (*revision, error) {
+// readRevision reads a configuration file and all files that it names, to follow the
+// plan before, see newPlan. It starts nothing. The error is of type faults.
+func readRevision(file string, before *plan, log *slog.Logger) (*revision, error) {
 	cfg, err := config.Load(file)
 	if err != nil {
 		return nil, faultsOf(file, err)
 	}
 	r := &revision{config: cfg, text: textOf(file)}
-	if r.plan, err = newPlan(cfg, log); err != nil {
+	if r.plan, err = newPlan(cfg, before, log); err != nil {
 		return nil, faultsOf(file, err)
 	}
 	return r, nil

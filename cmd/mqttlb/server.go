@@ -5,21 +5,25 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"mqttlb/config"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
+	"mqttlb/proxy/snapshot"
 )
 
 // server is a whole mqttlb: what a configuration describes, bound to its
 // addresses.
 type server struct {
 	*proxy.Server
-	plan   *plan
-	status *endpoint // of /healthz and /metrics
+	plan   atomic.Pointer[plan] // in force
+	status *endpoint            // of /healthz and /metrics
 	log    *slog.Logger
 
 	linesDropped func() uint64 // by the log; nil: it drops none
+
+	background background
 
 	// Nil, and without meaning, where nothing can change, as in the demo.
 	control *manager
@@ -30,8 +34,9 @@ type server struct {
 
 // newServer binds the addresses; clients wait until run.
 func newServer(first *revision, log *slog.Logger) (*server, error) {
-	s := &server{plan: first.plan, log: log}
-	for _, warning := range s.plan.warnings {
+	s := &server{log: log}
+	s.plan.Store(first.plan)
+	for _, warning := range first.plan.warnings() {
 		log.Warn("a file needs attention", "warning", warning)
 	}
 	s.status = &endpoint{setting: "admin.address", log: log, bind: func(a config.Address) (net.Listener, error) { return bind(a, false) }}
@@ -39,9 +44,12 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 		return nil, err
 	}
 	var err error
-	if s.Server, err = proxy.New(&s.plan.snapshot, log); err != nil {
+	if s.Server, err = proxy.New(&first.plan.snapshot, log); err != nil {
 		s.status.close()
 		return nil, err
+	}
+	for _, enact := range first.plan.enact {
+		_ = enact() // nothing is read again
 	}
 	for _, ln := range first.config.Listeners {
 		log.Info("listening", "listener", ln.Name, "address", s.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
@@ -52,7 +60,7 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 // takeControl has a manager change the server, and binds its socket. After an error
 // the server is closed.
 func (s *server) takeControl(m *manager) error {
-	m.apply, m.refused = s.apply, needRestart
+	m.apply = s.apply
 	s.control = m
 	s.socket = &endpoint{
 		setting: "admin.socket", log: s.log, serve: (&api{m, s.log}).serve,
@@ -69,20 +77,20 @@ func (s *server) takeControl(m *manager) error {
 // run serves until ctx is done and the sessions have ended. It may be called once.
 func (s *server) run(ctx context.Context) {
 	// Health checks, look-ups and the admin servers stop after the last session.
-	background, leave := context.WithCancel(context.WithoutCancel(ctx))
+	managing, leave := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer s.closeEndpoints() // after the manager, which moves them
+	defer s.background.end() // and this
 	defer running.Wait()
 	defer leave()
 
-	s.plan.names.Resolve(ctx) // clients wait: without addresses they would be refused
-	for _, attend := range s.plan.attendants {
-		running.Go(func() { attend(background) })
-	}
-	sources := admin.Sources{Server: s.Server, Pools: s.plan.pools, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
+	first := s.plan.Load()
+	first.names.Resolve(ctx) // clients wait: without addresses they would be refused
+	s.background.apply(ctx, first.workers)
+	sources := admin.Sources{Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools }, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
 	if m := s.control; m != nil {
 		sources.Reloads = func() admin.Reloads { return *m.reloads.Load() }
-		running.Go(func() { m.run(background, ctx) })
+		running.Go(func() { m.run(managing, ctx) })
 		if m.watching {
 			running.Go(func() { watch(ctx, s.seen, func() []string { return *m.watched.Load() }, m.news) })
 		}

@@ -32,7 +32,7 @@ func (f *serveFlags) begin(log *logger, stderr io.Writer) (first *revision, brok
 		return nil, nil, errFailed
 	}
 	errors.As(err, &broken)
-	if first, err = readRevision(kept.file(), log.Logger); err != nil {
+	if first, err = readRevision(kept.file(), nil, log.Logger); err != nil {
 		fmt.Fprintf(stderr, "%v\nmqttlb serve: --fallback: what is kept in %s is broken, too\n", err, stateDir)
 		return nil, nil, errFailed
 	}
@@ -54,7 +54,7 @@ func (f *serveFlags) read(log *logger) (first *revision, stateDir string, err er
 	}
 	log.set(cfg.Log)
 	first = &revision{config: cfg}
-	if first.plan, err = newPlan(cfg, log.Logger); err != nil {
+	if first.plan, err = newPlan(cfg, nil, log.Logger); err != nil {
 		return nil, cfg.Admin.StateDir, faultsOf(f.file, err)
 	}
 	if f.file != "" {

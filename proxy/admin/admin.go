@@ -34,7 +34,7 @@ const (
 // Sources is what the server shows.
 type Sources struct {
 	Server *proxy.Server
-	Pools  []*snapshot.Pool
+	Pools  func() []*snapshot.Pool // in force
 
 	// Stopping is closed once no more clients are taken. From then on /healthz
 	// answers 503, so that whatever looks at it sends none. Nil: never.

@@ -37,7 +37,7 @@ func serve(t *testing.T, stopping <-chan struct{}, dropped func() uint64) string
 	ctx, cancel := context.WithCancel(t.Context())
 	served, ran := make(chan error, 1), make(chan struct{})
 	go func() { // ends when ctx does
-		served <- Serve(ctx, ln, Sources{Server: srv, Pools: []*snapshot.Pool{pool}, Stopping: stopping, LinesDropped: dropped}, log)
+		served <- Serve(ctx, ln, Sources{Server: srv, Pools: func() []*snapshot.Pool { return []*snapshot.Pool{pool} }, Stopping: stopping, LinesDropped: dropped}, log)
 	}()
 	go func() { // ends when ctx does
 		defer close(ran)

@@ -109,7 +109,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count(bytesTotal, f.Received, append(labels, "received")...)
 		count(bytesTotal, f.Sent, append(labels, "sent")...)
 	}
-	for _, p := range c.Pools {
+	for _, p := range c.Pools() {
 		if t := p.TLS; t != nil {
 			for _, n := range p.Nodes() {
 				h := t.Gates[n.Name].Counts()

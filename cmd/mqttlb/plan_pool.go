@@ -1,0 +1,85 @@
+package main
+
+import (
+	"log/slog"
+
+	"mqttlb/balancer"
+	"mqttlb/balancer/health"
+	"mqttlb/config"
+	"mqttlb/proxy/snapshot"
+)
+
+// addPool adds a pool, whose nodes and checks go on if there was one of its name.
+func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapshot.Pool, error) {
+	spec := balancer.PoolSpec{Name: c.Name}
+	var err error
+	if spec.Algorithm, err = balancer.ParseAlgorithm(string(c.Algorithm)); err != nil {
+		return nil, err
+	}
+	if spec.Algorithm == balancer.ConsistentHash {
+		if spec.HashKey, err = balancer.ParseHashKey(string(c.HashKey)); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range c.Nodes {
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
+			Name: n.Name, Address: n.Address.String(), Weight: n.Weight, MaxConnections: n.MaxConnections,
+		})
+	}
+	b, err := balancer.NewPool(spec)
+	if err != nil {
+		return nil, err
+	}
+	p.registry.Join(b)
+	pool := &snapshot.Pool{
+		Pool:           b,
+		WebSocket:      c.Protocol == config.WS,
+		ForwardHeaders: c.ForwardHeaders,
+		Cookie:         c.Cookie,
+	}
+	if c.RemovedNodes == config.DrainRemoved {
+		pool.RemovedNodesRate = c.DrainRate
+	}
+	switch c.ProxyProtocol {
+	case config.ProxyOff, config.ProxyAccept: // the latter is for listeners
+	case config.ProxyV1:
+		pool.SendProxy = 1
+	case config.ProxyV2:
+		pool.SendProxy = 2
+	}
+	if c.TLS != nil {
+		if err := p.addNodeTLS(pool, c.TLS, before, log); err != nil {
+			return nil, err
+		}
+	}
+	probe, err := health.ParseProbe(string(c.Health.Probe))
+	if err != nil {
+		return nil, err
+	}
+	check := health.Check{
+		Probe:         probe,
+		Interval:      c.Health.Interval,
+		Timeout:       c.Health.Timeout,
+		Rise:          c.Health.Rise,
+		Fall:          c.Health.Fall,
+		ProxyProtocol: uint8(pool.SendProxy),
+		Method:        c.Health.Method,
+		Path:          c.Health.Path,
+		Host:          c.Health.Host,
+		Status:        c.Health.Status,
+		Port:          uint16(c.Health.Port),
+	}
+	if pool.TLS != nil {
+		check.Secure = pool.TLS.Secure
+	}
+	checker := before.checkers[c.Name]
+	if checker == nil {
+		checker = health.NewChecker(log)
+	}
+	pool.DialFailed = checker.Failed
+	p.checkers[c.Name] = checker
+	p.workers = append(p.workers, checker)
+	p.enact = append(p.enact, func() error { checker.Apply(b, check); return nil })
+	p.pools = append(p.pools, pool)
+	return pool, nil
+}
