@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,25 +40,14 @@ type httpServer struct {
 func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	snap := srv.snapshot
 	h := &httpServer{listener: ln, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
-	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
-	var routes []web.Route
+	var pools []*snapshot.Pool
 	for i := range ln.Routes {
-		r := &ln.Routes[i]
-		if r.WebSocket {
-			continue
+		if r := &ln.Routes[i]; !r.WebSocket && !slices.Contains(pools, r.Pool) {
+			pools = append(pools, r.Pool)
 		}
-		if pools[r.Pool] == nil {
-			pools[r.Pool] = &web.Pool{
-				Pool: r.Pool.Pool, Cookie: r.Pool.Cookie, SendProxy: r.Pool.SendProxy, DialFailed: r.Pool.DialFailed,
-			}
-			if r.Pool.TLS != nil {
-				pools[r.Pool].Secure = r.Pool.TLS.Secure
-			}
-		}
-		routes = append(routes, web.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool]})
 	}
 	h.web = web.NewHandler(web.Options{
-		Routes:            routes,
+		Pools:             pools,
 		MaxRequestSize:    snap.MaxRequestSize,
 		DialTimeout:       snap.Timeouts.Dial,
 		ConnectTimeout:    snap.Timeouts.ConnectNode,
@@ -141,7 +131,11 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 			h.reject(w, c, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
-		h.web.ServeHTTP(w, r)
+		var pool *snapshot.Pool
+		if route != nil {
+			pool = route.Pool
+		}
+		h.web.Serve(w, r, pool)
 	}
 }
 

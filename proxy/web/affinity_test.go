@@ -81,7 +81,7 @@ func TestCookieIsForTheBrowserAlone(t *testing.T) {
 
 func TestCookieIsSecureOverTLS(t *testing.T) {
 	r := start(t, threeNodes(t), withCookie("lb"))
-	front := newTLSFront(t, r.handler)
+	front := newTLSFront(t, r)
 	res, err := front.Client().Get(front.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 )
 
 // dialError says that a connection to a node could not be made: nothing of a
@@ -22,7 +23,7 @@ func (e *dialError) Unwrap() error { return e.error }
 // newTransports returns what keeps the connections to the nodes of a pool, by
 // their Index. Each node has its own: two may have one address and differ in the
 // name that their certificates must have.
-func (h *Handler) newTransports(pool *Pool) []*http.Transport {
+func (h *Handler) newTransports(pool *snapshot.Pool) []*http.Transport {
 	transports := make([]*http.Transport, len(pool.Nodes()))
 	for i, node := range pool.Nodes() {
 		transports[i] = h.newTransport(pool, node)
@@ -32,7 +33,7 @@ func (h *Handler) newTransports(pool *Pool) []*http.Transport {
 
 // newTransport makes one that speaks HTTP/1.1, asks for no compression, and knows
 // no proxies of the environment.
-func (h *Handler) newTransport(pool *Pool, node *balancer.Node) *http.Transport {
+func (h *Handler) newTransport(pool *snapshot.Pool, node *balancer.Node) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
@@ -53,7 +54,7 @@ func (h *Handler) newTransport(pool *Pool, node *balancer.Node) *http.Transport 
 // dial connects to the address of a node, announces the client, if the pool
 // speaks PROXY, and puts TLS on the connection, if it speaks that. To the
 // transport it is a connection of http all the same.
-func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, network, address string) (net.Conn, error) {
+func (h *Handler) dial(ctx context.Context, pool *snapshot.Pool, node *balancer.Node, network, address string) (net.Conn, error) {
 	if limit := h.options.DialTimeout; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, limit)
@@ -73,10 +74,10 @@ func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, net
 		conn.Close()
 		return nil, err
 	}
-	if pool.Secure == nil {
+	if pool.TLS == nil {
 		return &boundedConn{Conn: conn, pace: h.write}, nil
 	}
-	secured, err := pool.Secure(ctx, conn, node)
+	secured, err := pool.TLS.Secure(ctx, conn, node)
 	if err != nil {
 		conn.Close()
 		return nil, &dialError{fmt.Errorf("TLS handshake: %w", err)}
@@ -86,7 +87,7 @@ func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, net
 
 // announce sends the PROXY header, if there is one. It is one write, as EMQX's
 // listeners want it.
-func (h *Handler) announce(ctx context.Context, pool *Pool, conn net.Conn) error {
+func (h *Handler) announce(ctx context.Context, pool *snapshot.Pool, conn net.Conn) error {
 	if pool.SendProxy == 0 {
 		return nil
 	}

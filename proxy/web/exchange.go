@@ -9,6 +9,7 @@ import (
 	"net/netip"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/walk"
 )
 
@@ -16,7 +17,7 @@ import (
 // for as long as it lasts.
 type exchange struct {
 	handler    *Handler
-	pool       *Pool
+	pool       *snapshot.Pool
 	w          *clientWriter
 	in         *http.Request
 	body       *clientBody // of in; nil: it has none
@@ -37,7 +38,7 @@ type addresses struct{ source, destination netip.AddrPort }
 // for the dialer.
 type addressesKey struct{}
 
-func newExchange(h *Handler, pool *Pool, w http.ResponseWriter, r *http.Request, body *clientBody) *exchange {
+func newExchange(h *Handler, pool *snapshot.Pool, w http.ResponseWriter, r *http.Request, body *clientBody) *exchange {
 	x := &exchange{handler: h, pool: pool, client: clientAddresses(r), body: body}
 	key, keyed := x.affinity(r)
 	x.candidates = pool.Candidates(key, keyed)

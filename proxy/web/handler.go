@@ -14,9 +14,7 @@ import (
 
 // Options of a Handler.
 type Options struct {
-	// Routes are tried in order; the first that matches takes the request. The
-	// last has no Host and no Path; without such a one the rest is answered 404.
-	Routes []Route
+	Pools []*snapshot.Pool // that requests go to
 
 	MaxRequestSize int64         // bytes of a request's body; 0: no limit
 	DialTimeout    time.Duration // for each node tried, TLS included; 0: the system's, and none for TLS
@@ -59,8 +57,8 @@ type Options struct {
 // who wants them to end cancels the server's BaseContext.
 type Handler struct {
 	options    Options
-	transports map[*Pool][]*http.Transport // by the Index of their nodes
-	write      Pace                        // of one write to a client or a node
+	transports map[*snapshot.Pool][]*http.Transport // by the Index of their nodes
+	write      Pace                                 // of one write to a client or a node
 	answers    [600]atomic.Uint64
 }
 
@@ -70,19 +68,17 @@ func NewHandler(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{options: o, transports: map[*Pool][]*http.Transport{}}
+	h := &Handler{options: o, transports: map[*snapshot.Pool][]*http.Transport{}}
 	h.write = Pace{cmp.Or(o.ResponseTimeout, stallTimeout), o.MinBodyRate}
-	for _, route := range o.Routes {
-		if h.transports[route.Pool] == nil {
-			h.transports[route.Pool] = h.newTransports(route.Pool)
-		}
+	for _, pool := range o.Pools {
+		h.transports[pool] = h.newTransports(pool)
 	}
 	return h
 }
 
-// ServeHTTP takes a request to a node and the response back, or says in one line
-// of plain text why not.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Serve takes a request to a node of the pool and the response back, or says in one line
+// of plain text why not. A nil pool is that of a request that no route takes.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.Pool) {
 	body := h.newClientBody(w, r)
 	defer body.leave()
 	switch {
@@ -102,42 +98,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, body, http.StatusBadRequest, "the request's target is neither a path nor a URL")
 	case r.URL.Scheme != "" && r.URL.Scheme != "http" && r.URL.Scheme != "https":
 		h.answer(w, body, http.StatusBadRequest, "the request's URL is not of http or https")
+	case pool == nil:
+		h.answer(w, body, http.StatusNotFound, "nothing is served at this host and path")
+	case h.options.MaxRequestSize > 0 && r.ContentLength > h.options.MaxRequestSize:
+		h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(h.options.MaxRequestSize))
 	default:
-		h.forward(w, r, body)
+		x := newExchange(h, pool, w, r, body)
+		defer x.end()
+		x.serve()
 	}
 }
 
 // allow is the methods of every resource, as far as we know.
 const allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-
-// forward takes a request to the pool of its route. An absolute URL counts for its
-// host alone, and only to choose the route: RFC 9112 section 3.2.2.
-func (h *Handler) forward(w http.ResponseWriter, r *http.Request, body *clientBody) {
-	pool := h.route(r)
-	if pool == nil {
-		h.answer(w, body, http.StatusNotFound, "nothing is served at this host and path")
-		return
-	}
-	if limit := h.options.MaxRequestSize; limit > 0 {
-		if r.ContentLength > limit {
-			h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(limit))
-			return
-		}
-	}
-	x := newExchange(h, pool, w, r, body)
-	defer x.end()
-	x.serve()
-}
-
-func (h *Handler) route(r *http.Request) *Pool {
-	for i := range h.options.Routes {
-		route := &h.options.Routes[i]
-		if snapshot.MatchHost(route.Host, r.Host) && snapshot.MatchPath(route.Path, r.URL.Path) {
-			return route.Pool
-		}
-	}
-	return nil
-}
 
 // Close frees the connections to nodes that wait for a request. Requests that are
 // under way go on, and their connections close after them.

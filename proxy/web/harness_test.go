@@ -19,6 +19,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/snapshot"
 )
 
 // patience bounds every wait of a test. It is long: only a failure uses it up.
@@ -119,7 +120,7 @@ func (n *node) kill() {
 // rig is a handler in a front server, before nodes.
 type rig struct {
 	t       *testing.T
-	pool    *Pool
+	pool    *snapshot.Pool
 	handler *Handler
 	front   *httptest.Server
 	cancel  context.CancelFunc // of the front's BaseContext
@@ -150,12 +151,12 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 		t.Fatal(err)
 	}
 	r := &rig{t: t, nodes: nodes}
-	r.pool = &Pool{Pool: pool, DialFailed: func(n *balancer.Node) {
+	r.pool = &snapshot.Pool{Pool: pool, DialFailed: func(n *balancer.Node) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.failed = append(r.failed, n.Name)
 	}}
-	o := Options{Routes: []Route{{Pool: r.pool}}, DialTimeout: patience, ResponseTimeout: patience}
+	o := Options{Pools: []*snapshot.Pool{r.pool}, DialTimeout: patience, ResponseTimeout: patience}
 	for _, set := range settings {
 		set(r, &o)
 	}
@@ -163,13 +164,7 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 	r.handler = NewHandler(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	r.front = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if client := req.Header.Get(testClient); client != "" {
-			req.RemoteAddr = client
-			req.Header.Del(testClient)
-		}
-		r.handler.ServeHTTP(w, req)
-	}))
+	r.front = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
 	r.front.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	r.front.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	r.front.Config.DisableGeneralOptionsHandler = true
@@ -194,6 +189,15 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 		checkLeft()
 	})
 	return r
+}
+
+// serve is what the front does with a request.
+func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
+	if client := req.Header.Get(testClient); client != "" {
+		req.RemoteAddr = client
+		req.Header.Del(testClient)
+	}
+	r.handler.Serve(w, req, r.pool)
 }
 
 func withCookie(name string) setting { return func(r *rig, _ *Options) { r.pool.Cookie = name } }
@@ -349,22 +353,12 @@ func eventually(t *testing.T, what string, is func() bool) {
 // another test's.
 const refusedAddress = "127.0.0.1:1"
 
-// newTLSFront serves the handler over TLS.
-func newTLSFront(t *testing.T, h http.Handler) *httptest.Server {
+// newTLSFront serves the requests of a rig over TLS.
+func newTLSFront(t *testing.T, r *rig) *httptest.Server {
 	t.Helper()
-	front := httptest.NewTLSServer(h)
+	front := httptest.NewTLSServer(http.HandlerFunc(r.serve))
 	t.Cleanup(front.Close)
 	return front
-}
-
-// poolOf is a pool of one node.
-func poolOf(t *testing.T, n *node) *Pool {
-	t.Helper()
-	pool, err := balancer.NewPool(balancer.PoolSpec{Name: n.name, Nodes: []balancer.NodeSpec{{Name: n.name, Address: n.address}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Pool{Pool: pool}
 }
 
 // seenIn reads what a node tells.

@@ -97,7 +97,7 @@ func TestConnectTimeoutCutsTheLastAttempt(t *testing.T) {
 // A handshake counts as a part of the attempt.
 func handshakesTimeOut(t *testing.T) {
 	mute := listening(t, "a", func(conn *net.TCPConn) { io.Copy(io.Discard, conn) })
-	r := start(t, []*node{mute}, withSecure(proxytest.NewCA("a CA"), nil), again, func(_ *rig, o *Options) { o.ConnectTimeout = 2 * time.Second })
+	r := start(t, []*node{mute}, withSecure(proxytest.NewCA("a CA")), again, func(_ *rig, o *Options) { o.ConnectTimeout = 2 * time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) < 2 {
 		t.Errorf("tried %d times, want it tried again", len(r.failed))
