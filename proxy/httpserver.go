@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -40,22 +39,7 @@ type httpServer struct {
 func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	snap := srv.snapshot
 	h := &httpServer{listener: ln, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
-	var pools []*snapshot.Pool
-	for i := range ln.Routes {
-		if r := &ln.Routes[i]; !r.WebSocket && !slices.Contains(pools, r.Pool) {
-			pools = append(pools, r.Pool)
-		}
-	}
 	h.web = web.NewHandler(web.Options{
-		Pools:             pools,
-		MaxRequestSize:    snap.MaxRequestSize,
-		DialTimeout:       snap.Timeouts.Dial,
-		ConnectTimeout:    snap.Timeouts.ConnectNode,
-		BodyTimeout:       snap.Timeouts.RequestBody,
-		MinBodyRate:       snap.MinBodyRate,
-		ResponseTimeout:   snap.Timeouts.Response,
-		TunnelTimeout:     snap.Timeouts.Tunnel,
-		HalfClosedTimeout: snap.Timeouts.HalfClosed,
 		TimedOut: func(r *http.Request, why string) {
 			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // it knows more than the connection
 		},
@@ -64,6 +48,7 @@ func newHTTPServer(srv *Server, ln *listener) *httpServer {
 		},
 		Log: srv.log,
 	})
+	h.web.Apply(webSettings(snap, ln.Listener))
 	h.context, h.cancel = context.WithCancel(context.Background())
 	h.server = &http.Server{
 		Handler: http.HandlerFunc(h.serve),
@@ -92,6 +77,26 @@ func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	}
 	h.running.Go(func() { _ = h.server.Serve(&h.arrived) }) // ends at close
 	return h
+}
+
+// webSettings are what a snapshot says of a listener's HTTP requests.
+func webSettings(snap *snapshot.Snapshot, ln *snapshot.Listener) web.Settings {
+	s := web.Settings{
+		MaxRequestSize:    snap.MaxRequestSize,
+		DialTimeout:       snap.Timeouts.Dial,
+		ConnectTimeout:    snap.Timeouts.ConnectNode,
+		BodyTimeout:       snap.Timeouts.RequestBody,
+		MinBodyRate:       snap.MinBodyRate,
+		ResponseTimeout:   snap.Timeouts.Response,
+		TunnelTimeout:     snap.Timeouts.Tunnel,
+		HalfClosedTimeout: snap.Timeouts.HalfClosed,
+	}
+	for i := range ln.Routes {
+		if r := &ln.Routes[i]; !r.WebSocket {
+			s.Pools = append(s.Pools, r.Pool)
+		}
+	}
+	return s
 }
 
 // close ends every connection, and waits until net/http has none and no handler runs.

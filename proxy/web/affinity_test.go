@@ -47,8 +47,7 @@ func TestEveryReplicaReadsTheCookieAlike(t *testing.T) {
 	for range 20 {
 		c := r.client()
 		first := c.get("/")
-		r.handler.Close()
-		r.handler = NewHandler(r.handler.options)
+		r.restart()
 		if s := c.get("/"); s.Node != first.Node {
 			t.Fatalf("on %s, by another replica on %s", first.Node, s.Node)
 		}

@@ -1,8 +1,9 @@
 // Package web is a reverse proxy for what a cluster serves over HTTP: its
 // dashboard and its management API (EMQX: 18083 and 8081).
 //
-//	h := web.NewHandler(web.Options{Pools: []*snapshot.Pool{pool}, ...})
+//	h := web.NewHandler(web.Options{Log: log, ...})
 //	defer h.Close()
+//	h.Apply(web.Settings{Pools: []*snapshot.Pool{pool}, ...}) // and again, with each configuration
 //	h.Serve(w, r, pool) // in the handler of an http.Server, for each request
 //
 // Each request is one [exchange]: it goes to the first candidate of its pool that

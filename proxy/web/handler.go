@@ -1,42 +1,17 @@
 package web
 
 import (
-	"cmp"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"mqttlb/proxy/snapshot"
 )
 
-// Options of a Handler.
+// Options of a Handler, for as long as it lives.
 type Options struct {
-	Pools []*snapshot.Pool // that requests go to
-
-	MaxRequestSize int64         // bytes of a request's body; 0: no limit
-	DialTimeout    time.Duration // for each node tried, TLS included; 0: the system's, and none for TLS
-	ConnectTimeout time.Duration // for all of them, tried again while one timed out; 0: each is tried once
-
-	// BodyTimeout is how long the body of a request may keep us waiting, at once and in
-	// all, and MinBodyRate gives it a second more for so many bytes; 0: no limit, and
-	// no more time.
-	BodyTimeout time.Duration
-	MinBodyRate int
-
-	// ResponseTimeout is the time from the end of a request to a node to the header of
-	// its response; 0: no limit. One write to a client or a node has as long, and a
-	// second more for MinBodyRate bytes; 0: stallTimeout.
-	ResponseTimeout time.Duration
-
-	// TunnelTimeout is how long an upgraded connection may be silent in both
-	// directions, and a node within the body of its response; 0: no limit.
-	TunnelTimeout time.Duration
-
-	HalfClosedTimeout time.Duration // the same for a tunnel of which one side has ended its stream; 0: TunnelTimeout
-
 	// TimedOut is told of a request that came to BodyTimeout, TunnelTimeout or
 	// HalfClosedTimeout, which end its connection. It must not block. Nil: nobody is
 	// told.
@@ -57,29 +32,43 @@ type Options struct {
 // who wants them to end cancels the server's BaseContext.
 type Handler struct {
 	options    Options
-	transports map[*snapshot.Pool][]*http.Transport // by the Index of their nodes
-	write      Pace                                 // of one write to a client or a node
+	settings   atomic.Pointer[settings]
+	transports transports
 	answers    [600]atomic.Uint64
 }
 
-// NewHandler returns a handler. It starts nothing: connections to nodes are made
-// as requests come.
+// NewHandler returns a handler with the zero Settings. It starts nothing: connections to
+// nodes are made as requests come.
 func NewHandler(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{options: o, transports: map[*snapshot.Pool][]*http.Transport{}}
-	h.write = Pace{cmp.Or(o.ResponseTimeout, stallTimeout), o.MinBodyRate}
-	for _, pool := range o.Pools {
-		h.transports[pool] = h.newTransports(pool)
-	}
+	h := &Handler{options: o}
+	h.transports.make = h.newTransport
+	h.settings.Store(newSettings(Settings{}))
 	return h
 }
+
+// Apply changes the settings, while requests come: those under way go on with what they
+// began with. Connections to nodes that wait for a request are kept where everything that
+// they depend on is as it was, and closed otherwise. It is called by one goroutine at a
+// time.
+func (h *Handler) Apply(s Settings) { h.apply(newSettings(s)) }
+
+func (h *Handler) apply(s *settings) {
+	h.settings.Store(s)
+	h.transports.keep(s.transportKeys())
+}
+
+// Close frees the connections to nodes that wait for a request. Requests that are
+// under way go on, and their connections close after them.
+func (h *Handler) Close() { h.transports.keep(nil) }
 
 // Serve takes a request to a node of the pool and the response back, or says in one line
 // of plain text why not. A nil pool is that of a request that no route takes.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.Pool) {
-	body := h.newClientBody(w, r)
+	settings := h.settings.Load()
+	body := h.newClientBody(settings, w, r)
 	defer body.leave()
 	switch {
 	case r.Method == http.MethodConnect:
@@ -100,10 +89,10 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.P
 		h.answer(w, body, http.StatusBadRequest, "the request's URL is not of http or https")
 	case pool == nil:
 		h.answer(w, body, http.StatusNotFound, "nothing is served at this host and path")
-	case h.options.MaxRequestSize > 0 && r.ContentLength > h.options.MaxRequestSize:
-		h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(h.options.MaxRequestSize))
+	case settings.MaxRequestSize > 0 && r.ContentLength > settings.MaxRequestSize:
+		h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(settings.MaxRequestSize))
 	default:
-		x := newExchange(h, pool, w, r, body)
+		x := newExchange(h, settings, pool, w, r, body)
 		defer x.end()
 		x.serve()
 	}
@@ -111,13 +100,3 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.P
 
 // allow is the methods of every resource, as far as we know.
 const allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-
-// Close frees the connections to nodes that wait for a request. Requests that are
-// under way go on, and their connections close after them.
-func (h *Handler) Close() {
-	for _, transports := range h.transports {
-		for _, t := range transports {
-			t.CloseIdleConnections()
-		}
-	}
-}

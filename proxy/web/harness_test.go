@@ -121,6 +121,7 @@ func (n *node) kill() {
 type rig struct {
 	t       *testing.T
 	pool    *snapshot.Pool
+	setup   setup
 	handler *Handler
 	front   *httptest.Server
 	cancel  context.CancelFunc // of the front's BaseContext
@@ -130,8 +131,14 @@ type rig struct {
 	failed []string   // names that DialFailed was told
 }
 
+// setup is what a rig's handler is made with.
+type setup struct {
+	Options
+	Settings
+}
+
 // setting changes a rig before it starts.
-type setting func(*rig, *Options)
+type setting func(*rig, *setup)
 
 // start runs a handler with one pool before the nodes. At the end of the test,
 // nothing of it may be left.
@@ -156,12 +163,12 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 		defer r.mu.Unlock()
 		r.failed = append(r.failed, n.Name)
 	}}
-	o := Options{Pools: []*snapshot.Pool{r.pool}, DialTimeout: patience, ResponseTimeout: patience}
+	r.setup.Settings = Settings{Pools: []*snapshot.Pool{r.pool}, DialTimeout: patience, ResponseTimeout: patience}
 	for _, set := range settings {
-		set(r, &o)
+		set(r, &r.setup)
 	}
 	checkLeft := proxytest.LeftAfter(t)
-	r.handler = NewHandler(o)
+	r.restart()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	r.front = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
@@ -191,6 +198,15 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 	return r
 }
 
+// restart makes a new handler.
+func (r *rig) restart() {
+	if r.handler != nil {
+		r.handler.Close()
+	}
+	r.handler = NewHandler(r.setup.Options)
+	r.handler.Apply(r.setup.Settings)
+}
+
 // serve is what the front does with a request.
 func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
 	if client := req.Header.Get(testClient); client != "" {
@@ -200,7 +216,7 @@ func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
 	r.handler.Serve(w, req, r.pool)
 }
 
-func withCookie(name string) setting { return func(r *rig, _ *Options) { r.pool.Cookie = name } }
+func withCookie(name string) setting { return func(r *rig, _ *setup) { r.pool.Cookie = name } }
 
 // client is an HTTP client with connections and cookies of its own.
 type client struct {

@@ -53,7 +53,7 @@ func (m mode) start(t *testing.T, nodes []*node, settings ...setting) *rig {
 // withSecure has a rig believe a CA: a node a has to show a certificate of a.test. Nodes
 // that ask for one are shown the certificate in show.
 func withSecure(ca *proxytest.CA, show ...proxytest.Pair) setting {
-	return func(r *rig, _ *Options) {
+	return func(r *rig, _ *setup) {
 		o := tlsterm.NodeOptions{CA: proxytest.TempFile(r.t, "ca.pem", ca.Cert)}
 		for _, n := range r.pool.Nodes() {
 			o.Hosts = append(o.Hosts, n.Name+".test")

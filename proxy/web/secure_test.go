@@ -117,7 +117,7 @@ func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
 		io.Copy(io.Discard, conn)
 		close(ended)
 	})
-	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA")), func(_ *rig, o *Options) { o.DialTimeout = time.Second })
+	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA")), func(_ *rig, o *setup) { o.DialTimeout = time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) != 1 {
 		t.Errorf("DialFailed was told %v", r.failed)
@@ -191,7 +191,7 @@ func TestPROXYHeaderComesBeforeTLS(t *testing.T) {
 			a := proxied(t, func(ln net.Listener) net.Listener {
 				return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{ca.Issue("a.test").TLS}})
 			})
-			r := start(t, []*node{a}, withSecure(ca), func(r *rig, o *Options) {
+			r := start(t, []*node{a}, withSecure(ca), func(r *rig, o *setup) {
 				r.pool.SendProxy = version
 				o.Announce = announceV
 			})
@@ -216,7 +216,7 @@ func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
 		io.Copy(io.Discard, conn)
 	})
 	// The rig sees that no goroutine is left, long before the dial's time is over.
-	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA")), func(_ *rig, o *Options) { o.DialTimeout = time.Hour })
+	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA")), func(_ *rig, o *setup) { o.DialTimeout = time.Hour })
 	conn := r.raw()
 	conn.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	<-hello
