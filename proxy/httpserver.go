@@ -3,18 +3,14 @@ package proxy
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
-	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
 )
@@ -30,41 +26,36 @@ type httpServer struct {
 	running sync.WaitGroup
 	serving sync.WaitGroup // connections that net/http has, and handlers
 
-	mu       sync.Mutex                          // guards the fields below
-	readers  []*httpReader                       // the last one takes the connections that arrive
-	handlers map[*snapshot.Listener]*web.Handler // of the present generation
-	rejected map[string]map[int]uint64           // by listener and status
-}
-
-// httpReader is net/http's server of one generation or more. Connections keep the limits that they arrived under.
-type httpReader struct {
-	http.Server
-	arrived connListener
-	conns   atomic.Int64 // that it has
+	mu       sync.Mutex                // guards the fields below
+	readers  []*httpReader             // the last one takes the connections that arrive
+	handlers map[string]*web.Handler   // by the listener's name
+	rejected map[string]map[int]uint64 // by the listener's name and the status
 }
 
 func newHTTPServer(srv *Server) *httpServer {
-	h := &httpServer{proxy: srv, rejected: map[string]map[int]uint64{}}
+	h := &httpServer{proxy: srv, handlers: map[string]*web.Handler{}, rejected: map[string]map[int]uint64{}}
 	h.context, h.cancel = context.WithCancel(context.Background())
 	return h
 }
 
 // apply has the server go by a generation. It starts net/http with the first listener of HTTP.
 func (h *httpServer) apply(g *generation) {
-	if !slices.ContainsFunc(g.Listeners, (*snapshot.Listener).ServesHTTP) {
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	old := h.handlers
-	h.handlers = map[*snapshot.Listener]*web.Handler{}
+	serves := map[string]*snapshot.Listener{}
 	for _, ln := range g.Listeners {
 		if ln.ServesHTTP() {
-			h.handlers[ln] = h.newHandler(g, ln)
+			serves[ln.Name] = ln
+			if h.handlers[ln.Name] == nil {
+				h.handlers[ln.Name] = h.newHandler()
+			}
 		}
 	}
-	for _, handler := range old {
-		handler.Close()
+	for name, handler := range h.handlers {
+		handler.Apply(webSettings(g.Snapshot, serves[name]))
+	}
+	if len(serves) == 0 {
+		return
 	}
 	r := h.newReader(&g.Timeouts, g.MaxHeaderSize)
 	if n := len(h.readers); n > 0 {
@@ -78,35 +69,9 @@ func (h *httpServer) apply(g *generation) {
 	h.running.Go(func() { _ = r.Serve(&r.arrived) }) // ends at arrived's close
 }
 
-// newHandler makes the reverse proxy of a listener.
-func (h *httpServer) newHandler(g *generation, ln *snapshot.Listener) *web.Handler {
-	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
-	var routes []web.Route
-	for i := range ln.Routes {
-		r := &ln.Routes[i]
-		if r.WebSocket {
-			continue
-		}
-		if pools[r.Pool] == nil {
-			pools[r.Pool] = &web.Pool{
-				Pool: r.Pool.Pool, Cookie: r.Pool.Cookie, SendProxy: r.Pool.SendProxy, DialFailed: r.Pool.DialFailed,
-			}
-			if r.Pool.TLS != nil {
-				pools[r.Pool].Secure = r.Pool.TLS.Secure
-			}
-		}
-		routes = append(routes, web.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool]})
-	}
+// newHandler makes the reverse proxy of a listener, which outlives generations.
+func (h *httpServer) newHandler() *web.Handler {
 	return web.NewHandler(web.Options{
-		Routes:            routes,
-		MaxRequestSize:    g.MaxRequestSize,
-		DialTimeout:       g.Timeouts.Dial,
-		ConnectTimeout:    g.Timeouts.ConnectNode,
-		BodyTimeout:       g.Timeouts.RequestBody,
-		MinBodyRate:       g.MinBodyRate,
-		ResponseTimeout:   g.Timeouts.Response,
-		TunnelTimeout:     g.Timeouts.Tunnel,
-		HalfClosedTimeout: g.Timeouts.HalfClosed,
 		TimedOut: func(r *http.Request, why string) {
 			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // it knows more than the connection
 		},
@@ -117,54 +82,35 @@ func (h *httpServer) newHandler(g *generation, ln *snapshot.Listener) *web.Handl
 	})
 }
 
-// newReader makes a server of net/http.
-func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *httpReader {
-	r := &httpReader{arrived: connListener{conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
-	r.Server = http.Server{
-		Handler: http.HandlerFunc(h.serve),
-		// The session's own limit comes first; these are for the requests after the first.
-		ReadHeaderTimeout: timeouts.ConnectPacket + time.Second,
-		// For what no handler sees: net/http reads bodies also behind its own answers.
-		ReadTimeout:    pick(timeouts.RequestBody > 0, timeouts.ConnectPacket+time.Second+timeouts.RequestBody, 0),
-		IdleTimeout:    timeouts.KeepAlive,
-		MaxHeaderBytes: maxHeader,
-		// OPTIONS * is web's to answer.
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(h.proxy.log.Handler(), slog.LevelDebug),
-		ConnState: func(c net.Conn, state http.ConnState) {
-			switch state {
-			case http.StateNew:
-				h.serving.Add(1)
-				r.conns.Add(1)
-			case http.StateIdle:
-				c.(*httpConn).phase.Store(phaseServed)
-			case http.StateHijacked, http.StateClosed:
-				r.conns.Add(-1)
-				h.serving.Done()
-			case http.StateActive:
-			}
-		},
-		BaseContext: func(net.Listener) context.Context { return h.context },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, httpConnKey{}, c) },
-	}
-	return r
-}
-
-// sameLimits reports whether two servers give a connection the same limits.
-func (r *httpReader) sameLimits(o *httpReader) bool {
-	return r.ReadHeaderTimeout == o.ReadHeaderTimeout && r.ReadTimeout == o.ReadTimeout &&
-		r.IdleTimeout == o.IdleTimeout && r.MaxHeaderBytes == o.MaxHeaderBytes
-}
-
-// unused reports whether the server has no connection.
-func (r *httpReader) unused() bool { return r.conns.Load() == 0 && len(r.arrived.conns) == 0 }
-
 // arrive hands a connection to net/http. It never waits.
 func (h *httpServer) arrive(c *httpConn) {
 	h.mu.Lock()
 	r := h.readers[len(h.readers)-1]
 	h.mu.Unlock()
 	r.arrived.arrive(c, &h.running)
+}
+
+// webSettings are what a snapshot says of the HTTP requests to a listener; nil: one that is gone, whose last requests go on.
+func webSettings(snap *snapshot.Snapshot, ln *snapshot.Listener) web.Settings {
+	s := web.Settings{
+		MaxRequestSize:    snap.MaxRequestSize,
+		DialTimeout:       snap.Timeouts.Dial,
+		ConnectTimeout:    snap.Timeouts.ConnectNode,
+		BodyTimeout:       snap.Timeouts.RequestBody,
+		MinBodyRate:       snap.MinBodyRate,
+		ResponseTimeout:   snap.Timeouts.Response,
+		TunnelTimeout:     snap.Timeouts.Tunnel,
+		HalfClosedTimeout: snap.Timeouts.HalfClosed,
+	}
+	if ln == nil {
+		return s
+	}
+	for i := range ln.Routes {
+		if r := &ln.Routes[i]; !r.WebSocket {
+			s.Pools = append(s.Pools, r.Pool)
+		}
+	}
+	return s
 }
 
 // close ends every connection, and waits until net/http has none and no handler runs.
@@ -227,7 +173,11 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 			h.reject(w, c, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
-		h.handler(ln).ServeHTTP(w, r)
+		var pool *snapshot.Pool
+		if route != nil {
+			pool = route.Pool
+		}
+		h.handler(ln.Name).Serve(w, r, pool)
 	}
 }
 
@@ -268,22 +218,18 @@ func (h *httpServer) listenerOf(c *httpConn) (ln *snapshot.Listener, gone bool) 
 	return c.listener, true
 }
 
-func (h *httpServer) handler(ln *snapshot.Listener) http.Handler {
+// handler is the reverse proxy of a listener.
+func (h *httpServer) handler(listener string) *web.Handler {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.handlers[ln]
+	return h.handlers[listener]
 }
 
 // answers counts the requests to a listener that no node answered, by status.
 func (h *httpServer) answers(listener string) map[int]uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	counts := map[int]uint64{}
-	for ln, handler := range h.handlers {
-		if ln.Name == listener {
-			counts = handler.Answers()
-		}
-	}
+	counts := h.handlers[listener].Answers()
 	for status, n := range h.rejected[listener] {
 		counts[status] += n
 	}

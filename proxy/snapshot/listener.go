@@ -38,7 +38,8 @@ func (ln *Listener) ForServerName(name string) *Pool {
 	return ln.Pool
 }
 
-// RouteOf is the first route that takes a request; nil: none.
+// RouteOf is the first route that takes a request; nil: none. The host of an absolute URL
+// counts before the Host field: RFC 9112 section 3.2.2.
 func (ln *Listener) RouteOf(r *http.Request) *Route {
 	for i := range ln.Routes {
 		route := &ln.Routes[i]

@@ -51,7 +51,7 @@ type Snapshot struct {
 
 	MaxHeaderSize  int   // bytes of the largest header of an HTTP request
 	MaxRequestSize int64 // bytes of the largest body of one; 0: no limit
-	MinBodyRate    int   // bytes a second that the body of one, and its response, must move with; 0: see [web.Options]
+	MinBodyRate    int   // bytes a second that the body of one, and its response, must move with; 0: see [web.Settings]
 
 	Timeouts Timeouts
 }
@@ -66,7 +66,7 @@ type Timeouts struct {
 	Shutdown      time.Duration // for the sessions to end by themselves on a graceful stop
 	Response      time.Duration // for the header of a node's HTTP response; 0: no limit
 	KeepAlive     time.Duration // between the requests of an HTTP connection
-	RequestBody   time.Duration // for the body of an HTTP request, see [web.Options]; 0: no limit
+	RequestBody   time.Duration // for the body of an HTTP request, see [web.Settings]; 0: no limit
 	Tunnel        time.Duration // without a byte, after an upgrade by a node and within its response; 0: no limit
 }
 

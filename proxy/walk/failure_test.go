@@ -41,7 +41,7 @@ func TestFailureIsClassifiedByItsCause(t *testing.T) {
 		{context.Canceled, Failure{outcome.DialFailed, false, true}},
 		{ErrUnresolved, Failure{outcome.DialFailed, false, true}},
 		{ErrNoTurn, Failure{outcome.DialFailed, true, false}},
-		{upgradeRefused, Failure{outcome.UpgradeRefused, false, false}},
+		{errRefusedUpgrade, Failure{outcome.UpgradeRefused, false, false}},
 		{late{&websocket.ResponseError{Reason: "no answer"}}, Failure{outcome.UpgradeRefused, true, false}},
 	} {
 		wrapped := &net.OpError{Op: "dial", Net: "tcp", Err: row.err}
@@ -56,4 +56,4 @@ func TestFailureIsClassifiedByItsCause(t *testing.T) {
 	}
 }
 
-var upgradeRefused = &websocket.ResponseError{Status: 403}
+var errRefusedUpgrade = &websocket.ResponseError{Status: 403}

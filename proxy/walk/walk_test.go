@@ -111,7 +111,7 @@ func TestWalk(t *testing.T) {
 		"time ends it between two candidates":      {[]attempts{{silent}, {silent}}, int64(each), "0 none", outcome.DialFailed, true},
 		"time ends it before another walk":         {[]attempts{{silent}}, int64(each) + 1, "0 none", outcome.DialFailed, true},
 		"time ends it after another walk":          {[]attempts{{silent}}, int64(2*each) + 1, "0 pause 0 none", outcome.DialFailed, true},
-		"an upgrade that is refused":               {[]attempts{{refused}, {upgradeRefused}}, long, "0 1 none", outcome.UpgradeRefused, false},
+		"an upgrade that is refused":               {[]attempts{{refused}, {errRefusedUpgrade}}, long, "0 1 none", outcome.UpgradeRefused, false},
 		"want of ports is of one node":             {[]attempts{{syscall.EADDRNOTAVAIL}, {nil}}, long, "0 1 reached", outcome.PortsExceeded, false},
 		"want of descriptors is of all":            {[]attempts{{syscall.EMFILE}, {nil}}, long, "0 none", outcome.DescriptorsExceeded, false},
 		"and ends it after a silent node, too":     {[]attempts{{silent}, {syscall.EMFILE}}, long, "0 1 none", outcome.DescriptorsExceeded, false},
@@ -139,13 +139,12 @@ func TestWalkWithoutNodes(t *testing.T) {
 
 func TestWalkAllocatesNothing(t *testing.T) {
 	p := newPool(t, 3)
-	var err error = silent
 	if n := testing.AllocsPerRun(100, func() {
 		w := New(p.Candidates(1, true), int64(time.Hour), Pause)
 		for now := int64(0); now < int64(time.Minute); now += int64(time.Second) {
 			if node, _ := w.Next(now); node != nil {
 				node.Release()
-				w.Failed(err)
+				w.Failed(silent)
 			}
 		}
 	}); n != 0 {

@@ -47,8 +47,7 @@ func TestEveryReplicaReadsTheCookieAlike(t *testing.T) {
 	for range 20 {
 		c := r.client()
 		first := c.get("/")
-		r.handler.Close()
-		r.handler = NewHandler(r.handler.options)
+		r.restart()
 		if s := c.get("/"); s.Node != first.Node {
 			t.Fatalf("on %s, by another replica on %s", first.Node, s.Node)
 		}
@@ -81,7 +80,7 @@ func TestCookieIsForTheBrowserAlone(t *testing.T) {
 
 func TestCookieIsSecureOverTLS(t *testing.T) {
 	r := start(t, threeNodes(t), withCookie("lb"))
-	front := newTLSFront(t, r.handler)
+	front := newTLSFront(t, r)
 	res, err := front.Client().Get(front.URL)
 	if err != nil {
 		t.Fatal(err)

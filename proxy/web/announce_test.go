@@ -39,7 +39,7 @@ func proxied(t *testing.T, inside func(net.Listener) net.Listener) *node {
 
 func TestEachConnectionNamesItsClient(t *testing.T) {
 	for _, version := range []int{1, 2} {
-		r := start(t, []*node{proxied(t, nil)}, func(r *rig, o *Options) {
+		r := start(t, []*node{proxied(t, nil)}, func(r *rig, o *setup) {
 			r.pool.SendProxy = version
 			o.Announce = announceV
 		})
@@ -70,7 +70,7 @@ func TestEachConnectionNamesItsClient(t *testing.T) {
 
 func TestClientWithoutAddressIsAnnouncedAsOurselves(t *testing.T) {
 	a := proxied(t, nil)
-	r := start(t, []*node{a}, func(r *rig, o *Options) {
+	r := start(t, []*node{a}, func(r *rig, o *setup) {
 		r.pool.SendProxy = 2
 		o.Announce = announceV
 	})
@@ -85,7 +85,7 @@ func TestClientWithoutAddressIsAnnouncedAsOurselves(t *testing.T) {
 
 func TestHeaderThatCannotBeFormattedIsNotTheNodesFault(t *testing.T) {
 	a := proxied(t, nil)
-	r := start(t, []*node{a}, func(r *rig, o *Options) {
+	r := start(t, []*node{a}, func(r *rig, o *setup) {
 		r.pool.SendProxy = 2
 		o.Announce = func(int, netip.AddrPort, netip.AddrPort) ([]byte, error) { return nil, net.ErrClosed }
 	})

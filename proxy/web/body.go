@@ -60,18 +60,18 @@ type clientBody struct {
 }
 
 // newClientBody returns the body of a request; nil: it has none.
-func (h *Handler) newClientBody(w http.ResponseWriter, r *http.Request) *clientBody {
+func (h *Handler) newClientBody(s *settings, w http.ResponseWriter, r *http.Request) *clientBody {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
 	b := &clientBody{
 		ReadCloser: r.Body,
 		conn:       http.NewResponseController(w),
-		pace:       Pace{h.options.BodyTimeout, h.options.MinBodyRate},
+		pace:       Pace{s.BodyTimeout, s.MinBodyRate},
 		length:     r.ContentLength,
 		expects:    r.Header.Get("Expect") != "",
 	}
-	if limit := h.options.MaxRequestSize; limit > 0 {
+	if limit := s.MaxRequestSize; limit > 0 {
 		b.ReadCloser = http.MaxBytesReader(w, r.Body, limit)
 	}
 	b.late = func(err *lateError) { h.timedOut(r, err.Error()) }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/snapshot"
 )
 
 // dialError says that a connection to a node could not be made: nothing of a
@@ -19,49 +19,26 @@ type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
 
-// newTransports returns what keeps the connections to the nodes of a pool, by
-// their Index. Each node has its own: two may have one address and differ in the
-// name that their certificates must have.
-func (h *Handler) newTransports(pool *Pool) []*http.Transport {
-	transports := make([]*http.Transport, len(pool.Nodes()))
-	for i, node := range pool.Nodes() {
-		transports[i] = h.newTransport(pool, node)
-	}
-	return transports
+// attempt is what the dialer needs to know of the request that it dials for.
+type attempt struct {
+	pool   *snapshot.Pool
+	node   *balancer.Node
+	client addresses
+	until  time.Time // when its time is over; zero: it has no end
+	write  Pace
 }
 
-// newTransport makes one that speaks HTTP/1.1, asks for no compression, and knows
-// no proxies of the environment.
-func (h *Handler) newTransport(pool *Pool, node *balancer.Node) *http.Transport {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return h.dial(ctx, pool, node, network, address)
-		},
-		Protocols:              &protocols,
-		DisableCompression:     true,
-		DisableKeepAlives:      pool.SendProxy > 0, // a PROXY header names one client
-		MaxIdleConnsPerHost:    IdlePerNode,
-		IdleConnTimeout:        idleTimeout,
-		ResponseHeaderTimeout:  h.options.ResponseTimeout,
-		ExpectContinueTimeout:  expectContinue,
-		MaxResponseHeaderBytes: maxResponseHeader,
-	}
-}
+// attemptKey is where the context of a request to a node has the *attempt.
+type attemptKey struct{}
 
 // dial connects to the address of a node, announces the client, if the pool
 // speaks PROXY, and puts TLS on the connection, if it speaks that. To the
 // transport it is a connection of http all the same.
-func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, network, address string) (net.Conn, error) {
-	if limit := h.options.DialTimeout; limit > 0 {
+func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	a := ctx.Value(attemptKey{}).(*attempt)
+	if !a.until.IsZero() {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, limit)
-		defer cancel()
-	}
-	if until, ok := ctx.Value(untilKey{}).(time.Time); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, until)
+		ctx, cancel = context.WithDeadline(ctx, a.until)
 		defer cancel()
 	}
 	var dialer net.Dialer
@@ -69,33 +46,33 @@ func (h *Handler) dial(ctx context.Context, pool *Pool, node *balancer.Node, net
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	if err := h.announce(ctx, pool, conn); err != nil {
+	if err := h.announce(a, conn); err != nil {
 		conn.Close()
 		return nil, err
 	}
-	if pool.Secure == nil {
-		return &boundedConn{Conn: conn, pace: h.write}, nil
+	if a.pool.TLS == nil {
+		return &boundedConn{Conn: conn, pace: a.write}, nil
 	}
-	secured, err := pool.Secure(ctx, conn, node)
+	secured, err := a.pool.TLS.Secure(ctx, conn, a.node)
 	if err != nil {
 		conn.Close()
 		return nil, &dialError{fmt.Errorf("TLS handshake: %w", err)}
 	}
-	return &boundedConn{Conn: secured, pace: h.write, below: conn}, nil
+	return &boundedConn{Conn: secured, pace: a.write, below: conn}, nil
 }
 
 // announce sends the PROXY header, if there is one. It is one write, as EMQX's
 // listeners want it.
-func (h *Handler) announce(ctx context.Context, pool *Pool, conn net.Conn) error {
-	if pool.SendProxy == 0 {
+func (h *Handler) announce(a *attempt, conn net.Conn) error {
+	if a.pool.SendProxy == 0 {
 		return nil
 	}
-	source, destination := announced(ctx, conn)
-	header, err := h.options.Announce(pool.SendProxy, source, destination)
+	source, destination := a.client.announced(conn)
+	header, err := h.options.Announce(a.pool.SendProxy, source, destination)
 	if err != nil {
 		return err
 	}
-	if _, err := (&boundedConn{Conn: conn, pace: h.write}).Write(header); err != nil {
+	if _, err := (&boundedConn{Conn: conn, pace: a.write}).Write(header); err != nil {
 		return &dialError{err}
 	}
 	return nil
@@ -103,8 +80,8 @@ func (h *Handler) announce(ctx context.Context, pool *Pool, conn net.Conn) error
 
 // announced are the addresses that a PROXY header names: the client's, or our
 // own where it has none, since no listener takes a header without.
-func announced(ctx context.Context, conn net.Conn) (source, destination netip.AddrPort) {
-	if a, _ := ctx.Value(addressesKey{}).(addresses); a.source.IsValid() && a.destination.IsValid() {
+func (a addresses) announced(conn net.Conn) (source, destination netip.AddrPort) {
+	if a.source.IsValid() && a.destination.IsValid() {
 		return a.source, a.destination
 	}
 	local, _ := conn.LocalAddr().(*net.TCPAddr)

@@ -138,7 +138,7 @@ func TestNodeThatHangsIsGivenUp(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
 		hang := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		a := m.newNode(t, "a", hang)
-		r := m.start(t, []*node{a}, func(_ *rig, o *Options) { o.ResponseTimeout = 20 * time.Millisecond })
+		r := m.start(t, []*node{a}, func(_ *rig, o *setup) { o.ResponseTimeout = 20 * time.Millisecond })
 		r.client().refused(http.StatusGatewayTimeout, "did not answer in time", http.MethodGet, "/", nil)
 		eventually(t, "the node's connection is closed", func() bool { return a.open.Load() == 0 })
 	})

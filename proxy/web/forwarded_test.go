@@ -60,7 +60,7 @@ func TestProtoIsHTTPSOverTLS(t *testing.T) {
 	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		proto <- req.Header.Get("X-Forwarded-Proto")
 	}))})
-	front := newTLSFront(t, r.handler)
+	front := newTLSFront(t, r)
 	res, err := front.Client().Get(front.URL)
 	if err != nil {
 		t.Fatal(err)

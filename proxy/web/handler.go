@@ -1,44 +1,17 @@
 package web
 
 import (
-	"cmp"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"mqttlb/proxy/snapshot"
 )
 
-// Options of a Handler.
+// Options of a Handler, for as long as it lives.
 type Options struct {
-	// Routes are tried in order; the first that matches takes the request. The
-	// last has no Host and no Path; without such a one the rest is answered 404.
-	Routes []Route
-
-	MaxRequestSize int64         // bytes of a request's body; 0: no limit
-	DialTimeout    time.Duration // for each node tried, TLS included; 0: the system's, and none for TLS
-	ConnectTimeout time.Duration // for all of them, tried again while one timed out; 0: each is tried once
-
-	// BodyTimeout is how long the body of a request may keep us waiting, at once and in
-	// all, and MinBodyRate gives it a second more for so many bytes; 0: no limit, and
-	// no more time.
-	BodyTimeout time.Duration
-	MinBodyRate int
-
-	// ResponseTimeout is the time from the end of a request to a node to the header of
-	// its response; 0: no limit. One write to a client or a node has as long, and a
-	// second more for MinBodyRate bytes; 0: stallTimeout.
-	ResponseTimeout time.Duration
-
-	// TunnelTimeout is how long an upgraded connection may be silent in both
-	// directions, and a node within the body of its response; 0: no limit.
-	TunnelTimeout time.Duration
-
-	HalfClosedTimeout time.Duration // the same for a tunnel of which one side has ended its stream; 0: TunnelTimeout
-
 	// TimedOut is told of a request that came to BodyTimeout, TunnelTimeout or
 	// HalfClosedTimeout, which end its connection. It must not block. Nil: nobody is
 	// told.
@@ -59,31 +32,43 @@ type Options struct {
 // who wants them to end cancels the server's BaseContext.
 type Handler struct {
 	options    Options
-	transports map[*Pool][]*http.Transport // by the Index of their nodes
-	write      Pace                        // of one write to a client or a node
+	settings   atomic.Pointer[settings]
+	transports transports
 	answers    [600]atomic.Uint64
 }
 
-// NewHandler returns a handler. It starts nothing: connections to nodes are made
-// as requests come.
+// NewHandler returns a handler with the zero Settings. It starts nothing: connections to
+// nodes are made as requests come.
 func NewHandler(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{options: o, transports: map[*Pool][]*http.Transport{}}
-	h.write = Pace{cmp.Or(o.ResponseTimeout, stallTimeout), o.MinBodyRate}
-	for _, route := range o.Routes {
-		if h.transports[route.Pool] == nil {
-			h.transports[route.Pool] = h.newTransports(route.Pool)
-		}
-	}
+	h := &Handler{options: o}
+	h.transports.make = h.newTransport
+	h.settings.Store(newSettings(Settings{}))
 	return h
 }
 
-// ServeHTTP takes a request to a node and the response back, or says in one line
-// of plain text why not.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body := h.newClientBody(w, r)
+// Apply changes the settings, while requests come: those under way go on with what they
+// began with. Connections to nodes that wait for a request are kept where everything that
+// they depend on is as it was, and closed otherwise. It is called by one goroutine at a
+// time.
+func (h *Handler) Apply(s Settings) { h.apply(newSettings(s)) }
+
+func (h *Handler) apply(s *settings) {
+	h.settings.Store(s)
+	h.transports.keep(s.transportKeys())
+}
+
+// Close frees the connections to nodes that wait for a request. Requests that are
+// under way go on, and their connections close after them.
+func (h *Handler) Close() { h.transports.keep(nil) }
+
+// Serve takes a request to a node of the pool and the response back, or says in one line
+// of plain text why not. A nil pool is that of a request that no route takes.
+func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.Pool) {
+	settings := h.settings.Load()
+	body := h.newClientBody(settings, w, r)
 	defer body.leave()
 	switch {
 	case r.Method == http.MethodConnect:
@@ -102,49 +87,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, body, http.StatusBadRequest, "the request's target is neither a path nor a URL")
 	case r.URL.Scheme != "" && r.URL.Scheme != "http" && r.URL.Scheme != "https":
 		h.answer(w, body, http.StatusBadRequest, "the request's URL is not of http or https")
+	case pool == nil:
+		h.answer(w, body, http.StatusNotFound, "nothing is served at this host and path")
+	case settings.MaxRequestSize > 0 && r.ContentLength > settings.MaxRequestSize:
+		h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(settings.MaxRequestSize))
 	default:
-		h.forward(w, r, body)
+		x := newExchange(h, settings, pool, w, r, body)
+		defer x.end()
+		x.serve()
 	}
 }
 
 // allow is the methods of every resource, as far as we know.
 const allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-
-// forward takes a request to the pool of its route. An absolute URL counts for its
-// host alone, and only to choose the route: RFC 9112 section 3.2.2.
-func (h *Handler) forward(w http.ResponseWriter, r *http.Request, body *clientBody) {
-	pool := h.route(r)
-	if pool == nil {
-		h.answer(w, body, http.StatusNotFound, "nothing is served at this host and path")
-		return
-	}
-	if limit := h.options.MaxRequestSize; limit > 0 {
-		if r.ContentLength > limit {
-			h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(limit))
-			return
-		}
-	}
-	x := newExchange(h, pool, w, r, body)
-	defer x.end()
-	x.serve()
-}
-
-func (h *Handler) route(r *http.Request) *Pool {
-	for i := range h.options.Routes {
-		route := &h.options.Routes[i]
-		if snapshot.MatchHost(route.Host, r.Host) && snapshot.MatchPath(route.Path, r.URL.Path) {
-			return route.Pool
-		}
-	}
-	return nil
-}
-
-// Close frees the connections to nodes that wait for a request. Requests that are
-// under way go on, and their connections close after them.
-func (h *Handler) Close() {
-	for _, transports := range h.transports {
-		for _, t := range transports {
-			t.CloseIdleConnections()
-		}
-	}
-}

@@ -19,6 +19,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/snapshot"
 )
 
 // patience bounds every wait of a test. It is long: only a failure uses it up.
@@ -119,7 +120,8 @@ func (n *node) kill() {
 // rig is a handler in a front server, before nodes.
 type rig struct {
 	t       *testing.T
-	pool    *Pool
+	pool    *snapshot.Pool
+	setup   setup
 	handler *Handler
 	front   *httptest.Server
 	cancel  context.CancelFunc // of the front's BaseContext
@@ -129,8 +131,14 @@ type rig struct {
 	failed []string   // names that DialFailed was told
 }
 
+// setup is what a rig's handler is made with.
+type setup struct {
+	Options
+	Settings
+}
+
 // setting changes a rig before it starts.
-type setting func(*rig, *Options)
+type setting func(*rig, *setup)
 
 // start runs a handler with one pool before the nodes. At the end of the test,
 // nothing of it may be left.
@@ -150,26 +158,20 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 		t.Fatal(err)
 	}
 	r := &rig{t: t, nodes: nodes}
-	r.pool = &Pool{Pool: pool, DialFailed: func(n *balancer.Node) {
+	r.pool = &snapshot.Pool{Pool: pool, DialFailed: func(n *balancer.Node) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.failed = append(r.failed, n.Name)
 	}}
-	o := Options{Routes: []Route{{Pool: r.pool}}, DialTimeout: patience, ResponseTimeout: patience}
+	r.setup.Settings = Settings{Pools: []*snapshot.Pool{r.pool}, DialTimeout: patience, ResponseTimeout: patience}
 	for _, set := range settings {
-		set(r, &o)
+		set(r, &r.setup)
 	}
 	checkLeft := proxytest.LeftAfter(t)
-	r.handler = NewHandler(o)
+	r.restart()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	r.front = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if client := req.Header.Get(testClient); client != "" {
-			req.RemoteAddr = client
-			req.Header.Del(testClient)
-		}
-		r.handler.ServeHTTP(w, req)
-	}))
+	r.front = httptest.NewUnstartedServer(http.HandlerFunc(r.serve))
 	r.front.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	r.front.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	r.front.Config.DisableGeneralOptionsHandler = true
@@ -196,7 +198,25 @@ func startPool(t *testing.T, spec balancer.PoolSpec, nodes []*node, settings ...
 	return r
 }
 
-func withCookie(name string) setting { return func(r *rig, _ *Options) { r.pool.Cookie = name } }
+// restart makes a new handler.
+func (r *rig) restart() {
+	if r.handler != nil {
+		r.handler.Close()
+	}
+	r.handler = NewHandler(r.setup.Options)
+	r.handler.Apply(r.setup.Settings)
+}
+
+// serve is what the front does with a request.
+func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
+	if client := req.Header.Get(testClient); client != "" {
+		req.RemoteAddr = client
+		req.Header.Del(testClient)
+	}
+	r.handler.Serve(w, req, r.pool)
+}
+
+func withCookie(name string) setting { return func(r *rig, _ *setup) { r.pool.Cookie = name } }
 
 // client is an HTTP client with connections and cookies of its own.
 type client struct {
@@ -349,22 +369,12 @@ func eventually(t *testing.T, what string, is func() bool) {
 // another test's.
 const refusedAddress = "127.0.0.1:1"
 
-// newTLSFront serves the handler over TLS.
-func newTLSFront(t *testing.T, h http.Handler) *httptest.Server {
+// newTLSFront serves the requests of a rig over TLS.
+func newTLSFront(t *testing.T, r *rig) *httptest.Server {
 	t.Helper()
-	front := httptest.NewTLSServer(h)
+	front := httptest.NewTLSServer(http.HandlerFunc(r.serve))
 	t.Cleanup(front.Close)
 	return front
-}
-
-// poolOf is a pool of one node.
-func poolOf(t *testing.T, n *node) *Pool {
-	t.Helper()
-	pool, err := balancer.NewPool(balancer.PoolSpec{Name: n.name, Nodes: []balancer.NodeSpec{{Name: n.name, Address: n.address}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &Pool{Pool: pool}
 }
 
 // seenIn reads what a node tells.

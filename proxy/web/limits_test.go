@@ -8,20 +8,17 @@ import (
 	"time"
 )
 
-func withMaxRequestSize(n int64) setting { return func(_ *rig, o *Options) { o.MaxRequestSize = n } }
+func withMaxRequestSize(n int64) setting { return func(_ *rig, o *setup) { o.MaxRequestSize = n } }
 
-// change restarts the handler with other limits of time.
-func (r *rig) change(set func(*Options)) {
-	r.handler.Close()
-	o := r.handler.options
-	set(&o)
-	r.handler = NewHandler(o)
+// change applies other settings.
+func (r *rig) change(set func(*Settings)) {
+	set(&r.setup.Settings)
+	r.handler.Apply(r.setup.Settings)
 }
 
 // withStall shortens what a peer may take for one write.
 func (r *rig) withStall(d time.Duration) {
-	r.change(func(*Options) {})
-	r.handler.write = Pace{Within: d}
+	r.handler.apply(&settings{r.setup.Settings, Pace{Within: d}})
 }
 
 func TestBodyUpToTheLimitArrives(t *testing.T) {
@@ -77,7 +74,7 @@ func TestChunksOverTheLimitHarmNoNode(t *testing.T) {
 
 func TestBodyThatStallsIsGivenUp(t *testing.T) {
 	r := start(t, []*node{newNode(t, "a", nil)})
-	r.change(func(o *Options) { o.BodyTimeout = 500 * time.Millisecond })
+	r.change(func(o *Settings) { o.BodyTimeout = 500 * time.Millisecond })
 	conn := r.raw()
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf")
 	res, text := conn.receive(http.MethodPost)
@@ -108,8 +105,8 @@ func TestResponseMayTakeLongerThanABodysRead(t *testing.T) {
 		w.Write(body)
 	}))})
 	const stall = 500 * time.Millisecond
-	r.change(func(o *Options) { o.BodyTimeout = stall })
-	r.handler.write = Pace{Within: stall}
+	r.change(func(o *Settings) { o.BodyTimeout = stall })
+	r.withStall(stall)
 	conn := r.raw()
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello")
 	timer := time.NewTimer(2 * stall)

@@ -1,14 +1,14 @@
 package web
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
 	"testing"
 
-	"mqttlb/balancer"
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/tlsterm"
 )
 
 // mode is how nodes are spoken to.
@@ -45,26 +45,27 @@ func (m mode) newNode(t *testing.T, name string, handler http.Handler) *node {
 func (m mode) start(t *testing.T, nodes []*node, settings ...setting) *rig {
 	t.Helper()
 	if m.ca != nil {
-		settings = append(settings, withSecure(m.ca, nil))
+		settings = append(settings, withSecure(m.ca))
 	}
 	return start(t, nodes, settings...)
 }
 
-// withSecure has a rig believe a CA: a node a has to show a certificate of a.test.
-// change, which may be nil, is for what else a test needs.
-func withSecure(ca *proxytest.CA, change func(*tls.Config)) setting {
-	return func(r *rig, _ *Options) {
-		r.pool.Secure = func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
-			config := ca.Trust(n.Name + ".test")
-			if change != nil {
-				change(config)
-			}
-			secured := tls.Client(conn, config)
-			if err := secured.HandshakeContext(ctx); err != nil {
-				return nil, err
-			}
-			return secured, nil
+// withSecure has a rig believe a CA: a node a has to show a certificate of a.test. Nodes
+// that ask for one are shown the certificate in show.
+func withSecure(ca *proxytest.CA, show ...proxytest.Pair) setting {
+	return func(r *rig, _ *setup) {
+		o := tlsterm.NodeOptions{CA: proxytest.TempFile(r.t, "ca.pem", ca.Cert)}
+		for _, n := range r.pool.Nodes() {
+			o.Hosts = append(o.Hosts, n.Name+".test")
 		}
+		for _, pair := range show {
+			o.Certificate.Cert = pair.File(r.t)
+		}
+		originator, err := tlsterm.NewOriginator(o)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.pool.TLS = snapshot.NewNodeTLS(originator, len(o.Hosts))
 	}
 }
 

@@ -3,28 +3,25 @@ package web
 import (
 	"net/http"
 	"testing"
-
-	"mqttlb/balancer"
 )
 
-func TestFirstRouteThatMatchesTakesTheRequest(t *testing.T) {
-	api, dashboard := newNode(t, "api", nil), newNode(t, "dashboard", nil)
-	r := start(t, []*node{api, dashboard})
-	r.handler.Close()
-	o := r.handler.options
-	r.pool.Nodes()[1].SetOperator(balancer.Down)
-	second := poolOf(t, dashboard)
-	o.Routes = []Route{
-		{Host: "api.*", Path: "/v5/", Pool: r.pool},
-		{Host: "example.com", Pool: second},
+func TestRequestThatNoRouteTakesIsNotFound(t *testing.T) {
+	a := newNode(t, "a", nil)
+	r := start(t, []*node{a})
+	pool := r.pool
+	r.pool = nil
+	t.Cleanup(func() { r.pool = pool })
+	conn := r.raw()
+	for _, request := range []string{"GET /v4/", "POST http://api.example.com/"} {
+		conn.send(request + " HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 1\r\n\r\nx")
+		res, text := conn.receive(http.MethodGet)
+		wantRefusal(t, res, text, http.StatusNotFound, "nothing is served")
 	}
-	r.handler = NewHandler(o)
-	c := r.client()
-	if s := c.get("/v5/nodes", "Host", "api.example.com"); s.Node != "api" {
-		t.Errorf("/v5/nodes of api.example.com: %s", s.Node)
+	conn.send("CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:443\r\n\r\n")
+	if res, _ := conn.receive(http.MethodGet); res.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("CONNECT: %s", res.Status)
 	}
-	if s := c.get("/v5/nodes", "Host", "example.com"); s.Node != "dashboard" {
-		t.Errorf("/v5/nodes of example.com: %s", s.Node)
+	if got := r.handler.Answers(); got[404] != 2 || got[405] != 1 || a.dialled.Load() != 0 {
+		t.Errorf("counted %v, the node got %d connections", got, a.dialled.Load())
 	}
-	c.refused(http.StatusNotFound, "nothing is served", http.MethodGet, "/v4/", nil, "Host", "api.example.com")
 }

@@ -28,7 +28,7 @@ func TestRequestIsTheSameInsideTLS(t *testing.T) {
 				state = req.TLS
 				tell.ServeHTTP(w, req)
 			})
-			r := start(t, []*node{a}, withSecure(ca, nil))
+			r := start(t, []*node{a}, withSecure(ca))
 			c := r.client()
 			c.source = "192.0.2.7:4711"
 			for range 5 {
@@ -95,7 +95,7 @@ func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bad := listening(t, "bad", answer)
 			good := newTLSNode(t, "good", nil, &tls.Config{Certificates: []tls.Certificate{ca.Issue("good.test").TLS}})
-			r := start(t, []*node{bad, good}, withSecure(ca, nil))
+			r := start(t, []*node{bad, good}, withSecure(ca))
 			c := r.client()
 			c.source = r.atHome(0)
 			body := strings.Repeat("0123456789abcdef", 64<<10)
@@ -117,7 +117,7 @@ func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
 		io.Copy(io.Discard, conn)
 		close(ended)
 	})
-	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA"), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Second })
+	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA")), func(_ *rig, o *setup) { o.DialTimeout = time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) != 1 {
 		t.Errorf("DialFailed was told %v", r.failed)
@@ -127,14 +127,14 @@ func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
 
 func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
-	ours := ca.IssueLike(x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, "balancer").TLS
+	ours := ca.IssueLike(x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, "balancer")
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
 			a := newTLSNode(t, "a", nil, &tls.Config{
 				Certificates: []tls.Certificate{ca.Issue("a.test").TLS}, MaxVersion: version,
 				ClientCAs: ca.Pool(), ClientAuth: tls.RequireAndVerifyClientCert,
 			})
-			r := start(t, []*node{a}, withSecure(ca, func(c *tls.Config) { c.Certificates = []tls.Certificate{ours} }))
+			r := start(t, []*node{a}, withSecure(ca, ours))
 			if s := r.client().get("/"); s.Node != "a" {
 				t.Errorf("answered by %s", s.Node)
 			}
@@ -152,7 +152,7 @@ func TestRequestIsNotRepeatedAfterALateAlert(t *testing.T) {
 			Certificates: []tls.Certificate{ca.Issue(name + ".test").TLS}, ClientAuth: tls.RequireAnyClientCert,
 		})
 	}
-	r := start(t, nodes, withSecure(ca, nil))
+	r := start(t, nodes, withSecure(ca))
 	r.client().refused(http.StatusBadGateway, "closed the connection", http.MethodPost, "/", strings.NewReader("x"))
 	if n := nodes[0].dialled.Load() + nodes[1].dialled.Load(); n != 1 {
 		t.Errorf("it took %d connections", n)
@@ -171,7 +171,7 @@ func TestNodesOfOneAddressShareNoConnection(t *testing.T) {
 		names <- req.TLS.ServerName
 		tell.ServeHTTP(w, req)
 	})
-	r := start(t, []*node{a, {name: "b", address: a.address}}, withSecure(ca, nil))
+	r := start(t, []*node{a, {name: "b", address: a.address}}, withSecure(ca))
 	c := r.client()
 	for range 10 {
 		for i, want := range []string{"a.test", "b.test"} {
@@ -191,7 +191,7 @@ func TestPROXYHeaderComesBeforeTLS(t *testing.T) {
 			a := proxied(t, func(ln net.Listener) net.Listener {
 				return tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{ca.Issue("a.test").TLS}})
 			})
-			r := start(t, []*node{a}, withSecure(ca, nil), func(r *rig, o *Options) {
+			r := start(t, []*node{a}, withSecure(ca), func(r *rig, o *setup) {
 				r.pool.SendProxy = version
 				o.Announce = announceV
 			})
@@ -216,7 +216,7 @@ func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
 		io.Copy(io.Discard, conn)
 	})
 	// The rig sees that no goroutine is left, long before the dial's time is over.
-	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA"), nil), func(_ *rig, o *Options) { o.DialTimeout = time.Hour })
+	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA")), func(_ *rig, o *setup) { o.DialTimeout = time.Hour })
 	conn := r.raw()
 	conn.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	<-hello

@@ -96,10 +96,9 @@ type tunnel struct {
 
 // newTunnel begins to run at once.
 func (x *exchange) newTunnel() *tunnel {
-	o := &x.handler.options
-	x.silence = x.newSilence("tunnel: no byte either way", "timeouts.tunnel", o.TunnelTimeout)
+	x.silence = x.newSilence("tunnel: no byte either way", "timeouts.tunnel", x.settings.TunnelTimeout)
 	x.silence.begin()
-	return &tunnel{x.silence, o.HalfClosedTimeout}
+	return &tunnel{x.silence, x.settings.HalfClosedTimeout}
 }
 
 // halve is for a tunnel of which one side has ended its stream.

@@ -14,7 +14,7 @@ import (
 
 // stopsAt has a rig note why its requests timed out.
 func stopsAt(tunnel, halfClosed time.Duration, why chan<- string) setting {
-	return func(_ *rig, o *Options) {
+	return func(_ *rig, o *setup) {
 		o.TunnelTimeout, o.HalfClosedTimeout = tunnel, halfClosed
 		o.TimedOut = func(_ *http.Request, reason string) { why <- reason }
 	}

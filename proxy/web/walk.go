@@ -10,10 +10,6 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// untilKey is where the context of a request has the time.Time by which it must have
-// reached a node, for the dialer.
-type untilKey struct{}
-
 // unreachedError says that no node was reached.
 type unreachedError struct {
 	reason outcome.Outcome
@@ -34,9 +30,10 @@ func (e *unreachedError) Unwrap() error { return e.last }
 // been done, and is not sent again. It is the http.RoundTripper of this request.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	begun := time.Now()
-	w := walk.New(x.candidates, int64(x.handler.options.ConnectTimeout), x.handler.longestPause())
-	if until := w.Until(); until != 0 {
-		out = out.WithContext(context.WithValue(out.Context(), untilKey{}, begun.Add(time.Duration(until))))
+	w := walk.New(x.candidates, int64(x.settings.ConnectTimeout), x.settings.walkPause())
+	var until time.Time
+	if w.Until() != 0 {
+		until = begun.Add(x.settings.ConnectTimeout)
 	}
 	var last error
 	for {
@@ -50,9 +47,8 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if node == nil {
 			return nil, &unreachedError{w.Reason(), last}
 		}
-		res, err := x.try(node, out)
+		res, err := x.try(node, until, out)
 		if err == nil {
-			x.node = node
 			return res, nil
 		}
 		node.Release()
@@ -65,14 +61,6 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			x.pool.DialFailed(node)
 		}
 	}
-}
-
-// longestPause bounds the pause of a walk, which is no longer than an attempt.
-func (h *Handler) longestPause() time.Duration {
-	if limit := h.options.DialTimeout; limit > 0 {
-		return min(walk.Pause, limit)
-	}
-	return walk.Pause
 }
 
 // wait ends with the context's error if that is done first.

@@ -16,7 +16,7 @@ import (
 )
 
 // again has requests try their nodes again, each time for a short while.
-func again(_ *rig, o *Options) { o.DialTimeout, o.ConnectTimeout = 500*time.Millisecond, time.Hour }
+func again(_ *rig, o *setup) { o.DialTimeout, o.ConnectTimeout = 500*time.Millisecond, time.Hour }
 
 // busyAddress is an address whose kernel drops what arrives: nobody accepts there, and
 // the queue is full.
@@ -51,7 +51,7 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 	busy := &node{name: "busy", address: busyAddress(t)}
 	dead := &node{name: "dead", address: refusedAddress}
 	var failures atomic.Int32
-	r := start(t, []*node{busy, dead}, again, func(r *rig, _ *Options) {
+	r := start(t, []*node{busy, dead}, again, func(r *rig, _ *setup) {
 		r.pool.DialFailed = func(*balancer.Node) {
 			if failures.Add(1) == 4 { // two walks in vain
 				r.pool.Nodes()[0].SetAddrs([]netip.AddrPort{netip.MustParseAddrPort(idle.address)})
@@ -80,7 +80,7 @@ func TestNodesAreTriedAgainUntilConnectTimeoutIsOver(t *testing.T) {
 }
 
 func connectionsTimeOut(t *testing.T) {
-	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, again, func(_ *rig, o *Options) { o.ConnectTimeout = 2 * time.Second })
+	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, again, func(_ *rig, o *setup) { o.ConnectTimeout = 2 * time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) < 2 {
 		t.Errorf("tried %d times, want it tried again", len(r.failed))
@@ -88,7 +88,7 @@ func connectionsTimeOut(t *testing.T) {
 }
 
 func TestConnectTimeoutCutsTheLastAttempt(t *testing.T) {
-	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, func(_ *rig, o *Options) {
+	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, func(_ *rig, o *setup) {
 		o.DialTimeout, o.ConnectTimeout = time.Hour, time.Second
 	})
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
@@ -97,7 +97,7 @@ func TestConnectTimeoutCutsTheLastAttempt(t *testing.T) {
 // A handshake counts as a part of the attempt.
 func handshakesTimeOut(t *testing.T) {
 	mute := listening(t, "a", func(conn *net.TCPConn) { io.Copy(io.Discard, conn) })
-	r := start(t, []*node{mute}, withSecure(proxytest.NewCA("a CA"), nil), again, func(_ *rig, o *Options) { o.ConnectTimeout = 2 * time.Second })
+	r := start(t, []*node{mute}, withSecure(proxytest.NewCA("a CA")), again, func(_ *rig, o *setup) { o.ConnectTimeout = 2 * time.Second })
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 	if len(r.failed) < 2 {
 		t.Errorf("tried %d times, want it tried again", len(r.failed))
@@ -107,7 +107,7 @@ func handshakesTimeOut(t *testing.T) {
 func TestClientThatLeavesWhileNodesAreTriedAgainIsLetGo(t *testing.T) {
 	tried := make(chan struct{}, 1000)
 	over := make(chan struct{})
-	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, again, func(r *rig, o *Options) {
+	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, again, func(r *rig, o *setup) {
 		r.pool.DialFailed = func(*balancer.Node) { tried <- struct{}{} }
 	})
 	serve := r.front.Config.Handler

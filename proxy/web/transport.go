@@ -1,0 +1,105 @@
+package web
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"mqttlb/proxy/snapshot"
+)
+
+// transportKey is a node of a pool, by name, and all that the connections to it depend on.
+// Two nodes may have one address and differ in the name that their certificates must have.
+type transportKey struct {
+	pool, node string
+	address    string // as configured
+	sendProxy  int
+	tls        *snapshot.NodeTLS // nil: none
+	response   time.Duration     // for the header of a response
+	write      Pace
+}
+
+// transport keeps the connections to a node between requests.
+type transport struct {
+	*http.Transport
+	key   transportKey
+	using int // requests; guarded by mu of transports
+}
+
+// transports are made when they are needed first. Those that the settings have are kept. Any
+// other is of requests that began under earlier settings, and is gone with the last of them.
+type transports struct {
+	make func(transportKey) *http.Transport
+
+	mu   sync.Mutex // guards the fields below
+	made map[transportKey]*transport
+	kept map[transportKey]bool
+}
+
+// take returns the transport of a key for one request, which is to be released.
+func (t *transports) take(key transportKey) *transport {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken := t.made[key]
+	if taken == nil {
+		taken = &transport{Transport: t.make(key), key: key}
+		if t.made == nil {
+			t.made = map[transportKey]*transport{}
+		}
+		t.made[key] = taken
+	}
+	taken.using++
+	return taken
+}
+
+// release ends a request's use of a transport, when its response has been read.
+func (t *transports) release(used *transport) {
+	t.mu.Lock()
+	used.using--
+	closes := !t.kept[used.key]
+	if closes && used.using == 0 {
+		delete(t.made, used.key)
+	}
+	t.mu.Unlock()
+	if closes {
+		used.CloseIdleConnections()
+	}
+}
+
+// keep sets which transports are kept from now on.
+func (t *transports) keep(keys map[transportKey]bool) {
+	var closes []*transport
+	t.mu.Lock()
+	t.kept = keys
+	for key, made := range t.made {
+		if keys[key] {
+			continue
+		}
+		closes = append(closes, made)
+		if made.using == 0 {
+			delete(t.made, key)
+		}
+	}
+	t.mu.Unlock()
+	for _, made := range closes {
+		made.CloseIdleConnections()
+	}
+}
+
+// newTransport makes one that speaks HTTP/1.1, asks for no compression, and knows
+// no proxies of the environment.
+func (h *Handler) newTransport(key transportKey) *http.Transport {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Transport{
+		DialContext:            h.dial,
+		Protocols:              &protocols,
+		DisableCompression:     true,
+		DisableKeepAlives:      key.sendProxy > 0, // a PROXY header names one client
+		MaxIdleConnsPerHost:    IdlePerNode,
+		IdleConnTimeout:        idleTimeout,
+		ResponseHeaderTimeout:  key.response,
+		ExpectContinueTimeout:  expectContinue,
+		MaxResponseHeaderBytes: maxResponseHeader,
+	}
+}
