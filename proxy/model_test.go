@@ -149,7 +149,7 @@ func (m *model) checkStep() {
 	for i, h := range m.streams() {
 		kept := 0
 		if h.kept != nil {
-			kept = len(*h.kept)
+			kept = len(h.kept.bytes)
 		}
 		if most := scratchSize + 256 + int(m.kind/modelTranslated)*2*scratchSize; kept > most {
 			m.fail("%d bytes are kept for stream %d, more than %d", kept, i, most)
