@@ -41,6 +41,7 @@ func newPlan(cfg *config.Config, log *slog.Logger) (*plan, error) {
 			ConnectNode:   cfg.Timeouts.ConnectNode,
 			Idle:          cfg.Timeouts.Idle,
 			HalfClosed:    cfg.Timeouts.HalfClosed,
+			Write:         cfg.Timeouts.Write,
 			Shutdown:      cfg.Timeouts.Shutdown,
 			Response:      cfg.Timeouts.Response,
 			KeepAlive:     cfg.Timeouts.KeepAlive,
