@@ -56,6 +56,7 @@ const (
 const (
 	modelIdle       = 5 * time.Second
 	modelHalfClosed = 3 * time.Second
+	modelWrite      = 4 * time.Second
 )
 
 // playModel plays a script.
@@ -86,7 +87,7 @@ func (m *model) begin(kind, seed byte) {
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
 	ln := newListener(0, &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}})
 	srv := &Server{
-		snapshot:  &snapshot.Snapshot{Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}},
+		snapshot:  &snapshot.Snapshot{Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed, Write: modelWrite}},
 		listeners: []*listener{ln}, waits: usualWaits, epoch: time.Now(), maxConnections: 1, journal: newJournal(slog.New(slog.DiscardHandler)),
 	}
 	srv.journal.records = make(chan record, 2)
@@ -170,11 +171,23 @@ func (m *model) checkStep() {
 		m.fail("the session has limits and no timer")
 	case s.deadline == 0 && (s.client.ended || s.server.ended || s.step >= stepLeave):
 		m.fail("step %d of a session that ends has no limit", s.step)
+	case s.step == stepRelay && stuckFor(s, now) > reactor.Ticks(modelWrite+modelWrite/looksPerLimit)+2:
+		m.fail("a side takes nothing for %d ticks", stuckFor(s, now))
 	case s.step == stepLeave && s.deadline > now+reactor.Ticks(usualWaits.boundary)+1:
 		m.fail("it waits for a boundary until %d, now is %d", s.deadline, now)
 	case s.step == stepLinger && s.deadline > now+reactor.Ticks(usualWaits.linger)+1:
 		m.fail("it lingers until %d, now is %d", s.deadline, now)
 	}
+}
+
+// stuckFor is for how many ticks a side of a session has not taken what is kept for it.
+func stuckFor(s *session, now reactor.Tick) (longest reactor.Tick) {
+	for _, h := range []*stream{&s.client, &s.server} {
+		if h.kept != nil {
+			longest = max(longest, now-h.kept.lastTake)
+		}
+	}
+	return longest
 }
 
 // settle has the peers read, and the loop turn, until nothing more comes.
