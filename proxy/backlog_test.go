@@ -26,7 +26,7 @@ func startStuck(t *testing.T, side string) (m *model, reader, writer *modelPeer)
 
 func (m *model) fillFor(reader, writer *modelPeer) {
 	h := pick(reader == m.client, &m.s.client, &m.s.server)
-	for h.kept == nil {
+	for h.kept == nil && m.alive() {
 		writer.send(4096)
 		m.turn()
 	}
