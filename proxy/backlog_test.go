@@ -10,26 +10,21 @@ import (
 )
 
 // startStuck is a model's session, whose time passes as the test says, with bytes kept for one of its sides.
-func startStuck(t *testing.T, side string) (m *model, reader, writer *modelPeer) {
+func startStuck(t *testing.T, side string) (m *model, reader *modelPeer, h *stream) {
 	t.Helper()
 	m = &model{t: t, lastKept: [2]int{-1, -1}}
 	m.begin(byte(modelBare), 1)
 	t.Cleanup(m.close)
 	m.s.idle = 0
-	reader, writer = m.client, m.node
+	reader, writer, h := m.client, m.node, &m.s.client
 	if side == "node" {
-		reader, writer = writer, reader
+		reader, writer, h = m.node, m.client, &m.s.server
 	}
-	m.fillFor(reader, writer)
-	return m, reader, writer
-}
-
-func (m *model) fillFor(reader, writer *modelPeer) {
-	h := pick(reader == m.client, &m.s.client, &m.s.server)
-	for h.kept == nil && m.alive() {
+	for h.kept == nil {
 		writer.send(4096)
 		m.turn()
 	}
+	return m, reader, h
 }
 
 const (
@@ -63,14 +58,15 @@ func TestSideThatTakesNothingHasItsTimeAndAQuarter(t *testing.T) {
 func TestSideThatTakesSomethingHasItsTimeAnew(t *testing.T) {
 	for _, side := range []string{"client", "node"} {
 		t.Run(side, func(t *testing.T) {
-			m, reader, writer := startStuck(t, side)
+			m, reader, h := startStuck(t, side)
+			m.l.keep(h, make([]byte, 1<<20))
 			for range 20 {
 				m.pass(modelWriteTicks - 1)
-				reader.read(4096)
-				m.fillFor(reader, writer)
+				reader.read(16 << 10)
+				m.turn()
 			}
-			if m.s.step != stepRelay {
-				t.Error("the session has ended")
+			if m.s.step != stepRelay || h.kept == nil {
+				t.Errorf("step %d, and kept is %v", m.s.step, h.kept)
 			}
 		})
 	}
