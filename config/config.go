@@ -263,6 +263,11 @@ type Timeouts struct {
 	// no limit.
 	Tunnel time.Duration
 
+	// Write is how long a client or a node may take nothing of what is kept for it: what the other side has sent and its
+	// connection had no room for. Taking any starts it anew. 0: no limit. It is not for listeners of protocol http, on which
+	// Response is.
+	Write time.Duration
+
 	HalfClosed time.Duration // from the first side's EOF to the end of the session
 	Shutdown   time.Duration // from SIGTERM until the open sessions are ended; 0: at once
 }

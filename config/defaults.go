@@ -52,6 +52,9 @@ var defaultConfig = Config{
 		// The usual timeout tunnel of HAProxy. A dashboard's WebSocket says something every
 		// minute; a long poll ends after some minutes.
 		Tunnel: time.Hour,
+		// Three lost segments in a row (RFC 6298: 1, 2 and 4 s) and more; whoever reads, however slowly, takes
+		// something in that time.
+		Write: 20 * time.Second,
 		// HAProxy's client-fin in the configuration that EMQX publishes.
 		HalfClosed: 30 * time.Second,
 		// Kubernetes kills a container 30 s after its SIGTERM.

@@ -149,6 +149,7 @@ func timeoutsFields(t *Timeouts) []field {
 		scalar("keep_alive", &t.KeepAlive, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("request_body", &t.RequestBody, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("tunnel", &t.Tunnel, duration(minTimeout, maxTunnel, zeroAllowed)),
+		scalar("write", &t.Write, duration(minWrite, maxWrite, zeroAllowed)),
 		scalar("half_closed", &t.HalfClosed, duration(minTimeout, maxHalfClosed, zeroForbidden)),
 		scalar("shutdown", &t.Shutdown, duration(0, maxShutdown, zeroAllowed)),
 	}

@@ -68,6 +68,8 @@ const (
 	minIdle       = time.Second        // the unit of Keep Alive
 	maxIdle       = 7 * 24 * time.Hour // the largest Keep Alive is 18 hours
 	maxTunnel     = 7 * 24 * time.Hour // as maxIdle: it is one for HTTP
+	minWrite      = time.Second        // a lost segment or two may take so long
+	maxWrite      = 24 * time.Hour     // it holds memory, for one session
 	maxHalfClosed = 24 * time.Hour     // it holds two descriptors for one direction
 	maxShutdown   = 24 * time.Hour
 )

@@ -131,7 +131,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20, MinBodyRate: 500, OpeningMemory: 128 << 20},
 		Timeouts: Timeouts{
 			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, ConnectNode: 30 * time.Second, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
-			RequestBody: 20 * time.Second, Tunnel: time.Hour, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
+			RequestBody: 20 * time.Second, Tunnel: time.Hour, Write: 20 * time.Second, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
 		},
 		Admin: Admin{Address: tcp("127.0.0.1", 9090)},
 		Log:   Log{Level: LevelInfo, Format: FormatText},

@@ -79,9 +79,13 @@ func (c *Config) Summary(w io.Writer) error {
 	if c.Timeouts.Idle == 0 {
 		idle = "by keep alive"
 	}
-	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, idle %s, half closed %s, shutdown %s",
+	write := formatDuration(c.Timeouts.Write)
+	if c.Timeouts.Write == 0 {
+		write = "without a limit"
+	}
+	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, idle %s, write %s, half closed %s, shutdown %s",
 		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), idle,
-		formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
+		write, formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
 	row("ADMIN", c.Admin.String())
 	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
 	endTable()

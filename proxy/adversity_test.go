@@ -146,7 +146,7 @@ func TestNodeThatNeverAnswersHasALimit(t *testing.T) {
 			due := reactor.Tick(0)
 			r.each(func(s *session) {
 				if s.step == stepConfirm {
-					due = s.due() - s.active
+					due = s.deadline - s.active
 				}
 			})
 			return due > 0 && due <= reactor.Ticks(r.srv.waits.connack)+1

@@ -101,7 +101,7 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 		if n, err = reactor.Send(s.server.fd, first); err == nil && n == 0 {
 			err = reactor.ErrNotConnected
 		} else if err == nil && n < len(first) {
-			s.server.keep(first[n:])
+			l.keep(&s.server, first[n:])
 		}
 	}
 	switch err {

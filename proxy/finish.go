@@ -59,6 +59,10 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		}
 	}
 	line := s.record(o, l.Now())
+	if s.stuck != noneStuck {
+		line.fault = l.stuckFault(s)
+		s.abortStuck()
+	}
 	l.Timers.Clear(s.slot)
 	if o := s.pending; o != nil {
 		o.endCount()

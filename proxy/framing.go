@@ -95,7 +95,7 @@ func (f *framing) appendClose(dst, frame []byte) []byte {
 
 // reply sends frames of ours, unless too many wait already that the client does not read.
 func (l *loop) reply(h *stream, b []byte) bool {
-	if h.kept != nil && len(*h.kept)+len(b) > 2*scratchSize {
+	if h.kept != nil && len(h.kept.bytes)+len(b) > 2*scratchSize {
 		return false
 	}
 	_ = l.seal(h, b) // the next read or write tells

@@ -23,6 +23,7 @@ var told = []struct {
 	{outcome.IdleTimeout, "e0 02 8d 00", "", "", 1001},
 	{outcome.ConnackTimeout, "", "20 03 00 88 00", "20 02 00 03", 1013},
 	{outcome.HalfClosedTimeout, "", "", "", 1001},
+	{outcome.WriteTimeout, "e0 02 89 00", "20 03 00 89 00", "20 02 00 03", 1013},
 	{outcome.Shutdown, "e0 02 8b 00", "20 03 00 88 00", "20 02 00 03", 1001},
 	{outcome.Kicked, "e0 02 98 00", "20 03 00 88 00", "20 02 00 03", 1008},
 	{outcome.Drained, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},

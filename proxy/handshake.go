@@ -109,7 +109,7 @@ func (l *loop) secureNode(s *session) step {
 	}
 	var unsent []byte // of the header
 	if s.server.kept != nil {
-		unsent, s.server.kept = *s.server.kept, nil
+		unsent, s.server.kept = s.server.kept.bytes, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}

@@ -72,7 +72,7 @@ func (l *loop) writeLayers(h *stream, b []byte) error {
 // seal gives b to the socket, inside TLS where the stream speaks it: for what is framed already.
 func (l *loop) seal(h *stream, b []byte) error {
 	if h.layers == nil || h.layers.tls == nil {
-		return h.send(b)
+		return l.send(h, b)
 	}
 	var err error
 	if l.sealed, err = h.layers.tls.Seal(l.sealed[:0], b); err != nil {
@@ -83,10 +83,10 @@ func (l *loop) seal(h *stream, b []byte) error {
 
 // sendSealed gives l.sealed to the socket.
 func (l *loop) sendSealed(h *stream) error {
-	if h.kept != nil && len(*h.kept)+len(l.sealed) > 4*scratchSize {
+	if h.kept != nil && len(h.kept.bytes)+len(l.sealed) > 4*scratchSize {
 		return syscall.ENOBUFS // it asks and does not read
 	}
-	return h.send(l.sealed)
+	return l.send(h, l.sealed)
 }
 
 // endLayers is what end says above the FIN.

@@ -24,10 +24,13 @@ var goodbyes = [outcome.Count]goodbye{
 	outcome.IdleTimeout:       {mqttparse.KeepAliveTimeout, 0, websocket.GoingAway},
 	outcome.ConnackTimeout:    {0, mqttparse.ServerUnavailable, websocket.TryAgainLater},
 	outcome.HalfClosedTimeout: {0, 0, websocket.GoingAway},
-	outcome.Shutdown:          {mqttparse.ServerShuttingDown, mqttparse.ServerUnavailable, websocket.GoingAway},
-	outcome.Kicked:            {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
-	outcome.Drained:           {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
-	outcome.Moved:             {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
+	// For a client whose node is stuck; a stuck client does not read it. MQTT 5 has no 0x88 in a DISCONNECT (3.14.2.1);
+	// 0x89 is "busy and cannot continue processing requests from this Client".
+	outcome.WriteTimeout: {mqttparse.ServerBusy, mqttparse.ServerBusy, websocket.TryAgainLater},
+	outcome.Shutdown:     {mqttparse.ServerShuttingDown, mqttparse.ServerUnavailable, websocket.GoingAway},
+	outcome.Kicked:       {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
+	outcome.Drained:      {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
+	outcome.Moved:        {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
 }
 
 // leave begins the end of a session with an outcome of ours. The caller goes on with the step that it returns.

@@ -94,10 +94,14 @@ func (l *loop) event(s *session, h *stream, e reactor.Events) {
 
 // expire ends what a session was waiting for, if its time is over.
 func (l *loop) expire(s *session) {
-	switch at := s.due(); {
+	now := l.Timers.Now()
+	h, look := l.nextLook(s)
+	switch at := l.due(s); {
 	case at == 0:
-	case at > l.Timers.Now():
+	case at > now:
 		l.setTimer(s, at)
+	case h != nil && look <= now:
+		l.look(s, h)
 	case s.step == stepDial, s.step == stepAnnounce && s.pending.unproven > 0:
 		l.advance(s) // the pause is over, or it is time to look
 	case s.step.dialling():
@@ -109,7 +113,7 @@ func (l *loop) expire(s *session) {
 	case s.step == stepLinger:
 		l.finish(s, s.outcome)
 	case s.deadline == 0 && unheard(s):
-		l.setTimer(s, l.Timers.Now()+1)
+		l.setTimer(s, now+1)
 	case s.deadline == 0:
 		l.resume(s, l.leave(s, outcome.IdleTimeout))
 	case s.step < stepAnnounce:
@@ -169,18 +173,19 @@ func (l *loop) await(s *session) {
 // timer that is too early fires in vain and is put off then, so that moving a
 // byte never touches the timers.
 func (l *loop) arm(s *session) {
-	if at := s.due(); at != 0 && (s.timer == 0 || at < s.timer) {
+	if at := l.due(s); at != 0 && (s.timer == 0 || at < s.timer) {
 		l.setTimer(s, at)
 	}
 }
 
 // due is when the session's time is over; 0: never.
-func (s *session) due() reactor.Tick {
-	switch {
-	case s.deadline != 0:
-		return s.deadline
-	case s.idle != 0:
-		return s.active + s.idle + 1 // the tick that it began in is not a whole one
+func (l *loop) due(s *session) reactor.Tick {
+	at := s.deadline
+	if at == 0 && s.idle != 0 {
+		at = s.active + s.idle + 1 // the tick that it began in is not a whole one
 	}
-	return 0
+	if _, look := l.nextLook(s); at == 0 || look != 0 && look < at {
+		at = look
+	}
+	return at
 }

@@ -59,6 +59,7 @@ const (
 const (
 	modelIdle       = 5 * time.Second
 	modelHalfClosed = 3 * time.Second
+	modelWrite      = 4 * time.Second
 )
 
 // playModel plays a script.
@@ -88,7 +89,7 @@ func (m *model) tell(format string, a ...any) { m.told = append(m.told, fmt.Spri
 func (m *model) begin(kind, seed byte) {
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
 	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
-	snap := &snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}, Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed}}
+	snap := &snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}, Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed, Write: modelWrite}}
 	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.NewTextHandler(io.Discard, nil)))}
 	srv.journal.records = make(chan record, 2)
 	m.l = must(newLoop(srv))
@@ -154,7 +155,7 @@ func (m *model) checkStep() {
 	for i, h := range m.streams() {
 		kept := 0
 		if h.kept != nil {
-			kept = len(*h.kept)
+			kept = len(h.kept.bytes)
 		}
 		if most := scratchSize + 256 + int(m.kind/modelTranslated)*2*scratchSize; kept > most {
 			m.fail("%d bytes are kept for stream %d, more than %d", kept, i, most)
@@ -175,11 +176,23 @@ func (m *model) checkStep() {
 		m.fail("the session has limits and no timer")
 	case s.deadline == 0 && (s.client.ended || s.server.ended || s.step >= stepLeave):
 		m.fail("step %d of a session that ends has no limit", s.step)
+	case s.step == stepRelay && stuckFor(s, now) > reactor.Ticks(modelWrite+modelWrite/looksPerLimit)+2:
+		m.fail("a side takes nothing for %d ticks", stuckFor(s, now))
 	case s.step == stepLeave && s.deadline > now+reactor.Ticks(usualWaits.boundary)+1:
 		m.fail("it waits for a boundary until %d, now is %d", s.deadline, now)
 	case s.step == stepLinger && s.deadline > now+reactor.Ticks(usualWaits.linger)+1:
 		m.fail("it lingers until %d, now is %d", s.deadline, now)
 	}
+}
+
+// stuckFor is for how many ticks a side of a session has not taken what is kept for it.
+func stuckFor(s *session, now reactor.Tick) (longest reactor.Tick) {
+	for _, h := range []*stream{&s.client, &s.server} {
+		if h.kept != nil {
+			longest = max(longest, now-h.kept.lastTake)
+		}
+	}
+	return longest
 }
 
 // settle has the peers read, and the loop turn, until nothing more comes.

@@ -24,6 +24,9 @@ func (m *model) allowed() (o []outcome.Outcome) {
 	if m.passed >= reactor.Ticks(modelIdle) {
 		o = append(o, outcome.IdleTimeout)
 	}
+	if m.passed >= reactor.Ticks(modelWrite) {
+		o = append(o, outcome.WriteTimeout)
+	}
 	if m.passed >= reactor.Ticks(modelHalfClosed) {
 		o = append(o, outcome.HalfClosedTimeout)
 	}

@@ -152,7 +152,7 @@ func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 			}
 		}
 	}
-	held := *s.server.kept
+	held := s.server.kept.bytes
 	s.server.kept = nil // as when the node took it a moment before epoll spoke
 	_ = unix.Shutdown(client, unix.SHUT_RDWR)
 	l.event(s, &s.client, reactor.Input|reactor.InputHungUp|reactor.HungUp|reactor.Failed)
@@ -179,10 +179,10 @@ func TestBytesThatWaitAreNoSilence(t *testing.T) {
 		"the node's, for a client that reads none": {from: "node", held: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, s, client, node := pumpRig(t)
+			l, s, client, node := pumpRig(t)
 			s.byKeepAlive = c.byKeepAlive
 			if c.held {
-				s.client.keep([]byte("x"))
+				l.keep(&s.client, []byte("x"))
 			}
 			if c.from != "" {
 				if _, err := unix.Write(pick(c.from == "client", client, node), []byte("x")); err != nil {

@@ -33,7 +33,7 @@ func (r *rig) held() (n int) {
 	r.each(func(s *session) {
 		for _, h := range []*stream{&s.client, &s.server} {
 			if h.kept != nil {
-				n += len(*h.kept)
+				n += len(h.kept.bytes)
 			}
 		}
 	})

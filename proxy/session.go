@@ -39,6 +39,7 @@ type session struct {
 	excess  outcome.Outcome // the limit that it was accepted past, to be told so; 0: none
 	outcome outcome.Outcome // decided before the end, while a refusal lingers
 
+	stuck       stuck
 	connacked   bool // the node's CONNACK has passed
 	place       place
 	counted     bool // among those of its address

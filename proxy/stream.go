@@ -18,11 +18,11 @@ import (
 // While anything is kept for one stream of a session the other is not read, so that a peer that reads slowly holds one
 // scratch buffer, and what we have to say ourselves.
 type stream struct {
-	moved  uint64  // bytes that have come, inside TLS and with the frames of WebSocket
-	kept   *[]byte // what the socket has not taken yet, as it is to get it; nil: nothing
-	layers *layers // between the socket and MQTT; nil: none
-	fd     int32   // -1: none
-	birth  uint32  // tells its events from those of earlier streams in its place
+	moved  uint64   // bytes that have come, inside TLS and with the frames of WebSocket
+	kept   *backlog // what the socket has not taken yet; nil: nothing
+	layers *layers  // between the socket and MQTT; nil: none
+	fd     int32    // -1: none
+	birth  uint32   // tells its events from those of earlier streams in its place
 
 	watch     reactor.Watch // what is reported of it
 	readable  bool          // a read may find bytes, the end or an error
@@ -76,46 +76,7 @@ func (l *loop) write(h *stream, b []byte) error {
 	if h.layers != nil {
 		return l.writeLayers(h, b)
 	}
-	return h.send(b)
-}
-
-// send gives b to the socket of a stream, after what is kept.
-func (h *stream) send(b []byte) error {
-	if h.kept != nil {
-		h.keep(b)
-		return nil
-	}
-	n, err := reactor.Send(h.fd, b)
-	if err == nil && n < len(b) {
-		h.keep(b[n:])
-	}
-	return err
-}
-
-// keep keeps what the socket did not take, after what is kept already.
-func (h *stream) keep(b []byte) {
-	var kept []byte
-	if h.kept != nil {
-		kept = *h.kept
-	} else {
-		kept = make([]byte, 0, len(b))
-	}
-	kept = append(kept, b...)
-	h.kept, h.wantsRoom = &kept, true
-}
-
-// flush sends what is kept for a stream that has room again, and reports how many bytes its socket took.
-func (l *loop) flush(h *stream) (taken int, err error) {
-	taken, err = reactor.Send(h.fd, *h.kept)
-	switch {
-	case err != nil:
-	case taken < len(*h.kept):
-		*h.kept = (*h.kept)[taken:]
-	default:
-		h.kept = nil
-		h.closeOutput()
-	}
-	return taken, err
+	return l.send(h, b)
 }
 
 // end says goodbye, in the order of the layers: a packet, which may be none, a close frame, which is none with code 0,
@@ -128,7 +89,7 @@ func (l *loop) end(h *stream, packet []byte, code websocket.CloseCode) error {
 	if h.layers != nil {
 		err = l.endLayers(h, packet, code)
 	} else if len(packet) > 0 {
-		err = h.send(packet)
+		err = l.send(h, packet)
 	}
 	h.output = outputEnding
 	h.closeOutput()

@@ -93,6 +93,7 @@ func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 			ConnectNode:   cfg.Timeouts.ConnectNode,
 			Idle:          cfg.Timeouts.Idle,
 			HalfClosed:    cfg.Timeouts.HalfClosed,
+			Write:         cfg.Timeouts.Write,
 			Shutdown:      cfg.Timeouts.Shutdown,
 			Response:      cfg.Timeouts.Response,
 			KeepAlive:     cfg.Timeouts.KeepAlive,

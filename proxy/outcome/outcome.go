@@ -15,6 +15,7 @@ const (
 	IdleTimeout       // nothing was heard for longer than the keep alive, or timeouts.idle, allows
 	ConnackTimeout    // the node had not answered the CONNECT after a minute
 	HalfClosedTimeout // one side closed and the other did not within timeouts.half_closed
+	WriteTimeout      // one side took nothing of what is kept for it within timeouts.write
 	Shutdown          // mqttlb stopped
 	Kicked            // an operator has ended the session
 	Drained           // the node is drained, and the client is to use another one
@@ -62,6 +63,7 @@ var names = [Count]string{
 	IdleTimeout:         "idle_timeout",
 	ConnackTimeout:      "connack_timeout",
 	HalfClosedTimeout:   "half_closed_timeout",
+	WriteTimeout:        "write_timeout",
 	Shutdown:            "shutdown",
 	Kicked:              "kicked",
 	Drained:             "drained",

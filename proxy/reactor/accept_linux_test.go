@@ -124,6 +124,46 @@ func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 	}
 }
 
+// The first of several sockets is bound to find out whether the address is free, and closed again. Nobody may get into its
+// queue, whose closing would reset the connection.
+func TestClientThatConnectsWhileSocketsAreBoundIsNotReset(t *testing.T) {
+	const address = "127.7.7.7:0" // not the client's own, which could connect to itself
+	fds, bound, err := ListenTCP(address, 3, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAll(fds)
+	for range 200 {
+		bind, conns := make(chan struct{}), make(chan net.Conn, 1)
+		go func() { // ends with its first connection
+			defer close(conns)
+			close(bind)
+			for t.Context().Err() == nil {
+				if c, err := net.Dial("tcp", bound.String()); err == nil {
+					conns <- c
+					return
+				}
+			}
+		}()
+		<-bind
+		fds, _, err := ListenTCP(bound.String(), 3, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := <-conns
+		for _, fd := range fds {
+			if own, _, err := unix.Accept(int(fd)); err == nil {
+				_ = unix.Close(own)
+			}
+		}
+		if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the client's connection has ended with %v", err)
+		}
+		_ = c.Close()
+		closeAll(fds)
+	}
+}
+
 func TestUnixSocketIsOneForAllLoops(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	before := descriptors(t)

@@ -63,6 +63,7 @@ type Timeouts struct {
 	ConnectNode   time.Duration // for all of them, tried again while one timed out; 0: each is tried once
 	Idle          time.Duration // without a byte either way; 0: from each client's keep alive
 	HalfClosed    time.Duration // after the first side has closed
+	Write         time.Duration // for a side to take some of what is kept for it; 0: no limit
 	Shutdown      time.Duration // for the sessions to end by themselves on a graceful stop
 	Response      time.Duration // for the header of a node's HTTP response; 0: no limit
 	KeepAlive     time.Duration // between the requests of an HTTP connection

@@ -54,9 +54,9 @@ func (m mode) start(t *testing.T, nodes []*node, settings ...setting) *rig {
 // that ask for one are shown the certificate in show.
 func withSecure(ca *proxytest.CA, show ...proxytest.Pair) setting {
 	return func(r *rig, _ *setup) {
-		o := tlsterm.NodeOptions{CA: proxytest.TempFile(r.t, "ca.pem", ca.Cert)}
+		o := tlsterm.NodeOptions{Hosts: map[string]string{}, CA: proxytest.TempFile(r.t, "ca.pem", ca.Cert)}
 		for _, n := range r.pool.Nodes() {
-			o.Hosts = append(o.Hosts, n.Name+".test")
+			o.Hosts[n.Name] = n.Name + ".test"
 		}
 		for _, pair := range show {
 			o.Certificate.Cert = pair.File(r.t)
@@ -65,7 +65,7 @@ func withSecure(ca *proxytest.CA, show ...proxytest.Pair) setting {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		r.pool.TLS = snapshot.NewNodeTLS(originator, len(o.Hosts))
+		r.pool.TLS = snapshot.NewNodeTLS(originator, r.pool.Nodes())
 	}
 }
 
