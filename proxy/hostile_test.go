@@ -159,6 +159,7 @@ func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
 }
 
 func TestOpeningThatStallsAtAnyByteIsEnded(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
 		"connect":   silenceAtAnyByteEndsAfterConnectPacket,
 		"upgrade":   upgradeThatStallsAtAnyByteEndsAfterConnectPacket,
@@ -187,6 +188,7 @@ func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 
 // A client that sends a byte now and then does not hold its place longer.
 func TestDrippingDoesNotPutOffConnectPacket(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 300 * time.Millisecond })
 	c := r.dial()
 	long := append([]byte("\x10\xff\x7f\x00\x04MQTT\x04\x02\x00\x3c\x7f\xf3"), bytes.Repeat([]byte("x"), 32000)...)

@@ -61,6 +61,7 @@ func shows(certificate func() tls.Certificate) func(*testing.T, net.Conn) {
 }
 
 func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	for name, bad := range badNodes {
 		t.Run(name, func(t *testing.T) {
 			fails := startNode(t, func(c net.Conn) { bad.handle(t, c) })
@@ -242,6 +243,7 @@ func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 
 // A node that answers no hello has its time, and who has waited in our queue blames it for nothing.
 func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	mute := startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	var blamed atomic.Int32
 	r := start(t, []string{mute.address()}, toTLS, func(s *snapshot.Snapshot) {
@@ -269,6 +271,7 @@ func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 
 // What a socket does not take of an upgrade waits for room, inside TLS too, and no longer than timeouts.dial.
 func TestNodeOfTLSThatDoesNotTakeTheUpgradeWholeIsPassedOverAfterDialTimeout(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	full := startTLSNode(t, nodeConfig(), func(c *tls.Conn) { <-t.Context().Done() })
 	r := wssToWSS.start(t, []string{full.address()}, func(s *snapshot.Snapshot) {
 		s.MaxHeaderSize, s.Timeouts.Dial = 16<<20, 2*time.Second

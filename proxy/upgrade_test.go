@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -59,6 +60,7 @@ func choosy(s *snapshot.Snapshot) {
 // what is sent, the answer, and what the log says of it. Each row is sent whole and
 // byte by byte, and ends the connection from our side.
 func TestHostileUpgrades(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	const badRequest = "400 Bad Request" // net/http's own
 	rows := []struct {
 		name, sent  string
