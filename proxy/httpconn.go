@@ -35,6 +35,7 @@ type httpConn struct {
 	stays, leaves  sync.Once
 
 	timeouts *snapshot.Timeouts
+	waits    *waits
 	phase    atomic.Uint32          // of the request; a phase
 	limited  atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
 	late     atomic.Pointer[string] // the limit of time that it came to; nil: none
@@ -67,7 +68,7 @@ func (c *httpConn) lateRead() string {
 	case phaseHeader:
 		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", c.timeouts.ConnectPacket)
 	case phaseBody:
-		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.timeouts.RequestBody, lingerTime)
+		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.timeouts.RequestBody, c.waits.linger)
 	}
 	return ""
 }

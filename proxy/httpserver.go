@@ -23,6 +23,7 @@ import (
 // are answered by the loop itself, as package opening does.
 type httpServer struct {
 	listener *listener
+	waits    *waits // the server's
 	server   *http.Server
 	web      *web.Handler // for the routes whose pools speak HTTP
 	arrived  connListener
@@ -38,7 +39,7 @@ type httpServer struct {
 // newHTTPServer makes the HTTP server of a listener and starts it.
 func newHTTPServer(srv *Server, ln *listener) *httpServer {
 	snap := srv.snapshot
-	h := &httpServer{listener: ln, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
+	h := &httpServer{listener: ln, waits: &srv.waits, rejected: map[int]uint64{}, arrived: connListener{bound: ln.bound, conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
 	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {
@@ -156,7 +157,7 @@ func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, why *opening.Rej
 	}
 	w.Header().Set("Connection", "close")
 	// net/http would wait for the rest of the request.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.waits.linger))
 	http.Error(w, why.Reason, why.Status)
 }
 

@@ -42,10 +42,9 @@ const (
 	// sessions in the last 10 s of 30 leave by 500, which takes a loop some 5 ms.
 	leaveInterval = 50 * time.Millisecond
 
-	// lingerTime and lingerBytes bound what is read and thrown away after a
+	// lingerBytes and waits.linger bound what is read and thrown away after a
 	// refusal. Closing with unread bytes would send RST, and the refusal could
 	// be lost with it.
-	lingerTime  = 2 * time.Second
 	lingerBytes = 1 << 20
 
 	// loggedID is how much of a client identifier is kept for the log, in bytes:
@@ -89,7 +88,8 @@ type waits struct {
 	// node has begun. Past it nothing is said in MQTT.
 	boundary time.Duration
 
-	// linger is how long a session lingers after its goodbye or its refusal.
+	// linger is how long a session lingers after its goodbye or its refusal, and a
+	// request that is not served after its answer.
 	linger time.Duration
 
 	// walkPause bounds the pause before a session tries its nodes once more, of which it
@@ -103,4 +103,4 @@ type waits struct {
 }
 
 // usualWaits are those of every server but some of tests.
-var usualWaits = waits{boundary: time.Second, linger: lingerTime, walkPause: time.Second, connack: time.Minute}
+var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: time.Second, connack: time.Minute}
