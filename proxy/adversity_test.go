@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
@@ -33,7 +34,7 @@ func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
 		})
 		open, opening := r.open("open"), r.dial()
 		opening.send(connect311[:5])
-		r.pauseLoops(2500 * time.Millisecond)
+		r.pauseLoops(1500 * time.Millisecond)
 		open.send([]byte("\xc0\x00"))
 		opening.send(connect311[5:])
 		open.expect([]byte("\xc0\x00"))
@@ -43,6 +44,7 @@ func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
 
 // A client that sends all the time is not idle because its node does not read.
 func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		awake := make(chan struct{})
 		backend := m.startNode(t, func(c net.Conn) {
@@ -75,6 +77,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 // While bytes are held for the other side nothing is read that would show that
 // one is gone, so epoll's word has to do.
 func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		t.Run("client", func(t *testing.T) {
 			end := make(chan struct{})
