@@ -69,7 +69,7 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 			var told sync.Map
 			r := startToTLS(t, []string{fails.address(), good.address()}, func(s *snapshot.Snapshot) {
 				if name == "never answers" {
-					s.Timeouts.Dial = time.Second // longer than a handshake here takes
+					s.Timeouts.Dial = 2 * time.Second // longer than a handshake here takes
 				}
 				s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) { told.Store(n.Name, true) }
 			})

@@ -221,7 +221,7 @@ func TestUpgradesThatAreTaken(t *testing.T) {
 }
 
 func upgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
-	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 2 * time.Second })
 	request := upgradeRequest()
 	var clients []*client
 	for i := range len(request) {

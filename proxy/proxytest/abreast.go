@@ -11,8 +11,10 @@ import (
 
 const (
 	// parallel is how many tests that call WaitAbreast run at once. They wait, so that they may be more than the
-	// processors; they have limits of time that living peers keep, so that they may not be many.
-	parallel = "8"
+	// processors; they have limits of time that living peers keep, so that they may not be many. With the race detector
+	// they work more than they wait.
+	parallel     = "6"
+	parallelRace = "1"
 
 	// processors is what Go gets while tests run abreast. An event loop keeps its processor for some milliseconds when it
 	// waits, and each of the servers has loops.
@@ -34,7 +36,11 @@ func Main(m *testing.M) {
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
 	if !chosen {
-		_ = flag.Set("test.parallel", parallel)
+		n := parallel
+		if raceDetector {
+			n = parallelRace
+		}
+		_ = flag.Set("test.parallel", n)
 	}
 	before := countOpen()
 	code := m.Run()
