@@ -55,10 +55,9 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 		})
 		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Idle = time.Second })
 		c := r.open("c1")
-		const size = 32 << 20
 		sent := make(chan error)
-		go func() { // ends when all is sent
-			_, err := io.CopyN(c, zeros{}, size)
+		go func() { // ends when the node has taken what is sent before it wakes
+			_, err := io.Copy(struct{ io.Writer }{c}, zerosUntil{awake})
 			sent <- err
 		}()
 		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
@@ -72,6 +71,18 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// zerosUntil ends once the channel is closed.
+type zerosUntil struct{ end <-chan struct{} }
+
+func (z zerosUntil) Read(b []byte) (int, error) {
+	select {
+	case <-z.end:
+		return 0, io.EOF
+	default:
+		return zeros{}.Read(b)
+	}
 }
 
 // While bytes are held for the other side nothing is read that would show that
