@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -100,6 +101,7 @@ func TestRequestsOfAnAddressOverItsLimitAreAnswered429(t *testing.T) {
 
 // Its hello is not waited for.
 func TestAddressOverItsLimitIsClosedBeforeTLSIsPassedOn(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.Passthrough })
 	first := r.dial()
 	first.send(hello(t)[:20])

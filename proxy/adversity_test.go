@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
@@ -33,7 +34,7 @@ func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
 		})
 		open, opening := r.open("open"), r.dial()
 		opening.send(connect311[:5])
-		r.pauseLoops(2500 * time.Millisecond)
+		r.pauseLoops(1500 * time.Millisecond)
 		open.send([]byte("\xc0\x00"))
 		opening.send(connect311[5:])
 		open.expect([]byte("\xc0\x00"))
@@ -43,6 +44,7 @@ func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
 
 // A client that sends all the time is not idle because its node does not read.
 func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		awake := make(chan struct{})
 		backend := m.startNode(t, func(c net.Conn) {
@@ -53,10 +55,9 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 		})
 		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Idle = time.Second })
 		c := r.open("c1")
-		const size = 32 << 20
 		sent := make(chan error)
-		go func() { // ends when all is sent
-			_, err := io.CopyN(c, zeros{}, size)
+		go func() { // ends when the node has taken what is sent before it wakes
+			_, err := io.Copy(struct{ io.Writer }{c}, zerosUntil{awake})
 			sent <- err
 		}()
 		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
@@ -72,9 +73,22 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 	})
 }
 
+// zerosUntil ends once the channel is closed.
+type zerosUntil struct{ end <-chan struct{} }
+
+func (z zerosUntil) Read(b []byte) (int, error) {
+	select {
+	case <-z.end:
+		return 0, io.EOF
+	default:
+		return zeros{}.Read(b)
+	}
+}
+
 // While bytes are held for the other side nothing is read that would show that
 // one is gone, so epoll's word has to do.
 func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		t.Run("client", func(t *testing.T) {
 			end := make(chan struct{})

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -45,6 +46,7 @@ func fullListener(t *testing.T) string {
 // A node that is reached by no packet is passed over after timeouts.dial. The
 // kernel drops a SYN when the queue of a listener that accepts nothing is full.
 func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		alive := m.startNode(t, nil)
 		mute := fullListener(t)

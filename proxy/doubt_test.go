@@ -74,9 +74,9 @@ func (r *rig) waitStep(want step, unproven bool) {
 
 // late has the first SYN of a client's session lost, and the node take something of the
 // second.
-func late(t *testing.T, n *node, filter []unix.SockFilter) (*rig, *client) {
+func late(t *testing.T, n *node, filter []unix.SockFilter, dial time.Duration) (*rig, *client) {
 	n.take(nothing)
-	r := start(t, []string{n.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = 4*time.Second, time.Hour })
+	r := start(t, []string{n.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = dial, time.Hour })
 	c := r.dial()
 	c.send(connect311)
 	r.waitStep(stepAnnounce, false)
@@ -97,7 +97,7 @@ func connectionWhoseFirstSYNWasLostIsInDoubt(t *testing.T) {
 func oneSidedConnectionIsGivenUp(t *testing.T) {
 	idle := netip.MustParseAddrPort(startNode(t, nil).address())
 	full := startFilteredNode(t, nil)
-	r, c := late(t, full, aSYN)
+	r, c := late(t, full, aSYN, 2500*time.Millisecond) // time for the second SYN, and no more than that is waited for the third
 	r.waitStep(stepAnnounce, true)
 	r.node(0).SetAddrs([]netip.AddrPort{idle})
 	c.expect(connack311)
@@ -111,14 +111,14 @@ func oneSidedConnectionIsGivenUp(t *testing.T) {
 }
 
 func clientThatBreaksBeforeTheProofIsLetGo(t *testing.T) {
-	r, c := late(t, startFilteredNode(t, nil), aSYN)
+	r, c := late(t, startFilteredNode(t, nil), aSYN, patience)
 	r.waitStep(stepAnnounce, true)
 	c.reset()
 	r.waitOutcome(outcome.ClientGone, 1)
 }
 
 func lateAnswerIsProof(t *testing.T) {
-	r, c := late(t, startFilteredNode(t, nil), everything)
+	r, c := late(t, startFilteredNode(t, nil), everything, patience)
 	c.expect(connack311)
 	if n := r.dialErrors(0); n != 0 {
 		t.Errorf("%d attempts have failed", n)
@@ -126,7 +126,7 @@ func lateAnswerIsProof(t *testing.T) {
 }
 
 func lateAcknowledgementIsProof(t *testing.T) {
-	r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything)
+	r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything, patience)
 	r.waitStep(stepConfirm, true) // what is unproven is not looked at any more
 	if n := r.dialErrors(0); n != 0 {
 		t.Errorf("%d attempts have failed", n)

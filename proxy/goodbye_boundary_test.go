@@ -8,6 +8,7 @@ import (
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/websocket"
 )
 
@@ -159,6 +160,7 @@ func checkCut(t *testing.T, m mode, w begun, got []string) {
 
 // boundaryTime is what ends the wait.
 func TestTheWaitForTheRestIsBounded(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	m := wsToWS
 	r := startLeaving(t, m)
 	client, node, before := r.begin(mqttparse.V5, begun{sent: []byte("\x82\x04\x30\x02\x00")})
@@ -188,6 +190,7 @@ func TestANodeThatEndsInItsPacketEndsTheWait(t *testing.T) {
 
 // Whoever does not read its goodbye, or what is kept before it, is not waited for.
 func TestClientThatDoesNotReadItsGoodbyeIsGivenUp(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	for _, m := range []mode{mqttToMQTT, wssToWSS} {
 		t.Run(m.name, func(t *testing.T) {
 			r := startLeaving(t, m)

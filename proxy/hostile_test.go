@@ -159,6 +159,7 @@ func TestClientThatLeavesAtAnyByteIsCounted(t *testing.T) {
 }
 
 func TestOpeningThatStallsAtAnyByteIsEnded(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
 		"connect":   silenceAtAnyByteEndsAfterConnectPacket,
 		"upgrade":   upgradeThatStallsAtAnyByteEndsAfterConnectPacket,
@@ -169,7 +170,7 @@ func TestOpeningThatStallsAtAnyByteIsEnded(t *testing.T) {
 func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		backend := m.startNode(t, nil)
-		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = time.Second })
+		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 3 * time.Second }) // for 16 handshakes in 5 modes at once, too
 		var clients []*client
 		for i := range connect311 {
 			c := r.dial()
@@ -187,6 +188,7 @@ func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 
 // A client that sends a byte now and then does not hold its place longer.
 func TestDrippingDoesNotPutOffConnectPacket(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 300 * time.Millisecond })
 	c := r.dial()
 	long := append([]byte("\x10\xff\x7f\x00\x04MQTT\x04\x02\x00\x3c\x7f\xf3"), bytes.Repeat([]byte("x"), 32000)...)

@@ -35,8 +35,9 @@ type httpConn struct {
 	stays, leaves  sync.Once
 
 	port     *port
-	listener *snapshot.Listener     // that it was accepted under
-	timeouts *snapshot.Timeouts     // of the same generation
+	listener *snapshot.Listener // that it was accepted under
+	timeouts *snapshot.Timeouts // of the same generation
+	waits    *waits
 	phase    atomic.Uint32          // of the request; a phase
 	limited  atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
 	late     atomic.Pointer[string] // the limit of time that it came to; nil: none
@@ -69,7 +70,7 @@ func (c *httpConn) lateRead() string {
 	case phaseHeader:
 		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", c.timeouts.ConnectPacket)
 	case phaseBody:
-		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.timeouts.RequestBody, lingerTime)
+		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.timeouts.RequestBody, c.waits.linger)
 	}
 	return ""
 }

@@ -195,7 +195,7 @@ func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, why *opening.Rej
 	}
 	w.Header().Set("Connection", "close")
 	// net/http would wait for the rest of the request.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.waits.linger))
 	http.Error(w, why.Reason, why.Status)
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -33,6 +34,7 @@ func (s *stuckLog) Handle(ctx context.Context, r slog.Record) error {
 
 // Nothing of a server is left when Run returns: no handler of a request, either.
 func TestRunReturnsAfterTheLastHandler(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	r := httpToWS.start(t, []string{refusing}, func(s *snapshot.Snapshot) {
 		s.Listeners[0].Routes = []snapshot.Route{{Path: "/page/", Pool: s.Listeners[0].Pool}}
 		s.Timeouts.Shutdown = 0

@@ -14,6 +14,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -82,6 +83,7 @@ func TestRequestsAndAnUpgradeOnOneConnection(t *testing.T) {
 
 // Requests have no limit of time for the whole of them; the CONNECT behind them has.
 func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	r := dashboard(t, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	c.get(bufio.NewReader(c.Conn), "/page/x")

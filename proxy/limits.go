@@ -52,10 +52,9 @@ const (
 	looksPerTick  = 16
 	slotsPerLook  = 1024
 
-	// lingerTime and lingerBytes bound what is read and thrown away after a
+	// lingerBytes and waits.linger bound what is read and thrown away after a
 	// refusal. Closing with unread bytes would send RST, and the refusal could
 	// be lost with it.
-	lingerTime  = 2 * time.Second
 	lingerBytes = 1 << 20
 
 	// loggedID is how much of a client identifier is kept for the log, in bytes:
@@ -99,7 +98,8 @@ type waits struct {
 	// node has begun. Past it nothing is said in MQTT.
 	boundary time.Duration
 
-	// linger is how long a session lingers after its goodbye or its refusal.
+	// linger is how long a session lingers after its goodbye or its refusal, and a
+	// request that is not served after its answer.
 	linger time.Duration
 
 	// walkPause bounds the pause before a session tries its nodes once more, as
@@ -117,4 +117,4 @@ type waits struct {
 }
 
 // usualWaits are those of every server but some of tests.
-var usualWaits = waits{boundary: time.Second, linger: lingerTime, walkPause: walk.Pause, connack: time.Minute, giveUp: 2 * time.Second}
+var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, connack: time.Minute, giveUp: 2 * time.Second}

@@ -61,6 +61,7 @@ func shows(certificate func() tls.Certificate) func(*testing.T, net.Conn) {
 }
 
 func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	for name, bad := range badNodes {
 		t.Run(name, func(t *testing.T) {
 			fails := startNode(t, func(c net.Conn) { bad.handle(t, c) })
@@ -68,7 +69,7 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 			var told sync.Map
 			r := startToTLS(t, []string{fails.address(), good.address()}, func(s *snapshot.Snapshot) {
 				if name == "never answers" {
-					s.Timeouts.Dial = time.Second // longer than a handshake here takes
+					s.Timeouts.Dial = 2 * time.Second // longer than a handshake here takes
 				}
 				s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) { told.Store(n.Name, true) }
 			})
@@ -243,6 +244,7 @@ func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 
 // A node that answers no hello has its time, and who has waited in our queue blames it for nothing.
 func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	mute := startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	var blamed atomic.Int32
 	r := start(t, []string{mute.address()}, toTLS, func(s *snapshot.Snapshot) {
@@ -270,6 +272,7 @@ func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 
 // What a socket does not take of an upgrade waits for room, inside TLS too, and no longer than timeouts.dial.
 func TestNodeOfTLSThatDoesNotTakeTheUpgradeWholeIsPassedOverAfterDialTimeout(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	full := startTLSNode(t, nodeConfig(), func(c *tls.Conn) { <-t.Context().Done() })
 	r := wssToWSS.start(t, []string{full.address()}, func(s *snapshot.Snapshot) {
 		s.MaxHeaderSize, s.Timeouts.Dial = 16<<20, 2*time.Second

@@ -18,6 +18,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -356,6 +357,7 @@ func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 }
 
 func TestRefusedClientThatStaysIsClosed(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := m.startImpatient(t, []string{"name.invalid:1883"})
 		c := r.dial()

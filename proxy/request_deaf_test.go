@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
 // A client that reads nothing fills the buffers between us and it with its answers,
 // whoever writes them: a node, this package, web or net/http.
 func TestClientThatReadsNothingIsGivenUp(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	const get = " HTTP/1.1\r\nHost: x\r\n\r\n"
 	cases := map[string]struct{ first, again string }{
 		"a node's response":   {"GET /endless/" + get, ""},
@@ -74,7 +76,7 @@ func whatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 // A refusal closes, and is no reason to wait for a body.
 func refusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
 	inModesAbreast(t, []mode{wsToWS, wssToWS}, func(t *testing.T, m mode) {
-		r := limitedWeb(t, m) // its ConnectPacket is longer than lingerTime
+		r := limitedWeb(t, m) // its ConnectPacket is longer than its linger
 		requests := map[string]string{
 			"404": "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n",
 			"405": "POST /mqtt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1",

@@ -97,10 +97,10 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 	}
 	short := func(s *snapshot.Snapshot) {
 		s.MaxRequestSize = 1000
-		s.Timeouts.ConnectPacket = 3 * time.Second // the handshake has its part of it
+		s.Timeouts.ConnectPacket = 2 * time.Second // the handshake has its part of it
 		s.Timeouts.RequestBody, s.Timeouts.Tunnel, s.Timeouts.KeepAlive = time.Second, time.Second, 2*time.Second
 	}
-	return m.start(t, []string{refusing}, append(append([]setting{short}, settings...), func(s *snapshot.Snapshot) {
+	r := prepare(t, []string{refusing}, append(append([]setting{short}, settings...), func(s *snapshot.Snapshot) {
 		if m.protocol == snapshot.HTTP {
 			node := pool(pages.Listener.Addr().String())
 			for _, path := range []string{"/page/", "/read/", "/stall/", "/tunnel/", "/endless/", "/flood/"} {
@@ -108,13 +108,17 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 			}
 			s.Listeners[0].Routes = append(s.Listeners[0].Routes, snapshot.Route{Path: "/dead/", Pool: pool(refusing)})
 		}
-	})...)
+	}, m.set)...)
+	r.srv.waits.linger = 500 * time.Millisecond // clients read their answers in it
+	r.run()
+	return r
 }
 
 var webModes = []mode{httpToWS, {name: "https to ws", protocol: snapshot.HTTP, nodeWS: true, tls: true}}
 
 // Most of the time of these tests is that of limits of seconds.
 func TestRequestsAreLimitedInTime(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
 		"no request holds its connection for ever":             noRequestHoldsItsConnectionForEver,
 		"what moves has no limit for the whole of it":          whatMovesHasNoLimitForTheWholeOfIt,

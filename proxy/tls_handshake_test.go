@@ -181,6 +181,7 @@ func TestConnectionsPastTheLimitHaveNoHandshake(t *testing.T) {
 
 // Who has no time left gives up the place in the queue: the turns are for those that still wait.
 func TestSessionThatEndsLeavesTheQueueOfTheGate(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	const queue = 30 // seconds of it, more than patience
 	r := startTLS(t, []string{startNode(t, nil).address()},
 		over(func(t *snapshot.TLS) { t.Gate, t.Timeout = tlsterm.NewGate(0, 1, queue), time.Hour }),

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -59,6 +60,7 @@ func choosy(s *snapshot.Snapshot) {
 // what is sent, the answer, and what the log says of it. Each row is sent whole and
 // byte by byte, and ends the connection from our side.
 func TestHostileUpgrades(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	const badRequest = "400 Bad Request" // net/http's own
 	rows := []struct {
 		name, sent  string
@@ -219,7 +221,7 @@ func TestUpgradesThatAreTaken(t *testing.T) {
 }
 
 func upgradeThatStallsAtAnyByteEndsAfterConnectPacket(t *testing.T) {
-	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+	r := wsToMQTT.start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 2 * time.Second })
 	request := upgradeRequest()
 	var clients []*client
 	for i := range len(request) {

@@ -27,6 +27,7 @@ func (r *rig) dialErrors(node int) uint64 { return r.srv.Stats().Flows[node].Dia
 
 // Most of the time of these tests is that of limits, or of the kernel's before it sends a SYN again.
 func TestNodesAreTriedForConnectNode(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
 		"again after one timed out":                         nodesAreTriedAgainAfterOneTimedOut,
 		"and the session is refused when it is over":        sessionIsRefusedWhenConnectNodeIsOver,
@@ -129,6 +130,7 @@ func connectNodeCutsTheLastAttempt(t *testing.T) {
 
 // A client that breaks in the pause between two walks is not kept until the next.
 func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := m.start(t, []string{fullListener(t)}, again)
 		c := r.dial()

@@ -19,6 +19,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -244,6 +245,7 @@ func TestNodeThatRefusesTheUpgradeIsPassedOver(t *testing.T) {
 }
 
 func TestNodeThatNeverAnswersTheUpgradeIsPassedOverAfterDialTimeout(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	silent := startUpgradeNode(t, func(a *asked) { _, _ = io.Copy(io.Discard, a) })
 	r := wsToWS.start(t, []string{silent.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = 100 * time.Millisecond })
 	c := r.dialUpgraded()

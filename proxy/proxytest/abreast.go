@@ -1,61 +1,100 @@
 package proxytest
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
+)
+
+const (
+	// parallel is how many tests that call WaitAbreast run at once. They wait, so that they may be more than the
+	// processors; they have limits of time that living peers keep, so that they may not be many. With the race detector
+	// they work more than they wait.
+	parallel     = "6"
+	parallelRace = "1"
+
+	// processors is what Go gets while tests run abreast. An event loop keeps its processor for some milliseconds when it
+	// waits, and each of the servers has loops.
+	processors = 32
 )
 
 // abreast: tests with servers of their own run at once, so that what is left of one server
 // cannot be told from what another needs.
-var abreast atomic.Bool
+var abreast struct {
+	mu      sync.Mutex // guards the fields below
+	running int        // tests and groups of tests that let others run beside them
+	usual   int        // processors of Go when there are none
+}
+
+// Main runs the tests of a package, some of which call WaitAbreast, for its TestMain. Nothing
+// of any test may be left when the last has ended.
+func Main(m *testing.M) {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		n := parallel
+		if raceDetector {
+			n = parallelRace
+		}
+		_ = flag.Set("test.parallel", n)
+	}
+	before := countOpen()
+	code := m.Run()
+	if err := before.wait(); err != nil && code == 0 {
+		_, _ = fmt.Fprintln(os.Stderr, "after the last test:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// WaitAbreast is the first call of a test that waits more than it works: the test runs beside
+// others that call it, after all tests that do not. What is left of their servers is counted
+// when the last has ended: see Main.
+func WaitAbreast(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	beginAbreast()
+	t.Cleanup(endAbreast)
+}
 
 // RunAbreast runs tests that wait more than they work, all at once. What is left of all
 // their servers is counted when the last test has ended: see LeftAfter.
 func RunAbreast(t *testing.T, tests map[string]func(*testing.T)) {
 	t.Helper()
 	checkLeft := LeftAfter(t)
-	before := abreast.Swap(true)
+	beginAbreast()
 	var all sync.WaitGroup
 	for name, test := range tests {
 		all.Go(func() { t.Run(name, test) })
 	}
 	all.Wait()
-	abreast.Store(before)
+	endAbreast()
 	checkLeft()
 }
 
-// LeftAfter returns a check that the goroutines and descriptors that the process opens from
-// now on are gone, for which it waits. Of one of the tests that run abreast the check does
-// nothing: RunAbreast checks for all of them.
-func LeftAfter(t *testing.T) (check func()) {
-	t.Helper()
-	if abreast.Load() {
-		return func() {}
-	}
-	goroutines, descriptors := runtime.NumGoroutine(), OpenDescriptors(t)
-	return func() {
-		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); runtime.NumGoroutine() > goroutines || OpenDescriptors(t) > descriptors; {
-			if time.Now().After(deadline) {
-				buf := make([]byte, 1<<16)
-				t.Fatalf("%d goroutines and %d descriptors are left of %d and %d\n%s",
-					runtime.NumGoroutine(), OpenDescriptors(t), goroutines, descriptors, buf[:runtime.Stack(buf, true)])
-			}
-			time.Sleep(time.Millisecond) //nolint:forbidigo // between two looks, not a guess at how long it takes
-		}
+func beginAbreast() {
+	abreast.mu.Lock()
+	defer abreast.mu.Unlock()
+	if abreast.running++; abreast.running == 1 {
+		abreast.usual = runtime.GOMAXPROCS(0)
+		runtime.GOMAXPROCS(max(abreast.usual, processors))
 	}
 }
 
-// OpenDescriptors counts the process's descriptors, but for Go's own epoll.
-func OpenDescriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/dev/fd")
-	if err != nil {
-		t.Fatal(err)
+func endAbreast() {
+	abreast.mu.Lock()
+	defer abreast.mu.Unlock()
+	if abreast.running--; abreast.running == 0 {
+		runtime.GOMAXPROCS(abreast.usual)
 	}
-	return len(entries)
+}
+
+func isAbreast() bool {
+	abreast.mu.Lock()
+	defer abreast.mu.Unlock()
+	return abreast.running > 0
 }

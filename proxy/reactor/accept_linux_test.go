@@ -128,7 +128,7 @@ func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 // queue, whose closing would reset the connection.
 func TestClientThatConnectsWhileSocketsAreBoundIsNotReset(t *testing.T) {
 	const address = "127.7.7.7:0" // not the client's own, which could connect to itself
-	fds, bound, err := ListenTCP(address, 3, false)
+	fds, bound, err := ListenTCP(address, 3, false, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestClientThatConnectsWhileSocketsAreBoundIsNotReset(t *testing.T) {
 			}
 		}()
 		<-bind
-		fds, _, err := ListenTCP(bound.String(), 3, false)
+		fds, _, err := ListenTCP(bound.String(), 3, false, false)
 		if err != nil {
 			t.Fatal(err)
 		}

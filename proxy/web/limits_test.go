@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mqttlb/proxy/proxytest"
 )
 
 func withMaxRequestSize(n int64) setting { return func(_ *rig, o *setup) { o.MaxRequestSize = n } }
@@ -45,6 +47,7 @@ func TestLengthOverTheLimitNeverReachesANode(t *testing.T) {
 }
 
 func TestChunksOverTheLimitHarmNoNode(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	ended := make(chan error, 1)
 	a := newNode(t, "a", nil)
 	tell := a.handler
@@ -73,6 +76,7 @@ func TestChunksOverTheLimitHarmNoNode(t *testing.T) {
 }
 
 func TestBodyThatStallsIsGivenUp(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	r := start(t, []*node{newNode(t, "a", nil)})
 	r.change(func(o *Settings) { o.BodyTimeout = 500 * time.Millisecond })
 	conn := r.raw()
@@ -98,6 +102,7 @@ func TestBodyThatEndsEarlyIsNotTakenForWhole(t *testing.T) {
 
 // The read deadline of the body's end must not end the wait for the response.
 func TestResponseMayTakeLongerThanABodysRead(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	answer := make(chan struct{})
 	r := start(t, []*node{newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
@@ -141,6 +146,7 @@ func TestClientThatDoesNotReadIsGivenUp(t *testing.T) {
 }
 
 func TestNodeThatDoesNotReadIsGivenUp(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inEveryModeAbreast(t, func(t *testing.T, m mode) {
 		done := make(chan struct{})
 		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))})

@@ -112,6 +112,7 @@ func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
 }
 
 func TestHandshakeThatHangsIsGivenUp(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	ended := make(chan struct{})
 	a := listening(t, "a", func(conn *net.TCPConn) {
 		io.Copy(io.Discard, conn)

@@ -43,6 +43,7 @@ func (c *raw) upgrade() {
 }
 
 func TestSilentTunnelEnds(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inEveryMode(t, func(t *testing.T, m mode) {
 		why := make(chan string, 1)
 		r := m.start(t, []*node{m.newNode(t, "a", tunnelTo(func(conn net.Conn) { io.Copy(io.Discard, conn) }))},
@@ -58,6 +59,7 @@ func TestSilentTunnelEnds(t *testing.T) {
 
 // One direction that moves is enough.
 func TestTunnelThatMovesGoesOn(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inEveryModeAbreast(t, func(t *testing.T, m mode) {
 		tests := map[string]func(*testing.T){}
 		for _, speaker := range []string{"client", "node"} {
@@ -100,6 +102,7 @@ func TestTunnelThatMovesGoesOn(t *testing.T) {
 }
 
 func TestHalfClosedTunnelHasTheLimitOfHalfClosed(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inEveryModeAbreast(t, func(t *testing.T, m mode) {
 		tests := map[string]func(*testing.T){}
 		for _, first := range []string{"client", "node"} {
@@ -129,6 +132,7 @@ func TestHalfClosedTunnelHasTheLimitOfHalfClosed(t *testing.T) {
 }
 
 func TestResponseThatStallsIsCutShort(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inEveryMode(t, func(t *testing.T, m mode) {
 		why := make(chan string, 1)
 		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -47,6 +47,7 @@ func busyAddress(t *testing.T) string {
 
 // A request whose body is still whole goes on to the node that was busy before.
 func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	idle := newNode(t, "busy", nil)
 	busy := &node{name: "busy", address: busyAddress(t)}
 	dead := &node{name: "dead", address: refusedAddress}
@@ -73,6 +74,7 @@ func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
 }
 
 func TestNodesAreTriedAgainUntilConnectTimeoutIsOver(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
 		"after a connection timed out": connectionsTimeOut,
 		"after a handshake timed out":  handshakesTimeOut,
@@ -88,6 +90,7 @@ func connectionsTimeOut(t *testing.T) {
 }
 
 func TestConnectTimeoutCutsTheLastAttempt(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, func(_ *rig, o *setup) {
 		o.DialTimeout, o.ConnectTimeout = time.Hour, time.Second
 	})
@@ -105,6 +108,7 @@ func handshakesTimeOut(t *testing.T) {
 }
 
 func TestClientThatLeavesWhileNodesAreTriedAgainIsLetGo(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	tried := make(chan struct{}, 1000)
 	over := make(chan struct{})
 	r := start(t, []*node{{name: "a", address: busyAddress(t)}}, again, func(r *rig, o *setup) {
