@@ -197,7 +197,7 @@ func TestNobodyAtTheAdminSocket(t *testing.T) {
 func TestStuckClientsOfTheAdminSocketHoldNothing(t *testing.T) {
 	t.Parallel()
 	r := serveReloadable(t, nowhere)
-	for i := range 20 {
+	for i := range 32 {
 		c, err := net.DialTimeout("unix", r.socket(), patience)
 		if err != nil {
 			t.Fatal(err)

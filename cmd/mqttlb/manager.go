@@ -38,11 +38,11 @@ type manager struct {
 	ended    chan struct{}
 	reloads  atomic.Pointer[admin.Reloads]
 	watched  atomic.Pointer[[]string] // the files that the watch looks at
+	tried    atomic.Pointer[string]   // the digest of the files that were read last
 
 	// Touched by run alone.
 	running    *revision
 	generation int    // of running, from 1 on
-	tried      string // the digest of the files at the last reload
 	lastFaults faults // of the last reload; nil: it succeeded
 }
 
@@ -76,7 +76,9 @@ func (m *manager) run(ctx, serving context.Context) {
 		case <-m.hangups:
 			m.reload(serving, bySignal)
 		case s := <-m.news:
-			if s.digest != m.tried && serving.Err() == nil {
+			// A reload may have read these files since they were looked at.
+			if s.digest != *m.tried.Load() && serving.Err() == nil {
+				m.tried.Store(&s.digest)
 				m.reload(serving, byFile)
 			}
 		case r := <-m.requests:
@@ -135,7 +137,7 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 		result.Warnings = append(result.Warnings, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
 	m.running = next
-	m.watch(next.config, nil)
+	m.watchFiles(next.config, nil)
 	if err := m.keep(); err != nil {
 		result.Warnings = append(result.Warnings, "the configuration is in force and could not be kept: "+err.Error())
 	}
@@ -180,7 +182,7 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 	defer timeout.Stop()
 	select {
 	case r := <-done:
-		m.tried = r.tried
+		m.tried.Store(&r.tried)
 		return r.revision, r.err
 	case <-ctx.Done():
 		return nil, errStopping
@@ -207,7 +209,7 @@ func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, er
 	if !result.stopping {
 		count.Failed = true
 		m.lastFaults = lines
-		m.watch(m.running.config, lines)
+		m.watchFiles(m.running.config, lines)
 	}
 	m.reloads.Store(&count)
 	for _, line := range lines {
@@ -264,7 +266,7 @@ func (m *manager) keep() error {
 	return history{dir}.keep(m.running.text)
 }
 
-// watch says which files the watch looks at: those of the configuration.
-func (m *manager) watch(*config.Config, faults) {
+// watchFiles says which files the watch looks at: those of the configuration.
+func (m *manager) watchFiles(*config.Config, faults) {
 	m.watched.Store(&[]string{m.file}) // Config.Files and those that have faults, when a file can include others
 }

@@ -43,7 +43,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	lines := newLogWriter(stderr)
 	defer lines.close()
 	log := newLogger(config.Log{}, lines)
-	seen := look([]string{f.file}) // before it is read
+	seen := look([]string{f.file}).digest // before it is read
 	first, broken, err := f.begin(log, stderr)
 	if err != nil {
 		return err
@@ -60,7 +60,8 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	if f.file != "" && rereadable(f.file) {
 		m.file = f.file
 	}
-	m.watch(first.config, broken)
+	m.watchFiles(first.config, broken)
+	m.tried.Store(&seen)
 	s, err := newServer(first, log.Logger)
 	if err == nil {
 		err = s.takeControl(m)
@@ -71,7 +72,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 		}
 		return errFailed
 	}
-	s.linesDropped, s.seen = lines.dropped.Load, seen
+	s.linesDropped = lines.dropped.Load
 	if err := m.keep(); err != nil {
 		log.Error("the configuration could not be kept for --fallback", "error", err)
 	}

@@ -64,13 +64,13 @@ func readInto(w io.Writer, file string) error {
 
 // watcher finds out when files have changed and rest again.
 type watcher struct {
-	reported string // the digest that was reported last
-	last     string // the digest of the look before
-	looks    int    // that have seen last, in a row
+	last  string // the digest of the look before
+	looks int    // that have seen last, in a row
 }
 
-// see takes a look and reports whether it is news.
-func (w *watcher) see(s sight) bool {
+// see takes a look and reports whether it is news to who has tried the files with
+// this digest last.
+func (w *watcher) see(s sight, tried string) bool {
 	if s.digest != w.last {
 		w.last, w.looks = s.digest, 0
 	}
@@ -79,17 +79,13 @@ func (w *watcher) see(s sight) bool {
 	if s.gone {
 		needed = goneLooks
 	}
-	if s.digest == w.reported || w.looks < needed {
-		return false
-	}
-	w.reported = s.digest
-	return true
+	return s.digest != tried && w.looks >= needed
 }
 
-// watch looks at the files at every watchInterval until ctx is done, and sends the
-// sights that are news. First is what was seen before the files were read.
-func watch(ctx context.Context, first sight, files func() []string, news chan<- sight) {
-	w := watcher{reported: first.digest}
+// watch looks at the manager's files at every watchInterval until ctx is done, and
+// sends the sights that are news to it.
+func (m *manager) watch(ctx context.Context) {
+	var w watcher
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
@@ -98,12 +94,12 @@ func watch(ctx context.Context, first sight, files func() []string, news chan<- 
 			return
 		case <-ticker.C:
 		}
-		s := look(files())
-		if !w.see(s) {
+		s := look(*m.watched.Load())
+		if !w.see(s, *m.tried.Load()) {
 			continue
 		}
 		select {
-		case news <- s:
+		case m.news <- s:
 		case <-ctx.Done():
 			return
 		}

@@ -25,11 +25,13 @@ func TestAChangeIsNewsOnceItRests(t *testing.T) {
 		{"gone and back as it was", []sight{gone, gone, gone, gone, gone, ok("a"), ok("a"), ok("a")}, []int{4, 6}},
 		{"gone again and again", []sight{gone, gone, gone, gone, ok("a"), gone, gone, gone, gone, ok("a")}, nil},
 	} {
-		w := watcher{reported: "a"}
+		var w watcher
 		var news []int
+		tried := "a"
 		for i, s := range c.looks {
-			if w.see(s) {
+			if w.see(s, tried) {
 				news = append(news, i)
+				tried = s.digest
 			}
 		}
 		if len(news) != len(c.news) {
@@ -40,6 +42,22 @@ func TestAChangeIsNewsOnceItRests(t *testing.T) {
 			if news[i] != c.news[i] {
 				t.Errorf("%s: news at looks %v, want %v", c.name, news, c.news)
 			}
+		}
+	}
+}
+
+// A command may read what the watch has not seen yet, and the file may then be what
+// it was before.
+func TestNewsIsWhatWasNotReadLast(t *testing.T) {
+	var w watcher
+	was, other := sight{digest: "a"}, sight{digest: "b"}
+	for i, c := range []struct {
+		sight
+		tried string
+		news  bool
+	}{{was, "a", false}, {was, "a", false}, {was, "b", true}, {was, "a", false}, {other, "b", false}, {other, "b", false}} {
+		if news := w.see(c.sight, c.tried); news != c.news {
+			t.Errorf("look %d: news is %v", i, news)
 		}
 	}
 }
