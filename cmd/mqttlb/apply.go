@@ -49,6 +49,7 @@ func (s *server) applySessions(next *revision) (warnings []string) {
 			warnings = append(warnings, "what was good before stays in force: "+err.Error())
 		}
 	}
+	s.log.Info("certificates have been read again")
 	return append(warnings, next.plan.warnings...)
 }
 

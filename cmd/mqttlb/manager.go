@@ -195,9 +195,6 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, err error) reloadResult {
 	result.stopping = errors.Is(err, errStopping)
 	lines := faultsOf(m.file, err)
-	if errs := (faults)(nil); errors.As(err, &errs) {
-		lines = errs
-	}
 	if result.stopping {
 		lines = faults{err.Error()}
 	}

@@ -25,6 +25,9 @@ func (f faults) Error() string { return strings.Join(f, "\n") }
 // faultsOf are the lines of an error that a configuration of this file has caused.
 func faultsOf(file string, err error) faults {
 	var lines faults
+	if errors.As(err, &lines) {
+		return lines
+	}
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		for _, e := range errs {
 			lines = append(lines, e.Error())
