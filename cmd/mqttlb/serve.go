@@ -46,6 +46,9 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	case *file != "" && fromFlags:
 		fmt.Fprintln(stderr, "mqttlb serve: -c excludes --listen, --node and --admin: the file says what they say")
 		return errUsage
+	case *file == standardInput:
+		fmt.Fprintln(stderr, "mqttlb serve: -c needs a file, which can be read again; standard input cannot")
+		return errUsage
 	case *file != "":
 		cfg, err = config.Load(*file)
 	case fromFlags:
