@@ -22,8 +22,15 @@ type decoder struct {
 type field struct {
 	key      string
 	required bool
+	secret   bool    // the value is shown nowhere
 	fields   []field // of the mapping, or of each mapping in the list, that is the value
 	decode   func(d *decoder, path string, n *yaml.Node)
+
+	// What the Config has for the key, one of three. Diff reads it.
+	value   func() string    // as a file has it, in one line; empty if there is none
+	section func() []field   // nil if there is none
+	items   func() [][]field // of a list of mappings
+	initial func() []field   // what section, where it may be nil, and each of items start from
 }
 
 // scalar is a field with a single value.
@@ -35,14 +42,14 @@ func scalar[T any](key string, dst *T, parse func(*yaml.Node) (T, error)) field 
 			return
 		}
 		*dst = v
-	}}
+	}, value: func() string { return spell(key, *dst) }}
 }
 
 // section is a field that holds a mapping.
 func section(key string, fields []field) field {
 	return field{key: key, fields: fields, decode: func(d *decoder, path string, n *yaml.Node) {
 		d.mapping(path, n, fields)
-	}}
+	}, section: func() []field { return fields }}
 }
 
 // optional is a section that is nil unless it is written, and then starts from initial.
@@ -53,7 +60,12 @@ func optional[T any](key string, dst **T, initial T, fields func(*T) []field) fi
 			*dst = &value
 		}
 		d.mapping(path, n, fields(*dst))
-	}}
+	}, section: func() []field {
+		if *dst == nil {
+			return nil
+		}
+		return fields(*dst)
+	}, initial: func() []field { return fields(&initial) }}
 }
 
 // mappings is a field that holds a list of mappings. Each item starts from initial.
@@ -67,7 +79,13 @@ func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) f
 				d.mapping(at, c, fields(&(*dst)[i]))
 			}
 		}
-	}}
+	}, items: func() [][]field {
+		items := make([][]field, len(*dst))
+		for i := range items {
+			items[i] = fields(&(*dst)[i])
+		}
+		return items
+	}, initial: func() []field { return fields(&initial) }}
 }
 
 // scalars is a field that holds a list of single values, least or more. An
@@ -86,12 +104,18 @@ func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, 
 			}
 			*dst = append(*dst, v)
 		}
-	}}
+	}, value: func() string { return spellList(key, *dst) }}
 }
 
 // must makes a field required.
 func must(f field) field {
 	f.required = true
+	return f
+}
+
+// secret makes a field one whose value is shown nowhere.
+func secret(f field) field {
+	f.secret = true
 	return f
 }
 
@@ -159,6 +183,9 @@ func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
 		}
 		if p.by != nil {
 			d.merged[at] = d.place(p.by)
+		}
+		if fields[f].secret {
+			d.from[at] = origin{secret: true}
 		}
 		if value := d.enter(at, p.value); value != nil {
 			fields[f].decode(d, at, value)

@@ -28,6 +28,7 @@ func (d *decoder) expand(path string, n *yaml.Node) *yaml.Node {
 		d.errorf(path, "%v", err)
 		return nil
 	}
+	x.secret = x.secret || d.from[path].secret
 	d.from[path] = x.origin
 	e := *n
 	e.Value = text
@@ -58,7 +59,7 @@ type expansion struct {
 // An origin is where in the environment a value comes from.
 type origin struct {
 	names  []string // of the variables, as ${NAME}; the first maxNamed
-	secret bool     // one of the variables holds a secret, by its name
+	secret bool     // the value of the setting is, or the name of a variable says so
 }
 
 // String lists the variables.
@@ -68,6 +69,14 @@ func (o origin) String() string {
 		s += ", ..."
 	}
 	return s
+}
+
+// of says which variables a value is of, if there are any.
+func (o origin) of() string {
+	if len(o.names) == 0 {
+		return ""
+	}
+	return " of " + o.String()
 }
 
 // maxNamed is how many variables an error names: nobody needs more for one value.

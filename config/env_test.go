@@ -100,7 +100,7 @@ func TestExamplesOfTheReferenceLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, others := map[string]string{}, 0
-	for _, block := range regexp.MustCompile("(?ms)^```yaml\n(.*?)^```").FindAllStringSubmatch(string(data), -1) {
+	for _, block := range regexp.MustCompile("(?s)\n```yaml\n(.*?\n)```\n").FindAllStringSubmatch(string(data), -1) {
 		text := block[1]
 		if name, ok := strings.CutPrefix(strings.SplitN(text, "\n", 2)[0], "# "); ok {
 			files[name] = text

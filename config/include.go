@@ -106,8 +106,8 @@ func (d *decoder) included(path string, data []byte, c *Config) bool {
 
 // canonical is the one name of a file that may have several.
 func canonical(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs

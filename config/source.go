@@ -61,14 +61,11 @@ func (s *source) errorf(path, format string, args ...any) {
 	s.errorAt(where, path, format, args...)
 }
 
-// nearest is the place of the setting at path, or of the nearest one around it.
-func nearest(places map[string]place, path string) (place, bool) {
+// nearest is what is known of the setting at path, or of the nearest one around it.
+func nearest[T any](known map[string]T, path string) (T, bool) {
 	for p := path; ; p = parent(p) {
-		if where, ok := places[p]; ok {
-			return where, true
-		}
-		if p == "" {
-			return place{}, false
+		if v, ok := known[p]; ok || p == "" {
+			return v, ok
 		}
 	}
 }
@@ -99,9 +96,9 @@ func (s *source) errorAt(where place, path, format string, args ...any) {
 		}
 	}
 	message := fmt.Sprintf(format, args...)
-	if from, ok := s.from[path]; ok && from.secret {
-		message = "the value of " + from.String() + " does not fit; it is not shown, since the name says that it is a secret"
-	} else if ok {
+	if from, _ := nearest(s.from, path); from.secret {
+		message = "the value" + from.of() + " does not fit; it is a secret and is not shown"
+	} else if len(from.names) > 0 {
 		message += " (from " + from.String() + ")"
 	}
 	if by, ok := nearest(s.merged, path); ok {
