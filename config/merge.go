@@ -16,7 +16,7 @@ type pair struct {
 // once: its own keys win over merged ones, and of those the earlier. It reports
 // keys that are no words or stand twice.
 func (d *decoder) pairs(path string, n *yaml.Node) []pair {
-	m := merger{decoder: d, path: path, taken: map[string]bool{}, open: map[*yaml.Node]bool{n: true}}
+	m := merger{decoder: d, path: path, pairs: make([]pair, 0, len(n.Content)/2)}
 	m.add(n, nil)
 	return m.pairs
 }
@@ -26,6 +26,8 @@ type merger struct {
 	*decoder
 	path  string
 	pairs []pair
+
+	// Both are nil until there is a <<.
 	taken map[string]bool     // keys of pairs
 	open  map[*yaml.Node]bool // the mappings that are being added: n, what it merges, what that merges
 }
@@ -53,7 +55,9 @@ func (m *merger) add(n, by *yaml.Node) {
 			merge, merged = key, value
 		case m.taken[key.Value]: // it is overridden
 		default:
-			m.taken[key.Value] = true
+			if m.taken != nil {
+				m.taken[key.Value] = true
+			}
 			m.pairs = append(m.pairs, pair{key, value, by})
 			continue
 		}
@@ -64,6 +68,10 @@ func (m *merger) add(n, by *yaml.Node) {
 	}
 	if by == nil {
 		by = merge
+		m.taken, m.open = map[string]bool{}, map[*yaml.Node]bool{n: true}
+		for _, p := range m.pairs {
+			m.taken[p.key.Value] = true
+		}
 	}
 	if list := target(merged); list.Kind == yaml.SequenceNode {
 		for _, item := range list.Content {

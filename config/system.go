@@ -29,17 +29,17 @@ var thisSystem = system{lookupEnv: os.LookupEnv, glob: glob, readFile: readFile}
 func isGlob(pattern string) bool { return strings.ContainsAny(pattern, "*?[") }
 
 func glob(dir, pattern string) ([]string, error) {
-	if !isGlob(pattern) {
-		if filepath.IsAbs(pattern) {
-			return []string{pattern}, nil
-		}
-		return []string{filepath.Join(dir, pattern)}, nil
-	}
 	if strings.Contains(pattern, "**") {
 		return nil, fmt.Errorf("%s has **; write a pattern for each level of folders, as a/*.yaml and a/*/*.yaml", quote(pattern))
 	}
 	pattern = filepath.Clean(pattern)
-	if !filepath.IsAbs(pattern) {
+	relative := !filepath.IsAbs(pattern)
+	switch {
+	case !isGlob(pattern) && relative:
+		return []string{filepath.Join(dir, pattern)}, nil
+	case !isGlob(pattern):
+		return []string{pattern}, nil
+	case relative:
 		pattern = filepath.Join(escape(dir), pattern)
 	}
 	paths, err := filepath.Glob(pattern)
@@ -60,8 +60,8 @@ func escape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// readable returns an error unless the folder above the first open part of a
-// pattern, if there is one, can be listed.
+// readable returns an error if the folder above the first open part of a pattern
+// is there and cannot be listed.
 func readable(pattern string) error {
 	dir := pattern
 	for unescaped := strings.NewReplacer(`\\`, "", `\*`, "", `\?`, "", `\[`, ""); isGlob(unescaped.Replace(dir)); {
