@@ -9,11 +9,11 @@ import (
 
 // needRestart names the changes that the process cannot make. It stands until all of
 // them can be made by proxy.Server.Apply; the log and the admin servers change already.
-func needRestart(changes []change) []string {
-	var names []string
+func needRestart(changes []change) faults {
+	var names faults
 	for _, c := range changes {
 		if part, _, _ := strings.Cut(c.Name, "."); part != "log" && part != "admin" {
-			names = append(names, c.Name+": "+c.Action+": this needs a restart")
+			names = append(names, fault{line: c.Name + ": " + c.Action + ": this needs a restart"})
 		}
 	}
 	return names

@@ -150,9 +150,9 @@ func TestWhatNeedsARestartIsRefusedByName(t *testing.T) {
 	r.logs = "level: error, format: text"
 	r.put(t)
 	for range 2 {
-		if out, code := r.reload(t); code != 1 || !strings.Contains(out, `node "b" of pool "brokers": added: this needs a restart`) {
+		if out, code := r.reload(t); code != 1 || !strings.Contains(out, `pools[brokers].nodes[b]: added: this needs a restart`) {
 			t.Errorf("exit code %d, %s", code, out)
 		}
 	}
-	r.waitForN(t, 2, `"level":"INFO"`, `"msg":"audit"`, `"result":"refused"`, `node \"b\"`) // the rest was not changed
+	r.waitForN(t, 2, `"level":"INFO"`, `"msg":"audit"`, `"result":"refused"`, `pools[brokers].nodes[b]`) // the rest was not changed
 }

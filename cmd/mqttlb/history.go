@@ -88,7 +88,7 @@ func (h history) read(log *slog.Logger) (*revision, error) {
 	}
 	r, err := readRevision(h.file(), log)
 	if err != nil {
-		return nil, append(faults{"--fallback: what is kept in " + h.dir + " is broken, too"}, faultsOf("", err)...)
+		return nil, append(faults{{line: "--fallback: what is kept in " + h.dir + " is broken, too"}}, faultsOf("", err)...)
 	}
 	return r, nil
 }

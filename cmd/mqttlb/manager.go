@@ -30,15 +30,15 @@ type manager struct {
 	// nothing has changed. The warnings are of what did not work and changes nothing else.
 	apply func(ctx context.Context, before, next *revision) (warnings []string, err error)
 	// refused are the changes that apply cannot make.
-	refused func([]change) []string
+	refused func([]change) faults
 
 	hangups  <-chan os.Signal
 	news     chan sight   // of the watch
 	requests chan request // of the admin socket
 	ended    chan struct{}
 	reloads  atomic.Pointer[admin.Reloads]
-	watched  atomic.Pointer[[]string] // the files that the watch looks at
-	tried    atomic.Pointer[string]   // the digest of the files that were read last
+	watched  atomic.Pointer[watched] // the files that the watch looks at
+	tried    atomic.Pointer[string]  // the digest of the files that were read last
 
 	// Touched by run alone.
 	running    *revision
@@ -119,9 +119,9 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	before := *m.reloads.Load()
 	next, err := m.read(ctx)
 	if err == nil {
-		result.Changes = append(result.Changes, differences(m.running.config, next.config)...)
+		result.Changes = differences(m.running.config, next.config)
 		if names := m.refused(result.Changes); len(names) > 0 {
-			err = faults(names)
+			err = names
 		} else {
 			result.Warnings, err = m.apply(ctx, m.running, next)
 		}
@@ -137,9 +137,13 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 		result.Warnings = append(result.Warnings, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
 	m.running = next
-	m.watchFiles(next.config, nil)
+	m.watched.Store(watchedOf(m.file, next.config, nil))
 	if err := m.keep(); err != nil {
 		result.Warnings = append(result.Warnings, "the configuration is in force and could not be kept: "+err.Error())
+	}
+	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
+		m.log.Debug("a file of the configuration has changed, which means the same", "file", m.file)
+		return result
 	}
 	before.Done++
 	before.Failed, before.Last = false, time.Now()
@@ -161,7 +165,7 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 		err   error
 	}
 	done := make(chan reading, 1)
-	again, watched := *m.running, *m.watched.Load()
+	again, watched := *m.running, m.watched.Load()
 	go func() { // ends when the files have been read
 		var r reading
 		switch {
@@ -169,10 +173,10 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 			r.revision = &again
 			again.plan, r.err = newPlan(again.config, m.log.Logger)
 		case !rereadable(m.file):
-			r.err = faults{m.file + ": is not a regular file any more, and cannot be read again"}
+			r.err = faults{{line: m.file + ": is not a regular file any more, and cannot be read again"}}
 		default:
 			if m.watching {
-				r.tried = look(watched).digest // before the files are read: what changes later is news
+				r.tried = watched.look().digest // before the files are read: what changes later is news
 			}
 			r.revision, r.err = readRevision(m.file, m.log.Logger)
 		}
@@ -187,32 +191,32 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 	case <-ctx.Done():
 		return nil, errStopping
 	case <-timeout.C:
-		return nil, faults{m.file + ": could not be read within " + loadTime.String()}
+		return nil, faults{{line: m.file + ": could not be read within " + loadTime.String()}}
 	}
 }
 
 // refuse notes that a reload has changed nothing.
 func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, err error) reloadResult {
 	result.stopping = errors.Is(err, errStopping)
-	lines := faultsOf(m.file, err)
+	all := faultsOf(m.file, err)
 	if result.stopping {
-		lines = faults{err.Error()}
+		all = faults{{line: err.Error()}}
 	}
-	result.Errors = lines
-	if by.who == byFile.who && slices.Equal(lines, m.lastFaults) {
+	result.Errors = all.lines()
+	if by.who == byFile.who && slices.Equal(all, m.lastFaults) {
 		return result // the operator knows
 	}
 	count.Refused++
 	if !result.stopping {
 		count.Failed = true
-		m.lastFaults = lines
-		m.watchFiles(m.running.config, lines)
+		m.lastFaults = all
+		m.watched.Store(watchedOf(m.file, m.running.config, all))
 	}
 	m.reloads.Store(&count)
-	for _, line := range lines {
+	for _, line := range result.Errors {
 		m.log.Error("the configuration", "error", line)
 	}
-	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(lines), "generation", m.generation)
+	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(all), "generation", m.generation)
 	m.audit(result, by)
 	return result
 }
@@ -231,10 +235,8 @@ func (m *manager) report(result reloadResult, by origin) {
 		}
 		m.log.Info("the configuration has changed", attrs...)
 	}
-	m.log.Info("the configuration was reloaded", "generation", m.generation, added, count[added], removed, count[removed], changed, count[changed])
-	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
-		return // a file was written that says the same
-	}
+	m.log.Info("the configuration was reloaded", "generation", m.generation,
+		"added", count[string(config.Added)], "removed", count[string(config.Removed)], "changed", count[string(config.Changed)])
 	m.audit(result, by)
 }
 
@@ -257,13 +259,11 @@ func (m *manager) keep() error {
 	if dir == "" {
 		dir = m.running.config.Admin.StateDir
 	}
-	if dir == "" || m.running.text == nil {
+	switch {
+	case dir == "" || m.file == "":
 		return nil
+	case m.running.text == nil:
+		return errors.New("it has more files than one, which cannot be written as one yet")
 	}
 	return history{dir}.keep(m.running.text)
-}
-
-// watchFiles says which files the watch looks at: those of the configuration.
-func (m *manager) watchFiles(*config.Config, faults) {
-	m.watched.Store(&[]string{m.file}) // Config.Files and those that have faults, when a file can include others
 }

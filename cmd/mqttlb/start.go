@@ -32,12 +32,12 @@ func (f *serveFlags) begin(log *logger, stderr io.Writer) (first *revision, brok
 			return first, broken, nil
 		}
 	}
-	for _, line := range broken {
-		explain(line)
+	for _, fault := range broken {
+		explain(fault.line)
 	}
 	if f.fallback {
-		for _, line := range faultsOf("", err) {
-			explain(line)
+		for _, fault := range faultsOf("", err) {
+			explain(fault.line)
 		}
 	} else if hint := kept.hint(f.file); hint != "" {
 		explain(hint)
@@ -58,8 +58,8 @@ func (f *serveFlags) sayWhatIsBroken(log *logger, broken faults) {
 	if broken == nil {
 		return
 	}
-	for _, line := range broken {
-		log.Error("the configuration", "error", line)
+	for _, fault := range broken {
+		log.Error("the configuration", "error", fault.line)
 	}
 	log.Error("the configuration is broken: mqttlb serves with the last good one, as --fallback says", "file", f.file, "errors", len(broken))
 }

@@ -6,7 +6,11 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
+
+	"mqttlb/config"
 )
 
 const (
@@ -30,11 +34,53 @@ type sight struct {
 	gone   bool   // one of them cannot be read
 }
 
+// watched are the files that a configuration is made of.
+type watched struct {
+	files    []string // the first is the one that includes the others
+	patterns []string // of includes, from its folder on: a file that comes to fit one is news
+}
+
+// watchedOf are the files of a configuration that was read from file, and those that
+// have the faults of a later one.
+func watchedOf(file string, cfg *config.Config, broken faults) *watched {
+	w := &watched{files: []string{file}, patterns: cfg.Include}
+	if file == "" || len(cfg.Files) == 0 || cfg.Files[0] != file { // it came from flags, or is the one that was kept
+		w.patterns = nil
+	} else {
+		w.files = append(w.files, cfg.Files[1:]...)
+	}
+	for _, fault := range broken {
+		if fault.file != "" && !slices.Contains(w.files, fault.file) {
+			w.files = append(w.files, fault.file)
+		}
+	}
+	return w
+}
+
+// list has the files that are there to look at.
+func (w *watched) list() []string {
+	files := slices.Clone(w.files)
+	for _, pattern := range w.patterns {
+		if !filepath.IsAbs(pattern) {
+			pattern = filepath.Join(filepath.Dir(w.files[0]), pattern)
+		}
+		fit, _ := filepath.Glob(pattern) // one that is none was refused when it was read
+		for _, file := range fit {
+			// As in an include, * takes no hidden file.
+			hidden := filepath.Base(file)[0] == '.' && filepath.Base(pattern)[0] != '.'
+			if !hidden && !slices.Contains(files, file) {
+				files = append(files, file)
+			}
+		}
+	}
+	return files
+}
+
 // look reads the files. What cannot be read counts with its error.
-func look(files []string) sight {
+func (w *watched) look() sight {
 	var s sight
 	h := sha256.New()
-	for _, file := range files {
+	for _, file := range w.list() {
 		content := sha256.New()
 		if err := readInto(content, file); err != nil {
 			s.gone = true
@@ -94,7 +140,7 @@ func (m *manager) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		s := look(*m.watched.Load())
+		s := m.watched.Load().look()
 		if !w.see(s, *m.tried.Load()) {
 			continue
 		}

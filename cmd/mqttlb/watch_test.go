@@ -81,7 +81,7 @@ func TestALookSeesContentAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	see := func() sight { return look([]string{path("f")}) }
+	see := func() sight { return (&watched{files: []string{path("f")}}).look() }
 	put("1", "one")
 	put("2", "two")
 	put("copy", "one")
@@ -100,7 +100,7 @@ func TestALookSeesContentAndNothingElse(t *testing.T) {
 		t.Error("a link that leads nowhere is a file")
 	}
 	put("g", "one")
-	if look([]string{path("1"), path("g")}).digest == look([]string{path("1")}).digest {
+	if (&watched{files: []string{path("1"), path("g")}}).look().digest == (&watched{files: []string{path("1")}}).look().digest {
 		t.Error("another file is no change")
 	}
 }
