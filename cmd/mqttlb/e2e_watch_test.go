@@ -109,3 +109,38 @@ func TestWatchSaysOnceWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestWatchTakesIncludedFiles(t *testing.T) {
+	t.Parallel()
+	r := newReloadee(t, nowhere)
+	r.more = "include: conf.d/*.yaml\n"
+	r.put(t)
+	included := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(r.dir, "conf.d", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.run(t, "--watch")
+	refused := func(n int, part string) {
+		t.Helper()
+		r.waitFor(t, `"level":"ERROR"`, part)
+		r.waitForN(t, n, `"msg":"audit"`, `"who":"file"`, `"result":"refused"`)
+	}
+	included("a.yaml", "tmeouts: {}\n") // a new file that fits
+	refused(1, filepath.Join(r.dir, "conf.d/a.yaml")+":1:1:")
+	included("a.yaml", "tiimeouts: {}\n") // not good yet
+	refused(2, "tiimeouts")
+	included("a.yaml", "# nothing yet\n")
+	r.waitFor(t, `"msg":"audit"`, `"who":"file"`, `"result":"done"`)
+	if r.failed(t) != 0 {
+		t.Error("the metric shows a failure that is over")
+	}
+}

@@ -3,7 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"mqttlb/config"
 )
 
 func TestAChangeIsNewsOnceItRests(t *testing.T) {
@@ -102,5 +105,47 @@ func TestALookSeesContentAndNothingElse(t *testing.T) {
 	put("g", "one")
 	if (&watched{files: []string{path("1"), path("g")}}).look().digest == (&watched{files: []string{path("1")}}).look().digest {
 		t.Error("another file is no change")
+	}
+}
+
+func TestWatchedAreAllFilesOfAConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"main.yaml", "a.yaml", "conf.d/b.yaml", "conf.d/.hidden.yaml", "other.yaml"} {
+		if err := os.MkdirAll(filepath.Dir(path(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := &config.Config{
+		Files:   []string{path("main.yaml"), path("a.yaml"), path("conf.d/b.yaml")},
+		Include: []string{"a.yaml", "conf.d/*.yaml"},
+	}
+	for _, c := range []struct {
+		name    string
+		watched *watched
+		want    []string
+	}{
+		{"all good", watchedOf(path("main.yaml"), cfg, nil), []string{"main.yaml", "a.yaml", "conf.d/b.yaml"}},
+		{"one with a fault", watchedOf(path("main.yaml"), cfg, faults{{file: path("other.yaml")}, {file: path("a.yaml")}, {line: "x"}}),
+			[]string{"main.yaml", "a.yaml", "conf.d/b.yaml", "other.yaml"}},
+		{"the kept one is in force", watchedOf(path("other.yaml"), cfg, nil), []string{"other.yaml"}},
+	} {
+		for i, name := range c.want {
+			c.want[i] = path(name)
+		}
+		if got := c.watched.list(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+	w := watchedOf(path("main.yaml"), cfg, nil)
+	before := w.look()
+	if err := os.WriteFile(path("conf.d/c.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if w.look() == before {
+		t.Error("a file that has come to fit a pattern is no news")
 	}
 }
