@@ -124,7 +124,7 @@ func TestAFallbackThatCannotBeSaysWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(broken, "last-good.yaml"), []byte("listners: []\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(broken, "last-good.yaml"), []byte("lisstners: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mkfifo(filepath.Join(pipe, "last-good.yaml"), 0o600); err != nil {
@@ -138,7 +138,7 @@ func TestAFallbackThatCannotBeSaysWhy(t *testing.T) {
 		{[]string{"--fallback"}, []string{"levl", "--state-dir"}, ""},
 		{[]string{"--fallback", "--state-dir", empty}, []string{"levl", empty + "/last-good.yaml does not exist"}, ""},
 		{[]string{"--fallback", "--state-dir", r.config}, []string{"levl", "not a directory"}, ""},
-		{[]string{"--fallback", "--state-dir", broken}, []string{"levl", "listners", broken, "broken, too"}, ""},
+		{[]string{"--fallback", "--state-dir", broken}, []string{"levl", "lisstners", broken, "broken, too"}, ""},
 		{[]string{"--fallback", "--state-dir", pipe}, []string{"levl", "not a regular file"}, ""},
 		{[]string{"--state-dir", empty}, []string{"levl"}, "--fallback"},
 		{nil, []string{"levl"}, "--fallback"},

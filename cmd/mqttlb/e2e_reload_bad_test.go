@@ -131,7 +131,6 @@ func TestABadFileChangesNothing(t *testing.T) {
 func TestAReloadWithoutAFileSaysSo(t *testing.T) {
 	t.Parallel()
 	r := newReloadee(t, nowhere)
-	r.balancer.addrs["admin"] = r.addrs["admin"]
 	r.startWith(t, "export XDG_RUNTIME_DIR="+r.dir, "serve", "--admin", r.addrs["admin"], "--listen", "127.0.0.1:0", "--node", "127.0.0.1:1")
 	r.waitReady(t)
 	r.signal(t, syscall.SIGHUP)

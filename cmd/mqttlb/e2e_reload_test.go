@@ -25,11 +25,7 @@ type reloadee struct {
 // newReloadee writes the configuration.
 func newReloadee(t *testing.T, nodes string) *reloadee {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "lb") // short enough for the path of a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := socketDir(t)
 	r := &reloadee{
 		balancer: &balancer{config: filepath.Join(dir, "mqttlb.yaml"), addrs: map[string]string{}},
 		nodes:    nodes, dir: dir,
@@ -38,6 +34,17 @@ func newReloadee(t *testing.T, nodes string) *reloadee {
 	}
 	r.put(t)
 	return r
+}
+
+// socketDir is a folder whose path is short enough for that of a socket.
+func socketDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "lb") //nolint:usetesting // the path of t.TempDir has the name of the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // serveReloadable runs a reloadee and waits until it serves.

@@ -103,11 +103,7 @@ func TestAdminSocketsOfOthersAreLeftAlone(t *testing.T) {
 // The usual place is the runtime directory's, and nobody dies of not getting it.
 func TestTheUsualAdminSocketGoesToTheFirst(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "lb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := socketDir(t)
 	start := func(folder string) *reloadee {
 		t.Helper()
 		r := newReloadee(t, nowhere)
@@ -160,11 +156,7 @@ func TestAFolderThatAllCanWriteToIsWarnedOf(t *testing.T) {
 
 func TestNobodyAtTheAdminSocket(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "lb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := socketDir(t)
 	none, file, left := filepath.Join(dir, "none"), filepath.Join(dir, "file"), filepath.Join(dir, "left")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,8 @@ func (h history) keep(text []byte) (err error) {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	err = errors.Join(err, f.Close())
+	if err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), h.file()); err != nil {
