@@ -85,9 +85,12 @@ func checkReference(u user, pools []Pool, byName map[string]int, s *source) {
 // unique finds values that are taken twice.
 type unique struct {
 	s     *source
-	what  string            // that is unique
-	taken map[string]string // by whom
+	what  string // that is unique
+	taken map[string]taker
 }
+
+// A taker is the first that has a value.
+type taker struct{ path, owner string }
 
 // take notes that owner has the value at path. The empty value is nobody's.
 func (u *unique) take(path, value, owner string) {
@@ -96,16 +99,16 @@ func (u *unique) take(path, value, owner string) {
 	}
 	if first, ok := u.taken[value]; ok {
 		by := ""
-		if first != value {
-			by = " by " + first
+		if first.owner != value {
+			by = " by " + first.owner
 		}
-		u.s.errorf(path, "the %s %s is taken already%s", u.what, quote(value), by)
+		u.s.errorf(path, "the %s %s is taken already%s%s", u.what, quote(value), by, u.s.whereElse(first.path, path))
 		return
 	}
 	if u.taken == nil {
-		u.taken = map[string]string{}
+		u.taken = map[string]taker{}
 	}
-	u.taken[value] = owner
+	u.taken[value] = taker{path, owner}
 }
 
 // checkOnce checks that no value stands twice in the list at path.

@@ -5,10 +5,19 @@ import (
 	"time"
 )
 
-// Config is a whole configuration. Load, Parse and FromFlags return it with
+// Config is a whole configuration. Load, Read, Parse and FromFlags return it with
 // every default filled in and every reference resolved; it is plain data that
 // nothing in this package touches again.
 type Config struct {
+	// Files are those that the configuration was read from, as they were named: the
+	// main one, then those that it includes in the order in which they were read.
+	// Empty if it came from flags. They are no part of what it means.
+	Files []string
+
+	// Include are the patterns of files to include, from the folder of the main one
+	// on. A file that comes to fit one changes the configuration.
+	Include []string
+
 	Listeners []Listener // at least one
 	Pools     []Pool     // at least one
 	Limits    Limits

@@ -7,20 +7,30 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A decoder turns a tree of YAML nodes into a Config. The language is written
-// down in language.go as fields; the decoder knows what a mapping and a list
-// are, and is strict about both.
+// A decoder turns a tree of YAML nodes into a Config, or several trees, one of
+// each file, into the same: lists grow, and a setting stands in one file. The
+// language is written down in language.go as fields; the decoder knows what a
+// mapping and a list are, and is strict about both.
 type decoder struct {
 	*source
-	values int // seen so far
+	system
+	values   int // seen so far
+	expanded int // bytes that variables have brought so far
 }
 
 // A field is one key of a mapping: what it is called, where its value goes.
 type field struct {
 	key      string
 	required bool
+	secret   bool    // the value is shown nowhere
 	fields   []field // of the mapping, or of each mapping in the list, that is the value
 	decode   func(d *decoder, path string, n *yaml.Node)
+
+	// What the Config has for the key, one of three. Diff reads it.
+	value   func() string    // as a file has it, in one line; empty if there is none
+	section func() []field   // nil if there is none
+	items   func() [][]field // of a list of mappings
+	initial func() []field   // what section, where it may be nil, and each of items start from
 }
 
 // scalar is a field with a single value.
@@ -32,36 +42,50 @@ func scalar[T any](key string, dst *T, parse func(*yaml.Node) (T, error)) field 
 			return
 		}
 		*dst = v
-	}}
+	}, value: func() string { return spell(key, *dst) }}
 }
 
 // section is a field that holds a mapping.
 func section(key string, fields []field) field {
 	return field{key: key, fields: fields, decode: func(d *decoder, path string, n *yaml.Node) {
 		d.mapping(path, n, fields)
-	}}
+	}, section: func() []field { return fields }}
 }
 
 // optional is a section that is nil unless it is written, and then starts from initial.
 func optional[T any](key string, dst **T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		value := initial
-		*dst = &value
+		if *dst == nil { // else another file has a part of it
+			value := initial
+			*dst = &value
+		}
 		d.mapping(path, n, fields(*dst))
-	}}
+	}, section: func() []field {
+		if *dst == nil {
+			return nil
+		}
+		return fields(*dst)
+	}, initial: func() []field { return fields(&initial) }}
 }
 
 // mappings is a field that holds a list of mappings. Each item starts from initial.
 func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		for i, c := range d.list(path, n, 1) {
+		for _, c := range d.list(path, n, 1) {
+			i := len(*dst) // more than 0 at the first if another file has items, too
 			*dst = append(*dst, initial)
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {
 				d.mapping(at, c, fields(&(*dst)[i]))
 			}
 		}
-	}}
+	}, items: func() [][]field {
+		items := make([][]field, len(*dst))
+		for i := range items {
+			items[i] = fields(&(*dst)[i])
+		}
+		return items
+	}, initial: func() []field { return fields(&initial) }}
 }
 
 // scalars is a field that holds a list of single values, least or more. An
@@ -70,17 +94,17 @@ func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, 
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
 		*dst = []T{}
 		for i, c := range d.list(path, n, least) {
+			var v T // of what has an error, so that the others keep their paths
 			at := item(path, i)
-			if c = d.enter(at, c); c == nil {
-				continue
-			}
-			v, err := parse(c)
-			if err != nil {
-				d.errorf(at, "%v", err)
+			if c = d.enter(at, c); c != nil {
+				var err error
+				if v, err = parse(c); err != nil {
+					d.errorf(at, "%v", err)
+				}
 			}
 			*dst = append(*dst, v)
 		}
-	}}
+	}, value: func() string { return spellList(key, *dst) }}
 }
 
 // must makes a field required.
@@ -89,24 +113,35 @@ func must(f field) field {
 	return f
 }
 
+// secret makes a field one whose value is shown nowhere.
+func secret(f field) field {
+	f.secret = true
+	return f
+}
+
 // enter notes where the value at path stands and returns the node that holds
-// it, behind any alias. It returns nil when there is nothing to decode.
+// it, behind any alias and with the values of its variables. It returns nil when
+// there is nothing to decode.
 func (d *decoder) enter(path string, n *yaml.Node) *yaml.Node {
 	d.at[path] = d.place(n)
-	if d.values++; d.values > maxValues {
-		if d.values == maxValues+1 {
-			d.errorf(path, "is one value too many; a file has at most %d, counted again through each alias", maxValues)
-		}
+	if !d.count(path) {
 		return nil
 	}
-	if n.Kind == yaml.AliasNode { // of an alias there is none: the parser resolves it
-		n = n.Alias
-	}
+	n = target(n)
 	if n.Tag == "!!null" {
 		d.errorf(path, "has no value; write one or remove the key")
 		return nil
 	}
-	return n
+	return d.expand(path, n)
+}
+
+// count counts a value in the setting at path. It returns false, and has reported
+// the first, if that is beyond maxValues.
+func (d *decoder) count(path string) bool {
+	if d.values++; d.values == maxValues+1 {
+		d.errorf(path, "is one value too many; a configuration has at most %d, counted again through each alias and each merge", maxValues)
+	}
+	return d.values <= maxValues
 }
 
 // mapping decodes n into fields.
@@ -115,40 +150,61 @@ func (d *decoder) mapping(path string, n *yaml.Node, fields []field) {
 		d.errorf(path, "is %s; it must be a mapping of keys to values", describe(n))
 		return
 	}
-	lines := map[string]int{} // where each key was seen
-	for i := 0; i+1 < len(n.Content) && d.values <= maxValues; i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		where := d.place(key)
-		if key.Tag == "!!merge" {
-			d.errorAt(where, path, "<< (a merge key) is not part of the language; write the keys out")
-			continue
+	d.keys(path, n, fields)
+	d.require(path, fields)
+}
+
+// keys decodes what the mapping n has of fields.
+func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
+	for _, p := range d.pairs(path, n) {
+		if d.values > maxValues {
+			return
 		}
-		if key.Kind != yaml.ScalarNode {
-			d.errorAt(where, path, "has %s as a key; a key is a word", describe(key))
-			continue
-		}
-		if first, ok := lines[key.Value]; ok {
-			d.errorAt(where, path, "duplicate key %s; the first is in line %d", quote(key.Value), first)
-			continue
-		}
-		lines[key.Value] = key.Line
-		f := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
+		key := p.key.Value
+		f := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
 		if f < 0 {
-			d.values++ // so that a file of nothing but unknown keys has an end, too
-			d.errorAt(where, path, "unknown key %s; %s", quote(key.Value), suggest(key.Value, fields))
+			d.count(path) // so that a file of nothing but unknown keys has an end, too
+			if path != "" || !strings.HasPrefix(key, extension) {
+				hint := suggest(key, fields)
+				if path == "" && p.value.Anchor != "" {
+					hint += "; a key for anchors begins with x-"
+				}
+				if p.by != nil {
+					hint += mergedIn(d.place(p.by), d.place(p.key))
+				}
+				d.errorAt(d.place(p.key), path, "unknown key %s; %s", quote(key), hint)
+			}
 			continue
 		}
-		at := child(path, key.Value)
-		if value = d.enter(at, value); value != nil {
+		at := child(path, key)
+		if first, ok := d.at[at]; ok && fields[f].fields == nil { // in another file: in this one the key is there once
+			d.errorAt(d.place(p.value), at, "is set already, at %s:%d:%d; a setting stands in one file", first.file, first.line, first.column)
+			continue
+		}
+		if p.by != nil {
+			d.merged[at] = d.place(p.by)
+		}
+		if fields[f].secret {
+			d.from[at] = origin{secret: true}
+		}
+		if value := d.enter(at, p.value); value != nil {
 			fields[f].decode(d, at, value)
 		}
 	}
+}
+
+// extension begins the keys of a file that are the user's own: what is there is
+// for anchors, or for other programs.
+const extension = "x-"
+
+// require reports the fields that are not written and must be.
+func (d *decoder) require(path string, fields []field) {
 	if d.values > maxValues {
 		return // the rest has not been read
 	}
 	for _, f := range fields {
-		if _, ok := lines[f.key]; f.required && !ok {
-			d.errorf(child(path, f.key), "is missing")
+		if at := child(path, f.key); f.required && !d.written(at) {
+			d.errorf(at, "is missing")
 		}
 	}
 }

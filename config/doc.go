@@ -14,5 +14,6 @@
 //
 // language.go lists the keys, words.go the words, defaults.go and complete.go
 // the defaults, limits.go the ranges, and the check files what holds between
-// settings.
+// settings. include.go, env.go and merge.go are what a file takes from elsewhere.
+// Diff lists what one Config has otherwise than another.
 package config

@@ -176,11 +176,6 @@ func defaultOf(path string, leaf field, v reflect.Value) string {
 	return "none"
 }
 
-// isSize reports whether a key's values are sizes, as its name says.
-func isSize(key string) bool {
-	return strings.HasSuffix(key, "_size") || strings.HasSuffix(key, "_memory")
-}
-
 // allowedIn makes the field itself say which values it takes.
 func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 	t.Helper()

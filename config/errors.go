@@ -30,7 +30,8 @@ func (e Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Errors are all things wrong with a configuration, in the order of the file.
+// Errors are all things wrong with a configuration, file by file, each in the
+// order of its lines.
 type Errors []Error
 
 // Error returns one line for each error.
@@ -42,10 +43,14 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort puts the errors in the order of the file.
-func (e Errors) sort() {
+// sort puts the errors in the order of the files, and of the lines in each.
+func (e Errors) sort(files []string) {
+	order := make(map[string]int, len(files)) // what is no file, a flag, comes as it was found
+	for i, file := range files {
+		order[file] = i
+	}
 	slices.SortStableFunc(e, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(order[a.File], order[b.File]), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
 

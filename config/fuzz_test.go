@@ -14,7 +14,7 @@ import (
 // FuzzParse holds for every file: no panic; a Config that is whole or errors
 // that each have a position within the file and stay on their line.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*.yaml", "testdata/wrong/*.yaml", "../deploy/*.yaml"} {
+	for _, pattern := range []string{"testdata/*.yaml", "testdata/wrong/*.yaml", "testdata/include/*/*.yaml", "../deploy/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			f.Fatalf("no seeds in %s: %v", pattern, err)
@@ -28,10 +28,12 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if c := served(data); c != nil {
-			checkWhole(t, c)
-		}
-		c, err := Parse("f", data)
+		// What is included is the same text again.
+		c, err := system{
+			lookupEnv: fewVariables,
+			glob:      func(_, _ string) ([]string, error) { return []string{"g", "h"}, nil },
+			readFile:  func(string, int) ([]byte, error) { return data, nil },
+		}.parse("f", data)
 		if err == nil {
 			checkWhole(t, c)
 			return
@@ -48,7 +50,7 @@ func FuzzParse(f *testing.F) {
 			if e.Line < 1 || e.Column < 1 || e.Line > lines {
 				t.Errorf("no position in a file of %d lines: %s", lines, e)
 			}
-			if e.Line < last.Line || e.Line == last.Line && e.Column < last.Column {
+			if e.File < last.File || e.File == last.File && e.Line < last.Line || e.File == last.File && e.Line == last.Line && e.Column < last.Column {
 				t.Errorf("%s comes after %s", e, last)
 			}
 			if e.Message == "" || strings.ContainsFunc(e.Message, unicode.IsControl) {
@@ -59,19 +61,10 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// served parses data as a version that serves the whole language would.
-func served(data []byte) *Config {
-	s, c := newSource("f"), defaultConfig
-	root := parseYAML(s, data)
-	if root == nil {
-		return nil
-	}
-	(&decoder{source: s}).mapping("", root, configFields(&c))
-	c.complete()
-	if check(&c, s); s.err() != nil {
-		return nil
-	}
-	return &c
+// fewVariables is an environment with what may go wrong.
+func fewVariables(name string) (string, bool) {
+	value, ok := map[string]string{"A": ":1", "B": "5", "EMPTY": "", "ODD": "\x1b\n\xff${A} - [}", "TOKEN": "true"}[name]
+	return value, ok
 }
 
 // checkWhole checks what the run time relies on.
@@ -152,6 +145,30 @@ func checkWholeTLS(t *testing.T, l *Listener, hashed map[string]HashKey) {
 	case (l.Protocol == WS || l.Protocol == HTTP) && len(tls.ALPN) > 0 && !slices.Contains(tls.ALPN, "http/1.1"):
 		t.Errorf("TLS %+v agrees on what is not spoken", tls)
 	}
+}
+
+// FuzzVariables holds for every text: it can be written so that it means itself,
+// and what is taken from the environment is within its bounds.
+func FuzzVariables(f *testing.F) {
+	for _, s := range []string{"${A}", "$${A}", "$$${A}", "${A:-x}", "${NONE:-${B}}", "${NONE:-${NONE:-}}", "${", "${}", "${1}", "${A", "$A", "a}$", "${A:-$${}", strings.Repeat("${Z:-", 20)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		itself := expansion{lookup: fewVariables, room: 100}
+		if got, rest, err := itself.text(strings.ReplaceAll(s, "${", "$${"), 0, true); got != s || rest != "" || err != nil {
+			t.Errorf("%q is %q, %q, %v", s, got, rest, err)
+		}
+		x := expansion{lookup: fewVariables, room: 100}
+		got, rest, err := x.text(s, 0, true)
+		switch {
+		case err != nil:
+			if strings.ContainsFunc(err.Error(), unicode.IsControl) {
+				t.Errorf("%q: %q is no line to print", s, err)
+			}
+		case rest != "" || x.room < 0 || len(got) > len(s)+100:
+			t.Errorf("%q is %q and %q, with %d bytes left of 100", s, got, rest, x.room)
+		}
+	})
 }
 
 // FuzzAddress holds for every address that is taken: it is written as it was read.

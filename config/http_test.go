@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,13 +9,9 @@ import (
 )
 
 func TestHTTPSampleMeansWhatItSays(t *testing.T) {
-	data, err := os.ReadFile("testdata/http.yaml")
+	got, err := Load("testdata/http.yaml")
 	if err != nil {
 		t.Fatal(err)
-	}
-	got := served(data)
-	if got == nil {
-		t.Fatal("the sample has errors")
 	}
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	nodes := func(port uint16) []Node {
@@ -79,11 +74,11 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 }
 
 func TestDefaultHeadersAreNotShared(t *testing.T) {
-	file := []byte(`
+	file := `
 listeners: [{name: a, address: ":1", protocol: ws, pool: p}]
-pools: [{name: p, protocol: ws, nodes: [{name: n, address: "h:1"}]}]`)
-	served(file).Pools[0].ForwardHeaders[0] = "X"
-	if got := served(file).Pools[0].ForwardHeaders; !slices.Equal(got, []string{"Origin", "Cookie", "User-Agent"}) {
+pools: [{name: p, protocol: ws, nodes: [{name: n, address: "h:1"}]}]`
+	parse(t, file).Pools[0].ForwardHeaders[0] = "X"
+	if got := parse(t, file).Pools[0].ForwardHeaders; !slices.Equal(got, []string{"Origin", "Cookie", "User-Agent"}) {
 		t.Errorf("a change to one Config is seen in another: %v", got)
 	}
 }
@@ -97,8 +92,8 @@ func TestTooManyRoutesAreRefused(t *testing.T) {
 		}
 		return b.String() + "pools: [{name: p, protocol: http, nodes: [{name: n, address: 'h:1'}]}]\n"
 	}
-	if served([]byte(file(maxRoutes))) == nil {
-		t.Errorf("%d routes are refused", maxRoutes)
+	if _, err := Parse("f", []byte(file(maxRoutes))); err != nil {
+		t.Errorf("%d routes are refused: %v", maxRoutes, err)
 	}
 	_, err := Parse("f", []byte(file(2*maxRoutes)))
 	if err == nil || strings.Count(err.Error(), "one route too many") != 1 ||

@@ -5,6 +5,7 @@ package config
 
 func configFields(c *Config) []field {
 	return []field{
+		oneOrMore(includeKey, &c.Include, text(parseFile)),
 		must(mappings("listeners", &c.Listeners, defaultListener, listenerFields)),
 		must(mappings("pools", &c.Pools, defaultPool, poolFields)),
 		section("limits", limitsFields(&c.Limits)),

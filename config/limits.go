@@ -5,12 +5,20 @@ import "time"
 // Limits of the language, each with its reason. They catch slips of the hand
 // and hostile files; inside them every value means what it says.
 const (
-	// A configuration of a thousand nodes takes 60 KB.
+	// A configuration of a thousand nodes takes 60 KB. So much may have all files
+	// of one together, and what it takes from the environment.
 	maxFileSize = 1 << 20
 
-	// Values in a file, counted again through every alias: aliases of aliases
-	// make billions out of a few lines. A thousand nodes take 4,000.
+	// Values in a configuration, counted again through every alias and merge:
+	// aliases of aliases make billions out of a few lines. A thousand nodes take
+	// 4,000.
 	maxValues = 50_000
+
+	// One for each node of a large cluster.
+	maxIncluded = 1000
+
+	// ${A:-${B:-c}} is two deep; each level is another copy of its text.
+	maxDefaults = 10
 
 	// More sessions than the ports, descriptors and memory of one machine carry.
 	maxConnections = 10_000_000

@@ -1,38 +1,32 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"unicode/utf8"
-
-	"go.yaml.in/yaml/v4"
 )
 
-// Load reads the file at path and parses it. The error is of type Errors.
+// Load reads the file at path, and those that it includes, and parses them. The
+// error is of type Errors.
 func Load(path string) (*Config, error) {
-	data, err := readFile(path)
-	if err != nil {
-		return nil, Errors{{File: path, Message: err.Error()}}
-	}
-	return Parse(path, data)
-}
-
-// readFile reads a regular file, or what a pipe holds, up to maxFileSize.
-func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, withoutPath(err)
+		return nil, Errors{{File: path, Message: withoutPath(err).Error()}}
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	return Read(path, f)
+}
+
+// Read parses what r holds, up to its end; it does not read more than a file may
+// have. name stands in errors for the file, and files that are included are found
+// from the folder in it. The error is of type Errors.
+func Read(name string, r io.Reader) (*Config, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
 	if err != nil {
-		return nil, withoutPath(err)
+		return nil, Errors{{File: name, Message: withoutPath(err).Error()}}
 	}
-	return data, nil
+	return Parse(name, data)
 }
 
 // withoutPath leaves "no such file or directory" of "open x: no such file or
@@ -45,19 +39,48 @@ func withoutPath(err error) error {
 	return err
 }
 
-// Parse parses a configuration. name stands in errors for the file. It returns
-// a Config that is right and complete, or an error of type Errors with all
-// that is wrong.
+// Parse parses a configuration. name stands in errors for the file, and files
+// that are included are found from the folder in it. Parse returns a Config that
+// is right and complete, or an error of type Errors with all that is wrong.
 func Parse(name string, data []byte) (*Config, error) {
-	s := newSource(name)
-	root := parseYAML(s, data)
-	if root == nil {
+	return thisSystem.parse(name, data)
+}
+
+func (y system) parse(name string, data []byte) (*Config, error) {
+	c, s, whole := y.decode(name, data)
+	if !whole { // what is not there cannot be checked
 		return nil, s.err()
 	}
-	c := defaultConfig
-	d := &decoder{source: s}
-	d.mapping("", root, configFields(&c))
-	return finish(&c, s)
+	return finish(c, s)
+}
+
+// decode decodes a file and those that it includes. whole says whether all of
+// them could be read, so that what is missing is in none of them.
+func (y system) decode(name string, data []byte) (c *Config, s *source, whole bool) {
+	s = newSource(name)
+	if len(data) > maxFileSize {
+		s.errorf("", "the file is larger than %s", formatSize(maxFileSize))
+		return nil, s, false
+	}
+	root := parseYAML(s, data)
+	switch {
+	case root == nil:
+		return nil, s, false
+	case len(root.Content) == 0:
+		s.errorf("", "the file is empty; a configuration has listeners and pools")
+		return nil, s, false
+	}
+	initial := defaultConfig
+	c = &initial
+	d := &decoder{source: s, system: y}
+	fields := configFields(c)
+	d.keys("", root, fields)
+	whole = d.include(c, maxFileSize-len(data))
+	if whole {
+		d.require("", fields)
+	}
+	c.Files = s.files
+	return c, s, whole
 }
 
 // finish checks a Config that has been read and fills in the defaults.
@@ -68,111 +91,4 @@ func finish(c *Config, s *source) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
-}
-
-// parseYAML returns the root of the one document in data, or nil after it has
-// reported why there is none.
-func parseYAML(s *source, data []byte) *yaml.Node {
-	if len(data) > maxFileSize {
-		s.errorf("", "the file is larger than %s", formatSize(maxFileSize))
-		return nil
-	}
-	if where, what := unreadable(data); what != "" {
-		where.file = s.file
-		s.errorAt(where, "", "%s", what)
-		return nil
-	}
-	loader, err := yaml.NewLoader(bytes.NewReader(data))
-	if err != nil {
-		s.errorf("", "%v", err)
-		return nil
-	}
-	var first, second yaml.Node
-	switch err := loader.Load(&first); {
-	case errors.Is(err, io.EOF):
-		s.errorf("", "the file is empty; a configuration has listeners and pools")
-		return nil
-	case err != nil:
-		s.syntaxError(err, data)
-		return nil
-	}
-	root := first.Content[0] // a document has one, if only a null
-	if root.Tag == "!!null" {
-		s.errorf("", "the file is empty; a configuration has listeners and pools")
-		return nil
-	}
-	switch err := loader.Load(&second); {
-	case errors.Is(err, io.EOF) && root.Kind == yaml.MappingNode:
-		return root
-	case errors.Is(err, io.EOF):
-		s.errorAt(place{s.file, root.Line, root.Column}, "", "the file is %s; a configuration is a mapping with the keys listeners and pools", describe(root))
-	case err != nil:
-		s.syntaxError(err, data)
-	default:
-		s.errorAt(place{s.file, second.Line, second.Column}, "", "a second document starts here; a file holds one configuration")
-	}
-	return nil
-}
-
-// syntaxError reports what the YAML parser says.
-func (s *source) syntaxError(err error, data []byte) {
-	where, message := place{s.file, 1, 1}, err.Error()
-	var le *yaml.LoadError
-	if errors.As(err, &le) {
-		message = le.Message
-		if le.ContextMsg != "" {
-			message = le.ContextMsg + ": " + message
-		}
-		if le.Mark.Line > 0 {
-			where.line, where.column = le.Mark.Line, max(le.Mark.Column, 1)
-		}
-		if startsWithTab(data, where) {
-			message = "a tab; YAML is indented with spaces"
-		}
-	}
-	s.errorAt(where, "", "not YAML: %s", message)
-}
-
-// startsWithTab reports whether the character at a place is a tab.
-func startsWithTab(data []byte, where place) bool {
-	for range where.line - 1 {
-		_, data, _ = bytes.Cut(data, []byte("\n"))
-	}
-	line, _, _ := bytes.Cut(data, []byte("\n"))
-	runes := []rune(string(line))
-	return where.column <= len(runes) && runes[where.column-1] == '\t'
-}
-
-// unreadable finds the first thing in data that is no text, and where it is.
-// The YAML parser refuses the same characters, but does not say where they are.
-func unreadable(data []byte) (place, string) {
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return place{line: 1, column: 1}, "the file is in UTF-16; save it in UTF-8"
-	}
-	where := place{line: 1, column: 1}
-	for rest := strings.TrimPrefix(string(data), "\ufeff"); rest != ""; {
-		c, n := utf8.DecodeRuneInString(rest)
-		switch {
-		case c == utf8.RuneError && n == 1:
-			return where, fmt.Sprintf("the byte 0x%02x is not UTF-8", rest[0])
-		case !isPrintable(c):
-			return where, fmt.Sprintf("the control character %U is not allowed", c)
-		case c == '\n':
-			where.line, where.column = where.line+1, 0
-		}
-		where.column++
-		rest = rest[n:]
-	}
-	return place{}, ""
-}
-
-// isPrintable reports whether YAML allows a character in a file (YAML 1.2.2, 5.1).
-func isPrintable(c rune) bool {
-	switch {
-	case c == '\t' || c == '\n' || c == '\r' || c == 0x85:
-		return true
-	case c < ' ' || 0x7f <= c && c < 0xa0 || c == 0xfeff || c == 0xfffe || c == 0xffff:
-		return false
-	}
-	return true
 }

@@ -14,14 +14,23 @@ type place struct {
 // A source collects what is wrong with a configuration. It knows where each
 // setting was written, so that checks which see only a Config can point there.
 type source struct {
-	file string
-	at   map[string]place // by the path of the setting: pools[0].nodes[1].weight
-	bad  map[string]bool  // paths that have an error, and all paths above them
+	file  string   // that is read; the main one before and after all others
+	files []string // that have been read, the main one first
+
+	// By the path of the setting: pools[0].nodes[1].weight.
+	at     map[string]place
+	merged map[string]place  // where the << is that merges the setting
+	from   map[string]origin // in the environment
+	bad    map[string]bool   // it has an error, or one below it has
+
 	errs Errors
 }
 
 func newSource(file string) *source {
-	return &source{file: file, at: map[string]place{}, bad: map[string]bool{}}
+	return &source{
+		file: file, files: []string{file},
+		at: map[string]place{}, merged: map[string]place{}, from: map[string]origin{}, bad: map[string]bool{},
+	}
 }
 
 // written reports whether the setting was given, rather than left to its default.
@@ -45,17 +54,37 @@ func (s *source) good(paths ...string) bool {
 // errorf reports an error in the setting at path, at the place where it or the
 // nearest setting around it was written.
 func (s *source) errorf(path, format string, args ...any) {
-	where := place{file: s.file, line: 1, column: 1}
-	for p := path; ; p = parent(p) {
-		if w, ok := s.at[p]; ok {
-			where = w
-			break
-		}
-		if p == "" {
-			break
-		}
+	where, ok := nearest(s.at, path)
+	if !ok {
+		where = place{file: s.file, line: 1, column: 1}
 	}
 	s.errorAt(where, path, format, args...)
+}
+
+// nearest is what is known of the setting at path, or of the nearest one around it.
+func nearest[T any](known map[string]T, path string) (T, bool) {
+	for p := path; ; p = parent(p) {
+		if v, ok := known[p]; ok || p == "" {
+			return v, ok
+		}
+	}
+}
+
+// whereElse says where a setting is that another one collides with, as ", in line 3"
+// or ", at conf.d/a.yaml:3:5"; nothing if it was not written in a file, or stands in the same line.
+func (s *source) whereElse(setting, other string) string {
+	where, ok := nearest(s.at, setting)
+	if !ok || where.line == 0 {
+		return ""
+	}
+	switch here, _ := nearest(s.at, other); {
+	case here.file != where.file:
+	case here.line == where.line:
+		return ""
+	default:
+		return fmt.Sprintf(", in line %d", where.line)
+	}
+	return fmt.Sprintf(", at %s:%d:%d", where.file, where.line, where.column)
 }
 
 // errorAt reports an error in the setting at path at a place of its own.
@@ -67,6 +96,14 @@ func (s *source) errorAt(where place, path, format string, args ...any) {
 		}
 	}
 	message := fmt.Sprintf(format, args...)
+	if from, _ := nearest(s.from, path); from.secret {
+		message = "the value" + from.of() + " does not fit; it is a secret and is not shown"
+	} else if len(from.names) > 0 {
+		message += " (from " + from.String() + ")"
+	}
+	if by, ok := nearest(s.merged, path); ok {
+		message += mergedIn(by, where)
+	}
 	if where.line > 0 && path != "" { // a flag names the setting itself
 		message = path + ": " + message
 	}
@@ -78,8 +115,17 @@ func (s *source) err() error {
 	if len(s.errs) == 0 {
 		return nil
 	}
-	s.errs.sort()
+	s.errs.sort(s.files)
 	return s.errs
+}
+
+// mergedIn says where the << is that merges what has an error somewhere; nothing if
+// it stands in the same line.
+func mergedIn(by, where place) string {
+	if by.line == where.line {
+		return ""
+	}
+	return fmt.Sprintf(" (merged in line %d)", by.line)
 }
 
 // child is the path of a key in the mapping at path.

@@ -88,6 +88,12 @@ func (c *Config) Summary(w io.Writer) error {
 		write, formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
 	row("ADMIN", c.Admin.String())
 	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
+	if len(c.Files) > 1 {
+		row("FILES", c.Files[0])
+		for _, file := range c.Files[1:] {
+			row("", file)
+		}
+	}
 	endTable()
 	return err
 }

@@ -2,20 +2,16 @@ package config
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"testing"
 )
 
 func TestSummaryShowsWhatAFileMeans(t *testing.T) {
-	for _, name := range []string{"full", "http", "minimal", "summary", "tls"} {
-		data, err := os.ReadFile("testdata/" + name + ".yaml")
+	setVariables(t)
+	for _, name := range []string{"full", "http", "include/right/mqttlb", "minimal", "summary", "tls"} {
+		c, err := Load("testdata/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)
-		}
-		c, s := decoded(t, data)
-		if s.err() != nil {
-			t.Fatal(s.err())
 		}
 		var b strings.Builder
 		if err := c.Summary(&b); err != nil {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -9,13 +8,9 @@ import (
 )
 
 func TestTLSSampleMeansWhatItSays(t *testing.T) {
-	data, err := os.ReadFile("testdata/tls.yaml")
+	got, err := Load("testdata/tls.yaml")
 	if err != nil {
 		t.Fatal(err)
-	}
-	got := served(data)
-	if got == nil {
-		t.Fatal("the sample has errors")
 	}
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	both := func(tls TLS) *TLS {
@@ -74,17 +69,17 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 }
 
 func TestDefaultsOfTLSAreNotShared(t *testing.T) {
-	file := []byte(`
+	file := `
 listeners:
   - {name: a, address: ":1", pool: p, tls: &t {certificates: [{cert: c}]}}
   - {name: b, address: ":2", pool: p, tls: *t}
-pools: [{name: p, tls: {}, nodes: [{name: n, address: "h:1"}]}]`)
-	c := served(file)
+pools: [{name: p, tls: {}, nodes: [{name: n, address: "h:1"}]}]`
+	c := parse(t, file)
 	c.Listeners[0].TLS.ALPN[0], c.Listeners[0].TLS.MaxHandshakes, c.Pools[0].TLS.Verify = "x", 1, false
 	if tls := c.Listeners[1].TLS; tls.ALPN[0] != "mqtt" || tls.MaxHandshakes != 64 {
 		t.Errorf("a change to one listener is seen in another: %+v", tls)
 	}
-	if c := served(file); c.Listeners[0].TLS.ALPN[0] != "mqtt" || !c.Pools[0].TLS.Verify {
+	if c := parse(t, file); c.Listeners[0].TLS.ALPN[0] != "mqtt" || !c.Pools[0].TLS.Verify {
 		t.Errorf("a change to one Config is seen in another: %+v, %+v", c.Listeners[0].TLS, c.Pools[0].TLS)
 	}
 }

@@ -17,7 +17,7 @@ import (
 // else must be quoted: 010 and yes are other values to other readers.
 func text[T any](parse func(string) (T, error)) func(*yaml.Node) (T, error) {
 	return func(n *yaml.Node) (T, error) {
-		if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
+		if n.Kind == yaml.ScalarNode && (n.Tag == "!!str" || n.Style&expanded != 0) {
 			return parse(n.Value)
 		}
 		var zero T

@@ -75,7 +75,7 @@ func (a *api) config(w http.ResponseWriter, r *http.Request) {
 	err := a.do(w, r, func(context.Context) {
 		m := a.manager
 		c = runningConfig{
-			Generation: m.generation, File: m.file, Read: m.reloads.Load().Last, Config: string(m.running.text), Errors: m.lastFaults,
+			Generation: m.generation, File: m.file, Read: m.reloads.Load().Last, Config: string(m.running.text), Errors: m.lastFaults.lines(),
 		}
 	})
 	if err == nil {
@@ -128,12 +128,12 @@ func (a *api) diff(w http.ResponseWriter, r *http.Request) {
 	}
 	next, err := readRevision(request.File, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
-		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: err.(faults)}) //nolint:errorlint // readRevision says so
+		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: faultsOf(request.File, err).lines()})
 		return
 	}
-	result := diffResult{Changes: []change{}}
+	var result diffResult
 	if a.do(w, r, func(context.Context) {
-		result.Changes = append(result.Changes, differences(a.manager.running.config, next.config)...)
+		result.Changes = differences(a.manager.running.config, next.config)
 	}) != nil {
 		return
 	}

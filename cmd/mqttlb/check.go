@@ -2,21 +2,29 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
+
+	"mqttlb/config"
 )
+
+// standardInput is the FILE of a configuration that comes over standard input, and
+// inputName what errors call it.
+const standardInput, inputName = "-", "<stdin>"
 
 // check reads a configuration file and the files that it names, and prints a
 // summary, or every error.
 func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
-	file := flags.String("c", "", "the configuration `FILE`; the -c may be left out")
+	file := flags.String("c", "", "the configuration `FILE`, or - for standard input; the -c may be left out")
 	asDiff := flags.Bool("diff", false, "print what a reload of the running mqttlb would change if FILE were its configuration")
 	socket := socketFlag(flags)
-	if len(args) == 1 && !strings.HasPrefix(args[0], "-") {
+	if len(args) == 1 && (args[0] == standardInput || !strings.HasPrefix(args[0], "-")) {
 		args = []string{"-c", args[0]}
 	}
 	if err := parseFlags(flags, args, stderr); err != nil {
@@ -27,9 +35,21 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errUsage
 	}
 	if *asDiff {
+		if *file == standardInput {
+			fmt.Fprintln(stderr, "mqttlb check: --diff needs a file, which the running mqttlb reads; standard input it cannot")
+			return errUsage
+		}
 		return diff(ctx, *file, *socket, stdout, stderr)
 	}
-	r, err := readRevision(*file, nil, slog.New(slog.DiscardHandler))
+	cfg, err := load(ctx, *file)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return errFailed
+	}
+	if *file == standardInput {
+		*file = inputName
+	}
+	r, err := newRevision(cfg, *file, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
@@ -38,4 +58,27 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stderr, "%s: warning: %s\n", *file, warning)
 	}
 	return r.config.Summary(stdout)
+}
+
+// load loads the configuration in a file or in standard input. From a terminal
+// nothing may come for long: it ends with ctx.
+func load(ctx context.Context, file string) (*config.Config, error) {
+	if file != standardInput {
+		return config.Load(file)
+	}
+	type result struct {
+		cfg *config.Config
+		err error
+	}
+	results, stdin := make(chan result, 1), os.Stdin
+	go func() { // ends with its read, or with the process
+		cfg, err := config.Read(inputName, stdin)
+		results <- result{cfg, err}
+	}()
+	select {
+	case r := <-results:
+		return r.cfg, r.err
+	case <-ctx.Done():
+		return nil, errors.New("mqttlb check: stopped before the end of standard input")
+	}
 }

@@ -23,7 +23,8 @@ type balancer struct {
 var placeholder = regexp.MustCompile(`\$\{(\w+)\}`)
 
 // configure writes a configuration file. Each ${name} in it becomes a free
-// address of loopback, one per name; ${admin} is given, and so is the log.
+// address of loopback, one per name; ${admin} and the log are given, unless the
+// text has those sections itself.
 func configure(t *testing.T, text string) *balancer {
 	t.Helper()
 	return configureAt(t, "127.0.0.1", text)
@@ -33,7 +34,19 @@ func configure(t *testing.T, text string) *balancer {
 func configureAt(t *testing.T, at, text string) *balancer {
 	t.Helper()
 	b := &balancer{config: filepath.Join(t.TempDir(), "mqttlb.yaml"), addrs: map[string]string{}}
-	text += "\nadmin: {address: \"${admin}\"}\nlog: {level: info, format: json}\n"
+	b.write(t, at, text)
+	return b
+}
+
+// write writes the file, see configure.
+func (b *balancer) write(t *testing.T, at, text string) {
+	t.Helper()
+	if !strings.Contains(text, "\nadmin:") {
+		text += "\nadmin: {address: \"${admin}\"}"
+	}
+	if !strings.Contains(text, "\nlog:") {
+		text += "\nlog: {level: info, format: json}\n"
+	}
 	text = placeholder.ReplaceAllStringFunc(text, func(s string) string {
 		name := placeholder.FindStringSubmatch(s)[1]
 		if b.addrs[name] == "" {
@@ -48,7 +61,6 @@ func configureAt(t *testing.T, at, text string) *balancer {
 	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return b
 }
 
 // serve runs mqttlb with a configuration, see configure, and waits until it serves.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 )
@@ -40,7 +41,8 @@ func (h history) keep(text []byte) (err error) {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	err = errors.Join(err, f.Close())
+	if err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), h.file()); err != nil {
@@ -72,18 +74,22 @@ func (h history) hint(file string) string {
 		info.ModTime().Format("2006-01-02 15:04:05 MST"), h.file(), file, h.dir)
 }
 
-// missing is what --fallback says where nothing is kept.
-func (h history) missing() error {
+// read reads what is kept, for --fallback.
+func (h history) read(log *slog.Logger) (*revision, error) {
 	if h.dir == "" {
-		return errors.New("--fallback: no folder is known where the last good configuration is kept; name it with --state-dir")
+		return nil, errors.New("--fallback: no folder is known where the last good configuration is kept; name it with --state-dir")
 	}
 	switch _, err := os.Stat(h.file()); {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("--fallback: %s does not exist: no start or reload has succeeded with this folder as admin.state_dir", h.file())
+		return nil, fmt.Errorf("--fallback: %s does not exist: no start or reload has succeeded with this folder as admin.state_dir", h.file())
 	case err != nil:
-		return fmt.Errorf("--fallback: %w", err)
+		return nil, fmt.Errorf("--fallback: %w", err)
 	case !rereadable(h.file()):
-		return fmt.Errorf("--fallback: %s is not a regular file", h.file())
+		return nil, fmt.Errorf("--fallback: %s is not a regular file", h.file())
 	}
-	return nil
+	r, err := readRevision(h.file(), nil, log)
+	if err != nil {
+		return nil, append(faults{{line: "--fallback: what is kept in " + h.dir + " is broken, too"}}, faultsOf("", err)...)
+	}
+	return r, nil
 }

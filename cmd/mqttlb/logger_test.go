@@ -87,7 +87,7 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lines++
-	if !json.Valid(b) && !(bytes.HasPrefix(b, []byte("time=")) && bytes.HasSuffix(b, []byte("n=1\n"))) {
+	if !json.Valid(b) && (!bytes.HasPrefix(b, []byte("time=")) || !bytes.HasSuffix(b, []byte("n=1\n"))) {
 		w.torn++
 	}
 	return len(b), nil

@@ -36,12 +36,12 @@ type manager struct {
 	requests chan request // of the admin socket
 	ended    chan struct{}
 	reloads  atomic.Pointer[admin.Reloads]
-	watched  atomic.Pointer[[]string] // the files that the watch looks at
+	watched  atomic.Pointer[watched] // the files that the watch looks at
+	tried    atomic.Pointer[string]  // the digest of the files that were read last
 
 	// Touched by run alone.
 	running    *revision
 	generation int    // of running, from 1 on
-	tried      string // the digest of the files at the last reload
 	lastFaults faults // of the last reload; nil: it succeeded
 }
 
@@ -75,7 +75,9 @@ func (m *manager) run(ctx, serving context.Context) {
 		case <-m.hangups:
 			m.reload(serving, bySignal)
 		case s := <-m.news:
-			if s.digest != m.tried && serving.Err() == nil {
+			// A reload may have read these files since they were looked at.
+			if s.digest != *m.tried.Load() && serving.Err() == nil {
+				m.tried.Store(&s.digest)
 				m.reload(serving, byFile)
 			}
 		case r := <-m.requests:
@@ -116,7 +118,7 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	before := *m.reloads.Load()
 	next, err := m.read(ctx)
 	if err == nil {
-		result.Changes = append(result.Changes, differences(m.running.config, next.config)...)
+		result.Changes = differences(m.running.config, next.config)
 		result.Warnings, err = m.apply(ctx, m.running, next)
 	}
 	if err != nil {
@@ -130,9 +132,13 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 		result.Warnings = append(result.Warnings, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
 	m.running = next
-	m.watch(next.config, nil)
+	m.watched.Store(watchedOf(m.file, next.config, nil))
 	if err := m.keep(); err != nil {
 		result.Warnings = append(result.Warnings, "the configuration is in force and could not be kept: "+err.Error())
+	}
+	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
+		m.log.Debug("a file of the configuration has changed, which means the same", "file", m.file)
+		return result
 	}
 	before.Done++
 	before.Failed, before.Last = false, time.Now()
@@ -154,7 +160,7 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 		err   error
 	}
 	done := make(chan reading, 1)
-	again, before, watched := *m.running, m.running.plan, *m.watched.Load()
+	again, before, watched := *m.running, m.running.plan, m.watched.Load()
 	go func() { // ends when the files have been read
 		var r reading
 		switch {
@@ -162,10 +168,10 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 			r.revision = &again
 			again.plan, r.err = newPlan(again.config, before, m.log.Logger)
 		case !rereadable(m.file):
-			r.err = faults{m.file + ": is not a regular file any more, and cannot be read again"}
+			r.err = faults{{line: m.file + ": is not a regular file any more, and cannot be read again"}}
 		default:
 			if m.watching {
-				r.tried = look(watched).digest // before the files are read: what changes later is news
+				r.tried = watched.look().digest // before the files are read: what changes later is news
 			}
 			r.revision, r.err = readRevision(m.file, before, m.log.Logger)
 		}
@@ -175,40 +181,37 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 	defer timeout.Stop()
 	select {
 	case r := <-done:
-		m.tried = r.tried
+		m.tried.Store(&r.tried)
 		return r.revision, r.err
 	case <-ctx.Done():
 		return nil, errStopping
 	case <-timeout.C:
-		return nil, faults{m.file + ": could not be read within " + loadTime.String()}
+		return nil, faults{{line: m.file + ": could not be read within " + loadTime.String()}}
 	}
 }
 
 // refuse notes that a reload has changed nothing.
 func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, err error) reloadResult {
 	result.stopping = errors.Is(err, errStopping) || errors.Is(err, proxy.ErrStopping)
-	lines := faultsOf(m.file, err)
-	if errs := (faults)(nil); errors.As(err, &errs) {
-		lines = errs
-	}
+	all := faultsOf(m.file, err)
 	if result.stopping {
-		lines = faults{err.Error()}
+		all = faults{{line: err.Error()}}
 	}
-	result.Errors = lines
-	if by.who == byFile.who && slices.Equal(lines, m.lastFaults) {
+	result.Errors = all.lines()
+	if by.who == byFile.who && slices.Equal(all, m.lastFaults) {
 		return result // the operator knows
 	}
 	count.Refused++
 	if !result.stopping {
 		count.Failed = true
-		m.lastFaults = lines
-		m.watch(m.running.config, lines)
+		m.lastFaults = all
+		m.watched.Store(watchedOf(m.file, m.running.config, all))
 	}
 	m.reloads.Store(&count)
-	for _, line := range lines {
+	for _, line := range result.Errors {
 		m.log.Error("the configuration", "error", line)
 	}
-	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(lines), "generation", m.generation)
+	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(all), "generation", m.generation)
 	m.audit(result, by)
 	return result
 }
@@ -227,10 +230,8 @@ func (m *manager) report(result reloadResult, by origin) {
 		}
 		m.log.Info("the configuration has changed", attrs...)
 	}
-	m.log.Info("the configuration was reloaded", "generation", m.generation, added, count[added], removed, count[removed], changed, count[changed])
-	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
-		return // a file was written that says the same
-	}
+	m.log.Info("the configuration was reloaded", "generation", m.generation,
+		"added", count[string(config.Added)], "removed", count[string(config.Removed)], "changed", count[string(config.Changed)])
 	m.audit(result, by)
 }
 
@@ -253,13 +254,11 @@ func (m *manager) keep() error {
 	if dir == "" {
 		dir = m.running.config.Admin.StateDir
 	}
-	if dir == "" || m.running.text == nil {
+	switch {
+	case dir == "" || m.file == "":
 		return nil
+	case m.running.text == nil:
+		return errors.New("it has more files than one, which cannot be written as one yet")
 	}
 	return history{dir}.keep(m.running.text)
-}
-
-// watch says which files the watch looks at: those of the configuration.
-func (m *manager) watch(*config.Config, faults) {
-	m.watched.Store(&[]string{m.file}) // Config.Files and those that have faults, when a file can include others
 }

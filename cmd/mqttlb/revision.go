@@ -16,29 +16,44 @@ type revision struct {
 	text   []byte // the configuration as one file; nil: there is no such text
 }
 
-// faults are all that is wrong with a configuration, one line each.
-type faults []string
+// fault is one thing wrong with a configuration.
+type fault struct {
+	file string // where it is, if the file's language knows; else empty
+	line string // for an operator
+}
+
+// faults are all that is wrong with a configuration.
+type faults []fault
 
 // Error returns the lines.
-func (f faults) Error() string { return strings.Join(f, "\n") }
+func (f faults) Error() string { return strings.Join(f.lines(), "\n") }
 
-// faultsOf are the lines of an error that a configuration of this file has caused.
-func faultsOf(file string, err error) faults {
-	var lines faults
+func (f faults) lines() (lines []string) {
+	for _, fault := range f {
+		lines = append(lines, fault.line)
+	}
+	return lines
+}
+
+// faultsOf are the faults in an error that a configuration of this file has caused.
+func faultsOf(file string, err error) (all faults) {
+	if errors.As(err, &all) {
+		return all
+	}
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		for _, e := range errs {
-			lines = append(lines, e.Error())
+			all = append(all, fault{e.File, e.Error()})
 		}
-		return lines
+		return all
 	}
 	for _, e := range each(err) {
 		line := e.Error()
 		if file != "" { // else it came from flags
 			line = file + ": " + line
 		}
-		lines = append(lines, line)
+		all = append(all, fault{line: line})
 	}
-	return lines
+	return all
 }
 
 // readRevision reads a configuration file and all files that it names, to follow the
@@ -48,7 +63,16 @@ func readRevision(file string, before *plan, log *slog.Logger) (*revision, error
 	if err != nil {
 		return nil, faultsOf(file, err)
 	}
-	r := &revision{config: cfg, text: textOf(file)}
+	return newRevision(cfg, file, before, log)
+}
+
+// newRevision makes the plan of a configuration that was read from a file. The error
+// is of type faults.
+func newRevision(cfg *config.Config, file string, before *plan, log *slog.Logger) (r *revision, err error) {
+	r = &revision{config: cfg}
+	if len(cfg.Files) < 2 {
+		r.text = textOf(file)
+	}
 	if r.plan, err = newPlan(cfg, before, log); err != nil {
 		return nil, faultsOf(file, err)
 	}

@@ -43,7 +43,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	lines := newLogWriter(stderr)
 	defer lines.close()
 	log := newLogger(config.Log{}, lines)
-	seen := look([]string{f.file}) // before it is read
+	seen := (&watched{files: []string{f.file}}).look().digest // before it is read
 	first, broken, err := f.begin(log, stderr)
 	if err != nil {
 		return err
@@ -60,7 +60,8 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	if f.file != "" && rereadable(f.file) {
 		m.file = f.file
 	}
-	m.watch(first.config, broken)
+	m.watched.Store(watchedOf(m.file, first.config, broken))
+	m.tried.Store(&seen)
 	s, err := newServer(first, log.Logger)
 	if err == nil {
 		err = s.takeControl(m)
@@ -71,7 +72,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 		}
 		return errFailed
 	}
-	s.linesDropped, s.seen = lines.dropped.Load, seen
+	s.linesDropped = lines.dropped.Load
 	if err := m.keep(); err != nil {
 		log.Error("the configuration could not be kept for --fallback", "error", err)
 	}
@@ -98,6 +99,8 @@ func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
 	switch ofFile := f.watch || f.fallback || f.stateDir != ""; {
 	case f.file != "" && fromFlags:
 		wrong = "-c excludes --listen, --node and --admin: the file says what they say"
+	case f.file == standardInput:
+		wrong = "-c needs a file, which can be read again; standard input cannot"
 	case f.file == "" && ofFile:
 		wrong = "--watch, --fallback and --state-dir are about the configuration file: name it with -c"
 	case f.file == "" && !fromFlags:

@@ -29,7 +29,6 @@ type server struct {
 	control *manager
 	socket  *endpoint // of control
 	chosen  bool      // the address of socket, by the configuration
-	seen    sight     // of the file, from before it was read. Valid only if control.watching
 }
 
 // newServer binds the addresses; clients wait until run.
@@ -92,7 +91,7 @@ func (s *server) run(ctx context.Context) {
 		sources.Reloads = func() admin.Reloads { return *m.reloads.Load() }
 		running.Go(func() { m.run(managing, ctx) })
 		if m.watching {
-			running.Go(func() { watch(ctx, s.seen, func() []string { return *m.watched.Load() }, m.news) })
+			running.Go(func() { m.watch(ctx) })
 		}
 		s.socket.start(ctx)
 	}

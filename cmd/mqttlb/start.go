@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -12,55 +11,46 @@ import (
 // --fallback that is the kept configuration if the file is broken, and broken says
 // how. An error has been explained.
 func (f *serveFlags) begin(log *logger, stderr io.Writer) (first *revision, broken faults, err error) {
-	first, stateDir, err := f.read(log)
+	cfg, err := f.load()
+	explain := func(line string) { fmt.Fprintln(stderr, line) }
+	kept := history{f.stateDir}
 	if err == nil {
-		return first, nil, nil
-	}
-	if f.stateDir != "" {
-		stateDir = f.stateDir
-	}
-	kept := history{stateDir}
-	fmt.Fprintln(stderr, err)
-	if !f.fallback {
-		if hint := kept.hint(f.file); hint != "" {
-			fmt.Fprintln(stderr, "mqttlb serve:", hint)
+		log.set(cfg.Log)
+		explain = func(line string) { log.Error("mqttlb cannot serve", "error", line) }
+		if kept.dir == "" {
+			kept.dir = cfg.Admin.StateDir
 		}
-		return nil, nil, errFailed
+		first = &revision{config: cfg, text: textOf(f.file)}
+		if first.plan, err = newPlan(cfg, nil, log.Logger); err == nil {
+			return first, nil, nil
+		}
 	}
-	if absent := kept.missing(); absent != nil {
-		fmt.Fprintln(stderr, "mqttlb serve:", absent)
-		return nil, nil, errFailed
+	broken = faultsOf(f.file, err)
+	if f.fallback {
+		if first, err = kept.read(log.Logger); err == nil {
+			log.set(first.config.Log)
+			return first, broken, nil
+		}
 	}
-	errors.As(err, &broken)
-	if first, err = readRevision(kept.file(), nil, log.Logger); err != nil {
-		fmt.Fprintf(stderr, "%v\nmqttlb serve: --fallback: what is kept in %s is broken, too\n", err, stateDir)
-		return nil, nil, errFailed
+	for _, fault := range broken {
+		explain(fault.line)
 	}
-	log.set(first.config.Log)
-	return first, broken, nil
+	if f.fallback {
+		for _, fault := range faultsOf("", err) {
+			explain(fault.line)
+		}
+	} else if hint := kept.hint(f.file); hint != "" {
+		explain(hint)
+	}
+	return nil, nil, errFailed
 }
 
-// read reads the configuration of the flags. The folder where it is kept is known,
-// too, where only files that it names are broken. The error is of type faults.
-func (f *serveFlags) read(log *logger) (first *revision, stateDir string, err error) {
-	var cfg *config.Config
-	if f.file != "" {
-		cfg, err = config.Load(f.file)
-	} else {
-		cfg, err = config.FromFlags(f.listen, f.nodes, f.admin)
+// load reads the configuration of the flags.
+func (f *serveFlags) load() (*config.Config, error) {
+	if f.file == "" {
+		return config.FromFlags(f.listen, f.nodes, f.admin)
 	}
-	if err != nil {
-		return nil, "", faultsOf(f.file, err)
-	}
-	log.set(cfg.Log)
-	first = &revision{config: cfg}
-	if first.plan, err = newPlan(cfg, nil, log.Logger); err != nil {
-		return nil, cfg.Admin.StateDir, faultsOf(f.file, err)
-	}
-	if f.file != "" {
-		first.text = textOf(f.file)
-	}
-	return first, cfg.Admin.StateDir, nil
+	return config.Load(f.file)
 }
 
 // sayWhatIsBroken logs why the process runs with the kept configuration.
@@ -68,8 +58,8 @@ func (f *serveFlags) sayWhatIsBroken(log *logger, broken faults) {
 	if broken == nil {
 		return
 	}
-	for _, line := range broken {
-		log.Error("the configuration", "error", line)
+	for _, fault := range broken {
+		log.Error("the configuration", "error", fault.line)
 	}
 	log.Error("the configuration is broken: mqttlb serves with the last good one, as --fallback says", "file", f.file, "errors", len(broken))
 }

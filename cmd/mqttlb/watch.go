@@ -6,7 +6,11 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
+
+	"mqttlb/config"
 )
 
 const (
@@ -30,11 +34,53 @@ type sight struct {
 	gone   bool   // one of them cannot be read
 }
 
+// watched are the files that a configuration is made of.
+type watched struct {
+	files    []string // the first is the one that includes the others
+	patterns []string // of includes, from its folder on: a file that comes to fit one is news
+}
+
+// watchedOf are the files of a configuration that was read from file, and those that
+// have the faults of a later one.
+func watchedOf(file string, cfg *config.Config, broken faults) *watched {
+	w := &watched{files: []string{file}, patterns: cfg.Include}
+	if file == "" || len(cfg.Files) == 0 || cfg.Files[0] != file { // it came from flags, or is the one that was kept
+		w.patterns = nil
+	} else {
+		w.files = append(w.files, cfg.Files[1:]...)
+	}
+	for _, fault := range broken {
+		if fault.file != "" && !slices.Contains(w.files, fault.file) {
+			w.files = append(w.files, fault.file)
+		}
+	}
+	return w
+}
+
+// list has the files that are there to look at.
+func (w *watched) list() []string {
+	files := slices.Clone(w.files)
+	for _, pattern := range w.patterns {
+		if !filepath.IsAbs(pattern) {
+			pattern = filepath.Join(filepath.Dir(w.files[0]), pattern)
+		}
+		fit, _ := filepath.Glob(pattern) // one that is none was refused when it was read
+		for _, file := range fit {
+			// As in an include, * takes no hidden file.
+			hidden := filepath.Base(file)[0] == '.' && filepath.Base(pattern)[0] != '.'
+			if !hidden && !slices.Contains(files, file) {
+				files = append(files, file)
+			}
+		}
+	}
+	return files
+}
+
 // look reads the files. What cannot be read counts with its error.
-func look(files []string) sight {
+func (w *watched) look() sight {
 	var s sight
 	h := sha256.New()
-	for _, file := range files {
+	for _, file := range w.list() {
 		content := sha256.New()
 		if err := readInto(content, file); err != nil {
 			s.gone = true
@@ -64,13 +110,13 @@ func readInto(w io.Writer, file string) error {
 
 // watcher finds out when files have changed and rest again.
 type watcher struct {
-	reported string // the digest that was reported last
-	last     string // the digest of the look before
-	looks    int    // that have seen last, in a row
+	last  string // the digest of the look before
+	looks int    // that have seen last, in a row
 }
 
-// see takes a look and reports whether it is news.
-func (w *watcher) see(s sight) bool {
+// see takes a look and reports whether it is news to who has tried the files with
+// this digest last.
+func (w *watcher) see(s sight, tried string) bool {
 	if s.digest != w.last {
 		w.last, w.looks = s.digest, 0
 	}
@@ -79,17 +125,13 @@ func (w *watcher) see(s sight) bool {
 	if s.gone {
 		needed = goneLooks
 	}
-	if s.digest == w.reported || w.looks < needed {
-		return false
-	}
-	w.reported = s.digest
-	return true
+	return s.digest != tried && w.looks >= needed
 }
 
-// watch looks at the files at every watchInterval until ctx is done, and sends the
-// sights that are news. First is what was seen before the files were read.
-func watch(ctx context.Context, first sight, files func() []string, news chan<- sight) {
-	w := watcher{reported: first.digest}
+// watch looks at the manager's files at every watchInterval until ctx is done, and
+// sends the sights that are news to it.
+func (m *manager) watch(ctx context.Context) {
+	var w watcher
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
@@ -98,12 +140,12 @@ func watch(ctx context.Context, first sight, files func() []string, news chan<- 
 			return
 		case <-ticker.C:
 		}
-		s := look(files())
-		if !w.see(s) {
+		s := m.watched.Load().look()
+		if !w.see(s, *m.tried.Load()) {
 			continue
 		}
 		select {
-		case news <- s:
+		case m.news <- s:
 		case <-ctx.Done():
 			return
 		}

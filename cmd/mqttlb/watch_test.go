@@ -3,7 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"mqttlb/config"
 )
 
 func TestAChangeIsNewsOnceItRests(t *testing.T) {
@@ -25,11 +28,13 @@ func TestAChangeIsNewsOnceItRests(t *testing.T) {
 		{"gone and back as it was", []sight{gone, gone, gone, gone, gone, ok("a"), ok("a"), ok("a")}, []int{4, 6}},
 		{"gone again and again", []sight{gone, gone, gone, gone, ok("a"), gone, gone, gone, gone, ok("a")}, nil},
 	} {
-		w := watcher{reported: "a"}
+		var w watcher
 		var news []int
+		tried := "a"
 		for i, s := range c.looks {
-			if w.see(s) {
+			if w.see(s, tried) {
 				news = append(news, i)
+				tried = s.digest
 			}
 		}
 		if len(news) != len(c.news) {
@@ -40,6 +45,22 @@ func TestAChangeIsNewsOnceItRests(t *testing.T) {
 			if news[i] != c.news[i] {
 				t.Errorf("%s: news at looks %v, want %v", c.name, news, c.news)
 			}
+		}
+	}
+}
+
+// A command may read what the watch has not seen yet, and the file may then be what
+// it was before.
+func TestNewsIsWhatWasNotReadLast(t *testing.T) {
+	var w watcher
+	was, other := sight{digest: "a"}, sight{digest: "b"}
+	for i, c := range []struct {
+		sight
+		tried string
+		news  bool
+	}{{was, "a", false}, {was, "a", false}, {was, "b", true}, {was, "a", false}, {other, "b", false}, {other, "b", false}} {
+		if news := w.see(c.sight, c.tried); news != c.news {
+			t.Errorf("look %d: news is %v", i, news)
 		}
 	}
 }
@@ -63,7 +84,7 @@ func TestALookSeesContentAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	see := func() sight { return look([]string{path("f")}) }
+	see := func() sight { return (&watched{files: []string{path("f")}}).look() }
 	put("1", "one")
 	put("2", "two")
 	put("copy", "one")
@@ -82,7 +103,49 @@ func TestALookSeesContentAndNothingElse(t *testing.T) {
 		t.Error("a link that leads nowhere is a file")
 	}
 	put("g", "one")
-	if look([]string{path("1"), path("g")}).digest == look([]string{path("1")}).digest {
+	if (&watched{files: []string{path("1"), path("g")}}).look().digest == (&watched{files: []string{path("1")}}).look().digest {
 		t.Error("another file is no change")
+	}
+}
+
+func TestWatchedAreAllFilesOfAConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"main.yaml", "a.yaml", "conf.d/b.yaml", "conf.d/.hidden.yaml", "other.yaml"} {
+		if err := os.MkdirAll(filepath.Dir(path(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := &config.Config{
+		Files:   []string{path("main.yaml"), path("a.yaml"), path("conf.d/b.yaml")},
+		Include: []string{"a.yaml", "conf.d/*.yaml"},
+	}
+	for _, c := range []struct {
+		name    string
+		watched *watched
+		want    []string
+	}{
+		{"all good", watchedOf(path("main.yaml"), cfg, nil), []string{"main.yaml", "a.yaml", "conf.d/b.yaml"}},
+		{"one with a fault", watchedOf(path("main.yaml"), cfg, faults{{file: path("other.yaml")}, {file: path("a.yaml")}, {line: "x"}}),
+			[]string{"main.yaml", "a.yaml", "conf.d/b.yaml", "other.yaml"}},
+		{"the kept one is in force", watchedOf(path("other.yaml"), cfg, nil), []string{"other.yaml"}},
+	} {
+		for i, name := range c.want {
+			c.want[i] = path(name)
+		}
+		if got := c.watched.list(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+	w := watchedOf(path("main.yaml"), cfg, nil)
+	before := w.look()
+	if err := os.WriteFile(path("conf.d/c.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if w.look() == before {
+		t.Error("a file that has come to fit a pattern is no news")
 	}
 }

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"path/filepath"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// oneOrMore is a field that holds a single value or a list of them.
+func oneOrMore[T any](key string, dst *[]T, parse func(*yaml.Node) (T, error)) field {
+	f := scalars(key, dst, 1, parse)
+	many := f.decode
+	f.decode = func(d *decoder, path string, n *yaml.Node) {
+		if n.Kind != yaml.ScalarNode {
+			many(d, path, n)
+			return
+		}
+		v, err := parse(n)
+		if err != nil {
+			d.errorf(path, "%v", err)
+		}
+		*dst = []T{v}
+	}
+	return f
+}
+
+// includedFields are the keys of a file that another includes.
+func includedFields(c *Config) []field {
+	fields := configFields(c)
+	for i := range fields {
+		if fields[i].key == includeKey {
+			// It has no value of its own, so that it is not said to be set already.
+			fields[i] = field{key: includeKey, fields: []field{}, decode: func(d *decoder, path string, _ *yaml.Node) {
+				d.errorf(path, "an included file includes no others; write them in %s, which includes this one", d.files[0])
+			}}
+		}
+	}
+	return fields
+}
+
+const includeKey = "include"
+
+// include decodes the files that c.Include names; together they may have room
+// bytes. It returns false after it has reported a file that is not there in whole.
+func (d *decoder) include(c *Config, room int) bool {
+	whole, main := d.good(includeKey), d.file
+	read := map[string]bool{canonical(main): true}
+	for i, pattern := range c.Include {
+		at := item(includeKey, i)
+		if !d.written(at) {
+			at = includeKey // it is not written as a list
+		}
+		if !d.good(at) {
+			continue
+		}
+		paths, err := d.glob(filepath.Dir(main), pattern)
+		if err != nil {
+			d.errorf(at, "%v", err)
+			whole = false
+		}
+		for _, path := range paths {
+			name := canonical(path)
+			if _, err := parseFile(path); err != nil { // what fits a pattern may have any name
+				d.errorf(at, "%v", err)
+				whole = false
+				continue
+			}
+			if read[name] {
+				d.errorf(at, "%s has been read already; a file is read once", path)
+				continue
+			}
+			read[name] = true
+			if len(d.files) > maxIncluded {
+				d.errorf(at, "%s is one file too many; a configuration includes at most %d", path, maxIncluded)
+				return false
+			}
+			data, err := d.readFile(path, room)
+			if err == nil && len(data) > room {
+				d.errorf(at, "the configuration is larger than %s with %s; that is the most for all files together", formatSize(maxFileSize), path)
+				return false
+			}
+			if err != nil {
+				d.errorf(at, "%v", err)
+				whole = false
+				continue
+			}
+			room -= len(data)
+			whole = d.included(path, data, c) && whole
+		}
+	}
+	return whole
+}
+
+// included decodes the text of a file that is included.
+func (d *decoder) included(path string, data []byte, c *Config) bool {
+	main := d.file
+	d.file, d.files = path, append(d.files, path)
+	defer func() { d.file = main }()
+	root := parseYAML(d.source, data)
+	if root == nil {
+		return false
+	}
+	d.keys("", root, includedFields(c))
+	return true
+}
+
+// canonical is the one name of a file that may have several.
+func canonical(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return path
+}

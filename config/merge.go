@@ -1,0 +1,121 @@
+package config
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// A pair is a key of a mapping and its value.
+type pair struct {
+	key, value *yaml.Node
+	by         *yaml.Node // the << that merges the pair; nil: it stands in the mapping itself
+}
+
+// pairs returns what the mapping n holds with what it merges (<<), each key
+// once: its own keys win over merged ones, and of those the earlier. It reports
+// keys that are no words or stand twice.
+func (d *decoder) pairs(path string, n *yaml.Node) []pair {
+	m := merger{decoder: d, path: path, pairs: make([]pair, 0, len(n.Content)/2)}
+	m.add(n, nil)
+	return m.pairs
+}
+
+// A merger collects the pairs of one mapping.
+type merger struct {
+	*decoder
+	path  string
+	pairs []pair
+
+	// Both are nil until there is a <<.
+	taken map[string]bool     // keys of pairs
+	open  map[*yaml.Node]bool // the mappings that are being added: n, what it merges, what that merges
+}
+
+// add adds the pairs of n, which is merged by a key of the mapping; nil: it is
+// the mapping. Every key that does not come to the decoder counts as a value
+// here, so that merges of merges have an end.
+func (m *merger) add(n, by *yaml.Node) {
+	var merge, merged *yaml.Node
+	lines := map[string]int{} // where each key of n was seen
+	for i := 0; i+1 < len(n.Content) && m.values <= maxValues; i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		first, again := lines[key.Value]
+		if !again && key.Kind == yaml.ScalarNode {
+			lines[key.Value] = key.Line
+		}
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			m.errorf(key, by, "has %s as a key; a key is a word", describe(key))
+		case again && key.Tag == "!!merge":
+			m.errorf(key, by, "a second <<, the first is in line %d; write one with a list, as <<: [*a, *b]", first)
+		case again:
+			m.errorf(key, by, "duplicate key %s; the first is in line %d", quote(key.Value), first)
+		case key.Tag == "!!merge":
+			merge, merged = key, value
+		case m.taken[key.Value]: // it is overridden
+		default:
+			if m.taken != nil {
+				m.taken[key.Value] = true
+			}
+			m.pairs = append(m.pairs, pair{key, value, by})
+			continue
+		}
+		m.count(m.path)
+	}
+	if merge == nil {
+		return
+	}
+	if by == nil {
+		by = merge
+		m.taken, m.open = map[string]bool{}, map[*yaml.Node]bool{n: true}
+		for _, p := range m.pairs {
+			m.taken[p.key.Value] = true
+		}
+	}
+	if list := target(merged); list.Kind == yaml.SequenceNode {
+		for _, item := range list.Content {
+			m.merge(item, by)
+		}
+		return
+	}
+	m.merge(merged, by)
+}
+
+// merge adds the pairs of a value of <<.
+func (m *merger) merge(value, by *yaml.Node) {
+	if !m.count(m.path) {
+		return
+	}
+	switch n := target(value); {
+	case n.Tag == "!!null":
+		m.errorf(value, by, "<< has no value; write a mapping, or a list of mappings, as <<: *name")
+	case n.Kind != yaml.MappingNode:
+		m.errorf(value, by, "<< merges %s; it must be a mapping, or a list of mappings, as <<: *name", describe(n))
+	case m.open[n]:
+		m.errorf(value, by, "<< merges the mapping that it stands in")
+	default:
+		m.open[n] = true
+		m.add(n, by)
+		delete(m.open, n)
+	}
+}
+
+// errorf reports an error at n, in what by merges; nil: in the mapping itself.
+func (m *merger) errorf(n, by *yaml.Node, format string, args ...any) {
+	where := m.place(n)
+	message := fmt.Sprintf(format, args...)
+	if by != nil {
+		message += mergedIn(m.place(by), where)
+	}
+	m.errorAt(where, m.path, "%s", message)
+}
+
+// target is the node behind an alias, if n is one. The parser resolves an alias
+// of an alias.
+func target(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}

@@ -1,0 +1,71 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMergedKeysGiveWayToWrittenAndToEarlierOnes(t *testing.T) {
+	c := parse(t, `
+x-a: &a {interval: 3s, timeout: 1s}
+x-b: &b {interval: 4s, fall: 7, <<: &c {rise: 9, fall: 8}}
+x-list: &list [*a, *b]
+x-admin: &admin {admin: {address: "off"}}
+<<: *admin
+listeners: [{name: a, address: ":1", pool: p}]
+pools:
+  - &p {name: p, health: {<<: *a}, nodes: [&n {name: n, address: "h:1", weight: 3}]}
+  - {<<: *p, name: q, health: {timeout: 2s, <<: [*a, *b]}}
+  - {health: {<<: [*b, *a], rise: 1}, <<: *p, name: r}
+  - {name: s, health: {<<: *list}, nodes: [{name: o, <<: *n}, {<<: [*n, {weight: 9, max_connections: 4}], name: m, address: "h:2"}]}
+`)
+	if !c.Admin.Address.IsZero() {
+		t.Errorf("admin is %s, want off", c.Admin.Address)
+	}
+	health := func(interval, timeout time.Duration, rise, fall int) Health {
+		return Health{Probe: ProbeTCP, Interval: interval * time.Second, Timeout: timeout * time.Second, Rise: rise, Fall: fall}
+	}
+	for i, want := range []Health{health(3, 1, 2, 3), health(3, 2, 9, 7), health(4, 1, 1, 7), health(3, 1, 9, 7)} {
+		if got := c.Pools[i].Health; got != want {
+			t.Errorf("pool %s: got %+v, want %+v", c.Pools[i].Name, got, want)
+		}
+	}
+	h := func(port uint16) Address { return Address{Network: "tcp", Host: "h", Port: port} }
+	for i, want := range []Node{{Name: "n", Address: h(1), Weight: 3}, {Name: "n", Address: h(1), Weight: 3}, {Name: "n", Address: h(1), Weight: 3}, {Name: "o", Address: h(1), Weight: 3}} {
+		if got := c.Pools[i].Nodes[0]; got != want {
+			t.Errorf("pool %s: got %+v, want %+v", c.Pools[i].Name, got, want)
+		}
+	}
+	if got, want := c.Pools[3].Nodes[1], (Node{Name: "m", Address: h(2), Weight: 3, MaxConnections: 4}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// What is merged is counted each time, so that a few lines are not worth billions.
+func TestMergeBombsAreRefused(t *testing.T) {
+	levels := "x-0: &m0 {rise: 1, fall: 2}\n"
+	for i := range 30 {
+		levels += fmt.Sprintf("x-%d: &m%d {<<: [*m%d, *m%d]}\n", i+1, i+1, i, i)
+	}
+	chain := "x-0: &m0 {rise: 1}\n"
+	for i := range 17_000 {
+		chain += fmt.Sprintf("x-%d: &m%d {<<: *m%d}\n", i+1, i+1, i)
+	}
+	wide := "x: &m {" + strings.Repeat("? [] : 1, ", 1000) + "}\n"
+	for name, data := range map[string]string{
+		"doubled":            levels + "pools: [{health: {<<: *m30}}]",
+		"the same key":       "x-0: &m {" + strings.Repeat("a: 1, ", 1000) + "}\npools: [{health: {<<: [" + strings.Repeat("*m, ", 1000) + "]}}]",
+		"nothing":            "x-0: &m {}\npools: [{health: {<<: [" + strings.Repeat("*m, ", 60_000) + "]}}]",
+		"a chain":            chain + "pools: [{health: {<<: *m17000}}, {health: {<<: *m16999}}, {health: {<<: *m16998}}]",
+		"keys that are none": wide + "pools: [{health: {<<: [" + strings.Repeat("*m, ", 1000) + "]}}]",
+	} {
+		_, err := Parse("f", []byte(data))
+		var errs Errors
+		if !errors.As(err, &errs) || len(errs) > 2*maxValues || !strings.Contains(err.Error(), "is one value too many") {
+			t.Errorf("%s: %d errors, %.300v", name, len(errs), err)
+		}
+	}
+}
