@@ -141,17 +141,3 @@ func TestAReloadWithoutAFileSaysSo(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 }
-
-func TestWhatNeedsARestartIsRefusedByName(t *testing.T) {
-	t.Parallel()
-	r := serveReloadable(t, nowhere)
-	r.nodes += "      - {name: b, address: \"127.0.0.1:2\"}\n"
-	r.logs = "level: error, format: text"
-	r.put(t)
-	for range 2 {
-		if out, code := r.reload(t); code != 1 || !strings.Contains(out, `pools[brokers].nodes[b]: added: this needs a restart`) {
-			t.Errorf("exit code %d, %s", code, out)
-		}
-	}
-	r.waitForN(t, 2, `"level":"INFO"`, `"msg":"audit"`, `"result":"refused"`, `pools[brokers].nodes[b]`) // the rest was not changed
-}

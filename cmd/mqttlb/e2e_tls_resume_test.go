@@ -130,7 +130,7 @@ func (c *tally) visit(t *testing.T, when string, b *balancer, clients map[string
 // readAgain has every balancer read its files of TLS, and waits until it has.
 func readAgain(t *testing.T, all ...*balancer) {
 	t.Helper()
-	const done = "certificates have been read again"
+	const done = "the configuration was reloaded"
 	for _, b := range all {
 		before := len(b.said(done))
 		b.signal(t, syscall.SIGHUP)

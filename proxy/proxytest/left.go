@@ -1,8 +1,8 @@
 package proxytest
 
 import (
-	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -68,9 +68,9 @@ func descriptors() (int, error) {
 
 // openGosEpoll has Go open its own epoll, which stays open, so that no test is the first to need it.
 var openGosEpoll = sync.OnceValue(func() error {
-	r, w, err := os.Pipe()
+	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
 	if err != nil {
 		return err
 	}
-	return errors.Join(r.Close(), w.Close())
+	return ln.Close()
 })
