@@ -42,12 +42,19 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	}
 	for _, enact := range next.enact {
 		if err := enact(); err != nil {
-			warnings = append(warnings, "what was good before stays in force: "+err.Error())
+			for _, e := range each(err) {
+				s.log.Error("a file cannot be used: what was good before stays in force", "error", e)
+				warnings = append(warnings, "what was good before stays in force: "+e.Error())
+			}
 		}
 	}
 	s.background.apply(ctx, next.workers)
 	s.plan.Store(next)
-	return append(warnings, next.warnings()...), nil
+	for _, warning := range next.warnings() {
+		s.log.Warn("a file needs attention", "warning", warning)
+		warnings = append(warnings, warning)
+	}
+	return warnings, nil
 }
 
 // listenSocket binds the admin socket, see bindSocket.

@@ -43,7 +43,7 @@ func hints(t *trial) []hint {
 	address := t.address()
 	out := []hint{
 		{"join", fmt.Sprintf("mosquitto_sub -h %s -p %d -t 'demo/#' -v -i me", address.IP, address.Port)},
-		{"counts", "http://" + t.server.status.listener.Addr().String() + "/metrics"},
+		{"counts", "http://" + t.counts + "/metrics"},
 	}
 	if t.portTaken {
 		out = append(out, hint{"note", "port " + strconv.Itoa(mqttPort) + " of " + loopback + " is in use, so it is " + net.JoinHostPort(loopback, strconv.Itoa(address.Port))})

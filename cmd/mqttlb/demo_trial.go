@@ -44,6 +44,7 @@ type trial struct {
 	// portTaken says that clients would have been expected on mqttPort, which
 	// is in use.
 	portTaken bool
+	counts    string // the address of /metrics
 }
 
 // newTrial starts the brokers and binds the balancer's addresses. It must be
@@ -100,6 +101,9 @@ func (t *trial) bind(listen string) (s *server, err error) {
 		if !errors.Is(err, syscall.EADDRINUSE) {
 			break
 		}
+	}
+	if err == nil {
+		t.counts = s.status.listener.Addr().String()
 	}
 	return s, err
 }

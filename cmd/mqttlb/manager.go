@@ -28,7 +28,8 @@ type manager struct {
 	watching bool   // the file, for --watch
 	log      *logger
 	// apply puts a revision in force in the place of the one before. After an error
-	// nothing has changed. The warnings are of what did not work and changes nothing else.
+	// nothing has changed. The warnings, which it logs, are of what did not work and changes
+	// nothing else.
 	apply func(ctx context.Context, before, next *revision) (warnings []string, err error)
 
 	hangups  <-chan os.Signal
@@ -129,12 +130,12 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	}
 	result.Generation = m.generation
 	if m.file == "" {
-		result.Warnings = append(result.Warnings, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
+		m.warn(&result, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
 	m.running = next
 	m.watched.Store(watchedOf(m.file, next.config, nil))
 	if err := m.keep(); err != nil {
-		result.Warnings = append(result.Warnings, "the configuration is in force and could not be kept: "+err.Error())
+		m.warn(&result, "the configuration is in force and could not be kept: "+err.Error())
 	}
 	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
 		m.log.Debug("a file of the configuration has changed, which means the same", "file", m.file)
@@ -216,11 +217,14 @@ func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, er
 	return result
 }
 
+// warn logs what did not work and changes nothing else.
+func (m *manager) warn(result *reloadResult, warning string) {
+	result.Warnings = append(result.Warnings, warning)
+	m.log.Warn("the configuration", "warning", warning)
+}
+
 // report logs a reload that has been made.
 func (m *manager) report(result reloadResult, by origin) {
-	for _, warning := range result.Warnings {
-		m.log.Warn("the configuration", "warning", warning)
-	}
 	count := map[string]int{}
 	for _, c := range result.Changes {
 		count[c.Action]++
