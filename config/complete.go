@@ -97,3 +97,71 @@ func (p *Pool) complete() {
 		}
 	}
 }
+
+// bare returns a copy of a complete configuration in which the defaults that
+// complete fills in are left out again, and what has been included.
+func (c *Config) bare() *Config {
+	b := *c
+	b.Include = nil
+	b.Listeners, b.Pools = slices.Clone(c.Listeners), slices.Clone(c.Pools)
+	for i := range b.Listeners {
+		b.Listeners[i].strip()
+	}
+	for i := range b.Pools {
+		b.Pools[i].strip()
+	}
+	if b.Timeouts.ConnectNode == max(defaultConnectNode, b.Timeouts.Dial) {
+		b.Timeouts.ConnectNode = 0
+	}
+	return &b
+}
+
+// strip undoes complete; it changes nothing that copies of l share.
+func (l *Listener) strip() {
+	leaveOut(&l.Path, defaultPath)
+	l.Routes = slices.Clone(l.Routes)
+	for i := range l.Routes {
+		switch r := &l.Routes[i]; {
+		case r.Protocol == Passthrough:
+			r.Protocol = defaultRoute.Protocol // it cannot be written
+		case r.Host == "": // a route has one of the two
+		case r.Protocol == WS:
+			leaveOut(&r.Path, defaultPath)
+		default:
+			leaveOut(&r.Path, defaultRoutePath)
+		}
+	}
+	if l.TLS == nil {
+		return
+	}
+	t := *l.TLS
+	if t.ClientCA == "" {
+		leaveOut(&t.ClientAuth, ClientAuthNone)
+	} else {
+		leaveOut(&t.ClientAuth, defaultClientAuth)
+	}
+	if initial := defaultALPN[l.Protocol]; initial != nil && slices.Equal(t.ALPN, initial) {
+		t.ALPN = nil
+	}
+	l.TLS = &t
+}
+
+// strip undoes complete; it changes nothing that copies of p share.
+func (p *Pool) strip() {
+	if keys := protocolKeys[p.Protocol]; len(keys) > 0 {
+		leaveOut(&p.HashKey, keys[0])
+	}
+	leaveOut(&p.Cookie, defaultCookie)
+	if slices.Equal(p.ForwardHeaders, defaultForwardHeaders) {
+		p.ForwardHeaders = nil
+	}
+	leaveOut(&p.Health.Method, defaultProbeMethod)
+	leaveOut(&p.Health.Path, defaultProbePath)
+}
+
+// leaveOut empties a setting that is as it would be if it were not written.
+func leaveOut[T ~string](setting *T, initial T) {
+	if *setting == initial {
+		*setting = ""
+	}
+}

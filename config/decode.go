@@ -31,6 +31,10 @@ type field struct {
 	section func() []field   // nil if there is none
 	items   func() [][]field // of a list of mappings
 	initial func() []field   // what section, where it may be nil, and each of items start from
+
+	// What YAML writes: value, or each of its items if it is a list; nil if there is none.
+	literals func() []string
+	list     bool
 }
 
 // scalar is a field with a single value.
@@ -42,7 +46,7 @@ func scalar[T any](key string, dst *T, parse func(*yaml.Node) (T, error)) field 
 			return
 		}
 		*dst = v
-	}, value: func() string { return spell(key, *dst) }}
+	}, value: func() string { return spell(key, *dst) }, literals: func() []string { return []string{literal(key, *dst)} }}
 }
 
 // section is a field that holds a mapping.
@@ -104,7 +108,16 @@ func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, 
 			}
 			*dst = append(*dst, v)
 		}
-	}, value: func() string { return spellList(key, *dst) }}
+	}, value: func() string { return spellList(key, *dst) }, list: true, literals: func() []string {
+		if *dst == nil {
+			return nil
+		}
+		literals := make([]string, len(*dst))
+		for i, v := range *dst {
+			literals[i] = literal(key, v)
+		}
+		return literals
+	}}
 }
 
 // must makes a field required.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -163,8 +164,12 @@ func (x *expansion) variable(s string, depth int, live bool) (value, rest string
 	if x.room -= len(value); x.room < 0 {
 		return "", "", fmt.Errorf("${%s} is too much; what a configuration takes from the environment has at most %s in all", abbreviate(name), formatSize(maxFileSize))
 	}
-	if live {
-		x.add(name)
+	if !live {
+		return value, rest, nil
 	}
+	if !utf8.ValidString(value) {
+		return "", "", fmt.Errorf("the value of ${%s} is not UTF-8, as text in a configuration is", abbreviate(name))
+	}
+	x.add(name)
 	return value, rest, nil
 }

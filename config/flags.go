@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // FromFlags makes the configuration of a balancer without a file:
@@ -68,6 +69,11 @@ func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 
 // parsed parses the part of a flag that is the setting at path.
 func parsed[T any](s *source, path, value string, parse func(string) (T, error)) T {
+	if !utf8.ValidString(value) {
+		s.errorf(path, "is not UTF-8")
+		var zero T
+		return zero
+	}
 	v, err := parse(value)
 	if err != nil {
 		s.errorf(path, "%v", err)

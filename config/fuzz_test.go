@@ -27,6 +27,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(data)
 		}
 	}
+	f.Add([]byte(`{listeners: [{name: a, address: ":1", pool: p, tls: {certificates: [{cert: "${TEXT}", key: "$${A}"}], alpn: ["${TEXT}", "\uffff"]}}], pools: [{name: p, nodes: [{name: "${TOKEN}", address: "h${A}"}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// What is included is the same text again.
 		c, err := system{
@@ -36,6 +37,7 @@ func FuzzParse(f *testing.F) {
 		}.parse("f", data)
 		if err == nil {
 			checkWhole(t, c)
+			checkYAML(t, c)
 			return
 		}
 		var errs Errors
@@ -63,7 +65,7 @@ func FuzzParse(f *testing.F) {
 
 // fewVariables is an environment with what may go wrong.
 func fewVariables(name string) (string, bool) {
-	value, ok := map[string]string{"A": ":1", "B": "5", "EMPTY": "", "ODD": "\x1b\n\xff${A} - [}", "TOKEN": "true"}[name]
+	value, ok := map[string]string{"A": ":1", "B": "5", "EMPTY": "", "ODD": "\x1b\n${A} - [}", "BYTES": "\xff", "TEXT": " #a: 'b' \\\"\u2028\ufeff\u00a0\u00fc\U0001f600${A} - [}, ", "TOKEN": "true"}[name]
 	return value, ok
 }
 
