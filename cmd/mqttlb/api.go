@@ -66,7 +66,7 @@ type runningConfig struct {
 	Generation int       `json:"generation"` // 1 at the start, one more with each reload that changed something
 	File       string    `json:"file,omitempty"`
 	Read       time.Time `json:"read"`             // when the configuration in force was read
-	Config     string    `json:"config,omitempty"` // in force, as YAML
+	Config     string    `json:"config,omitempty"` // in force, as one file, without its secrets
 	Errors     []string  `json:"errors,omitempty"` // of a later one, which could not be used
 }
 
@@ -75,7 +75,7 @@ func (a *api) config(w http.ResponseWriter, r *http.Request) {
 	err := a.do(w, r, func(context.Context) {
 		m := a.manager
 		c = runningConfig{
-			Generation: m.generation, File: m.file, Read: m.reloads.Load().Last, Config: string(m.running.text), Errors: m.lastFaults.lines(),
+			Generation: m.generation, File: m.file, Read: m.reloads.Load().Last, Config: string(m.running.config.RedactedYAML()), Errors: m.lastFaults.lines(),
 		}
 	})
 	if err == nil {

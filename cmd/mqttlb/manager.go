@@ -258,11 +258,8 @@ func (m *manager) keep() error {
 	if dir == "" {
 		dir = m.running.config.Admin.StateDir
 	}
-	switch {
-	case dir == "" || m.file == "":
+	if dir == "" || m.file == "" {
 		return nil
-	case m.running.text == nil:
-		return errors.New("it has more files than one, which cannot be written as one yet")
 	}
-	return history{dir}.keep(m.running.text)
+	return history{dir}.keep(m.running.config.YAML())
 }

@@ -13,7 +13,6 @@ import (
 type revision struct {
 	config *config.Config
 	plan   *plan
-	text   []byte // the configuration as one file; nil: there is no such text
 }
 
 // fault is one thing wrong with a configuration.
@@ -70,26 +69,10 @@ func readRevision(file string, before *plan, log *slog.Logger) (*revision, error
 // is of type faults.
 func newRevision(cfg *config.Config, file string, before *plan, log *slog.Logger) (r *revision, err error) {
 	r = &revision{config: cfg}
-	if len(cfg.Files) < 2 {
-		r.text = textOf(file)
-	}
 	if r.plan, err = newPlan(cfg, before, log); err != nil {
 		return nil, faultsOf(file, err)
 	}
 	return r, nil
-}
-
-// textOf is the text of a configuration file, nil of one that can be read but once.
-// It stands for a Config that can write itself.
-func textOf(file string) []byte {
-	if !rereadable(file) {
-		return nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
-	return text
 }
 
 // rereadable reports whether file is not a pipe or another device, which would give

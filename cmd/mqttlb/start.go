@@ -20,7 +20,7 @@ func (f *serveFlags) begin(log *logger, stderr io.Writer) (first *revision, brok
 		if kept.dir == "" {
 			kept.dir = cfg.Admin.StateDir
 		}
-		first = &revision{config: cfg, text: textOf(f.file)}
+		first = &revision{config: cfg}
 		if first.plan, err = newPlan(cfg, nil, log.Logger); err == nil {
 			return first, nil, nil
 		}
