@@ -24,7 +24,6 @@ type Node struct {
 	Address        string // as configured
 	Host           string // of Address, without brackets
 	Port           uint16 // of Address
-	Index          int    // place in its pool's Nodes
 	Weight         int    // 1 to MaxWeight
 	MaxConnections int    // 0 means no limit
 

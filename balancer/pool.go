@@ -66,7 +66,7 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 			fault("two nodes are named %q", s.Name)
 		}
 		names[s.Name] = true
-		n, err := newNode(s, i)
+		n, err := newNode(s)
 		if err != nil {
 			fault("node %q: %w", s.Name, err)
 			continue
@@ -88,7 +88,7 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 // change the slice.
 func (p *Pool) Nodes() []*Node { return p.nodes }
 
-func newNode(s NodeSpec, index int) (*Node, error) {
+func newNode(s NodeSpec) (*Node, error) {
 	host, portText, err := net.SplitHostPort(s.Address)
 	if err != nil {
 		return nil, fmt.Errorf("address %q is not host:port", s.Address)
@@ -107,7 +107,7 @@ func newNode(s NodeSpec, index int) (*Node, error) {
 		return nil, fmt.Errorf("max_connections %d is negative", s.MaxConnections)
 	}
 	n := &Node{
-		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port), Index: index,
+		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port),
 		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections,
 		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: new(condition),
 	}

@@ -55,8 +55,8 @@ func TestPoolWithoutNodesOrWithAnUnknownAlgorithmIsRefused(t *testing.T) {
 func TestPoolKeepsTheOrderOfTheConfiguration(t *testing.T) {
 	p := newPool(t, RoundRobin, "c:3", "a", "b:2")
 	for i, want := range []string{"c", "a", "b"} {
-		if n := p.Nodes()[i]; n.Name != want || n.Index != i {
-			t.Errorf("node %d is %s with index %d", i, n.Name, n.Index)
+		if n := p.Nodes()[i]; n.Name != want {
+			t.Errorf("node %d is %s, want %s", i, n.Name, want)
 		}
 	}
 	if p.Nodes()[1].Weight != 1 {

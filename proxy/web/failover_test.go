@@ -13,13 +13,13 @@ import (
 	"mqttlb/balancer"
 )
 
-// atHome returns an address whose first candidate is the node of an index.
+// atHome returns an address whose first candidate is the node of this place.
 func (r *rig) atHome(index int) string {
 	r.t.Helper()
 	for i := range 200 {
 		source := fmt.Sprintf("198.51.100.%d:1", i)
 		c := r.pool.Candidates(balancer.HashAddr(netip.MustParseAddrPort(source).Addr()), true)
-		if n := c.Next(); n != nil && n.Index == index {
+		if n := c.Next(); n == r.pool.Nodes()[index] {
 			return source
 		}
 	}
