@@ -2,11 +2,11 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"syscall"
 	"time"
 
-	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -38,8 +38,9 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	}
 	srv.rate.Set(snap.ConnectRate)
 	srv.openingMemory.setLimit(snap.OpeningMemory)
-	srv.http.apply(g)
+	srv.http.prepare(before, g)
 	srv.current.Store(g)
+	srv.http.retire(before)
 	srv.engine.each(func(l *loop) { l.apply(g, opened) })
 	srv.giveUpPorts(g)
 	srv.drainRemoved(before, g)
@@ -50,7 +51,11 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err error) {
 	wanted := map[portKey]bool{}
 	for _, ln := range snap.Listeners {
-		wanted[portKeyOf(ln)] = true
+		key := portKeyOf(ln)
+		if wanted[key] {
+			return nil, nil, errListen(ln, fmt.Errorf("another listener has it: %w", syscall.EADDRINUSE))
+		}
+		wanted[key] = true
 	}
 	for _, ln := range snap.Listeners {
 		p := srv.ports[portKeyOf(ln)]
@@ -95,13 +100,7 @@ func (l *loop) apply(g *generation, opened []*port) {
 	at := slices.Index(l.server.engine.loops, l)
 	for _, p := range opened {
 		d := door{p, g, g.listeners[p]}
-		number, err := l.Listen(p.socks[at])
-		if err != nil { // the kernel's limit of watches, or memory: other loops may have taken theirs
-			l.server.log.Error("a listening socket cannot be watched", "listener", d.listener.Name, "error", err)
-			reactor.Close(p.socks[at])
-			continue
-		}
-		if number == len(l.doors) {
+		if number := l.Listen(p.socks[at]); number == len(l.doors) {
 			l.doors = append(l.doors, d)
 		} else {
 			l.doors[number] = d

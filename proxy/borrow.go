@@ -17,7 +17,7 @@ import (
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
 	o.endCount()
-	v := &httpConn{excess: s.excess, timeouts: &o.generation.Timeouts, port: s.listener.port, listener: o.listener}
+	v := &httpConn{excess: s.excess, generation: o.generation, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the connection that the handshake has left
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()

@@ -5,6 +5,7 @@ import (
 
 	"mqttlb/proxy/rate"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/web"
 )
 
 // generation is a snapshot in force, and what of the server goes with it. It is immutable. A session's opening goes by
@@ -16,6 +17,8 @@ type generation struct {
 
 	maxConnections int64 // of the process: limits.max_connections, or what the descriptor limit has room for
 	address        addressLimits
+
+	handlers map[*snapshot.Listener]*httpHandler // of the listeners that serve HTTP
 }
 
 // newGeneration makes one of a snapshot whose listeners have these ports.
@@ -30,6 +33,18 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 		g.listeners[p] = snap.Listeners[i]
 	}
 	return g
+}
+
+// answers counts the requests to the listener of a name that were answered here, from before the generation on.
+func (g *generation) answers(name string) *web.Answers {
+	if g != nil {
+		for ln, handler := range g.handlers {
+			if ln.Name == name {
+				return handler.answers
+			}
+		}
+	}
+	return new(web.Answers)
 }
 
 // port is that of a listener; nil: there is no such one.

@@ -14,7 +14,6 @@ import (
 
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
-	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/web"
 )
@@ -30,56 +29,66 @@ type httpServer struct {
 	running sync.WaitGroup
 	serving sync.WaitGroup // connections that net/http has, and handlers
 
-	mu       sync.Mutex                          // guards the fields below
-	readers  []*httpReader                       // the last one takes the connections that arrive
-	handlers map[*snapshot.Listener]*web.Handler // of the present generation
-	rejected map[string]map[int]uint64           // by listener and status
+	mu      sync.Mutex    // guards the field below
+	readers []*httpReader // the last one takes the connections that arrive
 }
 
 // httpReader is net/http's server of one generation or more. Connections keep the limits that they arrived under.
 type httpReader struct {
 	http.Server
 	arrived connListener
-	conns   atomic.Int64 // that it has
+	conns   atomic.Int64 // that have arrived, and that net/http has not let go of
 }
 
 func newHTTPServer(srv *Server) *httpServer {
-	h := &httpServer{proxy: srv, rejected: map[string]map[int]uint64{}}
+	h := &httpServer{proxy: srv}
 	h.context, h.cancel = context.WithCancel(context.Background())
 	return h
 }
 
-// apply has the server go by a generation. It starts net/http with the first listener of HTTP.
-func (h *httpServer) apply(g *generation) {
-	if !slices.ContainsFunc(g.Listeners, (*snapshot.Listener).ServesHTTP) {
-		return
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	old := h.handlers
-	h.handlers = map[*snapshot.Listener]*web.Handler{}
+// prepare makes what a generation needs to serve HTTP. It starts net/http with the first listener of HTTP.
+func (h *httpServer) prepare(before, g *generation) {
+	g.handlers = map[*snapshot.Listener]*httpHandler{}
 	for _, ln := range g.Listeners {
 		if ln.ServesHTTP() {
-			h.handlers[ln] = h.newHandler(g, ln)
+			g.handlers[ln] = h.newHandler(g, ln, before.answers(ln.Name))
 		}
 	}
-	for _, handler := range old {
-		handler.Close()
+	if len(g.handlers) == 0 {
+		return
 	}
 	r := h.newReader(&g.Timeouts, g.MaxHeaderSize)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if n := len(h.readers); n > 0 {
 		last := h.readers[n-1]
 		if last.sameLimits(r) {
 			return
 		}
-		_ = last.arrived.Close() // its connections go on
+		_ = last.arrived.Close() // it still serves those that have arrived
 	}
 	h.readers = append(slices.DeleteFunc(h.readers, (*httpReader).unused), r)
 	h.running.Go(func() { _ = r.Serve(&r.arrived) }) // ends at arrived's close
 }
 
+// retire frees what a generation that is not in force any more has of connections to nodes.
+func (h *httpServer) retire(g *generation) {
+	if g == nil {
+		return
+	}
+	for _, handler := range g.handlers {
+		handler.Close()
+	}
+}
+
+// httpHandler answers the requests to a listener that are no upgrades to MQTT.
+type httpHandler struct {
+	*web.Handler
+	answers *web.Answers // counts those of the listeners that had its name before, too
+}
+
 // newHandler makes the reverse proxy of a listener.
-func (h *httpServer) newHandler(g *generation, ln *snapshot.Listener) *web.Handler {
+func (h *httpServer) newHandler(g *generation, ln *snapshot.Listener, answers *web.Answers) *httpHandler {
 	pools := map[*snapshot.Pool]*web.Pool{} // connections to nodes are shared by the routes of a pool
 	var routes []web.Route
 	for i := range ln.Routes {
@@ -97,7 +106,8 @@ func (h *httpServer) newHandler(g *generation, ln *snapshot.Listener) *web.Handl
 		}
 		routes = append(routes, web.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool]})
 	}
-	return web.NewHandler(web.Options{
+	return &httpHandler{answers: answers, Handler: web.NewHandler(web.Options{
+		Answers:           answers,
 		Routes:            routes,
 		MaxRequestSize:    g.MaxRequestSize,
 		DialTimeout:       g.Timeouts.Dial,
@@ -114,12 +124,12 @@ func (h *httpServer) newHandler(g *generation, ln *snapshot.Listener) *web.Handl
 			return appendProxyHeader(nil, version, source, destination)
 		},
 		Log: h.proxy.log,
-	})
+	})}
 }
 
 // newReader makes a server of net/http.
 func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *httpReader {
-	r := &httpReader{arrived: connListener{conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
+	r := &httpReader{arrived: newConnListener()}
 	r.Server = http.Server{
 		Handler: http.HandlerFunc(h.serve),
 		// The session's own limit comes first; these are for the requests after the first.
@@ -135,7 +145,6 @@ func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *http
 			switch state {
 			case http.StateNew:
 				h.serving.Add(1)
-				r.conns.Add(1)
 			case http.StateIdle:
 				c.(*httpConn).phase.Store(phaseServed)
 			case http.StateHijacked, http.StateClosed:
@@ -157,14 +166,15 @@ func (r *httpReader) sameLimits(o *httpReader) bool {
 }
 
 // unused reports whether the server has no connection.
-func (r *httpReader) unused() bool { return r.conns.Load() == 0 && len(r.arrived.conns) == 0 }
+func (r *httpReader) unused() bool { return r.conns.Load() == 0 }
 
 // arrive hands a connection to net/http. It never waits.
 func (h *httpServer) arrive(c *httpConn) {
 	h.mu.Lock()
+	defer h.mu.Unlock() // its reader stays the last one until the connection has arrived
 	r := h.readers[len(h.readers)-1]
-	h.mu.Unlock()
-	r.arrived.arrive(c, &h.running)
+	r.conns.Add(1)
+	r.arrived.arrive(c)
 }
 
 // close ends every connection, and waits until net/http has none and no handler runs.
@@ -182,11 +192,7 @@ func (h *httpServer) close() {
 		_ = r.Close() // those that were on their way
 	}
 	h.serving.Wait()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, handler := range h.handlers {
-		handler.Close()
-	}
+	h.retire(h.proxy.current.Load())
 }
 
 // drain ends connections that wait for a request, and the others after it. Those
@@ -209,37 +215,37 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 		state := c.session.Conn().ConnectionState()
 		r.TLS = &state
 	}
-	ln, gone := h.listenerOf(c)
+	g, ln, gone := h.listenerOf(c)
 	if gone {
 		w.Header().Set("Connection", "close")
 	}
 	route := ln.RouteOf(r)
 	switch {
 	case c.excess.OfAddress():
-		h.reject(w, c, tooMany(c.excess))
+		h.reject(w, c, g.handlers[ln], tooMany(c.excess))
 	case route != nil && route.WebSocket:
-		h.upgrade(w, r, c, ln, route)
+		h.upgrade(w, r, c, g, ln, route)
 	case ln.Protocol == snapshot.WS:
-		h.reject(w, c, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, ln.Routes[0].Path)})
+		h.reject(w, c, g.handlers[ln], &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, ln.Routes[0].Path)})
 	default:
 		c.stays.Do(c.staying)
 		if c.excess != outcome.None {
-			h.reject(w, c, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
+			h.reject(w, c, g.handlers[ln], &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
-		h.handler(ln).ServeHTTP(w, r)
+		defer func() { // also of a panic, with which a handler aborts a response
+			if g != h.proxy.current.Load() {
+				g.handlers[ln].Close() // it was retired before this request was done with its node
+			}
+		}()
+		g.handlers[ln].ServeHTTP(w, r)
 	}
 }
 
 // reject answers a request that is not served, and ends the connection.
-func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, why *opening.Rejection) {
+func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, by *httpHandler, why *opening.Rejection) {
 	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
-	h.mu.Lock()
-	if h.rejected[c.listener.Name] == nil {
-		h.rejected[c.listener.Name] = map[int]uint64{}
-	}
-	h.rejected[c.listener.Name][why.Status]++
-	h.mu.Unlock()
+	by.answers.Add(why.Status)
 	if why.Header[0] != "" {
 		w.Header().Set(why.Header[0], why.Header[1])
 	}
@@ -259,48 +265,28 @@ func tooMany(o outcome.Outcome) *opening.Rejection {
 	return r
 }
 
-// listenerOf is the listener that a request has come to: the one that its port has now, or, where that is gone, the one that
-// the connection was accepted under.
-func (h *httpServer) listenerOf(c *httpConn) (ln *snapshot.Listener, gone bool) {
-	if ln = h.proxy.current.Load().listeners[c.port]; ln != nil && ln.ServesHTTP() {
-		return ln, false
+// listenerOf is the listener that a request has come to, and the generation that it is of: the one that its port has now,
+// or, where that serves no such client, the one that the connection was accepted under. A connection without TLS is no
+// client of a listener that has TLS, nor the other way round: routes may count on it.
+func (h *httpServer) listenerOf(c *httpConn) (g *generation, ln *snapshot.Listener, gone bool) {
+	g = h.proxy.current.Load()
+	if ln = g.listeners[c.port]; ln != nil && ln.ServesHTTP() && (ln.TLS != nil) == (c.session != nil) {
+		return g, ln, false
 	}
-	return c.listener, true
-}
-
-func (h *httpServer) handler(ln *snapshot.Listener) http.Handler {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.handlers[ln]
-}
-
-// answers counts the requests to a listener that no node answered, by status.
-func (h *httpServer) answers(listener string) map[int]uint64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	counts := map[int]uint64{}
-	for ln, handler := range h.handlers {
-		if ln.Name == listener {
-			counts = handler.Answers()
-		}
-	}
-	for status, n := range h.rejected[listener] {
-		counts[status] += n
-	}
-	return counts
+	return c.generation, c.listener, true
 }
 
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose
 // session goes on in its loop.
-func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, route *snapshot.Route) {
+func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, g *generation, ln *snapshot.Listener, route *snapshot.Route) {
 	protocol, refused := opening.CheckUpgrade(r, ln.Hosts, route.Origins)
 	if refused != nil {
-		h.reject(w, c, refused)
+		h.reject(w, c, g.handlers[ln], refused)
 		return
 	}
 	u := opening.Upgrader(protocol)
 	u.Error = func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		h.reject(w, c, &opening.Rejection{Status: status, Reason: reason.Error()})
+		h.reject(w, c, g.handlers[ln], &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
 	c.fault = "frames came before the answer to the upgrade"
 	upgraded, err := u.Upgrade(w, r, nil)

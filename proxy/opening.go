@@ -94,11 +94,16 @@ func (l *loop) countOpening(s *session, bytes int) {
 	o := s.pending
 	if o.held == nil {
 		back := l.callback(s)
+		var held *holding
 		evict := func(s *session) {
+			if s.pending == nil || s.pending.held != held {
+				return // the opening was over before the loop heard of it
+			}
 			s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
 			l.finish(s, outcome.RefusedOpening)
 		}
-		o.held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
+		held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
+		o.held = held
 	}
 	o.held.set(int64(bytes) + openingSize)
 }

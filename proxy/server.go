@@ -148,7 +148,7 @@ func (srv *Server) Stats() Stats {
 			continue // applied a moment ago, and not by every loop yet
 		}
 		if ln.ServesHTTP() {
-			counts.Answers = srv.http.answers(ln.Name)
+			counts.Answers = g.handlers[ln].answers.ByStatus()
 		}
 		if ln.TLS != nil {
 			counts.TLS = true

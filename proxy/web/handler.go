@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"mqttlb/proxy/snapshot"
@@ -49,6 +48,10 @@ type Options struct {
 	Announce func(version int, source, destination netip.AddrPort) ([]byte, error)
 
 	Log *slog.Logger // hears of requests that fail, at debug; nil: nobody does
+
+	// Answers counts the requests that are answered here. Handlers that follow each other may share it; nil: the handler
+	// has its own.
+	Answers *Answers
 }
 
 // Handler is a reverse proxy. A request's RemoteAddr is taken for the client's
@@ -61,7 +64,7 @@ type Handler struct {
 	options    Options
 	transports map[*Pool][]*http.Transport // by the Index of their nodes
 	write      Pace                        // of one write to a client or a node
-	answers    [600]atomic.Uint64
+	answers    *Answers
 }
 
 // NewHandler returns a handler. It starts nothing: connections to nodes are made
@@ -71,6 +74,7 @@ func NewHandler(o Options) *Handler {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	h := &Handler{options: o, transports: map[*Pool][]*http.Transport{}}
+	h.answers = cmp.Or(o.Answers, new(Answers))
 	h.write = Pace{cmp.Or(o.ResponseTimeout, stallTimeout), o.MinBodyRate}
 	for _, route := range o.Routes {
 		if h.transports[route.Pool] == nil {
