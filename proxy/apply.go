@@ -136,12 +136,18 @@ func (srv *Server) giveUpPorts(g *generation) {
 
 // giveUp closes a port once the clients are taken whose connections were being made, unless it is wanted again.
 func (srv *Server) giveUp(p *port, kept <-chan struct{}) {
-	select {
-	case <-time.After(srv.waits.giveUp):
-	case <-kept:
-		return
-	case <-srv.stopping:
-		return // the stop closes it
+	running, over := srv.running, (<-chan time.Time)(nil) // before it runs, nobody takes the clients
+	for given := false; !given; {
+		select {
+		case <-running:
+			running, over = nil, time.After(srv.waits.giveUp)
+		case <-over:
+			given = true
+		case <-kept:
+			return
+		case <-srv.stopping:
+			return // the stop closes it
+		}
 	}
 	srv.applying.Lock()
 	defer srv.applying.Unlock()

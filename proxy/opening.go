@@ -139,13 +139,13 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 // route begins the attempts to reach a node, in the order that the session's key gives them.
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
-	o.pool = v.Pool
-	l.beginWalk(o, v.Pool.Candidates(v.Key, v.Keyed))
+	o.pool = l.current.inForce(v.Pool)
+	l.beginWalk(o, o.pool.Candidates(v.Key, v.Keyed))
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	switch {
 	case !o.Framed():
-	case v.Pool.WebSocket:
+	case o.pool.WebSocket:
 		o.request = o.NodeRequest()
 		o.request.Key = websocket.NewKey()
 	default:
