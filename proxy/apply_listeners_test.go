@@ -68,6 +68,7 @@ func TestClientThatWaitsIsServedAsTheListenerIsNow(t *testing.T) {
 			mqtt, ws := startNode(t, nil), wsToWS.startNode(t, nil)
 			r := prepare(t, []string{mqtt.address()}, onFreeAddress(t))
 			c := r.dialBare(r.srv.Addr("mqtt"))
+			defer c.Close() // before the rig counts what is left
 			r.apply(change.of, r.onNodesOf(mqtt, ws))
 			r.run()
 			c = r.greet(c)
