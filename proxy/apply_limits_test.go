@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -22,10 +23,14 @@ func (r *rig) refused(o outcome.Outcome, nth uint64) {
 // A limit below what is open ends nothing: it lets nobody in until there is room.
 func TestMaxConnectionsIsLoweredAndRaised(t *testing.T) {
 	for name, limit := range map[string]func(int) setting{
-		"of the process":    func(n int) setting { return func(s *snapshot.Snapshot) { s.MaxConnections = n } },
-		"of the listener":   func(n int) setting { return func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = n } },
-		"of both":           func(n int) setting { return func(s *snapshot.Snapshot) { s.MaxConnections, s.Listeners[0].MaxConnections = n, n } },
-		"under other names": func(n int) setting { return func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections, s.Listeners[0].Name = n, "other" } },
+		"of the process":  func(n int) setting { return func(s *snapshot.Snapshot) { s.MaxConnections = n } },
+		"of the listener": func(n int) setting { return func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = n } },
+		"of both": func(n int) setting {
+			return func(s *snapshot.Snapshot) { s.MaxConnections, s.Listeners[0].MaxConnections = n, n }
+		},
+		"under other names": func(n int) setting {
+			return func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections, s.Listeners[0].Name = n, "other" }
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, []string{startNode(t, nil).address()}, onFreeAddress(t))
@@ -53,21 +58,21 @@ func TestConnectRateChanges(t *testing.T) {
 	rate := func(n int) setting { return func(s *snapshot.Snapshot) { s.ConnectRate = n } }
 	r.open("a")
 	r.apply(rate(1))
-	var refused uint64
-	for ; refused == 0; refused = r.outcomes(outcome.RefusedRate) { // one a second passes
+	for connack := make([]byte, 4); connack[3] == 0; { // one a second passes
 		c := r.dial()
 		c.send(connect311)
-		c.SetReadDeadline(time.Now().Add(patience))
-		if answer := make([]byte, 4); c.next(answer) && answer[3] != 0 {
-			r.waitOutcome(outcome.RefusedRate, 1)
+		if _, err := io.ReadFull(c, connack); err != nil {
+			t.Fatal(err)
 		}
+		_ = c.Close()
 	}
+	r.waitOutcome(outcome.RefusedRate, 1)
 	r.apply(rate(0))
 	for range 20 {
 		r.open("b")
 	}
-	if n := r.outcomes(outcome.RefusedRate); n != refused {
-		t.Errorf("%d refused, %d before", n, refused)
+	if n := r.outcomes(outcome.RefusedRate); n != 1 {
+		t.Errorf("%d refused, want the one of before", n)
 	}
 }
 
@@ -110,7 +115,7 @@ func TestOpeningMemoryIsLowered(t *testing.T) {
 	open := r.open("open")
 	half := r.dial()
 	half.send(connect311[:5])
-	eventually(t, "an opening that holds memory", func() bool { return r.srv.openingMemory.count() > 0 })
+	eventually(t, "an opening that holds memory", func() bool { return r.srv.openingMemory.used() > 0 })
 	r.apply(func(s *snapshot.Snapshot) { s.OpeningMemory = 1 })
 	half.rest()
 	r.waitOutcome(outcome.RefusedOpening, 1)
@@ -119,12 +124,19 @@ func TestOpeningMemoryIsLowered(t *testing.T) {
 	r.open("whole at once")
 }
 
+// used is how much the openings hold.
+func (m *openingMemory) used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held
+}
+
 // The rest of a CONNECT may come before its loop hears that it was evicted.
 func TestOpeningThatEndsBeforeItsEvictionGoesOn(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()})
 	half := r.dial()
 	half.send(connect311[:5])
-	eventually(t, "an opening that holds memory", func() bool { return r.srv.openingMemory.count() > 0 })
+	eventually(t, "an opening that holds memory", func() bool { return r.srv.openingMemory.used() > 0 })
 	release := make(chan struct{})
 	var held []chan struct{}
 	for _, l := range r.srv.engine.loops {
@@ -135,8 +147,8 @@ func TestOpeningThatEndsBeforeItsEvictionGoesOn(t *testing.T) {
 	for _, at := range held {
 		<-at
 	}
-	half.send(connect311[5:])          // this event comes first
-	r.srv.openingMemory.setLimit(1)    // and then the mail
+	half.send(connect311[5:])       // this event comes first
+	r.srv.openingMemory.setLimit(1) // and then the mail
 	close(release)
 	half.expect(connack311)
 	half.send([]byte("bytes"))
@@ -181,7 +193,7 @@ func TestMaxConnectionsOfANodeCountsWhatIsOpen(t *testing.T) {
 	r.waitOutcome(outcome.ClientClosed, 1)
 	third := r.open("third")
 	r.refused(outcome.NodesFull, 3)
-	r.apply(spec(func(n *balancer.NodeSpec) { n.MaxConnections = 3 }), func(s *snapshot.Snapshot) { s.Listeners[0].Pool.Pool.Algorithm = balancer.RandomTwo })
+	r.apply(spec(func(n *balancer.NodeSpec) { n.MaxConnections = 3 }), r.pool(func(p *balancer.PoolSpec) { p.Algorithm = balancer.RandomTwo }))
 	for _, c := range []*client{second, third, r.open("fourth")} {
 		c.send([]byte("bytes"))
 		c.expect([]byte("bytes"))
