@@ -7,6 +7,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -138,17 +139,14 @@ func TestOpeningThatEndsBeforeItsEvictionGoesOn(t *testing.T) {
 	half.send(connect311[:5])
 	eventually(t, "an opening that holds memory", func() bool { return r.srv.openingMemory.used() > 0 })
 	release := make(chan struct{})
-	var held []chan struct{}
 	for _, l := range r.srv.engine.loops {
-		at := make(chan struct{})
-		held = append(held, at)
-		l.Do(func() { close(at); <-release })
+		l.Do(func() {
+			<-release
+			r.srv.openingMemory.setLimit(1)
+			l.each(func(s *session) { l.event(s, &s.client, reactor.Input) }) // before the mail of its eviction
+		})
 	}
-	for _, at := range held {
-		<-at
-	}
-	half.send(connect311[5:])       // this event comes first
-	r.srv.openingMemory.setLimit(1) // and then the mail
+	half.send(connect311[5:])
 	close(release)
 	half.expect(connack311)
 	half.send([]byte("bytes"))
