@@ -106,7 +106,7 @@ func TestDrainTakesThePaceOfThePresentFile(t *testing.T) {
 	r.apply(removedAt(1000))
 	r.waitOutcome(outcome.Drained, uint64(len(sessions))) // in less than the minute that it would have taken
 	r.apply(r.on(a.address()))
-	sessions = r.openSessions(20)
+	r.openSessions(20)
 	r.apply(removedAt(1), r.on("", b.address()))
 	r.apply(removedAt(0))
 	if n := r.draining(); n != 0 {

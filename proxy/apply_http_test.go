@@ -45,7 +45,7 @@ func TestRequestsGoByTheRoutesOfNow(t *testing.T) {
 	r.forgotten = true
 	late := r.dialBare(r.srv.Addr("other"))
 	late.send([]byte("GET /page/ HTTP/1.1\r\nHost: broker.example\r\nX: " + strings.Repeat("x", 12<<10) + "\r\n\r\n"))
-	if resp, err := http.ReadResponse(bufio.NewReader(late.Conn), nil); err != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+	if resp, err := http.ReadResponse(bufio.NewReader(late.Conn), nil); err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a long header is answered with %v, %v", resp, err)
 	}
 }
@@ -113,7 +113,7 @@ func TestUpgradeUnderWayGoesOn(t *testing.T) {
 			c.send([]byte("\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
 				"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"))
 			in := bufio.NewReader(c.Conn)
-			if resp, err := http.ReadResponse(in, nil); err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+			if resp, err := http.ReadResponse(in, nil); err != nil || resp.Body.Close() != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 				t.Fatalf("answered %v, %v", resp, err)
 			}
 			c.send(clientFrame(finBinary, connect311))
