@@ -33,6 +33,7 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	}
 	s.pending.Opening = opening.New(d.generation.Snapshot, d.listener, peer)
 	s.pending.generation, s.pending.listener = d.generation, d.listener
+	l.beginOpening(s.pending)
 	s.listener.Accepted++
 	s.listener.Open++
 

@@ -85,6 +85,7 @@ func (l *loop) answer(s *session, b []byte) answer {
 
 // opened frees what only the opening needed.
 func (l *loop) opened(s *session) {
+	l.endOpening(s.pending)
 	*s.pending = pending{}
 	if len(l.openings) < openingsKept {
 		l.openings = append(l.openings, s.pending)

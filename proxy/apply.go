@@ -2,11 +2,11 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"syscall"
 	"time"
 
-	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -50,7 +50,11 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err error) {
 	wanted := map[portKey]bool{}
 	for _, ln := range snap.Listeners {
-		wanted[portKeyOf(ln)] = true
+		key := portKeyOf(ln)
+		if wanted[key] {
+			return nil, nil, errListen(ln, fmt.Errorf("another listener has it: %w", syscall.EADDRINUSE))
+		}
+		wanted[key] = true
 	}
 	for _, ln := range snap.Listeners {
 		p := srv.ports[portKeyOf(ln)]
@@ -95,13 +99,7 @@ func (l *loop) apply(g *generation, opened []*port) {
 	at := slices.Index(l.server.engine.loops, l)
 	for _, p := range opened {
 		d := door{p, g, g.listeners[p]}
-		number, err := l.Listen(p.socks[at])
-		if err != nil { // the kernel's limit of watches, or memory: other loops may have taken theirs
-			l.server.log.Error("a listening socket cannot be watched", "listener", d.listener.Name, "error", err)
-			reactor.Close(p.socks[at])
-			continue
-		}
-		if number == len(l.doors) {
+		if number := l.Listen(p.socks[at]); number == len(l.doors) {
 			l.doors = append(l.doors, d)
 		} else {
 			l.doors[number] = d
@@ -137,12 +135,18 @@ func (srv *Server) giveUpPorts(g *generation) {
 
 // giveUp closes a port once the clients are taken whose connections were being made, unless it is wanted again.
 func (srv *Server) giveUp(p *port, kept <-chan struct{}) {
-	select {
-	case <-time.After(srv.waits.giveUp):
-	case <-kept:
-		return
-	case <-srv.stopping:
-		return // the stop closes it
+	running, over := srv.running, (<-chan time.Time)(nil) // before it runs, nobody takes the clients
+	for given := false; !given; {
+		select {
+		case <-running:
+			running, over = nil, time.After(srv.waits.giveUp)
+		case <-over:
+			given = true
+		case <-kept:
+			return
+		case <-srv.stopping:
+			return // the stop closes it
+		}
 	}
 	srv.applying.Lock()
 	defer srv.applying.Unlock()

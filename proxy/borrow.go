@@ -17,7 +17,7 @@ import (
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
 	o.endCount()
-	v := &httpConn{excess: s.excess, timeouts: &o.generation.Timeouts, waits: &l.server.waits, port: s.listener.port, listener: o.listener}
+	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the connection that the handshake has left
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
@@ -29,7 +29,12 @@ func (l *loop) serveHTTP(s *session) step {
 		v.Conn = o.conn
 	}
 	mine := l.callback(s)
-	v.staying = func() { mine(func(s *session) { s.deadline, v.stayed = 0, true }) }
+	v.staying = func() {
+		mine(func(s *session) {
+			s.deadline, v.stayed = 0, true
+			l.endOpening(o)
+		})
+	}
 	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
 	o.borrower, o.http = clientHTTP, v
 	l.server.http.arrive(v)
@@ -83,6 +88,7 @@ func (l *loop) returned(s *session, v *httpConn) {
 		o.Upgraded(v.pool, v.request)
 		if v.stayed {
 			s.deadline = l.In(o.generation.Timeouts.ConnectPacket)
+			l.beginOpening(o)
 		}
 		l.resume(s, stepOpen)
 	case v.stayed && o.fault != "":

@@ -7,51 +7,51 @@ import (
 
 // connListener is the listener that an httpReader takes its connections from.
 type connListener struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+	some   *sync.Cond // there is a connection, or it was closed; its lock guards the fields below
+	conns  []net.Conn
+	closed bool
 }
 
-// arrive hands a connection over. It never waits: a goroutine of running does, where it has to.
-func (a *connListener) arrive(v *httpConn, running *sync.WaitGroup) {
-	select {
-	case <-a.closed:
-		_ = v.Close()
-		return
-	default:
+func newConnListener() connListener { return connListener{some: sync.NewCond(new(sync.Mutex))} }
+
+// arrive hands a connection over. It never waits. A listener that was closed closes the connection.
+func (a *connListener) arrive(c net.Conn) {
+	a.some.L.Lock()
+	closed := a.closed
+	if !closed {
+		a.conns = append(a.conns, c)
+		a.some.Signal()
 	}
-	select {
-	case a.conns <- v:
-		return
-	default:
+	a.some.L.Unlock()
+	if closed {
+		_ = c.Close()
 	}
-	running.Go(func() {
-		select {
-		case a.conns <- v:
-		case <-a.closed:
-			_ = v.Close()
-		}
-	})
 }
 
-// Accept returns those that have arrived also after the close.
+// Accept returns those that had arrived also after the close.
 func (a *connListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-a.conns:
-		return c, nil
-	default:
+	a.some.L.Lock()
+	defer a.some.L.Unlock()
+	for len(a.conns) == 0 && !a.closed {
+		a.some.Wait()
 	}
-	select {
-	case c := <-a.conns:
-		return c, nil
-	case <-a.closed:
+	if len(a.conns) == 0 {
 		return nil, net.ErrClosed
 	}
+	c := a.conns[0]
+	a.conns[0] = nil
+	if a.conns = a.conns[1:]; len(a.conns) == 0 {
+		a.conns = nil
+	}
+	return c, nil
 }
 
 // Close ends Accept.
 func (a *connListener) Close() error {
-	a.once.Do(func() { close(a.closed) })
+	a.some.L.Lock()
+	defer a.some.L.Unlock()
+	a.closed = true
+	a.some.Broadcast()
 	return nil
 }
 

@@ -1,76 +1,89 @@
 package proxy
 
 import (
+	"sync/atomic"
 	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
-	"mqttlb/proxy/snapshot"
 )
 
 // nodeName is what a node is found by.
 type nodeName struct{ pool, node string }
 
-// drainRemoved has the sessions of nodes leave that a generation does not have any more, where their pool wants it, and
-// ends the drains of nodes that it has again. Sessions that are still on their way to such a node follow.
+// drain is the sessions of a removed node on their way out.
+type drain struct {
+	cancelled chan struct{}
+	perSecond atomic.Int64
+}
+
+// drainRemoved has the sessions of nodes leave that a generation does not have any more, where their pool wants it. It ends
+// the drains of nodes that it has again, and sets the pace of the others. Sessions that are still on their way to such a
+// node follow.
 func (srv *Server) drainRemoved(before, g *generation) {
-	pools, present := g.sessionPools(), map[nodeName]bool{}
-	for _, p := range pools {
+	present := map[nodeName]bool{}
+	for _, p := range g.sessionPools {
 		for _, n := range p.Nodes() {
 			present[nodeName{p.Name, n.Name}] = true
 		}
 	}
-	for name, cancel := range srv.drains {
-		if present[name] {
-			close(cancel)
+	for name, d := range srv.drains {
+		if p := g.sessionPools[name.pool]; p != nil {
+			d.perSecond.Store(int64(p.RemovedNodesRate))
+		}
+		if present[name] || d.perSecond.Load() == 0 {
+			close(d.cancelled)
 			delete(srv.drains, name)
 		}
 	}
 	if before == nil {
 		return
 	}
-	for _, p := range before.sessionPools() {
+	for _, p := range before.sessionPools {
 		perSecond := p.RemovedNodesRate
-		if after := pools[p.Name]; after != nil {
+		if after := g.sessionPools[p.Name]; after != nil {
 			perSecond = after.RemovedNodesRate
 		}
 		for _, n := range p.Nodes() {
 			if name := (nodeName{p.Name, n.Name}); !present[name] && perSecond > 0 {
-				cancel := make(chan struct{})
-				srv.drains[name] = cancel
-				srv.working.Go(func() { srv.drain(name, n, perSecond, cancel) })
+				d := &drain{cancelled: make(chan struct{})}
+				d.perSecond.Store(int64(perSecond))
+				srv.drains[name] = d
+				srv.working.Go(func() { // ends when the drain is over, or at the stop
+					srv.drain(d, name, n)
+					srv.drained(d, name)
+				})
 			}
 		}
 	}
 }
 
-// sessionPools are the pools that sessions are on, by name.
-func (g *generation) sessionPools() map[string]*snapshot.Pool {
-	pools := map[string]*snapshot.Pool{}
-	for _, ln := range g.Listeners {
-		for _, p := range ln.SessionPools() {
-			pools[p.Name] = p
-		}
+// drained forgets a drain that is over.
+func (srv *Server) drained(d *drain, name nodeName) {
+	srv.applying.Lock()
+	defer srv.applying.Unlock()
+	if srv.drains[name] == d {
+		delete(srv.drains, name)
 	}
-	return pools
 }
 
-// drain has the sessions of a node leave, so many a second, until the node has none, the drain is cancelled or the server
-// stops.
-func (srv *Server) drain(name nodeName, n *balancer.Node, perSecond int, cancelled <-chan struct{}) {
+// drain has the sessions of a node leave, so many a second, until it has none and none can come, the drain is cancelled or
+// the server stops.
+func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 	ticks := time.NewTicker(drainInterval)
 	defer ticks.Stop()
 	due, first := 0.0, 0
-	for n.Open() > 0 {
+	for srv.engine.opensUnderEarlier() || n.Open() > 0 {
 		select {
 		case <-ticks.C:
-		case <-cancelled:
+		case <-d.cancelled:
 			return
 		case <-srv.stopping:
 			return
 		}
 		// A tick in which too few were found is made up for, but not more than a second.
-		due = min(due+float64(perSecond)*drainInterval.Seconds(), float64(perSecond))
+		perSecond := float64(d.perSecond.Load())
+		due = min(due+perSecond*drainInterval.Seconds(), perSecond)
 		for range looksPerTick * len(srv.engine.loops) {
 			if due < 1 {
 				break
@@ -79,6 +92,18 @@ func (srv *Server) drain(name nodeName, n *balancer.Node, perSecond int, cancell
 			due -= float64(srv.engine.leaveNode(first%len(srv.engine.loops), name, int(due)))
 		}
 	}
+}
+
+// opensUnderEarlier reports whether a client that is not on its node yet was accepted under a generation that is not in
+// force any more: it may come to a node that was removed.
+func (e *engine) opensUnderEarlier() (some bool) {
+	for _, l := range e.loops {
+		found := make(chan bool, 1)
+		if l.Do(func() { found <- l.opensUnderEarlier() }) && <-found {
+			return true
+		}
+	}
+	return false
 }
 
 // leaveNode has at most so many sessions of a node leave on one loop, and returns how many do.

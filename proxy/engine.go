@@ -53,6 +53,7 @@ func (e *engine) run() {
 	if !e.enter(engineRunning) {
 		return
 	}
+	close(e.server.running)
 	var running sync.WaitGroup
 	for _, l := range e.loops {
 		running.Go(l.Run)

@@ -14,6 +14,8 @@ type generation struct {
 	ports     []*port // of its listeners, in their order
 	listeners map[*port]*snapshot.Listener
 
+	sessionPools map[string]*snapshot.Pool // that sessions are on, by name
+
 	maxConnections int64 // of the process: limits.max_connections, or what the descriptor limit has room for
 	address        addressLimits
 }
@@ -24,10 +26,17 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 		Snapshot:  snap,
 		ports:     ports,
 		listeners: make(map[*port]*snapshot.Listener, len(ports)),
-		address:   addressLimits{uint32(snap.MaxConnectionsPerAddress), rate.NewPace(snap.ConnectRatePerAddress, time.Second)},
+
+		sessionPools: map[string]*snapshot.Pool{},
+		address:      addressLimits{uint32(snap.MaxConnectionsPerAddress), rate.NewPace(snap.ConnectRatePerAddress, time.Second)},
 	}
 	for i, p := range ports {
 		g.listeners[p] = snap.Listeners[i]
+	}
+	for _, ln := range snap.Listeners {
+		for _, p := range ln.SessionPools() {
+			g.sessionPools[p.Name] = p
+		}
 	}
 	return g
 }
@@ -40,4 +49,40 @@ func (g *generation) port(name string) *port {
 		}
 	}
 	return nil
+}
+
+// inForce is a pool as it is in this generation. Its nodes may be others than when the client came, and one that was
+// removed takes no new session. A pool that is gone, or whose nodes speak another protocol now, stays as it was.
+func (g *generation) inForce(p *snapshot.Pool) *snapshot.Pool {
+	if now := g.sessionPools[p.Name]; now != nil && now.WebSocket == p.WebSocket {
+		return now
+	}
+	return p
+}
+
+// beginOpening counts an opening under the generation that its client was accepted under.
+func (l *loop) beginOpening(o *pending) {
+	o.counted = true
+	l.opensUnder[o.generation]++
+}
+
+// endOpening ends that count. It may be called twice.
+func (l *loop) endOpening(o *pending) {
+	if !o.counted {
+		return
+	}
+	o.counted = false
+	if l.opensUnder[o.generation]--; l.opensUnder[o.generation] == 0 {
+		delete(l.opensUnder, o.generation)
+	}
+}
+
+// opensUnderEarlier reports whether the loop has an opening of a generation before the present one.
+func (l *loop) opensUnderEarlier() bool {
+	for g := range l.opensUnder {
+		if g != l.current {
+			return true
+		}
+	}
+	return false
 }

@@ -34,13 +34,13 @@ type httpConn struct {
 	upgraded       atomic.Bool
 	stays, leaves  sync.Once
 
-	port     *port
-	listener *snapshot.Listener // that it was accepted under
-	timeouts *snapshot.Timeouts // of the same generation
-	waits    *waits
-	phase    atomic.Uint32          // of the request; a phase
-	limited  atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
-	late     atomic.Pointer[string] // the limit of time that it came to; nil: none
+	port       *port
+	generation *generation        // that it was accepted under
+	listener   *snapshot.Listener // in that generation
+	waits      *waits
+	phase      atomic.Uint32          // of the request; a phase
+	limited    atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
+	late       atomic.Pointer[string] // the limit of time that it came to; nil: none
 
 	// What came of it, to be read after left.
 	pool    *snapshot.Pool     // of the upgrade; nil: there was none
@@ -68,9 +68,9 @@ func (c *httpConn) timedOut(why string) { c.late.CompareAndSwap(nil, &why) }
 func (c *httpConn) lateRead() string {
 	switch c.phase.Load() {
 	case phaseHeader:
-		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", c.timeouts.ConnectPacket)
+		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", c.generation.Timeouts.ConnectPacket)
 	case phaseBody:
-		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.timeouts.RequestBody, c.waits.linger)
+		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.generation.Timeouts.RequestBody, c.waits.linger)
 	}
 	return ""
 }
@@ -114,7 +114,7 @@ func (c *httpConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	c.sent.Add(uint64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.timedOut(fmt.Sprintf("response: the client did not take it within timeouts.response %s", c.timeouts.Response))
+		c.timedOut(fmt.Sprintf("response: the client did not take it within timeouts.response %s", c.generation.Timeouts.Response))
 	}
 	return n, err
 }

@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -16,12 +15,12 @@ import (
 type httpReader struct {
 	http.Server
 	arrived connListener
-	conns   atomic.Int64 // that it has
+	conns   atomic.Int64 // that have arrived, and that net/http has not let go of
 }
 
 // newReader makes a server of net/http.
 func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *httpReader {
-	r := &httpReader{arrived: connListener{conns: make(chan net.Conn, reactor.AcceptBatch), closed: make(chan struct{})}}
+	r := &httpReader{arrived: newConnListener()}
 	r.Server = http.Server{
 		Handler: http.HandlerFunc(h.serve),
 		// The session's own limit comes first; these are for the requests after the first.
@@ -37,7 +36,6 @@ func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *http
 			switch state {
 			case http.StateNew:
 				h.serving.Add(1)
-				r.conns.Add(1)
 			case http.StateIdle:
 				c.(*httpConn).phase.Store(phaseServed)
 			case http.StateHijacked, http.StateClosed:
@@ -59,4 +57,4 @@ func (r *httpReader) sameLimits(o *httpReader) bool {
 }
 
 // unused reports whether the server has no connection.
-func (r *httpReader) unused() bool { return r.conns.Load() == 0 && len(r.arrived.conns) == 0 }
+func (r *httpReader) unused() bool { return r.conns.Load() == 0 }

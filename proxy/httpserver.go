@@ -26,14 +26,19 @@ type httpServer struct {
 	running sync.WaitGroup
 	serving sync.WaitGroup // connections that net/http has, and handlers
 
-	mu       sync.Mutex                // guards the fields below
-	readers  []*httpReader             // the last one takes the connections that arrive
-	handlers map[string]*web.Handler   // by the listener's name
-	rejected map[string]map[int]uint64 // by the listener's name and the status
+	mu       sync.Mutex              // guards the fields below
+	readers  []*httpReader           // the last one takes the connections that arrive
+	handlers map[string]*httpHandler // by the listener's name
+}
+
+// httpHandler answers the requests to the listener of a name that are no upgrades to MQTT.
+type httpHandler struct {
+	*web.Handler
+	answers web.Answers
 }
 
 func newHTTPServer(srv *Server) *httpServer {
-	h := &httpServer{proxy: srv, handlers: map[string]*web.Handler{}, rejected: map[string]map[int]uint64{}}
+	h := &httpServer{proxy: srv, handlers: map[string]*httpHandler{}}
 	h.context, h.cancel = context.WithCancel(context.Background())
 	return h
 }
@@ -63,15 +68,17 @@ func (h *httpServer) apply(g *generation) {
 		if last.sameLimits(r) {
 			return
 		}
-		_ = last.arrived.Close() // its connections go on
+		_ = last.arrived.Close() // it still serves those that have arrived
 	}
 	h.readers = append(slices.DeleteFunc(h.readers, (*httpReader).unused), r)
 	h.running.Go(func() { _ = r.Serve(&r.arrived) }) // ends at arrived's close
 }
 
-// newHandler makes the reverse proxy of a listener, which outlives generations.
-func (h *httpServer) newHandler() *web.Handler {
-	return web.NewHandler(web.Options{
+// newHandler makes the handler of a listener, which outlives generations.
+func (h *httpServer) newHandler() *httpHandler {
+	handler := new(httpHandler)
+	handler.Handler = web.NewHandler(web.Options{
+		Answers: &handler.answers,
 		TimedOut: func(r *http.Request, why string) {
 			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // it knows more than the connection
 		},
@@ -80,14 +87,16 @@ func (h *httpServer) newHandler() *web.Handler {
 		},
 		Log: h.proxy.log,
 	})
+	return handler
 }
 
 // arrive hands a connection to net/http. It never waits.
 func (h *httpServer) arrive(c *httpConn) {
 	h.mu.Lock()
+	defer h.mu.Unlock() // its reader stays the last one until the connection has arrived
 	r := h.readers[len(h.readers)-1]
-	h.mu.Unlock()
-	r.arrived.arrive(c, &h.running)
+	r.conns.Add(1)
+	r.arrived.arrive(c)
 }
 
 // webSettings are what a snapshot says of the HTTP requests to a listener; nil: one that is gone, whose last requests go on.
@@ -162,15 +171,15 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	route := ln.RouteOf(r)
 	switch {
 	case c.excess.OfAddress():
-		h.reject(w, c, tooMany(c.excess))
+		h.reject(w, c, ln, tooMany(c.excess))
 	case route != nil && route.WebSocket:
 		h.upgrade(w, r, c, ln, route)
 	case ln.Protocol == snapshot.WS:
-		h.reject(w, c, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, ln.Routes[0].Path)})
+		h.reject(w, c, ln, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, ln.Routes[0].Path)})
 	default:
 		c.stays.Do(c.staying)
 		if c.excess != outcome.None {
-			h.reject(w, c, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
+			h.reject(w, c, ln, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
 		var pool *snapshot.Pool
@@ -182,14 +191,9 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // reject answers a request that is not served, and ends the connection.
-func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, why *opening.Rejection) {
+func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, ln *snapshot.Listener, why *opening.Rejection) {
 	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
-	h.mu.Lock()
-	if h.rejected[c.listener.Name] == nil {
-		h.rejected[c.listener.Name] = map[int]uint64{}
-	}
-	h.rejected[c.listener.Name][why.Status]++
-	h.mu.Unlock()
+	h.handler(ln.Name).answers.Add(why.Status)
 	if why.Header[0] != "" {
 		w.Header().Set(why.Header[0], why.Header[1])
 	}
@@ -209,31 +213,22 @@ func tooMany(o outcome.Outcome) *opening.Rejection {
 	return r
 }
 
-// listenerOf is the listener that a request has come to: the one that its port has now, or, where that is gone, the one that
-// the connection was accepted under.
+// listenerOf is the listener that a request has come to: the one that its port has now, or, where that serves no such client,
+// the one that the connection was accepted under. A connection without TLS is no client of a listener that has TLS, nor the
+// other way round: routes may count on it.
 func (h *httpServer) listenerOf(c *httpConn) (ln *snapshot.Listener, gone bool) {
-	if ln = h.proxy.current.Load().listeners[c.port]; ln != nil && ln.ServesHTTP() {
+	ln = h.proxy.current.Load().listeners[c.port]
+	if ln != nil && ln.ServesHTTP() && (ln.TLS != nil) == (c.session != nil) {
 		return ln, false
 	}
 	return c.listener, true
 }
 
-// handler is the reverse proxy of a listener.
-func (h *httpServer) handler(listener string) *web.Handler {
+// handler is that of a listener.
+func (h *httpServer) handler(listener string) *httpHandler {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.handlers[listener]
-}
-
-// answers counts the requests to a listener that no node answered, by status.
-func (h *httpServer) answers(listener string) map[int]uint64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	counts := h.handlers[listener].Answers()
-	for status, n := range h.rejected[listener] {
-		counts[status] += n
-	}
-	return counts
 }
 
 // upgrade answers an upgrade to WebSocket and lets go of the connection, whose
@@ -241,12 +236,12 @@ func (h *httpServer) answers(listener string) map[int]uint64 {
 func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, route *snapshot.Route) {
 	protocol, refused := opening.CheckUpgrade(r, ln.Hosts, route.Origins)
 	if refused != nil {
-		h.reject(w, c, refused)
+		h.reject(w, c, ln, refused)
 		return
 	}
 	u := opening.Upgrader(protocol)
 	u.Error = func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		h.reject(w, c, &opening.Rejection{Status: status, Reason: reason.Error()})
+		h.reject(w, c, ln, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
 	c.fault = "frames came before the answer to the upgrade"
 	upgraded, err := u.Upgrade(w, r, nil)

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"mqttlb/balancer"
 	"mqttlb/proxy/snapshot"
 )
@@ -73,8 +75,12 @@ func (c *ledger) keep(g *generation) {
 		}
 	}
 	for key, l := range c.listeners {
-		if l.Open == 0 && !listeners[l] {
-			delete(c.listeners, key)
+		if l.Open > 0 || listeners[l] {
+			continue
+		}
+		delete(c.listeners, key)
+		if i := slices.IndexFunc(g.Listeners, func(ln *snapshot.Listener) bool { return ln.Name == l.Name }); i >= 0 {
+			c.listener(g.Listeners[i], g.ports[i]).add(&l.ListenerStats) // counters do not go back
 		}
 	}
 	for key, f := range c.flows {

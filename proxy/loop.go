@@ -26,9 +26,10 @@ type loop struct {
 	opener  opening.Scratch
 	connack mqttparse.Connack
 
-	counters ledger
-	stopping bool
-	leaving  uint32 // the slot that is looked at next when sessions leave at a pace
+	counters   ledger
+	opensUnder map[*generation]int // clients that are not on their node yet, by the generation that they were accepted under
+	stopping   bool
+	leaving    uint32 // the slot that is looked at next when sessions leave at a pace
 }
 
 // newLoop makes a loop without a listening socket.
@@ -37,6 +38,8 @@ func newLoop(srv *Server) (*loop, error) {
 		server:   srv,
 		scratch:  make([]byte, headroom+scratchSize),
 		counters: newLedger(),
+
+		opensUnder: map[*generation]int{},
 	}
 	l.resume = func(s *session, next step) {
 		if next != stepEnded {

@@ -94,11 +94,16 @@ func (l *loop) countOpening(s *session, bytes int) {
 	o := s.pending
 	if o.held == nil {
 		back := l.callback(s)
+		var held *holding
 		evict := func(s *session) {
+			if s.pending == nil || s.pending.held != held {
+				return // the opening was over before the loop heard of it
+			}
 			s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
 			l.finish(s, outcome.RefusedOpening)
 		}
-		o.held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
+		held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
+		o.held = held
 	}
 	o.held.set(int64(bytes) + openingSize)
 }
@@ -134,13 +139,13 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 // route begins the attempts to reach a node, in the order that the session's key gives them.
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
-	o.pool = v.Pool
-	l.beginWalk(o, v.Pool.Candidates(v.Key, v.Keyed))
+	o.pool = l.current.inForce(v.Pool)
+	l.beginWalk(o, o.pool.Candidates(v.Key, v.Keyed))
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	switch {
 	case !o.Framed():
-	case v.Pool.WebSocket:
+	case o.pool.WebSocket:
 		o.request = o.NodeRequest()
 		o.request.Key = websocket.NewKey()
 	default:

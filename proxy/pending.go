@@ -21,6 +21,7 @@ type pending struct {
 
 	generation *generation        // that it was accepted under
 	listener   *snapshot.Listener // in that generation
+	counted    bool               // in the loop's opensUnder
 
 	held        *holding // what it counts for in the process's opening memory; nil: nothing
 	handshakeBy int64    // when the client's handshake must be over, in ns of the loop's clock; 0: it has not begun

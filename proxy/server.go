@@ -30,9 +30,10 @@ type Server struct {
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports and drains
 	ports    map[portKey]*port
-	stopping chan struct{}              // closed by the stop
-	drains   map[nodeName]chan struct{} // closed to end one
-	working  sync.WaitGroup             // of giving up ports, and of drains
+	running  chan struct{} // closed when the loops run
+	stopping chan struct{} // closed by the stop
+	drains   map[nodeName]*drain
+	working  sync.WaitGroup // of giving up ports, and of drains
 
 	taken, refused atomic.Int64 // connections by their place
 }
@@ -48,7 +49,8 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 		epoch:     time.Now(),
 		waits:     usualWaits,
 		ports:     map[portKey]*port{},
-		drains:    map[nodeName]chan struct{}{},
+		drains:    map[nodeName]*drain{},
+		running:   make(chan struct{}),
 		stopping:  make(chan struct{}),
 
 		openingMemory: newOpeningMemory(),
@@ -129,9 +131,13 @@ func (srv *Server) endSessions(ended <-chan struct{}, shutdown time.Duration) {
 // was, which frees everything itself, and may be called twice.
 func (srv *Server) Close() {
 	srv.applying.Lock()
-	defer srv.applying.Unlock()
-	if srv.engine.close() {
+	closed := srv.engine.close()
+	if closed {
 		close(srv.stopping)
+	}
+	srv.applying.Unlock()
+	if closed {
+		srv.working.Wait()
 	}
 }
 
@@ -148,7 +154,7 @@ func (srv *Server) Stats() Stats {
 			continue // applied a moment ago, and not by every loop yet
 		}
 		if ln.ServesHTTP() {
-			counts.Answers = srv.http.answers(ln.Name)
+			counts.Answers = srv.http.handler(ln.Name).answers.ByStatus()
 		}
 		if ln.TLS != nil {
 			counts.TLS = true

@@ -57,11 +57,7 @@ func (s *Stats) add(c *ledger) {
 			s.Listeners = append(s.Listeners, ListenerStats{Name: from.Name})
 			to = &s.Listeners[len(s.Listeners)-1]
 		}
-		to.Open += from.Open
-		to.Accepted += from.Accepted
-		for o := range from.Outcomes {
-			to.Outcomes[o] += from.Outcomes[o]
-		}
+		to.add(&from.ListenerStats)
 	}
 	at := make(map[flowKey]int, len(s.Flows)+len(c.flows))
 	for i := range s.Flows {
@@ -79,6 +75,15 @@ func (s *Stats) add(c *ledger) {
 		to.Received += from.Received
 		to.Sent += from.Sent
 		to.DialErrors += from.DialErrors
+	}
+}
+
+// add adds what the loops count.
+func (l *ListenerStats) add(from *ListenerStats) {
+	l.Open += from.Open
+	l.Accepted += from.Accepted
+	for o := range from.Outcomes {
+		l.Outcomes[o] += from.Outcomes[o]
 	}
 }
 

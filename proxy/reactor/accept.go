@@ -6,25 +6,27 @@ import (
 	"time"
 )
 
-// Listen has the loop accept connections on a listening socket, which it owns from now on
-// unless there is an error, and returns the socket's number. Until the loop runs, any
-// goroutine may call it.
-func (l *Loop) Listen(fd int32) (listener int, err error) {
+// Listen has the loop accept connections on a listening socket, which it owns from now on,
+// and returns the socket's number. Where memory for it is short, the loop pauses before it
+// tries again. Until the loop runs, any goroutine may call it.
+func (l *Loop) Listen(fd int32) (listener int) {
 	listener = slices.Index(l.socks, -1)
 	if listener < 0 {
 		listener = len(l.socks)
-	}
-	if !l.pause.on {
-		if err := l.poller.listen(fd, int32(tagListener-listener)); err != nil {
-			return 0, err
-		}
 	}
 	if listener == len(l.socks) {
 		l.socks = append(l.socks, fd)
 	} else {
 		l.socks[listener] = fd
 	}
-	return listener, nil
+	if l.pause.on {
+		return listener
+	}
+	if err := l.poller.listen(fd, int32(tagListener-listener)); err != nil {
+		l.handler.AcceptFailed(err)
+		l.pauseAccept()
+	}
+	return listener
 }
 
 // StopListening takes the connections that the kernel has taken already, within bounds, and
@@ -76,6 +78,7 @@ func (l *Loop) CloseListeners() {
 
 func (l *Loop) closeListener(i int) {
 	if l.socks[i] >= 0 {
+		l.poller.ignore(l.socks[i]) // other loops may have the same socket, on a path: its close alone would not end the reports
 		Close(l.socks[i])
 		l.socks[i] = -1
 	}

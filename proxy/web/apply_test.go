@@ -76,7 +76,7 @@ func TestConnectionsOutliveAConfigurationThatSaysTheSameOfThem(t *testing.T) {
 	if n := a.dialled.Load(); n != 1 {
 		t.Errorf("%d connections, want one for all", n)
 	}
-	if got := r.handler.Answers(); len(got) != 0 {
+	if got := r.handler.answers.ByStatus(); len(got) != 0 {
 		t.Errorf("answered %v", got)
 	}
 }
@@ -87,7 +87,7 @@ func TestAnswersAreCountedAcrossConfigurations(t *testing.T) {
 		r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 		r.apply(r.poolOf("a", refusedAddress))
 	}
-	if got := r.handler.Answers(); got[502] != 3 {
+	if got := r.handler.answers.ByStatus(); got[502] != 3 {
 		t.Errorf("counted %v, want 3", got)
 	}
 }

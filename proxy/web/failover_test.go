@@ -68,7 +68,7 @@ func TestNoNodeIsAnsweredWithTheReason(t *testing.T) {
 	a.start(a.address)
 	n.SetAddrs(nil)
 	c.refused(http.StatusBadGateway, "could be reached", http.MethodPost, "/", strings.NewReader("x"))
-	if got := r.handler.Answers(); got[503] != 2 || got[502] != 2 || len(got) != 2 {
+	if got := r.handler.answers.ByStatus(); got[503] != 2 || got[502] != 2 || len(got) != 2 {
 		t.Errorf("counted %v", got)
 	}
 }

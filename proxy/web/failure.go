@@ -31,7 +31,7 @@ func (h *Handler) refuse(w http.ResponseWriter, status int, why string) {
 }
 
 func (h *Handler) say(w http.ResponseWriter, status int, why string) {
-	h.answers[status].Add(1)
+	h.answers.Add(status)
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -48,18 +48,6 @@ func (h *Handler) timedOut(r *http.Request, why string) {
 	if h.options.TimedOut != nil {
 		h.options.TimedOut(r, why)
 	}
-}
-
-// Answers returns how many requests were answered here since the start, for
-// want of a node that could, by HTTP status code.
-func (h *Handler) Answers() map[int]uint64 {
-	counts := map[int]uint64{}
-	for status := range h.answers {
-		if n := h.answers[status].Load(); n > 0 {
-			counts[status] = n
-		}
-	}
-	return counts
 }
 
 // fail ends a request for which there is no response.

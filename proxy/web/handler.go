@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -21,7 +22,12 @@ type Options struct {
 	// node. Called for pools with SendProxy alone.
 	Announce func(version int, source, destination netip.AddrPort) ([]byte, error)
 
+	// Answers counts the requests that are answered here; nil: the handler counts them for
+	// itself.
+	Answers *Answers
+
 	Log *slog.Logger // hears of requests that fail, at debug; nil: nobody does
+
 }
 
 // Handler is a reverse proxy. A request's RemoteAddr is taken for the client's
@@ -34,7 +40,7 @@ type Handler struct {
 	options    Options
 	settings   atomic.Pointer[settings]
 	transports transports
-	answers    [600]atomic.Uint64
+	answers    *Answers
 }
 
 // NewHandler returns a handler with the zero Settings. It starts nothing: connections to
@@ -43,7 +49,7 @@ func NewHandler(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{options: o}
+	h := &Handler{options: o, answers: cmp.Or(o.Answers, new(Answers))}
 	h.transports.make = h.newTransport
 	h.settings.Store(newSettings(Settings{}))
 	return h

@@ -21,7 +21,7 @@ func TestRequestThatNoRouteTakesIsNotFound(t *testing.T) {
 	if res, _ := conn.receive(http.MethodGet); res.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("CONNECT: %s", res.Status)
 	}
-	if got := r.handler.Answers(); got[404] != 2 || got[405] != 1 || a.dialled.Load() != 0 {
+	if got := r.handler.answers.ByStatus(); got[404] != 2 || got[405] != 1 || a.dialled.Load() != 0 {
 		t.Errorf("counted %v, the node got %d connections", got, a.dialled.Load())
 	}
 }

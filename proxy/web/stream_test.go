@@ -52,7 +52,7 @@ func TestClientThatLeavesEndsItsRequest(t *testing.T) {
 		conn.Close()
 		<-left
 		eventually(t, "the node is free", func() bool { return r.pool.Nodes()[0].Open() == 0 })
-		if got := r.handler.Answers(); len(got) != 0 {
+		if got := r.handler.answers.ByStatus(); len(got) != 0 {
 			t.Errorf("answered %v to a client that is gone", got)
 		}
 	})
