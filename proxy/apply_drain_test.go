@@ -9,6 +9,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -65,6 +66,7 @@ func TestSessionsOfARemovedNodeAreToldToUseAnother(t *testing.T) {
 }
 
 func TestSessionsOfARemovedPoolLeaveAsItSays(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	a, b := startNode(t, nil), startNode(t, nil)
 	for perSecond, left := range map[int]uint64{0: 0, 1000: 3} {
 		t.Run(fmt.Sprint(perSecond), func(t *testing.T) {
@@ -83,6 +85,7 @@ func TestSessionsOfARemovedPoolLeaveAsItSays(t *testing.T) {
 }
 
 func TestDrainEndsWhenTheNodeComesBack(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	a, b := startNode(t, nil), startNode(t, nil)
 	r := start(t, []string{a.address()}, removedAt(2))
 	sessions := r.openSessions(40)
@@ -116,6 +119,7 @@ func TestDrainTakesThePaceOfThePresentFile(t *testing.T) {
 
 // Of many sessions no more leave at a time than a second allows, however late the drain is.
 func TestDrainIsSpread(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	const sessions, perSecond = 300, 300
 	a, b := startNode(t, nil), startNode(t, nil)
 	r := start(t, []string{a.address()}, removedAt(perSecond))
@@ -129,6 +133,7 @@ func TestDrainIsSpread(t *testing.T) {
 }
 
 func TestStopEndsADrain(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	a, b := startNode(t, nil), startNode(t, nil)
 	r := start(t, []string{a.address()}, removedAt(2), func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 300 * time.Millisecond })
 	sessions := r.openSessions(20)

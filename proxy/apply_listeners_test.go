@@ -142,6 +142,7 @@ func TestAddressesThatCannotAllBeBoundChangeNothing(t *testing.T) {
 
 // An address in other words is another one to the kernel, and both have it for a moment.
 func TestListenerMovesToItsAddressInOtherWords(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	_, port, _ := net.SplitHostPort(proxytest.FreeAddr(t, "127.0.0.1"))
 	r := impatiently(t, []string{startNode(t, nil).address()}, at("tcp", ":"+port))
 	to := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: r.srv.Addr("mqtt").(*net.TCPAddr).Port}

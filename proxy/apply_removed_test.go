@@ -35,6 +35,7 @@ func (r *rig) connects(network, address string) bool {
 
 // A client has connected when the kernel has taken it, whatever a loop knows of it.
 func TestRemovedListenerServesWhoHasConnected(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	for _, protocol := range []snapshot.Protocol{snapshot.MQTT, snapshot.TCP} { // those who speak first are waited for
 		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
 			address := proxytest.FreeAddr(t, "127.0.0.1")

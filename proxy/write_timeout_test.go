@@ -10,6 +10,7 @@ import (
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -43,6 +44,7 @@ func (r *leaving) stuck(from *peer, meanwhile func()) {
 
 // The pings keep it from being idle.
 func TestClientThatReadsNothingAndPingsIsGivenUp(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := startLeaving(t, m, writeWithin(time.Second))
 		client, node := r.open(mqttparse.V5)
@@ -72,6 +74,7 @@ func (p *peer) ending() <-chan error {
 }
 
 func TestNodeThatReadsNothingIsGivenUpAndItsClientIsTold(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := startLeaving(t, m, writeWithin(time.Second))
 		client, node := r.open(mqttparse.V5)
@@ -90,6 +93,7 @@ func TestNodeThatReadsNothingIsGivenUpAndItsClientIsTold(t *testing.T) {
 
 // The kernel reports no room in its socket for many times the limit. What it acknowledges counts.
 func TestClientThatReadsALittleAtATimeGoesOn(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	inModesAbreast(t, []mode{mqttToMQTT, wsToWS, wsToMQTT, mqttsToMQTT}, func(t *testing.T, m mode) {
 		const limit = 3 * time.Second
 		r := startLeaving(t, m, writeWithin(limit))
