@@ -1,7 +1,7 @@
 package mqttparse
 
-// readProperties reads the CONNACK Properties of 5 (3.2.2.3) to the end of the
-// packet: it has no payload.
+// readProperties reads the CONNACK Properties of 5 (3.2.2.3) to the end of the packet. A
+// CONNACK has no payload.
 func (c *Connack) readProperties(r *cursor) bool {
 	c.ReceiveMaximum = defaultReceiveMaximum
 	c.MaximumQoS = defaultMaximumQoS

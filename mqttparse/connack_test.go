@@ -80,7 +80,7 @@ func TestConnackSaysWhatThePacketSays(t *testing.T) {
 	for _, test := range acceptedConnacks {
 		t.Run(test.name, func(t *testing.T) {
 			var c Connack
-			// The first PUBLISH of the node may be in the same segment.
+			// The node's first PUBLISH may be in the same segment.
 			n, err := c.Parse(append(test.b[:len(test.b):len(test.b)], 0x30, 3), test.asked, len(test.b))
 			if err != nil || n != len(test.b) {
 				t.Fatalf("Parse = %d, %v; the packet has %d bytes", n, err, len(test.b))

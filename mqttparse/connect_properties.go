@@ -57,7 +57,7 @@ func (c *Connect) readWillProperties(r *cursor) bool {
 			c.HasMessageExpiryInterval, c.MessageExpiryInterval = true, p.number
 		case contentType:
 			c.ContentType = p.data
-		case responseTopic: // used as a Topic Name
+		case responseTopic: // it must be a valid Topic Name
 			if c.ResponseTopic = p.data; !r.topicName(p.data, p.begin+1, "Response Topic", ProtocolError) {
 				return false
 			}

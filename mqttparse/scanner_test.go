@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// scanAll feeds the stream in chunks of the sizes given, the last again and again, and says
-// where packets begin and end in the stream.
+// scanAll scans the stream in chunks of the given sizes, repeating the last one, and
+// reports the packet boundaries.
 func scanAll(stream []byte, sizes ...int) (said string, between bool) {
 	var s Scanner
 	var b strings.Builder
@@ -114,8 +114,8 @@ func TestLeavingTheLoopLeavesTheScannerAfterThePiece(t *testing.T) {
 	}
 }
 
-// FuzzScanner: chunks do not matter, and the boundaries are those that walking the whole
-// stream packet by packet finds.
+// FuzzScanner checks that the chunk sizes do not matter, and that the boundaries equal
+// those found by walking the whole stream packet by packet.
 func FuzzScanner(f *testing.F) {
 	for _, test := range scans {
 		f.Add(test.stream, uint8(1), uint8(3))
