@@ -133,7 +133,7 @@ func (d *Discovery) Resolve(ctx context.Context) {
 	d.resolve(ctx, func(*host) bool { return true })
 }
 
-// resolve looks up the names of the hosts for which which returns true.
+// resolve looks up the names of the hosts that which accepts.
 func (d *Discovery) resolve(ctx context.Context, which func(*host) bool) {
 	var round sync.WaitGroup
 	d.mu.Lock()

@@ -12,35 +12,35 @@ type Kind uint8
 const (
 	again Kind = iota // the next stage decides; never returned by Feed
 
-	// More: read at most Room bytes from the client, and Feed them.
+	// More means: read at most Room bytes from the client, and Feed them.
 	More
 
-	// Address: the client's address, Opening.Source, is known. Apply its limits, set
+	// Address means: the client's address, Opening.Source, is known. Apply its limits, set
 	// Opening.Excess if it exceeds one, and Feed.
 	Address
 
-	// Handshake: the ClientHello is complete; Take returns it. Make the TLS handshake, and call
+	// Handshake means: the ClientHello is complete; Take returns it. Make the TLS handshake, and call
 	// Secured before the next Feed.
 	Handshake
 
-	// HTTP: have net/http serve the connection, first the bytes from Take. After an upgrade
+	// HTTP means: have net/http serve the connection, first the bytes from Take. After an upgrade
 	// to WebSocket, call Upgraded before the next Feed.
 	HTTP
 
-	// Upgrade: send Reply, which answers an upgrade to WebSocket, and Feed.
+	// Upgrade means: send Reply, which answers an upgrade to WebSocket, and Feed.
 	Upgrade
 
-	// Pong: send Reply, which answers a ping, and Feed.
+	// Pong means: send Reply, which answers a ping, and Feed.
 	Pong
 
-	// Admit: the client's first bytes are complete, and Connect is its CONNECT. Apply the
+	// Admit means: the client's first bytes are complete, and Connect is its CONNECT. Apply the
 	// limits, and Feed.
 	Admit
 
-	// Refuse: send Reply if it is not empty, and end the session with Outcome.
+	// Refuse means: send Reply if it is not empty, and end the session with Outcome.
 	Refuse
 
-	// Dial: send the bytes from Take to a node of Pool, chosen by Key.
+	// Dial means: send the bytes from Take to a node of Pool, chosen by Key.
 	Dial
 )
 
