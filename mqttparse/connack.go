@@ -75,7 +75,7 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 		return 0, bad
 	case lengthSize == 0:
 		return 0, ErrShort
-	case v == V5 && wasteful(b[1:begin]): // [MQTT-1.5.5-1]; 3.x does not forbid it
+	case v == V5 && overlong(b[1:begin]): // [MQTT-1.5.5-1]; 3.x does not forbid it
 		bad.set(1, "MQTT-1.5.5-1", MalformedPacket, "Remaining Length", "is longer than it needs to be")
 		return 0, bad
 	case remaining < connackLengthV3:
@@ -95,14 +95,14 @@ func (c *Connack) Parse(b []byte, v Version, maxSize int) (n int, err error) {
 		c.Version = V5
 	}
 	r := cursor{packet: b[:size], at: begin, version: c.Version, bad: bad}
-	if !c.read(&r, v) {
+	if !c.readVariableHeader(&r, v) {
 		return 0, bad
 	}
 	return size, nil
 }
 
-// read reads the variable header. asked is the version of the CONNECT.
-func (c *Connack) read(r *cursor, asked Version) bool {
+// readVariableHeader reads the variable header. asked is the version of the CONNECT.
+func (c *Connack) readVariableHeader(r *cursor, asked Version) bool {
 	at := r.at
 	var flags byte
 	if !r.byte(&flags) || !r.byte(&c.Code) {

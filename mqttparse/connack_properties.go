@@ -50,7 +50,7 @@ func (c *Connack) readProperties(r *cursor) bool {
 			c.AuthenticationData = p.data
 		}
 	}
-	if !p.fine() {
+	if !p.valid() {
 		return false
 	}
 	if !r.empty() {

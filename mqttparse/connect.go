@@ -78,7 +78,7 @@ type Connect struct {
 // has arrived. Parse checks everything else when the packet is complete.
 func (c *Connect) Parse(b []byte, maxSize int) (n int, err error) {
 	*c = Connect{}
-	h, err := c.parseOpening(b, maxSize)
+	h, err := c.parseHeader(b, maxSize)
 	if err != nil {
 		return 0, err
 	}

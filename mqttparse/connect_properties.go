@@ -31,7 +31,7 @@ func (c *Connect) readProperties(r *cursor) bool {
 			dataAt = p.begin
 		}
 	}
-	if !p.fine() {
+	if !p.valid() {
 		return false
 	}
 	if p.has(authenticationData) && !p.has(authenticationMethod) {
@@ -65,5 +65,5 @@ func (c *Connect) readWillProperties(r *cursor) bool {
 			c.CorrelationData = p.data
 		}
 	}
-	return p.fine()
+	return p.valid()
 }

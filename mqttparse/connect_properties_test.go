@@ -17,7 +17,7 @@ var rejectedProperties = []struct {
 }{
 	{"no Property Length", bytesOf(0x10, 12, str("MQTT"), 5, 2, uint16(0), 0xFF, 0xFF), MalformedPacket, "Property Length runs past the end at byte 12 [MQTT-2.2.2-1]"},
 	{"Property Length of five bytes", packet(0x10, str("MQTT"), 5, 2, uint16(0), 0x80, 0x80, 0x80, 0x80, 0, str("i")), MalformedPacket, "Property Length has more than four bytes at byte 12 [MQTT 5, 1.5.5]"},
-	{"wasteful Property Length", packet(0x10, str("MQTT"), 5, 2, uint16(0), 0x80, 0, str("i")), MalformedPacket, "Property Length is longer than it needs to be at byte 12 [MQTT-1.5.5-1]"},
+	{"overlong Property Length", packet(0x10, str("MQTT"), 5, 2, uint16(0), 0x80, 0, str("i")), MalformedPacket, "Property Length is longer than it needs to be at byte 12 [MQTT-1.5.5-1]"},
 	{"Property Length past the end", packet(0x10, str("MQTT"), 5, 2, uint16(0), 4, str("i")), MalformedPacket, "Property Length counts more than the packet holds at byte 12 [MQTT 5, 2.2.2.1]"},
 	{"identifier 0", connectWithProperties(0), MalformedPacket, "Property has an identifier that is not allowed here at byte 13 [MQTT 5, 2.2.2.2]"},
 	{"identifier 0x7F", connectWithProperties(0x7F), MalformedPacket, "Property has an identifier that is not allowed here at byte 13 [MQTT 5, 2.2.2.2]"},

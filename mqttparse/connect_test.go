@@ -115,7 +115,7 @@ var rejectedConnects = []struct {
 	{"Remaining Length 0", []byte{0x10, 0}, 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
 	{"Remaining Length 11", bytesOf(0x10, 11, str("MQTT"), 4, 2, uint16(0), 0), 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
 	{"Remaining Length 13 for MQIsdp", bytesOf(0x10, 13, str("MQIsdp"), 3, 2, uint16(0), 0), 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
-	{"5, wasteful Remaining Length", bytesOf(0x10, 0x8E, 0, str("MQTT"), 5, 2, uint16(0), 0, str("i")), V5, MalformedPacket, "Remaining Length is longer than it needs to be at byte 1 [MQTT-1.5.5-1]"},
+	{"5, overlong Remaining Length", bytesOf(0x10, 0x8E, 0, str("MQTT"), 5, 2, uint16(0), 0, str("i")), V5, MalformedPacket, "Remaining Length is longer than it needs to be at byte 1 [MQTT-1.5.5-1]"},
 	{"3.1.1, too large", connect311(2, str("i"), strings.Repeat("x", testMaxSize)), V311, PacketTooLarge, "Remaining Length is over the limit at byte 1 [MQTT 5, 3.2.2.2]"},
 	{"5, 268435455 bytes", bytesOf(0x10, 0xFF, 0xFF, 0xFF, 0x7F, str("MQTT"), 5), V5, PacketTooLarge, "Remaining Length is over the limit at byte 1 [MQTT 5, 3.2.2.2]"},
 

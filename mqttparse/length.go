@@ -16,8 +16,8 @@ func variableByteInteger(b []byte) (value, n int) {
 	return 0, 0
 }
 
-// wasteful reports whether a Variable Byte Integer is encoded in more bytes than it
+// overlong reports whether a Variable Byte Integer is encoded in more bytes than it
 // needs: its last byte, the most significant one, is zero. [MQTT-1.5.5-1]
-func wasteful(encoded []byte) bool {
+func overlong(encoded []byte) bool {
 	return len(encoded) > 1 && encoded[len(encoded)-1] == 0
 }

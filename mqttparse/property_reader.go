@@ -24,7 +24,7 @@ func (r *propertyReader) open(c *cursor, in place, length string) bool {
 		return c.bad.set(begin, "MQTT-2.2.2-1", MalformedPacket, length, "runs past the end")
 	case size < 0:
 		return c.bad.set(begin, "MQTT 5, 1.5.5", MalformedPacket, length, "has more than four bytes")
-	case wasteful(c.packet[begin : begin+size]): // [MQTT-1.5.5-1]
+	case overlong(c.packet[begin : begin+size]): // [MQTT-1.5.5-1]
 		return c.bad.set(begin, "MQTT-1.5.5-1", MalformedPacket, length, "is longer than it needs to be")
 	}
 	end := begin + size + n
@@ -43,7 +43,7 @@ func (r *propertyReader) raw() Properties {
 }
 
 // next reads one property. It returns false at the end and at the first invalid property;
-// fine tells the two apart.
+// valid tells the two apart.
 func (r *propertyReader) next() bool {
 	r.begin = r.at
 	if !r.byte(&r.id) {
@@ -81,15 +81,15 @@ func (r *propertyReader) next() bool {
 		}
 	case text:
 		if !r.text(&r.data, rule.name, section) {
-			return r.stop()
+			return r.abort()
 		}
 	case binaryData:
 		if !r.binary(&r.data, rule.name, section) {
-			return r.stop()
+			return r.abort()
 		}
 	case stringPair: // both strings obey the rules for strings [MQTT-1.5.7-1]
 		if !r.text(&r.data, rule.name, section) || !r.text(&r.value, rule.name, section) {
-			return r.stop()
+			return r.abort()
 		}
 	}
 	if rule.nonZero && r.number == 0 {
@@ -98,19 +98,19 @@ func (r *propertyReader) next() bool {
 	return true
 }
 
-// fine reports whether all properties were read and valid.
-func (r *propertyReader) fine() bool { return r.begin >= 0 }
+// valid reports whether all properties were read and valid.
+func (r *propertyReader) valid() bool { return r.begin >= 0 }
 
 // has reports whether a property with this identifier was read.
 func (r *propertyReader) has(id byte) bool { return r.seen&(1<<id) != 0 }
 
 func (r *propertyReader) fail(clause string, code ReasonCode, field, reason string) bool {
 	r.bad.set(r.begin, clause, code, field, reason)
-	return r.stop()
+	return r.abort()
 }
 
-// stop ends the iteration with an error.
-func (r *propertyReader) stop() bool {
+// abort ends the iteration with an error.
+func (r *propertyReader) abort() bool {
 	r.begin = -1
 	return false
 }

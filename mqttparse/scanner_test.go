@@ -52,7 +52,7 @@ var scans = []struct {
 	{"one packet", []byte{0xC0, 0}, "12@0-2 ", true},
 	{"three packets", bytesOf(connect311(2, str("i")), packet(0x82, uint16(1), str("a"), 0), 0xE0, 0), "1@0-15 8@15-23 14@23-25 ", true},
 	{"length of two bytes", packet(0x30, make([]byte, 200)), "3@0-203 ", true},
-	{"length of four bytes, wasteful", bytesOf(0x30, 0x82, 0x80, 0x80, 0, "ab"), "3@0-7 ", true},
+	{"length of four bytes, overlong", bytesOf(0x30, 0x82, 0x80, 0x80, 0, "ab"), "3@0-7 ", true},
 	{"first byte alone", []byte{0x30}, "3@0", false},
 	{"half a length", []byte{0x30, 0x80}, "3@0", false},
 	{"half a packet", []byte{0xC0, 0, 0x30, 2, 'a'}, "12@0-2 3@2", false},

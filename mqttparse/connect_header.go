@@ -9,18 +9,18 @@ const (
 	nameMQIsdp = "\x00\x06MQIsdp"
 )
 
-// An opening holds what the first bytes of a CONNECT, up to the level, say about its
+// A connectLayout holds what the first bytes of a CONNECT, up to the level, say about its
 // layout.
-type opening struct {
+type connectLayout struct {
 	size  int // of the whole packet, in bytes
 	flags int // offset of the Connect Flags
 }
 
-// parseOpening reads the fixed header, the Protocol Name and the level. It fails at the
+// parseHeader reads the fixed header, the Protocol Name and the level. It fails at the
 // first byte that cannot belong to a CONNECT, such as the 'G' of an HTTP request or the 3
 // in the 0x16 0x03 of a TLS ClientHello (type 1, with flags, too short). So the caller
 // neither waits for nor keeps more bytes of such a connection.
-func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
+func (c *Connect) parseHeader(b []byte, maxSize int) (h connectLayout, err error) {
 	bad := &c.malformed
 	if len(b) == 0 {
 		return h, ErrShort
@@ -63,7 +63,7 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 		bad.set(level, "MQTT-3.1.2-2", UnsupportedProtocolVersion, "Protocol Level", "is not served")
 		return h, bad
 	}
-	if c.Version == V5 && wasteful(b[1:begin]) { // [MQTT-1.5.5-1]; 3.x does not forbid it
+	if c.Version == V5 && overlong(b[1:begin]) { // [MQTT-1.5.5-1]; 3.x does not forbid it
 		bad.set(1, "MQTT-1.5.5-1", MalformedPacket, "Remaining Length", "is longer than it needs to be")
 		return h, bad
 	}
