@@ -11,9 +11,9 @@ type Algorithm uint8
 
 // The algorithms.
 const (
-	ConsistentHash   Algorithm = iota // weighted rendezvous over the session's key
-	LeastConnections                  // fewest open sessions for its weight
-	RoundRobin                        // in turn, as often as the weight says
+	ConsistentHash   Algorithm = iota // weighted rendezvous hashing of the session's key
+	LeastConnections                  // fewest open sessions relative to weight
+	RoundRobin                        // in turn, in proportion to weight
 	RandomTwo                         // the less loaded of two random nodes
 	SourceIP                          // ConsistentHash over the client's address
 )
@@ -26,27 +26,27 @@ var algorithmWords = []string{
 	SourceIP:         "source_ip",
 }
 
-// String returns the word of the configuration file.
+// String returns the name of a in the configuration file.
 func (a Algorithm) String() string { return word(algorithmWords, int(a)) }
 
-// ParseAlgorithm reads the word of the configuration file.
+// ParseAlgorithm parses the name of an algorithm in the configuration file.
 func ParseAlgorithm(s string) (Algorithm, error) {
 	i, err := parseWord("algorithm", algorithmWords, s)
 	return Algorithm(i), err
 }
 
-// HashKey is the field of a session that is hashed.
+// HashKey is the field of a session that the pool hashes.
 type HashKey uint8
 
-// The fields that can be hashed.
+// The hashable fields.
 const (
 	ByClientID HashKey = iota // the CONNECT's Client Identifier
 	ByUsername                // the CONNECT's User Name
 	BySourceIP                // the client's address, without its port
-	ByCookie                  // the key that an HTTP client's cookie holds
+	ByCookie                  // the key in an HTTP client's cookie
 	ByTLSCN                   // the Common Name of the client's certificate
-	BySNI                     // the server name that the client's TLS asks for
-	NoKey                     // the pool's algorithm looks at no field; not a word of the configuration
+	BySNI                     // the server name that the client asks for in TLS
+	NoKey                     // the pool's algorithm hashes no field; not a name in the configuration
 )
 
 var hashKeyWords = []string{
@@ -58,7 +58,7 @@ var hashKeyWords = []string{
 	BySNI:      "sni",
 }
 
-// String returns the word of the configuration file, "none" for NoKey.
+// String returns the name of k in the configuration file, "none" for NoKey.
 func (k HashKey) String() string {
 	if k == NoKey {
 		return "none"
@@ -66,7 +66,7 @@ func (k HashKey) String() string {
 	return word(hashKeyWords, int(k))
 }
 
-// ParseHashKey reads the word of the configuration file.
+// ParseHashKey parses the name of a hash key in the configuration file.
 func ParseHashKey(s string) (HashKey, error) {
 	i, err := parseWord("hash_key", hashKeyWords, s)
 	return HashKey(i), err

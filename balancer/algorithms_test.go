@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// settle lets n sessions arrive that stay.
+// settle adds n sessions that stay open.
 func settle(t *testing.T, p *Pool, n int) {
 	t.Helper()
 	for range n {
@@ -48,7 +48,7 @@ func TestLeastConnectionsSpreadsOverIdleNodes(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 1000 {
 		c := p.Candidates(0, false)
-		seen[c.Next().Name] = true // no session stays: all nodes remain idle
+		seen[c.Next().Name] = true // no session stays open: all nodes remain idle
 	}
 	if len(seen) != 10 {
 		t.Errorf("only %d of 10 idle nodes were chosen", len(seen))
@@ -166,7 +166,7 @@ func TestRandomTwoNeverTakesTheMostLoadedNode(t *testing.T) {
 		for n := c.Next(); n != nil; n = c.Next() {
 			order = append(order, n)
 		}
-		// It is the heavier of any two, so that it comes last.
+		// The full node is the heavier of any two, so it comes last.
 		if i := slices.Index(order, full); i != 4 {
 			t.Fatalf("the loaded node is candidate %d of 5", i+1)
 		}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// newPool builds a pool of nodes that are given as name or name:weight.
+// newPool builds a pool of nodes given as name or name:weight.
 func newPool(t testing.TB, algorithm Algorithm, nodes ...string) *Pool {
 	t.Helper()
 	spec := PoolSpec{Name: "test", Algorithm: algorithm}
@@ -28,7 +28,7 @@ func newPool(t testing.TB, algorithm Algorithm, nodes ...string) *Pool {
 	return p
 }
 
-// emqx returns n node specs, emqx-1 to emqx-n, all with the suffix.
+// emqx returns the specs of n nodes, emqx-1 to emqx-n, each with the suffix.
 func emqx(n int, suffix string) []string {
 	nodes := make([]string, n)
 	for i := range nodes {
@@ -48,7 +48,7 @@ func (p *Pool) node(name string) *Node {
 
 const fleetSize = 200_000
 
-// fleets are the keys of client identifiers as real devices have them.
+// fleets are sets of client identifiers, as real devices have them.
 var fleets = []struct {
 	name string
 	keys func() []uint64

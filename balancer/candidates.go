@@ -2,25 +2,25 @@ package balancer
 
 import "math/rand/v2"
 
-// Candidates are the nodes of a pool in the order in which one session should
-// try them. It is a plain value of 32 bytes that belongs to one session; copying
-// it copies how far it has come.
+// Candidates are the nodes of a pool in the order in which one session should try them.
+// Candidates are a plain value of 32 bytes that belongs to one session. A copy continues
+// where the original stands.
 type Candidates struct {
 	pool *Pool
-	key  uint64 // of the session, or random
+	key  uint64 // the session's key, or a random one
 	walk walk
 }
 
-// walk is how far Candidates have come. Ranks are -1 for no node. (The struct is
-// apart because Go keeps no struct of more than four fields in registers.)
+// walk is the progress of Candidates. A rank of -1 means no node. (The struct is separate
+// because Go keeps no struct of more than four fields in registers.)
 type walk struct {
-	last   int32 // rank that the walk in the order of key has reached
-	chosen int32 // rank of a node that was taken ahead of the walk
-	held   int32 // rank of a node that the walk has passed and not yet returned
+	last   int32 // rank that the walk in key order has reached
+	chosen int32 // rank of a node returned ahead of the walk
+	held   int32 // rank of a node that the walk has passed but not yet returned
 	order  order
 }
 
-// order is how the next candidate is found.
+// order says how to find the next candidate.
 type order uint8
 
 const (
@@ -28,14 +28,14 @@ const (
 	least                   // the least loaded node
 	inTurn                  // the node whose turn it is
 	pair                    // the less loaded of two random nodes
-	rest                    // what one of the three above left: the less loaded of two steps of a random walk
-	lastResort              // no node is up: the next step of a walk over those that are down
+	rest                    // after one of the three above: the less loaded of two steps of a random walk
+	lastResort              // no node is up: the next step of a walk over the nodes that are down
 )
 
-// Candidates returns the candidates for a session. The key is [Hash] or [HashAddr]
-// of the field that p.HashKey names; keyed is false when the session has no such
-// field, or an empty one, and then the session goes to the less loaded of two random
-// nodes. Pools whose HashKey is NoKey look at neither.
+// Candidates returns the candidates for a session. The key is [Hash] or [HashAddr] of the
+// field that p.HashKey names. keyed is false when the session lacks this field or when it
+// is empty; the session then goes to the less loaded of two random nodes. A pool whose
+// HashKey is NoKey ignores both arguments.
 func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
 	w := walk{last: -1, chosen: -1, held: -1}
 	switch p.Algorithm {
@@ -54,12 +54,14 @@ func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
 	return Candidates{p, rand.Uint64(), w}
 }
 
-// Next returns the next candidate, nil when none is left, and never the same node
-// twice. The candidates are the nodes that are up. When none is, they are the nodes
-// that the health checks alone hold down, in the order of the key: a probe may be
-// wrong, or late, and the session would be refused otherwise. Next looks at the state
-// of a node when it comes to it: a node that comes up later is not gone back to. It
-// does not look at MaxConnections, which Acquire decides.
+// Next returns the next candidate, or nil when none is left. It never returns a node
+// twice.
+//
+// The candidates are the nodes that are up. When no node is up, the candidates are the
+// nodes that only the health checks hold down, in the order of the key: a probe may be
+// wrong or late, and otherwise the session would be refused. Next tests the state of a
+// node when it reaches the node, and does not go back to a node that comes up later. It
+// ignores MaxConnections, which Acquire enforces.
 func (c *Candidates) Next() *Node {
 	n := c.next()
 	if n == nil && c.walk.last < 0 && c.walk.chosen < 0 {
@@ -86,11 +88,11 @@ func (c *Candidates) next() *Node {
 	if rank < 0 {
 		return c.lighterOfTwoSteps()
 	}
-	c.walk.chosen = int32(rank) // the walk will not return it again
+	c.walk.chosen = int32(rank) // so that the walk does not return it again
 	return c.pool.ranked[rank]
 }
 
-// step walks to the next node in the order of the key.
+// step advances the walk to the next node in key order.
 func (c *Candidates) step() *Node {
 	for {
 		var rank int

@@ -138,13 +138,13 @@ func TestLoopsChooseAtOnce(t *testing.T) {
 	for _, a := range algorithms {
 		p := newPool(t, a, "a:1", "b:2", "c:3", "d:3")
 		for _, n := range p.Nodes() {
-			n.MaxConnections = 3 // before the loops start, so that Acquire refuses now and then
+			n.MaxConnections = 3 // set before the loops start, so that Acquire sometimes refuses
 		}
 		var loops sync.WaitGroup
 		for loop := range 4 {
 			loops.Go(func() {
 				for i := range 2000 {
-					switch i % 50 { // the operator and the health checks go on meanwhile
+					switch i % 50 { // meanwhile the operator and the health checks change states
 					case 10:
 						p.nodes[loop].SetHealth(false)
 					case 20:
@@ -173,9 +173,9 @@ func TestLoopsChooseAtOnce(t *testing.T) {
 	}
 }
 
-// FuzzCandidates checks that whatever the algorithm, the weights, the loads and
-// the states, each node that is up is a candidate exactly once; where none is, each
-// that the operator has not taken out.
+// FuzzCandidates checks that each node that is up is a candidate exactly once, whatever
+// the algorithm, weights, loads and states. If no node is up, each node that the operator
+// has not taken out must be a candidate exactly once.
 func FuzzCandidates(f *testing.F) {
 	f.Add(uint8(0), true, uint64(1), []byte{1, 2, 3})
 	f.Add(uint8(0), true, uint64(1<<63), []byte{0x41, 0x41, 0x41, 0x81, 0x41})

@@ -6,18 +6,18 @@ import (
 	"net/netip"
 )
 
-// hashSeed sets our hashes apart from those of a broker that shards by XXH64 of
-// the same identifiers. Changing it moves every client of every fleet.
+// hashSeed separates our hashes from those of a broker that shards by XXH64 of the same
+// identifiers. A change of hashSeed moves every client of every fleet.
 const hashSeed = 0x6d717474_6c620001 // "mqttlb", 1
 
-// Hash returns the key of a client identifier or user name, and hashes a node's
-// name: XXH64 under a fixed seed. The result is the same on every architecture
-// and in every release, since the replicas of a fleet have to agree on it. It is
-// no secret: who chooses identifiers on purpose can make them meet on one node.
+// Hash returns the XXH64 of a client identifier, a user name or a node's name, under a
+// fixed seed. The result is the same on every architecture and in every release, because
+// the replicas of a fleet must agree on it. The seed is public: an attacker can choose
+// identifiers that all go to one node.
 func Hash(key []byte) uint64 { return xxh64(key, hashSeed) }
 
-// HashAddr returns the key of a client's address. An IPv4 address has the same
-// key when it arrives mapped into IPv6; a zone is not looked at.
+// HashAddr returns the key of a client's address. An IPv4 address has the same key as its
+// IPv4-mapped IPv6 form. HashAddr ignores the zone.
 func HashAddr(addr netip.Addr) uint64 {
 	if addr = addr.Unmap(); addr.Is4() {
 		b := addr.As4()
@@ -27,8 +27,8 @@ func HashAddr(addr netip.Addr) uint64 {
 	return Hash(b[:])
 }
 
-// The primes of XXH64. They are variables since the algorithm adds and negates
-// them with wrap-around, which Go does not allow for constants.
+// The primes of XXH64. They are variables because the algorithm adds and negates them
+// with wrap-around, which Go forbids for constants.
 var (
 	prime1 uint64 = 11400714785074694791
 	prime2 uint64 = 14029467366897019727
@@ -37,7 +37,7 @@ var (
 	prime5 uint64 = 2870177450012600261
 )
 
-// xxh64 is XXH64 as its specification (xxhash_spec.md, version 0.2) has it.
+// xxh64 implements XXH64 as in xxhash_spec.md, version 0.2.
 func xxh64(b []byte, seed uint64) uint64 {
 	length := uint64(len(b))
 	h := seed + prime5

@@ -33,7 +33,7 @@ func TestXXH64MatchesThePublishedVectors(t *testing.T) {
 	}
 }
 
-// A change of any line here moves the clients of every fleet on its next update.
+// A change of any line here moves the clients of every fleet at its next update.
 func TestGoldenHashes(t *testing.T) {
 	for _, tt := range []struct {
 		key  string

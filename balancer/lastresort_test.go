@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A verdict of the health checks may be wrong or late; the operator's word is not.
+// The verdict of the health checks may be wrong or late; the operator's word is not.
 func TestNodesThatAreDownAreTheLastResort(t *testing.T) {
 	for _, a := range algorithms {
 		p := newPool(t, a, "a:2", "b", "c:2", "d", "e")
@@ -35,7 +35,8 @@ func TestNodesThatAreDownAreTheLastResort(t *testing.T) {
 	}
 }
 
-// A node that was tried and went down since is no reason to try those that are down.
+// If a node was tried and has gone down since, the nodes that are down are not
+// candidates.
 func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
 	for _, a := range algorithms {
 		p := newPool(t, a, "a", "b", "c")

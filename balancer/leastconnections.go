@@ -1,8 +1,8 @@
 package balancer
 
-// leastLoaded returns the rank of the node that is up and carries the least for
-// its weight, -1 when none is up. It looks from a random node on, so that idle
-// nodes are not all filled from the first.
+// leastLoaded returns the rank of the node that is up and has the fewest sessions
+// relative to its weight, or -1 when no node is up. The search starts at a random node,
+// so that idle nodes do not all fill up from the first one.
 func (p *Pool) leastLoaded(random uint64) int {
 	best := -1
 	start := scale(random, uint64(len(p.ranked)))

@@ -10,7 +10,7 @@ func TestNegLog2IsTheLogarithmWithinAFifthOfAPercent(t *testing.T) {
 		t.Helper()
 		got := float64(negLog2(h)) / (1 << log2Fraction)
 		want := 64 - math.Log2(float64(h))
-		if h >= 1<<63 { // float64 cannot hold how far h is from 2^64
+		if h >= 1<<63 { // float64 cannot hold the difference between h and 2^64
 			want = -math.Log1p(-float64(-h)/(1<<64)) / math.Ln2
 		}
 		if math.Abs(got-want) > 0.002*want {
@@ -21,8 +21,8 @@ func TestNegLog2IsTheLogarithmWithinAFifthOfAPercent(t *testing.T) {
 		check(1<<shift | 1)
 		check(1<<63>>shift + 1<<20)
 	}
-	// Towards 2^64 the value itself goes to zero: that is where large pools decide.
-	// Beyond 2^64-2^14 its last bit is worth more; one key in 2^50 lies there.
+	// Towards 2^64 the value itself goes to zero, and there large pools decide. Beyond
+	// 2^64-2^14 its last bit is worth more than the tolerance; one key in 2^50 is there.
 	for shift := 14; shift < 54; shift++ {
 		check(-(uint64(1) << shift))
 	}

@@ -5,20 +5,20 @@ import (
 	"slices"
 )
 
-// MaxWeight is the greatest weight of a node, as in HAProxy. It bounds the length of
-// one round of RoundRobin, and with it the time and memory of NewPool.
+// MaxWeight is the greatest weight of a node, as in HAProxy. It limits the length of a
+// round of RoundRobin, and so the time and memory that NewPool takes.
 const MaxWeight = 256
 
-// NodeSpec is a node as the configuration has it.
+// NodeSpec is the configuration of a node.
 type NodeSpec struct {
-	Name           string // its identity: what is hashed, on every replica and over every protocol
+	Name           string // the identity of the node; every replica and protocol hashes it
 	Address        string // host:port; the host is a name, an IPv4 address or an IPv6 address in brackets
-	Weight         int    // its share beside the pool's other nodes, 1 to MaxWeight; 0 means 1
-	MaxConnections int    // most open sessions; 0 means no limit
+	Weight         int    // share relative to the pool's other nodes, 1 to MaxWeight; 0 means 1
+	MaxConnections int    // limit of open sessions; 0 means no limit
 }
 
 // Node is one broker address of a pool. The exported fields never change. The state
-// is the node's own, or shared with other nodes: see [Registry].
+// belongs to the node alone or is shared with other nodes: see [Registry].
 type Node struct {
 	Name           string
 	Address        string // as configured
@@ -32,32 +32,31 @@ type Node struct {
 	condition *condition
 }
 
-// Same reports whether n and other stand for the same address of the same node of
-// the same pool, in two pools that joined one [Registry].
+// Same reports whether n and other are the same address of the same node of the same
+// pool, in two pools that joined one [Registry].
 func (n *Node) Same(other *Node) bool { return n.condition == other.condition }
 
-// State returns what the operator's word and the health checks' verdict make
-// together: the worse of the two.
+// State returns the worse of the operator's word and the verdict of the health checks.
 func (n *Node) State() State {
 	return State(max(n.operator.state.Load(), n.condition.health.Load()))
 }
 
 func (n *Node) isUp() bool { return n.State() == Up }
 
-// mayBeTried reports whether a session may be tried on the node when no node is up:
-// the operator has not taken it out, whatever the health checks say.
+// mayBeTried reports whether a session may try the node when no node is up: the
+// operator's word must be Up, whatever the health checks say.
 func (n *Node) mayBeTried() bool { return n.Operator() == Up }
 
-// Operator returns the operator's word, Up until it was set.
+// Operator returns the operator's word, Up until SetOperator is called.
 func (n *Node) Operator() State { return State(n.operator.state.Load()) }
 
-// SetOperator sets the operator's word. The health checks go on beside it.
+// SetOperator sets the operator's word. The health checks continue.
 func (n *Node) SetOperator(s State) { n.operator.state.Store(uint32(s)) }
 
-// Healthy returns the health checks' verdict, true until it was set.
+// Healthy returns the verdict of the health checks, true until SetHealth is called.
 func (n *Node) Healthy() bool { return State(n.condition.health.Load()) == Up }
 
-// SetHealth sets the health checks' verdict.
+// SetHealth sets the verdict of the health checks.
 func (n *Node) SetHealth(up bool) {
 	if up {
 		n.condition.health.Store(uint32(Up))
@@ -66,17 +65,17 @@ func (n *Node) SetHealth(up bool) {
 	}
 }
 
-// Acquire counts a session in. It returns false, and counts nothing, when the
-// node is at its MaxConnections. Every Acquire that returned true is followed
-// by one Release.
+// Acquire adds a session to the count of open sessions. When the node is at its
+// MaxConnections, Acquire adds nothing and returns false. Call Release once for every
+// Acquire that returned true.
 func (n *Node) Acquire() bool {
 	if n.MaxConnections == 0 {
 		n.count.open.Add(1)
 		return true
 	}
 	for {
-		// Adding first and taking back would let a session that is being
-		// refused keep out one that fits.
+		// If it added first and corrected the count later, a session that is being
+		// refused could keep out another one that fits.
 		open := n.count.open.Load()
 		if open >= int64(n.MaxConnections) {
 			return false
@@ -87,14 +86,14 @@ func (n *Node) Acquire() bool {
 	}
 }
 
-// Release counts a session out.
+// Release removes a session from the count of open sessions.
 func (n *Node) Release() { n.count.open.Add(-1) }
 
-// Open returns how many sessions are counted in.
+// Open returns the number of open sessions.
 func (n *Node) Open() int64 { return n.count.open.Load() }
 
-// Addrs returns what Address resolves to now, in the order in which to dial.
-// It is empty until a host name was resolved. The caller must not change it.
+// Addrs returns the resolved addresses of Address, in the order in which to dial them. It
+// is empty until a host name is resolved. The caller must not change the slice.
 func (n *Node) Addrs() []netip.AddrPort {
 	if addrs := n.condition.addrs.Load(); addrs != nil {
 		return *addrs
@@ -102,15 +101,15 @@ func (n *Node) Addrs() []netip.AddrPort {
 	return nil
 }
 
-// SetAddrs replaces what Address resolves to.
+// SetAddrs replaces the resolved addresses.
 func (n *Node) SetAddrs(addrs []netip.AddrPort) {
 	addrs = slices.Clone(addrs)
 	n.condition.addrs.Store(&addrs)
 }
 
-// lighter reports whether n would carry less for its weight than other if each
-// took one session more. That one session lets the heavier of two idle nodes
-// come first.
+// lighter reports whether n would have fewer sessions than other, relative to weight, if
+// each had one more. Because of this one session the node with more weight comes first
+// when both are idle.
 func (n *Node) lighter(other *Node) bool {
 	return (n.Open()+1)*int64(other.Weight) < (other.Open()+1)*int64(n.Weight)
 }

@@ -45,7 +45,7 @@ func TestNodeTakesNoMoreThanMaxConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := p.Nodes()[0]
-	// Each of 8 loops takes and gives back; never are more than 7 in.
+	// Eight loops acquire and release; at most 7 sessions may be open.
 	var in, most, refused atomic.Int64
 	var loops sync.WaitGroup
 	for range 8 {
@@ -99,7 +99,7 @@ func TestNodeWithoutLimitCountsItsSessions(t *testing.T) {
 func TestAddrsOfALiteralAreKnownAtOnce(t *testing.T) {
 	for _, tt := range []struct {
 		address string
-		want    string // empty: not known
+		want    string // empty: unknown
 	}{
 		{"127.0.0.1:1883", "127.0.0.1:1883"},
 		{"[::1]:1883", "[::1]:1883"},

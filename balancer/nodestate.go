@@ -5,11 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// The state of a node, in the parts that a Registry shares among nodes. The Registry
-// has weak pointers to them, so none may be small enough for the allocator to put it
-// into a block with others: such a block is freed as one.
+// The state of a node is split into the parts that a Registry shares among nodes. The
+// Registry has weak pointers to the parts. A part must not be so small that the allocator
+// puts it into one block with other objects: the whole block would stay alive with any of
+// them.
 
-// operatorWord is the operator's word on a node.
+// operatorWord is what the operator wants of a node.
 type operatorWord struct {
 	name  string
 	state atomic.Uint32 // State
@@ -18,11 +19,11 @@ type operatorWord struct {
 // sessionCount counts the open sessions of a node.
 type sessionCount struct {
 	open atomic.Int64
-	_    [56]byte // a cache line of its own: every session writes to it
+	_    [56]byte // fills a cache line, because every session writes to open
 }
 
-// condition is what is known of an address of a node.
+// condition is the state of one address of a node.
 type condition struct {
-	health atomic.Uint32 // State, the health checks' verdict
+	health atomic.Uint32 // State, the verdict of the health checks
 	addrs  atomic.Pointer[[]netip.AddrPort]
 }

@@ -10,33 +10,33 @@ import (
 	"sync/atomic"
 )
 
-// PoolSpec is a pool as the configuration has it.
+// PoolSpec is the configuration of a pool.
 type PoolSpec struct {
 	Name      string
 	Algorithm Algorithm
-	HashKey   HashKey // read by ConsistentHash alone
+	HashKey   HashKey // used only by ConsistentHash
 	Nodes     []NodeSpec
 }
 
-// Pool is a set of nodes that can serve the same clients, and the algorithm that
-// chooses among them. The exported fields never change.
+// Pool is a set of nodes that serve the same clients, and the algorithm that chooses
+// among them. The exported fields never change.
 type Pool struct {
 	Name      string
 	Algorithm Algorithm
-	HashKey   HashKey // what the algorithm hashes: BySourceIP for SourceIP, NoKey where it hashes nothing
+	HashKey   HashKey // the field that the algorithm hashes: BySourceIP for SourceIP, NoKey if it hashes none
 
-	nodes []*Node // in the order of the configuration
+	nodes []*Node // in configuration order
 
 	rendezvous
 
-	shares []uint64 // for drawing a node by weight
+	shares []uint64 // for drawing a node at random by weight
 
-	schedule []int32 // RoundRobin: the ranks of one round
+	schedule []int32 // for RoundRobin: the ranks of one round
 	turn     atomic.Uint64
 }
 
-// NewPool builds a pool. The error names every fault of the spec. A node whose
-// address holds a literal IP has its Addrs at once; the others wait for SetAddrs.
+// NewPool builds a pool. The error names every fault of the spec. A node whose address
+// holds a literal IP has its Addrs at once; other nodes get them from SetAddrs.
 func NewPool(spec PoolSpec) (*Pool, error) {
 	p := &Pool{Name: spec.Name, Algorithm: spec.Algorithm, HashKey: spec.HashKey}
 	var faults []error
@@ -84,8 +84,7 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 	return p, nil
 }
 
-// Nodes returns the nodes in the order of the configuration. The caller must not
-// change the slice.
+// Nodes returns the nodes in configuration order. The caller must not change the slice.
 func (p *Pool) Nodes() []*Node { return p.nodes }
 
 func newNode(s NodeSpec) (*Node, error) {

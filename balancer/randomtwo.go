@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// newShares lays the nodes on a line, each as long as its weight: node i begins
-// at shares[i], and the last entry is the end of the line.
+// newShares lays the nodes on a line, each as long as its weight: node i begins at
+// shares[i], and the last entry is the end of the line.
 func newShares(ranked []*Node) []uint64 {
 	shares := make([]uint64, len(ranked)+1)
 	for i, n := range ranked {
@@ -15,8 +15,8 @@ func newShares(ranked []*Node) []uint64 {
 	return shares
 }
 
-// lighterOfPair draws two different nodes by weight and returns the rank of the
-// less loaded, or -1 when the two are not both up.
+// lighterOfPair draws two different nodes by weight and returns the rank of the less
+// loaded one, or -1 unless both are up.
 func (p *Pool) lighterOfPair(random uint64) int {
 	if len(p.ranked) < 2 {
 		return -1
@@ -24,7 +24,7 @@ func (p *Pool) lighterOfPair(random uint64) int {
 	end := p.shares[len(p.ranked)]
 	a := p.at(scale(random, end))
 	begin, length := p.shares[a], uint64(p.ranked[a].Weight)
-	point := scale(random<<32, end-length) // on the line without a
+	point := scale(random<<32, end-length) // on the line without node a
 	if point >= begin {
 		point += length
 	}
@@ -38,7 +38,7 @@ func (p *Pool) lighterOfPair(random uint64) int {
 	return a
 }
 
-// at returns the rank of the node that lies at a point of the line.
+// at returns the rank of the node at a point of the line.
 func (p *Pool) at(point uint64) int {
 	i, begins := slices.BinarySearch(p.shares, point)
 	if begins {
@@ -47,15 +47,15 @@ func (p *Pool) at(point uint64) int {
 	return i - 1
 }
 
-// scale brings a random number into [0, end).
+// scale maps a random number to [0, end).
 func scale(random, end uint64) uint64 {
 	scaled, _ := bits.Mul64(random, end)
 	return scaled
 }
 
-// lighterOfTwoSteps takes the less loaded of two nodes and holds the other for the
-// next call. The two are steps of a walk by a random key, which visits the nodes
-// in a weighted random order and none twice.
+// lighterOfTwoSteps returns the less loaded of two nodes and keeps the other for the next
+// call. The two nodes are steps of a walk by a random key. The walk visits the nodes in a
+// weighted random order, each once.
 func (c *Candidates) lighterOfTwoSteps() *Node {
 	var a *Node
 	if c.walk.held >= 0 {

@@ -6,22 +6,21 @@ import (
 	"weak"
 )
 
-// Registry gives the nodes of a new pool the state of the nodes that they replace.
-// A pool that is built from a changed configuration then goes on where the pool of
-// the old configuration was. The zero value is ready, and may be used from several
-// goroutines at once.
+// Registry gives the nodes of a new pool the state of the nodes that they replace. A pool
+// built from a changed configuration then continues with the state of the old pool. The
+// zero value is ready for use. Several goroutines may use a Registry at once.
 //
-// Three things are shared, each by what it is a fact of:
+// Nodes share three parts of their state:
 //
-//   - the operator's word, by all nodes of one name, in every pool;
-//   - the count of open sessions, by the nodes of one name in the pools of one name;
-//   - the health checks' verdict and the resolved addresses, by those of them that
-//     have the same address as configured: another address is another broker until
-//     it is probed and resolved.
+//   - the operator's word: all nodes of one name, in every pool;
+//   - the count of open sessions: nodes of one name in pools of one name;
+//   - the verdict of the health checks and the resolved addresses: nodes of one name
+//     and configured address in pools of one name. Another address is another broker
+//     until it is probed and resolved.
 //
-// A state lives as long as a Node that has it. Sessions hold the nodes of pools that
-// were replaced, so that a node which is taken out and comes back finds its open
-// sessions again. The Registry itself keeps nothing alive.
+// A part lives as long as any Node that has it. Sessions hold the nodes of replaced
+// pools, so a node that is removed and added again finds its open sessions. The Registry
+// itself keeps nothing alive.
 type Registry struct {
 	operators  table[string, operatorWord]
 	counts     table[nodeKey, sessionCount]
@@ -37,8 +36,8 @@ type addressKey struct {
 	address string
 }
 
-// Join gives each node of a new pool the state that its predecessors have. It is
-// called once, before anything else uses the pool.
+// Join gives each node of a new pool the state of its predecessors. Call it once, before
+// any other use of the pool.
 func (r *Registry) Join(p *Pool) {
 	for _, n := range p.nodes {
 		key := nodeKey{p.Name, n.Name}
@@ -48,9 +47,9 @@ func (r *Registry) Join(p *Pool) {
 	}
 }
 
-// table finds the states of one kind by key.
+// table maps keys to shared states of one kind.
 type table[K comparable, S any] struct {
-	mu     sync.Mutex // guards the field below
+	mu     sync.Mutex // guards entries
 	states map[K]weak.Pointer[S]
 }
 
@@ -60,7 +59,8 @@ type tableEntry[K comparable, S any] struct {
 	state weak.Pointer[S]
 }
 
-// join returns the state that a key has already; without one it becomes own.
+// join returns the state that the key already has. If there is none, join registers own
+// and returns it.
 func (t *table[K, S]) join(key K, own *S) *S {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -76,7 +76,7 @@ func (t *table[K, S]) join(key K, own *S) *S {
 	return own
 }
 
-// forget removes an entry whose state is gone, unless the key has a new one.
+// forget removes an entry whose state was collected, unless the key has a new state.
 func (t *table[K, S]) forget(e tableEntry[K, S]) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

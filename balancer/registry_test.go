@@ -58,7 +58,7 @@ func TestOpenSessionsAreThoseOfTheNameInThePool(t *testing.T) {
 		t.Error("the old node has got the limit of the new one")
 	}
 	for range 4 {
-		before.Release() // that of a session on the new one among them
+		before.Release() // also a session counted by the new node
 	}
 	after.Release()
 	if before.Open() != 0 || after.Open() != 0 {
@@ -120,14 +120,14 @@ func TestNodeOfAPoolThatJoinedNothingIsItsOwn(t *testing.T) {
 	}
 }
 
-// collected runs the collector until the registry is empty.
+// collected runs the garbage collector until the registry is empty.
 func collected(r *Registry) bool {
 	for range 10_000 {
 		runtime.GC()
 		if r.operators.size()+r.counts.size()+r.conditions.size() == 0 {
 			return true
 		}
-		runtime.Gosched() // to the cleanups
+		runtime.Gosched() // lets the cleanups run
 	}
 	return false
 }
@@ -141,7 +141,7 @@ func (t *table[K, S]) size() int {
 func TestStateLivesAsLongAsANodeOfAnyGeneration(t *testing.T) {
 	var r Registry
 	spec := NodeSpec{Name: "a", Address: "127.0.0.1:1883"}
-	held := joined(t, &r, "mqtt", spec).node("a") // by a session; its pool is garbage
+	held := joined(t, &r, "mqtt", spec).node("a") // a session holds the node; its pool is garbage
 	held.SetOperator(Draining)
 	held.SetHealth(false)
 	held.Acquire()
@@ -171,7 +171,8 @@ func TestRegistryForgetsWhatNoNodeHas(t *testing.T) {
 	}
 }
 
-// A cleanup runs some time after its state is gone: the key may have a new one by then.
+// A cleanup runs some time after its state was collected. The key may have a new state by
+// then.
 func TestLateCleanupLeavesTheNewState(t *testing.T) {
 	var states table[string, condition]
 	gone, here := new(condition), new(condition)
@@ -183,7 +184,7 @@ func TestLateCleanupLeavesTheNewState(t *testing.T) {
 	}
 }
 
-// Pools join while others are collected, and whoever holds a node shares the state.
+// Pools join while others are collected. All who hold a node share its state.
 func TestPoolsJoinAtTheSameTime(t *testing.T) {
 	var r Registry
 	const builders, rounds, sessions = 8, 200, 3

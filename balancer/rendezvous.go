@@ -6,26 +6,25 @@ import (
 	"slices"
 )
 
-// Weighted rendezvous: every node draws a number for a key, from its name alone,
-// and the nodes stand in the order of what they drew. A node that goes takes its
-// own draw away and changes nobody else's; so does one that comes, and one whose
-// weight changes.
+// Weighted rendezvous hashing: for each key every node draws a number, which depends only
+// on the key and the node's name, and the nodes are ordered by their draws. If a node is
+// added or removed, or its weight changes, the draws of all other nodes stay the same.
 //
-// A node that draws u, uniform in (0,1], costs -log2(u)/weight: exponential, so
-// the cheapest of several nodes is each in proportion to its weight. All of it is
-// integer arithmetic: floating point may differ in its last bit between
-// architectures (arm64 fuses multiply and add), and replicas have to agree.
+// A node that draws u, uniform in (0,1], costs -log2(u)/weight. This is exponentially
+// distributed, so each of several nodes is the cheapest in proportion to its weight. The
+// arithmetic is on integers: floating point may differ in the last bit between
+// architectures (arm64 fuses multiply and add), and replicas must agree.
 
-// rendezvous holds a pool's nodes as the search wants them: by weight, since among
-// nodes of one weight the hash alone decides and the logarithm is not needed.
+// rendezvous groups a pool's nodes by weight for the search: among nodes of one weight
+// the hash alone decides, without the logarithm.
 type rendezvous struct {
-	ranked  []*Node // by weight, then by name: alike on every replica
+	ranked  []*Node // by weight, then by name: the same on every replica
 	classes []class
 }
 
 // class is the nodes of one weight.
 type class struct {
-	reciprocal uint64   // of the weight; 0 when all nodes are of this class
+	reciprocal uint64   // of the weight; 0 when the pool has only this class
 	rank       int      // of its first node in ranked
 	nameHashes []uint64 // of its nodes
 }
@@ -47,9 +46,9 @@ func newRendezvous(nodes []*Node) rendezvous {
 	return r
 }
 
-// draw is what the node of a rank drew for a key. The cost falls with the hash,
-// so the hash decides between costs that fixed point cannot tell apart. Equal
-// hashes take a collision of two names' hashes; then the rank decides.
+// draw is the draw of the node of a rank for a key. The cost falls as the hash rises, so
+// the hash decides between costs that are equal in fixed point. The rank decides between
+// equal hashes, which need a collision of the hashes of two names.
 type draw struct {
 	cost uint64 // 0 where all weights are equal: the hash alone gives the same order
 	hash uint64
@@ -74,9 +73,8 @@ func (d draw) before(e draw) bool {
 	return d.rank < e.rank
 }
 
-// first returns the rank of the first node in the order of key that is up; -1 when
-// there is none. It is after(key, -1, isUp), made quick for the usual case that the
-// nodes a key prefers are up.
+// first returns the rank of the first node in key order that is up, or -1. It equals
+// after(key, -1, isUp), but is fast in the usual case that the first nodes are up.
 func (r *rendezvous) first(key uint64) int {
 	if len(r.classes) == 1 {
 		if _, rank := r.classes[0].top(key); r.ranked[rank].State() == Up {
@@ -98,8 +96,8 @@ func (r *rendezvous) first(key uint64) int {
 	return best.rank
 }
 
-// after returns the rank of the first node behind rank last, in the order of
-// key, that fits; -1 when there is none. A last of -1 stands before all nodes.
+// after returns the rank of the first node behind rank last, in key order, for which fits
+// returns true, or -1. A last of -1 is before all nodes.
 func (r *rendezvous) after(key uint64, last int, fits func(*Node) bool) int {
 	floor := draw{hash: ^uint64(0), rank: -1}
 	if last >= 0 {
@@ -112,7 +110,7 @@ func (r *rendezvous) after(key uint64, last int, fits func(*Node) bool) int {
 		for j, nameHash := range c.nameHashes {
 			hash := mix(key ^ nameHash)
 			if hash < top {
-				continue // another node of its weight stands before it
+				continue // another node of its weight comes before it
 			}
 			d := c.draw(hash, c.rank+j)
 			if !floor.before(d) || !fits(r.ranked[d.rank]) {
@@ -130,7 +128,7 @@ func (r *rendezvous) after(key uint64, last int, fits func(*Node) bool) int {
 	return best.rank
 }
 
-// top returns the highest hash of the class for a key, and whose it is.
+// top returns the highest hash of the class for a key, and the rank of its node.
 func (c *class) top(key uint64) (hash uint64, rank int) {
 	hash = mix(key ^ c.nameHashes[0])
 	for i, nameHash := range c.nameHashes[1:] {
@@ -141,7 +139,7 @@ func (c *class) top(key uint64) (hash uint64, rank int) {
 	return hash, c.rank + rank
 }
 
-// drawOf returns what the node of a rank drew.
+// drawOf returns the draw of the node of a rank.
 func (r *rendezvous) drawOf(key uint64, rank int) draw {
 	i := len(r.classes) - 1
 	for r.classes[i].rank > rank {
@@ -151,13 +149,13 @@ func (r *rendezvous) drawOf(key uint64, rank int) draw {
 	return c.draw(mix(key^c.nameHashes[rank-c.rank]), rank)
 }
 
-// mix is the finalizer of SplitMix64: a bijection in which every bit of the
-// result hangs on every bit of x.
+// mix is the finalizer of SplitMix64: a bijection in which every bit of the result
+// depends on every bit of x.
 func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// reciprocal returns 2^64/weight, as near as 64 bits hold it.
+// reciprocal returns 2^64/weight, as exactly as 64 bits allow.
 func reciprocal(weight int) uint64 { return ^uint64(0) / uint64(weight) }

@@ -42,7 +42,8 @@ func TestWeightsSplitTheFleetWithinTwoPercent(t *testing.T) {
 				}
 				for i, w := range weights {
 					want := float64(fleetSize) * float64(w) / float64(total)
-					// Chance alone is worth 4 standard deviations where a share is small.
+					// Where a share is small, chance alone may deviate by 4 standard
+					// deviations.
 					tolerance := max(0.02*want, 4*math.Sqrt(want))
 					if math.Abs(float64(counts[i])-want) > tolerance {
 						t.Errorf("weight %d of %d holds %d clients, want %.0f ± %.0f", w, total, counts[i], want, tolerance)
@@ -140,7 +141,7 @@ func TestOrderHangsOnNamesAndWeightsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The pool for WebSocket on another replica: other addresses, another order.
+	// The same pool for WebSocket, on another replica: other addresses, another order.
 	spec.Name = "ws"
 	spec.Nodes = slices.Clone(spec.Nodes)
 	slices.Reverse(spec.Nodes)
@@ -159,7 +160,7 @@ func TestOrderHangsOnNamesAndWeightsAlone(t *testing.T) {
 	}
 }
 
-// The search takes short cuts: it must find what sorting all draws finds.
+// The search takes short cuts and must still find the order of all draws sorted.
 func TestOrderIsThatOfAllDrawsSorted(t *testing.T) {
 	for _, weights := range [][]int{{1, 1, 1, 1}, {1, 2, 3, 4}, {5, 1, 5, 1, 256, 5}, {7}} {
 		var nodes []string
@@ -246,7 +247,7 @@ func BenchmarkConsistentHash(b *testing.B) {
 	}
 }
 
-// A change of any line here moves the clients of every fleet on its next update.
+// A change of any line here moves the clients of every fleet at its next update.
 func TestGoldenPicks(t *testing.T) {
 	equal := newPool(t, ConsistentHash, emqx(5, "")...)
 	weighted := newPool(t, ConsistentHash, "emqx-1:1", "emqx-2:2", "emqx-3:3", "emqx-4:3", "emqx-5:7")

@@ -2,11 +2,10 @@ package balancer
 
 import "math/rand/v2"
 
-// startRoundRobin lays the turns of one round out as nginx's smooth weighted round
-// robin does: weights 5, 1, 1 make a a b a c a a and not a a a a a b c. Walking
-// a fixed list takes one atomic addition; keeping nginx's running weights would
-// take a lock. The first turn is random, so that many balancers with a few
-// clients each do not all begin with the same node.
+// startRoundRobin computes the turns of one round by nginx's smooth weighted round robin:
+// weights 5, 1, 1 give a a b a c a a and not a a a a a b c. Walking a fixed list takes
+// one atomic addition; nginx's running weights would need a lock. The first turn is
+// random, so that many balancers with few clients do not all begin with the same node.
 func (p *Pool) startRoundRobin() {
 	divisor, total := 0, 0
 	for _, n := range p.ranked {
@@ -29,9 +28,9 @@ func (p *Pool) startRoundRobin() {
 	p.turn.Store(rand.Uint64N(uint64(len(p.schedule))))
 }
 
-// inTurn returns the rank of the node whose turn it is. The turn of a node that is
-// not up is used up, since giving it to the next in the list would double that
-// one's share. After as many turns as there are nodes it gives up and returns -1.
+// inTurn returns the rank of the node whose turn it is. It skips the turn of a node that
+// is not up; giving the turn to the next node in the list would double that node's share.
+// It returns -1 after as many turns as there are nodes.
 func (p *Pool) inTurn() int {
 	for range p.ranked {
 		turn := p.turn.Add(1) - 1

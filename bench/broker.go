@@ -14,16 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readSize is what one read takes at most; one buffer of it serves a whole loop.
+// readSize is the size of the largest read; one buffer of this size serves a whole loop.
 const readSize = 256 << 10
 
-// wakeInterval is how long a loop waits at most before it looks at its context and at
-// what its caller asked for.
+// wakeInterval is the longest time between two checks of a loop's context and of its
+// caller's condition.
 const wakeInterval = 50 * time.Millisecond
 
-// Broker is a stub: it accepts any CONNECT, after a PROXY header or without one,
-// acknowledges what asks for it and routes nothing. When a client ends it closes with a
-// RST, so that no TIME_WAIT is left at the balancer.
+// Broker is a stub: it accepts any CONNECT, with or without a PROXY header before it,
+// acknowledges every packet that needs it, and routes nothing. When a client closes, the
+// broker closes with a RST, so that the balancer keeps no TIME_WAIT.
 type Broker struct {
 	poll      *poll
 	listeners []listener
@@ -31,33 +31,34 @@ type Broker struct {
 	conns     []*brokerConn // by descriptor; nil: not a connection
 	in        []byte
 	out       []byte
-	frames    []byte // scratch of a WebSocket's frames
+	frames    []byte // buffer for WebSocket frames
 	stats     BrokerStats
 }
 
-// BrokerStats counts what a Broker has seen. Any goroutine may read it.
+// BrokerStats are the counters of a Broker. Any goroutine may read them.
 type BrokerStats struct {
 	Open      atomic.Int64 // connections open now
 	Accepted  atomic.Int64
 	Proxied   atomic.Int64 // connections that began with a PROXY header
 	Connects  atomic.Int64 // CONNECTs answered
 	Published atomic.Int64 // PUBLISH packets
-	Malformed atomic.Int64 // connections closed for what they sent
+	Malformed atomic.Int64 // connections closed because of invalid bytes
 }
 
 type brokerConn struct {
 	framer    framer
 	proxy     []byte     // an incomplete PROXY header
-	rest      []byte     // what the socket did not take
+	rest      []byte     // bytes that the socket did not take
 	ws        *webSocket // nil: MQTT over TCP
 	fd        int
-	greeted   bool // the PROXY header, if any, is over
+	greeted   bool // the PROXY header, if any, was read
 	connected bool // the CONNECT was answered
 	v5        bool
 }
 
-// ListenBroker listens on every address, each host:port with a numeric host; port 0 is
-// any free one. One that begins with ws:// takes WebSocket clients, at any path.
+// ListenBroker listens on every address. Each is host:port with a numeric host; port 0 is
+// any free port. An address that begins with ws:// accepts WebSocket clients, with any
+// path.
 func ListenBroker(addresses ...string) (*Broker, error) {
 	p, err := newPoll()
 	if err != nil {
@@ -77,13 +78,13 @@ func ListenBroker(addresses ...string) (*Broker, error) {
 	return b, nil
 }
 
-// Addrs returns the addresses that the broker listens on, in the order they were given.
+// Addrs returns the addresses that the broker listens on, in their original order.
 func (b *Broker) Addrs() []netip.AddrPort { return b.addrs }
 
 // Stats returns the broker's counters.
 func (b *Broker) Stats() *BrokerStats { return &b.stats }
 
-// Close closes everything. It must not be called while Serve runs.
+// Close closes all connections and listeners. It must not be called while Serve runs.
 func (b *Broker) Close() error {
 	for _, c := range b.conns {
 		if c != nil {
@@ -102,7 +103,7 @@ func (b *Broker) Close() error {
 	return p.close()
 }
 
-// Serve answers clients until ctx ends. It returns nil then.
+// Serve serves clients until ctx is done, and then returns nil.
 func (b *Broker) Serve(ctx context.Context) error {
 	for ctx.Err() == nil {
 		events, err := b.poll.wait(wakeInterval)
@@ -125,8 +126,8 @@ func (b *Broker) Serve(ctx context.Context) error {
 	return nil
 }
 
-// accept takes all that wait. A connection closed in this batch of events has a stale
-// event at most, and reading a fresh socket too early does no harm.
+// accept accepts all waiting connections. A connection closed in the same batch of events
+// leaves at most a stale event, and reading a new socket too early does no harm.
 func (b *Broker) accept(l listener) error {
 	for {
 		fd, _, err := unix.Accept4(l.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
@@ -136,7 +137,7 @@ func (b *Broker) accept(l listener) error {
 			return nil
 		case unix.EINTR, unix.ECONNABORTED:
 			continue
-		default: // out of descriptors: what is being measured is no longer what was meant
+		default: // no more descriptors: the measurement would be wrong
 			return fmt.Errorf("accept: %w%s", err, hint(err))
 		}
 		if fd >= len(b.conns) {
@@ -174,14 +175,15 @@ func (b *Broker) serve(c *brokerConn, events uint32) {
 			b.drop(c)
 			return
 		}
-		// A short read has emptied the socket, unless the end has arrived since.
+		// A short read means that the socket is empty, unless the peer has closed since.
 		if n < len(b.in) && (n == 0 || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0) {
 			return
 		}
 	}
 }
 
-// answer handles a chunk of a connection's bytes; false ends the connection.
+// answer handles a chunk of a connection's bytes. It returns false if the connection must
+// be closed.
 func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
 	if !c.greeted {
 		if len(c.proxy) > 0 {

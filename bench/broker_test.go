@@ -100,7 +100,7 @@ func send(t *testing.T, b *Broker, pieces ...[]byte) net.Conn {
 	return conn
 }
 
-// talk sends pieces and returns what comes back until the broker closes.
+// talk sends pieces and returns the answer, up to the broker's close.
 func talk(t *testing.T, b *Broker, pieces ...[]byte) []byte {
 	t.Helper()
 	conn := send(t, b, pieces...)

@@ -14,25 +14,25 @@ import (
 type state uint8
 
 const (
-	connecting state = iota // connect(2) is under way
-	securing                // the TLS handshake is under way, on a goroutine that owns the connection
-	upgrading               // the request for a WebSocket is sent
-	greeting                // the CONNECT is sent
-	connected               // the CONNACK has come
+	connecting state = iota // connect(2) is running
+	securing                // the TLS handshake is running, in a goroutine that owns the connection
+	upgrading               // the request for a WebSocket was sent
+	greeting                // the CONNECT was sent
+	connected               // the CONNACK has arrived
 )
 
 type client struct {
 	framer     framer
-	rest       []byte // what the socket did not take
+	rest       []byte // bytes that the socket did not take
 	pub        publisher
 	tls        *secure    // nil: no TLS
 	ws         *webSocket // nil: no WebSocket
-	began      int64      // when connect(2) was called
+	began      int64      // time of connect(2)
 	fd         int        // negative: none
 	slot       int32
-	generation int32 // of the connections of this slot
+	generation int32 // counts the connections of this slot
 	number     int
-	target     int32 // of Options.Targets
+	target     int32 // index into Options.Targets
 	state      state
 }
 
@@ -41,12 +41,12 @@ var (
 	errGreeted = errors.New("first packet is not a CONNACK")
 )
 
-// refusal is the code of a CONNACK that does not accept.
+// refusal is the code of a CONNACK that refuses.
 type refusal byte
 
 func (r refusal) Error() string { return fmt.Sprintf("CONNACK with code 0x%02x", byte(r)) }
 
-// dial begins a connection; how it ends comes as an event.
+// dial begins a connection; its result arrives as an event.
 func (f *Fleet) dial(c *client, now int64) {
 	n := f.opened
 	f.opened++
@@ -78,7 +78,7 @@ func (f *Fleet) connect(c *client, n int, target unix.Sockaddr) error {
 		return fmt.Errorf("TCP_NODELAY: %w", err)
 	}
 	if len(f.opt.Sources) > 0 {
-		// The port is chosen at connect, when both ends of the pair are known.
+		// The kernel chooses the port at connect, when it knows both addresses.
 		if err := unix.SetsockoptInt(c.fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
 			return fmt.Errorf("IP_BIND_ADDRESS_NO_PORT: %w", err)
 		}
@@ -93,8 +93,8 @@ func (f *Fleet) connect(c *client, n int, target unix.Sockaddr) error {
 	return f.poll.add(c.fd, connEvents, c.slot, c.generation)
 }
 
-// introduce begins what comes first on the connection of c: TLS, then the WebSocket, then
-// the CONNECT.
+// introduce begins the first layer of c's connection: TLS, else the WebSocket, else the
+// CONNECT.
 func (f *Fleet) introduce(c *client) {
 	switch {
 	case f.handshakes != nil && c.tls == nil:
@@ -114,7 +114,7 @@ func (f *Fleet) greet(c *client) {
 	f.out = f.appendConnect(f.out, c)
 }
 
-// handle does what the events of one connection ask for.
+// handle handles the events of one connection.
 func (f *Fleet) handle(c *client, events uint32) {
 	if c.state == connecting {
 		code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
@@ -129,7 +129,7 @@ func (f *Fleet) handle(c *client, events uint32) {
 		if events&unix.EPOLLIN == 0 || c.fd < 0 {
 			return
 		}
-		// A server that speaks first has: the edge does not come again.
+		// The server may have sent first: its edge does not come again.
 	}
 	if c.state == securing {
 		c.tls.duct.wake()
@@ -146,7 +146,7 @@ func (f *Fleet) handle(c *client, events uint32) {
 	f.readAll(c, events)
 }
 
-// readAll reads until nothing is there, and handles it.
+// readAll reads and handles everything that has arrived.
 func (f *Fleet) readAll(c *client, events uint32) {
 	generation := c.generation
 	for {
@@ -164,16 +164,16 @@ func (f *Fleet) readAll(c *client, events uint32) {
 			return
 		}
 		if c.fd < 0 || c.generation != generation {
-			return // done with: a churning client that got its CONNACK
+			return // a churning client that got its CONNACK is finished
 		}
-		// A short read has emptied the socket, unless the end has arrived since.
+		// A short read means that the socket is empty, unless the peer has closed since.
 		if n < len(f.in) && (n == 0 || events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) == 0) {
 			return
 		}
 	}
 }
 
-// fail ends a connection and counts why. A churning fleet tries again.
+// fail ends a connection and counts the cause. A churning fleet then opens another.
 func (f *Fleet) fail(c *client, cause error) {
 	var refused refusal
 	switch {
@@ -195,10 +195,10 @@ func (f *Fleet) fail(c *client, cause error) {
 	}
 }
 
-// failurePause keeps a churning fleet from spinning when no connection can succeed.
+// failurePause prevents a churning fleet from spinning when every connection fails.
 const failurePause = 10 * time.Millisecond
 
-// drop closes the socket of c, if there is one, without counting.
+// drop closes the socket of c, if any, without counting.
 func (f *Fleet) drop(c *client) {
 	if c.fd < 0 {
 		return
@@ -209,5 +209,5 @@ func (f *Fleet) drop(c *client) {
 	f.inflight -= c.pub.inflight()
 	c.pub = publisher{}
 	c.rest, c.tls, c.ws = nil, nil, nil
-	f.frames, f.sealed = f.frames[:0], f.sealed[:0] // what was for c alone
+	f.frames, f.sealed = f.frames[:0], f.sealed[:0] // they were for c alone
 }

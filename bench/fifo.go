@@ -1,7 +1,7 @@
 package bench
 
-// fifo is a queue of clients and the time at which each has something to do. Because
-// everything in one queue has the same period, what goes in last is due last: no heap.
+// fifo is a queue of clients, each with a time at which it is due. All entries of one
+// queue have the same period, so the last one in is due last, and no heap is needed.
 type fifo struct {
 	items []timed // a ring
 	first int
@@ -9,7 +9,7 @@ type fifo struct {
 }
 
 type timed struct {
-	due        int64 // nanoseconds of the fleet's clock
+	due        int64 // in nanoseconds of the fleet's clock
 	slot       int32
 	generation int32
 }
@@ -26,7 +26,7 @@ func (q *fifo) push(t timed) {
 	q.n++
 }
 
-// peek returns the first item; not ok when the queue is empty.
+// peek returns the first entry; ok is false if the queue is empty.
 func (q *fifo) peek() (t timed, ok bool) {
 	if q.n == 0 {
 		return timed{}, false

@@ -14,46 +14,46 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Fleet is many clients on one epoll loop. Nothing happens outside of Run, and one
+// Fleet is many clients on one epoll loop. It only works inside Run, and only one
 // goroutine at a time may use it.
 type Fleet struct {
 	opt     Options
 	poll    *poll
-	began   time.Time // the fleet's clock starts here
+	began   time.Time // zero of the fleet's clock
 	clients []client  // by slot
-	unused  []int32   // slots to be opened, the next one last
+	unused  []int32   // slots to open, the next one last
 	opened  int       // connections begun
-	opening int       // connections without a CONNACK
-	openAt  int64     // when the next connection may begin
+	opening int       // connections without a CONNACK yet
+	openAt  int64     // earliest time of the next connection
 
-	pub      *Publishing // nil: nothing is published
+	pub      *Publishing // nil: no publishing
 	sub      *Subscription
-	inflight int   // messages without an acknowledgement, of all clients
+	inflight int   // unacknowledged messages of all clients
 	sent     int   // messages sent since Publish
 	due      fifo  // next message of each client, in an open loop
 	pings    fifo  // next PINGREQ of each client
 	pingGap  int64 // nanoseconds; 0: none
 
-	in      []byte // scratch of every read
-	out     []byte // scratch of every write
+	in      []byte // buffer for every read
+	out     []byte // buffer for every write
 	payload []byte
 	stats   Stats
 
 	hosts      []string    // by target
 	handshakes *handshakes // nil: no TLS
-	plain      []byte      // scratch of decrypting
-	frames     []byte      // scratch of a WebSocket's frames
-	sealed     []byte      // scratch of encrypting
+	plain      []byte      // buffer for decrypted bytes
+	frames     []byte      // buffer for WebSocket frames
+	sealed     []byte      // buffer for encrypted bytes
 }
 
-// Subscription is what every client subscribes to, after its CONNACK.
+// Subscription is the subscription of every client, made after its CONNACK.
 type Subscription struct {
 	Filter string // %i, %c and %u as in Publishing
 	QoS    byte
 	Stamp  bool // payloads begin with the time they were due
 }
 
-// NewFleet checks o and opens nothing yet.
+// NewFleet checks o. It opens nothing yet.
 func NewFleet(o Options) (*Fleet, error) {
 	if err := o.setDefaults(); err != nil {
 		return nil, err
@@ -102,26 +102,26 @@ func (f *Fleet) Grow(n int) {
 // Subscribe makes every client that connects from now on subscribe.
 func (f *Fleet) Subscribe(s Subscription) { f.sub = &s }
 
-// Stats returns the counters; valid to read while Run does not run, and in its done.
+// Stats returns the counters. Read them only between runs or in Run's done.
 func (f *Fleet) Stats() *Stats { return &f.stats }
 
-// Inflight returns how many messages wait for an acknowledgement.
+// Inflight returns the number of unacknowledged messages.
 func (f *Fleet) Inflight() int { return f.inflight }
 
-// ResetLatencies forgets the latencies recorded so far, as after a warm-up.
+// ResetLatencies discards the recorded latencies, for example after a warm-up.
 func (f *Fleet) ResetLatencies() {
 	for _, h := range []*hdrhistogram.Histogram{f.stats.Connect, f.stats.Ack, f.stats.Delivery} {
 		h.Reset()
 	}
 }
 
-// Run works until done returns true or ctx ends. It asks done after every batch of
-// events, and at least every 50 ms.
+// Run runs the fleet until done returns true or ctx is done. It calls done after every
+// batch of events, and at least every 50 ms.
 func (f *Fleet) Run(ctx context.Context, done func() bool) error {
-	runtime.LockOSThread() // the timer slack is a thread's own
+	runtime.LockOSThread() // the timer slack belongs to the thread
 	defer runtime.UnlockOSThread()
-	// The default of 50 µs would be part of every latency in an open loop. Refused by
-	// an odd sandbox, it only makes them coarser.
+	// The default of 50 µs would be part of every latency in an open loop. If a sandbox
+	// refuses this, latencies are only coarser.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1000, 0, 0, 0)
 	for !done() {
 		if err := ctx.Err(); err != nil {
@@ -141,21 +141,21 @@ func (f *Fleet) Run(ctx context.Context, done func() bool) error {
 			}
 		}
 		if f.handshakes != nil && f.opening > 0 {
-			// On one core a handshake that was woken would wait until the runtime notices that
-			// this thread is in a system call: a fifth of its time.
+			// On one core a woken handshake would wait until the runtime notices that this
+			// thread is in a system call: a fifth of its time.
 			runtime.Gosched()
 		}
 	}
 	return nil
 }
 
-// RunFor works for d.
+// RunFor runs the fleet for d.
 func (f *Fleet) RunFor(ctx context.Context, d time.Duration) error {
 	end := time.Now().Add(d)
 	return f.Run(ctx, func() bool { return !time.Now().Before(end) })
 }
 
-// Connect works until every client has got its CONNACK or failed.
+// Connect runs the fleet until every client has its CONNACK or has failed.
 func (f *Fleet) Connect(ctx context.Context) error {
 	return f.Run(ctx, func() bool { return len(f.unused) == 0 && f.opening == 0 })
 }
@@ -163,7 +163,7 @@ func (f *Fleet) Connect(ctx context.Context) error {
 // Close resets every connection.
 func (f *Fleet) Close() error {
 	if f.poll == nil {
-		return os.ErrClosed // the number of its descriptor is another's by now
+		return os.ErrClosed // another file may have its descriptor by now
 	}
 	if f.handshakes != nil {
 		f.abandon()
@@ -178,7 +178,7 @@ func (f *Fleet) Close() error {
 
 func (f *Fleet) now() int64 { return int64(time.Since(f.began)) }
 
-// step does what the clock asks for and returns how long nothing more is due.
+// step does what is due and returns the time until more is due.
 func (f *Fleet) step() time.Duration {
 	now := f.now()
 	next := now + int64(wakeInterval)
@@ -188,7 +188,7 @@ func (f *Fleet) step() time.Duration {
 	return time.Duration(next - now)
 }
 
-// never is later than anything that is due.
+// never is later than any due time.
 const never = int64(1<<63 - 1)
 
 // open begins the connections that are due and returns when the next one is.
@@ -231,7 +231,7 @@ func (f *Fleet) ping(now int64) int64 {
 	}
 }
 
-// current returns the client that t was queued for, nil when it is gone.
+// current returns the client that t was queued for, or nil if it is gone.
 func (f *Fleet) current(t timed) *client {
 	if c := &f.clients[t.slot]; c.fd >= 0 && c.generation == t.generation {
 		return c
@@ -240,7 +240,7 @@ func (f *Fleet) current(t timed) *client {
 }
 
 // pingAfter spreads the first PINGREQs of clients that connected in one burst, and keeps
-// the queue in order: none is due before the one queued last.
+// the queue sorted: none is due before the last one queued.
 func (f *Fleet) pingAfter(now int64) int64 {
 	due := now + f.pingGap/2 + rand.Int64N(f.pingGap/2+1)
 	if f.pings.n > 0 {

@@ -12,10 +12,10 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// testTimeout ends a test that hangs; no test waits for it otherwise.
+// testTimeout ends a test that hangs; no other test waits for it.
 const testTimeout = 20 * time.Second
 
-// serveBroker runs a stub broker for the test's life.
+// serveBroker runs a stub broker until the test ends.
 func serveBroker(t *testing.T) *Broker {
 	t.Helper()
 	return serveBrokerAt(t, "127.0.0.1:0")
@@ -57,7 +57,7 @@ func newFleet(t *testing.T, o Options) *Fleet {
 	return f
 }
 
-// exchange connects everybody and publishes until n messages are acknowledged.
+// exchange connects all clients and publishes until n messages are acknowledged.
 func exchange(t *testing.T, target netip.AddrPort, o Options, p Publishing, n uint64) *Stats {
 	t.Helper()
 	ctx := testContext(t)
@@ -111,7 +111,7 @@ func TestOpenLoopSendsWhatIsDueAndNoMore(t *testing.T) {
 	if err := f.Run(ctx, func() bool { return s.Published >= 2000 }); err != nil {
 		t.Fatal(err)
 	}
-	// However slow the machine: never ahead of the schedule.
+	// However slow the machine, the fleet is never ahead of the schedule.
 	due := 20 * (uint64(time.Since(began)/(5*time.Millisecond)) + 1)
 	if s.Published > due {
 		t.Errorf("%d messages published, %d were due", s.Published, due)
@@ -147,8 +147,8 @@ func TestOpenLoopCountsTheWaitOfAMessageThatCouldNotBeSent(t *testing.T) {
 	if err := f.Run(ctx, func() bool { return s.Acked >= 10 || s.Lost > 0 }); err != nil {
 		t.Fatal(err)
 	}
-	// The second was due 10 ms after the first: it has waited for 90 ms. Counted from when
-	// it was sent, it would seem to have taken none.
+	// The second was due 10 ms after the first: it has waited for 90 ms. Measured from its
+	// sending, the wait would be 0.
 	if waited := time.Duration(s.Ack.ValueAtQuantile(50)); waited < 40*time.Millisecond {
 		t.Errorf("the median latency is %v", waited)
 	}
@@ -207,7 +207,7 @@ func TestChurnOpensAndResetsConnections(t *testing.T) {
 	gone(t, b)
 }
 
-// answering runs a server, for the test's life, that reads once, writes s and closes.
+// answering runs a server, until the test ends, that reads once, writes s and closes.
 func answering(t *testing.T, s string) netip.AddrPort {
 	t.Helper()
 	return netip.MustParseAddrPort(proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) {
@@ -216,7 +216,7 @@ func answering(t *testing.T, s string) netip.AddrPort {
 	}))
 }
 
-// nobody is where nobody listens.
+// nobody is an address where nobody listens.
 var nobody = netip.MustParseAddrPort("127.0.0.1:1")
 
 func TestRefusedFailedAndLostConnectionsAreCountedApart(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 )
 
-// Opcodes of WebSocket frames (RFC 6455, section 5.2). Those from opClose on are of
+// Opcodes of WebSocket frames (RFC 6455, section 5.2). From opClose on they are of
 // control frames.
 const (
 	opContinuation = 0x0
@@ -20,8 +20,8 @@ const (
 )
 
 const (
-	finBit  = 0x80 // of the first byte: the last frame of a message
-	maskBit = 0x80 // of the second byte: a masking key follows the length
+	finBit  = 0x80 // in the first byte: the last frame of a message
+	maskBit = 0x80 // in the second byte: a masking key follows the length
 
 	maxControl     = 125 // payload of a control frame (5.5)
 	maxFrameHeader = 14
@@ -35,13 +35,13 @@ var (
 	errControl   = errors.New("WebSocket control frame that is fragmented or longer than 125 bytes (RFC 6455, 5.5)")
 )
 
-// closing is the status of a Close frame, after which nothing comes. 1005: it had none
-// (RFC 6455, 7.1.5).
+// closing is the status of a Close frame, after which nothing may follow. 1005 means that
+// it had none (RFC 6455, 7.1.5).
 type closing uint16
 
 func (c closing) Error() string { return fmt.Sprintf("closed with WebSocket status %d", uint16(c)) }
 
-// appendFrame appends payload as a message of one frame, masked as a client must.
+// appendFrame appends payload as a message of one frame. A client must set masked.
 func appendFrame(b []byte, opcode byte, masked bool, payload []byte) []byte {
 	second := byte(0)
 	if masked {
@@ -67,7 +67,7 @@ func appendFrame(b []byte, opcode byte, masked bool, payload []byte) []byte {
 	return b
 }
 
-// mask masks or unmasks b in place, the first byte of key first in little endian, and
+// mask masks or unmasks b in place, using the bytes of key in little-endian order, and
 // returns the key for the byte after b (RFC 6455, 5.3).
 func mask(b []byte, key uint32) uint32 {
 	wide := uint64(key)<<32 | uint64(key)
@@ -82,23 +82,23 @@ func mask(b []byte, key uint32) uint32 {
 	return key
 }
 
-// deframer takes the frames off a stream that arrives in any pieces. It keeps no data:
-// a message of any length passes through.
+// deframer removes the frames from a stream that arrives in pieces of any size. It keeps
+// no data: messages of any length pass through.
 type deframer struct {
-	client  bool // it is a client's: frames come without a mask, and control frames are answered with one
-	inFrame bool // the header of a frame has been read, its payload not all
-	message bool // the last data frame was not the end of its message
+	client  bool // this side is the client: frames arrive without a mask, and answers to control frames are masked
+	inFrame bool // the header of a frame was read, but not its whole payload
+	message bool // the last data frame did not end its message
 	opcode  byte
 	have    uint8  // bytes of header that have arrived
 	key     uint32 // for the next byte of payload
-	left    uint64 // payload of the frame still to come
+	left    uint64 // payload of the frame still missing
 	header  [maxFrameHeader]byte
-	control []byte // payload of a control frame that has arrived in part
+	control []byte // payload of a control frame, as far as it has arrived
 }
 
-// next returns the payload of the data frames in b: a view of b, which is changed. What
-// Ping and Close must be answered with is appended to replies. An error may come with
-// data that arrived before it; it is a closing after a Close, and final.
+// next returns the payload of the data frames in b: a view of b, which it changes. It
+// appends the answers to Ping and Close to replies. It may return an error together with
+// data that arrived before. After a Close the error is a closing, and final.
 func (d *deframer) next(b, replies []byte) (data, _ []byte, err error) {
 	for len(b) > 0 {
 		if !d.inFrame {
@@ -126,7 +126,7 @@ func (d *deframer) next(b, replies []byte) (data, _ []byte, err error) {
 		case data == nil:
 			data = payload
 		default:
-			data = append(data, payload...) // moves it to the front, over a header
+			data = append(data, payload...) // moves the payload forward over a header
 		}
 	}
 	return data, replies, nil
@@ -147,8 +147,8 @@ func (d *deframer) answer(replies []byte) ([]byte, error) {
 	return replies, nil
 }
 
-// readHeader takes the header of a frame off b. It is not complete while inFrame is
-// false; then all of b is used up.
+// readHeader reads the header of a frame from b. If inFrame is false afterwards the
+// header is incomplete and all of b was used.
 func (d *deframer) readHeader(b []byte) (rest []byte, err error) {
 	before := int(d.have)
 	have := before + copy(d.header[before:], b)
@@ -169,7 +169,7 @@ func (d *deframer) readHeader(b []byte) (rest []byte, err error) {
 	return b[need-before:], nil
 }
 
-// headerLength tells from the second byte of a header how long it is.
+// headerLength returns the length of a header, by its second byte.
 func headerLength(second byte) int {
 	n := 2
 	switch second &^ maskBit {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// deframe gives stream to d in pieces of n bytes, 0: in one, and returns what comes out.
+// deframe passes stream to d in pieces of n bytes, or in one if n is 0, and returns the
+// results.
 func deframe(d *deframer, stream []byte, n int) (data, replies []byte, err error) {
 	b := bytes.Clone(stream)
 	if n == 0 {
@@ -119,7 +120,7 @@ func TestCloseIsAnsweredAndWhatCameBeforeItIsKept(t *testing.T) {
 	}
 }
 
-// FuzzFrames holds that the size of the pieces changes nothing of what comes out.
+// FuzzFrames checks that the size of the pieces does not change the result.
 func FuzzFrames(f *testing.F) {
 	for _, s := range []string{
 		"02 03 48656c 80 02 6c6f", "82 85 37fa213d 7f9f4d5158", "89 05 48656c6c6f 82 7e 0080 00", "88 02 03e9", "82 7f 0000000000010000 41",
@@ -133,7 +134,7 @@ func FuzzFrames(f *testing.F) {
 		if !bytes.Equal(whole, pieces) || len(replies) != len(again) || !errors.Is(err2, err) {
 			t.Errorf("% x, % x, %v; in pieces: % x, % x, %v", whole, replies, err, pieces, again, err2)
 		}
-		if !client && !bytes.Equal(replies, again) { // a client's have a random mask
+		if !client && !bytes.Equal(replies, again) { // a client's replies have a random mask
 			t.Errorf("replies % x; in pieces: % x", replies, again)
 		}
 	})

@@ -6,11 +6,11 @@ import (
 )
 
 const (
-	// maxBody bounds what is kept of a packet that arrives in pieces. Nothing but a
-	// PUBLISH, whose payload is skipped and never kept, has a reason to be this long.
+	// maxBody limits the part of a packet kept while the rest arrives. Only a PUBLISH may
+	// be longer, and its payload is skipped and never kept.
 	maxBody = 1 << 20
 
-	// stampSize is the length of the time that a payload may begin with.
+	// stampSize is the size of the time at the beginning of a payload.
 	stampSize = 8
 )
 
@@ -20,28 +20,28 @@ var (
 	errPacket = errors.New("malformed packet")
 )
 
-// packet is one packet of a stream. Its slices are views, valid until the next call
-// of next.
+// packet is one packet of a stream. Its slices are views, valid until the next call of
+// next.
 type packet struct {
 	first   byte   // type and flags; 0: no packet
 	id      uint16 // Packet Identifier, valid for a PUBLISH of QoS 1 or 2 and for acknowledgements
-	body    []byte // what follows the fixed header; not for a PUBLISH
-	payload []byte // the first stampSize bytes at most; for a PUBLISH only
+	body    []byte // the bytes after the fixed header; not for a PUBLISH
+	payload []byte // at most the first stampSize bytes; only for a PUBLISH
 }
 
 func (p *packet) qos() byte { return p.first >> 1 & 3 }
 
-// framer cuts a stream that arrives in any pieces into packets. It keeps no payload:
-// an idle connection holds nothing.
+// framer cuts a stream that arrives in pieces of any size into packets. It keeps no
+// payload: an idle connection needs no buffer.
 type framer struct {
-	head  []byte // the start of a packet that has not arrived
-	skip  int    // payload bytes of held still to come
+	head  []byte // the start of an incomplete packet
+	skip  int    // payload bytes of held still missing
 	held  packet // the PUBLISH whose payload is being skipped
 	stamp [stampSize]byte
 }
 
-// next takes the first packet off b. With p.first 0 all of b is used up and the packet
-// is not complete. v5 tells that PUBLISH carries properties.
+// next reads the first packet of b. If p.first is 0 the packet is incomplete and all of b
+// was used. v5 says that a PUBLISH has properties.
 func (f *framer) next(b []byte, v5 bool) (p packet, rest []byte, err error) {
 	if f.skip > 0 {
 		if len(b) < f.skip {
@@ -99,8 +99,8 @@ func (f *framer) next(b []byte, v5 bool) (p packet, rest []byte, err error) {
 	return p, body[length:], nil
 }
 
-// readPublish reads the variable header of a PUBLISH of the given Remaining Length from
-// as much of it as has arrived, and returns where the payload begins. Not ok: more bytes
+// readPublish reads the variable header of a PUBLISH with the given Remaining Length, as
+// far as it has arrived, and returns the offset of the payload. If ok is false more bytes
 // are needed.
 func (p *packet) readPublish(b []byte, length int, v5 bool) (payload int, ok bool, err error) {
 	if length < 2 {
@@ -135,7 +135,7 @@ func (p *packet) readPublish(b []byte, length int, v5 bool) (payload int, ok boo
 	return at, true, nil
 }
 
-// keep remembers the start of a packet for the next call. b may be a view of f.head.
+// keep stores the start of a packet for the next call. b may be a view of f.head.
 func (f *framer) keep(b []byte) error {
 	if len(b) > maxBody {
 		return errTooBig
@@ -144,8 +144,8 @@ func (f *framer) keep(b []byte) error {
 	return nil
 }
 
-// remainingLength reads the length after the first byte of b and the bytes n that it
-// takes: 0 when more are needed, negative when there are more than four.
+// remainingLength reads the length after the first byte of b. n is its size in bytes: 0
+// if more are needed, negative if there are more than four.
 func remainingLength(b []byte) (length, n int) {
 	for n = 1; n <= 4 && n < len(b); n++ {
 		length |= int(b[n]&0x7f) << (7 * (n - 1))

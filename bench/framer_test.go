@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// stream is one of everything, with the packets that framer must find in it.
+// stream returns one packet of each type, and what framer must find in it.
 func stream(version byte) (b []byte, firsts []byte, ids []uint16) {
 	add := func(first byte, id uint16, encoded []byte) {
 		b = append(b, encoded...)
@@ -24,13 +24,13 @@ func stream(version byte) (b []byte, firsts []byte, ids []uint16) {
 	return b, firsts, ids
 }
 
-// cut feeds b in chunks and returns what came out.
+// cut passes b in chunks to a framer and returns the results.
 func cut(t *testing.T, b []byte, chunk int, v5 bool) (firsts []byte, ids []uint16, payloads [][]byte) {
 	t.Helper()
 	var f framer
 	for len(b) > 0 {
 		n := min(chunk, len(b))
-		piece := bytes.Clone(b[:n]) // a chunk lives until the next read
+		piece := bytes.Clone(b[:n]) // a chunk is valid until the next read
 		b = b[n:]
 		for len(piece) > 0 {
 			p, rest, err := f.next(piece, v5)

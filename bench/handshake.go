@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handshakes are the TLS handshakes that run beside the loop. crypto/tls cannot leave
-// one half done as it can a Read, so each has a goroutine, which owns the connection
-// until it is handed back.
+// handshakes are the TLS handshakes that run beside the loop. crypto/tls cannot suspend a
+// handshake as it can a Read. So each has a goroutine, which owns the connection until
+// the handshake is over.
 type handshakes struct {
-	bell    int // eventfd: something is in over
+	bell    int // eventfd: over is not empty
 	running sync.WaitGroup
 	configs []*tls.Config // by target
 
-	mu   sync.Mutex // guards the field below
+	mu   sync.Mutex // guards over
 	over []handshaken
 }
 
@@ -30,7 +30,7 @@ type handshaken struct {
 	err  error
 }
 
-// bellSlot is the bell's, among the slots of clients in the events of a poll.
+// bellSlot is the slot of the bell in the events of a poll.
 const bellSlot = -1
 
 func newHandshakes(p *poll, o *Options, hosts []string) (*handshakes, error) {
@@ -59,7 +59,7 @@ func (f *Fleet) secure(c *client) {
 	c.tls = &secure{duct: duct{fd: c.fd, ready: make(chan struct{}, 1)}}
 	c.tls.conn = tls.Client(&c.tls.duct, f.handshakes.configs[c.target])
 	f.handshakes.running.Add(1)
-	// Ends with its handshake, or with the channel of its duct.
+	// Ends with its handshake, or when the channel of its duct is closed.
 	go f.handshakes.run(c.tls, c.slot)
 }
 
@@ -72,13 +72,14 @@ func (h *handshakes) run(s *secure, slot int32) {
 	first := len(h.over) == 1
 	h.mu.Unlock()
 	if first {
-		// Cannot fail: the counter is far from full, and open until all have ended.
+		// It cannot fail: the counter is far from full, and the descriptor is open until
+		// all handshakes have ended.
 		_, _ = unix.Write(h.bell, binary.NativeEndian.AppendUint64(nil, 1))
 	}
 }
 
-// takeOver goes on with the connections whose handshake is over. After this call nothing
-// but the loop touches them.
+// takeOver continues with the connections whose handshake is over. After this call only
+// the loop uses them.
 func (f *Fleet) takeOver() {
 	var count [8]byte
 	_, _ = unix.Read(f.handshakes.bell, count[:])
@@ -98,13 +99,13 @@ func (f *Fleet) takeOver() {
 		c.tls.duct.ready, c.tls.duct.out = nil, &f.sealed
 		f.introduce(c)
 		if c.fd >= 0 {
-			// What arrived during the handshake has had its edge.
+			// The edge of bytes that arrived during the handshake has passed.
 			f.readAll(c, unix.EPOLLIN|unix.EPOLLRDHUP)
 		}
 	}
 }
 
-// abandon ends the handshakes that still run and waits for them.
+// abandon ends the running handshakes and waits for them.
 func (f *Fleet) abandon() {
 	for i := range f.clients {
 		if c := &f.clients[i]; c.fd >= 0 && c.state == securing && c.tls.duct.out == nil && c.tls.duct.ready != nil {

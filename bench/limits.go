@@ -10,15 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// spareDescriptors is what a process needs beside its connections: standard streams,
+// spareDescriptors is what a process needs besides its connections: standard streams,
 // epoll, listeners, the runtime's own.
 const spareDescriptors = 32
 
 const portRangeFile = "/proc/sys/net/ipv4/ip_local_port_range"
 
-// CheckLimits says, before anything is opened, why this machine cannot hold the clients
-// and what to set. The soft limit of descriptors needs no attention: the Go runtime raises it
-// to the hard one.
+// CheckLimits reports, before anything is opened, why this machine cannot hold the clients
+// and which limit to raise. It ignores the soft limit of descriptors, because the Go runtime
+// raises it to the hard one.
 func (o *Options) CheckLimits() error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -66,7 +66,7 @@ func portRange() (low, high int, err error) {
 	return low, high, nil
 }
 
-// hint returns what to set when err is a limit of this machine, to be put behind it.
+// hint returns advice to append to err if err is a limit of this machine.
 func hint(err error) string {
 	switch {
 	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):

@@ -46,9 +46,10 @@ func (b *Broker) listen(a netip.AddrPort, ws bool) error {
 		port = uint16(bound.Port)
 	}
 	b.addrs = append(b.addrs, netip.AddrPortFrom(a.Addr(), port))
-	// Its generation tells it from a connection, and says which one it is.
+	// A negative generation marks a listener and gives its index.
 	return b.poll.add(fd, unix.EPOLLIN, int32(fd), int32(-len(b.listeners)))
 }
 
-// listenBacklog holds a reconnect storm; the kernel caps it at net.core.somaxconn.
+// listenBacklog is enough for a reconnect storm; the kernel limits it to
+// net.core.somaxconn.
 const listenBacklog = 65535

@@ -16,11 +16,11 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// startMosquitto runs a real broker for the test's life and returns its address for each
+// startMosquitto runs a real broker until the test ends and returns its address for each
 // of transports.
 func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 	t.Helper()
-	text := "per_listener_settings true\nuser root\n" // as any other user it cannot read the keys; without root it stays who it is
+	text := "per_listener_settings true\nuser root\n" // under another user Mosquitto cannot read the keys; without root it keeps its user
 	var addrs []netip.AddrPort
 	for _, tr := range transports {
 		a := netip.MustParseAddrPort(proxytest.FreeAddr(t, "127.0.0.1"))
@@ -37,7 +37,7 @@ func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 	}
 	cmd := exec.Command(proxytest.Program(t, "mosquitto"), "-c", proxytest.TempFile(t, "mosquitto.conf", []byte(text)))
 	cmd.Stderr = t.Output()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that is killed leaves nothing behind
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // so that a killed test leaves no broker behind
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,8 @@ func startMosquitto(t *testing.T, p *pki) []netip.AddrPort {
 	}
 }
 
-// forMosquitto is what a client of Mosquitto over t has: its listeners ask for a certificate.
+// forMosquitto returns o for a client of Mosquitto over t: its listeners require a
+// certificate.
 func (t transport) forMosquitto(o Options, p *pki) Options {
 	o = t.apply(o, p)
 	if t.ssl {
@@ -99,7 +100,7 @@ func TestMosquittoDeliversToSubscribersOnceOverEveryTransport(t *testing.T) {
 	}
 }
 
-// deliver publishes 100 messages to four subscribers. Those of one test have their own topic.
+// deliver publishes 100 messages to four subscribers. Each test has a topic of its own.
 func deliver(t *testing.T, o Options, qos byte) {
 	t.Helper()
 	ctx := testContext(t)

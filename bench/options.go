@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// Options say what the clients of a Fleet are. Every client gets the next of Targets and
-// of Sources in turn.
+// Options configure the clients of a Fleet. The clients use Targets and Sources in turn.
 type Options struct {
 	Targets []netip.AddrPort // at least one
 	Sources []netip.Addr     // local addresses; empty: the kernel chooses
@@ -21,31 +20,32 @@ type Options struct {
 	// WebSocket carries MQTT in the binary frames of a WebSocket, with the subprotocol mqtt.
 	WebSocket bool
 	Path      string // of the WebSocket; empty: /mqtt
-	// TLS is the clients' part of TLS, under the WebSocket if there is one. nil: none. Without
-	// a ServerName it is that of Hosts. A ClientSessionCache in it lets connections resume.
+	// TLS is the clients' TLS configuration, also below a WebSocket; nil: no TLS. Without a
+	// ServerName the name in Hosts is used. With a ClientSessionCache connections can resume.
 	TLS   *tls.Config
-	Hosts []string // what the clients call each of Targets, as host:port, in TLS and HTTP; nil: Targets
+	Hosts []string // the clients' name for each of Targets, as host:port, in TLS and HTTP; nil: Targets
 
 	Clients     int     // connections to hold
-	First       int     // number of the first client; it ends the identifier
+	First       int     // number of the first client, which is part of its identifier
 	ConnectRate float64 // connections begun in a second; 0: no limit
-	Handshakes  int     // connections without a CONNACK at most; 0: 128
+	Handshakes  int     // most connections without a CONNACK; 0: 128
 	Churn       bool    // reset each connection at its CONNACK and open another
 
 	Version    byte   // 3, 4 or 5; 0: 4
 	Prefix     string // of the client identifier; the client's number follows
 	Username   string // %i and %c as in Topic; empty: none
 	Password   string // sent only with Username
-	KeepAlive  uint16 // seconds, pinged at three quarters of it; 0: off
+	KeepAlive  uint16 // seconds, with a PINGREQ after three quarters of it; 0: off
 	CleanStart bool
 }
 
 const (
 	defaultHandshakes = 128
-	defaultPath       = "/mqtt" // EMQX's, and what emqtt_bench asks for
+	defaultPath       = "/mqtt" // as in EMQX and emqtt_bench
 
-	// churnNumbers is how many identifiers a churning fleet uses. A balancer that
-	// keeps a table of them has a population as a real one has, not ever new ones.
+	// churnNumbers is how many identifiers a churning fleet uses. So a balancer with a
+	// table of identifiers sees a population like a real one, and not new identifiers
+	// forever.
 	churnNumbers = 10000
 )
 
@@ -80,21 +80,21 @@ func (o *Options) setDefaults() error {
 	return nil
 }
 
-// isField tells whether s fits between two spaces of an HTTP request.
+// isField reports whether s fits between two spaces of an HTTP request.
 func isField(s string) bool {
 	return s != "" && len(s) <= 2000 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// Publishing says what every client of a Fleet publishes.
+// Publishing configures what every client of a Fleet publishes.
 type Publishing struct {
 	Topic    string // %i is the client's number, %c its identifier, %u its user name
 	QoS      byte
 	Retain   bool
 	Size     int           // payload, bytes
-	Interval time.Duration // between two messages of a client; 0: as soon as the last is acknowledged
-	Inflight int           // unacknowledged messages of a client at most; 0: 1
+	Interval time.Duration // between two messages of a client; 0: publish when the last message is acknowledged
+	Inflight int           // most unacknowledged messages of a client; 0: 1
 	Limit    int           // messages of all clients together; 0: no limit
-	Stamp    bool          // the payload begins with the time it was due, for the subscriber's latency
+	Stamp    bool          // the payload begins with the time it was due, for the latency at the subscriber
 }
 
 func (p *Publishing) setDefaults() error {

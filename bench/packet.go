@@ -2,7 +2,7 @@ package bench
 
 import "encoding/binary"
 
-// Packet types, as the first byte of a packet with the flags that are required.
+// Packet types, as the first byte of a packet with the required flags.
 const (
 	typeConnect     = 0x10
 	typeConnack     = 0x20
@@ -20,13 +20,13 @@ const (
 	typeDisconnect  = 0xe0
 )
 
-// connect is what a CONNECT of this package says. It carries no Will.
+// connect holds the fields of a CONNECT of this package. It has no Will.
 type connect struct {
 	version    byte // 3 (MQTT 3.1), 4 (3.1.1) or 5
 	cleanStart bool
 	keepAlive  uint16 // seconds; 0 is off
 	clientID   []byte
-	username   string // empty: not sent, and then the password neither
+	username   string // empty: neither user name nor password is sent
 	password   string
 }
 
@@ -68,7 +68,7 @@ func (c *connect) append(b []byte) []byte {
 	return b
 }
 
-// appendPublish appends a PUBLISH; id is not sent when flags hold a QoS of 0.
+// appendPublish appends a PUBLISH. id is ignored if the QoS in flags is 0.
 func appendPublish(b []byte, version, flags byte, topic []byte, id uint16, payload []byte) []byte {
 	n := 2 + len(topic) + len(payload)
 	if flags&0x06 != 0 {
@@ -101,8 +101,8 @@ func appendSubscribe(b []byte, version byte, id uint16, filter []byte, qos byte)
 	return append(appendString(b, filter), qos)
 }
 
-// appendAck appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Without a reason code it
-// means success in every version.
+// appendAck appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Without a reason code it means
+// success in every version.
 func appendAck(b []byte, first byte, id uint16) []byte {
 	return append(b, first, 2, byte(id>>8), byte(id))
 }

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Every connection is registered once, for both directions, edge-triggered: a round
-// trip costs one wait, one read and one write.
+// Every connection is registered once, for both directions, edge-triggered: a round trip
+// costs one wait, one read and one write.
 const connEvents = unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET
 
-// poll is an epoll instance. The caller's tag comes back with each event: a slot, and
-// a generation that tells a descriptor from its predecessor of the same number.
+// poll is an epoll instance. Each event has the caller's tag: a slot, and a generation
+// that tells a descriptor from an earlier one with the same number.
 type poll struct {
 	fd     int
 	events [256]unix.EpollEvent
@@ -38,10 +38,11 @@ func (p *poll) add(fd int, events uint32, slot, generation int32) error {
 	return nil
 }
 
-// wait returns what is ready within the timeout. The slice is valid until the next call.
+// wait returns the events within the timeout. The slice is valid until the next call.
 func (p *poll) wait(timeout time.Duration) ([]unix.EpollEvent, error) {
 	ts := unix.NsecToTimespec(int64(max(timeout, 0)))
-	// Not unix.EpollWait, whose milliseconds are too coarse for an open loop's schedule.
+	// Not unix.EpollWait: its milliseconds are too coarse for the schedule of an open
+	// loop.
 	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd),
 		uintptr(unsafe.Pointer(&p.events[0])), uintptr(len(p.events)),
 		uintptr(unsafe.Pointer(&ts)), 0, 0)
@@ -58,7 +59,7 @@ func (p *poll) wait(timeout time.Duration) ([]unix.EpollEvent, error) {
 
 func (p *poll) close() error { return unix.Close(p.fd) }
 
-// family returns the socket family of a and its address in the form of the kernel.
+// family returns the socket family of a and its address in the kernel's form.
 func family(a netip.AddrPort) (int, unix.Sockaddr) {
 	if ip := a.Addr().Unmap(); ip.Is4() {
 		return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}
@@ -66,15 +67,15 @@ func family(a netip.AddrPort) (int, unix.Sockaddr) {
 	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
 }
 
-// reset closes fd with a RST, so that nothing is left in TIME_WAIT to hold a port.
+// reset closes fd with a RST, so that no TIME_WAIT occupies a port.
 func reset(fd int) {
-	// Failing to set it costs a TIME_WAIT; the descriptor is closed all the same.
+	// A failure costs a TIME_WAIT; the descriptor is closed all the same.
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	_ = unix.Close(fd)
 }
 
-// write sends b and returns what the socket did not take. The error is nil when it is
-// merely full.
+// write sends b and returns the bytes that the socket did not take. A full socket is no
+// error.
 func write(fd int, b []byte) (rest []byte, err error) {
 	for len(b) > 0 {
 		n, err := unix.Write(fd, b)
@@ -91,8 +92,8 @@ func write(fd int, b []byte) (rest []byte, err error) {
 	return nil, nil
 }
 
-// read fills b as far as bytes are there. n 0 without an error: nothing now. eof: the
-// peer has sent its last byte.
+// read reads into b. n is 0 without an error if no bytes have arrived. eof reports that
+// the peer has closed its side.
 func read(fd int, b []byte) (n int, eof bool, err error) {
 	for {
 		n, err := unix.Read(fd, b)

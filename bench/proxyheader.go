@@ -10,13 +10,12 @@ var (
 	proxyV2 = []byte("\r\n\r\n\x00\r\nQUIT\n")
 )
 
-// maxProxyV1 is the longest line of version 1, its CRLF included (section 2.1 of the
-// PROXY protocol's specification).
+// maxProxyV1 is the length of the longest line of version 1, with its CRLF (section 2.1
+// of the PROXY protocol's specification).
 const maxProxyV1 = 107
 
-// skipProxy returns the length of the PROXY header at the start of b: 0 when there is
-// none, and not ok when more bytes must tell. Addresses are not looked at: the stub has
-// no use for them.
+// skipProxy returns the length of the PROXY header at the start of b, 0 if there is none.
+// ok is false if more bytes are needed. The stub ignores the addresses.
 func skipProxy(b []byte) (n int, ok bool) {
 	switch {
 	case bytes.HasPrefix(b, proxyV1):

@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// publisher is the sending half of a client. Packet Identifiers are 1 to Inflight; one
-// is free again when its message is acknowledged.
+// publisher is the sending half of a client. Packet Identifiers are 1 to Inflight; an
+// identifier is free again when its message is acknowledged.
 type publisher struct {
 	topic []byte
-	sent  []int64  // by identifier-1: when the message was due; 0: not in flight
-	free  []uint16 // identifiers not in flight, the next one last
-	owed  int      // messages due that could not be sent, in an open loop
+	sent  []int64  // by identifier-1: when the message was due; 0: no message
+	free  []uint16 // free identifiers, the next one last
+	owed  int      // messages due that could not be sent yet, in an open loop
 	first int64    // when the oldest of them was due
 }
 
 func (p *publisher) inflight() int { return len(p.sent) - len(p.free) }
 
-// Publish makes every client that is or gets connected publish as p says, from the next
-// Run on. In an open loop (p.Interval above 0) the clients are spread over the interval.
+// Publish makes every connected client, and every client that connects later, publish by
+// p, from the next Run on. In an open loop (p.Interval above 0) the clients are spread
+// over the interval.
 func (f *Fleet) Publish(p Publishing) error {
 	if err := p.setDefaults(); err != nil {
 		return err
@@ -45,8 +46,8 @@ func (f *Fleet) Publish(p Publishing) error {
 	return nil
 }
 
-// Pause stops publishing; acknowledgements still arrive in the next Run. A later
-// Publish begins anew.
+// Pause stops publishing; acknowledgements still arrive in the next Run. A later Publish
+// starts anew.
 func (f *Fleet) Pause() { f.pub = nil }
 
 func (f *Fleet) startPublishing(c *client, first int64) {
@@ -62,8 +63,7 @@ func (f *Fleet) startPublishing(c *client, first int64) {
 	}
 }
 
-// publishDue sends what an open loop's schedule asks for and returns when the next
-// message is due.
+// publishDue sends the messages due in an open loop and returns when the next one is due.
 func (f *Fleet) publishDue(now int64) int64 {
 	if f.pub == nil {
 		return never
@@ -93,7 +93,7 @@ func (f *Fleet) publishDue(now int64) int64 {
 	}
 }
 
-// pump appends to f.out what c may publish now.
+// pump appends to f.out the messages that c may publish now.
 func (f *Fleet) pump(c *client, now int64) {
 	if f.pub == nil || c.state != connected || c.pub.topic == nil || len(c.rest) > 0 {
 		return
@@ -137,7 +137,7 @@ func (f *Fleet) publish(c *client, due int64) {
 	f.stats.Published++
 }
 
-// acknowledged ends a message of QoS 1 or 2. What nobody sent is ignored.
+// acknowledged ends a message of QoS 1 or 2. It ignores unknown identifiers.
 func (f *Fleet) acknowledged(c *client, id uint16, now int64) {
 	i := int(id) - 1
 	if i < 0 || i >= len(c.pub.sent) || c.pub.sent[i] == 0 {

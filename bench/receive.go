@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// receive handles a chunk and sends all that follows from it in one write.
+// receive handles a chunk and sends all answers to it in one write.
 func (f *Fleet) receive(c *client, chunk []byte) error {
 	now := f.now()
 	f.out = f.out[:0]
@@ -105,11 +105,11 @@ func (f *Fleet) connack(c *client, p *packet, now int64) error {
 	return nil
 }
 
-// subscribeID is not used by a publisher, whose identifiers end before it.
+// subscribeID is above the identifiers of a publisher.
 const subscribeID = 65535
 
-// unwrap returns what is in b beneath TLS and the WebSocket, valid until the next call. An
-// error may come with what arrived before it.
+// unwrap removes TLS and the WebSocket from b. The result is valid until the next call. It
+// may return an error together with bytes that arrived before.
 func (f *Fleet) unwrap(c *client, b []byte) (_ []byte, end error) {
 	if c.tls != nil {
 		b, end = c.tls.open(b, f.plain[:0])

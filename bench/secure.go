@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// maxPlaintext is what a TLS record holds at most (RFC 8446, 5.1).
+// maxPlaintext is the largest content of a TLS record (RFC 8446, 5.1).
 const maxPlaintext = 1 << 14
 
 // secure is the TLS of one client.
@@ -21,8 +21,8 @@ type secure struct {
 	duct duct
 }
 
-// open decrypts b, what the loop has read, and appends the plaintext to dst. An error
-// may come with plaintext before it.
+// open decrypts b, which the loop has read, and appends the plaintext to dst. It may
+// return an error together with plaintext.
 func (s *secure) open(b, dst []byte) ([]byte, error) {
 	s.duct.in = b
 	for {
@@ -41,18 +41,18 @@ func (s *secure) open(b, dst []byte) ([]byte, error) {
 	}
 }
 
-// duct is the net.Conn beneath a tls.Conn. During the handshake it is the descriptor, and
-// a Read or Write waits for the loop to see an event. Afterwards it is memory: what the
-// loop has read, and what it shall send.
+// duct is the net.Conn below a tls.Conn. During the handshake it is the descriptor, and a
+// Read or Write waits for an event of the loop. Afterwards it is memory: bytes that the
+// loop has read or is to send.
 type duct struct {
 	fd    int
-	ready chan struct{} // holds one event of the descriptor; closed when the fleet ends. Valid during the handshake
-	in    []byte        // not yet read by the tls.Conn
+	ready chan struct{} // holds one event of the descriptor; closed when the fleet ends; valid during the handshake
+	in    []byte        // bytes that the tls.Conn has not read yet
 	out   *[]byte       // nil during the handshake
 }
 
-// errNothing is what the duct has when in is used up. A tls.Conn takes a net.Error that is
-// Temporary as no end: what it has of a record stays, and Read may be called again.
+// errNothing is the error of a duct whose in is used up. A tls.Conn does not treat a
+// Temporary net.Error as an end: it keeps a partial record, and Read may be called again.
 var errNothing net.Error = nothing{}
 
 type nothing struct{}
@@ -106,25 +106,26 @@ func (d *duct) Write(b []byte) (int, error) {
 	}
 }
 
-// wake tells the handshake that something has happened on the descriptor.
+// wake tells the handshake that the descriptor has an event.
 func (d *duct) wake() {
 	select {
 	case d.ready <- struct{}{}:
-	default: // it has not looked since the last time, and will see this too
+	default: // it has not handled the last one yet, and will see this one, too
 	}
 }
 
-// Close implements net.Conn and does nothing: the descriptor is the fleet's.
+// Close implements net.Conn and does nothing, because the fleet owns the descriptor.
 func (d *duct) Close() error { return nil }
 
-// LocalAddr implements net.Conn; nobody asks.
+// LocalAddr implements net.Conn. Nothing calls it.
 func (d *duct) LocalAddr() net.Addr { return nil }
 
-// RemoteAddr implements net.Conn. A tls.Conn without a server name asks, and every client
-// of the fleet has one.
+// RemoteAddr implements net.Conn. Only a tls.Conn without a server name calls it, and
+// every client of the fleet has one.
 func (d *duct) RemoteAddr() net.Addr { return nil }
 
-// SetDeadline implements net.Conn and does nothing: the fleet ends what takes too long.
+// SetDeadline implements net.Conn and does nothing, because the fleet has its own time
+// limits.
 func (d *duct) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline implements net.Conn and does nothing.

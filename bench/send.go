@@ -4,7 +4,7 @@ package bench
 
 import "fmt"
 
-// flush sends f.out, in order after what c has not been able to send.
+// flush sends f.out, after the bytes that c could not send before.
 func (f *Fleet) flush(c *client) {
 	if c.ws == nil {
 		f.send(c, f.out)
@@ -16,7 +16,7 @@ func (f *Fleet) flush(c *client) {
 	f.send(c, f.takeFrames())
 }
 
-// send sends b, whole frames where there is a WebSocket, through TLS where there is TLS.
+// send sends b through TLS, if any. With a WebSocket b must be whole frames.
 func (f *Fleet) send(c *client, b []byte) {
 	if c.tls != nil {
 		var err error
@@ -42,7 +42,7 @@ func (f *Fleet) send(c *client, b []byte) {
 	}
 }
 
-// seal encrypts b and returns it with what TLS itself has to say, valid until the next call.
+// seal encrypts b and returns it with TLS's own messages, valid until the next call.
 func (f *Fleet) seal(c *client, b []byte) ([]byte, error) {
 	if len(b) > 0 {
 		if _, err := c.tls.conn.Write(b); err != nil {

@@ -4,8 +4,8 @@ package bench
 
 import "encoding/binary"
 
-// filters counts the topic filters of a SUBSCRIBE (each with options after it) or an
-// UNSUBSCRIBE. What is cut short is not counted.
+// filters counts the topic filters of a SUBSCRIBE, each followed by options, or of an
+// UNSUBSCRIBE. It does not count a truncated filter.
 func (p *packet) filters(v5 bool) (n int) {
 	b := p.body[2:]
 	if v5 {
@@ -30,7 +30,7 @@ func (p *packet) filters(v5 bool) (n int) {
 	return n
 }
 
-// appendSuback grants QoS 0 to every filter: nothing will ever be delivered.
+// appendSuback grants QoS 0 to every filter, as the stub delivers no messages.
 func (c *brokerConn) appendSuback(out []byte, p *packet) []byte {
 	n := p.filters(c.v5)
 	return c.appendGrants(out, typeSuback, p.id, n)

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// transport is one way to carry MQTT.
+// transport is a combination of layers below MQTT.
 type transport struct {
 	name    string
 	ssl, ws bool
@@ -24,7 +24,7 @@ type transport struct {
 
 var transports = []transport{{"tcp", false, false}, {"ws", false, true}, {"ssl", true, false}, {"wss", true, true}}
 
-// apply makes o speak t and verify the server by the name of the test's certificate.
+// apply makes o use t and verify the server by the name in the test's certificate.
 func (t transport) apply(o Options, p *pki) Options {
 	o.WebSocket = t.ws
 	if t.ssl {
@@ -33,7 +33,7 @@ func (t transport) apply(o Options, p *pki) Options {
 	return o
 }
 
-// serveTransport runs a stub broker that is reached by tr, for the test's life.
+// serveTransport runs a stub broker behind tr until the test ends.
 func serveTransport(t *testing.T, tr transport, p *pki) netip.AddrPort {
 	t.Helper()
 	address := "127.0.0.1:0"
@@ -47,8 +47,8 @@ func serveTransport(t *testing.T, tr transport, p *pki) netip.AddrPort {
 	return terminate(t, b.Addrs()[0], &tls.Config{Certificates: []tls.Certificate{p.server.TLS}}, 1400)
 }
 
-// terminate takes the TLS off what arrives and passes it to target, for the test's life.
-// It sends ciphertext in writes of chunk bytes, so that records arrive in pieces.
+// terminate terminates TLS and relays to target, until the test ends. It sends ciphertext
+// in writes of chunk bytes, so that records arrive in pieces.
 func terminate(t *testing.T, target netip.AddrPort, config *tls.Config, chunk int) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -158,7 +158,7 @@ func TestSessionsResumeWhenThereIsACache(t *testing.T) {
 	for _, cache := range []tls.ClientSessionCache{nil, tls.NewLRUClientSessionCache(0)} {
 		config := p.Trust(serverName)
 		config.ClientSessionCache = cache
-		// One after the other, so that the first has got its ticket.
+		// One after the other, so that the first has its ticket.
 		f := newFleet(t, Options{Targets: []netip.AddrPort{a}, Clients: 1, Churn: true, TLS: config})
 		s := f.Stats()
 		if err := f.Run(testContext(t), func() bool { return s.Connects == 5 || s.Failed > 0 }); err != nil {
@@ -218,7 +218,7 @@ func TestClosingAFleetEndsItsHandshakes(t *testing.T) {
 	if err := f.Run(testContext(t), func() bool { return securing() == 5 }); err != nil {
 		t.Fatal(err)
 	}
-	// Returns after the goroutines have: nobody answers them.
+	// Close returns after the goroutines, although nobody answers them.
 	if err := f.Close(); err != nil || f.Stats().Open != 0 {
 		t.Errorf("%v, %d open", err, f.Stats().Open)
 	}
@@ -248,7 +248,7 @@ func TestServerMaySpeakAtOnceInFragmentsAmidPings(t *testing.T) {
 	}
 }
 
-// upgradeRudely serves one client, as the standard allows and few servers do.
+// upgradeRudely serves one client in ways that the standard allows and few servers use.
 func upgradeRudely(l net.Listener) error {
 	conn, err := l.Accept()
 	if err != nil {
@@ -265,7 +265,8 @@ func upgradeRudely(l net.Listener) error {
 	}
 	b := fmt.Appendf(nil, "HTTP/1.1 101 Switching\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"+
 		"sec-websocket-protocol: mqtt\r\nsec-websocket-accept: %s\r\n\r\n", acceptOf([]byte(request.Header.Get("Sec-WebSocket-Key"))))
-	// A CONNACK and two PUBLISHes in fragments that split packets, with a ping between.
+	// A CONNACK and two PUBLISHes in fragments that split packets, with a ping between
+	// them.
 	b = append(b, opBinary, 2, typeConnack, 2, finBit|opPing, 2, 'h', 'i')
 	if _, err := conn.Write(append(b, opContinuation, 4, 0, 0, typePublish, 3)); err != nil {
 		return err

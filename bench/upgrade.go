@@ -10,7 +10,7 @@ import (
 	"math/rand/v2"
 )
 
-// maxHead is the longest head of an HTTP request or response that is read.
+// maxHead limits the head of an HTTP request or response, in bytes.
 const maxHead = 8 << 10
 
 var (
@@ -20,13 +20,13 @@ var (
 	errNoUpgrade   = errors.New("not a WebSocket upgrade with the subprotocol mqtt")
 )
 
-// head is what comes before the body of an HTTP message.
+// head is the part of an HTTP message before the body.
 type head struct {
 	start  []byte // request line or status line
 	fields []byte // lines that end in CRLF
 }
 
-// cutHead cuts the head off b. Not ok: it has not all arrived.
+// cutHead cuts the head off b. ok is false if it is incomplete.
 func cutHead(b []byte) (h head, rest []byte, ok bool, err error) {
 	i := bytes.Index(b[:min(len(b), maxHead)], []byte("\r\n\r\n"))
 	switch {
@@ -39,7 +39,7 @@ func cutHead(b []byte) (h head, rest []byte, ok bool, err error) {
 	return h, nil, false, nil
 }
 
-// value returns the value of the first field of that name, nil when there is none.
+// value returns the value of the first field with that name, or nil.
 func (h *head) value(name string) []byte {
 	for line := range bytes.SplitSeq(h.fields, []byte("\r\n")) {
 		if field, value, ok := bytes.Cut(line, []byte(":")); ok && bytes.EqualFold(field, []byte(name)) {
@@ -49,7 +49,8 @@ func (h *head) value(name string) []byte {
 	return nil
 }
 
-// has tells whether the list in the field of that name holds the token, in any case.
+// has reports whether the list in the field with that name contains the token, in any
+// case.
 func (h *head) has(name, token string) bool {
 	for item := range bytes.SplitSeq(h.value(name), []byte(",")) {
 		if bytes.EqualFold(bytes.TrimSpace(item), []byte(token)) {
@@ -78,7 +79,7 @@ func appendUpgrade(b []byte, host, path string, key []byte) []byte {
 		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n", path, host, key)
 }
 
-// checkUpgraded says why the response h is not what RFC 6455 and MQTT ask of a server.
+// checkUpgraded returns an error if the response h is not what RFC 6455 and MQTT require.
 func (h *head) checkUpgraded(accept []byte) error {
 	fields := bytes.Fields(h.start)
 	if len(fields) < 2 || !bytes.Equal(fields[0], []byte("HTTP/1.1")) || !bytes.Equal(fields[1], []byte("101")) {
@@ -93,7 +94,8 @@ func (h *head) checkUpgraded(accept []byte) error {
 	return nil
 }
 
-// appendUpgraded appends a server's response to the request h. With the error it is a 400.
+// appendUpgraded appends a server's response to the request h. If it returns an error the
+// response is a 400.
 func (h *head) appendUpgraded(b []byte) ([]byte, error) {
 	key := h.value("Sec-WebSocket-Key")
 	if !bytes.HasPrefix(h.start, []byte("GET ")) || !bytes.HasSuffix(h.start, []byte(" HTTP/1.1")) || len(key) == 0 ||

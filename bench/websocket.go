@@ -4,16 +4,16 @@ package bench
 
 import "errors"
 
-// webSocket is the WebSocket of one connection, a client's or the Broker's: first the
+// webSocket is the WebSocket of one connection, of a client or of the Broker: first the
 // upgrade, then frames.
 type webSocket struct {
 	deframer
-	accept   []byte // a client's: the Sec-WebSocket-Accept that must come
-	head     []byte // of the upgrade, as far as it has arrived
+	accept   []byte // for a client: the Sec-WebSocket-Accept that must arrive
+	head     []byte // the head of the upgrade, as far as it has arrived
 	upgraded bool
 }
 
-// readHead adds b to the head of the upgrade. Not ok: it has not all arrived.
+// readHead adds b to the head of the upgrade. ok is false if it is incomplete.
 func (w *webSocket) readHead(b []byte) (h head, rest []byte, ok bool, err error) {
 	if len(w.head) > 0 {
 		b = append(w.head, b...)
@@ -27,8 +27,8 @@ func (w *webSocket) readHead(b []byte) (h head, rest []byte, ok bool, err error)
 	return h, rest, ok, err
 }
 
-// upgrade asks the server for a WebSocket. Nothing may follow the request before it
-// answers (RFC 6455, 4.1).
+// upgrade requests a WebSocket. The client must not send more before the server answers
+// (RFC 6455, 4.1).
 func (f *Fleet) upgrade(c *client) {
 	key := newKey()
 	c.ws = &webSocket{deframer: deframer{client: true}, accept: acceptOf(key)}
@@ -37,8 +37,9 @@ func (f *Fleet) upgrade(c *client) {
 	f.send(c, f.takeFrames())
 }
 
-// unframe takes the WebSocket off what has arrived and returns what is in it. Replies to
-// control frames wait in f.frames for flush. An error may come with data before it.
+// unframe removes the WebSocket's frames from b and returns their data. Replies to
+// control frames wait in f.frames for flush. It may return an error together with data
+// that arrived before.
 func (f *Fleet) unframe(c *client, b []byte) (data []byte, err error) {
 	if !c.ws.upgraded {
 		h, rest, ok, err := c.ws.readHead(b)
@@ -56,15 +57,15 @@ func (f *Fleet) unframe(c *client, b []byte) (data []byte, err error) {
 	return data, err
 }
 
-// takeFrames returns what is in f.frames, valid until something is put there again.
+// takeFrames returns the frames in f.frames, valid until the next frame is added.
 func (f *Fleet) takeFrames() []byte {
 	b := f.frames
 	f.frames = b[:0]
 	return b
 }
 
-// unframe is the Broker's: it answers the upgrade and takes the WebSocket off what
-// follows. Replies wait in b.frames for frame.
+// unframe answers the upgrade and removes the WebSocket's frames from the bytes after it.
+// Replies wait in b.frames for frame.
 func (b *Broker) unframe(c *brokerConn, chunk []byte) (data []byte, err error) {
 	b.frames = b.frames[:0]
 	if !c.ws.upgraded {

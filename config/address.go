@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// An Address is where to listen or what to dial. The zero Address is none.
+// An Address is an address to listen on or to dial. The zero Address means none.
 type Address struct {
 	Network string // "tcp" or "unix"
 
@@ -21,14 +21,14 @@ type Address struct {
 	// Port is 0 for any free port (listeners only). Valid only if Network is "tcp".
 	Port uint16
 
-	Path string // of the socket's file. Valid only if Network is "unix".
+	Path string // of the socket; valid only if Network is "unix"
 }
 
-// IsZero reports whether a is no address at all.
+// IsZero reports whether a is the zero Address.
 func (a Address) IsZero() bool { return a == Address{} }
 
-// String returns the address as the file spells it: host:port, with an IPv6
-// host in brackets, or unix:path. The zero Address is "off".
+// String returns the address as it is written in the file: host:port, with an IPv6 host
+// in brackets, or unix:path. The zero Address is "off".
 func (a Address) String() string {
 	switch a.Network {
 	case "tcp":
@@ -39,12 +39,12 @@ func (a Address) String() string {
 	return "off"
 }
 
-// maxSocketPath is one less than the smallest sun_path of the systems that we
-// build for: 104 bytes on macOS and the BSDs, 108 on Linux.
+// maxSocketPath is one less than the smallest sun_path of the systems that we build for:
+// 104 bytes on macOS and the BSDs, 108 on Linux.
 const maxSocketPath = 103
 
-// parseListenAddress parses what a listener or the admin server binds. A host
-// must be an IP address: a name may mean several, today these and tomorrow others.
+// parseListenAddress parses the address of a listener or of the admin server. A host must
+// be an IP address: a name may have several addresses, and others tomorrow.
 func parseListenAddress(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if !strings.HasPrefix(path, "/") {
@@ -59,7 +59,7 @@ func parseListenAddress(s string) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	if host == "" || host == "*" { // "*" is HAProxy's word
+	if host == "" || host == "*" { // HAProxy writes "*"
 		return Address{Network: "tcp", Port: port}, nil
 	}
 	ip, ok := parseIP(host)
@@ -80,7 +80,7 @@ func checkSocketPath(path string) error {
 	return nil
 }
 
-// parseNodeAddress parses what a node is dialed at.
+// parseNodeAddress parses the address of a node.
 func parseNodeAddress(s string) (Address, error) {
 	if strings.HasPrefix(s, "unix:") {
 		return Address{}, fmt.Errorf("%s: a node is reached over TCP; write host:port", quote(s))
@@ -105,8 +105,7 @@ func parseNodeAddress(s string) (Address, error) {
 	return Address{Network: "tcp", Host: host, Port: port}, nil
 }
 
-// splitHostPort is net.SplitHostPort with errors for people. example is what
-// a right address looks like.
+// splitHostPort is net.SplitHostPort with errors for people. example is a valid address.
 func splitHostPort(s, example string) (host string, port uint16, err error) {
 	if s == "" {
 		return "", 0, fmt.Errorf("is empty; write an address, as %s", example)
@@ -134,8 +133,8 @@ func splitHostPort(s, example string) (host string, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
-// parseIP parses an IP address. IPv4 within IPv6 is IPv4; a zone, which may be
-// any text to netip, is the name of an interface.
+// parseIP parses an IP address. An IPv4-mapped IPv6 address becomes IPv4. A zone must be
+// the name of an interface; netip accepts any text.
 func parseIP(s string) (netip.Addr, bool) {
 	ip, err := netip.ParseAddr(s)
 	if err != nil || strings.ContainsFunc(ip.Zone(), func(c rune) bool { return !isNameChar(c) }) {
@@ -144,9 +143,9 @@ func parseIP(s string) (netip.Addr, bool) {
 	return ip.Unmap(), true
 }
 
-// isHostName reports whether s looks like a DNS name. Underscores are fine:
-// Docker Compose makes names with them. A last label of digits alone is not: it
-// is an IPv4 address that went wrong.
+// isHostName reports whether s looks like a DNS name. It accepts underscores, because
+// Docker Compose uses them in names. It refuses a last label of digits alone, because
+// that is a mistyped IPv4 address.
 func isHostName(s string) bool {
 	s = strings.TrimSuffix(s, ".")
 	if len(s) > 253 {
@@ -166,10 +165,10 @@ func isHostName(s string) bool {
 	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
-// bound is what two sockets cannot both bind. All addresses of IPv4 and all of
-// IPv6 are one: a socket of [::] takes IPv4 too. A single address is another:
-// the kernel prefers its socket. Port 0 and the zero Address never collide and
-// are "".
+// bound returns a key that two sockets on the same address share. All addresses of IPv4
+// and all of IPv6 have one key: a socket on [::] takes IPv4, too. A single address has
+// another key, because the kernel prefers its socket. Port 0 and the zero Address never
+// collide and have the key "".
 func (a Address) bound() string {
 	if a.IsZero() || a.Network == "tcp" && a.Port == 0 {
 		return ""

@@ -5,9 +5,8 @@ import (
 	"slices"
 )
 
-// check finds what is wrong between settings that are each right by
-// themselves. It does not repeat an error: settings that could not be read are
-// left out.
+// check checks rules between settings that are each valid. It skips settings that could
+// not be read, whose errors are reported already.
 func check(c *Config, s *source) {
 	pools := map[string]int{} // by name
 	names := unique{s: s, what: "name"}
@@ -22,7 +21,7 @@ func check(c *Config, s *source) {
 
 	names = unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
-	addresses.take("admin.address", c.Admin.Address.bound(), "admin.address") // first: it may be a default
+	addresses.take("admin.address", c.Admin.Address.bound(), "admin.address") // first, because it may be a default
 	if c.Admin.Socket != SocketOff && c.Admin.Socket != "" {
 		addresses.take("admin.socket", "unix:"+c.Admin.Socket, "admin.socket")
 	}
@@ -50,7 +49,7 @@ func checkTimeouts(t *Timeouts, s *source) {
 
 // A user of a pool is a listener or a route.
 type user struct {
-	what     string // it is
+	what     string // a listener or a route
 	at       string
 	protocol Protocol
 	pool     string
@@ -58,14 +57,14 @@ type user struct {
 	tlsAt    string
 }
 
-// checkReference checks that the pool of a user exists and speaks what the user
-// passes on. byName leads into pools.
+// checkReference checks that a user's pool exists and speaks the user's protocol. byName
+// holds indexes into pools.
 func checkReference(u user, pools []Pool, byName map[string]int, s *source) {
 	reference := child(u.at, "pool")
 	i, ok := byName[u.pool]
-	_, nameless := byName[""] // a pool whose name could not be read may be the one that is meant
+	_, nameless := byName[""] // a pool whose name could not be read may be the one meant
 	switch {
-	case u.pool == "" || !s.good(reference): // it has its error
+	case u.pool == "" || !s.good(reference): // its error is reported
 	case !ok && (nameless || len(pools) == 0):
 	case !ok:
 		names := make([]string, len(pools))
@@ -82,17 +81,17 @@ func checkReference(u user, pools []Pool, byName map[string]int, s *source) {
 	}
 }
 
-// unique finds values that are taken twice.
+// unique finds values that are used twice.
 type unique struct {
 	s     *source
-	what  string // that is unique
+	what  string // the kind of value
 	taken map[string]taker
 }
 
-// A taker is the first that has a value.
+// A taker is the first user of a value.
 type taker struct{ path, owner string }
 
-// take notes that owner has the value at path. The empty value is nobody's.
+// take records that owner uses the value at path. Many may use the empty value.
 func (u *unique) take(path, value, owner string) {
 	if value == "" || !u.s.good(path) {
 		return
@@ -111,7 +110,7 @@ func (u *unique) take(path, value, owner string) {
 	u.taken[value] = taker{path, owner}
 }
 
-// checkOnce checks that no value stands twice in the list at path.
+// checkOnce checks that no value occurs twice in the list at path.
 func checkOnce[T any](values []T, text func(T) string, what string, s *source, path string) {
 	once := unique{s: s, what: what}
 	for i, v := range values {
@@ -119,5 +118,5 @@ func checkOnce[T any](values []T, text func(T) string, what string, s *source, p
 	}
 }
 
-// same is the text of a value that is text.
+// same returns s, for values that are text.
 func same(s string) string { return s }

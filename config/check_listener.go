@@ -28,7 +28,8 @@ func checkListener(l *Listener, s *source, at string) {
 	}
 }
 
-// checkListenerKeys checks that the keys of one protocol stand on a listener of it.
+// checkListenerKeys checks that a key for certain protocols is on a listener of such a
+// protocol.
 func checkListenerKeys(l *Listener, s *source, at string) {
 	if !s.good(child(at, "protocol")) {
 		return

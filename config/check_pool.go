@@ -31,13 +31,13 @@ func checkPool(p *Pool, s *source, at string) {
 	for i := range p.Nodes {
 		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
 		names.take(child(at, "name"), n.Name, n.Name)
-		if address := n.Address.bound(); address != n.Name { // else the flag that gave both has its error
+		if address := n.Address.bound(); address != n.Name { // otherwise the flag that set both has the error
 			addresses.take(child(at, "address"), address, "node "+cmp.Or(n.Name, "without a name"))
 		}
 	}
 }
 
-// checkKey checks that the clients of the pool at a path have what is hashed.
+// checkKey checks that the clients of the pool at a path have the field that is hashed.
 func checkKey(p *Pool, s *source, at string) {
 	algorithm, key, cookie := child(at, "algorithm"), child(at, "hash_key"), child(at, "cookie")
 	keys := protocolKeys[p.Protocol]
@@ -53,12 +53,12 @@ func checkKey(p *Pool, s *source, at string) {
 	}
 }
 
-// checkHealth checks the probes of a pool whose protocol stands at a path.
+// checkHealth checks the probes of a pool; protocol is the path of the pool's protocol.
 func checkHealth(p *Pool, s *source, at, protocol string) {
 	h, probe, port := &p.Health, child(at, "probe"), child(at, "port")
 	switch {
 	case !s.good(probe, protocol):
-	case h.Probe == ProbeMQTT && p.Protocol != MQTT: // in a frame of WebSocket it would need an upgrade first
+	case h.Probe == ProbeMQTT && p.Protocol != MQTT: // inside WebSocket the probe would need an upgrade first
 		s.errorf(probe, "mqtt cannot probe nodes that speak %s", p.Protocol)
 	case h.Probe == ProbeHTTP && p.Protocol == MQTT && !s.written(port):
 		s.errorf(probe, "nodes that speak mqtt answer no http probe there; write the port where they do, as port: 18083")
@@ -70,7 +70,7 @@ func checkHealth(p *Pool, s *source, at, protocol string) {
 	}
 	interval, timeout := child(at, "interval"), child(at, "timeout")
 	if h.Timeout > h.Interval && s.good(interval, timeout) {
-		// Point at what was written; the other one is the default.
+		// Report the one that was written; the other is the default.
 		at := timeout
 		if !s.written(timeout) {
 			at = interval

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// checkRoutes checks the routes of a listener, which stand at a path: each must
-// have something to take that no earlier one has taken.
+// checkRoutes checks the routes of a listener at a path: each must match something that
+// no earlier route matches.
 func checkRoutes(l *Listener, s *source, at string) {
 	routes := l.Routes
 	if len(routes) > maxRoutes {
@@ -62,13 +62,14 @@ func checkPassthroughRoute(r *Route, s *source, at string) {
 	}
 }
 
-// matches reports whether what the route at a path takes is written and could be read.
+// matches reports whether the route at a path has a host or a path, and both could be
+// read.
 func matches(s *source, at string) bool {
 	host, path := child(at, "host"), child(at, "path")
 	return (s.written(host) || s.written(path)) && s.good(host, path, child(at, "protocol"))
 }
 
-// what says what a route takes.
+// what describes what a route matches.
 func (r *Route) what() string {
 	if r.Protocol == Passthrough {
 		return r.Host
@@ -83,12 +84,12 @@ func (r *Route) what() string {
 	return what + " of " + r.Host
 }
 
-// takesBelow reports whether the route takes all that begins with its path.
+// takesBelow reports whether the route matches every path that begins with its own.
 func (r *Route) takesBelow() bool {
 	return r.Protocol == HTTP && strings.HasSuffix(r.Path, "/")
 }
 
-// covers reports whether r takes everything that other would take.
+// covers reports whether r matches everything that other matches.
 func (r *Route) covers(other *Route) bool {
 	if !hostCovers(r.Host, other.Host) {
 		return false
@@ -99,7 +100,7 @@ func (r *Route) covers(other *Route) bool {
 	return r.Path == other.Path && !other.takesBelow()
 }
 
-// hostCovers reports whether every host that fits pattern b fits pattern a.
+// hostCovers reports whether pattern a matches every host that pattern b matches.
 func hostCovers(a, b string) bool {
 	if a == "" || a == b {
 		return true

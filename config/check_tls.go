@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// checkTLS checks the section tls, at a path, of a listener whose protocol
-// stands at another.
+// checkTLS checks the section tls, at a path, of a listener; protocol is the path of the
+// listener's protocol.
 func checkTLS(l *Listener, s *source, at, protocol string) {
 	t := l.TLS
 	if l.Protocol == Passthrough {
@@ -17,7 +17,7 @@ func checkTLS(l *Listener, s *source, at, protocol string) {
 	}
 	files := unique{s: s, what: "certificate"}
 	for i, c := range t.Certificates {
-		if c.Cert != "" { // else it has its error
+		if c.Cert != "" { // otherwise its error is reported
 			file := filepath.Clean(c.Cert)
 			files.take(child(item(child(at, "certificates"), i), "cert"), file, file)
 		}
@@ -29,8 +29,8 @@ func checkTLS(l *Listener, s *source, at, protocol string) {
 	checkALPN(l, s, child(at, "alpn"), protocol)
 }
 
-// checkClientAuth checks what has to do with client certificates in the section
-// tls at a path.
+// checkClientAuth checks the settings of client certificates in the section tls at a
+// path.
 func checkClientAuth(l *Listener, s *source, at, protocol string) {
 	t := l.TLS
 	auth, ca := child(at, "client_auth"), child(at, "client_ca")
@@ -48,7 +48,7 @@ func checkClientAuth(l *Listener, s *source, at, protocol string) {
 	}
 	identity := child(at, "require_identity")
 	switch {
-	case t.RequireIdentity == "": // or it could not be read
+	case t.RequireIdentity == "": // not set, or not readable
 	case t.ClientAuth == ClientAuthNone && t.ClientCA == "":
 		s.errorf(identity, "needs client_ca: without it no client shows a certificate")
 	case !l.takesMQTT() && s.good(protocol):
@@ -56,13 +56,13 @@ func checkClientAuth(l *Listener, s *source, at, protocol string) {
 	}
 }
 
-// takesMQTT reports whether a CONNECT is read from any client of the listener.
+// takesMQTT reports whether the listener reads a CONNECT from any client.
 func (l *Listener) takesMQTT() bool {
 	return l.Protocol == MQTT || l.Protocol == WS ||
 		slices.ContainsFunc(l.Routes, func(r Route) bool { return r.Protocol == WS })
 }
 
-// checkALPN checks that what is agreed on is what the listener then speaks.
+// checkALPN checks that the listener speaks each protocol in alpn.
 func checkALPN(l *Listener, s *source, at, protocol string) {
 	names := l.TLS.ALPN
 	checkOnce(names, same, "protocol", s, at)
@@ -89,8 +89,7 @@ func checkNodeTLS(t *NodeTLS, s *source, at string) {
 	}
 }
 
-// checkTLSReference checks that a pool, which stands at a path, fits the TLS of
-// its user.
+// checkTLSReference checks that the pool at a path fits the TLS of its user.
 func checkTLSReference(u user, p *Pool, s *source, at string) {
 	reference := child(u.at, "pool")
 	if u.protocol == Passthrough {
@@ -99,7 +98,7 @@ func checkTLSReference(u user, p *Pool, s *source, at string) {
 		}
 		return
 	}
-	// Others than these hash the source address, or a cookie.
+	// Other protocols hash the source address or a cookie.
 	if u.protocol != MQTT && u.protocol != WS || !s.good(u.tlsAt, child(at, "hash_key"), child(at, "algorithm")) {
 		return
 	}

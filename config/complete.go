@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// Defaults that depend on another setting; complete fills them in.
+// The defaults that depend on another setting; complete sets them.
 const (
 	// EMQX serves this path, and Paho's JavaScript client asks for it.
 	defaultPath = "/mqtt"
-	// A route with a host alone is for all of that host.
+	// A route with only a host is for the whole host.
 	defaultRoutePath = "/"
-	// A CA is configured to check clients against it.
+	// Whoever configures a CA wants to check clients against it.
 	defaultClientAuth = ClientAuthRequire
-	// It says who set it.
+	// It says who set the cookie.
 	defaultCookie = "mqttlb"
-	// What a browser asks with: every server answers it.
+	// Browsers use it: every server answers it.
 	defaultProbeMethod = "GET"
-	// There is no path that all brokers have.
+	// No path exists on all brokers.
 	defaultProbePath = "/"
-	// Two nodes that admit 200 clients a second each have 12,000 in by then. Clients
-	// that wait less leave by themselves; a device that is refused comes back at once,
-	// and the storm never ends.
+	// Two nodes that admit 200 clients a second each have 12,000 after this time. Clients
+	// that wait less give up earlier. A refused device comes back at once, and then the
+	// storm never ends.
 	defaultConnectNode = 30 * time.Second
 )
 
-// defaultForwardHeaders are those that brokers judge clients by: EMQX checks
-// Origin and hands cookies to authentication, all of them log User-Agent.
+// defaultForwardHeaders are the headers by which brokers judge clients: EMQX checks
+// Origin and passes cookies to authentication, and all of them log User-Agent.
 var defaultForwardHeaders = []string{"Origin", "Cookie", "User-Agent"}
 
-// defaultALPN are the names that are registered with IANA for what a listener
-// speaks. Behind protocol tcp nobody knows what that is.
+// defaultALPN are the IANA names of a listener's protocol. Behind protocol tcp the
+// protocol is unknown.
 var defaultALPN = map[Protocol][]string{MQTT: {"mqtt"}, WS: {"http/1.1"}, HTTP: {"http/1.1"}}
 
-// complete fills in the defaults that depend on another setting.
+// complete sets the defaults that depend on another setting.
 func (c *Config) complete() {
 	for i := range c.Listeners {
 		c.Listeners[i].complete()
@@ -42,7 +42,7 @@ func (c *Config) complete() {
 		c.Pools[i].complete()
 	}
 	if c.Timeouts.ConnectNode == 0 {
-		c.Timeouts.ConnectNode = max(defaultConnectNode, c.Timeouts.Dial) // an attempt has its time in any case
+		c.Timeouts.ConnectNode = max(defaultConnectNode, c.Timeouts.Dial) // one attempt always gets its full time
 	}
 }
 
@@ -53,7 +53,7 @@ func (l *Listener) complete() {
 	for i := range l.Routes {
 		switch r := &l.Routes[i]; {
 		case l.Protocol == Passthrough:
-			r.Protocol = Passthrough // there is nothing to choose
+			r.Protocol = Passthrough // the only choice
 		case r.Path != "":
 		case r.Protocol == WS:
 			r.Path = defaultPath

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Config is a whole configuration. Load, Read, Parse and FromFlags return it with
-// every default filled in and every reference resolved; it is plain data that
-// nothing in this package touches again.
+// Config is a whole configuration. Load, Read, Parse and FromFlags return it with every
+// default set and every reference resolved. It is plain data that this package does not
+// touch again.
 type Config struct {
-	// Files are those that the configuration was read from, as they were named: the
-	// main one, then those that it includes in the order in which they were read.
-	// Empty if it came from flags. They are no part of what it means.
+	// Files are the files that the configuration was read from, as they were named: the
+	// main file, then the included files in the order in which they were read. Empty if
+	// the configuration came from flags. Files do not change the meaning of a Config.
 	Files []string
 
-	// Include are the patterns of files to include, from the folder of the main one
-	// on. A file that comes to fit one changes the configuration.
+	// Include are the patterns of files to include, relative to the folder of the main
+	// file. A new file that matches a pattern changes the configuration.
 	Include []string
 
 	Listeners []Listener // at least one
@@ -26,278 +26,193 @@ type Config struct {
 	Log       Log
 }
 
-// A Listener is an address where clients arrive.
+// A Listener is an address that clients connect to.
 type Listener struct {
 	Name     string  // unique among the listeners
 	Address  Address // unique among the listeners and Admin
 	Protocol Protocol
 	Pool     string // the Name of one of Config.Pools
 
-	// TLS is nil for a listener in the clear, and for one that passes TLS on.
+	// TLS is nil without TLS, and on a listener that passes TLS through.
 	TLS *TLS
 
 	// Path is the request path of the WebSocket upgrade, compared byte by byte.
 	// Valid only if Protocol is WS.
 	Path string
 
-	// AllowedHosts are the hosts that an upgrade may ask for; empty: any. A host
-	// is as in Route. Valid only if Protocol is WS.
+	// AllowedHosts are the hosts that an upgrade may ask for; empty: any. A host is as in
+	// Route. Valid only if Protocol is WS.
 	AllowedHosts []string
 
 	// AllowedOrigins are the origins of web pages that may connect; empty: any. An
-	// upgrade without Origin comes from no browser and is let in. An origin is in
-	// lower case and without its scheme's own port, as a browser writes it; in
-	// https://*.example.com the star is one or more labels. Valid only if Protocol
-	// is WS.
+	// upgrade without Origin does not come from a browser and is accepted. An origin is
+	// in lower case and without its scheme's own port, as a browser writes it; in
+	// https://*.example.com the star is one or more labels. Valid only if Protocol is WS.
 	AllowedOrigins []string
 
-	// Routes take requests, or with protocol TLS connections, away from Pool; the
-	// first that fits wins. Valid only if Protocol is HTTP or Passthrough.
+	// Routes take requests, or with Passthrough connections, away from Pool; the first
+	// match wins. Valid only if Protocol is HTTP or Passthrough.
 	Routes []Route
 
-	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept a header is
-	// mandatory from TrustedProxies, and a header from anyone else is not
-	// believed.
+	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept, peers in TrustedProxies
+	// must send a header, and a header from any other peer is not believed.
 	ProxyProtocol ProxyProtocol
 
-	// TrustedProxies are masked prefixes, IPv4 never mapped into IPv6. Not
-	// empty if ProxyProtocol is ProxyAccept, except on a Unix socket, where
-	// the permissions of the socket's file say who is trusted.
+	// TrustedProxies are masked prefixes, IPv4 never mapped into IPv6. Not empty if
+	// ProxyProtocol is ProxyAccept, except on a Unix socket, where the permissions of the
+	// socket decide who is trusted.
 	TrustedProxies []netip.Prefix
 
-	// MaxConnections is how many sessions may be open on this listener; 0
-	// means that only Limits.MaxConnections counts.
+	// MaxConnections is the limit of open sessions on this listener; 0: only
+	// Limits.MaxConnections.
 	MaxConnections int
 }
 
-// A Route sends the requests of one host and path on an http listener to a
-// pool of their own. Whether a request fits is said by these two alone: what a
-// route of protocol WS takes and is no upgrade is refused. On a tls listener it
-// goes by the host in the SNI of a connection, and has neither Path nor
+// A Route sends the requests for one host and path on a listener of Protocol HTTP to a
+// pool of its own. Only the host and the path decide whether a request matches: a request
+// that matches a route of Protocol WS and is not an upgrade is refused. On a Passthrough
+// listener a route matches the host in the SNI of a connection, and has neither Path nor
 // AllowedOrigins.
 type Route struct {
-	// Host is what the Host header has to be, its port left aside: a name in
-	// lower case without a last dot, an IP address (IPv6 without brackets), or a
-	// name of which the first or last part is open. *.example.com takes what has
-	// one or more labels before .example.com, ws.* what has them after ws. Empty:
-	// any host. With Passthrough it is neither empty nor an IP address, which no SNI
-	// holds (RFC 6066, 3).
+	// Host is matched with the Host header without its port. It is a name in lower case
+	// without a last dot, an IP address (IPv6 without brackets), or a pattern:
+	// *.example.com matches one or more labels before .example.com, and ws.* one or more
+	// labels after ws. Empty: any host. With Passthrough it is neither empty nor an IP
+	// address, because SNI holds no addresses (RFC 6066, 3).
 	Host string
 
-	// Path is compared byte by byte. With protocol HTTP a path that ends in /
-	// takes all that begins with it. Empty with Passthrough.
+	// Path is compared byte by byte. With protocol HTTP a path that ends in / matches
+	// every path that begins with it. Empty with Passthrough.
 	Path string
 
-	Protocol       Protocol // HTTP or WS, or Passthrough on a listener of it
+	Protocol       Protocol // HTTP or WS, or Passthrough on a Passthrough listener
 	Pool           string   // the Name of one of Config.Pools
 	AllowedOrigins []string // as in Listener. Valid only if Protocol is WS
 }
 
-// TLS says how a listener ends TLS. Paths are kept as written: relative ones
-// start at the working directory.
+// TLS configures how a listener terminates TLS. Paths are kept as written: relative ones
+// begin at the working directory.
 type TLS struct {
-	// Certificates are chosen by SNI, exact names before wildcards. At least one;
-	// the first is for all other names and for clients that send none.
+	// Certificates are chosen by SNI, exact names before wildcards. At least one; the
+	// first is for all other names and for clients without SNI.
 	Certificates []Certificate
 
-	// StrictSNI refuses names that no certificate fits with an alert. A client that
-	// sends none gets the first certificate in any case.
+	// StrictSNI refuses a name that no certificate has, with an alert. A client without
+	// SNI still gets the first certificate.
 	StrictSNI bool
 
-	ClientCA   string     // PEM, one CA or more; empty: no client certificate is asked for
-	ClientCRL  string     // PEM or DER, what ClientCA has revoked; empty: nothing. Needs ClientCA
-	ClientAuth ClientAuth // not ClientAuthNone if and only if ClientCA is set
+	ClientCA   string     // PEM, one CA or more; empty: no client certificates
+	ClientCRL  string     // PEM or DER, certificates that ClientCA has revoked; empty: none. Needs ClientCA
+	ClientAuth ClientAuth // ClientAuthNone if and only if ClientCA is empty
 
-	// RequireIdentity of each MQTT client has to be the CN or one of the SANs of its
-	// certificate, so that one without a certificate is refused; empty: nothing has to.
+	// RequireIdentity is the field of an MQTT client's CONNECT that must equal the CN or
+	// one of the SANs of its certificate. A client without a certificate is refused.
+	// Empty: no check.
 	RequireIdentity Identity
 
-	MinVersion, MaxVersion TLSVersion // MinVersion is not the higher
+	MinVersion, MaxVersion TLSVersion // MinVersion is at most MaxVersion
 
-	// ALPN are the protocols that may be agreed on, the best first (RFC 7301). A
-	// client that offers others alone is refused, one that offers none is not.
-	// Empty: there is nothing to agree on.
+	// ALPN are the protocols that may be agreed on, in order of preference (RFC 7301). A
+	// client that only offers others is refused; a client that offers none is not. Empty:
+	// no ALPN.
 	ALPN []string
 
-	// TicketKeys is a file of keys for session tickets, the same for all replicas;
-	// empty: each process has its own.
+	// TicketKeys is a file of keys for session tickets, the same for all replicas; empty:
+	// each process has its own.
 	TicketKeys string
 
-	HandshakeTimeout  time.Duration // from the accept, time in the queue included
-	MaxHandshakes     int           // that compute at once, at least 1
-	MaxHandshakeQueue int           // waiting for MaxHandshakes and HandshakeRate; more are closed
-	HandshakeRate     int           // begun in a second; 0: no limit
+	HandshakeTimeout  time.Duration // from the accept, with the time in the queue
+	MaxHandshakes     int           // handshakes that compute at once, at least 1
+	MaxHandshakeQueue int           // handshakes that wait for MaxHandshakes and HandshakeRate; more are closed
+	HandshakeRate     int           // handshakes that begin in a second; 0: no limit
 }
 
 // A Certificate is a chain and its key in PEM.
 type Certificate struct {
 	Cert string // unique in its listener
-	Key  string // empty: in the file Cert, too
+	Key  string // empty: Cert has it, too
 }
 
-// A Pool is the nodes that can serve a listener's clients, and how one of them
-// is chosen.
-type Pool struct {
-	Name     string   // unique among the pools
-	Protocol Protocol // what the nodes speak
-
-	Algorithm Algorithm
-
-	// HashKey is what ConsistentHash hashes. Listeners of protocol TCP and
-	// Passthrough hash the source address, whatever it says. Empty, and without
-	// meaning, if Algorithm is not ConsistentHash.
-	HashKey HashKey
-
-	// Cookie is the name of the cookie that KeyCookie hashes. Valid only if
-	// HashKey is KeyCookie.
-	Cookie string
-
-	// ForwardHeaders are the headers of a client's upgrade that a node gets, in
-	// canonical form. They never hold what the balancer writes itself. Valid only if
-	// Protocol is WS; empty: none.
-	ForwardHeaders []string
-
-	// ProxyProtocol is the header that nodes get: ProxyOff, ProxyV1 or ProxyV2.
-	ProxyProtocol ProxyProtocol
-
-	TLS *NodeTLS // nil: nodes are spoken to in the clear
-
-	// RemovedNodes is what becomes of the sessions of a node that a reload takes out of
-	// the pool. DrainRate is how many of them leave in a second; valid only if it is
-	// DrainRemoved.
-	RemovedNodes RemovedNodes
-	DrainRate    int
-
-	Health Health
-	Nodes  []Node // at least one
-}
-
-// NodeTLS says how TLS is spoken to nodes, by sessions and probes alike. Paths
-// are kept as written: relative ones start at the working directory.
-type NodeTLS struct {
-	CA string // PEM, one CA or more; empty: those of the system. Valid only if Verify
-
-	// ServerName is what nodes get as SNI and what their certificates have to
-	// name: in lower case without a last dot, or an IP address, which is not sent
-	// (RFC 6066, 3). Empty: the host of each node's Address.
-	ServerName string
-
-	Cert string // PEM, the chain that nodes are shown; empty: none
-	Key  string // PEM; empty: in the file Cert, too
-
-	Verify bool // false: whoever answers is taken for the node
-}
-
-// Health says how the nodes of a pool are probed.
-type Health struct {
-	Probe    Probe
-	Interval time.Duration // from one probe of a node to its next, before jitter
-	Timeout  time.Duration // for one whole probe; at most Interval
-	Rise     int           // good probes in a row that bring a node up, at least 1
-	Fall     int           // bad probes in a row that take a node down, at least 1
-
-	// Of the http probe. Valid only if Probe is ProbeHTTP.
-	Method string // GET or HEAD
-	Path   string // with its query, if it has one
-	Host   string // the Host header; empty: the node's address, with Port
-	Status int    // that is good; 0: any 2xx
-	Port   int    // to ask; 0: the node's own
-}
-
-// A Node is one broker address.
-type Node struct {
-	// Name is what consistent_hash hashes and what a node keeps across
-	// reloads, whatever its address becomes. Unique in its pool; the same name
-	// in two pools is the same broker.
-	Name string
-
-	Address Address // of Network "tcp", with a host and a port
-
-	Weight         int // share of the clients relative to the pool's other nodes, at least 1
-	MaxConnections int // sessions open on this node at most; 0: no limit
-}
-
-// Limits bound what clients can make the process do.
+// Limits limit what clients can make the process do.
 type Limits struct {
-	MaxConnections int // sessions open in the whole process, at least 1
-	ConnectRate    int // new sessions a second, refused as busy beyond it; 0: no limit
+	MaxConnections int // limit of open sessions in the process, at least 1
+	ConnectRate    int // new sessions a second, others are refused as busy; 0: no limit
 
-	// Of one client address, the one in its PROXY header where a listener accepts
-	// that; an IPv6 address is its network of 64 bits. Clients on a Unix socket
-	// without such a header have none.
+	// The limits of one client address. It is the address in the PROXY header if the
+	// listener accepts one; an IPv6 address counts as its network of 64 bits. Clients on
+	// a Unix socket without a header have no such limit.
 	MaxConnectionsPerAddress int // open at the same time; 0: no limit
 	ConnectRatePerAddress    int // new ones a second; 0: no limit
 
-	MaxConnectSize int // bytes of the largest CONNECT, fixed header included
-	MaxHeaderSize  int // bytes of the largest header of an HTTP request, an upgrade's too
-	MaxRequestSize int // bytes of the largest body of a request on an http listener; 0: no limit
+	MaxConnectSize int // bytes of the largest CONNECT, with its fixed header
+	MaxHeaderSize  int // bytes of the largest header of an HTTP request or an upgrade
+	MaxRequestSize int // bytes of the largest body of a request on an HTTP listener; 0: no limit
 
-	// OpeningMemory is what all clients together may hold, in bytes, before their CONNECT or TLS handshake is
-	// whole; past it the address that holds the most loses. 0: no limit.
+	// OpeningMemory limits the bytes kept for all clients whose CONNECT or TLS handshake is not complete.
+	// Beyond it a client of the address that holds the most is closed. 0: no limit.
 	OpeningMemory int
 
-	// MinBodyRate is how many bytes give the body of a request, and a part of a
-	// response, one second more than Timeouts.RequestBody and Timeouts.Response; 0:
-	// they have no more than that.
+	// MinBodyRate is a number of bytes. For each so many, the body of a request gets one
+	// second more than Timeouts.RequestBody, and a part of a response one second more
+	// than Timeouts.Response; 0: they get no more time.
 	MinBodyRate int
 }
 
-// Timeouts end what does not move on.
+// Timeouts end whatever makes no progress.
 type Timeouts struct {
 	ConnectPacket time.Duration // from accept to a whole CONNECT
 	Dial          time.Duration // one attempt to connect to one node
 
-	// ConnectNode is for reaching a node at all, from the first attempt on. When an
-	// attempt timed out and no node took the session, the nodes are tried again until
-	// this time is over. At least Dial.
+	// ConnectNode is the time to reach any node, from the first attempt. If an attempt
+	// timed out and no node took the session, the nodes are tried again until this time
+	// is over. At least Dial.
 	ConnectNode time.Duration
 
-	// Idle ends a session in which no byte has passed for so long. 0 ends it when
-	// the client has sent nothing for 1.5 times its Keep Alive and a little; a
-	// client without one, and a listener of protocol tcp, then has no limit.
+	// Idle ends a session in which no byte has passed for so long. 0 ends it when the
+	// client has sent nothing for a little more than 1.5 times its Keep Alive; without a
+	// Keep Alive, and on a listener of protocol tcp, there is then no limit.
 	Idle time.Duration
 
-	// Response is the time from a request on an http listener to the header of the node's
-	// response, and how long either side may take nothing of what it is sent.
+	// Response is the time from a request on an HTTP listener to the header of the node's
+	// response. It is also how long either side may take none of the bytes sent to it.
 	Response time.Duration
 
 	KeepAlive time.Duration // from a response to the next request of an HTTP client
 
-	// RequestBody is how long the body of a request may keep us waiting, at once and in
-	// all; see Limits.MinBodyRate.
+	// RequestBody is how long the body of a request may make us wait, at once and in
+	// total; see Limits.MinBodyRate.
 	RequestBody time.Duration
 
-	// Tunnel is how long no byte may pass either way after a node of an http listener
-	// has upgraded a connection, and none of a node's response once it has begun; 0:
-	// no limit.
+	// Tunnel limits silence on an HTTP listener: in both directions of a connection that
+	// a node has upgraded, and inside a node's response; 0: no limit.
 	Tunnel time.Duration
 
-	// Write is how long a client or a node may take nothing of what is kept for it: what the other side has sent and its
-	// connection had no room for. Taking any starts it anew. 0: no limit. It is not for listeners of protocol http, on which
-	// Response is.
+	// Write is how long a client or a node may take none of the bytes kept for it, which the other side has sent and its
+	// connection had no room for. Any progress starts it anew. 0: no limit. It is not for listeners of protocol http, which
+	// use Response.
 	Write time.Duration
 
 	HalfClosed time.Duration // from the first side's EOF to the end of the session
 	Shutdown   time.Duration // from SIGTERM until the open sessions are ended; 0: at once
 }
 
-// Admin is how operators and their programs reach the process.
+// Admin configures how operators and their programs reach the process.
 type Admin struct {
-	Address Address // of /healthz and /metrics; the zero Address switches that server off
+	Address Address // of /healthz and /metrics; the zero Address turns the server off
 
-	// Socket is the absolute path of the Unix socket that takes commands, or SocketOff.
-	// Empty: a file in the runtime directory, if there is one.
+	// Socket is the absolute path of the Unix socket for commands, or SocketOff. Empty: a
+	// file in the runtime directory, if there is one.
 	Socket string
 
-	// StateDir is the absolute path of the folder that keeps the last good
-	// configuration; empty: nothing keeps it.
+	// StateDir is the absolute path of the folder for the last good configuration; empty:
+	// it is not kept.
 	StateDir string
 }
 
-// SocketOff is an Admin.Socket that there is not.
+// SocketOff is the Admin.Socket that means no socket.
 const SocketOff = "off"
 
-// Log is how the process speaks.
+// Log configures the log.
 type Log struct {
 	Level  LogLevel
 	Format LogFormat

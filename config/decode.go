@@ -7,37 +7,38 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A decoder turns a tree of YAML nodes into a Config, or several trees, one of
-// each file, into the same: lists grow, and a setting stands in one file. The
-// language is written down in language.go as fields; the decoder knows what a
-// mapping and a list are, and is strict about both.
+// A decoder turns trees of YAML nodes, one for each file, into one Config: lists of
+// several files are joined, and each other setting may be in one file only. language.go
+// describes the language as fields. The decoder handles mappings and lists, and is strict
+// about both.
 type decoder struct {
 	*source
 	system
 	values   int // seen so far
-	expanded int // bytes that variables have brought so far
+	expanded int // bytes of variables expanded so far
 }
 
-// A field is one key of a mapping: what it is called, where its value goes.
+// A field is one key of a mapping: its name and the destination of its value.
 type field struct {
 	key      string
 	required bool
-	secret   bool    // the value is shown nowhere
-	fields   []field // of the mapping, or of each mapping in the list, that is the value
+	secret   bool    // the value is never shown
+	fields   []field // of the mapping that is the value, or of each mapping in the list that is the value
 	decode   func(d *decoder, path string, n *yaml.Node)
 
-	// What the Config has for the key, one of three. Diff reads it.
-	value   func() string    // as a file has it, in one line; empty if there is none
+	// The value in the Config, as one of three. Diff uses it.
+	value   func() string    // as it is written in a file, in one line; empty if there is none
 	section func() []field   // nil if there is none
-	items   func() [][]field // of a list of mappings
-	initial func() []field   // what section, where it may be nil, and each of items start from
+	items   func() [][]field // for a list of mappings
+	initial func() []field   // the defaults of section, if it may be nil, and of each of items
 
-	// What YAML writes: value, or each of its items if it is a list; nil if there is none.
+	// literals are what YAML writes: the value, or each of its items if it is a list; nil if
+	// there is none.
 	literals func() []string
 	list     bool
 }
 
-// scalar is a field with a single value.
+// scalar returns a field with a single value.
 func scalar[T any](key string, dst *T, parse func(*yaml.Node) (T, error)) field {
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
 		v, err := parse(n)
@@ -49,17 +50,18 @@ func scalar[T any](key string, dst *T, parse func(*yaml.Node) (T, error)) field 
 	}, value: func() string { return spell(key, *dst) }, literals: func() []string { return []string{literal(key, *dst)} }}
 }
 
-// section is a field that holds a mapping.
+// section returns a field that holds a mapping.
 func section(key string, fields []field) field {
 	return field{key: key, fields: fields, decode: func(d *decoder, path string, n *yaml.Node) {
 		d.mapping(path, n, fields)
 	}, section: func() []field { return fields }}
 }
 
-// optional is a section that is nil unless it is written, and then starts from initial.
+// optional returns a section that is nil unless it is written, and then starts with the
+// values of initial.
 func optional[T any](key string, dst **T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		if *dst == nil { // else another file has a part of it
+		if *dst == nil { // otherwise another file has a part of it
 			value := initial
 			*dst = &value
 		}
@@ -72,11 +74,12 @@ func optional[T any](key string, dst **T, initial T, fields func(*T) []field) fi
 	}, initial: func() []field { return fields(&initial) }}
 }
 
-// mappings is a field that holds a list of mappings. Each item starts from initial.
+// mappings returns a field that holds a list of mappings. Each item starts with the
+// values of initial.
 func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
 		for _, c := range d.list(path, n, 1) {
-			i := len(*dst) // more than 0 at the first if another file has items, too
+			i := len(*dst) // not 0 if another file has items, too
 			*dst = append(*dst, initial)
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {
@@ -92,13 +95,13 @@ func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) f
 	}, initial: func() []field { return fields(&initial) }}
 }
 
-// scalars is a field that holds a list of single values, least or more. An
-// empty list that is written is not nil.
+// scalars returns a field that holds a list of single values, at least least. An empty
+// list in the file becomes an empty slice, not nil.
 func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, error)) field {
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
 		*dst = []T{}
 		for i, c := range d.list(path, n, least) {
-			var v T // of what has an error, so that the others keep their paths
+			var v T // also for an invalid item, so that the others keep their indexes
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {
 				var err error
@@ -126,15 +129,14 @@ func must(f field) field {
 	return f
 }
 
-// secret makes a field one whose value is shown nowhere.
+// secret makes a field whose value is never shown.
 func secret(f field) field {
 	f.secret = true
 	return f
 }
 
-// enter notes where the value at path stands and returns the node that holds
-// it, behind any alias and with the values of its variables. It returns nil when
-// there is nothing to decode.
+// enter records the position of the value at path. It returns the node with the value,
+// after following an alias and expanding variables, or nil if there is nothing to decode.
 func (d *decoder) enter(path string, n *yaml.Node) *yaml.Node {
 	d.at[path] = d.place(n)
 	if !d.count(path) {
@@ -148,8 +150,8 @@ func (d *decoder) enter(path string, n *yaml.Node) *yaml.Node {
 	return d.expand(path, n)
 }
 
-// count counts a value in the setting at path. It returns false, and has reported
-// the first, if that is beyond maxValues.
+// count counts a value in the setting at path. Beyond maxValues it returns false, and
+// reports an error once.
 func (d *decoder) count(path string) bool {
 	if d.values++; d.values == maxValues+1 {
 		d.errorf(path, "is one value too many; a configuration has at most %d, counted again through each alias and each merge", maxValues)
@@ -167,7 +169,7 @@ func (d *decoder) mapping(path string, n *yaml.Node, fields []field) {
 	d.require(path, fields)
 }
 
-// keys decodes what the mapping n has of fields.
+// keys decodes the keys of the mapping n that are in fields.
 func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
 	for _, p := range d.pairs(path, n) {
 		if d.values > maxValues {
@@ -176,7 +178,7 @@ func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
 		key := p.key.Value
 		f := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
 		if f < 0 {
-			d.count(path) // so that a file of nothing but unknown keys has an end, too
+			d.count(path) // so that a file of unknown keys is limited, too
 			if path != "" || !strings.HasPrefix(key, extension) {
 				hint := suggest(key, fields)
 				if path == "" && p.value.Anchor != "" {
@@ -190,7 +192,7 @@ func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
 			continue
 		}
 		at := child(path, key)
-		if first, ok := d.at[at]; ok && fields[f].fields == nil { // in another file: in this one the key is there once
+		if first, ok := d.at[at]; ok && fields[f].fields == nil { // in another file: within a file each key occurs once
 			d.errorAt(d.place(p.value), at, "is set already, at %s:%d:%d; a setting stands in one file", first.file, first.line, first.column)
 			continue
 		}
@@ -206,14 +208,14 @@ func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
 	}
 }
 
-// extension begins the keys of a file that are the user's own: what is there is
-// for anchors, or for other programs.
+// extension is the prefix of keys that are the user's own, for anchors or for other
+// programs.
 const extension = "x-"
 
-// require reports the fields that are not written and must be.
+// require reports required fields that are missing.
 func (d *decoder) require(path string, fields []field) {
 	if d.values > maxValues {
-		return // the rest has not been read
+		return // the rest was not read
 	}
 	for _, f := range fields {
 		if at := child(path, f.key); f.required && !d.written(at) {
@@ -222,7 +224,7 @@ func (d *decoder) require(path string, fields []field) {
 	}
 }
 
-// list returns the items of n, of which there must be one if least is 1.
+// list returns the items of n. If least is 1 there must be at least one.
 func (d *decoder) list(path string, n *yaml.Node, least int) []*yaml.Node {
 	switch {
 	case n.Kind != yaml.SequenceNode:
@@ -238,7 +240,7 @@ func (d *decoder) place(n *yaml.Node) place {
 	return place{file: d.file, line: n.Line, column: n.Column}
 }
 
-// describe says what a node is, for an error about what it should be.
+// describe describes the kind of a node, for an error about what it should be.
 func describe(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:

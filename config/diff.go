@@ -12,17 +12,17 @@ import (
 type Change struct {
 	Kind ChangeKind
 
-	// Path is that of the setting, with the names of listeners, pools and nodes in
-	// place of their indexes: pools[emqx].nodes[n1].weight.
+	// Path is the path of the setting, with the names of listeners, pools and nodes
+	// instead of indexes: pools[emqx].nodes[n1].weight.
 	Path string
 
-	// Before and After are the values as a file has them, in one line. Of a listener,
-	// a pool or a node it is what differs from the defaults. Before is empty with
-	// Added, After with Removed. Instead of a secret they hold "(secret)".
+	// Before and After are the values as they are written in a file, in one line. For a
+	// listener, a pool or a node they are the differences from the defaults. Before is
+	// empty if the setting was added, After if it was removed. A secret is "(secret)".
 	Before, After string
 }
 
-// A ChangeKind says what has happened to a setting.
+// A ChangeKind is what happened to a setting.
 type ChangeKind string
 
 // The kinds of changes.
@@ -44,14 +44,14 @@ func (c Change) String() string {
 	return c.Path + ": " + c.Before + " -> " + c.After
 }
 
-// Diff lists what after has otherwise than before, in the order of the language;
-// nothing if the two mean the same. The order of listeners, pools and nodes means
-// nothing, that of routes and certificates does. Files is no part of it.
+// Diff lists the differences of after from before, in the order of the language; none if
+// both mean the same. The order of routes and certificates matters, that of listeners,
+// pools and nodes does not. Diff ignores Files.
 func Diff(before, after *Config) []Change {
 	return diff(nil, "", configFields(before), configFields(after))
 }
 
-// diff appends the changes from one mapping at path to another of the same fields.
+// diff appends the changes between two mappings at path that have the same fields.
 func diff(changes []Change, path string, before, after []field) []Change {
 	for i := range after {
 		b, a := &before[i], &after[i]
@@ -78,11 +78,11 @@ func diff(changes []Change, path string, before, after []field) []Change {
 	return changes
 }
 
-// diffItems appends the changes from one list of mappings at path to another.
+// diffItems appends the changes between two lists of mappings at path.
 func diffItems(changes []Change, path string, before, after *field) []Change {
 	items, others := before.items(), after.items()
 	names, otherNames := itemNames(items), itemNames(others)
-	known, position := map[string]bool{}, map[string]int{} // position is in others
+	known, position := map[string]bool{}, map[string]int{} // position is an index into others
 	for i, name := range otherNames {
 		position[name] = i
 	}
@@ -103,8 +103,8 @@ func diffItems(changes []Change, path string, before, after *field) []Change {
 	return changes
 }
 
-// itemNames are what the items of a list are told apart by: their names, or their
-// places where they have none.
+// itemNames returns the keys that identify the items of a list: their names, or their
+// positions if they have no names.
 func itemNames(items [][]field) []string {
 	names := make([]string, len(items))
 	for i, fields := range items {
@@ -116,7 +116,7 @@ func itemNames(items [][]field) []string {
 	return names
 }
 
-// change returns the change from one value to another, of which one may be none.
+// change returns the change from one value to another; one of them may be empty.
 func change(path, before, after string) Change {
 	kind := Changed
 	switch {
@@ -128,7 +128,7 @@ func change(path, before, after string) Change {
 	return Change{Kind: kind, Path: path, Before: before, After: after}
 }
 
-// shown is what people see of a value.
+// shown returns the value for display.
 func shown(value string, secret bool) string {
 	if secret && value != "" {
 		return "(secret)"
@@ -136,7 +136,7 @@ func shown(value string, secret bool) string {
 	return value
 }
 
-// spellMapping writes what fields have otherwise than initial, as YAML.
+// spellMapping formats the differences of fields from initial, as YAML.
 func spellMapping(fields, initial []field) string {
 	var parts []string
 	for i, f := range fields {
@@ -174,8 +174,8 @@ func spellMapping(fields, initial []field) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// spell writes the value of a key as a file has it; nothing for an empty text,
-// which is none.
+// spell formats the value of a key as it is written in a file. An empty text means no
+// value and gives "".
 func spell(key string, value any) string {
 	switch v := value.(type) {
 	case time.Duration:
@@ -192,7 +192,7 @@ func spell(key string, value any) string {
 	return s
 }
 
-// spellList writes a list; nothing for an empty one, which is none.
+// spellList formats a list. An empty one means no value and gives "".
 func spellList[T any](key string, values []T) string {
 	if len(values) == 0 {
 		return ""
@@ -204,7 +204,7 @@ func spellList[T any](key string, values []T) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// isSize reports whether a key's values are sizes, as its name says.
+// isSize reports whether the values of a key are sizes, by its name.
 func isSize(key string) bool {
 	return strings.HasSuffix(key, "_size") || strings.HasSuffix(key, "_memory")
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// lines are the changes as people read them.
+// lines formats the changes for people.
 func lines(changes []Change) string {
 	var b strings.Builder
 	for _, c := range changes {
@@ -81,7 +81,7 @@ admin.address: 127.0.0.1:9090 -> off
 	if got := Diff(before, before); got != nil {
 		t.Errorf("a configuration differs from itself:\n%s", lines(got))
 	}
-	// Backwards it is the same with the sides changed.
+	// The reverse Diff gives the same changes with the sides swapped.
 	back := Diff(after, before)
 	for _, c := range Diff(before, after) {
 		c.Before, c.After = c.After, c.Before
@@ -92,7 +92,7 @@ admin.address: 127.0.0.1:9090 -> off
 	}
 }
 
-// goLeaves calls f for each value in a Config that has no parts, by its Go path.
+// goLeaves calls f for each value in a Config that has no parts, with its Go path.
 func goLeaves(path string, v reflect.Value, f func(path string, v reflect.Value)) {
 	switch {
 	case v.Kind() == reflect.Pointer:
@@ -125,7 +125,7 @@ func TestDiffShowsEveryFieldOfTheLanguage(t *testing.T) {
 			}
 			return
 		}
-		name := strings.HasSuffix(path, ".Name") // what a thing is known by: it is another one
+		name := strings.HasSuffix(path, ".Name") // a new name makes it another item
 		if len(changes) != 1 && !name || name && len(changes) != 2 {
 			t.Errorf("a change of %s is\n%s", path, lines(changes))
 		}
@@ -143,7 +143,7 @@ func TestDiffShowsEveryFieldOfTheLanguage(t *testing.T) {
 	})
 }
 
-// plainPath is a path without the names in it: pools[].nodes[].weight.
+// plainPath removes the names from a path: pools[].nodes[].weight.
 func plainPath(path string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(path, "]") {
@@ -156,7 +156,7 @@ func plainPath(path string) string {
 	return b.String()
 }
 
-// modify gives v another value.
+// modify sets v to another value.
 func modify(t *testing.T, v reflect.Value) {
 	t.Helper()
 	switch x := v.Addr().Interface().(type) {

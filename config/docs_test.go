@@ -13,8 +13,8 @@ import (
 
 const reference = "../docs/configuration.md"
 
-// leaves calls f for each key of the language that has a value of its own, by
-// its path in the reference: pools[].nodes[].weight.
+// leaves calls f for each key of the language that has a value of its own, with its path
+// in the reference: pools[].nodes[].weight.
 func leaves(path string, fields []field, f func(path string, leaf field)) {
 	for _, field := range fields {
 		at := child(path, field.key)
@@ -34,7 +34,7 @@ func isList(path string) bool {
 	return goField(reflect.ValueOf(sample()), path).Kind() == reflect.Slice
 }
 
-// sample has one item in every list.
+// sample returns a Config with one item in every list.
 func sample() Config {
 	c := defaultConfig
 	l, p := defaultListener, defaultPool
@@ -125,7 +125,7 @@ func TestReferenceHasEveryKeyItsDefaultAndItsValues(t *testing.T) {
 	}
 }
 
-// conditional are the defaults that depend on another setting.
+// conditional holds the defaults that depend on another setting.
 var conditional = map[string]string{
 	"listeners[].path":                   "`" + defaultPath + "` with ws",
 	"listeners[].tls.client_auth":        "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
@@ -149,7 +149,7 @@ var conditional = map[string]string{
 	"admin.state_dir":                    "`off`",
 }
 
-// defaultOf writes a default as the reference does.
+// defaultOf formats a default as the reference does.
 func defaultOf(path string, leaf field, v reflect.Value) string {
 	if leaf.required {
 		return "required"
@@ -176,7 +176,7 @@ func defaultOf(path string, leaf field, v reflect.Value) string {
 	return "none"
 }
 
-// allowedIn makes the field itself say which values it takes.
+// allowedIn returns the values that the field accepts, from the field itself.
 func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 	t.Helper()
 	try := func(tag, value string) string {

@@ -10,14 +10,14 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// expanded is the style of a scalar with text of the environment in it. What it
-// is follows from its setting, as if nobody had typed it: 1883 is a name to one
-// and a number to the other, in quotes or not.
+// expanded is the style of a scalar that contains text of the environment. Its setting
+// decides its type, as if it had been typed there: 1883 may be a name or a number, in
+// quotes or not.
 const expanded yaml.Style = 1 << 31
 
-// expand returns a scalar with the values of its variables, and any other node
-// as it is. It returns nil after it has reported why there is none. Since this is
-// done to the nodes that YAML has made, a value is never read as YAML.
+// expand returns a scalar with its variables expanded, and any other node unchanged. It
+// returns nil after reporting an error. Because it works on nodes that YAML has parsed, a
+// value is never parsed as YAML.
 func (d *decoder) expand(path string, n *yaml.Node) *yaml.Node {
 	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "${") {
 		return n
@@ -39,7 +39,7 @@ func (d *decoder) expand(path string, n *yaml.Node) *yaml.Node {
 	return &e
 }
 
-// plainTag is how YAML types a plain scalar, as far as it matters here.
+// plainTag returns the YAML type of a plain scalar, as far as it matters here.
 func plainTag(text string) string {
 	switch {
 	case text == "true" || text == "false":
@@ -54,13 +54,13 @@ func plainTag(text string) string {
 type expansion struct {
 	origin
 	lookup func(name string) (value string, set bool)
-	room   int // for values, in bytes
+	room   int // bytes left for values
 }
 
-// An origin is where in the environment a value comes from.
+// An origin names the environment variables in a value.
 type origin struct {
-	names  []string // of the variables, as ${NAME}; the first maxNamed
-	secret bool     // the value of the setting is, or the name of a variable says so
+	names  []string // as ${NAME}; the first maxNamed
+	secret bool     // the setting is secret, or the name of a variable looks so
 }
 
 // String lists the variables.
@@ -72,7 +72,7 @@ func (o origin) String() string {
 	return s
 }
 
-// of says which variables a value is of, if there are any.
+// of returns a phrase with the variables of a value, or "" if there are none.
 func (o origin) of() string {
 	if len(o.names) == 0 {
 		return ""
@@ -80,13 +80,13 @@ func (o origin) of() string {
 	return " of " + o.String()
 }
 
-// maxNamed is how many variables an error names: nobody needs more for one value.
+// maxNamed is how many variables an error names. One value rarely needs more.
 const maxNamed = 5
 
-// secretName is what variables are called that nobody wants to see in a log.
+// secretName matches names of variables whose values must not be in a log.
 var secretName = regexp.MustCompile(`(?i)PASS|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)KEY(_|$)`)
 
-// add notes a variable.
+// add records a variable.
 func (o *origin) add(name string) {
 	o.secret = o.secret || secretName.MatchString(name)
 	if text := "${" + abbreviate(name) + "}"; len(o.names) < maxNamed && !slices.Contains(o.names, text) {
@@ -94,8 +94,9 @@ func (o *origin) add(name string) {
 	}
 }
 
-// text expands s. Within depth defaults, if depth is not 0, it ends at the } of
-// the innermost and returns what follows. A text that is not live is not used.
+// text expands s. depth is how many defaults surround s; if it is not 0, text stops at
+// the } of the innermost one and returns the rest after it. If live is false the text is
+// parsed, but not used.
 func (x *expansion) text(s string, depth int, live bool) (text, rest string, err error) {
 	var b strings.Builder
 	for s != "" {
@@ -135,7 +136,7 @@ var (
 
 const variableForms = "write ${NAME} or ${NAME:-default}, or $${ for these two characters themselves"
 
-// variable expands the variable that s begins with, and returns what follows.
+// variable expands the variable at the start of s, and returns the rest after it.
 func (x *expansion) variable(s string, depth int, live bool) (value, rest string, err error) {
 	m := variable.FindStringSubmatch(s)
 	if m == nil {

@@ -58,7 +58,7 @@ log: {level: warn}
 	}
 }
 
-// A few lines are not worth gigabytes.
+// A few lines must not expand to gigabytes.
 func TestVariablesBringABoundedText(t *testing.T) {
 	t.Setenv("LARGE", strings.Repeat("x", 100_000))
 	_, err := Parse("f", []byte("listeners: [{name: '"+strings.Repeat("${LARGE}", 100_000)+"'}]"+"\npools: ["+strings.Repeat("{name: '${LARGE}'}, ", 1000)+"]"))
@@ -93,7 +93,7 @@ func TestSecretsAreKnownByTheirNames(t *testing.T) {
 	}
 }
 
-// The examples of the reference that are of several files, variables and merges load.
+// The examples in the reference with several files, variables and merges must load.
 func TestExamplesOfTheReferenceLoad(t *testing.T) {
 	data, err := os.ReadFile(reference)
 	if err != nil {

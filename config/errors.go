@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// An Error is one thing wrong with a configuration.
+// An Error is one fault of a configuration.
 type Error struct {
-	// File is the file's name as it was given, or the flag with its value, as
-	// --node "x", when the configuration came from flags.
+	// File is the name of the file as it was given. For a configuration from flags it is
+	// the flag with its value, such as --node "x".
 	File string
 
-	// Line and Column count from 1, Column in characters. Both are 0 when the
-	// error is about the file as a whole (it cannot be read) or about a flag.
+	// Line and Column count from 1, Column in characters. Both are 0 for an error about
+	// the whole file (it cannot be read) or about a flag.
 	Line, Column int
 
-	// Message names the setting by its path, says what is wrong with the value
-	// and what would be right.
+	// Message names the setting by its path, says what is wrong with the value and what
+	// is allowed.
 	Message string
 }
 
-// Error returns file:line:column: message, which editors and terminals jump to.
+// Error returns file:line:column: message, a form that editors and terminals can jump to.
 func (e Error) Error() string {
 	if e.Line == 0 {
 		return e.File + ": " + e.Message
@@ -30,8 +30,7 @@ func (e Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
-// Errors are all things wrong with a configuration, file by file, each in the
-// order of its lines.
+// Errors are all faults of a configuration, file by file, in the order of lines.
 type Errors []Error
 
 // Error returns one line for each error.
@@ -43,9 +42,9 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort puts the errors in the order of the files, and of the lines in each.
+// sort sorts the errors by file, and by line within a file.
 func (e Errors) sort(files []string) {
-	order := make(map[string]int, len(files)) // what is no file, a flag, comes as it was found
+	order := make(map[string]int, len(files)) // flags are not in it and keep their order
 	for i, file := range files {
 		order[file] = i
 	}
@@ -54,10 +53,11 @@ func (e Errors) sort(files []string) {
 	})
 }
 
-// longest is how much of a value an error shows; its position leads to the rest.
+// longest is how many characters of a value an error shows; the position leads to the
+// rest.
 const longest = 80
 
-// quote quotes a value for an error, cut if it is too long to be read.
+// quote quotes a value for an error and truncates it if it is too long to read.
 func quote(s string) string {
 	if cut := abbreviate(s); cut != s {
 		return fmt.Sprintf("%q...", strings.TrimSuffix(cut, "..."))
@@ -65,7 +65,7 @@ func quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// abbreviate cuts what is too long to be read.
+// abbreviate truncates a text that is too long to read.
 func abbreviate(s string) string {
 	if runes := []rune(s); len(runes) > longest {
 		return string(runes[:longest]) + "..."
@@ -73,7 +73,7 @@ func abbreviate(s string) string {
 	return s
 }
 
-// list writes words as a sentence has them: a, b, c.
+// list formats words for a sentence: a, b, c.
 func list[T ~string](words []T) string {
 	parts := make([]string, len(words))
 	for i, w := range words {

@@ -6,18 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// FromFlags makes the configuration of a balancer without a file:
+// FromFlags returns the configuration of a balancer without a file:
 //
 //	mqttlb serve --listen :1883 --node node1:1883 --node emqx-2=node2:1883
 //
-// Each element of listen is an address for MQTT clients, each of nodes the
-// address of a node, host:port or name=host:port. The name is what is hashed:
-// without one it is the address, and then a node that gets another address is
-// another node to its clients. All replicas must name the nodes alike. admin is
-// the address of the admin server, or off; empty for the default.
+// Each element of listen is an address for MQTT clients. Each element of nodes is a node,
+// host:port or name=host:port. The name is hashed. Without a name the address is the
+// name, and a new address is another node for its clients. All replicas must use the same
+// names. admin is the address of the admin server, or off; empty for the default.
 //
-// The listeners are called mqtt, mqtt-2, mqtt-3 and so on, the pool is called
-// mqtt. Everything else has its default. The error is of type Errors.
+// The listeners are called mqtt, mqtt-2, mqtt-3 and so on, the pool is called mqtt. All
+// other settings have their defaults. The error is of type Errors.
 func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 	s := newSource("flags")
 	c := defaultConfig

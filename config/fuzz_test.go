@@ -11,8 +11,9 @@ import (
 	"unicode"
 )
 
-// FuzzParse holds for every file: no panic; a Config that is whole or errors
-// that each have a position within the file and stay on their line.
+// FuzzParse checks for every file that there is no panic, and that the result is a
+// complete Config, or errors that each have a position within the file and fit in one
+// line.
 func FuzzParse(f *testing.F) {
 	for _, pattern := range []string{"testdata/*.yaml", "testdata/wrong/*.yaml", "testdata/include/*/*.yaml", "../deploy/*.yaml"} {
 		files, err := filepath.Glob(pattern)
@@ -29,7 +30,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(`{listeners: [{name: a, address: ":1", pool: p, tls: {certificates: [{cert: "${TEXT}", key: "$${A}"}], alpn: ["${TEXT}", "\uffff"]}}], pools: [{name: p, nodes: [{name: "${TOKEN}", address: "h${A}"}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		// What is included is the same text again.
+		// Every included file is the same text again.
 		c, err := system{
 			lookupEnv: fewVariables,
 			glob:      func(_, _ string) ([]string, error) { return []string{"g", "h"}, nil },
@@ -44,7 +45,7 @@ func FuzzParse(f *testing.F) {
 		if !errors.As(err, &errs) || len(errs) == 0 || c != nil {
 			t.Fatalf("got %v, %v; want nothing and Errors", c, err)
 		}
-		// Beside \n, YAML breaks lines at these.
+		// Besides \n, YAML breaks lines at these.
 		lines := 2 + strings.Count(string(data), "\n") + strings.Count(string(data), "\r") +
 			strings.Count(string(data), "\u0085") + strings.Count(string(data), "\u2028") + strings.Count(string(data), "\u2029")
 		last := errs[0]
@@ -63,7 +64,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// fewVariables is an environment with what may go wrong.
+// fewVariables is an environment with difficult values.
 func fewVariables(name string) (string, bool) {
 	value, ok := map[string]string{"A": ":1", "B": "5", "EMPTY": "", "ODD": "\x1b\n${A} - [}", "BYTES": "\xff", "TEXT": " #a: 'b' \\\"\u2028\ufeff\u00a0\u00fc\U0001f600${A} - [}, ", "TOKEN": "true"}[name]
 	return value, ok
@@ -126,8 +127,8 @@ func checkWhole(t *testing.T, c *Config) {
 	}
 }
 
-// checkWholeTLS checks what the run time relies on in the TLS of a listener and
-// in what its pool is hashed by.
+// checkWholeTLS checks what the run time relies on in the TLS of a listener and in the
+// hash key of its pool.
 func checkWholeTLS(t *testing.T, l *Listener, hashed map[string]HashKey) {
 	t.Helper()
 	tls, key := l.TLS, hashed[l.Pool]
@@ -149,8 +150,8 @@ func checkWholeTLS(t *testing.T, l *Listener, hashed map[string]HashKey) {
 	}
 }
 
-// FuzzVariables holds for every text: it can be written so that it means itself,
-// and what is taken from the environment is within its bounds.
+// FuzzVariables checks that every text can be escaped to mean itself, and that the text
+// from the environment is within its limits.
 func FuzzVariables(f *testing.F) {
 	for _, s := range []string{"${A}", "$${A}", "$$${A}", "${A:-x}", "${NONE:-${B}}", "${NONE:-${NONE:-}}", "${", "${}", "${1}", "${A", "$A", "a}$", "${A:-$${}", strings.Repeat("${Z:-", 20)} {
 		f.Add(s)
@@ -173,7 +174,7 @@ func FuzzVariables(f *testing.F) {
 	})
 }
 
-// FuzzAddress holds for every address that is taken: it is written as it was read.
+// FuzzAddress checks that String returns every accepted address as it was read.
 func FuzzAddress(f *testing.F) {
 	for _, s := range []string{":1883", "*:1883", "10.0.0.1:1", "[::1]:65535", "[fe80::1%eth0]:1", "[fe80::1%\n]:1", "unix:/\n", "unix:/run/x", "node1:1883", "a_b.example.:1", "::1:1", "x:0"} {
 		f.Add(s)
@@ -202,8 +203,8 @@ func FuzzAddress(f *testing.F) {
 	})
 }
 
-// FuzzHTTPValues holds for every value of HTTP: what is taken is written as it
-// was read, and what is refused says so on one line.
+// FuzzHTTPValues checks for every value of HTTP that an accepted value is formatted as it
+// was read, and that an error fits in one line.
 func FuzzHTTPValues(f *testing.F) {
 	for _, s := range []string{
 		"*.example.com", "WS.*", "ws.example.com.", "[::1]", "::ffff:10.0.0.1", "fe80::1%eth0", "*", "*.*", "*.a.*", "a.*.b", "h:80", "a..b", "a..",

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// Values that HTTP has: paths, hosts, origins, names of headers and cookies.
+// Values of HTTP: paths, hosts, origins, names of headers and cookies.
 
-// parsePath parses the path of a request, which is compared byte by byte.
+// parsePath parses the path of a request. Paths are compared byte by byte.
 func parsePath(s string) (string, error) {
 	if !isTarget(s) || strings.Contains(s, "?") {
 		return "", fmt.Errorf("%s is not a path; write one, as /mqtt, in ASCII without spaces, ? or #", quote(s))
@@ -36,7 +36,7 @@ func isTarget(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' })
 }
 
-// parseHostPattern parses what a Host header has to be: see Route.Host.
+// parseHostPattern parses a Route.Host.
 func parseHostPattern(s string) (string, error) {
 	if ip, ok := parseIP(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); ok && ip.Zone() == "" {
 		return ip.String(), nil
@@ -51,7 +51,7 @@ func parseHostPattern(s string) (string, error) {
 	return host, nil
 }
 
-// openEnds puts a label in the place of the star at one end of a pattern.
+// openEnds replaces the star at one end of a pattern by a label.
 func openEnds(pattern string) string {
 	if rest, ok := strings.CutPrefix(pattern, "*."); ok {
 		return "x." + rest
@@ -62,9 +62,9 @@ func openEnds(pattern string) string {
 	return pattern
 }
 
-// parseOriginPattern parses the origin of a web page, as a browser writes it
-// (RFC 6454, 6.2), or with a star for the first labels of its host. Pages have
-// other schemes than https in apps: capacitor://localhost.
+// parseOriginPattern parses the origin of a web page as a browser writes it (RFC 6454,
+// 6.2), or with a star for the first labels of its host. Pages in apps have other schemes
+// than https: capacitor://localhost.
 func parseOriginPattern(s string) (string, error) {
 	scheme, rest, ok := strings.Cut(strings.ToLower(s), "://")
 	if !ok || !isScheme(scheme) {
@@ -99,7 +99,7 @@ func isScheme(s string) bool {
 	return s != "" && 'a' <= s[0] && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
 }
 
-// isPort reports whether s is a port, as everybody writes it.
+// isPort reports whether s is a port in its usual spelling.
 func isPort(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0 && isDecimal(s)
@@ -116,7 +116,7 @@ func isHost(s string) bool {
 	return err == nil && ip.Is4() || isHostName(s)
 }
 
-// parseHostHeader parses a Host header: a host, and maybe a port.
+// parseHostHeader parses a Host header: a host, and optionally a port.
 func parseHostHeader(s string) (string, error) {
 	host := s
 	port := "80"
@@ -137,9 +137,9 @@ func parseCookieName(s string) (string, error) {
 	return s, nil
 }
 
-// parseForwardHeader parses the name of a header that a node may get from the
-// client. Those that the balancer writes itself are refused, and those that
-// say where a message ends or who sent it: a client would write them.
+// parseForwardHeader parses the name of a header that a node may get from the client. It
+// refuses headers that the balancer writes itself, and those that say where a message
+// ends or who sent it, because a client could forge them.
 func parseForwardHeader(s string) (string, error) {
 	if !isToken(s) {
 		return "", fmt.Errorf("%s is not the name of a header; write one, as User-Agent", quote(s))
@@ -151,15 +151,15 @@ func parseForwardHeader(s string) (string, error) {
 	return name, nil
 }
 
-// ownHeaders are in canonical form. Beside those of the connection (RFC 9110,
-// 7.6.1) and of the message's length they are those that name the client.
+// ownHeaders are in canonical form. They are the headers of the connection (RFC 9110,
+// 7.6.1), of the message's length, and those that name the client.
 var ownHeaders = map[string]bool{
 	"Connection": true, "Upgrade": true, "Host": true, "Keep-Alive": true, "Proxy-Connection": true, "Proxy-Authorization": true,
 	"Content-Length": true, "Transfer-Encoding": true, "Te": true, "Trailer": true, "Expect": true,
 	"Forwarded": true, "X-Real-Ip": true,
 }
 
-// isToken reports whether s is a token (RFC 9110, 5.6.2) of some length.
+// isToken reports whether s is a token (RFC 9110, 5.6.2) of allowed length.
 func isToken(s string) bool {
 	return s != "" && len(s) <= maxToken && !strings.ContainsFunc(s, func(c rune) bool {
 		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)

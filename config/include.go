@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// oneOrMore is a field that holds a single value or a list of them.
+// oneOrMore returns a field that holds a single value or a list of values.
 func oneOrMore[T any](key string, dst *[]T, parse func(*yaml.Node) (T, error)) field {
 	f := scalars(key, dst, 1, parse)
 	many := f.decode
@@ -24,12 +24,12 @@ func oneOrMore[T any](key string, dst *[]T, parse func(*yaml.Node) (T, error)) f
 	return f
 }
 
-// includedFields are the keys of a file that another includes.
+// includedFields returns the keys of an included file.
 func includedFields(c *Config) []field {
 	fields := configFields(c)
 	for i := range fields {
 		if fields[i].key == includeKey {
-			// It has no value of its own, so that it is not said to be set already.
+			// No value of its own, so that it is not reported as set already.
 			fields[i] = field{key: includeKey, fields: []field{}, decode: func(d *decoder, path string, _ *yaml.Node) {
 				d.errorf(path, "an included file includes no others; write them in %s, which includes this one", d.files[0])
 			}}
@@ -40,8 +40,8 @@ func includedFields(c *Config) []field {
 
 const includeKey = "include"
 
-// include decodes the files that c.Include names; together they may have room
-// bytes. It returns false after it has reported a file that is not there in whole.
+// include decodes the files that c.Include names; room is how many bytes they may have
+// together. It returns false after reporting a file that is not complete.
 func (d *decoder) include(c *Config, room int) bool {
 	whole, main := d.good(includeKey), d.file
 	read := map[string]bool{canonical(main): true}
@@ -60,7 +60,7 @@ func (d *decoder) include(c *Config, room int) bool {
 		}
 		for _, path := range paths {
 			name := canonical(path)
-			if _, err := parseFile(path); err != nil { // what fits a pattern may have any name
+			if _, err := parseFile(path); err != nil { // a file that matches a pattern may have any name
 				d.errorf(at, "%v", err)
 				whole = false
 				continue
@@ -91,7 +91,7 @@ func (d *decoder) include(c *Config, room int) bool {
 	return whole
 }
 
-// included decodes the text of a file that is included.
+// included decodes the text of an included file.
 func (d *decoder) included(path string, data []byte, c *Config) bool {
 	main := d.file
 	d.file, d.files = path, append(d.files, path)
@@ -104,7 +104,7 @@ func (d *decoder) included(path string, data []byte, c *Config) bool {
 	return true
 }
 
-// canonical is the one name of a file that may have several.
+// canonical returns the one name for a file that may have several.
 func canonical(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

@@ -49,7 +49,7 @@ log: {level: warn, format: json}
 	}
 }
 
-// folder writes files, by their names, into a folder of its own.
+// folder writes files, by name, into a new folder.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -71,7 +71,7 @@ pools: [{name: p, nodes: [{name: n, address: "h:1"}]}]
 `
 
 func TestIncludedFilesAreFoundFromTheFolderOfTheMainOne(t *testing.T) {
-	// A folder may be called as a pattern.
+	// The name of a folder may look like a pattern.
 	dir := folder(t, map[string]string{`a[b]*\c/main.yaml`: "include: '*/x.yaml'" + minimal, `a[b]*\c/d/x.yaml`: "log: {level: error}", "d/x.yaml": "log: {level: debug}"})
 	main := filepath.Join(dir, `a[b]*\c`, "main.yaml")
 	c, err := Load(main)
@@ -91,7 +91,7 @@ func TestIncludedFilesAreFoundFromTheFolderOfTheMainOne(t *testing.T) {
 
 func TestHiddenFilesFitOnlyPatternsThatSayTheDot(t *testing.T) {
 	dir := folder(t, map[string]string{"..data/a.yaml": "log: {level: error}", "b/.a.yaml": "{"})
-	if err := os.Symlink("nobody@host", filepath.Join(dir, "b", ".#c.yaml")); err != nil { // the lock of an editor
+	if err := os.Symlink("nobody@host", filepath.Join(dir, "b", ".#c.yaml")); err != nil { // an editor's lock file
 		t.Fatal(err)
 	}
 	c, err := Parse(filepath.Join(dir, "main.yaml"), []byte("include: ['*/*.yaml', '..*/a.yaml']"+minimal))
@@ -165,7 +165,7 @@ func TestIncludedFilesAreBoundedTogether(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 
-	// Values are counted through all files.
+	// Values are counted across all files.
 	many := "limits: {" + strings.Repeat("x: 1, ", maxValues/2) + "}"
 	dir = folder(t, map[string]string{"a.yaml": many, "b.yaml": "pools: [" + strings.Repeat("{}, ", maxValues/2) + "]"})
 	_, err = Parse(filepath.Join(dir, "main"), []byte("include: '*.yaml'"+minimal))

@@ -1,7 +1,7 @@
 package config
 
-// The language: every key, where it goes, what it takes. docs/configuration.md
-// describes each of them, and a test compares the two.
+// The language: every key, its destination and its values. docs/configuration.md
+// describes the keys, and a test compares the two.
 
 func configFields(c *Config) []field {
 	return []field{

@@ -2,81 +2,79 @@ package config
 
 import "time"
 
-// Limits of the language, each with its reason. They catch slips of the hand
-// and hostile files; inside them every value means what it says.
+// Limits of the language, each with its reason. They detect typing errors and hostile
+// files.
 const (
-	// A configuration of a thousand nodes takes 60 KB. So much may have all files
-	// of one together, and what it takes from the environment.
+	// For all files of a configuration together, and for the text from the environment. A
+	// configuration of a thousand nodes takes 60 KB.
 	maxFileSize = 1 << 20
 
-	// Values in a configuration, counted again through every alias and merge:
-	// aliases of aliases make billions out of a few lines. A thousand nodes take
-	// 4,000.
+	// Values in a configuration, counted again through every alias and merge: aliases of
+	// aliases turn a few lines into billions of values. A thousand nodes take 4,000.
 	maxValues = 50_000
 
 	// One for each node of a large cluster.
 	maxIncluded = 1000
 
-	// ${A:-${B:-c}} is two deep; each level is another copy of its text.
+	// ${A:-${B:-c}} is two deep; each level copies its text once more.
 	maxDefaults = 10
 
 	// More sessions than the ports, descriptors and memory of one machine carry.
 	maxConnections = 10_000_000
 	maxRate        = 10_000_000
 
-	// HAProxy's largest, so that its weights carry over; a finer share is lost in
-	// the noise of the hash. The same as balancer.MaxWeight.
+	// HAProxy's largest, so that its weights carry over; the noise of the hash is larger
+	// than a finer share. The same as balancer.MaxWeight.
 	maxWeight = 256
 
-	// Every legal CONNECT with a short identifier fits into 256 bytes. One of
-	// 3.1.1 has at most 328 KB, one of version 5 can be larger; brokers take
-	// 1 MiB (EMQX's default). The limit is memory that one client can hold.
+	// Every legal CONNECT with a short identifier fits into 256 bytes. A CONNECT of 3.1.1
+	// has at most 328 KB, one of version 5 can be larger; brokers accept 1 MiB (EMQX's
+	// default). The maximum is memory that one client can hold.
 	minConnectSize = 256
 	maxConnectSize = 16 << 20
 
-	// A request line and a Host take some hundred bytes; servers let nobody send
-	// a header of more than a megabyte (net/http's limit).
+	// A request line and a Host take some hundred bytes; no server accepts a header of
+	// more than a megabyte (net/http's limit).
 	minHeaderSize = 1 << 10
 	maxHeaderSize = 1 << 20
 
-	// No request worth sending is smaller. What is larger than the most may be
-	// had without a limit.
+	// No useful request is smaller. Larger ones than the maximum need no limit at all.
 	minRequestSize = 1 << 10
 	maxRequestSize = 1 << 30
 
-	// One handshake of TLS takes 50 KB, and one CONNECT as much as maxConnectSize.
+	// One TLS handshake takes 50 KB, and one CONNECT as much as maxConnectSize.
 	minOpeningMemory = 1 << 20
 	maxOpeningMemory = 64 << 30
 
 	// Routes are tried in order for every request.
 	maxRoutes = 100
 
-	// Of the name of a header or a cookie: nobody has longer ones.
+	// For the name of a header or a cookie: longer ones do not occur.
 	maxToken = 100
 
-	// Of the name of a protocol in ALPN: its length is one byte (RFC 7301, 3.1).
+	// For the name of a protocol in ALPN: its length is one byte (RFC 7301, 3.1).
 	maxProtocolName = 255
 
-	// Final responses: one of 1xx is followed by another (RFC 9110, 15.2).
+	// Final responses: another response follows a 1xx (RFC 9110, 15.2).
 	minStatus = 200
 	maxStatus = 599
 
 	maxPort = 65535
 
-	// More than a hundred probes in a row is a pool without health checks.
+	// A pool that needs more than a hundred probes in a row has no health checks.
 	maxInARow = 100
 )
 
-// Ranges of durations. The least is what a loaded machine can still keep to.
+// Ranges of durations. A loaded machine can still keep the minimum.
 const (
 	minTimeout    = 10 * time.Millisecond
-	maxTimeout    = time.Hour              // of one step before the relay
-	minInterval   = 100 * time.Millisecond // more often, probes are load
+	maxTimeout    = time.Hour              // for one step before the relay
+	minInterval   = 100 * time.Millisecond // probes more often are a load
 	maxInterval   = time.Hour
 	minIdle       = time.Second        // the unit of Keep Alive
 	maxIdle       = 7 * 24 * time.Hour // the largest Keep Alive is 18 hours
-	maxTunnel     = 7 * 24 * time.Hour // as maxIdle: it is one for HTTP
-	minWrite      = time.Second        // a lost segment or two may take so long
+	maxTunnel     = 7 * 24 * time.Hour // like maxIdle, for HTTP
+	minWrite      = time.Second        // one or two lost segments take so long
 	maxWrite      = 24 * time.Hour     // it holds memory, for one session
 	maxHalfClosed = 24 * time.Hour     // it holds two descriptors for one direction
 	maxShutdown   = 24 * time.Hour

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Load reads the file at path, and those that it includes, and parses them. The
-// error is of type Errors.
+// Load reads and parses the file at path and the files that it includes. The error is of
+// type Errors.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -18,9 +18,9 @@ func Load(path string) (*Config, error) {
 	return Read(path, f)
 }
 
-// Read parses what r holds, up to its end; it does not read more than a file may
-// have. name stands in errors for the file, and files that are included are found
-// from the folder in it. The error is of type Errors.
+// Read reads r to its end, but no more than a file may have, and parses it. name is the
+// file's name in errors, and its folder is the base for included files. The error is of
+// type Errors.
 func Read(name string, r io.Reader) (*Config, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
 	if err != nil {
@@ -29,8 +29,8 @@ func Read(name string, r io.Reader) (*Config, error) {
 	return Parse(name, data)
 }
 
-// withoutPath leaves "no such file or directory" of "open x: no such file or
-// directory": the line starts with the path.
+// withoutPath reduces "open x: no such file or directory" to "no such file or directory",
+// because the line begins with the path.
 func withoutPath(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
@@ -39,23 +39,23 @@ func withoutPath(err error) error {
 	return err
 }
 
-// Parse parses a configuration. name stands in errors for the file, and files
-// that are included are found from the folder in it. Parse returns a Config that
-// is right and complete, or an error of type Errors with all that is wrong.
+// Parse parses a configuration. name is the file's name in errors, and its folder is the
+// base for included files. Parse returns a Config that is valid and complete, or an error
+// of type Errors with every fault.
 func Parse(name string, data []byte) (*Config, error) {
 	return thisSystem.parse(name, data)
 }
 
 func (y system) parse(name string, data []byte) (*Config, error) {
 	c, s, whole := y.decode(name, data)
-	if !whole { // what is not there cannot be checked
+	if !whole { // cannot check what was not read
 		return nil, s.err()
 	}
 	return finish(c, s)
 }
 
-// decode decodes a file and those that it includes. whole says whether all of
-// them could be read, so that what is missing is in none of them.
+// decode decodes a file and the files that it includes. whole reports whether all of them
+// could be read: only then is a missing setting really missing.
 func (y system) decode(name string, data []byte) (c *Config, s *source, whole bool) {
 	s = newSource(name)
 	if len(data) > maxFileSize {
@@ -83,7 +83,7 @@ func (y system) decode(name string, data []byte) (c *Config, s *source, whole bo
 	return c, s, whole
 }
 
-// finish checks a Config that has been read and fills in the defaults.
+// finish checks a decoded Config and sets the remaining defaults.
 func finish(c *Config, s *source) (*Config, error) {
 	c.complete()
 	check(c, s)

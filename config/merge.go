@@ -9,12 +9,12 @@ import (
 // A pair is a key of a mapping and its value.
 type pair struct {
 	key, value *yaml.Node
-	by         *yaml.Node // the << that merges the pair; nil: it stands in the mapping itself
+	by         *yaml.Node // the << that merges the pair; nil: the pair is in the mapping itself
 }
 
-// pairs returns what the mapping n holds with what it merges (<<), each key
-// once: its own keys win over merged ones, and of those the earlier. It reports
-// keys that are no words or stand twice.
+// pairs returns the pairs of the mapping n, with those that it merges (<<), each key
+// once. Its own keys win over merged ones, and of those the earlier ones. It reports keys
+// that are not words or that occur twice.
 func (d *decoder) pairs(path string, n *yaml.Node) []pair {
 	m := merger{decoder: d, path: path, pairs: make([]pair, 0, len(n.Content)/2)}
 	m.add(n, nil)
@@ -27,17 +27,17 @@ type merger struct {
 	path  string
 	pairs []pair
 
-	// Both are nil until there is a <<.
+	// Both are nil until the first <<.
 	taken map[string]bool     // keys of pairs
-	open  map[*yaml.Node]bool // the mappings that are being added: n, what it merges, what that merges
+	open  map[*yaml.Node]bool // the mappings being added: n, the mapping it merges, the one that merges, and so on
 }
 
-// add adds the pairs of n, which is merged by a key of the mapping; nil: it is
-// the mapping. Every key that does not come to the decoder counts as a value
-// here, so that merges of merges have an end.
+// add adds the pairs of n. by is the << that merges n, or nil if n is the mapping itself.
+// Every key that the decoder will not see counts as a value here, so that merges of
+// merges are limited.
 func (m *merger) add(n, by *yaml.Node) {
 	var merge, merged *yaml.Node
-	lines := map[string]int{} // where each key of n was seen
+	lines := map[string]int{} // the line of each key of n
 	for i := 0; i+1 < len(n.Content) && m.values <= maxValues; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		first, again := lines[key.Value]
@@ -82,7 +82,7 @@ func (m *merger) add(n, by *yaml.Node) {
 	m.merge(merged, by)
 }
 
-// merge adds the pairs of a value of <<.
+// merge adds the pairs of the value of a <<.
 func (m *merger) merge(value, by *yaml.Node) {
 	if !m.count(m.path) {
 		return
@@ -101,7 +101,8 @@ func (m *merger) merge(value, by *yaml.Node) {
 	}
 }
 
-// errorf reports an error at n, in what by merges; nil: in the mapping itself.
+// errorf reports an error at n in the mapping that by merges; by is nil for the mapping
+// itself.
 func (m *merger) errorf(n, by *yaml.Node, format string, args ...any) {
 	where := m.place(n)
 	message := fmt.Sprintf(format, args...)
@@ -111,8 +112,8 @@ func (m *merger) errorf(n, by *yaml.Node, format string, args ...any) {
 	m.errorAt(where, m.path, "%s", message)
 }
 
-// target is the node behind an alias, if n is one. The parser resolves an alias
-// of an alias.
+// target returns the node that n refers to if n is an alias, otherwise n. The parser
+// resolves an alias of an alias.
 func target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode {
 		return n.Alias

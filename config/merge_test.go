@@ -44,7 +44,8 @@ pools:
 	}
 }
 
-// What is merged is counted each time, so that a few lines are not worth billions.
+// Merged values are counted each time, so that a few lines cannot become billions of
+// values.
 func TestMergeBombsAreRefused(t *testing.T) {
 	levels := "x-0: &m0 {rise: 1, fall: 2}\n"
 	for i := range 30 {

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// maxName is a host name of 253 characters with its port: the address of a
-// node is its name where none is given.
+// maxName is a host name of 253 characters with its port, because a node without a name
+// is named by its address.
 const maxName = len(":65535") + 253
 
-// parseName parses the name of a listener, pool or node. Names stand in logs,
-// in labels of metrics and in paths of the admin server's URLs, so they are
-// one word of plain characters.
+// parseName parses the name of a listener, pool or node. Names occur in logs, in labels
+// of metrics and in paths of the admin server's URLs, so a name is one word of plain
+// characters.
 func parseName(s string) (string, error) {
 	switch {
 	case s == "":
@@ -27,7 +27,7 @@ func parseName(s string) (string, error) {
 	return s, nil
 }
 
-// isNameChar reports whether c may stand in a host name or a name of ours.
+// isNameChar reports whether c is allowed in a host name or in a name of ours.
 func isNameChar(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-'
 }

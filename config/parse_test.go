@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the .err files in testdata anew")
 
-// golden compares got with the file beside the input, or writes it.
+// golden compares got with the file beside the input, or writes the file.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
@@ -33,7 +33,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// setVariables sets the environment that the files in testdata expect.
+// setVariables sets the environment for the files in testdata.
 func setVariables(t *testing.T) {
 	t.Helper()
 	for name, value := range map[string]string{
@@ -77,7 +77,7 @@ func equal(a, b *Config) bool {
 	return reflect.DeepEqual(x, y)
 }
 
-// parse parses data that must be right.
+// parse parses data that must be valid.
 func parse(t *testing.T, data string) *Config {
 	t.Helper()
 	c, err := Parse("test.yaml", []byte(data))
@@ -138,7 +138,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 	}
 }
 
-// The sample of the design page shows the defaults; leaving them out must mean the same.
+// The sample of the design page shows the defaults; without them it must mean the same.
 func TestMinimalFileHasTheDefaults(t *testing.T) {
 	c, err := Load("testdata/minimal.yaml")
 	if err != nil {
@@ -239,7 +239,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 			if !errors.As(err, &errs) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %.300v, want %s", err, c.want)
 			}
-			if len(errs) > 4*maxValues { // a mapping may lack three keys
+			if len(errs) > 4*maxValues { // each mapping may lack three keys
 				t.Errorf("%d errors", len(errs))
 			}
 		})

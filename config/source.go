@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// A place is where a setting was written. Line is 0 for a flag.
+// A place is the position of a setting. line is 0 for a flag.
 type place struct {
 	file         string
 	line, column int
 }
 
-// A source collects what is wrong with a configuration. It knows where each
-// setting was written, so that checks which see only a Config can point there.
+// A source collects the errors of a configuration. It knows the position of each setting,
+// so that a check of a Config can report it.
 type source struct {
-	file  string   // that is read; the main one before and after all others
-	files []string // that have been read, the main one first
+	file  string   // the file being read; before and after all others the main one
+	files []string // the files read so far, the main one first
 
-	// By the path of the setting: pools[0].nodes[1].weight.
+	// By the path of the setting, such as pools[0].nodes[1].weight.
 	at     map[string]place
-	merged map[string]place  // where the << is that merges the setting
-	from   map[string]origin // in the environment
-	bad    map[string]bool   // it has an error, or one below it has
+	merged map[string]place  // the position of the << that merges the setting
+	from   map[string]origin // the variables in the setting
+	bad    map[string]bool   // the setting, or one below it, has an error
 
 	errs Errors
 }
@@ -33,15 +33,14 @@ func newSource(file string) *source {
 	}
 }
 
-// written reports whether the setting was given, rather than left to its default.
+// written reports whether the setting was given and is not a default.
 func (s *source) written(path string) bool {
 	_, ok := s.at[path]
 	return ok
 }
 
-// good reports whether no error has been found in the settings or below them.
-// A check that compares settings asks this first: a value that could not be
-// read would be compared by its default, which nobody wrote.
+// good reports whether there is no error in the settings or below them. Check it before
+// comparing settings: a value that could not be read still has its default.
 func (s *source) good(paths ...string) bool {
 	for _, path := range paths {
 		if s.bad[path] {
@@ -51,8 +50,8 @@ func (s *source) good(paths ...string) bool {
 	return true
 }
 
-// errorf reports an error in the setting at path, at the place where it or the
-// nearest setting around it was written.
+// errorf reports an error in the setting at path, at the position of the setting or of
+// the nearest one around it.
 func (s *source) errorf(path, format string, args ...any) {
 	where, ok := nearest(s.at, path)
 	if !ok {
@@ -61,7 +60,8 @@ func (s *source) errorf(path, format string, args ...any) {
 	s.errorAt(where, path, format, args...)
 }
 
-// nearest is what is known of the setting at path, or of the nearest one around it.
+// nearest returns the entry of known for the setting at path, or for the nearest one
+// around it.
 func nearest[T any](known map[string]T, path string) (T, bool) {
 	for p := path; ; p = parent(p) {
 		if v, ok := known[p]; ok || p == "" {
@@ -70,8 +70,9 @@ func nearest[T any](known map[string]T, path string) (T, bool) {
 	}
 }
 
-// whereElse says where a setting is that another one collides with, as ", in line 3"
-// or ", at conf.d/a.yaml:3:5"; nothing if it was not written in a file, or stands in the same line.
+// whereElse returns the position of a setting that another one collides with, as ", in line 3" or
+// ", at conf.d/a.yaml:3:5". It is empty if the setting was not written in a file, or is in the same
+// line.
 func (s *source) whereElse(setting, other string) string {
 	where, ok := nearest(s.at, setting)
 	if !ok || where.line == 0 {
@@ -87,7 +88,7 @@ func (s *source) whereElse(setting, other string) string {
 	return fmt.Sprintf(", at %s:%d:%d", where.file, where.line, where.column)
 }
 
-// errorAt reports an error in the setting at path at a place of its own.
+// errorAt reports an error in the setting at path at another position.
 func (s *source) errorAt(where place, path, format string, args ...any) {
 	for p := path; ; p = parent(p) {
 		s.bad[p] = true
@@ -119,8 +120,8 @@ func (s *source) err() error {
 	return s.errs
 }
 
-// mergedIn says where the << is that merges what has an error somewhere; nothing if
-// it stands in the same line.
+// mergedIn returns the position of the << that merges a setting with an error; "" if it
+// is in the same line.
 func mergedIn(by, where place) string {
 	if by.line == where.line {
 		return ""
@@ -128,7 +129,7 @@ func mergedIn(by, where place) string {
 	return fmt.Sprintf(" (merged in line %d)", by.line)
 }
 
-// child is the path of a key in the mapping at path.
+// child returns the path of a key in the mapping at path.
 func child(path, key string) string {
 	if path == "" {
 		return key
@@ -136,10 +137,10 @@ func child(path, key string) string {
 	return path + "." + key
 }
 
-// item is the path of an item in the list at path.
+// item returns the path of an item in the list at path.
 func item(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
-// parent is the path of what holds the setting at path.
+// parent returns the path of the mapping or list that holds the setting at path.
 func parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }

@@ -2,10 +2,10 @@ package config
 
 import "strings"
 
-// suggest says which key was meant instead of an unknown one, or which there are.
+// suggest proposes the key that was meant by an unknown one, or lists the keys.
 func suggest(unknown string, fields []field) string {
 	keys := make([]string, len(fields))
-	best, bestDistance := "", 3 // two slips of the hand are one word, three are another
+	best, bestDistance := "", 3 // with two typing errors it is the same word, with three another
 	for i, f := range fields {
 		keys[i] = f.key
 		a, b := plain(unknown), plain(f.key)
@@ -24,12 +24,12 @@ func suggest(unknown string, fields []field) string {
 
 var separators = strings.NewReplacer("_", "", "-", "", " ", "")
 
-// plain takes away what other formats write differently: maxConnections, max-connections.
+// plain removes the differences between spellings: maxConnections, max-connections.
 func plain(key string) string { return separators.Replace(strings.ToLower(key)) }
 
-// distance counts the letters to insert, remove, replace or swap with their
-// neighbour that make b of a (optimal string alignment). Words of very
-// different lengths are not compared: they are far apart in any case.
+// distance counts the letters to insert, remove, replace or swap with their neighbor to
+// turn a into b (optimal string alignment). It does not compare words of very different
+// lengths.
 func distance(a, b string) int {
 	if d := len(a) - len(b); d > 3 || d < -3 {
 		return len(a) + len(b)

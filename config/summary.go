@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// Summary writes what the configuration means, with its defaults, in aligned
-// lines for people. The error is that of w.
+// Summary writes the configuration with its defaults, in aligned lines for people. The
+// error is that of w.
 func (c *Config) Summary(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(t, strings.Join(cells, "\t")) } // in memory, until the table ends
@@ -33,7 +33,7 @@ func (c *Config) Summary(w io.Writer) error {
 		endTable()
 	}
 	for _, table := range [][][]string{c.passedOn(), c.handshakes()} {
-		if len(table) > 1 { // it has more than its head
+		if len(table) > 1 { // more than the table's head
 			row()
 			for _, cells := range table {
 				row(cells...)
@@ -98,7 +98,7 @@ func (c *Config) Summary(w io.Writer) error {
 	return err
 }
 
-// String says where the process is reached and what it keeps, but for defaults.
+// String lists how the process is reached and where it keeps its state, without defaults.
 func (a Admin) String() string {
 	s := a.Address.String()
 	if a.Socket != "" {
@@ -110,7 +110,7 @@ func (a Admin) String() string {
 	return s
 }
 
-// perAddress lists the limits of one client address that are set.
+// perAddress lists the limits of one client address.
 func (l *Limits) perAddress() []string {
 	var set []string
 	if l.MaxConnectionsPerAddress > 0 {
@@ -122,7 +122,7 @@ func (l *Limits) perAddress() []string {
 	return set
 }
 
-// limit writes a limit that 0 switches off.
+// limit formats a limit; 0 means that it is off.
 func limit(n int) string {
 	if n == 0 {
 		return "no limit"
@@ -152,7 +152,7 @@ func (p *Pool) algorithm() string {
 	return s
 }
 
-// String says how nodes are probed, in a few words.
+// String describes the probes in a few words.
 func (h Health) String() string {
 	if h.Probe == ProbeNone {
 		return "no probe"

@@ -2,7 +2,7 @@ package config
 
 import "fmt"
 
-// speaksHTTP reports whether clients send requests to any listener.
+// speaksHTTP reports whether any listener gets HTTP requests.
 func (c *Config) speaksHTTP() bool {
 	for _, l := range c.Listeners {
 		if l.Protocol == WS || l.Protocol == HTTP {
@@ -18,7 +18,8 @@ type requests struct {
 	hosts string
 }
 
-// requests lists what the listener takes, in order; nothing if it takes no requests.
+// requests lists the requests that the listener takes, in order; none if it takes no
+// requests.
 func (l *Listener) requests() []requests {
 	switch l.Protocol {
 	case WS:
@@ -46,7 +47,7 @@ func (r *Route) origins() string {
 	return orAny(r.AllowedOrigins)
 }
 
-// orAny writes a list that lets everything in when it is empty.
+// orAny formats a list; an empty list allows everything.
 func orAny(words []string) string {
 	if len(words) == 0 {
 		return "any"
@@ -54,7 +55,7 @@ func orAny(words []string) string {
 	return list(words)
 }
 
-// bodyRate is what a body of some length has beside timeouts.request_body.
+// bodyRate describes the time for a body in addition to timeouts.request_body.
 func (l *Limits) bodyRate() string {
 	if l.MinBodyRate == 0 {
 		return ""

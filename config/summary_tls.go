@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// tls says what of TLS clients of the listener meet, in a few words.
+// tls describes the listener's TLS in a few words.
 func (l *Listener) tls() string {
 	if l.Protocol == Passthrough {
 		return "passed on"
@@ -34,7 +34,7 @@ func (l *Listener) tls() string {
 	return s
 }
 
-// passedOn is the table of where connections go whose TLS is passed on.
+// passedOn returns the table of listeners that pass TLS through.
 func (c *Config) passedOn() [][]string {
 	table := [][]string{{"CONNECTIONS TO", "SNI", "POOL"}}
 	for _, l := range c.Listeners {
@@ -49,7 +49,7 @@ func (c *Config) passedOn() [][]string {
 	return table
 }
 
-// handshakes is the table of how the listeners with TLS shake hands.
+// handshakes returns the table of the listeners' handshakes.
 func (c *Config) handshakes() [][]string {
 	table := [][]string{{"HANDSHAKES WITH", "OTHER NAMES", "ALPN", "AT ONCE", "WAITING", "A SECOND", "TIMEOUT", "TICKET KEYS"}}
 	for _, l := range c.Listeners {
@@ -73,7 +73,7 @@ func (c *Config) handshakes() [][]string {
 	return table
 }
 
-// String says how TLS is spoken to nodes, in a few words. Of nil it is "-".
+// String describes TLS to the nodes in a few words, "-" for nil.
 func (t *NodeTLS) String() string {
 	if t == nil {
 		return "-"

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// A system is what a configuration is read from beside its first file.
+// A system is the environment of a configuration: variables and files.
 type system struct {
 	lookupEnv func(name string) (value string, set bool)
 
-	// glob lists the files that fit the pattern of an include, in order. A relative
+	// glob lists the files that match the pattern of an include, sorted. A relative
 	// pattern begins at dir.
 	glob func(dir, pattern string) ([]string, error)
 
@@ -25,7 +25,7 @@ type system struct {
 
 var thisSystem = system{lookupEnv: os.LookupEnv, glob: glob, readFile: readFile}
 
-// isGlob reports whether an include names what fits, rather than one file.
+// isGlob reports whether an include is a pattern and not the name of one file.
 func isGlob(pattern string) bool { return strings.ContainsAny(pattern, "*?[") }
 
 func glob(dir, pattern string) ([]string, error) {
@@ -46,7 +46,7 @@ func glob(dir, pattern string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a pattern; a [ has a ] that ends it", quote(pattern))
 	}
-	// A folder that is not there has no files in it, one that may not be read hides them.
+	// A missing folder has no files; an unreadable folder hides its files.
 	if err := readable(pattern); err != nil {
 		return nil, err
 	}
@@ -55,13 +55,13 @@ func glob(dir, pattern string) ([]string, error) {
 	return paths, nil
 }
 
-// escape makes a pattern that fits a path alone.
+// escape returns a pattern that only matches path.
 func escape(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// readable returns an error if the folder above the first open part of a pattern
-// is there and cannot be listed.
+// readable returns an error if the folder before the first wildcard of a pattern exists
+// and cannot be listed.
 func readable(pattern string) error {
 	dir := pattern
 	for unescaped := strings.NewReplacer(`\\`, "", `\*`, "", `\?`, "", `\[`, ""); isGlob(unescaped.Replace(dir)); {
@@ -74,9 +74,9 @@ func readable(pattern string) error {
 	return nil
 }
 
-// hidden reports whether a part of a path begins with a dot and that of the
-// pattern that it fits does not. As in a shell, * does not take such names:
-// editors and Kubernetes keep files of their own under them.
+// hidden reports whether a part of path begins with a dot and the matching part of the
+// pattern does not. As in a shell, * does not match such names: editors and Kubernetes
+// use them for files of their own.
 func hidden(pattern, path string) bool {
 	patterns, parts := strings.Split(pattern, "/"), strings.Split(filepath.ToSlash(path), "/")
 	for i := range min(len(patterns), len(parts)) {
@@ -88,7 +88,7 @@ func hidden(pattern, path string) bool {
 }
 
 func readFile(path string, most int) ([]byte, error) {
-	info, err := os.Stat(path) // first: to open a FIFO waits for its writer
+	info, err := os.Stat(path) // first, because opening a FIFO waits for its writer
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("cannot open %s: %w", path, reason(err))
@@ -109,7 +109,7 @@ func readFile(path string, most int) ([]byte, error) {
 	return data, nil
 }
 
-// reason leaves of the error of a system call why it failed.
+// reason returns the cause in the error of a system call.
 func reason(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {

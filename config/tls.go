@@ -6,10 +6,10 @@ import (
 	"unicode"
 )
 
-// Values that TLS has: names of protocols, names of servers.
+// Values of TLS: names of protocols and servers.
 
-// parseProtocolName parses the name of a protocol in ALPN. Names are bytes (RFC
-// 7301, 3.1); those that are registered are printable.
+// parseProtocolName parses the name of a protocol in ALPN. Names are bytes (RFC 7301,
+// 3.1); registered names are printable.
 func parseProtocolName(s string) (string, error) {
 	switch {
 	case s == "":
@@ -22,8 +22,7 @@ func parseProtocolName(s string) (string, error) {
 	return s, nil
 }
 
-// parseServerName parses what the certificate of a node has to name: see
-// NodeTLS.ServerName.
+// parseServerName parses a NodeTLS.ServerName.
 func parseServerName(s string) (string, error) {
 	if ip, ok := parseIP(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); ok && ip.Zone() == "" {
 		return ip.String(), nil

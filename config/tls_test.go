@@ -84,8 +84,8 @@ pools: [{name: p, tls: {}, nodes: [{name: n, address: "h:1"}]}]`
 	}
 }
 
-// FuzzServerName holds for every name of a server that is taken: it is one name
-// or one address, and is written as it was read.
+// FuzzServerName checks that every accepted server name is one name or one address, and
+// is formatted as it was read.
 func FuzzServerName(f *testing.F) {
 	for _, s := range []string{"Broker.example.com.", "broker..", "*.example.com", "::1", "[::1]", "::ffff:10.0.0.1", "10.0.0.1", "fe80::1%eth0", "h:1", "a_b", "1.2.3", ""} {
 		f.Add(s)

@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// text lifts a parser of strings to nodes. Text that YAML reads as something
-// else must be quoted: 010 and yes are other values to other readers.
+// text turns a parser of strings into a parser of nodes. Text that YAML reads as another
+// type must be quoted: other programs read other values from 010 and yes.
 func text[T any](parse func(string) (T, error)) func(*yaml.Node) (T, error) {
 	return func(n *yaml.Node) (T, error) {
 		if n.Kind == yaml.ScalarNode && (n.Tag == "!!str" || n.Style&expanded != 0) {
@@ -28,8 +28,7 @@ func text[T any](parse func(string) (T, error)) func(*yaml.Node) (T, error) {
 	}
 }
 
-// oneOf parses one of a few words. How YAML types the word is no matter: 1.2
-// is a number to it.
+// oneOf parses one of a few words, whatever its YAML type: 1.2 is a number in YAML.
 func oneOf[T ~string](words []T) func(*yaml.Node) (T, error) {
 	return func(n *yaml.Node) (T, error) {
 		if n.Kind == yaml.ScalarNode {
@@ -51,20 +50,21 @@ func integer(least, most int) func(*yaml.Node) (int, error) {
 			return 0, fmt.Errorf("is %s; write it in decimal digits alone", describe(n))
 		}
 		i, err := strconv.Atoi(n.Value)
-		if err != nil || i < least || i > most { // the error is that it does not fit into an int
+		if err != nil || i < least || i > most { // an error means that it does not fit into an int
 			return 0, fmt.Errorf("%s is out of range %d to %d", abbreviate(n.Value), least, most)
 		}
 		return i, nil
 	}
 }
 
-// isDecimal reports whether s is a number that everybody reads alike: 010 is 8 to YAML 1.1.
+// isDecimal reports whether every YAML version reads s as the same number: 010 is 8 in YAML
+// 1.1.
 func isDecimal(s string) bool {
 	return strings.Trim(s, "0123456789") == "" && (len(s) == 1 || s != "" && s[0] != '0')
 }
 
-// boolean parses true or false. YAML 1.1 had more words for them, of which each
-// reader knows others.
+// boolean parses true or false. YAML 1.1 has more words for them, and readers disagree on
+// which.
 func boolean(n *yaml.Node) (bool, error) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!bool" {
 		switch n.Value {
@@ -77,7 +77,7 @@ func boolean(n *yaml.Node) (bool, error) {
 	return false, fmt.Errorf("is %s; it must be one of true, false", describe(n))
 }
 
-// duration parses a duration from least to most, or 0s where zero says so.
+// duration parses a duration from least to most, or 0s if zero allows it.
 func duration(least, most time.Duration, zero zeroMeans) func(*yaml.Node) (time.Duration, error) {
 	return func(n *yaml.Node) (time.Duration, error) {
 		if n.Kind != yaml.ScalarNode {
@@ -85,7 +85,7 @@ func duration(least, most time.Duration, zero zeroMeans) func(*yaml.Node) (time.
 		}
 		if n.Tag == "!!int" || n.Tag == "!!float" {
 			unit := "s"
-			if n.Tag == "!!int" && len(n.Value) > 3 { // a file of HAProxy counts milliseconds
+			if n.Tag == "!!int" && len(n.Value) > 3 { // HAProxy's files count milliseconds
 				unit = "ms"
 			}
 			return 0, fmt.Errorf("%s has no unit; write %[1]s%s", abbreviate(n.Value), unit)
@@ -107,7 +107,7 @@ func duration(least, most time.Duration, zero zeroMeans) func(*yaml.Node) (time.
 	}
 }
 
-// zeroMeans says whether a duration or a size may be 0 although its range starts later.
+// zeroMeans says whether a duration or a size may be 0 although its range starts higher.
 type zeroMeans bool
 
 const (
@@ -115,7 +115,8 @@ const (
 	zeroForbidden zeroMeans = false
 )
 
-// formatDuration writes a duration as people do: 1h, where String says 1h0m0s.
+// formatDuration formats a duration in its usual spelling: 1h, where String returns
+// 1h0m0s.
 func formatDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
@@ -127,13 +128,13 @@ func formatDuration(d time.Duration) string {
 	return s
 }
 
-// units of sizes. KB is left out: it is 1000 to some and 1024 to others.
+// units of sizes. KB is missing, because it may mean 1000 or 1024 bytes.
 var units = []struct {
 	suffix string
 	bytes  int
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
-// size parses a number of bytes from least to most, or 0 where zero says so.
+// size parses a number of bytes from least to most, or 0 if zero allows it.
 func size(least, most int, zero zeroMeans) func(*yaml.Node) (int, error) {
 	return func(n *yaml.Node) (int, error) {
 		digits, unit := n.Value, 1
@@ -161,7 +162,7 @@ func size(least, most int, zero zeroMeans) func(*yaml.Node) (int, error) {
 	}
 }
 
-// formatSize writes a size in the largest unit that divides it.
+// formatSize formats a size in the largest unit that divides it.
 func formatSize(bytes int) string {
 	for _, u := range units {
 		if bytes >= u.bytes && bytes%u.bytes == 0 {
@@ -171,7 +172,7 @@ func formatSize(bytes int) string {
 	return strconv.Itoa(bytes) + "B"
 }
 
-// parsePrefix parses a network, or a single address as the network of itself.
+// parsePrefix parses a network, or a single address as a network of one address.
 func parsePrefix(s string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
 		ip = ip.Unmap()
@@ -189,7 +190,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// parseFile parses the name of a file. Whether it is there is seen when it is read.
+// parseFile parses the name of a file. It does not check that the file exists.
 func parseFile(s string) (string, error) {
 	switch {
 	case s == "":

@@ -1,20 +1,20 @@
 package config
 
-// The words of the language: every setting that takes one of a few words has
-// its type and its list here. The first of a list is not always the default;
-// defaults.go says that.
+// The words of the language. Every setting that takes one of a few words has its type and
+// its list here. The default, in defaults.go, need not be the first of its list.
 
-// A Protocol is what clients speak on a listener, or nodes in a pool.
+// A Protocol is the protocol of a listener's clients or of a pool's nodes.
 type Protocol string
 
 // The protocols.
 const (
-	MQTT Protocol = "mqtt" // MQTT over TCP, or over TLS where the listener has it
+	MQTT Protocol = "mqtt" // MQTT over TCP, or over TLS if the listener has it
 	WS   Protocol = "ws"   // MQTT over WebSocket
-	HTTP Protocol = "http" // requests that are no MQTT: a broker's API and dashboard
-	TCP  Protocol = "tcp"  // bytes that nobody looks into
+	HTTP Protocol = "http" // HTTP requests that are not MQTT: a broker's API and dashboard
+	TCP  Protocol = "tcp"  // bytes that the balancer does not read
 
-	// Passthrough is of listeners alone: TLS that a node ends. The SNI is read.
+	// Passthrough is only for listeners. A node terminates the TLS; the balancer reads
+	// the SNI.
 	Passthrough Protocol = "tls"
 )
 
@@ -23,18 +23,18 @@ var (
 	nodeProtocols     = []Protocol{MQTT, WS, HTTP, TCP}
 )
 
-// poolProtocols lists for the protocol of a listener what the nodes of its
-// pool may speak. A listener that does not look inside takes anything.
+// poolProtocols lists, by the protocol of a listener, the protocols that its pool may
+// have. A listener that does not read its clients' bytes allows any.
 var poolProtocols = map[Protocol][]Protocol{
 	MQTT: {MQTT},
 	WS:   {WS, MQTT},
 	HTTP: {HTTP},
 	TCP:  {TCP, MQTT, WS, HTTP},
 
-	Passthrough: {TCP}, // to a node that speaks mqtt in the clear TLS is noise
+	Passthrough: {TCP}, // a node that speaks mqtt without TLS cannot read TLS
 }
 
-// routeProtocols are what one listener of protocol http can tell apart.
+// routeProtocols are the protocols that one listener of protocol http can tell apart.
 var routeProtocols = []Protocol{HTTP, WS}
 
 // An Algorithm chooses a node for a session.
@@ -51,7 +51,7 @@ const (
 
 var algorithms = []Algorithm{ConsistentHash, LeastConnections, RoundRobin, RandomTwo, SourceIP}
 
-// A HashKey is what ConsistentHash takes from a session.
+// A HashKey is the field of a session that ConsistentHash hashes.
 type HashKey string
 
 // The hash keys.
@@ -59,16 +59,16 @@ const (
 	KeyClientID HashKey = "client_id"
 	KeyUsername HashKey = "username"
 	KeySourceIP HashKey = "source_ip"
-	KeyCookie   HashKey = "cookie" // that the balancer gives an HTTP client
-	KeyTLSCN    HashKey = "tls_cn" // the CN of the certificate that a client shows
+	KeyCookie   HashKey = "cookie" // set by the balancer for an HTTP client
+	KeyTLSCN    HashKey = "tls_cn" // the CN of the client's certificate
 	KeySNI      HashKey = "sni"    // the host that a client asks for in its TLS handshake
 )
 
 var hashKeys = []HashKey{KeyClientID, KeyUsername, KeySourceIP, KeyCookie, KeyTLSCN, KeySNI}
 
-// protocolKeys lists for the protocol of a pool what its clients have. The
-// first is the default: the session in a broker belongs to the client
-// identifier, and nobody looks for one in what is not MQTT.
+// protocolKeys lists, by the protocol of a pool, the fields that its clients have. The
+// first is the default: the client identifier, because a broker keeps sessions by it.
+// Without MQTT there are no such sessions.
 var protocolKeys = map[Protocol][]HashKey{
 	MQTT: {KeyClientID, KeyUsername, KeySourceIP, KeyTLSCN, KeySNI},
 	WS:   {KeyClientID, KeyUsername, KeySourceIP, KeyTLSCN, KeySNI},
@@ -76,8 +76,8 @@ var protocolKeys = map[Protocol][]HashKey{
 	TCP:  {KeySourceIP},
 }
 
-// A ProxyProtocol says what is done with PROXY headers: on a listener those
-// that arrive, in a pool those that are sent.
+// A ProxyProtocol says how to use PROXY headers: a listener receives them, a pool sends
+// them.
 type ProxyProtocol string
 
 // The modes of the PROXY protocol.
@@ -93,20 +93,20 @@ var (
 	poolProxyProtocols     = []ProxyProtocol{ProxyOff, ProxyV1, ProxyV2}
 )
 
-// A Probe is what a health check does to a node.
+// A Probe is the kind of a health check.
 type Probe string
 
 // The probes.
 const (
-	ProbeNone Probe = "none" // nothing; real sessions still tell a node that fails
+	ProbeNone Probe = "none" // no probe; failed sessions still show that a node is down
 	ProbeTCP  Probe = "tcp"  // connect, close
-	ProbeMQTT Probe = "mqtt" // CONNECT, judge the CONNACK, DISCONNECT
-	ProbeHTTP Probe = "http" // a request, judge the response's status
+	ProbeMQTT Probe = "mqtt" // CONNECT, check the CONNACK, DISCONNECT
+	ProbeHTTP Probe = "http" // a request, check the response's status
 )
 
 var probes = []Probe{ProbeNone, ProbeTCP, ProbeMQTT, ProbeHTTP}
 
-// methods are those of the http probe: they ask and change nothing.
+// methods are the methods of the http probe, which must not change anything.
 var methods = []string{"GET", "HEAD"}
 
 // A ClientAuth says whether a client must show a certificate.
@@ -115,13 +115,13 @@ type ClientAuth string
 // The ways to ask for a client certificate.
 const (
 	ClientAuthNone    ClientAuth = "none"
-	ClientAuthRequest ClientAuth = "request" // a client may have none; one that it shows must verify
+	ClientAuthRequest ClientAuth = "request" // optional, but a client's certificate must be valid
 	ClientAuthRequire ClientAuth = "require"
 )
 
 var clientAuths = []ClientAuth{ClientAuthNone, ClientAuthRequest, ClientAuthRequire}
 
-// An Identity is what of an MQTT client its certificate has to name.
+// An Identity is the field of an MQTT client's CONNECT that its certificate must name.
 type Identity string
 
 // The identities.
@@ -132,8 +132,8 @@ const (
 
 var identities = []Identity{IdentityClientID, IdentityUsername}
 
-// A TLSVersion is the lowest or the highest version that is negotiated. Of two
-// the older is the smaller string.
+// A TLSVersion is the lowest or the highest allowed version. The older version is the
+// smaller string.
 type TLSVersion string
 
 // The TLS versions.
@@ -144,8 +144,8 @@ const (
 
 var tlsVersions = []TLSVersion{TLS12, TLS13}
 
-// A LogLevel is the least important line that is written. log/slog's
-// Level.UnmarshalText takes each of them.
+// A LogLevel is the level of the least important line that is written. log/slog's
+// Level.UnmarshalText accepts each of them.
 type LogLevel string
 
 // The log levels.
@@ -158,7 +158,7 @@ const (
 
 var logLevels = []LogLevel{LevelDebug, LevelInfo, LevelWarn, LevelError}
 
-// A LogFormat is how a line is written.
+// A LogFormat is the format of a line.
 type LogFormat string
 
 // The log formats.
@@ -169,14 +169,14 @@ const (
 
 var logFormats = []LogFormat{FormatText, FormatJSON}
 
-// RemovedNodes is what becomes of the sessions of nodes that a reload takes out of
+// RemovedNodes says what happens to the sessions of nodes that a reload removes from
 // their pool.
 type RemovedNodes string
 
 // The values of removed_nodes.
 const (
-	DrainRemoved RemovedNodes = "drain" // they leave, drain_rate a second
-	KeepRemoved  RemovedNodes = "keep"  // they stay until they end
+	DrainRemoved RemovedNodes = "drain" // sessions leave, drain_rate a second
+	KeepRemoved  RemovedNodes = "keep"  // sessions stay until they end
 )
 
 var removedNodes = []RemovedNodes{DrainRemoved, KeepRemoved}

@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// parseYAML returns the mapping in data, the text of the file that s reads: an
-// empty one of a file with nothing but comments. It returns nil after it has
-// reported why there is none.
+// parseYAML parses data, the text of the file that s reads, and returns its mapping. A
+// file with nothing but comments is an empty mapping. It returns nil after reporting an
+// error.
 func parseYAML(s *source, data []byte) *yaml.Node {
 	if where, what := unreadable(data); what != "" {
 		where.file = s.file
@@ -33,7 +33,7 @@ func parseYAML(s *source, data []byte) *yaml.Node {
 		s.syntaxError(err, data)
 		return nil
 	}
-	root := first.Content[0] // a document has one, if only a null
+	root := first.Content[0] // every document has one, even if it is null
 	if root.Tag == "!!null" {
 		root = &yaml.Node{Kind: yaml.MappingNode}
 	}
@@ -50,7 +50,7 @@ func parseYAML(s *source, data []byte) *yaml.Node {
 	return nil
 }
 
-// syntaxError reports what the YAML parser says.
+// syntaxError reports an error of the YAML parser.
 func (s *source) syntaxError(err error, data []byte) {
 	where, message := place{s.file, 1, 1}, err.Error()
 	var le *yaml.LoadError
@@ -72,7 +72,7 @@ func (s *source) syntaxError(err error, data []byte) {
 	s.errorAt(where, "", "not YAML: %s", message)
 }
 
-// around returns the character before a place and the one at it, 0 where there is none.
+// around returns the characters before and at a position, 0 if there is none.
 func around(data []byte, where place) (before, at rune) {
 	for range where.line - 1 {
 		_, data, _ = bytes.Cut(data, []byte("\n"))
@@ -85,8 +85,9 @@ func around(data []byte, where place) (before, at rune) {
 	return runes[where.column-1], runes[where.column]
 }
 
-// unreadable finds the first thing in data that is no text, and where it is.
-// The YAML parser refuses the same characters, but does not say where they are.
+// unreadable returns the position and a description of the first bytes in data that are
+// not text. The YAML parser refuses the same characters, but does not give their
+// position.
 func unreadable(data []byte) (place, string) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		return place{line: 1, column: 1}, "the file is in UTF-16; save it in UTF-8"

@@ -2,7 +2,7 @@ package mqttparse
 
 import "testing"
 
-// The packets of the figures: what a device sends.
+// The benchmarked packets, as a device sends them.
 var (
 	typical311 = connect311(0xC2, str("device-0000000000001"), str("tenant-7"), str("9f86d081884c7d65"))
 	typical5   = connect5(0xC2, bytesOf(0x11, uint32(3600), 0x21, uint16(20)), str("device-0000000000001"), str("tenant-7"), str("9f86d081884c7d65"))
@@ -115,7 +115,7 @@ func BenchmarkConnack5(b *testing.B) {
 
 func BenchmarkScanner(b *testing.B) {
 	var stream []byte
-	for range 100 { // PUBLISH of 64 bytes and its PUBACK
+	for range 100 { // a PUBLISH of 64 bytes and its PUBACK
 		stream = append(stream, packet(0x32, str("a/b"), uint16(1), make([]byte, 64))...)
 		stream = append(stream, 0x40, 2, 0, 1)
 	}

@@ -1,7 +1,7 @@
 package mqttparse
 
-// readProperties reads the CONNACK Properties of 5 (3.2.2.3) to the end of the
-// packet: it has no payload.
+// readProperties reads the CONNACK Properties of 5 (3.2.2.3) to the end of the packet. A
+// CONNACK has no payload.
 func (c *Connack) readProperties(r *cursor) bool {
 	c.ReceiveMaximum = defaultReceiveMaximum
 	c.MaximumQoS = defaultMaximumQoS
@@ -50,7 +50,7 @@ func (c *Connack) readProperties(r *cursor) bool {
 			c.AuthenticationData = p.data
 		}
 	}
-	if !p.fine() {
+	if !p.valid() {
 		return false
 	}
 	if !r.empty() {

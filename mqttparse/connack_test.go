@@ -19,7 +19,7 @@ var acceptedConnacks = []struct {
 	{"3.1, the unused flags", []byte{0x2F, 2, 0, 0}, V31, Connack{Version: V31}},
 	{"3.1.1", []byte{0x20, 2, 0, 0}, V311, Connack{Version: V311}},
 	{"3.1.1, session present", []byte{0x20, 2, 1, 0}, V311, Connack{Version: V311, SessionPresent: true}},
-	{"3.1.1, wasteful Remaining Length", []byte{0x20, 0x82, 0, 0, 3}, V311, Connack{Version: V311, Code: 3}},
+	{"3.1.1, overlong Remaining Length", []byte{0x20, 0x82, 0, 0, 3}, V311, Connack{Version: V311, Code: 3}},
 	{"a server of 3.1.1 asked in 5", []byte{0x20, 2, 0, 1}, V5, Connack{Version: V311, Code: 1}},
 	{"a server of 5 asked in 3.1.1", []byte{0x20, 3, 0, 0x84, 0}, V311, Connack{Version: V5, Code: 0x84, Properties: Properties{[]byte{}, inConnack}, ReceiveMaximum: 65535, MaximumQoS: 2,
 		RetainAvailable: true, WildcardSubscriptionAvailable: true, SubscriptionIdentifiersAvailable: true, SharedSubscriptionAvailable: true}},
@@ -49,7 +49,7 @@ var rejectedConnacks = []struct {
 	{"3.1.1, flags", []byte{0x22, 2, 0, 0}, V311, MalformedPacket, "fixed header has flags that are reserved at byte 0 [MQTT-2.2.2-2]"},
 	{"5, flags", []byte{0x21, 3, 0, 0, 0}, V5, MalformedPacket, "fixed header has flags that are reserved at byte 0 [MQTT-2.1.3-1]"},
 	{"3.1.1, Remaining Length of five bytes", []byte{0x20, 0x82, 0x80, 0x80, 0x80, 0, 0, 0}, V311, MalformedPacket, "Remaining Length has more than four bytes at byte 1 [MQTT 3.1.1, 2.2.3]"},
-	{"5, wasteful Remaining Length", []byte{0x20, 0x83, 0, 0, 0, 0}, V5, MalformedPacket, "Remaining Length is longer than it needs to be at byte 1 [MQTT-1.5.5-1]"},
+	{"5, overlong Remaining Length", []byte{0x20, 0x83, 0, 0, 0, 0}, V5, MalformedPacket, "Remaining Length is longer than it needs to be at byte 1 [MQTT-1.5.5-1]"},
 	{"3.1, Remaining Length 1", []byte{0x20, 1, 0}, V31, MalformedPacket, "Remaining Length is too small for a CONNACK at byte 1 [MQTT 3.1, 3.2]"},
 	{"3.1, accepted in the form of 5", []byte{0x20, 3, 0, 0, 0}, V31, MalformedPacket, "CONNACK is not written in the version of the CONNECT at byte 3 [MQTT-3.1.2-2]"},
 	{"3.1.1, busy in the form of 5", []byte{0x20, 3, 0, 0x89, 0}, V311, MalformedPacket, "CONNACK is not written in the version of the CONNECT at byte 3 [MQTT-3.1.2-2]"},
@@ -80,7 +80,7 @@ func TestConnackSaysWhatThePacketSays(t *testing.T) {
 	for _, test := range acceptedConnacks {
 		t.Run(test.name, func(t *testing.T) {
 			var c Connack
-			// The first PUBLISH of the node may be in the same segment.
+			// The node's first PUBLISH may be in the same segment.
 			n, err := c.Parse(append(test.b[:len(test.b):len(test.b)], 0x30, 3), test.asked, len(test.b))
 			if err != nil || n != len(test.b) {
 				t.Fatalf("Parse = %d, %v; the packet has %d bytes", n, err, len(test.b))

@@ -1,83 +1,84 @@
 package mqttparse
 
-// Connect is a CONNECT. Its slices are views into the bytes given to Parse and
-// live as long as those; a field that is absent is nil, one that is present and
-// empty is not. The zero value is ready for use, and Parse begins anew each time,
-// so that a loop needs one.
+// Connect is a CONNECT. Its slices are views into the bytes given to Parse and are valid
+// as long as those bytes. An absent field is nil; a field that is present and empty is
+// not nil. The zero value is ready for use. Parse resets all fields, so a loop needs only
+// one Connect.
 type Connect struct {
 	Version Version
 	// Bridge is Mosquitto's bridge bit, 0x80 in the protocol level.
 	Bridge bool
 	// CleanStart is Clean Session in 3.x.
 	CleanStart bool
-	// KeepAlive is in seconds; 0 turns it off.
+	// KeepAlive is in seconds; 0 turns keep alive off.
 	KeepAlive uint16
 
-	// ClientID may be empty where the version allows it: the server then
-	// chooses one. It may be longer than 23 bytes in every version.
+	// ClientID may be empty where the version allows it; the server then chooses one.
+	// ClientID may be longer than 23 bytes in every version.
 	ClientID []byte
 
-	// HasUsername and HasPassword say that the field is there, be it empty. In
-	// 3.1 a flag may be set without its field; these tell of the field.
+	// HasUsername and HasPassword report whether the field is present, even if it is
+	// empty. In 3.1 a flag may be set without its field; then they are false.
 	HasUsername, HasPassword bool
 	Username, Password       []byte
 
-	// The Will Message; the fields below are valid only if Will is true.
+	// The Will Message. The fields below are valid only if Will is true.
 	Will                   bool
 	WillQoS                uint8 // 0, 1 or 2
 	WillRetain             bool
 	WillTopic, WillPayload []byte
 
-	// Valid only if Version is 5, like everything below.
+	// The fields below are valid only if Version is 5.
 	Properties Properties
-	// SessionExpiryInterval is in seconds: 0, also when absent, ends the session
-	// with the connection, 0xFFFFFFFF never.
+	// SessionExpiryInterval is in seconds. 0 ends the session with the connection and is
+	// the value when absent; 0xFFFFFFFF means that the session never expires.
 	SessionExpiryInterval uint32
-	// ReceiveMaximum is how many QoS 1 and 2 messages the client takes at once:
-	// 65,535 when absent, never 0.
+	// ReceiveMaximum is how many QoS 1 and 2 messages the client accepts at once: 65,535
+	// when absent, never 0.
 	ReceiveMaximum uint16
-	// TopicAliasMaximum is 0 when absent: no aliases.
+	// TopicAliasMaximum is the highest topic alias; 0, also when absent, means no
+	// aliases.
 	TopicAliasMaximum uint16
-	// MaximumPacketSize is in bytes, the whole packet; 0 is absent: no limit.
+	// MaximumPacketSize is the size of a whole packet in bytes. 0 means absent: no limit.
 	MaximumPacketSize          uint32
 	RequestResponseInformation bool // false when absent
 	RequestProblemInformation  bool // true when absent
 	AuthenticationMethod       []byte
 	AuthenticationData         []byte
 
-	// Valid only if Will is true too.
+	// The fields below are valid only if Will is true, too.
 	WillProperties    Properties
 	WillDelayInterval uint32 // seconds; 0 when absent
-	// WillPayloadIsText is a Payload Format Indicator of 1. Whether WillPayload
-	// then is UTF-8 is left to the node, as the specification allows.
+	// WillPayloadIsText reports a Payload Format Indicator of 1. Parse leaves it to the
+	// node to check that WillPayload is UTF-8, as the specification allows.
 	WillPayloadIsText bool
-	// HasMessageExpiryInterval: a message that expires after 0 seconds and one
-	// that never expires differ.
+	// HasMessageExpiryInterval tells a message that expires after 0 seconds from one that
+	// never expires.
 	HasMessageExpiryInterval bool
 	MessageExpiryInterval    uint32 // seconds
 	ContentType              []byte
 	ResponseTopic            []byte
 	CorrelationData          []byte
 
-	malformed Malformed // what Parse returns, so that it need not allocate
+	malformed Malformed // returned by Parse; a field, so that Parse does not allocate
 }
 
-// Parse reads the CONNECT at the start of b and returns its length n: what
-// follows, b[n:], belongs to the client's stream. maxSize is the largest packet
-// that is taken, in bytes from the first one on.
+// Parse reads the CONNECT at the start of b and returns its length n. The bytes after it,
+// b[n:], are the next ones of the client's stream. maxSize is the size in bytes of the
+// largest packet that Parse accepts, from the first byte of the fixed header.
 //
-// The error is nil, ErrShort or a *Malformed that lives in c. ErrShort means that
-// b is sound so far: call again with more, from the first byte. After an error
-// only Version and Bridge mean anything: Version is the one to refuse in, and 0
-// when no version is known, or none that an answer would be understood in.
+// The error is nil, ErrShort or a *Malformed that lives in c. ErrShort means that b is
+// valid so far: call Parse again with more bytes, from the first one. After an error only
+// Version and Bridge are valid. Version is then the version of the refusal. It is 0 when
+// the version is not known, or when the client would not understand an answer in any
+// version.
 //
-// A packet that cannot become a CONNECT is found out at the first byte that shows
-// it in its fixed header, Protocol Name and level. A packet larger than maxSize is
-// PacketTooLarge, once the level is there. Everything else is judged when the
-// packet is whole.
+// In the fixed header, the Protocol Name and the level, Parse rejects a packet at its
+// first wrong byte. A packet larger than maxSize is PacketTooLarge as soon as the level
+// has arrived. Parse checks everything else when the packet is complete.
 func (c *Connect) Parse(b []byte, maxSize int) (n int, err error) {
 	*c = Connect{}
-	h, err := c.parseOpening(b, maxSize)
+	h, err := c.parseHeader(b, maxSize)
 	if err != nil {
 		return 0, err
 	}

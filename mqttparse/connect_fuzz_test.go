@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// encode writes c as a packet. It is the other direction of Parse, for the round trip alone.
+// encode encodes c as a packet, the inverse of Parse. Only the round trip test needs it.
 func (c *Connect) encode() []byte {
 	name, level, flags := "MQTT", byte(c.Version), byte(0)
 	if c.Version == V31 {
@@ -40,7 +40,7 @@ func (c *Connect) encode() []byte {
 	return packet(0x10, body)
 }
 
-// checkConnect holds what is true of Parse whatever the bytes are.
+// checkConnect checks the properties of Parse that hold for any bytes.
 func checkConnect(t *testing.T, b []byte, maxSize int) {
 	t.Helper()
 	var c Connect
@@ -67,7 +67,7 @@ func checkConnect(t *testing.T, b []byte, maxSize int) {
 		t.Fatalf("an error of no kind: %v", err)
 	}
 
-	// Fewer bytes give the same verdict or none; more give the same.
+	// Fewer bytes give the same verdict or ErrShort; more bytes give the same verdict.
 	verdict := *errOr(err, &c)
 	for _, cut := range []int{0, 1, 2, 5, 9, 10, 13, len(b) / 2, len(b) - 1} {
 		if cut < 0 || cut >= len(b) {
@@ -99,9 +99,9 @@ func errOr(err error, c *Connect) *Malformed {
 	return &c.malformed
 }
 
-// checkRoundTrip: c says everything that is in the packet. Exceptions are what the rules of
-// 3.x let pass and c does not keep: a wasteful Remaining Length, and in 3.1 flags without
-// a meaning.
+// checkRoundTrip checks that c holds everything in the packet. The exceptions are details
+// that 3.x accepts and c does not keep: a Remaining Length in too many bytes, and flags
+// without a meaning in 3.1.
 func checkRoundTrip(t *testing.T, c *Connect, b []byte) {
 	t.Helper()
 	encoded := c.encode()

@@ -41,7 +41,7 @@ func (c *Connect) readFlags(r *cursor, flags byte, at int) bool {
 	c.HasUsername = flags&flagUsername != 0
 	c.HasPassword = flags&flagPassword != 0
 
-	// 3.1 calls the bit unused and gives it no value.
+	// 3.1 calls the bit unused and demands no value.
 	if v != V31 && flags&flagReserved != 0 { // [MQTT-3.1.2-3]
 		return r.bad.set(at, "MQTT-3.1.2-3", MalformedPacket, "reserved flag", "is not 0")
 	}
@@ -51,7 +51,7 @@ func (c *Connect) readFlags(r *cursor, flags byte, at int) bool {
 		if c.WillQoS == 3 { // [MQTT-3.1.2-14], 5: [MQTT-3.1.2-12]
 			return r.bad.set(at, clause{"MQTT 3.1, 2.1", "MQTT-3.1.2-14", "MQTT-3.1.2-12"}.of(v), MalformedPacket, "Will QoS", "is 3")
 		}
-	} else if v != V31 { // 3.1 disregards Will QoS and Will Retain without a Will
+	} else if v != V31 { // 3.1 ignores Will QoS and Will Retain without a Will
 		if flags&flagWillQoS != 0 { // [MQTT-3.1.2-13], 5: [MQTT-3.1.2-11]
 			return r.bad.set(at, clause{"", "MQTT-3.1.2-13", "MQTT-3.1.2-11"}.of(v), MalformedPacket, "Will QoS", "is not 0 without a Will")
 		}
@@ -65,8 +65,9 @@ func (c *Connect) readFlags(r *cursor, flags byte, at int) bool {
 	return true
 }
 
-// readClientID takes identifiers longer than 23 bytes in 3.1 too, where the text
-// forbids them: Mosquitto, EMQX and HAProxy take them, and clients rely on it.
+// readClientID accepts identifiers longer than 23 bytes in 3.1, too, although the
+// specification forbids them: Mosquitto, EMQX and HAProxy accept them, and clients rely
+// on it.
 func (c *Connect) readClientID(r *cursor) bool {
 	begin := r.at
 	if !r.text(&c.ClientID, "Client Identifier", clauseClientID.of(c.Version)) { // [MQTT-3.1.3-3], [MQTT-3.1.3-4]
@@ -78,7 +79,7 @@ func (c *Connect) readClientID(r *cursor) bool {
 	if c.Version == V31 {
 		return r.bad.set(begin, "MQTT 3.1, 3.1", ClientIdentifierNotValid, "Client Identifier", "is empty")
 	}
-	if !c.CleanStart { // [MQTT-3.1.3-8]: a session that must last needs a name
+	if !c.CleanStart { // [MQTT-3.1.3-8]: a lasting session needs a name
 		return r.bad.set(begin, "MQTT-3.1.3-8", ClientIdentifierNotValid, "Client Identifier", "is empty without Clean Session")
 	}
 	return true
@@ -101,9 +102,9 @@ func (c *Connect) readWill(r *cursor) bool {
 func (c *Connect) readCredentials(r *cursor) bool {
 	v := c.Version
 	if c.HasUsername {
-		// In 3.1 "the Remaining Length takes precedence over the User Name flag":
-		// a packet that ends before the field is valid and has none. The same is
-		// said of the password.
+		// In 3.1 "the Remaining Length takes precedence over the User Name flag": a
+		// packet that ends before the field is valid and has no user name. The
+		// specification says the same of the password.
 		if v == V31 && r.empty() {
 			c.HasUsername, c.HasPassword = false, false
 			return true
@@ -125,9 +126,8 @@ func (c *Connect) readCredentials(r *cursor) bool {
 	return true
 }
 
-// readEnd: what no flag announces must not be there. A field that a balancer
-// passes over and a broker reads is how two of them come to disagree on who a
-// client is.
+// readEnd rejects bytes after the last field that a flag announces. If a balancer skipped
+// them and a broker read them, the two could disagree on the identity of a client.
 func (c *Connect) readEnd(r *cursor) bool {
 	if r.empty() {
 		return true

@@ -31,7 +31,7 @@ func (c *Connect) readProperties(r *cursor) bool {
 			dataAt = p.begin
 		}
 	}
-	if !p.fine() {
+	if !p.valid() {
 		return false
 	}
 	if p.has(authenticationData) && !p.has(authenticationMethod) {
@@ -57,7 +57,7 @@ func (c *Connect) readWillProperties(r *cursor) bool {
 			c.HasMessageExpiryInterval, c.MessageExpiryInterval = true, p.number
 		case contentType:
 			c.ContentType = p.data
-		case responseTopic: // used as a Topic Name
+		case responseTopic: // it must be a valid Topic Name
 			if c.ResponseTopic = p.data; !r.topicName(p.data, p.begin+1, "Response Topic", ProtocolError) {
 				return false
 			}
@@ -65,5 +65,5 @@ func (c *Connect) readWillProperties(r *cursor) bool {
 			c.CorrelationData = p.data
 		}
 	}
-	return p.fine()
+	return p.valid()
 }

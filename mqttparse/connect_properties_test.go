@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// rejectedProperties are what the properties of a CONNECT and of a Will may not hold.
-// Property Length stands at byte 12 of a CONNECT of 5, the first property at 13; in
-// connectWithWill the Will Property Length stands at byte 17.
+// rejectedProperties are invalid properties of a CONNECT and of a Will. In a CONNECT of 5
+// the Property Length is at byte 12 and the first property at 13; in connectWithWill the
+// Will Property Length is at byte 17.
 var rejectedProperties = []struct {
 	name string
 	b    []byte
@@ -17,7 +17,7 @@ var rejectedProperties = []struct {
 }{
 	{"no Property Length", bytesOf(0x10, 12, str("MQTT"), 5, 2, uint16(0), 0xFF, 0xFF), MalformedPacket, "Property Length runs past the end at byte 12 [MQTT-2.2.2-1]"},
 	{"Property Length of five bytes", packet(0x10, str("MQTT"), 5, 2, uint16(0), 0x80, 0x80, 0x80, 0x80, 0, str("i")), MalformedPacket, "Property Length has more than four bytes at byte 12 [MQTT 5, 1.5.5]"},
-	{"wasteful Property Length", packet(0x10, str("MQTT"), 5, 2, uint16(0), 0x80, 0, str("i")), MalformedPacket, "Property Length is longer than it needs to be at byte 12 [MQTT-1.5.5-1]"},
+	{"overlong Property Length", packet(0x10, str("MQTT"), 5, 2, uint16(0), 0x80, 0, str("i")), MalformedPacket, "Property Length is longer than it needs to be at byte 12 [MQTT-1.5.5-1]"},
 	{"Property Length past the end", packet(0x10, str("MQTT"), 5, 2, uint16(0), 4, str("i")), MalformedPacket, "Property Length counts more than the packet holds at byte 12 [MQTT 5, 2.2.2.1]"},
 	{"identifier 0", connectWithProperties(0), MalformedPacket, "Property has an identifier that is not allowed here at byte 13 [MQTT 5, 2.2.2.2]"},
 	{"identifier 0x7F", connectWithProperties(0x7F), MalformedPacket, "Property has an identifier that is not allowed here at byte 13 [MQTT 5, 2.2.2.2]"},
@@ -64,8 +64,9 @@ func TestPropertyThatBreaksARuleIsMalformed(t *testing.T) {
 	}
 }
 
-// The whole of table 2-4: an identifier is taken where the specification allows it, once,
-// whole, and nowhere else. The table here is its own copy, from the specification.
+// The test covers the whole of table 2-4: Parse accepts an identifier where the
+// specification allows it, once and complete, and nowhere else. The table here is a copy
+// of its own, from the specification.
 func TestEveryPropertyIdentifierInEveryPlace(t *testing.T) {
 	connect := map[int]kind{0x11: fourByte, 0x15: text, 0x17: boolean, 0x19: boolean, 0x21: twoByte, 0x22: twoByte, 0x26: stringPair, 0x27: fourByte}
 	will := map[int]kind{0x01: boolean, 0x02: fourByte, 0x03: text, 0x08: text, 0x09: binaryData, 0x18: fourByte, 0x26: stringPair}
@@ -85,7 +86,7 @@ func TestEveryPropertyIdentifierInEveryPlace(t *testing.T) {
 	} {
 		for id := range 256 {
 			if id == 0x16 && place.name == "CONNECT" {
-				continue // Authentication Data needs its method: rejectedProperties and acceptedConnects have it
+				continue // Authentication Data needs Authentication Method: rejectedProperties and acceptedConnects have it
 			}
 			t.Run(fmt.Sprintf("%s 0x%02X", place.name, id), func(t *testing.T) {
 				kind, allowed := place.allowed[id]

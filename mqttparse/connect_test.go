@@ -11,7 +11,7 @@ const testMaxSize = 1 << 20
 
 var userPropertyAB = bytesOf(0x26, str("a"), str("b"))
 
-// acceptedConnects are packets that every Parse must take, and what they say.
+// acceptedConnects are packets that Parse must accept, and their contents.
 var acceptedConnects = []struct {
 	name string
 	b    []byte
@@ -92,8 +92,8 @@ var (
 	everyWillProperty = bytesOf(0x18, uint32(7), 1, 1, 2, uint32(9), 3, str("text/plain"), 8, str("r/t"), 9, str("\x00\xff"), userPropertyAB, userPropertyAB)
 )
 
-// rejectedConnects are packets that must be refused, with what is said of them.
-// version is the one that the refusal is written in.
+// rejectedConnects are packets that Parse must reject, and the error. version is the
+// version of the refusal.
 var rejectedConnects = []struct {
 	name    string
 	b       []byte
@@ -115,7 +115,7 @@ var rejectedConnects = []struct {
 	{"Remaining Length 0", []byte{0x10, 0}, 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
 	{"Remaining Length 11", bytesOf(0x10, 11, str("MQTT"), 4, 2, uint16(0), 0), 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
 	{"Remaining Length 13 for MQIsdp", bytesOf(0x10, 13, str("MQIsdp"), 3, 2, uint16(0), 0), 0, MalformedPacket, "Remaining Length is too small for a CONNECT at byte 1 [MQTT-3.1.3-3]"},
-	{"5, wasteful Remaining Length", bytesOf(0x10, 0x8E, 0, str("MQTT"), 5, 2, uint16(0), 0, str("i")), V5, MalformedPacket, "Remaining Length is longer than it needs to be at byte 1 [MQTT-1.5.5-1]"},
+	{"5, overlong Remaining Length", bytesOf(0x10, 0x8E, 0, str("MQTT"), 5, 2, uint16(0), 0, str("i")), V5, MalformedPacket, "Remaining Length is longer than it needs to be at byte 1 [MQTT-1.5.5-1]"},
 	{"3.1.1, too large", connect311(2, str("i"), strings.Repeat("x", testMaxSize)), V311, PacketTooLarge, "Remaining Length is over the limit at byte 1 [MQTT 5, 3.2.2.2]"},
 	{"5, 268435455 bytes", bytesOf(0x10, 0xFF, 0xFF, 0xFF, 0x7F, str("MQTT"), 5), V5, PacketTooLarge, "Remaining Length is over the limit at byte 1 [MQTT 5, 3.2.2.2]"},
 
@@ -228,13 +228,13 @@ func TestConnectThatBreaksARuleIsMalformed(t *testing.T) {
 	}
 }
 
-// A packet may arrive cut at any byte, and a verdict does not change when more comes.
+// A packet may arrive cut at any byte, and more bytes never change a verdict.
 func TestConnectCutAnywhereIsShort(t *testing.T) {
 	for _, test := range acceptedConnects {
 		var c Connect
 		for n := range test.b {
 			if n > 2000 && n < len(test.b)-2000 {
-				continue // inside the longest strings every byte is like the other
+				continue // the inner bytes of the longest strings are all alike
 			}
 			if _, err := c.Parse(test.b[:n], testMaxSize); !errors.Is(err, ErrShort) {
 				t.Fatalf("%s: the first %d of %d bytes: %v", test.name, n, len(test.b), err)
@@ -255,8 +255,7 @@ func TestConnectCutAnywhereIsShort(t *testing.T) {
 	}
 }
 
-// What cannot become a CONNECT is found at the last byte of each of these, not before
-// and not after.
+// Parse rejects each of these at its last byte, not before and not after.
 func TestLostCauseIsFoundAtItsFirstWrongByte(t *testing.T) {
 	for _, hostile := range []string{
 		"G", "\x16\x03", "\x00", "\x20", "\x1F\x20\x00\x04", "\x1F\x20\x00\x05", "\x1F\x20\x00\x06MQIsdP",

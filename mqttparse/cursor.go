@@ -2,13 +2,13 @@ package mqttparse
 
 import "encoding/binary"
 
-// A cursor walks the bytes of one packet and fails closed: a read that would go
-// past the end takes nothing and returns false.
+// A cursor reads the bytes of one packet and fails closed: a read beyond the end consumes
+// nothing and returns false.
 type cursor struct {
-	packet  []byte // from the first byte of the packet to its last, or to the last of its properties
-	at      int    // the next byte to read; never past len(packet)
+	packet  []byte // the packet from its first byte to its last, or to the last byte of its properties
+	at      int    // offset of the next byte; never past len(packet)
 	version Version
-	bad     *Malformed // filled by the first check that fails
+	bad     *Malformed // set by the first check that fails
 }
 
 func (c *cursor) empty() bool { return c.at == len(c.packet) }
@@ -40,7 +40,7 @@ func (c *cursor) uint32(v *uint32) bool {
 	return true
 }
 
-// bytes reads n bytes as a view that cannot be appended to in place.
+// bytes reads n bytes as a view whose capacity is n, so that appending to it copies.
 func (c *cursor) bytes(v *[]byte, n int) bool {
 	if len(c.packet)-c.at < n {
 		return false
@@ -50,8 +50,8 @@ func (c *cursor) bytes(v *[]byte, n int) bool {
 	return true
 }
 
-// binary reads Binary Data: two bytes of length and that many bytes. The field is
-// named, and missing is the clause that demands it, for the error.
+// binary reads Binary Data: two bytes of length and that many bytes. For the error, field
+// is the name of the field and missing the clause that requires it.
 func (c *cursor) binary(v *[]byte, field, missing string) bool {
 	begin := c.at
 	var n uint16
@@ -66,9 +66,9 @@ var (
 	clauseNull = clause{"MQTT 3.1, 2.5", "MQTT-1.5.3-2", "MQTT-1.5.4-2"}
 )
 
-// text reads a UTF-8 Encoded String. A byte order mark, control characters and
-// non-characters are taken as they are: the specifications only advise against
-// them, and [MQTT-1.5.4-3] forbids to strip the first.
+// text reads a UTF-8 Encoded String. It accepts a byte order mark, control characters and
+// non-characters: the specifications only advise against them, and [MQTT-1.5.4-3] forbids
+// removing a byte order mark.
 func (c *cursor) text(v *[]byte, field, missing string) bool {
 	if !c.binary(v, field, missing) {
 		return false
@@ -81,16 +81,16 @@ func (c *cursor) text(v *[]byte, field, missing string) bool {
 	if at := illFormed(s, c.version); at < len(s) { // [MQTT-1.5.3-1], 5: [MQTT-1.5.4-1]
 		return c.bad.set(begin+at, clauseUTF8.of(c.version), MalformedPacket, field, "is not well-formed UTF-8")
 	}
-	// [MQTT-1.5.3-2], 5: [MQTT-1.5.4-2]. The format of 3.1 has no such byte either; a
-	// server in C would read a shorter identifier than the one that was hashed.
+	// [MQTT-1.5.3-2], 5: [MQTT-1.5.4-2]. The format of 3.1 has no such byte either. A
+	// server in C would read a shorter identifier than the balancer hashed.
 	if i := nullCharacter(s); i >= 0 {
 		return c.bad.set(begin+i, clauseNull.of(c.version), MalformedPacket, field, "holds U+0000")
 	}
 	return true
 }
 
-// topicName checks that a string can be the Topic Name of a message: not empty
-// and without wildcards. begin is where its length stands.
+// topicName checks that a string can be the Topic Name of a message: not empty and
+// without wildcards. begin is the offset of its length bytes.
 func (c *cursor) topicName(s []byte, begin int, field string, code ReasonCode) bool {
 	if len(s) == 0 { // [MQTT-4.7.3-1]
 		return c.bad.set(begin, clause{"MQTT 3.1, appendix A", "MQTT-4.7.3-1", "MQTT-4.7.3-1"}.of(c.version), code, field, "is empty")

@@ -12,19 +12,21 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2/packets"
 )
 
-// A peer is another parser that is given the same bytes. Where it and Parse disagree, one
-// of its tables has to say why; a disagreement that no table explains fails the test.
+// A peer is another parser for the same bytes. Where it and Parse disagree, one of its
+// tables must give the reason; a disagreement without a reason fails the test.
 type peer struct {
 	name string
-	// versions are those that the peer is for.
+	// versions are the versions that the peer supports.
 	versions map[Version]bool
-	// parse reads the whole packet b into the fields that it knows.
+	// parse reads the whole packet b into the fields that the peer knows.
 	parse func(b []byte) (Connect, error)
-	// lax: what the peer takes and we do not, by the clause that we name.
+	// lax lists faults that the peer accepts and Parse rejects, by the clause of the
+	// error.
 	lax map[string]string
-	// strict: what the peer refuses and we take, by the beginning of its error.
+	// strict lists faults that the peer rejects and Parse accepts, by the beginning of
+	// the peer's error.
 	strict map[string]string
-	// forget clears what the peer's fields cannot tell.
+	// forget clears the fields that the peer does not have.
 	forget func(ours *Connect)
 }
 
@@ -67,7 +69,7 @@ var mochiMQTT = peer{
 	name:     "mochi-mqtt",
 	versions: map[Version]bool{V31: true, V311: true, V5: true},
 	parse:    parseMochi,
-	forget:   func(ours *Connect) { ours.HasMessageExpiryInterval = false }, // it has no flag for it
+	forget:   func(ours *Connect) { ours.HasMessageExpiryInterval = false }, // the peer has no such flag
 	lax: map[string]string{
 		"MQTT-1.5.3-1":         "it does not look into the user name",
 		"MQTT-1.5.3-2":         "it does not look into the user name",
@@ -193,7 +195,7 @@ func parseMochi(b []byte) (c Connect, err error) {
 	if c.Version == V5 {
 		c.SessionExpiryInterval, c.TopicAliasMaximum = properties.SessionExpiryInterval, properties.TopicAliasMaximum
 		c.MaximumPacketSize, c.ReceiveMaximum = properties.MaximumPacketSize, properties.ReceiveMaximum
-		if c.ReceiveMaximum == 0 { // mochi has no flag for it; 0 is not allowed
+		if c.ReceiveMaximum == 0 { // mochi has no flag for an absent value; 0 is not allowed
 			c.ReceiveMaximum = 65535
 		}
 		c.RequestResponseInformation = properties.RequestResponseInfo == 1
@@ -206,16 +208,16 @@ func parseMochi(b []byte) (c Connect, err error) {
 	return c, nil
 }
 
-// peerMaxSize is small, so that some packet is over it.
+// peerMaxSize is small, so that some packets exceed it.
 const peerMaxSize = 1000
 
-// compare gives b to Parse and to the peer. key names the explanation that was needed, "" if
-// they agree; unexplained says what nothing explains.
+// compare gives b to Parse and to the peer. key is the reason for their disagreement, "" if
+// they agree; unexplained describes a disagreement without a reason.
 func (p *peer) compare(b []byte) (key, unexplained string) {
 	var ours Connect
 	n, err := ours.Parse(b, peerMaxSize)
 	if errors.Is(err, ErrShort) {
-		return "", "" // both wait; what paho says of a cut packet says nothing
+		return "", "" // both need more bytes; paho's error for a cut packet means nothing
 	}
 	version := ours.Version
 	if err == nil {
@@ -253,18 +255,19 @@ func (p *peer) compare(b []byte) (key, unexplained string) {
 	return "", ""
 }
 
-// fieldsOf is what c says, without the difference between absent and empty.
+// fieldsOf formats c without the difference between absent and empty.
 func fieldsOf(c Connect) string {
 	c.Properties, c.WillProperties, c.malformed = Properties{}, Properties{}, Malformed{}
 	return fmt.Sprintf("%+q", fmt.Sprintf("%+v", c))
 }
 
-// declaresMoreThan keeps peers that allocate what a Remaining Length says from doing so.
+// declaresMoreThan protects the test from peers that allocate as many bytes as the
+// Remaining Length says.
 func declaresMoreThan(b []byte, limit int) bool {
 	length := 0
 	for i := 1; i < len(b); i++ {
 		if i == 9 {
-			return true // more than an int64 holds: who reads on overflows
+			return true // more than an int64 holds: reading on overflows
 		}
 		length |= int(b[i]&0x7F) << (7 * (i - 1))
 		if b[i] < 0x80 {
@@ -274,8 +277,8 @@ func declaresMoreThan(b []byte, limit int) bool {
 	return length > limit
 }
 
-// corpus is every packet of the tables, and many that are nearly one of them: a byte changed,
-// taken out, put in, or two packets spliced. It is the same in every run.
+// corpus returns every packet of the tables and many variants of each: a byte changed,
+// removed or inserted, or two packets spliced. It is the same in every run.
 func corpus() (packets [][]byte) {
 	for _, test := range acceptedConnects {
 		if len(test.b) < 1000 {
@@ -290,7 +293,8 @@ func corpus() (packets [][]byte) {
 	for _, test := range rejectedProperties {
 		packets = append(packets, test.b)
 	}
-	// The Property Length counts one byte less than there is: that byte begins the next field too.
+	// The Property Length is one too small: the last byte of the property is also the first of the
+	// next field.
 	overrun := bytesOf(0x26, str("k"), str("v\x01"))
 	packets = append(packets,
 		packet(0x10, str("MQTT"), 5, 2, uint16(0), len(overrun)-1, overrun, 0, strings.Repeat("i", 256)),
@@ -302,7 +306,7 @@ func corpus() (packets [][]byte) {
 		packets = append(packets, connectWithProperties(twice), connectWithWill(twice), connectWithProperties(past), connectWithWill(past))
 	}
 	packets = append(packets,
-		packet(0x10, str(""), 5, 2, uint16(0), 0, str("")),                           // small, but enough with another name
+		packet(0x10, str(""), 5, 2, uint16(0), 0, str("")),                           // small, but large enough with another name
 		connectWithProperties(0x26, str("k"), str(strings.Repeat("v", peerMaxSize))), // over the limit
 		bytesOf(0x11, connect5(2, nil, str("i"))[1:]),
 		bytesOf(0x10, 0x8E, 0x80, 0x80, 0x80, 0, connect5(2, nil, str("i"))[2:]),
@@ -331,7 +335,7 @@ func corpus() (packets [][]byte) {
 				body = append(body[:at:at], other[min(len(other), 2+at):]...)
 			}
 		}
-		// The Remaining Length is made right again: else nearly all would end there.
+		// Correct the Remaining Length: else nearly all packets would fail there.
 		packets = append(packets, packet(0x10, body))
 		if random.IntN(20) == 0 {
 			packets = append(packets, append(b[:min(len(b), 2)], body...))
@@ -340,7 +344,8 @@ func corpus() (packets [][]byte) {
 	return packets
 }
 
-// Every disagreement has its explanation, and every explanation its disagreement.
+// Every disagreement has a reason in a table, and every reason in a table has a
+// disagreement.
 func TestEveryDisagreementIsExplained(t *testing.T) {
 	packets := corpus()
 	for _, peer := range []*peer{&pahoGolang, &mochiMQTT} {
@@ -348,7 +353,7 @@ func TestEveryDisagreementIsExplained(t *testing.T) {
 			used := map[string]int{}
 			for _, b := range packets {
 				key, unexplained := peer.compare(b)
-				if unexplained != "" && !t.Failed() { // the first is enough to begin with
+				if unexplained != "" && !t.Failed() { // the first one is enough
 					t.Errorf("%q:\n%s", b, unexplained)
 				}
 				used[key]++

@@ -46,7 +46,8 @@ func TestDisconnectInBytes(t *testing.T) {
 	}
 }
 
-// Skip leaves a Scanner where Scan does, however the stream is cut, behind what is wrong too.
+// Skip leaves a Scanner in the same state as Scan, however the stream is cut, also after an
+// error.
 func TestSkipIsScanWithoutThePieces(t *testing.T) {
 	for _, test := range scans {
 		for cut := range len(test.stream) + 1 {

@@ -1,5 +1,5 @@
-// Package mqttparse reads the packets that open an MQTT connection: CONNECT and
-// CONNACK of MQTT 3.1, 3.1.1 and 5, as views into the bytes it is given.
+// Package mqttparse reads the packets that open an MQTT connection: CONNECT and CONNACK of MQTT 3.1, 3.1.1 and
+// 5, as views into the caller's bytes.
 //
 //	var c mqttparse.Connect // one per loop, used again and again
 //	n, err := c.Parse(received, maxConnectSize)
@@ -10,12 +10,12 @@
 //		reply = mqttparse.AppendRefusal(reply, c.Version, err.(*mqttparse.Malformed).Code)
 //	}
 //
-// It is strict where a specification says MUST and takes everything else. A
-// rule that a check enforces is named beside it by its conformance statement,
-// like [MQTT-3.1.2-3], or by its section where the rule has no number.
+// The package is strict where a specification says MUST, and lenient elsewhere. A comment beside each check
+// names the conformance statement that it enforces, such as [MQTT-3.1.2-3], or the section where the rule has
+// no number.
 //
-// Scanner finds where packets of any kind begin and end in a stream.
+// Scanner finds the packet boundaries in a stream of packets of any type.
 //
-// The package does no input or output, allocates nothing, keeps no copy of
-// what it reads, and does not look inside any other packet.
+// The package does no input or output, allocates nothing, keeps no copy of its input, and does not look inside
+// packets of any other type.
 package mqttparse

@@ -8,7 +8,7 @@ import (
 )
 
 func ExampleConnect_Parse() {
-	received := []byte("\x10\x12\x00\x04MQTT\x04\x02\x00\x3C\x00\x06device" + "\xC0\x00") // and a PINGREQ behind it
+	received := []byte("\x10\x12\x00\x04MQTT\x04\x02\x00\x3C\x00\x06device" + "\xC0\x00") // followed by a PINGREQ
 	var connect mqttparse.Connect
 	for _, at := range []int{9, len(received)} {
 		switch n, err := connect.Parse(received[:at], 64<<10); {
@@ -20,7 +20,7 @@ func ExampleConnect_Parse() {
 	}
 
 	var malformed *mqttparse.Malformed
-	received[9] |= 0x18 // a Will QoS, and no Will
+	received[9] |= 0x18 // a Will QoS without a Will
 	if _, err := connect.Parse(received, 64<<10); errors.As(err, &malformed) {
 		fmt.Println(malformed)
 		fmt.Printf("answered with % x\n", mqttparse.AppendRefusal(nil, connect.Version, malformed.Code))

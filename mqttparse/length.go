@@ -1,8 +1,8 @@
 package mqttparse
 
-// variableByteInteger reads a Variable Byte Integer, such as Remaining Length, from
-// the start of b. n is how many bytes it has; 0 means that more are needed, and
-// -1 that there is a fifth, which no length has.
+// variableByteInteger reads a Variable Byte Integer, such as Remaining Length, from the
+// start of b. n is its size in bytes. n is 0 if more bytes are needed, and negative if
+// there are more than four.
 func variableByteInteger(b []byte) (value, n int) {
 	for i, digit := range b {
 		if i == maxVariableByteInteger-1 && digit >= 0x80 {
@@ -16,8 +16,8 @@ func variableByteInteger(b []byte) (value, n int) {
 	return 0, 0
 }
 
-// wasteful reports whether a Variable Byte Integer is longer than it needs to be:
-// its last byte, the most significant one, adds nothing. [MQTT-1.5.5-1]
-func wasteful(encoded []byte) bool {
+// overlong reports whether a Variable Byte Integer is encoded in more bytes than it
+// needs: its last byte, the most significant one, is zero. [MQTT-1.5.5-1]
+func overlong(encoded []byte) bool {
 	return len(encoded) > 1 && encoded[len(encoded)-1] == 0
 }

@@ -1,7 +1,7 @@
 package mqttparse
 
-// MaxRemainingLength is the largest Remaining Length that four bytes can say, in
-// bytes. Every specification says so; a fifth byte is malformed.
+// MaxRemainingLength is the largest Remaining Length, in bytes, that four bytes can
+// encode. In every specification a fifth byte is malformed.
 const MaxRemainingLength = 268_435_455
 
 const (
@@ -9,20 +9,20 @@ const (
 	// (2.2.3), and every length of that form in 5 (1.5.5).
 	maxVariableByteInteger = 4
 
-	// The last property identifier of 5 is Shared Subscription Available (table 2-4).
-	// At most 63, so that a set of them is a uint64.
+	// The last property identifier of 5 is Shared Subscription Available (table 2-4). It
+	// must be at most 63, because a uint64 holds a set of identifiers.
 	maxPropertyIdentifier = 0x2A
 
-	// What the shortest CONNECT has after its Protocol Name: level, flags, Keep Alive,
-	// and an empty Client Identifier with its two length bytes. A smaller Remaining
-	// Length can become no CONNECT, whatever follows.
+	// After its Protocol Name the shortest CONNECT has the level, the flags, Keep Alive,
+	// and the two length bytes of an empty Client Identifier. With a smaller Remaining
+	// Length no CONNECT can follow.
 	minConnectAfterName = 1 + 1 + 2 + 2
 
-	// CONNACK of 3.x is the flags and the return code, nothing else; that of 5 has
-	// at least a Property Length more.
+	// The variable header of a CONNACK of 3.x is the flags and the return code. In 5 it
+	// has at least a Property Length more.
 	connackLengthV3 = 2
 
-	// What a property that is absent means (3.1.2.11.3, 3.2.2.3.3, 3.2.2.3.4).
+	// The values of absent properties (3.1.2.11.3, 3.2.2.3.3, 3.2.2.3.4).
 	defaultReceiveMaximum = 65_535
 	defaultMaximumQoS     = 2
 )

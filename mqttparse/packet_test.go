@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// exact is everything that v holds; unlike %+v it tells absent (nil) from empty.
+// exact formats v in full. Unlike %+v it tells absent (nil) from empty.
 func exact(v any) string { return fmt.Sprintf("%#v", v) }
 
-// str is a string or Binary Data: it is written with its two length bytes.
+// str is a string or Binary Data, encoded behind its two length bytes.
 type str string
 
-// bytesOf joins the parts of a packet: int and byte are one byte, string and []byte are
-// themselves, str has its length before it, u16 and u32 are big-endian.
+// bytesOf joins the parts of a packet. int and byte become one byte, string and []byte
+// themselves, str a string behind its length, u16 and u32 big-endian integers.
 func bytesOf(parts ...any) []byte {
 	var b []byte
 	for _, part := range parts {
@@ -45,18 +45,19 @@ func appendVariableByteInteger(b []byte, n int) []byte {
 	return append(b, byte(n))
 }
 
-// counted is what its parts say, with their length before them: a set of properties.
+// counted returns the parts behind their length: a set of properties.
 func counted(parts ...any) []byte {
 	body := bytesOf(parts...)
 	return append(appendVariableByteInteger(nil, len(body)), body...)
 }
 
-// packet is a whole packet.
+// packet returns a whole packet.
 func packet(first byte, parts ...any) []byte {
 	return append([]byte{first}, counted(parts...)...)
 }
 
-// connect31, connect311 and connect5 are a CONNECT from the Connect Flags on; Keep Alive is 60.
+// connect31, connect311 and connect5 return a CONNECT whose flags and payload are given; Keep
+// Alive is 60.
 func connect31(flags int, payload ...any) []byte {
 	return packet(0x10, str("MQIsdp"), 3, flags, uint16(60), bytesOf(payload...))
 }
@@ -70,12 +71,12 @@ func connect5(flags int, properties []byte, payload ...any) []byte {
 	return packet(0x10, str("MQTT"), 5, flags, uint16(60), counted(properties), bytesOf(payload...))
 }
 
-// connectWithProperties is a CONNECT of 5 that is fine but for its properties.
+// connectWithProperties returns a CONNECT of 5 that is valid except for its properties.
 func connectWithProperties(properties ...any) []byte {
 	return connect5(2, bytesOf(properties...), str("id"))
 }
 
-// connectWithWill is the same for Will Properties.
+// connectWithWill is like connectWithProperties, for Will Properties.
 func connectWithWill(properties ...any) []byte {
 	return connect5(6, nil, str("id"), counted(properties...), str("t"), str("m"))
 }

@@ -2,7 +2,7 @@ package mqttparse
 
 import "iter"
 
-// place is a set of properties inside a packet: each allows its own.
+// place is a set of properties inside a packet. Each place allows other properties.
 type place uint8
 
 const (
@@ -15,7 +15,7 @@ const (
 type kind uint8
 
 const (
-	boolean    kind = iota // one byte, 0 or 1: so is every Byte property that CONNECT, Will or CONNACK may carry
+	boolean    kind = iota // one byte, 0 or 1, like every Byte property of CONNECT, Will and CONNACK
 	twoByte                // Two Byte Integer
 	fourByte               // Four Byte Integer
 	text                   // UTF-8 Encoded String
@@ -52,8 +52,8 @@ const (
 	sharedSubscriptionAvailable      = 0x2A
 )
 
-// A propertyRule is what MQTT 5 says about one property. It is allowed in a place
-// if the specification has a section about it there.
+// A propertyRule is the rule of MQTT 5 for one property. A place allows the property if
+// section names a section of the specification for that place.
 type propertyRule struct {
 	name    string
 	kind    kind
@@ -89,21 +89,21 @@ var propertyRules = [maxPropertyIdentifier + 1]propertyRule{
 	sharedSubscriptionAvailable:      {"Shared Subscription Available", boolean, false, [3]string{inConnack: "MQTT 5, 3.2.2.3.13"}},
 }
 
-// Properties are the properties of one place in a packet, already found valid. The
-// zero value is none. A view: it lives as long as the packet's bytes.
+// Properties are the valid properties of one place in a packet. The zero value has none.
+// Properties are a view and valid as long as the packet's bytes.
 type Properties struct {
 	encoded []byte // without the Property Length
 	in      place
 }
 
-// Encoded returns the properties as they came, without their Property Length.
+// Encoded returns the encoded properties, without their Property Length.
 func (p Properties) Encoded() []byte { return p.encoded }
 
-// UserProperties walks the User Properties, name and value, in their order. A name
-// may come more than once.
+// UserProperties iterates over the names and values of the User Properties in their
+// order. A name may occur more than once.
 func (p Properties) UserProperties() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
-		r := propertyReader{cursor: cursor{packet: p.encoded, version: V5}, in: p.in} // nothing is bad: Parse has been here
+		r := propertyReader{cursor: cursor{packet: p.encoded, version: V5}, in: p.in} // no need for bad: Parse found the properties valid
 		for r.next() {
 			if r.id == userProperty && !yield(r.data, r.value) {
 				return

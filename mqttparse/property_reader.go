@@ -1,21 +1,21 @@
 package mqttparse
 
-// A propertyReader walks the properties of one place and checks each. The fields
+// A propertyReader iterates over the properties of one place and checks each. Its fields
 // hold the property that next has read.
 type propertyReader struct {
 	cursor
 	in   place
-	seen uint64 // a bit for each identifier that has come
+	seen uint64 // a bit for each identifier read so far
 
-	begin  int    // where the property stands in the packet
+	begin  int    // offset of the property in the packet; negative after an error
 	id     byte   // its identifier
 	number uint32 // the value of boolean, twoByte and fourByte
 	data   []byte // the value of text and binaryData, the name of a stringPair
 	value  []byte // the value of a stringPair
 }
 
-// open reads a Property Length at c and readies r for what it counts; c goes on after
-// them. length names that length for the error.
+// open reads a Property Length at c, prepares r to read that many bytes, and moves c
+// behind them. length is the name of the Property Length for the error.
 func (r *propertyReader) open(c *cursor, in place, length string) bool {
 	begin := c.at
 	n, size := variableByteInteger(c.packet[begin:])
@@ -24,7 +24,7 @@ func (r *propertyReader) open(c *cursor, in place, length string) bool {
 		return c.bad.set(begin, "MQTT-2.2.2-1", MalformedPacket, length, "runs past the end")
 	case size < 0:
 		return c.bad.set(begin, "MQTT 5, 1.5.5", MalformedPacket, length, "has more than four bytes")
-	case wasteful(c.packet[begin : begin+size]): // [MQTT-1.5.5-1]
+	case overlong(c.packet[begin : begin+size]): // [MQTT-1.5.5-1]
 		return c.bad.set(begin, "MQTT-1.5.5-1", MalformedPacket, length, "is longer than it needs to be")
 	}
 	end := begin + size + n
@@ -37,19 +37,19 @@ func (r *propertyReader) open(c *cursor, in place, length string) bool {
 	return true
 }
 
-// raw returns the properties as they came. It is called before the first next.
+// raw returns the encoded properties. Call it before the first next.
 func (r *propertyReader) raw() Properties {
 	return Properties{r.packet[r.at:len(r.packet):len(r.packet)], r.in}
 }
 
-// next reads one property. It returns false at the end and at the first one that
-// is wrong; fine then tells them apart.
+// next reads one property. It returns false at the end and at the first invalid property;
+// valid tells the two apart.
 func (r *propertyReader) next() bool {
 	r.begin = r.at
 	if !r.byte(&r.id) {
 		return false
 	}
-	// An identifier is a Variable Byte Integer; all that exist have one byte, so a
+	// An identifier is a Variable Byte Integer. All known identifiers have one byte, so a
 	// longer one is unknown.
 	if int(r.id) >= len(propertyRules) || propertyRules[r.id].section[r.in] == "" {
 		return r.fail("MQTT 5, 2.2.2.2", MalformedPacket, "Property", "has an identifier that is not allowed here")
@@ -81,15 +81,15 @@ func (r *propertyReader) next() bool {
 		}
 	case text:
 		if !r.text(&r.data, rule.name, section) {
-			return r.stop()
+			return r.abort()
 		}
 	case binaryData:
 		if !r.binary(&r.data, rule.name, section) {
-			return r.stop()
+			return r.abort()
 		}
-	case stringPair: // both strings obey the rules of strings [MQTT-1.5.7-1]
+	case stringPair: // both strings obey the rules for strings [MQTT-1.5.7-1]
 		if !r.text(&r.data, rule.name, section) || !r.text(&r.value, rule.name, section) {
-			return r.stop()
+			return r.abort()
 		}
 	}
 	if rule.nonZero && r.number == 0 {
@@ -98,19 +98,19 @@ func (r *propertyReader) next() bool {
 	return true
 }
 
-// fine reports whether next ended because everything was read.
-func (r *propertyReader) fine() bool { return r.begin >= 0 }
+// valid reports whether all properties were read and valid.
+func (r *propertyReader) valid() bool { return r.begin >= 0 }
 
-// has reports whether a property with this identifier has come.
+// has reports whether a property with this identifier was read.
 func (r *propertyReader) has(id byte) bool { return r.seen&(1<<id) != 0 }
 
 func (r *propertyReader) fail(clause string, code ReasonCode, field, reason string) bool {
 	r.bad.set(r.begin, clause, code, field, reason)
-	return r.stop()
+	return r.abort()
 }
 
-// stop ends the walk before its end.
-func (r *propertyReader) stop() bool {
+// abort ends the iteration with an error.
+func (r *propertyReader) abort() bool {
 	r.begin = -1
 	return false
 }

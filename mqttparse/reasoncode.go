@@ -3,7 +3,7 @@ package mqttparse
 import "fmt"
 
 // ReasonCode is an MQTT 5 reason code (2.4). Inside mqttlb it names the cause of a
-// refusal whatever version the client speaks.
+// refusal whatever the client's version.
 type ReasonCode uint8
 
 // The reason codes that a CONNACK may carry (MQTT 5, table 3-1).
@@ -32,8 +32,8 @@ const (
 	ConnectionRateExceeded      ReasonCode = 0x9F
 )
 
-// Reason codes of DISCONNECT alone, which a server sends when it ends a
-// connection that it had accepted.
+// Reason codes of DISCONNECT alone. A server sends them when it ends a connection that it
+// had accepted.
 const (
 	ServerShuttingDown   ReasonCode = 0x8B
 	KeepAliveTimeout     ReasonCode = 0x8D
@@ -70,8 +70,8 @@ var reasonCodeNames = map[ReasonCode]string{ //nolint:gosec // the names of code
 	ConnectionRateExceeded:      "Connection rate exceeded",
 }
 
-// String returns the name that the specification gives the code, or its number
-// where the code has no business in CONNACK or a server's DISCONNECT.
+// String returns the name of the code in the specification, or its number if the code
+// belongs neither in a CONNACK nor in a server's DISCONNECT.
 func (c ReasonCode) String() string {
 	if name, ok := reasonCodeNames[c]; ok {
 		return name

@@ -13,7 +13,7 @@ func TestReasonCodesHaveTheNamesOfTheSpecification(t *testing.T) {
 		connack := paho5.Connack{ReasonCode: byte(i)}
 		theirs, _, _ := strings.Cut(connack.Reason(), " - ")
 		switch {
-		case code == PayloadFormatInvalid: // paho.golang forgot it
+		case code == PayloadFormatInvalid: // paho.golang does not have it
 		case theirs == "" && code.inConnack():
 			t.Errorf("%v is not a code of CONNACK", code)
 		case theirs != "" && (!strings.EqualFold(theirs, code.String()) || !code.inConnack()):

@@ -15,8 +15,8 @@ const (
 	returnNotAuthorized         = 5
 )
 
-// refusalsV5 holds the CONNACK of 5 for every reason code, written once: refusing
-// is what a balancer does when it has the least time for it.
+// refusalsV5 holds the encoded CONNACK of 5 for every reason code. It is encoded once,
+// because a balancer refuses clients when it has the least time.
 var refusalsV5 = writeRefusalsV5()
 
 func writeRefusalsV5() (written [256][]byte) {
@@ -29,7 +29,7 @@ func writeRefusalsV5() (written [256][]byte) {
 		connack := packets.NewControlPacket(packets.CONNACK)
 		connack.Content.(*packets.Connack).ReasonCode = byte(code)
 		if _, err := connack.WriteTo(&b); err != nil {
-			panic(err) // a bytes.Buffer takes everything
+			panic(err) // a bytes.Buffer accepts every write
 		}
 		written[i] = b.Bytes()
 	}
@@ -37,10 +37,10 @@ func writeRefusalsV5() (written [256][]byte) {
 }
 
 // AppendRefusal appends to b the CONNACK that refuses a client of version v for the
-// reason code, and returns the extended slice. In 5 a code that a CONNACK cannot
-// carry becomes UnspecifiedError. In 3.x nothing is appended when no return code
-// fits, for there the connection is closed without a word [MQTT-3.2.2-6], as it
-// is when v is 0: nothing says that it would be understood.
+// reason code, and returns the extended slice. In 5 it replaces a code that a CONNACK
+// cannot carry by UnspecifiedError. It appends nothing in 3.x when no return code fits,
+// because the server then closes the connection without a CONNACK [MQTT-3.2.2-6], and
+// when v is 0, because the client might not understand it.
 func AppendRefusal(b []byte, v Version, code ReasonCode) []byte {
 	switch v {
 	case V5:
@@ -53,7 +53,7 @@ func AppendRefusal(b []byte, v Version, code ReasonCode) []byte {
 	return b
 }
 
-// returnCode is the return code of 3.x that says what a reason code says, or 0.
+// returnCode returns the return code of 3.x for a reason code, or 0 if there is none.
 func returnCode(code ReasonCode) byte {
 	switch code {
 	case UnsupportedProtocolVersion:

@@ -81,7 +81,7 @@ func TestRefusalOfAnUnknownVersionIsSilence(t *testing.T) {
 	}
 }
 
-// Every refusal that Parse asks for is one that the client can read.
+// The client can read every refusal that Parse asks for.
 func TestRefusalOfEveryRejectedConnect(t *testing.T) {
 	for _, test := range rejectedConnects {
 		b := AppendRefusal(nil, test.version, test.code)

@@ -5,41 +5,41 @@ import (
 	"iter"
 )
 
-// What makes a stream unreadable: from there on nobody can say where a packet begins.
+// After these errors the next packet boundary cannot be found.
 var (
 	ErrPacketType      = errors.New("mqttparse: packet type 0 is forbidden")
 	ErrRemainingLength = errors.New("mqttparse: Remaining Length has more than four bytes")
 )
 
-// A Scanner finds where packets begin and end in one direction of a stream that
-// comes in chunks of any size. It keeps a few bytes of state and none of the
-// stream. The zero value stands before the first packet.
+// A Scanner finds the packet boundaries in one direction of a stream. The stream comes in chunks
+// of any size. A Scanner keeps a few bytes of state and no bytes of the stream. The zero value
+// is a Scanner before the first packet.
 //
 //	for piece, err := range scanner.Scan(chunk) {
 //		if err != nil { ... }
 //		if piece.Ends && piece.Type() == 2 { ... } // chunk[:piece.End] ends with a whole CONNACK
 //	}
 type Scanner struct {
-	left  uint32 // bytes that are missing after the Remaining Length
+	left  uint32 // bytes still missing after the Remaining Length
 	first byte   // first byte of the packet, valid unless state is between
 	state scannerState
-	shift uint8 // bits of Remaining Length that were read
+	shift uint8 // bits of Remaining Length read so far
 }
 
 type scannerState uint8
 
 const (
-	between scannerState = iota // packets
+	between scannerState = iota // two packets, or before the first
 	inLength
 	inBody
 	broken
 )
 
-// A Piece is the part of one packet that one chunk holds.
+// A Piece is the part of one packet in one chunk.
 type Piece struct {
 	First byte // the first byte of the packet: its type and flags
-	// Begin and End delimit the piece in the chunk. Starts says that the packet's
-	// first byte is at Begin, Ends that its last is at End-1.
+	// Begin and End are the offsets of the piece in the chunk. Starts reports whether the
+	// packet's first byte is at Begin, Ends whether its last byte is at End-1.
 	Begin, End   int
 	Starts, Ends bool
 }
@@ -47,16 +47,16 @@ type Piece struct {
 // Type returns the type of the packet: 1 is CONNECT, 2 CONNACK, 3 PUBLISH and so on.
 func (p Piece) Type() uint8 { return p.First >> 4 }
 
-// Between reports whether the stream stands between two packets, or before the first.
+// Between reports whether the stream is between two packets or before the first.
 func (s *Scanner) Between() bool { return s.state == between }
 
-// Scan walks chunk, the next bytes of the stream, piece by piece, and must be
-// walked to its end for the Scanner to follow the stream; leaving the loop early
-// leaves the Scanner after the last piece given. A Remaining Length that is longer
-// than need be is taken: it is clear where such a packet ends.
+// Scan iterates over the pieces of chunk, the next bytes of the stream. Iterate to the
+// end; a loop that breaks leaves the Scanner after the last piece. Scan accepts a
+// Remaining Length in more bytes than it needs, because the end of such a packet is still
+// clear.
 //
-// ErrPacketType and ErrRemainingLength end the walk, and every later one at once.
-// The piece beside the error ends at the byte that is wrong.
+// ErrPacketType and ErrRemainingLength end the iteration, and every later one at its
+// start. The piece beside the error ends at the wrong byte.
 func (s *Scanner) Scan(chunk []byte) iter.Seq2[Piece, error] {
 	return func(yield func(Piece, error) bool) {
 		for at := 0; at < len(chunk); {
@@ -69,7 +69,7 @@ func (s *Scanner) Scan(chunk []byte) iter.Seq2[Piece, error] {
 	}
 }
 
-// Skip is Scan for a caller that wants to know nothing of the pieces.
+// Skip advances the Scanner like Scan, for a caller that does not need the pieces.
 func (s *Scanner) Skip(chunk []byte) {
 	for at := 0; at < len(chunk); {
 		piece, err := s.next(chunk, at)
@@ -80,7 +80,7 @@ func (s *Scanner) Skip(chunk []byte) {
 	}
 }
 
-// next reads on from at to the end of the packet or of the chunk.
+// next reads from at to the end of the packet or of the chunk.
 func (s *Scanner) next(chunk []byte, at int) (p Piece, err error) {
 	p.Begin = at
 	if s.state == between {

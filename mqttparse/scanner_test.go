@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// scanAll feeds the stream in chunks of the sizes given, the last again and again, and says
-// where packets begin and end in the stream.
+// scanAll scans the stream in chunks of the given sizes, repeating the last one, and
+// reports the packet boundaries.
 func scanAll(stream []byte, sizes ...int) (said string, between bool) {
 	var s Scanner
 	var b strings.Builder
@@ -52,7 +52,7 @@ var scans = []struct {
 	{"one packet", []byte{0xC0, 0}, "12@0-2 ", true},
 	{"three packets", bytesOf(connect311(2, str("i")), packet(0x82, uint16(1), str("a"), 0), 0xE0, 0), "1@0-15 8@15-23 14@23-25 ", true},
 	{"length of two bytes", packet(0x30, make([]byte, 200)), "3@0-203 ", true},
-	{"length of four bytes, wasteful", bytesOf(0x30, 0x82, 0x80, 0x80, 0, "ab"), "3@0-7 ", true},
+	{"length of four bytes, overlong", bytesOf(0x30, 0x82, 0x80, 0x80, 0, "ab"), "3@0-7 ", true},
 	{"first byte alone", []byte{0x30}, "3@0", false},
 	{"half a length", []byte{0x30, 0x80}, "3@0", false},
 	{"half a packet", []byte{0xC0, 0, 0x30, 2, 'a'}, "12@0-2 3@2", false},
@@ -114,8 +114,8 @@ func TestLeavingTheLoopLeavesTheScannerAfterThePiece(t *testing.T) {
 	}
 }
 
-// FuzzScanner: chunks do not matter, and the boundaries are those that walking the whole
-// stream packet by packet finds.
+// FuzzScanner checks that the chunk sizes do not matter, and that the boundaries equal
+// those found by walking the whole stream packet by packet.
 func FuzzScanner(f *testing.F) {
 	for _, test := range scans {
 		f.Add(test.stream, uint8(1), uint8(3))

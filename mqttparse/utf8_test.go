@@ -24,8 +24,8 @@ func TestEveryByteAtEveryPlaceIsSeenByTheASCIIPath(t *testing.T) {
 	}
 }
 
-// FuzzText: a string is taken if and only if it is well-formed and holds no U+0000, and the
-// error points at the byte where it goes wrong.
+// FuzzText checks that Parse accepts a string if and only if it is well-formed and has no
+// U+0000, and that the error gives the offset of the fault.
 func FuzzText(f *testing.F) {
 	for _, s := range []string{"", "a", "12345678", "123456789", "ü", "1234567\x00", "\xED\xA0\x80", "\xEF\xBB\xBF", "\xF4\x90\x80\x80", "a\xC3", "a\xED\xA0\xBD\xED\xB8\x80b", "\xED\xA0", "\xED\x9F\xBF"} {
 		f.Add([]byte(s))
@@ -56,7 +56,7 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-// withoutSurrogates is s with a letter for each surrogate, which UTF-8 writes in three bytes.
+// withoutSurrogates replaces each surrogate in s, three bytes of UTF-8, by a letter.
 func withoutSurrogates(s []byte) []byte {
 	s = bytes.Clone(s)
 	for surrogate := 0xD800; surrogate <= 0xDFFF; surrogate++ {

@@ -2,18 +2,18 @@ package mqttparse
 
 import "strconv"
 
-// Version is the protocol level of a connection without Mosquitto's bridge bit.
-// The zero value means that the version is not known (yet).
+// Version is the protocol level of a connection without Mosquitto's bridge bit. The zero
+// value means that the version is unknown, or not known yet.
 type Version uint8
 
-// The versions that are served.
+// The supported versions.
 const (
 	V31  Version = 3
 	V311 Version = 4
 	V5   Version = 5
 )
 
-// String returns the version as people write it: "3.1", "3.1.1", "5", or "unknown".
+// String returns the version in its usual spelling: "3.1", "3.1.1", "5", or "unknown".
 func (v Version) String() string {
 	switch v {
 	case 0:

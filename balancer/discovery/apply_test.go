@@ -61,7 +61,7 @@ func TestNewHostsAreLookedUpBeforeTheyAreApplied(t *testing.T) {
 	want(t, current[0], "127.0.0.1:1883")
 	want(t, current[1], "")
 
-	// What was looked up is known when it is applied, and kept when the resolver is away.
+	// ResolveNew's answers are known to Apply and kept when the resolver fails.
 	r.fail(errors.New("server misbehaving"))
 	last := slices.Concat(next, nodes(t, "b.example:3"))
 	d.Apply(last)
@@ -95,7 +95,7 @@ func TestHostWithoutAnAnswerIsLookedUpWhenItIsApplied(t *testing.T) {
 	})
 }
 
-// slow is a resolver whose answers come when a test lets them.
+// slow is a resolver that answers when the test allows it.
 type slow struct {
 	begun  chan string
 	answer chan []netip.Addr
@@ -121,10 +121,10 @@ func TestAnswerOfARoundThatIsUnderWayReachesTheNewNodes(t *testing.T) {
 		round.Wait()
 		want(t, next[0], "127.0.0.1:8083")
 		want(t, next[1], "127.0.0.1:80")
-		want(t, old[0], "") // nobody's any more
+		want(t, old[0], "") // the node is no longer applied
 
-		// A host that goes and comes back during a round is another one: an answer to
-		// the first question may be older than what ResolveNew has found since.
+		// A host that is removed and added during a round counts as another host: an
+		// answer to the first question may be older than the answer of ResolveNew.
 		round.Go(func() { d.Resolve(t.Context()) })
 		<-r.begun
 		d.Apply(nil)
@@ -134,7 +134,7 @@ func TestAnswerOfARoundThatIsUnderWayReachesTheNewNodes(t *testing.T) {
 		r.answer <- []netip.Addr{netip.MustParseAddr("127.0.0.5")}
 		round.Wait()
 		want(t, again[0], "127.0.0.7:1")
-		want(t, next[0], "127.0.0.1:8083") // which may share its addresses with again
+		want(t, next[0], "127.0.0.1:8083") // it may share its addresses again
 	})
 }
 

@@ -10,8 +10,8 @@
 //	d.ResolveNew(ctx, next.Nodes()) // so that their first session finds addresses
 //	d.Apply(next.Nodes())
 //
-// It changes the addresses of the nodes that it was given, and never makes nodes
-// of addresses: a node is one broker, and its name is what clients are hashed to.
+// The package sets the addresses of the nodes it is given. It never turns addresses into
+// nodes: a node is one broker, and clients are hashed to its name.
 package discovery
 
 import (
@@ -27,41 +27,42 @@ import (
 )
 
 const (
-	// Interval is from one round of look-ups to the next. A broker that moves, as
-	// a pod does when it is restarted, needs longer than ten seconds to start;
-	// and a resolver does not notice a question in ten seconds.
+	// Interval is the time from one round of look-ups to the next. A broker that moves,
+	// such as a restarted pod, takes longer than ten seconds to start, and one query in
+	// ten seconds is no load for a resolver.
 	Interval = 10 * time.Second
 
-	// lookupTimeout is longer than the five seconds after which resolvers ask
-	// their second server, and shorter than Interval, so that rounds do not pile up.
+	// lookupTimeout is longer than the five seconds after which resolvers ask their
+	// second server. It is shorter than Interval, so that rounds do not overlap.
 	lookupTimeout = 8 * time.Second
 )
 
 var errNoAddress = errors.New("the answer holds no address")
 
-// Resolver looks host names up. *net.Resolver is one.
+// Resolver looks up host names. *net.Resolver is one.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Discovery looks up the host names of the nodes that were applied last. Its methods
-// may be called from any goroutine.
+// Discovery looks up the host names of the nodes of the last Apply. Its methods may be
+// called from any goroutine.
 type Discovery struct {
 	resolver Resolver
 	log      *slog.Logger
-	added    chan struct{} // Apply has brought hosts that may have no answer
+	added    chan struct{} // Apply has added hosts that may have no answer yet
 
-	mu    sync.Mutex // guards the field below and what is in the hosts
+	mu    sync.Mutex // guards hosts and the fields of each host
 	hosts map[string]*host
 }
 
-// New returns a discovery that has no nodes until Apply.
+// New returns a Discovery without nodes.
 func New(resolver Resolver, log *slog.Logger) *Discovery {
 	return &Discovery{resolver: resolver, log: log, added: make(chan struct{}, 1)}
 }
 
-// Apply replaces the nodes, of any number of pools, whose host names are looked up.
-// Nodes of one host share its look-ups, and have its last answer when Apply returns.
+// Apply replaces the nodes whose host names are looked up; they may belong to any number
+// of pools. Nodes with the same host share its look-ups. When Apply returns they have its
+// last answer.
 func (d *Discovery) Apply(nodes []*balancer.Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -86,13 +87,13 @@ func (d *Discovery) Apply(nodes []*balancer.Node) {
 	}
 	select {
 	case d.added <- struct{}{}:
-	default: // Run is about to look
+	default: // Run already has a signal
 	}
 }
 
-// ResolveNew looks up the host names of nodes that are to be applied, where Apply will
-// not find an answer, and returns like Resolve. It changes the addresses of these nodes
-// alone. A name that does not resolve is logged when it is applied.
+// ResolveNew looks up the host names of nodes before they are passed to Apply, but only
+// names for which Apply will find no answer. It returns as Resolve does. It sets the
+// addresses of these nodes only. Apply logs a name that does not resolve.
 func (d *Discovery) ResolveNew(ctx context.Context, nodes []*balancer.Node) {
 	byHost := make(map[string][]*balancer.Node)
 	for _, n := range nodes {
@@ -106,7 +107,7 @@ func (d *Discovery) ResolveNew(ctx context.Context, nodes []*balancer.Node) {
 			setAddrs(nodes, addrs)
 			continue
 		}
-		// Ends with the look-up, which ends by lookupTimeout.
+		// Ends with the look-up, after lookupTimeout at most.
 		round.Go(func() {
 			if addrs, err := d.lookUp(ctx, name); err == nil {
 				setAddrs(nodes, addrs)
@@ -116,7 +117,7 @@ func (d *Discovery) ResolveNew(ctx context.Context, nodes []*balancer.Node) {
 	round.Wait()
 }
 
-// lastAnswer returns the last good answer for a host, nil if there is none.
+// lastAnswer returns the last good answer for a host, or nil.
 func (d *Discovery) lastAnswer(name string) []netip.Addr {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -126,19 +127,19 @@ func (d *Discovery) lastAnswer(name string) []netip.Addr {
 	return nil
 }
 
-// Resolve looks every name up once, all at the same time, and returns when the
-// last answer is in, after 8 seconds at most.
+// Resolve looks up every name once, all at the same time. It returns after the last
+// answer, within 8 seconds.
 func (d *Discovery) Resolve(ctx context.Context) {
 	d.resolve(ctx, func(*host) bool { return true })
 }
 
-// resolve looks up the names of the hosts that which takes.
+// resolve looks up the names of the hosts that which accepts.
 func (d *Discovery) resolve(ctx context.Context, which func(*host) bool) {
 	var round sync.WaitGroup
 	d.mu.Lock()
 	for _, h := range d.hosts {
 		if which(h) {
-			// Ends with the look-up, which ends by lookupTimeout.
+			// Ends with the look-up, after lookupTimeout at most.
 			round.Go(func() { d.ask(ctx, h) })
 		}
 	}
@@ -146,8 +147,8 @@ func (d *Discovery) resolve(ctx context.Context, which func(*host) bool) {
 	round.Wait()
 }
 
-// Run resolves at every Interval until ctx is done, and hosts without an answer as soon
-// as they are applied; no look-up outlives it.
+// Run resolves every host at each Interval, and a host without an answer as soon as Apply
+// adds it. It returns when ctx is done and every look-up has ended.
 func (d *Discovery) Run(ctx context.Context) {
 	rounds := time.NewTicker(Interval)
 	defer rounds.Stop()
@@ -163,16 +164,16 @@ func (d *Discovery) Run(ctx context.Context) {
 	}
 }
 
-// ask looks the name of a host up and tells it the answer.
+// ask looks up the name of a host and stores the answer in the host.
 func (d *Discovery) ask(ctx context.Context, h *host) {
 	addrs, err := d.lookUp(ctx, h.name)
 	if ctx.Err() != nil {
-		return // it was cut short and says nothing
+		return // canceled: not an answer
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.hosts[h.name] != h: // no node has the host any more
+	case d.hosts[h.name] != h: // Apply has removed the host
 	case err != nil:
 		h.failed(err)
 	default:
@@ -180,9 +181,9 @@ func (d *Discovery) ask(ctx context.Context, h *host) {
 	}
 }
 
-// lookUp returns the addresses of a name in order. Resolvers turn the order round.
-// Sessions go to the first address: sorted, it is the same on every replica and does
-// not change from answer to answer.
+// lookUp returns the sorted addresses of a name. Resolvers rotate the order, and sessions
+// go to the first address. Sorting gives every replica the same first address, and the
+// same one in every round.
 func (d *Discovery) lookUp(ctx context.Context, name string) ([]netip.Addr, error) {
 	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -200,7 +201,7 @@ func (d *Discovery) lookUp(ctx context.Context, name string) ([]netip.Addr, erro
 	return slices.Compact(addrs), nil
 }
 
-// isLiteral reports whether a node is configured by its address.
+// isLiteral reports whether the node is configured by IP address.
 func isLiteral(n *balancer.Node) bool {
 	_, err := netip.ParseAddr(n.Host)
 	return err == nil

@@ -16,7 +16,7 @@ import (
 	"mqttlb/balancer"
 )
 
-// resolver answers as a test says.
+// resolver gives the answers that a test sets.
 type resolver struct {
 	mu      sync.Mutex
 	answers map[string][]string
@@ -65,7 +65,7 @@ func nodes(t *testing.T, addresses ...string) []*balancer.Node {
 	return p.Nodes()
 }
 
-// applied is a discovery that has nodes.
+// applied returns a Discovery with nodes.
 func applied(nodes []*balancer.Node, r *resolver, log *slog.Logger) *Discovery {
 	d := New(r, log)
 	d.Apply(nodes)
@@ -81,7 +81,7 @@ func want(t *testing.T, n *balancer.Node, addrs string) {
 
 func TestNodesGetTheAddressesOfTheirName(t *testing.T) {
 	r := &resolver{answers: map[string][]string{
-		"a.example": {"127.0.0.9", "2001:db8::1", "::ffff:127.0.0.1", "127.0.0.9"}, // in no order, mapped, twice
+		"a.example": {"127.0.0.9", "2001:db8::1", "::ffff:127.0.0.1", "127.0.0.9"}, // unsorted, mapped, twice
 		"b.example": {"127.0.0.2"},
 	}}
 	all := nodes(t, "a.example:1883", "127.0.0.7:1", "b.example:1883", "a.example:8083", "[::1]:1")
@@ -200,7 +200,7 @@ func TestLookUpThatIsCutShortSaysNothing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { d.Run(ctx) })
-		<-time.After(time.Second) // a look-up is under way
+		<-time.After(time.Second) // a look-up is running
 		cancel()
 		running.Wait()
 		if log.Len() > 0 {

@@ -8,18 +8,18 @@ import (
 	"mqttlb/balancer"
 )
 
-// host is a name and the nodes that are reached by it. The Discovery's mutex guards it,
-// but for name and log.
+// host is a host name and its nodes. The Discovery's mutex guards all fields except name
+// and log.
 type host struct {
 	name  string
 	log   *slog.Logger
 	nodes []*balancer.Node
-	last  []netip.Addr // of the last good answer, in order; nil: there was none
-	err   string       // of the last look-up; empty: it went well
+	last  []netip.Addr // the last good answer, sorted; nil if there was none
+	err   string       // error of the last look-up; empty if it succeeded
 }
 
-// begin gives nodes that are new the last answer. A host that is new itself takes it
-// from the nodes: ResolveNew has left it there.
+// begin gives new nodes the last answer. A host that is itself new takes the answer from
+// its nodes, where ResolveNew has left it.
 func (h *host) begin() {
 	for i := 0; i < len(h.nodes) && h.last == nil; i++ {
 		for _, a := range h.nodes[i].Addrs() {
@@ -31,17 +31,18 @@ func (h *host) begin() {
 	}
 }
 
-// failed leaves the nodes the last good addresses: a resolver that is away is no
-// reason to lose the brokers that it knew.
+// failed keeps the last good addresses: a resolver that fails must not cost the balancer
+// its known brokers.
 func (h *host) failed(err error) {
-	// The same error every ten seconds is one line.
+	// Log an error once, not every ten seconds.
 	if text := err.Error(); text != h.err {
 		h.err = text
 		h.log.Warn("host name does not resolve", "error", err, "kept", len(h.last))
 	}
 }
 
-// answered tells the nodes of a change.
+// answered stores an answer and sets the addresses of the nodes if it differs from the
+// last one.
 func (h *host) answered(addrs []netip.Addr) {
 	if h.err != "" {
 		h.err = ""
@@ -57,7 +58,7 @@ func (h *host) answered(addrs []netip.Addr) {
 	setAddrs(h.nodes, addrs)
 }
 
-// setAddrs gives nodes of one host their addresses.
+// setAddrs sets the addresses of nodes that have the same host.
 func setAddrs(nodes []*balancer.Node, addrs []netip.Addr) {
 	for _, n := range nodes {
 		ports := make([]netip.AddrPort, len(addrs))

@@ -10,8 +10,7 @@ import (
 	"mqttlb/balancer"
 )
 
-// Checker probes the nodes of the pools of one name: of the newest pool that was
-// applied.
+// Checker probes the nodes of a pool, the pool of the last Apply.
 type Checker struct {
 	log     *slog.Logger
 	probe   probeFunc
@@ -19,7 +18,7 @@ type Checker struct {
 	applied chan struct{} // current has changed
 }
 
-// generation is the watchers of the nodes of one pool. It is immutable.
+// generation holds the watchers of the nodes of one pool. It is immutable.
 type generation struct {
 	watchers []*watcher // in the order of the pool
 	byName   map[string]watched
@@ -32,22 +31,22 @@ type watched struct {
 	watcher *watcher
 }
 
-// Status is what is known of a node's health.
+// Status is the health of a node as its probes show it.
 type Status struct {
 	Node    *balancer.Node
 	Up      bool
-	Since   time.Time // when Up changed last; zero: never
-	Against int       // results in a row against Up; at Rise or Fall it changes
+	Since   time.Time // last change of Up; zero: never
+	Against int       // results in a row against Up; at Rise or Fall Up changes
 
-	Last   time.Time     // when the last one ended; zero: none has
-	Took   time.Duration // to the verdict of the last one
+	Last   time.Time     // end of the last probe; zero: no probe yet
+	Took   time.Duration // duration of the last probe, to its verdict
 	Passed uint64
 	Failed uint64
 
-	Err error // of the last probe; nil: it went well
+	Err error // error of the last probe; nil: it succeeded
 }
 
-// NewChecker returns a checker that has no nodes until Apply. It begins with Run.
+// NewChecker returns a Checker without nodes. Run starts the probes.
 func NewChecker(log *slog.Logger) *Checker {
 	c := &Checker{log: log, applied: make(chan struct{}, 1)}
 	c.probe = func(ctx context.Context, p *prober, n *balancer.Node) result { return p.probe(ctx, n) }
@@ -55,13 +54,12 @@ func NewChecker(log *slog.Logger) *Checker {
 	return c
 }
 
-// Apply goes on with the nodes of another pool, and with another check. A node whose
-// name and address stay keeps its verdict, counts and schedule, and is probed as check
-// says from the next probe on; a shorter interval counts at once. A node that is new
-// begins as up. A node that is gone is probed no more. Where Probe is None, every node
-// is up.
+// Apply replaces the pool and the check. A node that keeps its name and address keeps its
+// verdict, counts and schedule. The new check holds from the node's next probe on, except
+// that a shorter interval holds at once. A new node starts as up. Apply stops the probes
+// of a node that is gone. If Probe is None, every node is up.
 //
-// Apply may be called before Run and beside it, from one goroutine at a time.
+// Apply may be called before and during Run, from one goroutine at a time.
 func (c *Checker) Apply(pool *balancer.Pool, check Check) {
 	last := c.current.Load()
 	next := &generation{byName: make(map[string]watched), probing: check.Probe != None}
@@ -84,12 +82,12 @@ func (c *Checker) Apply(pool *balancer.Pool, check Check) {
 	c.current.Store(next)
 	select {
 	case c.applied <- struct{}{}:
-	default: // Run is about to look
+	default: // Run already has a signal
 	}
 }
 
-// Run probes until ctx is done, and returns when every probe has ended. It is
-// called once.
+// Run probes until ctx is done, and returns when every probe has ended. Call it only
+// once.
 func (c *Checker) Run(ctx context.Context) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
@@ -98,7 +96,7 @@ func (c *Checker) Run(ctx context.Context) {
 		for _, w := range current.watchers {
 			if current.probing && !w.started {
 				w.started = true
-				// Ends with ctx, or when Apply stops it.
+				// Ends with ctx or when Apply stops the watcher.
 				watching.Go(func() { w.watch(ctx) })
 			}
 		}
@@ -110,13 +108,15 @@ func (c *Checker) Run(ctx context.Context) {
 	}
 }
 
-// Failed says that a session could not connect to n. The next probe then comes soon,
-// since sessions find a dead node before probes do, but probes alone decide: three
-// sessions that failed say little where thousands did not. However many fail, one
-// probe a second comes of them. Failed does nothing for a node that is down already,
-// whose way back up is not hastened, for one of another pool, and where Probe is None.
-// A node of a pool that was replaced counts as the node that replaced it (see
-// [balancer.Node.Same]). Failed never blocks and allocates nothing: event loops call it.
+// Failed reports that a session could not connect to n. It brings the next probe forward,
+// because sessions notice a dead node before probes do. But only probes decide: three
+// failed sessions say little where thousands succeeded. However many sessions fail, they
+// cause at most one probe a second.
+//
+// Failed does nothing if n is already down, since probes of a node on its way back are
+// not brought forward, if n is in another pool, or if Probe is None. A node of a replaced
+// pool counts as its replacement (see [balancer.Node.Same]). Failed never blocks and
+// allocates nothing, because event loops call it.
 func (c *Checker) Failed(n *balancer.Node) {
 	current := c.current.Load()
 	if !current.probing {
@@ -127,7 +127,7 @@ func (c *Checker) Failed(n *balancer.Node) {
 	}
 }
 
-// Status returns what is known now, in the order of the pool's Nodes.
+// Status returns the status of each node, in the order of the pool's Nodes.
 func (c *Checker) Status() []Status {
 	watchers := c.current.Load().watchers
 	all := make([]Status, len(watchers))

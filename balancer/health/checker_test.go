@@ -171,7 +171,7 @@ func TestCheckOfNoneStopsTheProbesAndBringsTheNodesUp(t *testing.T) {
 	})
 }
 
-// Sessions hold the nodes of the pool that they were opened with.
+// Sessions hold the nodes of the pool with which they were opened.
 func TestFailedSessionOfAnOldNodeHastensTheProbeOfTheNewOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := startFleet(t)
@@ -182,7 +182,7 @@ func TestFailedSessionOfAnOldNodeHastensTheProbeOfTheNewOne(t *testing.T) {
 		pass(time.Minute)
 		f.taken()
 		f.Failed(old.Nodes()[0])
-		f.Failed(old.Nodes()[1]) // at an address that is not probed any more
+		f.Failed(old.Nodes()[1]) // its address is no longer probed
 		synctest.Wait()
 		if got := f.taken(); !slices.Equal(got, []string{"a a:1 1h0m0s"}) {
 			t.Errorf("probed are %v", got)
@@ -202,7 +202,7 @@ func TestApplyBesideEverythingElse(t *testing.T) {
 					f.Failed(pool.Nodes()[0])
 					if i%10 == 0 {
 						f.Status()
-						<-time.After(time.Millisecond) // of the bubble: Apply and the probes run at the same instant
+						<-time.After(time.Millisecond) // virtual time: Apply and the probes run at the same instant
 					}
 				}
 			})

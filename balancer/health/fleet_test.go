@@ -14,7 +14,8 @@ import (
 	"mqttlb/balancer"
 )
 
-// fleet is a checker whose nodes answer as a test says. It works in virtual time.
+// fleet is a checker whose nodes give the answers that a test sets. It runs in virtual
+// time.
 type fleet struct {
 	*Checker
 	registry balancer.Registry
@@ -78,7 +79,7 @@ func (f *fleet) probe(ctx context.Context, p *prober, n *balancer.Node) result {
 	return result{}
 }
 
-// taken returns the probes since the last call, in order of name.
+// taken returns the probes since the last call, ordered by name.
 func (f *fleet) taken() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"mqttlb/balancer"
 )
 
-// appendRequest appends the request of a probe of n: the whole of it is a
-// header.
+// appendRequest appends the HTTP request of a probe of n. The request has a header and no
+// body.
 func appendRequest(b []byte, check *Check, n *balancer.Node) ([]byte, error) {
 	target, err := url.ParseRequestURI(check.Path)
 	if err != nil {
@@ -27,7 +27,7 @@ func appendRequest(b []byte, check *Check, n *balancer.Node) ([]byte, error) {
 		Method: check.Method,
 		URL:    target,
 		Host:   cmp.Or(check.Host, net.JoinHostPort(n.Host, port)),
-		Header: http.Header{"User-Agent": {"mqttlb"}}, // what a log should call it
+		Header: http.Header{"User-Agent": {"mqttlb"}}, // for the server's access log
 		Close:  true,
 	}
 	buffer := bytes.NewBuffer(b)
@@ -37,11 +37,11 @@ func appendRequest(b []byte, check *Check, n *balancer.Node) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// head makes ReadResponse leave the body alone: it says nothing about the node.
+// head makes ReadResponse ignore the body, which says nothing about the node.
 var head = &http.Request{Method: http.MethodHead}
 
-// readResponse reads the header of a response. The error is nil when it has the
-// status, or any of 2xx where status is 0.
+// readResponse reads the header of a response. It returns nil if the response has the
+// given status, or any 2xx if status is 0.
 func readResponse(conn io.Reader, status int) error {
 	limited := &io.LimitedReader{R: conn, N: maxResponse}
 	r := bufio.NewReader(limited)
@@ -62,7 +62,7 @@ func readResponse(conn io.Reader, status int) error {
 		}
 		got := response.StatusCode
 		switch {
-		case got < 200: // interim: the final one follows (RFC 9110, 15.2)
+		case got < 200: // interim: the final response follows (RFC 9110, 15.2)
 		case got == status, status == 0 && got < 300:
 			return nil
 		default:
@@ -71,8 +71,8 @@ func readResponse(conn io.Reader, status int) error {
 	}
 }
 
-// statusError says which status came and which was wanted. The words are ours,
-// not the node's.
+// statusError names the received and the expected status. It uses our own text, not the
+// node's.
 func statusError(got, want int) error {
 	wanted := "2xx"
 	if want != 0 {

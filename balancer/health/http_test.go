@@ -15,13 +15,13 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// A real server sees an ordinary request, once, whatever its answer.
+// A real server gets one ordinary request, whatever its answer.
 func TestHTTPProbeAsksARealServer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		check  Check
 		answer http.HandlerFunc
-		want   string // in the error; empty: alive
+		want   string // in the error; empty: the node is alive
 	}{
 		{"200", Check{}, func(http.ResponseWriter, *http.Request) {}, ""},
 		{"HEAD", Check{Method: "HEAD"}, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "5") }, ""},
@@ -53,7 +53,7 @@ func TestHTTPProbeAsksARealServer(t *testing.T) {
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
-			server.Close() // no more requests
+			server.Close() // so that no more requests come
 			close(asked)
 			r := <-asked
 			if r == nil {
@@ -88,7 +88,7 @@ func TestHTTPProbeJudgesTheAnswer(t *testing.T) {
 		name    string
 		answer  func(*net.TCPConn)
 		timeout time.Duration
-		want    string // in the error; empty: alive
+		want    string // in the error; empty: the node is alive
 	}{
 		{"1.1", hang("HTTP/1.1 200 OK\r\n\r\n"), 0, ""},
 		{"1.0 without a reason", say("HTTP/1.0 200\r\n\r\n"), 0, ""},
@@ -152,15 +152,15 @@ func TestHTTPProbeJudgesTheAnswer(t *testing.T) {
 	}
 }
 
-// The node's own port expects a PROXY header where the pool sends one, another
-// port of it does not.
+// The node's own port expects a PROXY header if the pool sends one; another port does
+// not.
 func TestHTTPProbeOpensWithPROXYOnTheNodesOwnPortAlone(t *testing.T) {
 	for _, version := range []uint8{1, 2} {
 		for _, port := range []string{"none", "its own", "another"} {
 			t.Run(fmt.Sprintf("v%d/%s", version, port), func(t *testing.T) {
 				answering := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
 					b := make([]byte, 4096)
-					size, err := conn.Read(b) // one write holds both
+					size, err := conn.Read(b) // one write must hold both
 					if err != nil {
 						t.Error(err)
 						return

@@ -20,21 +20,22 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// mosquitto is a real broker with every kind of line in its log.
+// mosquitto is a real broker that logs everything.
 type mosquitto struct {
 	cmd   *exec.Cmd
 	lines *bufio.Scanner
-	log   []string // what it said since it was ready
+	log   []string // its lines since it was ready
 }
 
 // startMosquitto starts a broker on an address and returns when it listens.
 func startMosquitto(t *testing.T, addr, settings string) *mosquitto {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(addr)
-	// As any other user it cannot read the keys; without root it stays who it is.
+	// Under another user Mosquitto could not read the keys. Without root it keeps its
+	// user.
 	file := proxytest.TempFile(t, "mosquitto.conf",
 		fmt.Appendf(nil, "user root\nlistener %s %s\nlog_type all\nlog_dest stderr\n%s\n", port, host, settings))
-	// A broker that does not end when it should is killed, and fails the test.
+	// A broker that does not end in time is killed and fails the test.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	m := &mosquitto{cmd: exec.CommandContext(ctx, proxytest.Program(t, "mosquitto"), "-c", file)}
@@ -58,7 +59,7 @@ func startMosquitto(t *testing.T, addr, settings string) *mosquitto {
 	return nil
 }
 
-// stop ends the broker; its log is whole then.
+// stop ends the broker. After that its log is complete.
 func (m *mosquitto) stop(t *testing.T) {
 	t.Helper()
 	if err := m.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -72,7 +73,7 @@ func (m *mosquitto) stop(t *testing.T) {
 	}
 }
 
-// The lines are those of any client that connects, is idle and disconnects.
+// The lines must be those of any client that connects, is idle and disconnects.
 func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
 	const id = `mqttlbhealth[a-z0-9]{11}`
 	ca := proxytest.NewCA("a CA")
@@ -103,7 +104,7 @@ func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
 		{"mqtt", "allow_anonymous true", Check{Probe: MQTT}, mqtt},
 		{"mqtt, not authorised", "allow_anonymous false", Check{Probe: MQTT}, []string{
 			`New connection from 127\.0\.0\.1:\d+ on port \d+\.`,
-			`Sending CONNACK to 127\.0\.0\.1 \(0, 5\)`, // it names no client that it refuses
+			`Sending CONNACK to 127\.0\.0\.1 \(0, 5\)`, // Mosquitto logs no name of a client that it refuses
 			`Client <unknown> disconnected, not authorised\.`,
 		}},
 		{"tcp", "allow_anonymous true", Check{Probe: TCP}, tcp},
@@ -124,7 +125,7 @@ func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
 				}
 			}
 			m.stop(t)
-			lines := m.log[:max(0, len(m.log)-1)] // the last one tells of the end
+			lines := m.log[:max(0, len(m.log)-1)] // without the last one, which reports the end
 			if len(lines) != probes*len(tt.want) {
 				t.Fatalf("%d lines, want %d for each of %d probes:\n%s", len(lines), len(tt.want), probes, strings.Join(lines, "\n"))
 			}
@@ -138,7 +139,7 @@ func TestProbeLeavesNoNoiseInMosquittosLog(t *testing.T) {
 	}
 }
 
-// messages is a log handler that hands the messages on.
+// messages is a log handler that sends the messages on a channel.
 type messages chan string
 
 func (m messages) Write(line []byte) (int, error) {
@@ -160,8 +161,8 @@ func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
 	defer running.Wait()
 	defer cancel()
 
-	// Mosquitto 2.0 forgets a SIGTERM that comes between its last line of the start
-	// and its main loop, which an answer shows it has reached.
+	// Mosquitto 2.0 ignores a SIGTERM between its last startup line and its main loop. An
+	// answer shows that it has reached the main loop.
 	if r := newProber(Check{Probe: MQTT}).probe(t.Context(), n); r.err != nil {
 		t.Fatal(r.err)
 	}
@@ -169,7 +170,7 @@ func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
 	if line := <-log; !strings.Contains(line, "node is down") || n.Healthy() {
 		t.Fatalf("%s, healthy: %v", line, n.Healthy())
 	}
-	m = startMosquitto(t, addr, "allow_anonymous true") // Rise probes show its main loop
+	m = startMosquitto(t, addr, "allow_anonymous true") // Rise probes show that it has reached its main loop
 	if line := <-log; !strings.Contains(line, "node is up") || !n.Healthy() {
 		t.Fatalf("%s, healthy: %v", line, n.Healthy())
 	}

@@ -10,24 +10,23 @@ import (
 	"mqttlb/mqttparse"
 )
 
-// The probe speaks 3.1.1, which every broker understands; RabbitMQ before 3.13,
-// for one, knows no 5. A broker that takes 5 alone refuses it with a CONNACK, in
-// the form of either version, and that shows it alive.
+// The probe speaks 3.1.1, which every broker understands; RabbitMQ before 3.13, for
+// example, does not know 5. A broker that only accepts 5 refuses the probe with a
+// CONNACK, in the form of either version, and so shows that it is alive.
 
 const serverUnavailable = 3 // return code [MQTT 3.1.1, table 3.1]
 
 var disconnect = []byte{0xe0, 0}
 
-// newClientID returns the identifier of the probes of one node. It differs for
-// each node and balancer, since two clients of one identifier throw each other out,
-// in a cluster from node to node. It has 23 bytes, letters and digits, which every
-// server of 3.1.1 has to take [MQTT-3.1.3-5].
+// newClientID returns the client identifier for the probes of one node. It differs for
+// each node and balancer, because a broker closes one of two clients with the same
+// identifier, in a cluster even across nodes. It has 23 letters and digits, which every
+// 3.1.1 server must accept [MQTT-3.1.3-5].
 func newClientID() string {
 	return "mqttlbhealth" + strings.ToLower(rand.Text()[:11])
 }
 
-// appendConnect appends a CONNECT of 3.1.1 with Clean Session and nothing that is
-// optional.
+// appendConnect appends a CONNECT of 3.1.1 with Clean Session and no optional fields.
 func appendConnect(b []byte, clientID string) []byte {
 	b = append(b, 0x10, byte(12+len(clientID)))
 	b = append(b, 0, 4, 'M', 'Q', 'T', 'T', byte(mqttparse.V311))
@@ -36,22 +35,22 @@ func appendConnect(b []byte, clientID string) []byte {
 	return append(b, clientID...)
 }
 
-// confirmMQTT reads the answer to a CONNECT and takes leave.
+// confirmMQTT reads the answer to a CONNECT and sends a DISCONNECT.
 func confirmMQTT(conn io.ReadWriter) error {
 	accepted, err := readConnack(conn)
-	if err == nil && accepted { // a broker closes what it refused
-		_, _ = conn.Write(disconnect) // the verdict is in: an error changes nothing
+	if err == nil && accepted { // a broker closes the connection that it refused
+		_, _ = conn.Write(disconnect) // the verdict is known: ignore errors
 	}
 	return err
 }
 
-// readConnack reads a CONNACK. The error is nil when it shows a broker that serves
-// clients: it accepts this one, or refuses it for its version, identifier or
-// credentials. Return code 3, server unavailable, is the broker's own word that it
-// does not; EMQX says so while it is evacuated.
+// readConnack reads a CONNACK. It returns nil if the broker serves clients: the broker
+// accepts this one, or refuses its version, identifier or credentials. With return code
+// 3, server unavailable, the broker says that it serves no clients; EMQX does so during
+// an evacuation.
 func readConnack(r io.Reader) (accepted bool, err error) {
 	var connack mqttparse.Connack
-	b := make([]byte, 0, maxConnack) // never full while Parse wants more
+	b := make([]byte, 0, maxConnack) // Parse decides before b is full
 	for {
 		n, readErr := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]

@@ -22,14 +22,14 @@ type prober struct {
 	clientID string
 }
 
-// line is an open connection to a node, inside TLS or not.
+// line is an open connection to a node, with or without TLS.
 type line interface {
 	net.Conn
 	CloseWrite() error
 }
 
-// probe is a probeFunc. It asks the first of the node's addresses, the one that
-// sessions are sent to.
+// probe is a probeFunc. It probes the first of the node's addresses, as sessions use that
+// one.
 func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	addrs := n.Addrs()
 	if len(addrs) == 0 {
@@ -41,7 +41,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	switch {
 	case conn == nil:
 	case err != nil:
-		_ = conn.Close() // nobody is owed a farewell, and the verdict should not wait
+		_ = conn.Close() // the verdict should not wait for a graceful close
 	default:
 		if farewell := hangUp(ctx, conn); p.check.Probe == TCP && isAlert(farewell) {
 			r.err = fmt.Errorf("after the TLS handshake: %w", farewell)
@@ -50,17 +50,17 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	return r
 }
 
-// ask returns nil when the node is alive. The connection is nil where there was
-// none; otherwise the caller closes it.
+// ask returns nil when the node is alive. The returned connection is nil if none was
+// made; otherwise the caller closes it.
 func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (line, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.check.Timeout)
 	defer cancel()
 	header, secure := p.check.ProxyProtocol, p.check.Secure
 	if port := p.check.Port; port != 0 && port != addr.Port() {
 		addr = netip.AddrPortFrom(addr.Addr(), port)
-		header, secure = 0, nil // that is another listener
+		header, secure = 0, nil // another port is another listener
 	}
-	dialer := net.Dialer{KeepAlive: -1} // it does not live long enough
+	dialer := net.Dialer{KeepAlive: -1} // the connection is too short for keep alive
 	c, err := dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
@@ -69,7 +69,7 @@ func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort)
 		return nil, err
 	}
 	var conn line = c.(*net.TCPConn)
-	// Reads and writes end when the time is over or ctx is done.
+	// Reads and writes end at the timeout or when ctx is done.
 	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 
 	first, err := appendHeader(nil, conn, header)
@@ -110,8 +110,8 @@ func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort)
 	return conn, err
 }
 
-// appendHeader appends the PROXY header of a version that names the two ends of
-// conn; 0: none.
+// appendHeader appends a PROXY header with the two addresses of conn; version 0 appends
+// nothing.
 func appendHeader(b []byte, conn net.Conn, version uint8) ([]byte, error) {
 	if version == 0 {
 		return b, nil
@@ -123,8 +123,8 @@ func appendHeader(b []byte, conn net.Conn, version uint8) ([]byte, error) {
 	return append(b, header...), nil
 }
 
-// appendQuestion appends what the node has to answer. Without TLS it is in one
-// write with the PROXY header before it: some brokers take both from a single read.
+// appendQuestion appends the packet or request that the node must answer. Without TLS it
+// goes out in one write with the PROXY header: some brokers expect both in a single read.
 func (p *prober) appendQuestion(b []byte, n *balancer.Node) ([]byte, error) {
 	switch p.check.Probe {
 	case MQTT:
@@ -146,17 +146,17 @@ func write(conn net.Conn, b []byte) error {
 	return nil
 }
 
-// hangUp closes conn so that the broker sees the end of a client and no error:
-// it says that no more will come, waits a moment for the broker to do the same,
-// and leaves nothing unread, which would become a reset. The error is what the
-// broker did instead.
+// hangUp closes conn so that the broker sees a client leave without an error. It closes
+// the sending side, waits for the broker to close its own, and reads what the broker
+// still sends: unread bytes would become a reset. The error says what the broker did
+// instead.
 func hangUp(ctx context.Context, conn line) error {
 	defer conn.Close()
 	if ctx.Err() != nil {
 		return nil
 	}
 	conn.SetDeadline(time.Now().Add(closeWait))
-	_ = conn.CloseWrite()                            // fails when the broker was faster, whose word is still there
-	_, err := io.CopyN(io.Discard, conn, closeBytes) // whichever comes first
+	_ = conn.CloseWrite()                            // fails if the broker closed first; its last bytes can still be read
+	_, err := io.CopyN(io.Discard, conn, closeBytes) // ends at closeBytes or closeWait
 	return err
 }

@@ -13,7 +13,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// A listener whose queue is full answers a SYN with nothing, as a dead machine does.
+// A listener whose queue is full does not answer a SYN, like a dead machine.
 func TestProbeOfASilentMachineEndsWithItsTimeout(t *testing.T) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -33,7 +33,7 @@ func TestProbeOfASilentMachineEndsWithItsTimeout(t *testing.T) {
 	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}
 	n := newPool(t, addr.String()).Nodes()[0]
 
-	// A queue of zero holds one connection; nobody accepts it.
+	// A queue of zero holds one connection, which nobody accepts.
 	queued, err := net.DialTCP("tcp", nil, addr)
 	if err != nil {
 		t.Fatal(err)
@@ -48,8 +48,8 @@ func TestProbeOfASilentMachineEndsWithItsTimeout(t *testing.T) {
 	}
 }
 
-// A node that does not take our certificate says so and closes; bytes that cross
-// its words become a reset, on which our writes fail. Its words count all the same.
+// A node that rejects our certificate sends an alert and closes. Bytes that arrive after
+// that cause a reset, and our writes fail. The alert must still be the reason.
 func TestAlertBeforeAResetIsTheReason(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
 	for _, probe := range []Probe{TCP, MQTT, HTTP} {

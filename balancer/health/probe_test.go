@@ -20,7 +20,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// broker is a fake: it answers every connection with serve.
+// broker is a fake broker: serve answers every connection.
 func broker(t *testing.T, address string, serve func(conn *net.TCPConn)) *balancer.Node {
 	t.Helper()
 	return newPool(t, proxytest.Serve(t, address, serve)).Nodes()[0]
@@ -28,7 +28,7 @@ func broker(t *testing.T, address string, serve func(conn *net.TCPConn)) *balanc
 
 func newProber(check Check) *prober {
 	if check.Timeout == 0 {
-		check.Timeout = 10 * time.Second // nothing here waits for it
+		check.Timeout = 10 * time.Second // nothing here waits so long
 	}
 	return &prober{check: check, clientID: newClientID()}
 }
@@ -46,8 +46,7 @@ func readConnect(t *testing.T, r io.Reader) (c mqttparse.Connect) {
 	return c
 }
 
-// everyServerTakes is what an identifier may hold for every server to have to take it.
-// [MQTT-3.1.3-5]
+// everyServerTakes matches the identifiers that every server must accept. [MQTT-3.1.3-5]
 var everyServerTakes = regexp.MustCompile(`^[0-9A-Za-z]{1,23}$`)
 
 func TestProbeIsAModestClient(t *testing.T) {
@@ -90,7 +89,7 @@ func TestProbeJudgesTheAnswer(t *testing.T) {
 		name    string
 		answer  func(*net.TCPConn)
 		timeout time.Duration
-		want    string // in the error; empty: alive
+		want    string // in the error; empty: the node is alive
 	}{
 		{"accepted", connack(0), 0, ""},
 		{"unacceptable version", connack(1), 0, ""},
@@ -168,7 +167,7 @@ func TestProbeDoesNotWaitForABrokerThatNeverCloses(t *testing.T) {
 	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
 		readConnect(t, conn)
 		conn.Write([]byte{0x20, 2, 0, 0})
-		<-probed // keeps its side open for as long as the probe takes
+		<-probed // keeps its side open until the probe ends
 	})
 	r := newProber(Check{Probe: MQTT, Timeout: time.Hour}).probe(t.Context(), n)
 	close(probed)
@@ -177,7 +176,7 @@ func TestProbeDoesNotWaitForABrokerThatNeverCloses(t *testing.T) {
 	}
 }
 
-// Some brokers take the header and the CONNECT from one read. The header holds the
+// Some brokers expect the header and the CONNECT in one read. The header holds the
 // balancer's own addresses; LOCAL would make EMQX swallow the CONNECT.
 func TestProbeOpensWithPROXYAndItsOwnAddresses(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
@@ -257,7 +256,7 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 		cancel()
 		io.Copy(io.Discard, conn)
 	})
-	// It would hang for an hour.
+	// Without ctx the probe would hang for an hour.
 	if r := newProber(Check{Probe: MQTT, Timeout: time.Hour}).probe(ctx, n); r.err == nil {
 		t.Error("no error")
 	}

@@ -28,8 +28,8 @@ func newPool(t testing.TB, addresses ...string) *balancer.Pool {
 	return p
 }
 
-// scripted is a node whose probes go as a test says. It works in virtual time:
-// the tests run in a synctest bubble.
+// scripted is a node whose probes end as a test sets. It runs in virtual time, in a
+// synctest bubble.
 type scripted struct {
 	*Checker
 	node *balancer.Node
@@ -43,8 +43,8 @@ type scripted struct {
 
 var errDead = errors.New("dead")
 
-// start runs a checker over one scripted node until the test ends. Its probes go
-// well, and take that long. Two of them bring it up, where check says nothing else.
+// start runs a checker over one scripted node until the test ends. The node's probes
+// succeed and take as long as takes. If check has no Rise, it is 2.
 func start(t *testing.T, check Check, takes time.Duration) *scripted {
 	s := &scripted{takes: takes}
 	check.Probe, check.Rise = MQTT, cmp.Or(check.Rise, 2)
@@ -97,13 +97,13 @@ func (s *scripted) begin(i int) time.Time {
 	return s.begins[i]
 }
 
-// pass lets virtual time pass, then all goroutines come to rest.
+// pass lets virtual time pass, then waits until all goroutines rest.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }
 
-// await lets time pass until the nth probe has ended.
+// await lets virtual time pass until the nth probe has ended.
 func (s *scripted) await(n int) {
 	for s.probes() < n {
 		pass(100 * time.Millisecond)

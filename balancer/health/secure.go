@@ -12,7 +12,7 @@ import (
 	"mqttlb/balancer"
 )
 
-// handshake puts TLS on conn, which stays the caller's when there is an error.
+// handshake makes the TLS handshake on conn. After an error the caller still owns conn.
 func (p *prober) handshake(ctx context.Context, conn net.Conn, n *balancer.Node) (line, error) {
 	secured, err := p.check.Secure(ctx, conn, n)
 	if err == nil {
@@ -33,16 +33,15 @@ func (p *prober) handshake(ctx context.Context, conn net.Conn, n *balancer.Node)
 	return nil, fmt.Errorf("TLS handshake: %w", err)
 }
 
-// isAlert reports whether a node ended TLS with an alert. To one that does not
-// take our certificate the handshake of TLS 1.3 is over before it can say so
-// (RFC 8446, 4.4.4).
+// isAlert reports whether the node ended TLS with an alert. In TLS 1.3 our handshake is
+// over before a node can reject our certificate (RFC 8446, 4.4.4).
 func isAlert(err error) bool {
-	alert, ok := errors.AsType[*net.OpError](err) // the type inside is not exported
+	alert, ok := errors.AsType[*net.OpError](err) // crypto/tls does not export the type inside
 	return ok && alert.Op == "remote error"
 }
 
-// alertBefore returns the alert that tells why a write failed with err; without
-// one, err.
+// alertBefore returns the alert that explains the failed write, or err if there is no
+// alert.
 func alertBefore(err error, conn net.Conn) error {
 	if _, alert := conn.Read(make([]byte, 1)); isAlert(alert) {
 		return fmt.Errorf("after the TLS handshake: %w", alert)

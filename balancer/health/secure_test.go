@@ -22,7 +22,7 @@ import (
 
 var tlsVersions = map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
 
-// readAhead is a connection of which some was read already.
+// readAhead is a connection of which r has already read the first bytes.
 type readAhead struct {
 	net.Conn
 	reader *bufio.Reader
@@ -30,8 +30,8 @@ type readAhead struct {
 
 func (c *readAhead) Read(b []byte) (int, error) { return c.reader.Read(b) }
 
-// Each probe sees a client that announces itself in the clear, says all else
-// inside TLS, and ends both well.
+// A node sees for each probe a PROXY header in the clear, everything else inside TLS, and
+// a clean end of both.
 func TestProbeSpeaksTLSBehindThePROXYHeader(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
 	certificates := []tls.Certificate{ca.Issue("node.test").TLS}
@@ -184,14 +184,14 @@ func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
 	}
 }
 
-// What a node answers inside TLS is judged as without.
+// The probe judges an answer inside TLS like one without TLS.
 func TestProbeJudgesTheAnswerInsideTLS(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
 	certificate := ca.Issue("node.test").TLS
 	for _, tt := range []struct {
 		name    string
 		check   Check
-		answer  string // then the node keeps still; empty: it closes
+		answer  string // after it the node is silent; empty: it closes
 		timeout time.Duration
 		want    string // in the error
 	}{
@@ -213,7 +213,7 @@ func TestProbeJudgesTheAnswerInsideTLS(t *testing.T) {
 				} else {
 					io.WriteString(secured, tt.answer)
 				}
-				io.Copy(io.Discard, conn) // the probe's connection does end
+				io.Copy(io.Discard, conn) // ends with the probe's connection
 			})
 			check := tt.check
 			check.Timeout, check.Secure = tt.timeout, secureWith(ca.Trust("node.test"))
@@ -237,7 +237,7 @@ func TestHTTPProbeOfAnotherPortSpeaksNoTLS(t *testing.T) {
 	if r := newProber(check).probe(t.Context(), newPool(t, "127.0.0.1:1").Nodes()[0]); r.err != nil {
 		t.Error(r.err)
 	}
-	// Its own port is the same listener, said twice.
+	// Port may name the node's own port: the same listener.
 	ca := proxytest.NewCA("a CA")
 	n = broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
 		secured := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{ca.Issue("node.test").TLS}})
@@ -260,13 +260,13 @@ func TestHandshakeEndsWithTheProbesContext(t *testing.T) {
 		cancel()
 		io.Copy(io.Discard, conn)
 	})
-	// It would hang for an hour.
+	// Without ctx the probe would hang for an hour.
 	if r := newProber(Check{Probe: TCP, Timeout: time.Hour, Secure: secureWith(proxytest.NewCA("a CA").Trust("node.test"))}).probe(ctx, n); r.err == nil {
 		t.Error("no error")
 	}
 }
 
-// The node is the one that is asked, whatever its address resolves to.
+// Secure gets the node, whatever its address resolves to.
 func TestSecureIsToldTheNode(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
 	n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) {
@@ -283,7 +283,7 @@ func TestSecureIsToldTheNode(t *testing.T) {
 	}
 }
 
-// secureWith is a Check's Secure.
+// secureWith returns a Secure for a Check.
 func secureWith(config *tls.Config) func(context.Context, net.Conn, *balancer.Node) (net.Conn, error) {
 	return func(ctx context.Context, conn net.Conn, _ *balancer.Node) (net.Conn, error) {
 		secured := tls.Client(conn, config)

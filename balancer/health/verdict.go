@@ -1,10 +1,10 @@
 package health
 
-// verdict is what a row of results says about a node.
+// verdict derives the state of a node from a series of results.
 type verdict struct {
 	rise, fall int
 	up         bool
-	against    int // results in a row that speak against up
+	against    int // results in a row that contradict up
 }
 
 // add counts a result and reports whether the verdict changed.

@@ -12,38 +12,37 @@ import (
 	"mqttlb/balancer"
 )
 
-// probeFunc asks a node whether it is alive, within the Check's Timeout, and gives up
-// when ctx is done.
+// probeFunc probes a node. It returns within the Check's Timeout, and when ctx is done.
 type probeFunc func(ctx context.Context, p *prober, n *balancer.Node) result
 
-// result is how a probe went.
+// result is the result of a probe.
 type result struct {
 	took time.Duration // to the verdict
 	err  error         // nil: the node is alive
 }
 
-// watcher keeps the verdict on one node, over all pools of its checker that have the
-// node with the same address.
+// watcher keeps the verdict on one address of a node while the pools of its checker are
+// replaced.
 type watcher struct {
 	name, address string // of the node
 	probe         probeFunc
 	clientID      string // of the probes
 	log           *slog.Logger
-	reason        string // of the last line that said the node is down, as cause has it; of watch alone
-	started       bool   // of Run alone
+	reason        string // last logged reason for being down, from cause; only watch uses it
+	started       bool   // only Run uses it
 
 	doubt   chan struct{} // a session could not connect
-	changed chan struct{} // the interval is another
+	changed chan struct{} // the interval has changed
 	stopped chan struct{} // closed by stop
 
 	mu      sync.Mutex // guards the fields below
 	node    *balancer.Node
 	check   Check
 	verdict verdict
-	status  Status // but for its Node
+	status  Status // without its Node
 }
 
-// newWatcher returns a watcher of a node that is taken for up. It waits for apply.
+// newWatcher returns a watcher of a node that starts as up. Call apply before watch.
 func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
 	return &watcher{
 		name: n.Name, address: n.Address, probe: c.probe, clientID: newClientID(),
@@ -56,14 +55,14 @@ func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
 	}
 }
 
-// apply goes on with a node and a check, and tells the node the verdict.
+// apply replaces the node and the check, and sets the node's health to the verdict.
 func (w *watcher) apply(n *balancer.Node, check Check) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if check.Interval != w.check.Interval {
 		select {
 		case w.changed <- struct{}{}:
-		default: // it is going to look anyway
+		default: // watch already has a signal
 		}
 	}
 	w.node, w.check = n, check
@@ -71,8 +70,7 @@ func (w *watcher) apply(n *balancer.Node, check Check) {
 	n.SetHealth(w.verdict.up)
 }
 
-// stop ends watch, and a probe that is under way. The watcher tells its node nothing
-// any more.
+// stop ends watch and a running probe. The watcher no longer changes its node.
 func (w *watcher) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -91,13 +89,13 @@ func (w *watcher) isStopped() bool {
 func (w *watcher) sessionFailed() {
 	select {
 	case w.doubt <- struct{}{}:
-	default: // it is going to look anyway
+	default: // watch already has a signal
 	}
 }
 
-// watch probes the node until ctx is done or the watcher is stopped, and the last
-// probe has ended. The probe runs beside it, so that the end is heard while a probe
-// waits for its answer.
+// watch probes the node until ctx is done or the watcher is stopped, and returns when the
+// last probe has ended. A probe runs in its own goroutine, so that watch can react while
+// the probe waits for an answer.
 func (w *watcher) watch(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	results := make(chan result, 1)
@@ -119,17 +117,17 @@ func (w *watcher) watch(ctx context.Context) {
 			return
 		case <-next.C:
 			probing, hastened, begun = true, false, time.Now()
-			// Ends within the timeout or with ctx; its result is waited for.
+			// Ends at the timeout or with ctx; watch waits for its result.
 			go w.runProbe(ctx, results)
 		case r := <-results:
 			probing = false
 			if ctx.Err() != nil {
-				return // it was cut short and says nothing
+				return // canceled: not a result
 			}
 			w.probed(r)
 			next.Reset(w.pause(begun, hastened))
 		case <-w.doubt:
-			// One of a storm is enough: the next probe is on its way.
+			// One failed session is enough to bring the next probe forward.
 			if !hastened && !probing {
 				next.Reset(w.pause(begun, true))
 			}
@@ -149,8 +147,8 @@ func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
 	results <- w.probe(ctx, p, n)
 }
 
-// pause returns how long to wait with the next probe, when the last one began
-// at begun. It is hastened when a session could not connect since.
+// pause returns the time until the next probe, when the last one began at begun. The time
+// is short if a session has failed to connect since.
 func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
 	w.mu.Lock()
 	interval, suspect := w.check.Interval, w.verdict.up && (hastened || w.verdict.against > 0)
@@ -162,7 +160,8 @@ func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
 	return time.Until(begun.Add(interval))
 }
 
-// probed adds a result to the verdict, and tells the node and the log of a change.
+// probed adds a result to the verdict. It sets the node's health and logs a line if the
+// verdict changed.
 func (w *watcher) probed(r result) {
 	up, changed, ok := w.count(r)
 	if !ok {
@@ -178,14 +177,14 @@ func (w *watcher) probed(r result) {
 		w.reason = cause(r.err)
 		w.log.Warn("node is down", "reason", r.err)
 	case !up && r.err != nil && cause(r.err) != w.reason:
-		// Who repairs a node wants to know what is wrong now.
+		// Log a new reason, too: whoever repairs the node needs the current one.
 		w.reason = cause(r.err)
 		w.log.Warn("node is still down", "reason", r.err)
 	}
 }
 
-// count adds a result to the verdict and tells the node of a change; not ok: the
-// watcher is stopped.
+// count adds a result to the verdict and sets the node's health if it changed. ok is
+// false if the watcher is stopped.
 func (w *watcher) count(r result) (up, changed, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,7 +207,7 @@ func (w *watcher) count(r result) (up, changed, ok bool) {
 	return s.Up, changed, true
 }
 
-// report returns what is known of the node now.
+// report returns the current status of the node.
 func (w *watcher) report() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -217,12 +216,12 @@ func (w *watcher) report() Status {
 	return s
 }
 
-// cause is what err comes down to, without the ports and times in which two
-// failures of one kind differ.
+// cause returns the text of err without the ports and times that differ between two
+// failures of the same kind.
 func cause(err error) string {
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
 		err = next
 	}
-	text, _, _ := strings.Cut(err.Error(), ": current time ") // x509 of a certificate that has expired
+	text, _, _ := strings.Cut(err.Error(), ": current time ") // crypto/x509 appends the time to the error for an expired certificate
 	return text
 }

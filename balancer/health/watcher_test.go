@@ -66,7 +66,8 @@ func TestNodeFallsAndRises(t *testing.T) {
 		if !s.node.Healthy() {
 			t.Error("down after two good probes")
 		}
-		// Suspicion hastens the way down and not the way up.
+		// Suspicion brings probes of a node that is up forward, but not those of a node
+		// that is down.
 		for i, want := range []time.Duration{10, 1, 1, 10, 10} {
 			want *= time.Second
 			pause := s.begin(i + 1).Sub(s.begin(i))
@@ -86,7 +87,7 @@ func TestNodeFallsAndRises(t *testing.T) {
 	})
 }
 
-// A dead machine may come back with a wrong certificate: the first reason is not the last.
+// A dead machine may come back with a wrong certificate: the log must give the new reason.
 func TestNodeThatIsDownForAnotherReasonIsSaidToBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Check{Interval: 10 * time.Second, Rise: 2, Fall: 1}, 0)
@@ -109,7 +110,7 @@ func TestNodeThatIsDownForAnotherReasonIsSaidToBe(t *testing.T) {
 	})
 }
 
-// Three sessions that fail among thousands say nothing of a node whose probes are good.
+// Three failed sessions among thousands say nothing about a node whose probes succeed.
 func TestFailedSessionsTakeNoNodeDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Check{Interval: 10 * time.Second, Fall: 1}, 0)
@@ -145,7 +146,7 @@ func TestFailedSessionHastensTheNextProbe(t *testing.T) {
 	})
 }
 
-// Thousands of sessions do not become thousands of probes.
+// Thousands of failed sessions do not cause thousands of probes.
 func TestStormOfFailedSessionsIsNoStormOfProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Check{Interval: time.Hour, Fall: 3}, 0)
@@ -164,7 +165,7 @@ func TestSessionsHastenTheEndOfADeadNode(t *testing.T) {
 		s := start(t, Check{Interval: time.Hour, Fall: 3}, 0)
 		pass(time.Minute)
 		s.answer(errDead, 0)
-		s.Failed(s.node) // and no more: from here on the probes suspect it themselves
+		s.Failed(s.node) // the last one: from here on failed probes keep the node under suspicion
 		pass(3 * time.Second)
 		if s.node.Healthy() {
 			t.Errorf("up: %+v", s.Status()[0])
@@ -175,7 +176,7 @@ func TestSessionsHastenTheEndOfADeadNode(t *testing.T) {
 func TestSessionThatFailsWhileAProbeWaitsHastensTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, Check{Interval: time.Hour, Fall: 3}, 500*time.Millisecond)
-		synctest.Wait() // the first probe is under way
+		synctest.Wait() // the first probe is running
 		s.Failed(s.node)
 		pass(2 * time.Second)
 		if s.probes() != 2 {
@@ -212,7 +213,7 @@ func TestRunWaitsForItsProbesAndForgetsThoseCutShort(t *testing.T) {
 		c := NewChecker(slog.New(slog.DiscardHandler))
 		c.probe = func(ctx context.Context, _ *prober, _ *balancer.Node) result {
 			<-ctx.Done()
-			<-time.After(time.Second) // a broker that is slow to hang up
+			<-time.After(time.Second) // a broker that is slow to close
 			return result{err: ctx.Err()}
 		}
 		c.Apply(pool, Check{Probe: MQTT, Interval: time.Hour, Timeout: time.Hour, Rise: 1, Fall: 1})

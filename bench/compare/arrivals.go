@@ -10,9 +10,9 @@ import (
 	load "mqttlb/bench"
 )
 
-// newConnections measures connect, PROXY header, CONNECT, CONNACK and the RST that ends
-// it, a few connections at a time; over TLS a handshake, too, which resumes a session where
-// the work says so. Nothing is left in TIME_WAIT at the client.
+// newConnections measures connect, PROXY header, CONNECT, CONNACK and the closing RST, a
+// few connections at a time. With TLS it also measures a handshake, which resumes a session
+// if the work says so. No TIME_WAIT remains at the client.
 func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	all, stop, err := b.launchAll(ctx, m)
 	if err != nil {
@@ -51,8 +51,8 @@ func newConnections(ctx context.Context, b *bench, m measure) ([]Measure, error)
 	})
 }
 
-// warmUp opens connections for a tenth of a turn, or until one has resumed a session where
-// the work says so: then there is a ticket for those that count.
+// warmUp opens connections for a tenth of a turn. If the work resumes sessions, it
+// continues until one connection has resumed, so that measured connections have a ticket.
 func (b *bench) warmUp(ctx context.Context, r *running, w work) error {
 	for end := time.Now().Add(startTimeout); ; {
 		did, err := churn(ctx, r, w.clients, b.opt.Turn/10)
@@ -67,8 +67,8 @@ func (b *bench) warmUp(ctx context.Context, r *running, w work) error {
 	}
 }
 
-// churn opens connections for a time, size of them at once, and resets each at its
-// CONNACK. One that fails, fails the comparison.
+// churn keeps size connections open for the given time and resets each at its CONNACK. A
+// failed connection makes the comparison fail.
 func churn(ctx context.Context, r *running, size int, length time.Duration) (*load.Stats, error) {
 	o := clients(r, size)
 	o.Churn = true
@@ -90,8 +90,8 @@ func churn(ctx context.Context, r *running, size int, length time.Duration) (*lo
 // stormTimeout is how long the clients of a storm may wait for the last CONNACK.
 const stormTimeout = time.Minute
 
-// storm measures how long it takes until all of many clients that connect at once have
-// their CONNACK. One that fails, fails the comparison.
+// storm measures the time until many clients that connect at once all have their CONNACK.
+// A failed connection makes the comparison fail.
 func storm(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	all, stop, err := b.launchAll(ctx, m)
 	if err != nil {
@@ -112,8 +112,8 @@ func storm(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The next turn must not meet the end of this one. Of thousands of RSTs at once the
-		// kernel drops some (net.core.netdev_max_backlog), and a RST is not sent again.
+		// The next turn must begin after the end of this one. Of thousands of RSTs at once
+		// the kernel drops some (net.core.netdev_max_backlog), and a RST is not sent again.
 		lost := m.work.clients / 100
 		if err := r.settle(ctx, idle+lost); err != nil {
 			return nil, err
@@ -122,7 +122,7 @@ func storm(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	})
 }
 
-// reconnect connects n clients at once and resets them when the last has its CONNACK.
+// reconnect connects n clients at once and resets them after the last CONNACK.
 func reconnect(ctx context.Context, r *running, n int) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, stormTimeout)
 	defer cancel()

@@ -23,26 +23,26 @@ import (
 //go:embed haproxy.cfg haproxy-ws.cfg mqttlb.yaml nginx.conf
 var configs embed.FS
 
-// maxConnections fits into 20,000 descriptors: two for each connection, and what a
-// program keeps back for itself.
+// maxConnections fits into 20,000 descriptors: two for each connection, and the reserve
+// of a program.
 const maxConnections = 9500
 
-// candidate is something that the load can go through.
+// candidate is a program, or none, between load and broker.
 type candidate struct {
 	name    string
-	path    string              // of the program; empty: nothing, straight to the broker
-	files   map[protocol]string // of configs, by what clients speak; none: it does not carry that
-	args    []string            // before the path of the file
+	path    string              // of the program; empty: no program, straight to the broker
+	files   map[protocol]string // of configs, by the clients' protocol; missing: not supported
+	args    []string            // before the path of the configuration file
 	version string
 
-	translates bool // WebSocket clients to nodes of plain MQTT
+	translates bool // supports WebSocket clients with nodes that speak plain MQTT
 
-	// Valid after over.
+	// Valid in the result of over.
 	protocol protocol // of the clients
 	pool     protocol // of the nodes
 }
 
-// over returns c as the work needs it. Not ok: it cannot carry that.
+// over returns c configured for the work. ok is false if c does not support it.
 func (c *candidate) over(w work) (carrying *candidate, ok bool) {
 	carrying = new(*c)
 	carrying.protocol, carrying.pool = w.protocol, w.protocol.plain()
@@ -76,7 +76,7 @@ func nginx(path string) *candidate {
 	}
 }
 
-// usableNginx fails when nginx is not there, or is there without its stream module.
+// usableNginx returns an error if nginx or its stream module is missing.
 func (b *bench) usableNginx(ctx context.Context) (*candidate, error) {
 	if b.opt.Nginx == "" {
 		return nil, errors.New("it is not installed")
@@ -96,9 +96,9 @@ func direct() *candidate {
 	return &candidate{name: "direct", files: map[protocol]string{mqtt: "", ws: ""}}
 }
 
-// firstLine is a program's own word on its version.
+// firstLine returns the first line of a program's output, its version.
 func firstLine(path string, arg string) string {
-	out, err := exec.Command(path, arg).CombinedOutput() // nginx says it on stderr
+	out, err := exec.Command(path, arg).CombinedOutput() // nginx prints it on stderr
 	if err != nil {
 		return "unknown"
 	}
@@ -106,12 +106,12 @@ func firstLine(path string, arg string) string {
 	return strings.TrimSpace(line)
 }
 
-// running is a candidate that takes connections.
+// running is a candidate that accepts connections.
 type running struct {
 	*candidate
 	targets []netip.AddrPort
 	process *process    // nil: direct
-	tls     *tls.Config // of its clients; nil: they speak plainly
+	tls     *tls.Config // of its clients; nil: no TLS
 }
 
 func (r *running) stop() {
@@ -120,7 +120,7 @@ func (r *running) stop() {
 	}
 }
 
-// launch starts the candidate on the balancers' cores, as the work needs it.
+// launch starts the candidate on the balancers' cores, configured for the work.
 func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, error) {
 	if c.path == "" {
 		return &running{candidate: c, targets: b.nodes[c.pool]}, nil
@@ -151,7 +151,7 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 	return r, nil
 }
 
-// writeConfig fills in the template of c and returns the file's path.
+// writeConfig executes the template of c and returns the path of the file.
 func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string, error) {
 	name := c.files[c.protocol]
 	t, err := template.ParseFS(configs, name)

@@ -22,16 +22,16 @@ import (
 // serverName is the name in the certificate, which the clients send as SNI.
 const serverName = "localhost"
 
-// What every handshake has to come to, so that balancers do the same cryptography. haproxy.cfg
-// says so for HAProxy; for mqttlb the clients do, who offer this key exchange alone: Go
-// would take a post-quantum one if it could, and OpenSSL 3.0 has none.
+// The required result of every handshake, so that all balancers do the same cryptography.
+// haproxy.cfg requires it for HAProxy. For mqttlb the clients do, which offer only this key
+// exchange: Go would choose a post-quantum one, and OpenSSL 3.0 has none.
 const (
 	agreedVersion  = tls.VersionTLS13
 	agreedCipher   = tls.TLS_AES_128_GCM_SHA256
 	agreedExchange = tls.X25519
 )
 
-// kind is what a certificate's key is.
+// kind is the kind of a certificate's key.
 type kind int
 
 const (
@@ -39,7 +39,7 @@ const (
 	rsa2048
 )
 
-// certificate is that of all balancers: self-signed, good for this run.
+// certificate is the certificate of all balancers: self-signed, valid for this run.
 type certificate struct {
 	file  string // PEM, certificate and key
 	roots *x509.CertPool
@@ -79,8 +79,8 @@ func (k kind) generate() (crypto.Signer, error) {
 	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 }
 
-// client is the clients' part of TLS. With resume they share the latest of their tickets,
-// so each balancer needs a config of its own.
+// client returns the TLS configuration of the clients. With resume they share their
+// latest ticket, so each balancer needs a config of its own.
 func (c certificate) client(resume bool) *tls.Config {
 	config := &tls.Config{
 		RootCAs: c.roots, ServerName: serverName,
@@ -92,8 +92,9 @@ func (c certificate) client(resume bool) *tls.Config {
 	return config
 }
 
-// latestTicket never loses its ticket. crypto/tls takes one away whose handshake fails, as
-// those do that are under way when a turn ends, and the first of the next would have none.
+// latestTicket never loses its ticket. crypto/tls removes a ticket whose handshake fails.
+// This happens to handshakes still running at the end of a turn, and the first connection
+// of the next turn would have no ticket.
 type latestTicket struct{ tls.ClientSessionCache }
 
 // Put implements tls.ClientSessionCache.
@@ -103,7 +104,7 @@ func (t latestTicket) Put(key string, s *tls.ClientSessionState) {
 	}
 }
 
-// agree fails unless a handshake with the candidate comes to what all have to.
+// agree makes a handshake with the candidate and checks its result.
 func (r *running) agree(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()

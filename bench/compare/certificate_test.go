@@ -14,12 +14,12 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// serveTLS ends the TLS of all who come, and returns where.
+// serveTLS terminates the TLS of every client, and returns its address.
 func serveTLS(t *testing.T, config *tls.Config) netip.AddrPort {
 	t.Helper()
 	return netip.MustParseAddrPort(proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) {
 		over := tls.Server(conn, config)
-		_, _ = io.Copy(io.Discard, over) // shakes hands first; how it ends is the client's to say
+		_, _ = io.Copy(io.Discard, over) // makes the handshake first; the client checks its result
 		_ = over.Close()
 	}))
 }
@@ -63,7 +63,7 @@ func TestABalancerWithOtherCryptographyIsNotCompared(t *testing.T) {
 	}
 }
 
-// Real programs with fewer clients that stall.
+// Real programs, with fewer clients that stall.
 func TestStalledHandshakesAreMeasured(t *testing.T) {
 	if _, err := splitCores(1); err != nil {
 		t.Skip(err)
@@ -91,8 +91,8 @@ func TestStalledHandshakesAreMeasured(t *testing.T) {
 	}
 }
 
-// Real sockets, real programs: clients come over TLS through HAProxy and through mqttlb,
-// and where they are to resume sessions the measure fails if they do not.
+// Real sockets and programs: clients connect over TLS through HAProxy and through mqttlb.
+// The measure fails if it should resume sessions and does not.
 func TestMeasuresRunOverTLS(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some 20 seconds")

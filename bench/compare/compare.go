@@ -12,50 +12,50 @@ import (
 	"time"
 )
 
-// Options say what is compared and how long.
+// Options configure a comparison.
 type Options struct {
 	HAProxy string   // program
-	Nginx   string   // program; empty: no such column
-	Mqttlb  string   // program; empty: HAProxy stands in, and the ratios are the noise of this machine
-	Against string   // program of mqttlb, of another build, that takes HAProxy's place; empty: HAProxy keeps it
+	Nginx   string   // program; empty: no column for it
+	Mqttlb  string   // program; empty: a second HAProxy replaces it, and the ratios are the noise of this machine
+	Against string   // program, another build of mqttlb, that replaces HAProxy as the reference; empty: HAProxy
 	Broker  []string // command of a stub broker, before "--listen host:port" for each node
 
-	Pairs  int           // pairs of turns of each measure
-	Turn   time.Duration // of one candidate, where a turn is measured by time
-	Only   []string      // names of measures, or starts of names as roundtrip-*; empty: all
-	Alone  bool          // HAProxy and mqttlb without further columns
-	Status io.Writer     // a line for every turn
+	Pairs  int           // pairs of turns for each measure
+	Turn   time.Duration // length of a candidate's turn, for measures with turns of fixed length
+	Only   []string      // names of measures, or beginnings of names such as roundtrip-*; empty: all
+	Alone  bool          // only HAProxy and mqttlb, without further columns
+	Status io.Writer     // gets a line for every turn
 }
 
-// bench is one comparison while it runs.
+// bench is a running comparison.
 type bench struct {
 	opt          Options
-	folder       string // of the configuration files
+	folder       string // for the configuration files
 	cores        cores
 	ports        ports
-	nodes        map[protocol][]netip.AddrPort // by what they speak
+	nodes        map[protocol][]netip.AddrPort // by their protocol
 	certificates [2]certificate                // by kind
 	broker       *process
-	candidates   []*candidate // of the table: the reference first, what is compared with it second
+	candidates   []*candidate // the columns of the table: the reference, the one compared with it, others
 
-	// Of all windows: the CPU of all cores, and what neither candidate, broker nor load
-	// account for.
+	// Of all windows: the CPU time of all cores, and the part that neither candidate,
+	// broker nor load used.
 	busy, elsewhere time.Duration
 
-	notes []string // to the report
+	notes []string // for the report
 
-	most float64 // round trips a second through HAProxy; 0: not found yet
+	most float64 // round trips a second through HAProxy; 0: not measured yet
 }
 
-// minTurn is long enough for /proc/stat, which counts in hundredths of a second.
+// minTurn is long enough for /proc/stat, which counts hundredths of a second.
 const minTurn = 200 * time.Millisecond
 
 // nodeCount is the size of the stub cluster of each protocol. Its nodes share a process,
-// because they are not what is measured.
+// because they are not measured.
 const nodeCount = 3
 
-// Run compares and returns the report. It pins this process for good to the cores that the
-// balancers leave: it is the load.
+// Run makes the comparison and returns the report. It pins this process, which is the
+// load, permanently to the cores that the balancers do not use.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	measures, err := selectMeasures(o.Only)
 	if err != nil {
@@ -114,7 +114,7 @@ func (b *bench) writeCertificates() (err error) {
 	return nil
 }
 
-// allCandidates are the columns of the table.
+// allCandidates returns the columns of the table.
 func (b *bench) allCandidates(ctx context.Context) []*candidate {
 	all := []*candidate{haproxy(b.opt.HAProxy), b.contender()}
 	if b.opt.Against != "" {
@@ -132,8 +132,8 @@ func (b *bench) allCandidates(ctx context.Context) []*candidate {
 	return append(all, direct())
 }
 
-// candidatesFor are those that can carry the work: the reference, what is compared with
-// it, and others.
+// candidatesFor returns the candidates that support the work: the reference, the one
+// compared with it, others.
 func (b *bench) candidatesFor(w work) []*candidate {
 	var able []*candidate
 	for _, c := range b.candidates {
@@ -141,7 +141,7 @@ func (b *bench) candidatesFor(w work) []*candidate {
 			able = append(able, c)
 		}
 	}
-	if w.besideMQTT && b.opt.Mqttlb != "" { // without, all are HAProxy and the ratios noise
+	if w.besideMQTT && b.opt.Mqttlb != "" { // without mqttlb all candidates are HAProxy and the ratios noise
 		able[0], _ = b.candidates[1].over(work{})
 		able[0].name += "-mqtt"
 	}
@@ -175,7 +175,7 @@ func (b *bench) startBroker(ctx context.Context) error {
 	return err
 }
 
-// launchAll starts the candidates for m, all up at the same time, and returns what
+// launchAll starts all candidates for m at the same time, and returns a function that
 // stops them.
 func (b *bench) launchAll(ctx context.Context, m measure) (all []*running, stop func(), err error) {
 	stop = func() {

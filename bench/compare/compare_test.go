@@ -31,7 +31,7 @@ func requireHAProxy(t *testing.T) string {
 	return ""
 }
 
-// optionalNginx returns nginx where it is installed with its stream module, or nothing.
+// optionalNginx returns nginx if it is installed with its stream module, or "".
 func optionalNginx() string {
 	path, err := exec.LookPath("/usr/sbin/nginx")
 	if err != nil {
@@ -139,7 +139,7 @@ func TestAProgramThatEndsAtOnceIsReportedWithItsWords(t *testing.T) {
 }
 
 // HAProxy against itself: every kind of measure runs from end to end on real sockets. The
-// figures are checked for being figures, not for their size.
+// test checks that there are figures, but not their size.
 func TestEveryKindOfMeasureRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some 20 seconds")

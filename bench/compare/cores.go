@@ -16,12 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cores are those of the balancers, and those of load and broker.
+// cores are the cores of the balancers, and those of load and broker.
 type cores struct{ balancer, rest unix.CPUSet }
 
 // splitCores gives the first cores to the balancers, one for each of their threads, and
-// the others to load and broker. Where that leaves none for the load, balancers of
-// several threads share all cores with it.
+// the others to load and broker. If none is left for the load, balancers with several
+// threads share all cores with it.
 func splitCores(threads int) (cores, error) {
 	all, err := usableCores()
 	if err != nil {
@@ -46,7 +46,7 @@ func splitCores(threads int) (cores, error) {
 	return c, nil
 }
 
-// usableCores are those that this process was started on.
+// usableCores returns the cores that this process was started on.
 var usableCores = sync.OnceValues(func() (unix.CPUSet, error) {
 	var all unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &all); err != nil {
@@ -55,8 +55,8 @@ var usableCores = sync.OnceValues(func() (unix.CPUSet, error) {
 	return all, nil
 })
 
-// place moves load and broker to the cores that the balancers of w leave, with the
-// slices that w asks for.
+// place moves load and broker to the cores that the balancers of w do not use, with the
+// time slices of w.
 func (b *bench) place(w work) (err error) {
 	if b.cores, err = splitCores(w.balancerThreads()); err != nil {
 		return err
@@ -73,13 +73,14 @@ func (b *bench) place(w work) (err error) {
 	return nil
 }
 
-// pin moves every thread of a process to cores; later ones inherit it. pid may be "self".
+// pin moves every thread of a process to cores; later threads inherit it. pid may be
+// "self".
 func pin(pid string, cores unix.CPUSet) error {
 	return eachThread(pid, func(tid int) error { return unix.SchedSetaffinity(tid, &cores) })
 }
 
-// schedule gives every thread of a process the normal policy and slices of the given
-// length; 0: the kernel's default. A kernel before 6.12 knows only the default.
+// schedule gives every thread of a process the normal policy and time slices of the given
+// length; 0: the kernel's default. A kernel before 6.12 only has the default.
 func schedule(pid string, slice time.Duration) error {
 	a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Runtime: uint64(slice)}
 	return eachThread(pid, func(tid int) error { return unix.SchedSetAttr(tid, &a, 0) })
@@ -95,15 +96,15 @@ func eachThread(pid string, do func(tid int) error) error {
 		if err != nil {
 			return err
 		}
-		if err := do(tid); err != nil && !errors.Is(err, unix.ESRCH) { // it has ended since
+		if err := do(tid); err != nil && !errors.Is(err, unix.ESRCH) { // the thread has ended since
 			return err
 		}
 	}
 	return nil
 }
 
-// startOn starts cmd from a thread that is pinned for that moment: a child inherits the
-// cores of the thread it was forked from.
+// startOn starts cmd from a thread that is pinned meanwhile: a child inherits the cores
+// of the thread that forks it.
 func startOn(cores unix.CPUSet, cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

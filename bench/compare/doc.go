@@ -1,7 +1,7 @@
-// Package compare measures balancers beside each other in one run: the same load, the
-// same stub broker, in turns A B B A, each balancer on one core and everything else on
-// the others. What counts is the ratio within a pair of turns; absolute figures drift.
+// Package compare measures several balancers in one run, with the same load and the same
+// stub broker. The balancers take turns A B B A, each on one core, with everything else
+// on the others. The result is the ratio within a pair of turns; absolute figures drift.
 //
-// The configurations are the files of this folder. Package compare starts and stops the
-// balancers; it knows nothing of how they work.
+// The configurations are the files of this folder. The package starts and stops the
+// balancers and knows nothing else about them.
 package compare

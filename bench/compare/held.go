@@ -10,12 +10,12 @@ import (
 	load "mqttlb/bench"
 )
 
-// turn is one candidate's go at a measure, over connections that are held between the
-// turns. It gives a sample for each row.
+// turn is one candidate's turn at a measure, over connections that stay open between
+// turns. It returns a sample for each row.
 type turn func(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error)
 
-// held is a measure over standing connections: all candidates hold theirs throughout,
-// and one at a time has something to do.
+// held makes a measure over open connections: all candidates keep theirs open throughout,
+// and one at a time gets load.
 func held(turn turn) func(context.Context, *bench, measure) ([]Measure, error) {
 	return func(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 		all, stop, err := b.launchAll(ctx, m)
@@ -63,8 +63,8 @@ func roundTrip(ctx context.Context, b *bench, m measure, r *running, f *load.Fle
 	return []sample{s}, drain(ctx, f)
 }
 
-// acknowledged runs the load for one turn; the unit of its sample is a message
-// acknowledged.
+// acknowledged runs the load for one turn; the unit of its sample is an acknowledged
+// message.
 func (b *bench) acknowledged(ctx context.Context, r *running, f *load.Fleet) (sample, error) {
 	w, err := b.openWindow(r)
 	if err != nil {
@@ -77,8 +77,8 @@ func (b *bench) acknowledged(ctx context.Context, r *running, f *load.Fleet) (sa
 	return w.close(b, f.Stats().Acked-before)
 }
 
-// untilSome runs a turn, which is over when its time is and something has got through:
-// on a busy machine a short one may need longer for that.
+// untilSome runs for a turn, or longer until some returns true: on a busy machine a short
+// turn may carry no message.
 func untilSome(ctx context.Context, f *load.Fleet, turn time.Duration, some func() bool) error {
 	end := time.Now().Add(turn)
 	latest := end.Add(startTimeout)
@@ -88,7 +88,7 @@ func untilSome(ctx context.Context, f *load.Fleet, turn time.Duration, some func
 	})
 }
 
-// connectAll opens every connection of f and fails when one could not be.
+// connectAll opens all connections of f and returns an error if one failed.
 func connectAll(ctx context.Context, f *load.Fleet, n int) error {
 	if err := f.Connect(ctx); err != nil {
 		return err
@@ -99,7 +99,7 @@ func connectAll(ctx context.Context, f *load.Fleet, n int) error {
 	return nil
 }
 
-// drain waits for what is in flight, and fails when connections were lost.
+// drain waits for unacknowledged messages, and returns an error if connections were lost.
 func drain(ctx context.Context, f *load.Fleet) error {
 	s := f.Stats()
 	if err := f.Run(ctx, func() bool { return f.Inflight() == 0 }); err != nil {

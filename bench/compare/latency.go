@@ -10,18 +10,17 @@ import (
 	load "mqttlb/bench"
 )
 
-// shortSlice is the slice of load and broker where latency is measured. They share a core,
-// and with the kernel's 3 ms the waits for each other would be the tail. (A real-time policy
-// is worse: it starves the kernel's own thread that delivers packets, for tens of ms.)
+// shortSlice is the time slice of load and broker when latency is measured. They share a
+// core. With the kernel's 3 ms their waits for each other would be the tail. (A real-time
+// policy is worse: it starves the kernel thread that delivers packets, for tens of ms.)
 const shortSlice = 100 * time.Microsecond
 
-// latencyPairs is how many times as many pairs the latencies get. In a third of the turns the
-// machine stands still for a moment, and the tail of that turn is ten times what it is in the
-// others: of five pairs the median is such a one too often.
+// latencyPairs multiplies the number of pairs for latencies. In a third of the turns the
+// machine stalls for a moment, and the tail of that turn is ten times that of the others.
+// With five pairs the median is too often such a turn.
 const latencyPairs = 3
 
-// latency is a measure of an open loop at a share of what HAProxy carries at most, in
-// per cent.
+// latency makes a measure of an open loop at a percentage of HAProxy's maximum.
 func latency(percent int) measure {
 	m := measure{
 		name: fmt.Sprintf("latency-%d", percent),
@@ -39,7 +38,7 @@ func latency(percent int) measure {
 	return m
 }
 
-// openLoop finds the maximum once and then lets every candidate carry its share.
+// openLoop finds the maximum once and then runs every candidate at the percentage.
 func openLoop(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	if b.most == 0 {
 		closed := m
@@ -53,8 +52,8 @@ func openLoop(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	return held(onTime)(ctx, b, m)
 }
 
-// throughput counts the round trips in a second of a closed loop, one message of each
-// client in flight.
+// throughput counts the round trips a second of a closed loop, with one unacknowledged
+// message for each client.
 func throughput(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error) {
 	m.work.inflight = 1
 	began := time.Now()
@@ -67,8 +66,9 @@ func throughput(ctx context.Context, b *bench, m measure, r *running, f *load.Fl
 	return []sample{{value: rate, machine: s[0].machine}}, nil
 }
 
-// onTime measures from when a message was due to its PUBACK. A candidate that falls
-// behind shows it: the schedule does not wait. The first row has the whole machine's CPU.
+// onTime measures from the time when a message was due to its PUBACK. A candidate that
+// falls behind shows it, because the schedule does not wait. The first row has the CPU of
+// the whole machine.
 func onTime(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error) {
 	rate := b.most * float64(m.work.percent) / 100
 	err := f.Publish(load.Publishing{

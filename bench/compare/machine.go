@@ -16,8 +16,8 @@ import (
 // userHZ is the unit of /proc/stat on every architecture of Linux.
 const userHZ = 100
 
-// machineCPU returns the time that all cores together were busy since boot. It is
-// sampled by the tick: good for seconds, not for less.
+// machineCPU returns the time that all cores together were busy since boot. The kernel
+// samples it every tick, so it is only good for seconds.
 func machineCPU() (time.Duration, error) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
@@ -42,7 +42,7 @@ func machineCPU() (time.Duration, error) {
 	return time.Duration(ticks) * (time.Second / userHZ), nil
 }
 
-// machineSlab returns the kernel's memory for its objects, sockets among them, in bytes.
+// machineSlab returns the kernel's memory for its objects, including sockets, in bytes.
 func machineSlab() (int64, error) {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -51,8 +51,8 @@ func machineSlab() (int64, error) {
 	return kilobytes(b, "Slab:")
 }
 
-// Ports for listeners are looked for below the range that the kernel takes local ports
-// from: a connection of the load must never sit on a listener's port.
+// Ports for listeners are below the kernel's range of local ports: no connection of the
+// load may use a listener's port.
 const (
 	firstPort = 29000
 	lastPort  = 32000
@@ -63,7 +63,7 @@ type ports struct{ next int }
 
 func (p *ports) take() (netip.AddrPort, error) {
 	if p.next == 0 {
-		p.next = firstPort + os.Getpid()%20*100 // whoever looks for ports beside us begins elsewhere
+		p.next = firstPort + os.Getpid()%20*100 // other processes that look for ports begin elsewhere
 	}
 	for p.next < lastPort {
 		a := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(p.next))
@@ -75,7 +75,7 @@ func (p *ports) take() (netip.AddrPort, error) {
 	return netip.AddrPort{}, fmt.Errorf("no free port on 127.0.0.1 from %d to %d", firstPort, lastPort)
 }
 
-// Machine is what the figures depend on.
+// Machine describes the machine, on which the figures depend.
 type Machine struct {
 	CPU    string `json:"cpu"`
 	Cores  int    `json:"cores"`

@@ -11,7 +11,7 @@ import (
 	load "mqttlb/bench"
 )
 
-// measure is one question that the comparison asks. Its turns answer one row or several.
+// measure is one question of the comparison. Its turns answer one or more rows.
 type measure struct {
 	name string
 	rows []row
@@ -23,29 +23,29 @@ type measure struct {
 type row struct {
 	name, title, unit string
 
-	more bool // is better
-	tail bool // of a distribution: see Ratio
+	more bool // more is better
+	tail bool // tail of a distribution: see Ratio
 }
 
-// work is what the load does in a measure, and what it needs of the configurations.
+// work is the load of a measure, and its requirements for the configurations.
 type work struct {
 	clients  int           // connections
 	payload  int           // of a message, bytes
-	inflight int           // messages of a client without an acknowledgement; 0: 1
+	inflight int           // unacknowledged messages of a client; 0: 1
 	percent  int           // of HAProxy's maximum, in an open loop
-	repeat   int           // how many times as many pairs as others; 0: as many
-	slice    time.Duration // of load and broker on the core they share; 0: the kernel's
+	repeat   int           // multiplies the number of pairs; 0: 1
+	slice    time.Duration // time slice of load and broker on the core they share; 0: the kernel's
 	threads  int           // of the balancer; 0: 1
 	bufsize  int           // HAProxy's tune.bufsize, bytes; 0: its default, 16384
 
 	protocol    protocol // of the clients, and of the nodes
-	translate   bool     // the nodes of a balancer that can do so speak plain MQTT
-	besideMQTT  bool     // the reference is not HAProxy but mqttlb over plain MQTT
-	certificate kind     // of the balancers, over TLS
-	resume      bool     // TLS sessions, by their tickets
+	translate   bool     // nodes speak plain MQTT if the balancer can translate
+	besideMQTT  bool     // the reference is mqttlb over plain MQTT, not HAProxy
+	certificate kind     // of the balancers, with TLS
+	resume      bool     // resume TLS sessions by tickets
 }
 
-// measures are all of them, in the order of the page.
+// measures are all measures, in the order of the page.
 var measures = []measure{
 	cpu("roundtrip-20", "CPU per QoS 1 round trip, 64 B, 20 connections", work{clients: 20, payload: 64}, held(roundTrip)),
 	cpu("roundtrip-100", "CPU per QoS 1 round trip, 64 B, 100 connections", work{clients: 100, payload: 64}, held(roundTrip)),
@@ -106,12 +106,12 @@ var measures = []measure{
 	}, work{clients: 9000, protocol: mqtts}, idleMemory},
 }
 
-// cpu is a measure of one row, in microseconds.
+// cpu makes a measure of one row, in microseconds.
 func cpu(name, title string, w work, run func(context.Context, *bench, measure) ([]Measure, error)) measure {
 	return measure{name, []row{{name: name, title: title, unit: "µs"}}, w, run}
 }
 
-// Names lists the measures.
+// Names returns the names of the measures.
 func Names() []string {
 	var names []string
 	for _, m := range measures {
@@ -120,7 +120,7 @@ func Names() []string {
 	return names
 }
 
-// rowNames lists the rows of all measures.
+// rowNames returns the names of all rows.
 func rowNames() []string {
 	var names []string
 	for _, m := range measures {
@@ -150,13 +150,13 @@ func selectMeasures(only []string) ([]measure, error) {
 	return selected, nil
 }
 
-// matches tells whether a pattern is the name; a trailing * stands for any end.
+// matches reports whether a pattern matches the name; a trailing * matches any end.
 func matches(pattern, name string) bool {
 	start, open := strings.CutSuffix(pattern, "*")
 	return name == pattern || open && strings.HasPrefix(name, start)
 }
 
-// clients are the options of the load, the same for every candidate and measure.
+// clients returns the options of the load, the same for every candidate and measure.
 func clients(r *running, n int) load.Options {
 	return load.Options{
 		Targets: r.targets, Clients: n, Handshakes: min(n, 100),
@@ -165,7 +165,7 @@ func clients(r *running, n int) load.Options {
 	}
 }
 
-// balancerThreads is at least one.
+// balancerThreads returns the number of threads, at least one.
 func (w work) balancerThreads() int { return max(w.threads, 1) }
 
 func moreIsBetter(rowName string) bool {

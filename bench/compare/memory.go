@@ -10,17 +10,17 @@ import (
 	load "mqttlb/bench"
 )
 
-// steps are the connections at which memory is read; the slope over them leaves out what
-// a program needs for itself. It also leaves out what the first of them made it take and
-// the later ones use again, such as buffers for handshakes: what it grew by since its start
-// is the other bound.
+// steps are the numbers of connections at which memory is read. The slope over them
+// excludes what a program needs for itself. It also excludes memory that the first
+// connections allocate and later ones reuse, such as handshake buffers; the growth since
+// the start includes it and is the upper bound.
 var steps = []int{1000, 3000, 6000, 9000}
 
-// memoryPairs are enough: from turn to turn memory differs by a few per cent.
+// memoryPairs is enough: memory differs by a few per cent between turns.
 const memoryPairs = 5
 
-// idleMemory starts each candidate anew for every turn: memory that was once used and is
-// free again would hide the second turn's need.
+// idleMemory starts each candidate anew for every turn: memory freed in the first turn
+// would hide the need of the second.
 func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	var all []*running
 	for _, c := range b.candidatesFor(m.work) {
@@ -39,8 +39,8 @@ func idleMemory(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 }
 
 // slopes fits user memory, the machine's slab and descriptors over the connections of r.
-// The second sample is what user memory grew by since the start, for each of the most
-// connections. A measure may have rows for the first of the samples only.
+// The second sample is the growth of user memory since the start, for each of the most
+// connections. A measure may have rows for only the first of the samples.
 func slopes(ctx context.Context, r *running) ([]sample, error) {
 	f, err := load.NewFleet(clients(r, steps[0]))
 	if err != nil {
@@ -81,7 +81,7 @@ func slopes(ctx context.Context, r *running) ([]sample, error) {
 	return []sample{{value: user.slope()}, {value: grown}, {value: slab.slope()}, {value: descriptors.slope()}}, nil
 }
 
-// burst sends some messages over every connection and then lets it be quiet.
+// burst sends some messages over every connection and then waits until it is quiet.
 func burst(ctx context.Context, f *load.Fleet, n int) error {
 	if err := f.Publish(load.Publishing{Topic: "bench/%i", QoS: 1, Size: 64, Limit: 5 * n}); err != nil {
 		return err
@@ -106,7 +106,7 @@ func (l *line) add(x int, y float64) {
 	l.y = append(l.y, y)
 }
 
-// slope is that of least squares.
+// slope returns the slope by least squares.
 func (l *line) slope() float64 {
 	var sx, sy, sxx, sxy float64
 	n := float64(len(l.x))

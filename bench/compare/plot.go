@@ -11,11 +11,12 @@ import (
 	"slices"
 )
 
-// plot is a picture of some rows: for each a bar of every candidate, as long as its figure
-// is to the reference's. Figures of different units and sizes share a scale that way.
+// plot is a picture of some rows. Each row has a bar for every candidate, whose length is
+// its figure relative to the reference. So figures of different units and sizes share a
+// scale.
 type plot struct {
 	file, title string
-	rows        []string // their names; a trailing * stands for any end
+	rows        []string // names of rows; a trailing * matches any end
 }
 
 var plots = []plot{
@@ -25,7 +26,7 @@ var plots = []plot{
 	{"latency.svg", "Latency in an open loop", []string{"latency-*"}},
 }
 
-// Measures of the pictures, in pixels.
+// Sizes in the pictures, in pixels.
 const (
 	plotWidth  = 860
 	barHeight  = 14
@@ -36,14 +37,15 @@ const (
 	groupSpace = 36 // for the title of a row
 )
 
-// widestBar is the longest bar, in lengths of the reference's; one that is longer ends
-// there, and its figure says by how much.
+// widestBar is the length of the longest bar, relative to the reference's. A longer bar
+// is cut there, and its figure shows the ratio.
 const widestBar = 2.0
 
-// barColors are of the candidates in their order; they differ for the color-blind too.
+// barColors are the colors of the candidates in order; color-blind readers can tell them
+// apart, too.
 var barColors = []string{"#999999", "#0072b2", "#e69f00", "#009e73"}
 
-// WritePlots writes pictures of the report to a folder, and those that would be empty not.
+// WritePlots writes the pictures of the report to a folder, except empty ones.
 func (r *Report) WritePlots(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -64,7 +66,7 @@ func (p plot) shows(row string) bool {
 	return slices.ContainsFunc(p.rows, func(pattern string) bool { return matches(pattern, row) })
 }
 
-// draw returns the picture as SVG; nil when none of its rows was measured.
+// draw returns the picture as SVG, or nil if none of its rows was measured.
 func (r *Report) draw(p plot) []byte {
 	var body bytes.Buffer
 	y := titleSpace
@@ -114,7 +116,7 @@ func (r *Report) draw(p plot) []byte {
 	return out.Bytes()
 }
 
-// text writes a line; x and y are the start of its base line.
+// text writes a line of text; x and y are the start of its base line.
 func text(b *bytes.Buffer, x, y, size int, color, s string) {
 	fmt.Fprintf(b, `<text x="%d" y="%d" font-size="%d" fill="%s">%s</text>`+"\n", x, y, size, color, html.EscapeString(s))
 }

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a program that this package started and pinned to cores.
+// process is a program that this package has started and pinned to cores.
 type process struct {
 	cmd    *exec.Cmd
 	stderr bytes.Buffer // valid once ended is closed
@@ -29,17 +29,18 @@ type process struct {
 // startTimeout is how long a program may take until it accepts connections.
 const startTimeout = 10 * time.Second
 
-// start runs a program on the given cores and returns once it accepts on every address.
+// start runs a program on the given cores and returns when it accepts connections on
+// every address.
 func start(ctx context.Context, cores unix.CPUSet, ready []netip.AddrPort, env []string, path string, args ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, path, args...), ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stderr, &p.stderr
-	p.cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // to be killed with its workers
+	p.cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // so that its workers are killed, too
 	p.cmd.Cancel = p.kill
 	if err := startOn(cores, p.cmd); err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
-	go p.wait() // ends with the program, which stop sees to
+	go p.wait() // ends with the program, which stop kills
 	for _, a := range ready {
 		if err := p.accepts(ctx, a); err != nil {
 			p.stop()
@@ -50,7 +51,7 @@ func start(ctx context.Context, cores unix.CPUSet, ready []netip.AddrPort, env [
 }
 
 func (p *process) wait() {
-	_ = p.cmd.Wait() // how it ended does not matter: it was killed, or accepts says that it died
+	_ = p.cmd.Wait() // its error does not matter: it was killed, or accepts reports its death
 	close(p.ended)
 }
 
@@ -74,14 +75,14 @@ func (p *process) accepts(ctx context.Context, a netip.AddrPort) error {
 
 // stop kills the program and waits for its end.
 func (p *process) stop() {
-	_ = p.kill() // fails only when it has ended
+	_ = p.kill() // fails only if the program has ended
 	<-p.ended
 }
 
-// kill ends the program and its workers.
+// kill kills the program and its workers.
 func (p *process) kill() error { return unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL) }
 
-// cpu returns the time that the program and its workers have spent on a core.
+// cpu returns the CPU time of the program and its workers.
 func (p *process) cpu() (time.Duration, error) {
 	total := time.Duration(0)
 	err := p.each(func(pid string) error {
@@ -92,8 +93,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return total, err
 }
 
-// each calls do for the program and for its workers: nginx has a master and as many
-// processes as it has threads here.
+// each calls do for the program and for each of its workers: nginx has a master and one
+// process for each thread.
 func (p *process) each(do func(pid string) error) error {
 	pid := strconv.Itoa(p.cmd.Process.Pid)
 	if err := do(pid); err != nil {
@@ -111,9 +112,8 @@ func (p *process) each(do func(pid string) error) error {
 	return nil
 }
 
-// cpuOf returns the time that all threads of a process have spent on a core; pid may be
-// "self". The scheduler counts it in nanoseconds, whereas utime and stime are sampled by
-// the tick.
+// cpuOf returns the CPU time of all threads of a process; pid may be "self". The
+// scheduler counts it in nanoseconds, whereas utime and stime are sampled every tick.
 func cpuOf(pid string) (time.Duration, error) {
 	tasks, err := filepath.Glob(filepath.Join("/proc", pid, "task/*/schedstat"))
 	if err != nil {
@@ -141,8 +141,8 @@ func cpuOf(pid string) (time.Duration, error) {
 	return total, nil
 }
 
-// userMemory returns the anonymous memory that is resident, in bytes: heap and stacks,
-// not the program's text nor the kernel's sockets.
+// userMemory returns the resident anonymous memory in bytes: heap and stacks, but neither
+// the program's text nor the kernel's sockets.
 func (p *process) userMemory() (int64, error) {
 	total := int64(0)
 	err := p.each(func(pid string) error {

@@ -2,19 +2,19 @@
 
 package compare
 
-// protocol is what the clients of a listener or the nodes of a pool speak.
+// protocol is the protocol of a listener's clients or a pool's nodes.
 type protocol int
 
 const (
 	mqtt  protocol = iota
 	ws             // MQTT over WebSocket
-	mqtts          // MQTT over TLS, which the balancer ends
+	mqtts          // MQTT over TLS, which the balancer terminates
 )
 
-// String is the scheme of a URL, and without TLS the word of mqttlb.yaml.
+// String returns the scheme of a URL, and without TLS the protocol in mqttlb.yaml.
 func (p protocol) String() string { return [...]string{"mqtt", "ws", "mqtts"}[p] }
 
-// plain is what is left of p when TLS is ended.
+// plain returns p without TLS.
 func (p protocol) plain() protocol {
 	if p == mqtts {
 		return mqtt
@@ -22,7 +22,7 @@ func (p protocol) plain() protocol {
 	return p
 }
 
-// brokerAddress is an address as the stub broker's --listen takes it.
+// brokerAddress returns an address in the form of the stub broker's --listen.
 func (p protocol) brokerAddress(address string) string {
 	if p == ws {
 		return "ws://" + address

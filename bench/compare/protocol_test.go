@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// ways says of each candidate what it carries to where.
+// ways lists the protocols that each candidate supports.
 func ways(all []*candidate) string {
 	var s []string
 	for _, c := range all {
@@ -54,8 +54,8 @@ func TestNoiseIsOfTheSameWayTwice(t *testing.T) {
 	}
 }
 
-// Real sockets, real programs: WebSocket clients come through HAProxy, through mqttlb in
-// both of its ways, and straight.
+// Real sockets and programs: WebSocket clients connect through HAProxy, through mqttlb in
+// both modes, and directly.
 func TestMeasuresRunOverWebSocket(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some 10 seconds")
@@ -74,7 +74,7 @@ func TestMeasuresRunOverWebSocket(t *testing.T) {
 	for _, m := range r.Measures {
 		names = append(names, m.Name)
 		if m.Name == "ws-memory" {
-			continue // a slope of one turn, which a page more or less can turn: ws-memory-grown has the sum
+			continue // the slope of a single turn depends on a page more or less: ws-memory-grown has the sum
 		}
 		if len(m.Ratio.Each) != 1 || m.Ratio.Median <= 0 || m.Figures[0].Median <= 0 || m.Figures[1].Median <= 0 {
 			t.Errorf("%s: %+v", m.Name, m)

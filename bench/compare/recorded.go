@@ -9,21 +9,21 @@ import (
 	"os"
 )
 
-// tolerance is how much worse than recorded a ratio may be.
+// tolerance is how much worse than the recorded ratio a ratio may be.
 const tolerance = 0.15
 
-// widestSpread is the distance of the lowest ratio to the highest, as a share of the
-// median, beyond which a row is not recorded: a limit of 15 % would be a throw of dice.
+// widestSpread limits the distance from the lowest to the highest ratio, relative to the
+// median. A row with more is not recorded, because a tolerance of 15 % would be random.
 const widestSpread = 0.3
 
 // recorded is the content of a file of recorded ratios.
 type recorded struct {
 	Date    string             `json:"date"`
 	Machine Machine            `json:"machine"`
-	Ratios  map[string]float64 `json:"ratios"` // by the name of the row
+	Ratios  map[string]float64 `json:"ratios"` // by row
 }
 
-// Record writes the ratios that are steady enough to a file.
+// Record writes the ratios with a small enough spread to a file.
 func (r *Report) Record(path string) error {
 	all := recorded{Date: r.Date, Machine: r.Machine, Ratios: make(map[string]float64)}
 	for _, m := range r.Measures {
@@ -38,7 +38,8 @@ func (r *Report) Record(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// RecordedTargets reads a file that Record wrote: a ratio may be 15 % worse than there.
+// RecordedTargets reads a file written by Record. A ratio may be 15 % worse than the
+// recorded one.
 func RecordedTargets(path string) (Targets, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// Report is everything that a comparison has found.
+// Report is the result of a comparison.
 type Report struct {
 	Date       string      `json:"date"`
 	Machine    Machine     `json:"machine"`
@@ -19,18 +19,18 @@ type Report struct {
 	Turn       string      `json:"turn"`
 	Seconds    int         `json:"seconds"`
 	Measures   []Measure   `json:"measures"`
-	Notes      []string    `json:"notes,omitempty"` // what could not be done
+	Notes      []string    `json:"notes,omitempty"` // what could not be measured
 
-	// Elsewhere is the share of the CPU used during the turns that was neither the
-	// candidates' nor the broker's nor the load's: other programs, and kernel workers.
-	// Nil when no measure of CPU was among them.
+	// Elsewhere is the share of the CPU used during the turns by neither candidates,
+	// broker nor load, but by other programs and kernel workers. Nil if no measure of CPU
+	// was made.
 	Elsewhere *float64 `json:"elsewhere,omitempty"`
 }
 
-// quietElsewhere is what an idle machine does beside a comparison, generously.
+// quietElsewhere is a generous limit for an idle machine.
 const quietElsewhere = 0.1
 
-// conditions says what could not be done and what else the machine was doing, each in a
+// conditions lists what could not be measured and what else the machine did, each in a
 // paragraph.
 func (r *Report) conditions() string {
 	notes := ""
@@ -47,7 +47,7 @@ func (r *Report) conditions() string {
 	return s + ".\n"
 }
 
-// Candidate is a program that was compared.
+// Candidate is a compared program.
 type Candidate struct {
 	Name    string `json:"name"`
 	Version string `json:"version"`
@@ -59,12 +59,12 @@ type Measure struct {
 	Title   string   `json:"title"`
 	Unit    string   `json:"unit"`
 	More    bool     `json:"more_is_better,omitempty"`
-	Figures []Figure `json:"figures"` // the reference, what is compared with it, others
+	Figures []Figure `json:"figures"` // the reference, the one compared with it, others
 	Ratio   Ratio    `json:"ratio"`   // of the second figure to the first
 }
 
-// Figure is what one candidate needed. MachineMedian is the same unit of work's share of
-// the CPU of all cores, load and broker included; 0 where the unit is not CPU.
+// Figure is the cost of one candidate. MachineMedian is the CPU time of all cores for the
+// same unit of work, including load and broker; 0 if the unit is not CPU.
 type Figure struct {
 	Candidate     string    `json:"candidate"`
 	Median        float64   `json:"median"`
@@ -72,9 +72,9 @@ type Figure struct {
 	MachineMedian float64   `json:"machine_median"`
 }
 
-// Ratio is the median of the ratios within each pair, and their spread. Of the tail of a
-// distribution Median is the ratio of the medians: a turn in which the machine stood still
-// spoils its pair, and not the median of all turns.
+// Ratio is the median of the ratios within each pair, and their spread. For the tail of a
+// distribution Median is the ratio of the medians: a stall of the machine in one turn
+// spoils its pair, but not the median of all turns.
 type Ratio struct {
 	Median float64   `json:"median"`
 	Low    float64   `json:"low"`
@@ -82,7 +82,7 @@ type Ratio struct {
 	Each   []float64 `json:"each"`
 }
 
-// figureOf returns what a candidate needed; nil when it was not measured.
+// figureOf returns the figure of a candidate, or nil if it was not measured.
 func (m *Measure) figureOf(candidate string) *Figure {
 	i := slices.IndexFunc(m.Figures, func(f Figure) bool { return f.Candidate == candidate })
 	if i < 0 {
@@ -91,14 +91,14 @@ func (m *Measure) figureOf(candidate string) *Figure {
 	return &m.Figures[i]
 }
 
-// row has a cell for each of the candidates: what they needed, and then what the whole
-// machine did. What was measured in place of a column's own candidate is named.
+// row returns a cell for each candidate with its figures: its own, and then the whole
+// machine's. If another candidate was measured in a column, the cell names it.
 func (m *Measure) row(candidates []Candidate) []string {
 	var own, machine []string
 	measured := false
 	for i, c := range candidates {
 		o, w, f := "-", "-", m.figureOf(c.Name)
-		if i < 2 { // those that the ratio is of
+		if i < 2 { // the two of the ratio
 			f = &m.Figures[i]
 		}
 		if f != nil && f.Median > 0 {
@@ -137,7 +137,7 @@ func unit(u string) string {
 	return ", " + u
 }
 
-// figure has three significant digits, and whole numbers from 100 on.
+// figure formats v with three significant digits, from 100 on as a whole number.
 func figure(v float64) string {
 	if v >= 100 {
 		return fmt.Sprintf("%.0f", v)

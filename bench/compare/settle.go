@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// settleTimeout is how long a candidate may take to close what its clients have left.
+// settleTimeout is how long a candidate may take to close its clients' connections.
 const settleTimeout = 10 * time.Second
 
-// descriptors returns what the candidate holds now; 0 for none.
+// descriptors returns the candidate's number of descriptors; 0 if there is no process.
 func (r *running) descriptors() (int, error) {
 	if r.process == nil {
 		return 0, nil
@@ -19,8 +19,8 @@ func (r *running) descriptors() (int, error) {
 	return r.process.descriptors()
 }
 
-// settle waits until the candidate holds at most idle descriptors, or with idle 0 until
-// the number stays the same: everything that its clients left is closed.
+// settle waits until the candidate has at most idle descriptors, or if idle is 0 until
+// the number stays the same: then all connections of its clients are closed.
 func (r *running) settle(ctx context.Context, idle int) error {
 	if r.process == nil {
 		return nil

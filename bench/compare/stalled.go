@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// goodHandshakes are made one after the other; their median counts.
+// goodHandshakes are made one after the other; their median is the result.
 const goodHandshakes = 41
 
-// stalls are what clients do that stall in the middle of a handshake.
+// stalls are the ways in which clients stall in the middle of a handshake.
 var stalls = []stall{
 	{clients: 9000, addresses: 1, says: 1},
 	{clients: 9000, addresses: 1000, says: 1},
@@ -25,23 +25,23 @@ var stalls = []stall{
 
 type stall struct {
 	clients   int
-	addresses int  // that they have
-	says      int  // bytes of the ClientHello; 0: all
-	answered  bool // the ServerHello has come
+	addresses int  // number of client addresses
+	says      int  // bytes of the ClientHello to send; 0: all
+	answered  bool // wait for the ServerHello
 }
 
-// address is that of a client.
+// address returns the address of client i.
 func (s stall) address(i int) netip.Addr {
 	i %= s.addresses
 	return netip.AddrFrom4([4]byte{127, 1, byte(1 + i/200), byte(1 + i%200)})
 }
 
-// stalledHandshakes measures how long a good client's TLS handshake takes while nobody else is there, and beside
-// clients that stall, in multiples of that. Each turn starts the candidate anew.
+// stalledHandshakes measures the time of a good client's TLS handshake, first alone and then beside clients that
+// stall, as a multiple of the first. Each turn starts the candidate anew.
 func stalledHandshakes(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	var all []*running
 	for _, c := range b.candidatesFor(m.work) {
-		if c.path != "" { // direct does not speak TLS
+		if c.path != "" { // direct has no TLS
 			all = append(all, &running{candidate: c})
 		}
 	}
@@ -67,7 +67,7 @@ func stalledHandshakes(ctx context.Context, b *bench, m measure) ([]Measure, err
 	})
 }
 
-// beside is the time of a good client's handshake, in µs, while others stall.
+// beside returns the time of a good client's handshake, in µs, while others stall.
 func (s stall) beside(ctx context.Context, r *running) (float64, error) {
 	hello, err := helloOf(r.tls)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s stall) beside(ctx context.Context, r *running) (float64, error) {
 	return goodHandshake(ctx, r)
 }
 
-// goodHandshake is the median time of a handshake, in µs, from the connect on.
+// goodHandshake returns the median time of a handshake, in µs, from the connect.
 func goodHandshake(ctx context.Context, r *running) (float64, error) {
 	ctx, cancel := context.WithTimeout(ctx, stormTimeout)
 	defer cancel()
@@ -131,7 +131,7 @@ func dialTarget(ctx context.Context, r *running, from netip.Addr) (net.Conn, err
 	return d.DialContext(ctx, "tcp", r.targets[0].String())
 }
 
-// helloOf is the ClientHello of a client.
+// helloOf returns the ClientHello of a client.
 func helloOf(config *tls.Config) ([]byte, error) {
 	here, there := net.Pipe()
 	defer there.Close()

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Targets are the ratios to reach, by the name of the row: at most that much, and at
-// least where more is better.
+// Targets are the required ratios, by row: the highest allowed one, or the lowest where
+// more is better.
 type Targets map[string]float64
 
-// Set reads name=ratio; it makes Targets a flag.
+// Set parses name=ratio; it makes Targets a flag.
 func (t Targets) Set(s string) error {
 	name, value, ok := strings.Cut(s, "=")
 	var limit float64
@@ -28,7 +28,7 @@ func (t Targets) Set(s string) error {
 
 func (t Targets) String() string { return "" }
 
-// Measures lists the measures that have a row with a target, for Options.Only.
+// Measures returns the measures that have a row with a target, for Options.Only.
 func (t Targets) Measures() []string {
 	var names []string
 	for _, m := range measures {
@@ -39,8 +39,8 @@ func (t Targets) Measures() []string {
 	return names
 }
 
-// Missed says which of the targets the report misses; a row that was not measured is
-// missed too.
+// Missed returns the targets that the report misses; a row that was not measured is
+// missed, too.
 func (r *Report) Missed(t Targets) []string {
 	var missed []string
 	for _, name := range rowNames() {

@@ -7,20 +7,21 @@ import (
 	"slices"
 )
 
-// sample is what one turn of a candidate gave.
+// sample is the result of one turn of a candidate.
 type sample struct {
-	value   float64 // of the candidate's own process; 0: it has none
-	machine float64 // of all cores, where that was measured
+	value   float64 // of the candidate's own process; 0: no process
+	machine float64 // of all cores, if measured
 }
 
-// turns are the samples of one measure, by candidate: of each turn one for each row.
+// turns are the samples of one measure, by candidate: for each turn one sample for each
+// row.
 type turns struct {
-	names   []string // the reference, what is compared with it, others
+	names   []string // the reference, the one compared with it, others
 	samples map[string][][]sample
 }
 
-// inTurns gives the candidates their turns: A B, B A, A B, and so on, so that a drift of
-// the machine meets both alike.
+// inTurns runs the turns of the candidates: A B, B A, A B, and so on, so that a drift of
+// the machine affects both in the same way.
 func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running) ([]sample, error)) ([]Measure, error) {
 	t := &turns{samples: make(map[string][][]sample)}
 	for _, r := range all {
@@ -42,7 +43,7 @@ func (b *bench) inTurns(m measure, pairs int, all []*running, turn func(*running
 	return t.measures(m), nil
 }
 
-// measures condenses the turns, a Measure for each row.
+// measures summarizes the turns, one Measure for each row.
 func (t *turns) measures(m measure) []Measure {
 	var all []Measure
 	for i, row := range m.rows {

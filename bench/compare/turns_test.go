@@ -143,7 +143,7 @@ func TestThePageHoldsEveryFigure(t *testing.T) {
 	}
 }
 
-// A machine that stands still in a turn spoils the pair of that turn, and nothing else.
+// A stall of the machine in a turn affects only the pair of that turn.
 func TestRatioOfATailIsThatOfTheMedians(t *testing.T) {
 	m := latency(10)
 	turns := &turns{names: []string{"a", "b"}, samples: map[string][][]sample{}}

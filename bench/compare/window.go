@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// window is a stretch of work; CPU is read at both of its ends.
+// window is a period of work; CPU time is read at both of its ends.
 type window struct {
 	process *process      // of the candidate; nil: direct
 	own     time.Duration // of the candidate
@@ -39,8 +39,8 @@ func (w *window) read(b *bench) (err error) {
 	return err
 }
 
-// close returns the CPU per unit, in microseconds, and adds to what the machine did
-// beside the comparison.
+// close returns the CPU time per unit, in microseconds, and adds to the CPU time that
+// others used.
 func (w window) close(b *bench, units uint64) (sample, error) {
 	if units == 0 {
 		return sample{}, errors.New("nothing got through")

@@ -18,7 +18,7 @@ import (
 	"mqttlb/bench/compare"
 )
 
-// runCompare measures mqttlb beside HAProxy. It fails when a target is missed.
+// runCompare compares mqttlb with HAProxy. It fails when a target is missed.
 func runCompare(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("compare", flag.ContinueOnError)
 	haproxy := fs.String("haproxy", "haproxy", "HAProxy `program`")
@@ -66,7 +66,7 @@ func runCompare(ctx context.Context, args []string) error {
 	if o.HAProxy, err = program(*haproxy, "/usr/sbin/haproxy"); err != nil {
 		return usageError{fmt.Errorf("--haproxy: %w", err)}
 	}
-	// A nginx that is not there is one column less, and the report says so.
+	// Without nginx the table has one column less, and the report says so.
 	if o.Nginx, err = program(*nginx, "/usr/sbin/nginx"); err != nil && *nginx != "nginx" {
 		return usageError{fmt.Errorf("--nginx: %w", err)}
 	}

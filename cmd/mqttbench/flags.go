@@ -16,7 +16,7 @@ import (
 	"mqttlb/bench"
 )
 
-// loadFlags are what conn, pub and sub have in common, named as in emqtt_bench.
+// loadFlags are the common flags of conn, pub and sub, named as in emqtt_bench.
 type loadFlags struct {
 	fs        *flag.FlagSet
 	opt       bench.Options
@@ -59,7 +59,7 @@ func newLoadFlags(name string) *loadFlags {
 	return l
 }
 
-// options parses args and returns what they say, checked against this machine's limits.
+// options parses args and returns the options, checked against this machine's limits.
 func (l *loadFlags) options(ctx context.Context, args []string) (bench.Options, error) {
 	if err := parse(l.fs, args); err != nil {
 		return l.opt, err
@@ -114,7 +114,7 @@ func parseSources(list string) (sources []netip.Addr, err error) {
 	return sources, nil
 }
 
-// resolve takes the first address of each host, IPv4 before IPv6.
+// resolve returns the first address of each host, IPv4 before IPv6.
 func resolve(ctx context.Context, hosts string, port int) (targets []netip.AddrPort, err error) {
 	for host := range strings.SplitSeq(hosts, ",") {
 		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)

@@ -114,8 +114,8 @@ func stamped(headers string) (bool, error) {
 	return false, usageError{fmt.Errorf("--payload-hdrs %q: only ts is known", headers)}
 }
 
-// run works until done, the duration or Ctrl-C, with a line of rates every second, and
-// prints the result. It fails when a connection did.
+// run runs the fleet until done, the end of the duration or Ctrl-C, with a line of rates
+// every second, and prints the result. It returns an error if a connection failed.
 func (l *loadFlags) run(ctx context.Context, f *bench.Fleet, done func() bool) error {
 	defer f.Close()
 	if l.duration > 0 {
@@ -135,7 +135,7 @@ func (l *loadFlags) run(ctx context.Context, f *bench.Fleet, done func() bool) e
 		nobody := s.Open == 0 && s.Failed+s.Refused+s.Lost > 0 && s.Settled() >= l.opt.Clients
 		return nobody || done()
 	})
-	// The end of the duration and Ctrl-C are how a run ends.
+	// The end of the duration and Ctrl-C are the normal end of a run.
 	if err != nil && ctx.Err() == nil {
 		return err
 	}

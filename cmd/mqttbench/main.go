@@ -1,6 +1,6 @@
 //go:build linux
 
-// Command mqttbench makes MQTT load, answers it, and compares balancers under it.
+// Command mqttbench generates MQTT load, answers it, and compares balancers under it.
 //
 //	mqttbench broker -p 1883                        a stub broker
 //	mqttbench conn -h lb -p 1883 -c 9000            hold connections
@@ -80,12 +80,12 @@ func run(ctx context.Context, args []string) int {
 	return 1
 }
 
-// usageError is a command line that makes no sense.
+// usageError is an error of the command line.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// parse reads flags; nothing may be left over.
+// parse parses flags. No other arguments are allowed.
 func parse(fs *flag.FlagSet, args []string) error {
 	help := fs.Bool("help", false, "list the flags")
 	fs.SetOutput(discard{})
@@ -104,7 +104,7 @@ func parse(fs *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// discard keeps package flag from printing errors that main prints.
+// discard stops package flag from printing errors that main prints.
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }

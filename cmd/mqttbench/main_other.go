@@ -1,6 +1,6 @@
 //go:build !linux
 
-// Command mqttbench makes MQTT load; it needs Linux.
+// Command mqttbench generates MQTT load; it needs Linux.
 package main
 
 import (

@@ -16,7 +16,7 @@ import (
 	"mqttlb/bench"
 )
 
-// The test binary is mqttbench itself when this is set, so that tests see what a user sees.
+// The test binary is mqttbench itself if this is set, so that tests see what a user sees.
 const asProgram = "MQTTBENCH_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// mqttbench runs the program and returns its exit status and what it printed.
+// mqttbench runs the program and returns its exit status and its output.
 func mqttbench(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -106,7 +106,7 @@ func TestHelpListsTheFlags(t *testing.T) {
 	}
 }
 
-// serve runs a stub broker for the test's life and returns its port.
+// serve runs a stub broker until the test ends and returns its port.
 func serve(t *testing.T) string {
 	t.Helper()
 	return serveAt(t, "127.0.0.1:0")

@@ -14,7 +14,7 @@ import (
 	"mqttlb/bench"
 )
 
-// rates prints what happened in every second.
+// rates prints the rates of every second.
 type rates struct {
 	w     io.Writer
 	stats *bench.Stats
@@ -24,8 +24,8 @@ type rates struct {
 
 func newRates(w io.Writer, s *bench.Stats) *rates { return &rates{w: w, stats: s, last: *s} }
 
-// tick prints a line when a second has passed since the last one. Rates are of the time
-// that really passed.
+// tick prints a line when a second has passed since the last one. Rates are relative to
+// the time that really passed.
 func (r *rates) tick(now time.Duration) {
 	if now-r.at < time.Second {
 		return
@@ -48,7 +48,7 @@ func (r *rates) tick(now time.Duration) {
 	r.last, r.at = s, now
 }
 
-// summary is the result of a run. A latency that was not measured is left out.
+// summary is the result of a run, without latencies that were not measured.
 type summary struct {
 	Seconds   float64           `json:"seconds"`
 	Connected int               `json:"connected"`

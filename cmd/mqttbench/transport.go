@@ -13,7 +13,8 @@ import (
 	"mqttlb/bench"
 )
 
-// transportFlags say what is beneath MQTT, named as in emqtt_bench where it has them.
+// transportFlags configure the layers below MQTT. If emqtt_bench has a flag, its name is
+// the same.
 type transportFlags struct {
 	ssl        bool
 	caCertFile string
@@ -36,7 +37,7 @@ func (t *transportFlags) register(fs *flag.FlagSet) {
 	fs.StringVar(&t.wsPath, "ws-path", "/mqtt", "with --ws: `path` of the WebSocket")
 }
 
-// apply puts what the flags say into o.
+// apply sets the fields of o from the flags.
 func (t *transportFlags) apply(fs *flag.FlagSet, o *bench.Options) error {
 	var wrong error
 	fs.Visit(func(f *flag.Flag) {
@@ -63,13 +64,13 @@ func (t *transportFlags) apply(fs *flag.FlagSet, o *bench.Options) error {
 	return err
 }
 
-// config returns the clients' part of TLS.
+// config returns the TLS configuration of the clients.
 func (t *transportFlags) config() (*tls.Config, error) {
 	c := &tls.Config{
 		ServerName: t.sni,
-		// Load is sent to one's own server. emqtt_bench never verifies.
+		// The user's own server gets the load. emqtt_bench never verifies.
 		InsecureSkipVerify: t.caCertFile == "", //nolint:gosec // see above; --help and the documentation say so
-		// As the clients of OpenSSL do: records as large as the data.
+		// As with OpenSSL's clients: records as large as the data.
 		DynamicRecordSizingDisabled: true,
 	}
 	if t.caCertFile != "" {

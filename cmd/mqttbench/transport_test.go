@@ -21,8 +21,8 @@ func TestPubOverWebSocket(t *testing.T) {
 	}
 }
 
-// The server is one of HTTPS that knows no path: what it answers shows how far the client
-// got, and with which name.
+// The HTTPS server knows no path: its answer shows how far the client got, and with which
+// name.
 func TestFlagsOfTLSAndWebSocketReachTheServer(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/ws" && r.Header.Get("Upgrade") == "websocket" && r.TLS.ServerName == "example.com" {
@@ -31,7 +31,7 @@ func TestFlagsOfTLSAndWebSocketReachTheServer(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusNotFound)
 	}))
-	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // it says what the test provokes
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // it logs errors that the test provokes
 	s.StartTLS()
 	defer s.Close()
 	ca := filepath.Join(t.TempDir(), "ca.pem")
@@ -43,7 +43,7 @@ func TestFlagsOfTLSAndWebSocketReachTheServer(t *testing.T) {
 		{"--ssl --ws", "404 Not Found"},
 		{"-S --ws --ws-path /ws --sni example.com", "418 I'm a teapot"},
 		{"-S --ws --ws-path /ws --sni example.com --cacertfile " + ca, "418 I'm a teapot"},
-		{"-S --ws --cacertfile " + ca, "404 Not Found"}, // 127.0.0.1 is in the certificate
+		{"-S --ws --cacertfile " + ca, "404 Not Found"}, // the certificate has 127.0.0.1
 		{"-S --ws --sni elsewhere.example --cacertfile " + ca, "not elsewhere.example"},
 		{"--ws", "400 Bad Request"}, // HTTP to an HTTPS server
 	} {

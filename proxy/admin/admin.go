@@ -1,10 +1,10 @@
-// Package admin is mqttlb's own HTTP server: /healthz says whether clients are
-// taken, /metrics what was counted, in Prometheus' format.
+// Package admin is mqttlb's own HTTP server. /healthz says whether mqttlb accepts
+// clients; /metrics has the counters in Prometheus' format.
 //
 //	err := admin.Serve(ctx, listener, admin.Sources{Server: srv, Pools: pools}, log)
 //
-// It changes nothing and shows no secrets, but anyone who reaches it can read
-// it: its address is a loopback one unless the configuration says otherwise.
+// It changes nothing and shows no secrets, but anyone who can reach it can read it: its
+// address is a loopback one unless the configuration says otherwise.
 package admin
 
 import (
@@ -25,29 +25,29 @@ import (
 )
 
 const (
-	// requestTime bounds reading a request and writing its answer.
+	// requestTime limits the time to read a request and to write its response.
 	requestTime = 10 * time.Second
-	// maxHeader bounds a request's header in bytes; ours need a line or two.
+	// maxHeader limits a request's header, in bytes; ours need one or two lines.
 	maxHeader = 16 << 10
 )
 
-// Sources is what the server shows.
+// Sources are the sources of what the server shows.
 type Sources struct {
 	Server *proxy.Server
 	Pools  func() []*snapshot.Pool // in force
 
-	// Stopping is closed once no more clients are taken. From then on /healthz
-	// answers 503, so that whatever looks at it sends none. Nil: never.
+	// Stopping is closed when mqttlb stops accepting clients. From then on /healthz
+	// answers 503, so that load balancers in front send no more. Nil: never.
 	Stopping <-chan struct{}
 
-	// LinesDropped counts what the log had no time for. Nil: nothing.
+	// LinesDropped returns the number of dropped log lines. Nil: none.
 	LinesDropped func() uint64
 
-	// Reloads is what has been read of the configuration. Nil: it is not read again.
+	// Reloads returns the state of reloads. Nil: the configuration is not reloaded.
 	Reloads func() Reloads
 }
 
-// Serve answers requests on ln until ctx is done, and closes ln.
+// Serve serves requests on ln until ctx is done, and closes ln.
 func Serve(ctx context.Context, ln net.Listener, from Sources, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler(from),
@@ -55,7 +55,7 @@ func Serve(ctx context.Context, ln net.Listener, from Sources, log *slog.Logger)
 		ReadHeaderTimeout: requestTime,
 		WriteTimeout:      requestTime,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // a client can cause these
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // clients can cause these lines
 	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()

@@ -14,7 +14,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// serve runs an admin server and the balancer behind it, and returns its URL.
+// serve runs an admin server and its balancer, and returns its URL.
 func serve(t *testing.T, stopping <-chan struct{}, dropped func() uint64) string {
 	t.Helper()
 	b, err := balancer.NewPool(balancer.PoolSpec{Name: "pool", Nodes: []balancer.NodeSpec{{Name: "node", Address: "127.0.0.1:1"}}})

@@ -10,7 +10,7 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// collector reads its sources when it is asked for them.
+// collector reads its sources at each scrape.
 type collector struct{ Sources }
 
 func describe(name, help string, labels ...string) *prometheus.Desc {

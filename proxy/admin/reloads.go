@@ -6,12 +6,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Reloads is what has been read of the configuration since the start.
+// Reloads is the state of reloads since the start.
 type Reloads struct {
-	Done, Refused uint64 // those that are in force or were for a while, and those that changed nothing
+	Done, Refused uint64 // Done counts reloads that took effect, Refused those that changed nothing
 
-	// Failed says that the configuration that was read last, at the start or later,
-	// is not the one in force.
+	// Failed says that the last configuration that was read, at the start or later, is
+	// not in force.
 	Failed bool
 
 	Last time.Time // when the configuration in force was read

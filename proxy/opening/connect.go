@@ -7,9 +7,9 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// readConnect reads the CONNECT at the start of b into c. It wants more bytes with
-// mqttparse.ErrShort; on any other error the Refusal says what comes of it, and
-// c.Version in which version.
+// readConnect parses the CONNECT at the start of b into c. The error is
+// mqttparse.ErrShort if more bytes are needed. For any other error the Refusal has the
+// outcome and the code, and c.Version is the version of the answer.
 func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
 	_, err := c.Parse(b, maxSize)
 	if err == nil || err == mqttparse.ErrShort {
@@ -36,7 +36,7 @@ func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
 	return Refusal{Outcome: o, Code: malformed.Code}, err
 }
 
-// readPacket reads the CONNECT where it is not in frames.
+// readPacket reads the CONNECT of a client that does not use WebSocket.
 func (o *Opening) readPacket(sc *Scratch) Verdict {
 	if len(o.bytes) == 0 {
 		return o.more()
@@ -62,7 +62,8 @@ func (o *Opening) readPacket(sc *Scratch) Verdict {
 	return o.refuse(refusal, err.Error(), sc)
 }
 
-// askAdmit has the caller apply the limits to a client whose first bytes are whole.
+// askAdmit asks the caller to apply the limits to a client whose first bytes are
+// complete.
 func (o *Opening) askAdmit(sc *Scratch) Verdict {
 	o.stage = atKey
 	if o.listener.Opaque() {

@@ -1,4 +1,4 @@
-// Package opening decides what becomes of a client by what it sends first.
+// Package opening decides what to do with a client, by the first bytes that it sends.
 //
 //	o := opening.New(snapshot, listener, peer)
 //	v := o.Feed(sent, &scratch)
@@ -13,6 +13,6 @@
 // frames and the CONNECT, in this order and as far as its listener has them. The verdict
 // does not depend on how the client's bytes are split.
 //
-// Package opening does no I/O, starts no goroutine and has no clock. What sessions share,
-// such as the limits of an address, is for the caller to apply: it is told when.
+// The package does no I/O, starts no goroutine and has no clock. A verdict tells the
+// caller when to apply limits that sessions share, such as those of an address.
 package opening

@@ -18,27 +18,27 @@ var errFramedConnect = &websocket.Error{
 	Code: websocket.MessageTooBig, Section: "RFC 6455, 10.4", Reason: "the frames around the CONNECT are longer than it by far",
 }
 
-// frames is what a WebSocket client has sent since its upgrade.
+// frames is the state of a WebSocket client since its upgrade.
 type frames struct {
-	request *websocket.Request // the upgrade that a node is asked for; nil where nodes speak plain MQTT
+	request *websocket.Request // the upgrade request for a node; nil if the nodes speak plain MQTT
 	reader  websocket.Reader
-	packet  []byte // payload of the frames: the CONNECT, and what came with it
-	next    int    // where in the client's bytes the next frame, or part of one, begins
-	pings   int    // and pongs
-	rest    []byte // what follows the frames in packet; valid once the node is known to speak plain MQTT
+	packet  []byte // payload of the frames: the CONNECT and the bytes after it
+	next    int    // offset of the next frame, or part of one, in the client's bytes
+	pings   int    // counts pongs, too
+	rest    []byte // the bytes after the frames in packet; valid once the node is known to speak plain MQTT
 }
 
-// Upgraded says that the client has been answered a 101. request is the upgrade that a node
-// is asked for, as of NodeRequest.
+// Upgraded reports to o that the client has received a 101. request is the upgrade request
+// for a node, as from NodeRequest.
 func (o *Opening) Upgraded(p *snapshot.Pool, request *websocket.Request) {
 	o.pool = p
 	o.frames = &frames{request: request, reader: websocket.Reader{FromClient: true}}
 	o.stage = atFrames
 }
 
-// readFrames reads the CONNECT out of frames, and what comes with it as far as no control
-// frame does. Control frames before it are taken out of the client's bytes: nodes that speak
-// WebSocket get the rest as it came.
+// readFrames reads the CONNECT and the bytes after it from frames, up to the first control
+// frame after the CONNECT. It removes control frames before the CONNECT from the client's
+// bytes: nodes that speak WebSocket get the rest unchanged.
 func (o *Opening) readFrames(sc *Scratch) Verdict {
 	f, most := o.frames, o.snapshot.MaxConnectSize
 	for whole := false; ; {
@@ -62,7 +62,7 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 			}
 			sc.reply = websocket.AppendFrame(sc.reply[:0], websocket.Pong, piece.Payload)
 			o.bytes = append(o.bytes[:f.next], o.bytes[f.next+piece.Raw:]...)
-			if piece.Opcode == websocket.Ping { // an unsolicited pong asks for nothing
+			if piece.Opcode == websocket.Ping { // an unsolicited pong needs no answer
 				return Verdict{Kind: Pong, Reply: sc.reply}
 			}
 			continue
@@ -85,7 +85,7 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 	}
 }
 
-// breakOff refuses a client that has broken the rules of frames.
+// breakOff refuses a client that has violated the rules for frames.
 func (o *Opening) breakOff(why error, sc *Scratch) Verdict {
 	v := o.end(outcome.FrameError, why.Error())
 	sc.reply = websocket.AppendCloseFor(sc.reply[:0], why)
@@ -93,7 +93,8 @@ func (o *Opening) breakOff(why error, sc *Scratch) Verdict {
 	return v
 }
 
-// unframe makes the client's bytes plain MQTT: its node knows nothing else.
+// unframe replaces the client's frames by plain MQTT, for a node that does not speak
+// WebSocket.
 func (o *Opening) unframe() {
 	f := o.frames
 	f.rest = bytes.Clone(o.bytes[f.next:])
@@ -104,8 +105,8 @@ func (o *Opening) unframe() {
 // Framed reports whether the client speaks WebSocket.
 func (o *Opening) Framed() bool { return o.frames != nil }
 
-// NodeRequest is the upgrade that a node is asked for, without its key; nil where nodes speak
-// plain MQTT.
+// NodeRequest returns the upgrade request for a node, without its key, or nil if the nodes
+// speak plain MQTT.
 func (o *Opening) NodeRequest() *websocket.Request {
 	if o.frames == nil {
 		return nil
@@ -113,6 +114,6 @@ func (o *Opening) NodeRequest() *websocket.Request {
 	return o.frames.request
 }
 
-// Unread is what the client has sent after what Take returned, and what reads it from there. Valid
-// only after Dial, where the client speaks WebSocket and its node does not.
+// Unread returns the bytes that the client has sent after those of Take, and the Reader to read
+// them with. Valid only after Dial, if the client speaks WebSocket and its node does not.
 func (o *Opening) Unread() (websocket.Reader, []byte) { return o.frames.reader, o.frames.rest }

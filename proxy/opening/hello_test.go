@@ -2,7 +2,8 @@ package opening
 
 import "testing"
 
-// A client can send its ClientHello byte by byte. crypto/tls, which takes some 20 KB for a try, is asked for the name once.
+// A client can send its ClientHello byte by byte. The name must be parsed only once, because crypto/tls allocates some 20
+// KB for each attempt.
 func TestAHelloThatIsPassedOnIsNotParsedBeforeItIsWhole(t *testing.T) {
 	bytes := []byte(hello(t, "a.example.com"))
 	var sc Scratch
@@ -22,7 +23,7 @@ func TestAHelloThatIsPassedOnIsNotParsedBeforeItIsWhole(t *testing.T) {
 			}
 		}
 	})
-	if most := 30.; n > most { // the bytes grow by doubling
+	if most := 30.; n > most { // the buffer grows by doubling
 		t.Errorf("%v allocations for %d bytes, at most %v are meant", n, len(bytes), most)
 	}
 	if v := o.Feed(bytes[len(bytes)-1:], &sc); v.Kind != Admit {

@@ -9,9 +9,9 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// SessionKey is the key of a session in its pool; keyed is false where it has none.
-// c is nil where clients do not speak MQTT: their key is the source address,
-// the only thing that is known of them. secure is nil where they speak no TLS.
+// SessionKey returns the key of a session in its pool; keyed is false if it has none. c
+// is nil if clients do not speak MQTT: the key is then the source address, because
+// nothing else is known. secure is nil without TLS.
 func SessionKey(p *snapshot.Pool, c *mqttparse.Connect, source netip.Addr, secure *tlsterm.Info) (key uint64, keyed bool) {
 	switch {
 	case c == nil || p.HashKey == balancer.BySourceIP:

@@ -1,22 +1,22 @@
 package opening
 
 const (
-	// maxProxyHeader bounds a client-side PROXY header in bytes: 16 of fixed
-	// part, 36 of addresses, and TLVs as generous as any sender's.
+	// maxProxyHeader limits a client-side PROXY header, in bytes: 16 of fixed part, 36 of
+	// addresses, and more TLVs than any sender uses.
 	maxProxyHeader = 4096
 
-	// maxClientHello bounds the first message of a client of TLS, in bytes. A hello has 300 to 2,000.
+	// maxClientHello limits the ClientHello, in bytes. A usual one has 300 to 2,000.
 	maxClientHello = 64 << 10
 
-	// maxRequest bounds the request for an upgrade to WebSocket that is read here, in
-	// bytes: the worst of this size takes 76 µs. A longer one is net/http's to read.
+	// maxRequest limits an upgrade request that this package reads, in bytes: the worst
+	// one of this size takes 76 µs. net/http reads a longer one.
 	maxRequest = 4096
 
-	// maxPings bounds the pings and pongs that a client may send before its CONNECT. To
-	// take one out of its bytes moves all that follow it.
+	// maxPings limits the pings and pongs before the CONNECT. To remove one from the
+	// client's bytes moves all bytes after it.
 	maxPings = 100
 
-	// framedConnect is how many times limits.max_connect_size the WebSocket frames
-	// that hold a CONNECT may take. One byte in each frame would be seven.
+	// framedConnect times limits.max_connect_size is the limit for the WebSocket frames
+	// that hold a CONNECT. One byte in each frame would need seven.
 	framedConnect = 8
 )

@@ -10,56 +10,56 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// stage is what an Opening reads next, or what it waits for its caller to do.
+// stage is what an Opening reads next, or what its caller has to do.
 type stage uint8
 
 const (
 	atProxyHeader stage = iota
 	atAddress           // ask for the limits of the client's address
-	atBeginning         // choose by the listener what comes first
+	atBeginning         // choose the first stage by the listener
 	atHello
 	atHandshake // the caller makes the TLS handshake
 	atRequest
 	atHTTP // the caller has net/http serve the connection
 	atFrames
-	atConnect // the CONNECT, in the clear
+	atConnect // the CONNECT, not in frames
 	atLimits
 	atKey
 	atEnd
 )
 
-// An Opening is how far one client has come. It keeps what the client has sent until a
-// verdict has the caller take it.
+// An Opening is the progress of one client. It keeps the client's bytes until a verdict
+// tells the caller to take them.
 type Opening struct {
-	// Source is the client's address, by its PROXY header if a proxy sent one; not valid
-	// on a Unix socket. Destination is where it connected to; valid only if the header
-	// says it.
+	// Source is the client's address, from the PROXY header if a proxy sent one; not
+	// valid on a Unix socket. Destination is the address that the client connected to;
+	// valid only if the PROXY header has it.
 	Source, Destination netip.AddrPort
 
-	// Excess is the limit that the connection was accepted past, for which it is to be
-	// refused; None: none. The caller sets it.
+	// Excess is the limit that the client exceeds, for which it is to be refused. None
+	// means no limit. The caller sets it.
 	Excess outcome.Outcome
 
 	Version mqttparse.Version // of the CONNECT, as soon as it is known
-	TLS     *tlsterm.Info     // of the client's handshake; nil: there was none
+	TLS     *tlsterm.Info     // of the client's handshake; nil: no TLS
 
 	snapshot *snapshot.Snapshot
 	listener *snapshot.Listener
 	pool     *snapshot.Pool
 	stage    stage
 
-	// bytes is what the client has sent and nobody has taken. While owned is false it
-	// is a view into what Feed was given last.
+	// bytes are the client's bytes that nobody has taken. If owned is false they are a
+	// view into the argument of the last Feed.
 	bytes []byte
 	owned bool
 
 	hello  tlsterm.HelloScanner
 	header headerScanner // of an HTTP request
-	frames *frames       // nil: the client has not upgraded to WebSocket
+	frames *frames       // nil: no upgrade to WebSocket
 }
 
 // New returns the opening of a client that has connected to a listener of the snapshot. peer
-// is the other end of the connection, not valid on a Unix socket.
+// is the address of the other end of the connection; not valid on a Unix socket.
 func New(snap *snapshot.Snapshot, ln *snapshot.Listener, peer netip.AddrPort) Opening {
 	o := Opening{Source: peer, snapshot: snap, listener: ln, pool: ln.Pool, stage: atAddress}
 	if ln.Trusts(peer.Addr()) {
@@ -68,9 +68,9 @@ func New(snap *snapshot.Snapshot, ln *snapshot.Listener, peer netip.AddrPort) Op
 	return o
 }
 
-// Feed takes what the client has sent since the last call, at most Room bytes where that
-// verdict was More, and says what to do next. It reads sent in place: sent must stay as it is
-// until Keep is called, or the verdict is Refuse, or Take is called and what it returned is done with.
+// Feed takes the bytes that the client has sent since the last call, at most Room if that verdict was
+// More, and returns what to do next. Feed does not copy sent. The caller must not change sent until
+// Keep is called, or the verdict is Refuse, or Take is called and its result is no longer used.
 func (o *Opening) Feed(sent []byte, sc *Scratch) Verdict {
 	switch {
 	case len(sent) == 0:
@@ -87,7 +87,7 @@ func (o *Opening) Feed(sent []byte, sc *Scratch) Verdict {
 	}
 }
 
-// next goes on by one stage, if there are the bytes for it.
+// next advances by one stage if the bytes for it have arrived.
 func (o *Opening) next(sc *Scratch) Verdict {
 	switch o.stage {
 	case atProxyHeader:
@@ -114,12 +114,12 @@ func (o *Opening) next(sc *Scratch) Verdict {
 	}
 }
 
-// more asks for the bytes that a PROXY header or a CONNECT lacks.
+// more asks for the missing bytes of a PROXY header or a CONNECT.
 func (o *Opening) more() Verdict {
 	return Verdict{Kind: More, Room: maxProxyHeader + o.snapshot.MaxConnectSize}
 }
 
-// end refuses a client without a word.
+// end refuses a client without an answer.
 func (o *Opening) end(why outcome.Outcome, fault string) Verdict {
 	o.stage = atEnd
 	return Verdict{Kind: Refuse, Outcome: why, Fault: fault}
@@ -134,7 +134,7 @@ func (o *Opening) readProxyHeader() Verdict {
 		return o.end(outcome.BadProxyHeader, err.Error())
 	}
 	o.bytes = o.bytes[h.Length:]
-	o.stage = atBeginning // the proxy itself, for which no limit is meant
+	o.stage = atBeginning // a connection of the proxy itself: no limits of an address
 	if h.Source.IsValid() {
 		o.Source, o.Destination = h.Source, h.Destination
 		o.stage = atAddress
@@ -142,8 +142,8 @@ func (o *Opening) readProxyHeader() Verdict {
 	return Verdict{}
 }
 
-// begin ends an opening that is past a limit where its client could not be told: before
-// TLS, since the limits are to spare its handshake, and where MQTT is not looked for.
+// begin refuses a client beyond a limit if it cannot get an answer: on a TLS listener,
+// since the limits save its handshake, and on a listener that does not read MQTT.
 func (o *Opening) begin() Verdict {
 	ln := o.listener
 	if o.Excess != outcome.None && (ln.TLS != nil || ln.Opaque()) {
@@ -158,7 +158,7 @@ func (o *Opening) begin() Verdict {
 	return Verdict{}
 }
 
-// afterTLS is the stage for what clients send first inside of TLS, or without it.
+// afterTLS returns the stage for the first bytes inside TLS, or without TLS.
 func (o *Opening) afterTLS() stage {
 	switch o.listener.Protocol {
 	case snapshot.WS, snapshot.HTTP:
@@ -193,19 +193,20 @@ func (o *Opening) readHello() Verdict {
 	return Verdict{}
 }
 
-// Secured says that the TLS handshake is made. What is fed from now on is what TLS carries.
+// Secured reports to o that the TLS handshake has succeeded. From now on Feed takes
+// decrypted bytes.
 func (o *Opening) Secured(info *tlsterm.Info) {
 	o.TLS = info
 	o.stage = o.afterTLS()
 }
 
-// AwaitsTLS reports whether the client's handshake has to come next.
+// AwaitsTLS reports whether the client's handshake comes next.
 func (o *Opening) AwaitsTLS() bool {
 	return o.stage == atHandshake || o.stage == atHello && o.listener.TLS != nil
 }
 
-// Late says what a client has not sent whole when its time is over; empty: net/http has the
-// connection, and knows.
+// Late names what the client has not sent completely when its time is over. It is empty if
+// net/http has the connection, because net/http reports that itself.
 func (o *Opening) Late() string {
 	limit := o.snapshot.Timeouts.ConnectPacket
 	var missing string
@@ -227,7 +228,7 @@ func (o *Opening) Late() string {
 	return fmt.Sprintf("no whole %s within timeouts.connect_packet %v", missing, limit)
 }
 
-// Keep makes the opening independent of what Feed was given.
+// Keep copies the bytes of the last Feed, so that its argument may change.
 func (o *Opening) Keep() {
 	if !o.owned && len(o.bytes) > 0 {
 		o.bytes = append(make([]byte, 0, len(o.bytes)), o.bytes...)
@@ -235,15 +236,15 @@ func (o *Opening) Keep() {
 	o.owned = len(o.bytes) > 0
 }
 
-// Take hands over what the client has sent. Where owned is false it is a view into what
-// Feed was given last.
+// Take returns the client's bytes and removes them from o. If owned is false they are a
+// view into the argument of the last Feed.
 func (o *Opening) Take() (b []byte, owned bool) {
 	b, owned = o.bytes, o.owned
 	o.bytes, o.owned = nil, false
 	return b, owned
 }
 
-// Size is how many bytes the opening keeps of what the client has sent.
+// Size returns how many of the client's bytes the opening keeps.
 func (o *Opening) Size() int {
 	n := 0
 	if o.owned {

@@ -17,7 +17,7 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// stages are the listeners that clients play on in these tests.
+// stages are the listeners of these tests.
 var stages = func() map[string]*snapshot.Listener {
 	pool := func(name string) *snapshot.Pool {
 		p, err := balancer.NewPool(balancer.PoolSpec{Name: name, Nodes: []balancer.NodeSpec{{Name: "n", Address: "127.0.0.1:1"}}})
@@ -59,21 +59,21 @@ var (
 	peer = netip.MustParseAddrPort("192.0.2.1:40000")
 )
 
-// A client is the bytes that one sends: at first, and once it has been answered a TLS
-// handshake or an upgrade, if its listener has these.
+// A client holds the bytes that a client sends: first, and then after a TLS handshake or
+// an upgrade, if its listener has these.
 type client struct {
 	stage         string
 	before, after []byte
-	over          outcome.Outcome // the limit of its address that it is past
+	over          outcome.Outcome // the limit that its address exceeds
 }
 
-// split says how many bytes of so many come next.
+// split returns how many of the remaining bytes come next.
 type split func(left int) int
 
 func whole(left int) int { return left }
 func drip(int) int       { return 1 }
 
-// by splits as the fuzzer says.
+// by splits in the given sizes, for the fuzzer.
 func by(sizes []byte) split {
 	i := 0
 	return func(left int) int {
@@ -86,18 +86,18 @@ func by(sizes []byte) split {
 	}
 }
 
-// A part is all that has come of a client: what it was told, and the last verdict.
+// A part is everything that a client was sent, and its last verdict.
 type part struct {
-	text  strings.Builder // what the verdicts say, but for More
-	said  []byte          // to the client
-	early bool            // it sends on before the answer to its upgrade, against RFC 6455, 4.1
+	text  strings.Builder // the verdicts in words, without More
+	said  []byte          // sent to the client
+	early bool            // the client continues before the answer to its upgrade, against RFC 6455, 4.1
 }
 
 func (p *part) String() string { return fmt.Sprintf("%stold %q", p.text.String(), p.said) }
 
 func (p *part) notef(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
 
-// play has a client send its bytes in pieces.
+// play makes a client send its bytes in pieces.
 func (c *client) play(next split) *part {
 	ln, p, sc := stages[c.stage], &part{}, &Scratch{}
 	o := New(rules, ln, peer)
@@ -105,7 +105,7 @@ func (c *client) play(next split) *part {
 	if ln.TLS == nil && ln.Routes == nil || ln.Protocol == snapshot.Passthrough {
 		left = append(bytes.Clone(left), c.after...)
 	}
-	loop := make([]byte, 128<<10) // as a loop has it: it is read into again and again
+	loop := make([]byte, 128<<10) // like the buffer of an event loop: reused for every read
 	var sent []byte
 	for {
 		v := o.Feed(sent, sc)
@@ -164,7 +164,7 @@ func (c *client) play(next split) *part {
 	}
 }
 
-// payload appends what frames carry.
+// payload appends the payload of frames.
 func payload(dst []byte, r websocket.Reader, raw []byte) []byte {
 	for {
 		with, piece, err := r.Copy(dst, raw)
@@ -177,7 +177,7 @@ func payload(dst []byte, r websocket.Reader, raw []byte) []byte {
 	}
 }
 
-// masked is a frame of a client.
+// masked returns a frame of a client.
 func masked(first byte, payload string) string {
 	key := [4]byte{1, 2, 3, 4}
 	b := []byte(payload)
@@ -189,7 +189,7 @@ func masked(first byte, payload string) string {
 	return string(header) + string(b)
 }
 
-// hello is a ClientHello for a server name.
+// hello returns a ClientHello for a server name.
 func hello(tb testing.TB, name string) string {
 	tb.Helper()
 	here, there := net.Pipe()

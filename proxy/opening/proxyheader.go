@@ -12,7 +12,7 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// ErrHeaderShort is what ReadProxyHeader returns for the beginning of a header.
+// ErrHeaderShort means that ReadProxyHeader needs more bytes.
 var ErrHeaderShort = errors.New("PROXY header is not whole")
 
 var (
@@ -20,22 +20,22 @@ var (
 	errHeaderTooBig = fmt.Errorf("PROXY header of more than %d bytes", maxProxyHeader)
 )
 
-// ProxyHeader is what a PROXY header says. The addresses are not valid in a
-// LOCAL or UNKNOWN header, which speaks of the proxy's own connection.
+// ProxyHeader is the content of a PROXY header. The addresses are not valid in a LOCAL or
+// UNKNOWN header, which is about the proxy's own connection.
 type ProxyHeader struct {
 	Source, Destination netip.AddrPort
-	Length              int // bytes of the header
+	Length              int // of the header, in bytes
 }
 
-// ReadProxyHeader reads the PROXY header, v1 or v2, at the start of b. It wants more
-// bytes with ErrHeaderShort; any other error is final, and comes with the first
-// byte that is wrong.
+// ReadProxyHeader parses the PROXY header, v1 or v2, at the start of b. The error is
+// ErrHeaderShort if more bytes are needed. Any other error is final and is returned at
+// the first wrong byte.
 func ReadProxyHeader(b []byte) (ProxyHeader, error) {
 	n, err := headerLength(b)
 	if err != nil {
 		return ProxyHeader{}, err
 	}
-	// The library reads a header that is there as a whole only.
+	// The library needs the whole header.
 	h, err := proxyproto.Read(bufio.NewReaderSize(bytes.NewReader(b[:n]), n))
 	if err != nil {
 		return ProxyHeader{}, err
@@ -50,7 +50,7 @@ func ReadProxyHeader(b []byte) (ProxyHeader, error) {
 	return out, nil
 }
 
-// headerLength is the length in bytes of the header that b begins with.
+// headerLength returns the length in bytes of the header at the start of b.
 func headerLength(b []byte) (int, error) {
 	switch {
 	case len(b) == 0:
@@ -81,8 +81,8 @@ func headerLength(b []byte) (int, error) {
 	return 0, errHeaderAbsent
 }
 
-// signed reports whether b begins with a PROXY header's signature; undecided: b is too
-// short to tell.
+// signed reports whether b begins with the signature of a PROXY header; undecided means
+// that b is too short to tell.
 func signed(b []byte) (yes, undecided bool) {
 	v1 := []byte("PROXY ")
 	switch {
@@ -93,13 +93,13 @@ func signed(b []byte) (yes, undecided bool) {
 	}
 }
 
-// begins reports whether b and prefix agree as far as both go.
+// begins reports whether b and prefix are equal up to the end of the shorter one.
 func begins(b, prefix []byte) bool {
 	n := min(len(b), len(prefix))
 	return bytes.Equal(b[:n], prefix[:n])
 }
 
-// addrPort is a in the form used inside, IPv4 unmapped.
+// addrPort converts a, with IPv4 unmapped.
 func addrPort(a *net.TCPAddr) netip.AddrPort {
 	ap := a.AddrPort()
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())

@@ -8,7 +8,7 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// headers are whole PROXY headers, and what they say of the client.
+// headers are whole PROXY headers, and the client that they name.
 var headers = map[string]string{
 	"PROXY TCP4 192.0.2.7 192.0.2.9 40000 1883\r\n":     "192.0.2.7:40000",
 	"PROXY TCP6 2001:db8::7 2001:db8::9 40000 1883\r\n": "[2001:db8::7]:40000",
@@ -20,7 +20,7 @@ var headers = map[string]string{
 	v2("\x21\x11", "\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b\x04\x00\x01x\x05\x00\x02id"):                            "192.0.2.7:40000",
 	v2("\x21\x11", "\xc0\x00\x02\x07\xc0\x00\x02\x09\x9c\x40\x07\x5b\x04\x07\xd0"+strings.Repeat("x", 2000)):                 "192.0.2.7:40000",
 	v2("\x21\x21", strings.Repeat("\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x07", 2)+"\x9c\x40\x07\x5b"): "[2001:db8::7]:40000",
-	v2("\x21\x31", strings.Repeat("\x00", 216)):                                                                              "invalid AddrPort", // a Unix socket's names are no address
+	v2("\x21\x31", strings.Repeat("\x00", 216)):                                                                              "invalid AddrPort", // the names of a Unix socket are not addresses
 }
 
 func v2(command, rest string) string {
@@ -70,12 +70,13 @@ func FuzzProxyHeader(f *testing.F) {
 			t.Errorf("%d bytes and no end", len(b))
 		}
 		if err != nil && err != ErrHeaderShort {
-			// A verdict stands whatever follows.
+			// More bytes do not change the verdict.
 			if _, again := ReadProxyHeader(append(b[:len(b):len(b)], "\r\n\x00\x10"...)); again == nil {
 				t.Errorf("%q is refused and accepted when it goes on", b)
 			}
 		}
-		// What others send is among what we read; package proxy holds its own headers against the library's.
+		// This test compares headers of other senders; package proxy compares its own headers with the
+		// library's.
 		if err == nil && h.Source.IsValid() {
 			for _, version := range []byte{1, 2} {
 				out, err := proxyproto.HeaderProxyFromAddrs(version, net.TCPAddrFromAddrPort(h.Source), net.TCPAddrFromAddrPort(h.Destination)).Format()

@@ -6,19 +6,19 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// A Refusal is why a session is not taken: the outcome that is counted and the
-// code that the client is told, in its own version.
+// A Refusal is the reason why a session is refused: the outcome for the counters and the
+// code for the client, which is sent in the client's version.
 type Refusal struct {
 	Outcome outcome.Outcome
-	Code    mqttparse.ReasonCode // 0: closed without a word
-	Close   websocket.CloseCode  // of the close frame; 0: that of the outcome
+	Code    mqttparse.ReasonCode // 0: close without an answer
+	Close   websocket.CloseCode  // of the close frame; 0: the code of the outcome
 }
 
-// Refuse is the verdict on a client that the caller does not take: over a limit, or because
+// Refuse returns the verdict for a client that the caller refuses: it exceeds a limit, or
 // no node is left. It may also be called after Dial.
 func (o *Opening) Refuse(r Refusal, sc *Scratch) Verdict { return o.refuse(r, "", sc) }
 
-// refuse tells the client in its own version, and nothing where the specification knows
+// refuse answers the client in its own version, or not at all where the specification has
 // no answer.
 func (o *Opening) refuse(r Refusal, fault string, sc *Scratch) Verdict {
 	v := o.end(r.Outcome, fault)
@@ -41,7 +41,7 @@ func (o *Opening) refuse(r Refusal, fault string, sc *Scratch) Verdict {
 	return v
 }
 
-// closeCode is the code of the close frame that follows a refusal.
+// closeCode returns the code of the close frame after the refusal.
 func (r Refusal) closeCode() websocket.CloseCode {
 	if r.Close != 0 {
 		return r.Close

@@ -13,9 +13,9 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// readRequest answers an upgrade to WebSocket. All other HTTP is net/http's: that costs a
-// goroutine, a second descriptor and the way to it and back (1.45 of HAProxy's CPU for a
-// new connection in place of 1.00).
+// readRequest answers an upgrade to WebSocket. net/http serves all other HTTP. That costs
+// a goroutine, a second descriptor and the transfer there and back (for a new connection
+// 1.45 of HAProxy's CPU instead of 1.00).
 func (o *Opening) readRequest(sc *Scratch) Verdict {
 	o.stage = atHTTP
 	if o.TLS != nil || o.Excess != outcome.None {
@@ -52,16 +52,16 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 	return Verdict{Kind: Upgrade, Reply: sc.request.answer}
 }
 
-// headerScanner finds the end of a request's header, which may come in any number of
-// pieces. It looks at each byte once. The zero value is ready.
+// headerScanner finds the end of a request's header, which may arrive in any number of
+// pieces. It scans each byte once. The zero value is ready for use.
 type headerScanner struct {
-	line int // where the line begins that is not whole yet
-	at   int // bytes looked at
+	line int // offset of the first incomplete line
+	at   int // bytes scanned
 }
 
-// done reports whether b, all that the client has sent so far, holds the whole header. It is
-// also true as soon as b has what upgrades have not, or HTTP has not: net/http then knows what
-// to answer.
+// done reports whether b, everything that the client has sent so far, holds the whole header.
+// It also returns true as soon as b cannot be an upgrade or is not HTTP, because net/http then
+// has the right answer.
 func (h *headerScanner) done(b []byte) bool {
 	for ; h.at < len(b); h.at++ {
 		c := b[h.at]
@@ -85,10 +85,10 @@ func (h *headerScanner) done(b []byte) bool {
 	return false
 }
 
-// request is the HTTP of the upgrades that are answered here, one at a time: the
-// http.ResponseWriter, and the connection that the answer is written to.
+// request answers one upgrade at a time. It is the http.ResponseWriter, and the
+// connection that the answer is written to.
 type request struct {
-	net.Conn // nil: gorilla asks no more of a connection than the methods below
+	net.Conn // nil: gorilla only uses the methods below
 
 	source bytes.Reader
 	reader *bufio.Reader
@@ -100,8 +100,9 @@ func newRequest() *request {
 	return &request{reader: bufio.NewReader(nil), writer: bufio.NewWriter(nil)}
 }
 
-// read reads the request that b is, no more and no less. It returns nil for all that
-// net/http's server refuses or acts on before it calls its handler: ReadRequest alone does not.
+// read parses b, which must be exactly one request. It returns nil for every request that
+// net/http's server would refuse or act on before it calls its handler; ReadRequest does not do
+// so.
 func (q *request) read(b []byte, maxSize int) *http.Request {
 	if len(b) > maxSize || !bytes.HasSuffix(b, []byte("\r\n\r\n")) || bytes.ContainsFunc(b, unusual) {
 		return nil
@@ -123,7 +124,7 @@ func (q *request) read(b []byte, maxSize int) *http.Request {
 	return r
 }
 
-// unusual reports whether a character is none of those that upgrades are made of.
+// unusual reports whether a character never occurs in an upgrade.
 func unusual(c rune) bool { return (c < ' ' || c > '~') && c != '\r' && c != '\n' }
 
 // Hijack begins an answer.
@@ -132,20 +133,20 @@ func (q *request) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return q, bufio.NewReadWriter(q.reader, q.writer), nil
 }
 
-// Write keeps a part of the answer.
+// Write adds to the answer.
 func (q *request) Write(b []byte) (int, error) {
 	q.answer = append(q.answer, b...)
 	return len(b), nil
 }
 
-// SetDeadline has nothing to wait for.
+// SetDeadline does nothing, because Write never blocks.
 func (q *request) SetDeadline(time.Time) error { return nil }
 
-// Close leaves the connection to its session.
+// Close does nothing: the session owns the connection.
 func (q *request) Close() error { return nil }
 
-// Header is for refusals, of which there are none here.
+// Header is only for refusals, which do not happen here.
 func (q *request) Header() http.Header { return http.Header{} }
 
-// WriteHeader is for refusals, too.
+// WriteHeader is only for refusals, too.
 func (q *request) WriteHeader(int) {}

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// patience is how long net/http may take on a busy machine.
+// patience is the time limit for net/http on a busy machine.
 const patience = 20 * time.Second
 
-// upgradeRequest is an upgrade that is taken, with some of its lines replaced by
-// others: "Name: value" takes the place of the header, "-Name" leaves it out, and
-// "+Name: value" adds one. A line without a colon is the request line.
+// upgradeRequest returns an acceptable upgrade with some lines changed: "Name: value"
+// replaces the header, "-Name" removes it, and "+Name: value" adds one. A line without a
+// colon replaces the request line.
 func upgradeRequest(changes ...string) string {
 	lines := []string{
 		"GET /mqtt HTTP/1.1",
@@ -54,7 +54,7 @@ func upgradeRequest(changes ...string) string {
 	return b.String() + "\r\n"
 }
 
-// upgrades are requests that may have to be told from one another.
+// upgrades are requests that are close to an acceptable upgrade.
 var upgrades = map[string]struct {
 	request string
 	inline  bool
@@ -100,8 +100,9 @@ func TestRequestsThatAreTakenForUpgrades(t *testing.T) {
 	}
 }
 
-// FuzzUpgradeRequest holds what is taken against what net/http's server makes of the same
-// bytes: that calls its handler, with the same request, and nothing is left over.
+// FuzzUpgradeRequest compares every accepted upgrade with net/http's server on the same
+// bytes: the server must call its handler, with an equal request, and leave no bytes
+// over.
 func FuzzUpgradeRequest(f *testing.F) {
 	for _, c := range upgrades {
 		f.Add([]byte(c.request))
@@ -124,7 +125,7 @@ func FuzzUpgradeRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got := q.read(b, len(b))
 		if got == nil || got.ContentLength != 0 || got.TransferEncoding != nil {
-			return // not taken; CheckUpgrade refuses one with a body
+			return // not accepted; CheckUpgrade refuses one with a body
 		}
 		client, conn := net.Pipe()
 		defer client.Close()
@@ -152,7 +153,7 @@ func FuzzUpgradeRequest(f *testing.F) {
 	})
 }
 
-// pipes is a listener whose connections are handed to it.
+// pipes is a listener that accepts the connections sent to it.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzSplit holds that the verdict on a client, and what it is told, are the same however
-// its bytes are split.
+// FuzzSplit checks that the verdict on a client and the answers to it do not depend on
+// how its bytes are split.
 func FuzzSplit(f *testing.F) {
 	var names []string
 	for name := range stages {

@@ -15,22 +15,22 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// subprotocols are the names that clients give MQTT [MQTT-6.0.0-3], the standard
-// one first: it is chosen wherever it is offered.
+// subprotocols are the names that clients give MQTT [MQTT-6.0.0-3]. The first is the
+// standard one, which is chosen whenever it is offered.
 var subprotocols = []string{"mqtt", "mqttv3.1.1", "mqttv3.1", "mqtt-v5", "mqtt-v3.1.1", "mqtt-v3"}
 
-// protocolVersion is the one version of RFC 6455, section 4.1.
+// protocolVersion is the only version in RFC 6455, section 4.1.
 const protocolVersion = "13"
 
-// Rejection is the answer to a request that is no upgrade of ours.
+// Rejection is the answer to a request that is not an acceptable upgrade.
 type Rejection struct {
 	Status int
 	Reason string
 	Header [2]string // a further header, name and value
 }
 
-// CheckUpgrade says what is wrong with a request for an upgrade, nil: nothing,
-// and then which subprotocol is chosen. RFC 6455, section 4.2.1, but for the path.
+// CheckUpgrade checks an upgrade request by RFC 6455, section 4.2.1, without the path. It
+// returns the chosen subprotocol, or the answer to a bad request.
 func CheckUpgrade(r *http.Request, hosts, origins []string) (protocol string, refused *Rejection) {
 	no := func(status int, format string, args ...any) (string, *Rejection) {
 		return "", &Rejection{Status: status, Reason: fmt.Sprintf(format, args...)}
@@ -79,7 +79,7 @@ func CheckUpgrade(r *http.Request, hosts, origins []string) (protocol string, re
 }
 
 // matchOrigin reports whether the Origin of a web page matches a pattern of
-// Route.Origins. Both are scheme and host, and a port that is not the scheme's own.
+// Route.Origins. Both are scheme and host, with a port unless it is the scheme's own.
 func matchOrigin(pattern, origin string) bool {
 	want, host, ok := strings.Cut(pattern, "://")
 	u, err := url.Parse(origin)
@@ -97,19 +97,19 @@ func matchOrigin(pattern, origin string) bool {
 	return own == port && snapshot.MatchHost(name, u.Hostname())
 }
 
-// Upgrader answers an upgrade that CheckUpgrade has found good.
+// Upgrader returns an Upgrader for requests that CheckUpgrade has accepted.
 func Upgrader(protocol string) *gorilla.Upgrader {
 	return &gorilla.Upgrader{
 		Subprotocols: []string{protocol},
-		CheckOrigin:  func(*http.Request) bool { return true }, // CheckUpgrade has
+		CheckOrigin:  func(*http.Request) bool { return true }, // CheckUpgrade has checked it
 	}
 }
 
-// NodeRequest is the upgrade that a node is asked for in place of the client's:
-// its target, host and subprotocol, the headers that the pool forwards, and ours
-// on who the client is. EMQX takes the leftmost address of X-Forwarded-For, so
-// the client's own is never kept. Its key is missing: the caller has the random bytes.
-// Nil where the nodes speak plain MQTT.
+// NodeRequest returns the upgrade request for a node that replaces the client's: its
+// target, host and subprotocol, the headers that the pool forwards, and our own headers
+// with the client's address. The client's own X-Forwarded-For is dropped, because EMQX
+// believes its leftmost address. The caller adds the key, which needs random bytes.
+// NodeRequest returns nil if the nodes speak plain MQTT.
 func NodeRequest(p *snapshot.Pool, r *http.Request, protocol string) *websocket.Request {
 	if !p.WebSocket {
 		return nil
@@ -120,9 +120,9 @@ func NodeRequest(p *snapshot.Pool, r *http.Request, protocol string) *websocket.
 			h[name] = v
 		}
 	}
-	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil && host != "" { // none on a Unix socket
+	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil && host != "" { // a Unix socket has no address
 		h.Set("X-Forwarded-For", host)
-		h.Set("X-Forwarded-Port", port) // EMQX reads it as the client's
+		h.Set("X-Forwarded-Port", port) // EMQX takes it for the client's port
 	}
 	scheme := "http"
 	if r.TLS != nil {

@@ -12,64 +12,64 @@ type Kind uint8
 const (
 	again Kind = iota // the next stage decides; never returned by Feed
 
-	// More has the caller read at most Room bytes from the client, and Feed them.
+	// More means: read at most Room bytes from the client, and Feed them.
 	More
 
-	// Address says that the client's address, Opening.Source, is known. The caller applies its
-	// limits, sets Opening.Excess if it is past one, and Feeds.
+	// Address means: the client's address, Opening.Source, is known. Apply its limits, set
+	// Opening.Excess if it exceeds one, and Feed.
 	Address
 
-	// Handshake says that the ClientHello, which Take returns, is whole. The caller makes the TLS
-	// handshake, and calls Secured before the next Feed.
+	// Handshake means: the ClientHello is complete; Take returns it. Make the TLS handshake, and call
+	// Secured before the next Feed.
 	Handshake
 
-	// HTTP has net/http serve the connection, and what Take returns before the rest of it. If
-	// that comes to an upgrade to WebSocket, the caller calls Upgraded before the next Feed.
+	// HTTP means: have net/http serve the connection, first the bytes from Take. After an upgrade
+	// to WebSocket, call Upgraded before the next Feed.
 	HTTP
 
-	// Upgrade has the caller send Reply, which answers an upgrade to WebSocket, and Feed.
+	// Upgrade means: send Reply, which answers an upgrade to WebSocket, and Feed.
 	Upgrade
 
-	// Pong has the caller send Reply, which answers a ping, and Feed.
+	// Pong means: send Reply, which answers a ping, and Feed.
 	Pong
 
-	// Admit says that what the client sends first is whole, and Connect what was read of it. The
-	// caller applies the limits, and Feeds.
+	// Admit means: the client's first bytes are complete, and Connect is its CONNECT. Apply the
+	// limits, and Feed.
 	Admit
 
-	// Refuse has the caller send Reply, if there is one, and end the session with Outcome.
+	// Refuse means: send Reply if it is not empty, and end the session with Outcome.
 	Refuse
 
-	// Dial has the caller send what Take returns to a node of Pool, chosen by Key.
+	// Dial means: send the bytes from Take to a node of Pool, chosen by Key.
 	Dial
 )
 
-// A Verdict says what to do next. Reply and Connect are valid until the next Feed of
-// any Opening with the same Scratch.
+// A Verdict says what to do next. Reply and Connect are valid until the next Feed of any
+// Opening with the same Scratch.
 type Verdict struct {
 	Kind Kind
 
-	Room int // bytes, never 0. Valid only if Kind is More.
+	Room int // in bytes, never 0; valid only if Kind is More
 
-	Reply []byte // valid only if Kind is Upgrade, Pong or Refuse; empty: nothing is said
+	Reply []byte // valid only if Kind is Upgrade, Pong or Refuse; empty: no answer
 
-	// Valid only if Kind is Refuse.
+	// Outcome and Fault are valid only if Kind is Refuse.
 	Outcome outcome.Outcome
-	Fault   string // what was wrong, in words; empty: the outcome says it all
+	Fault   string // the fault in words; empty: Outcome says enough
 
-	// Valid only if Kind is Admit. Nil where clients send no CONNECT.
+	// Connect is valid only if Kind is Admit. It is nil if clients send no CONNECT.
 	Connect *mqttparse.Connect
 
-	// Valid only if Kind is Dial.
+	// The fields below are valid only if Kind is Dial.
 	Pool  *snapshot.Pool
 	Key   uint64 // valid only if Keyed
 	Keyed bool
 }
 
-// A Scratch is what the openings of one goroutine take turns to use. The zero value is
-// ready.
+// A Scratch holds memory that the openings of one goroutine share. The zero value is
+// ready for use.
 type Scratch struct {
 	connect mqttparse.Connect
 	reply   []byte
-	request *request // nil: there was no upgrade yet
+	request *request // nil: no upgrade yet
 }

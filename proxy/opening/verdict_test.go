@@ -15,7 +15,7 @@ const (
 	proxyV1  = "PROXY TCP4 192.0.2.7 192.0.2.9 40000 1883\r\n"
 )
 
-// A row is a client, and what comes of it: the last verdict, and the end of what it is told.
+// A row is a client, the expected last verdict, and the end of the expected answers.
 type row struct {
 	name          string
 	stage         string
@@ -59,7 +59,7 @@ func rows(tb testing.TB) []row {
 
 		{name: "over TLS", stage: "mqtts", before: named, after: connect4, verdict: "dial plain"},
 		{name: "another's identity", stage: "mqtts", before: named, after: strings.Replace(connect5, "c1", "c2", 1), verdict: "refuse identity_mismatch", told: v5("\x87")},
-		{name: "no TLS", stage: "mqtts", before: connect4, after: connect4, verdict: "dial plain"}, // it is crypto/tls that finds out
+		{name: "no TLS", stage: "mqtts", before: connect4, after: connect4, verdict: "dial plain"}, // crypto/tls finds that out
 		{name: "half a ClientHello", stage: "mqtts", before: named[:40], verdict: "more: no whole ClientHello within tls.handshake_timeout 1s"},
 		{name: "a ClientHello without end", stage: "mqtts", before: endless(), verdict: "refuse handshake_failed: TLS: the ClientHello is longer than 64 KiB"},
 		{name: "over a limit, before TLS", stage: "mqtts", before: named, over: outcome.RefusedAddress, verdict: "refuse address_connections"},
@@ -101,7 +101,7 @@ func rows(tb testing.TB) []row {
 	}
 }
 
-// endless is the beginning of a ClientHello of 64 KiB, in records of one byte.
+// endless returns the beginning of a ClientHello of 64 KiB, in records of one byte.
 func endless() string {
 	const record = "\x16\x03\x03\x00\x01"
 	return record + "\x01" + record + "\x00" + record + "\xff" + record + "\xff" + strings.Repeat(record+"\x00", 12<<10)
@@ -131,7 +131,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// After Dial too, a client is refused in its own version and its own layers.
+// Also after Dial, a refusal is in the client's version and layers.
 func TestRefusalAfterDialIsInTheClientsVersion(t *testing.T) {
 	var sc Scratch
 	o := New(rules, stages["ws to mqtt"], peer)
@@ -147,7 +147,8 @@ func TestRefusalAfterDialIsInTheClientsVersion(t *testing.T) {
 	}
 }
 
-// connectAtOnce is what a loop does for a client whose CONNECT comes in one read.
+// connectAtOnce does what an event loop does for a client whose CONNECT comes in one
+// read.
 func connectAtOnce(tb testing.TB, ln *snapshot.Listener, o *Opening, sc *Scratch, b []byte) {
 	*o = New(rules, ln, peer)
 	for _, want := range []Kind{Address, More, Admit, Dial} {

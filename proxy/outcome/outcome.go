@@ -1,57 +1,57 @@
-// Package outcome has the words for how a session ends.
+// Package outcome names the ways in which a session ends.
 package outcome
 
-// Outcome says how a session ended. Every accepted connection has exactly one.
+// Outcome is how a session ended. Every accepted connection has exactly one.
 type Outcome uint8
 
-// The outcomes of sessions that reached a node, by what ended them.
+// The outcomes of sessions that reached a node, by their cause.
 const (
-	None Outcome = iota // the session goes on
+	None Outcome = iota // the session has not ended
 
 	ClientClosed      // the client closed first
 	ServerClosed      // the node closed first
 	ClientReset       // the client's connection broke
 	ServerReset       // the node's connection broke
-	IdleTimeout       // nothing was heard for longer than the keep alive, or timeouts.idle, allows
-	ConnackTimeout    // the node had not answered the CONNECT after a minute
+	IdleTimeout       // silence for longer than the keep alive or timeouts.idle allows
+	ConnackTimeout    // the node did not answer the CONNECT within a minute
 	HalfClosedTimeout // one side closed and the other did not within timeouts.half_closed
-	WriteTimeout      // one side took nothing of what is kept for it within timeouts.write
+	WriteTimeout      // one side took nothing of the bytes kept for it within timeouts.write
 	Shutdown          // mqttlb stopped
-	Kicked            // an operator has ended the session
-	Drained           // the node is drained, and the client is to use another one
+	Kicked            // an operator ended the session
+	Drained           // the node is draining, and the client should use another one
 	Moved             // the client was moved to another node
-	FrameError        // a WebSocket client broke the rules of frames
-	HTTPServed        // a connection of HTTP requests, not of MQTT, that has ended
-	RequestTimeout    // the same, when a request's header, body or response, or its tunnel, came to its limit of time
+	FrameError        // a WebSocket client violated the rules for frames
+	HTTPServed        // the connection carried HTTP requests, not MQTT, and has ended
+	RequestTimeout    // like HTTPServed, but a request's header, body or response, or its tunnel, exceeded its time limit
 
-	// The outcomes of sessions that did not.
+	// The outcomes of sessions that did not reach a node.
 
-	ClientGone          // the client closed or broke before a node had its CONNECT
+	ClientGone          // the client closed or reset the connection before a node had its CONNECT
 	ConnectTimeout      // no whole CONNECT within timeouts.connect_packet
-	HandshakeFailed     // no TLS session came of the handshake
-	RefusedHandshake    // too many TLS handshakes wait already
-	RefusedOpening      // limits.opening_memory, of which the client's address held the most
-	IdentityMismatch    // the client's certificate does not name what its CONNECT says
-	BadUpgrade          // no upgrade to WebSocket that is served here
-	NotMQTT             // the first packet is no CONNECT
-	MalformedConnect    // the CONNECT breaks the specification
-	UnsupportedVersion  // a protocol level that is not served
-	IdentifierRejected  // an empty identifier where none may be
+	HandshakeFailed     // the TLS handshake failed
+	RefusedHandshake    // too many TLS handshakes were waiting
+	RefusedOpening      // limits.opening_memory was exceeded, and the client's address held the most
+	IdentityMismatch    // the client's certificate does not name the identity in its CONNECT
+	BadUpgrade          // the request is not an acceptable upgrade to WebSocket
+	NotMQTT             // the first packet is not a CONNECT
+	MalformedConnect    // the CONNECT violates the specification
+	UnsupportedVersion  // an unsupported protocol level
+	IdentifierRejected  // an empty client identifier where it is not allowed
 	ConnectTooLarge     // longer than limits.max_connect_size
 	BadProxyHeader      // no, or no valid, PROXY header from a trusted proxy
 	UntrustedProxy      // a PROXY header from a peer outside trusted_proxies
-	RefusedConnections  // limits.max_connections or the listener's
+	RefusedConnections  // limits.max_connections, or that of the listener
 	RefusedRate         // limits.connect_rate
 	RefusedAddress      // limits.max_connections_per_address
 	RefusedAddressRate  // limits.connect_rate_per_address
-	NodesFull           // every node that may take the session is at its max_connections
-	NoNode              // the operator has taken every node out
-	UpgradeRefused      // no node that could be reached took the upgrade to WebSocket
-	DialFailed          // no node could be reached: of those that are up, or where none is, of those that are down
-	DescriptorsExceeded // no descriptor, or memory, was left for the node's connection
-	PortsExceeded       // no ephemeral port was left for it
+	NodesFull           // every node that could take the session is at its max_connections
+	NoNode              // the operator has taken out every node
+	UpgradeRefused      // no reachable node accepted the upgrade to WebSocket
+	DialFailed          // no node could be reached: none of those that are up, or if none is up, of those that are down
+	DescriptorsExceeded // no descriptor or memory was left for the connection to the node
+	PortsExceeded       // no ephemeral port was left for the connection to the node
 
-	Count // how many outcomes there are
+	Count // the number of outcomes
 )
 
 var names = [Count]string{
@@ -97,11 +97,11 @@ var names = [Count]string{
 	PortsExceeded:       "no_ports",
 }
 
-// String is the outcome's word in logs and metrics.
+// String returns the outcome's name in logs and metrics.
 func (o Outcome) String() string { return names[o] }
 
-// Refused reports whether the session ended because mqttlb did not take it, as
-// opposed to what the client, a node or time did.
+// Refused reports whether mqttlb refused the session, as opposed to an end caused by the
+// client, a node or time.
 func (o Outcome) Refused() bool { return o >= HandshakeFailed }
 
 // OfAddress reports whether the outcome is a limit of the client's address.

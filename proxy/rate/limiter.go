@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// Limiter is a pace with a burst of one second that any number of goroutines share.
+// Limiter is a pace with a burst of one second. Any number of goroutines may share it.
 type Limiter struct {
 	pace atomic.Pointer[Pace]
 	next atomic.Int64 // see Pace.Take
 }
 
-// NewLimiter lets perSecond events pass in a second; 0 is no limit.
+// NewLimiter returns a Limiter that passes perSecond events a second; 0 means no limit.
 func NewLimiter(perSecond int) *Limiter {
 	l := &Limiter{}
 	l.Set(perSecond)
 	return l
 }
 
-// Set changes the pace, also while others call Take. Events that have passed count
-// under the new one: to change it again and again gives nobody another burst.
+// Set changes the pace. Other goroutines may call Take meanwhile. Events that have passed
+// count under the new pace, so that repeated changes grant no further bursts.
 func (l *Limiter) Set(perSecond int) {
 	p := NewPace(perSecond, time.Second)
 	l.pace.Store(&p)
 }
 
-// Take lets an event pass, or not; now is in ns of a clock that only goes forward.
+// Take reports whether an event passes. now is in ns of a monotonic clock.
 func (l *Limiter) Take(now int64) bool {
 	p := l.pace.Load()
 	for {

@@ -4,23 +4,23 @@
 //	p := rate.NewPace(100, time.Second) // 100 a second, and as many at once after a pause
 //	next, ok = p.Take(next, now)
 //
-// A [Pace] is a value that remembers nothing; a [Limiter] is one that goroutines share.
-// The package has no clock and no queue: the caller gives the time, and decides what
-// becomes of an event that does not pass.
+// A [Pace] is a value without state; a [Limiter] is shared by goroutines. The package has
+// no clock and no queue: the caller passes the time, and decides what to do with an event
+// that does not pass.
 package rate
 
 import "time"
 
-// Pace is so many events a second. It is the generic cell rate algorithm (ITU-T I.371),
-// which needs one number to remember: when the next event would be on schedule. The
-// zero Pace is no limit.
+// Pace is a number of events a second. It is the generic cell rate algorithm (ITU-T
+// I.371), whose state is one number: the time at which the next event is on schedule. The
+// zero Pace means no limit.
 type Pace struct {
 	interval time.Duration // between two events; 0: no limit
-	ahead    time.Duration // of its schedule an event may come so much
+	ahead    time.Duration // how early an event may be on its schedule
 }
 
-// NewPace lets perSecond events pass in a second; 0 is no limit. After a pause it lets
-// those of the time burst pass at once, and one at least.
+// NewPace returns a Pace of perSecond events a second; 0 means no limit. After a pause,
+// as many events as belong to the time burst, and at least one, may pass at once.
 func NewPace(perSecond int, burst time.Duration) Pace {
 	if perSecond == 0 {
 		return Pace{}
@@ -29,8 +29,8 @@ func NewPace(perSecond int, burst time.Duration) Pace {
 	return Pace{interval, max(burst-interval, 0)}
 }
 
-// Take lets an event pass, or not, and returns what to remember: next is what it
-// returned for the event before, or 0. All times are in ns of one clock.
+// Take reports whether an event passes, and returns the new state. next is the state that
+// the last Take returned, at first 0. All times are in ns of one clock.
 func (p Pace) Take(next, now int64) (int64, bool) {
 	switch {
 	case p.interval == 0:
@@ -41,8 +41,9 @@ func (p Pace) Take(next, now int64) (int64, bool) {
 	return max(next, now) + int64(p.interval), true
 }
 
-// Due is when Take lets the next event pass.
+// Due returns the time at which Take passes the next event.
 func (p Pace) Due(next int64) int64 { return next - int64(p.ahead) }
 
-// Spent is what to remember at a time when all of the burst has passed, and the next event may.
+// Spent returns the state at a time when the whole burst has passed and the next event may
+// pass.
 func (p Pace) Spent(now int64) int64 { return now + int64(p.ahead) }

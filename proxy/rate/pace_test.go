@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// passed is how many of n events pass at once.
+// passed returns how many of n events pass at once.
 func passed(n int, take func() bool) (passed int) {
 	for range n {
 		if take() {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// Trusts reports whether a PROXY header from this peer is believed.
+// Trusts reports whether the listener believes a PROXY header from peer.
 func (ln *Listener) Trusts(peer netip.Addr) bool {
 	if !ln.AcceptProxy {
 		return false
@@ -24,11 +24,10 @@ func (ln *Listener) Trusts(peer netip.Addr) bool {
 	return false
 }
 
-// Opaque reports whether the listener relays without a CONNECT: nothing in its
-// clients' bytes is understood.
+// Opaque reports whether the listener relays bytes without reading a CONNECT.
 func (ln *Listener) Opaque() bool { return ln.Protocol == TCP || ln.Protocol == Passthrough }
 
-// ForServerName is the pool of the clients of TLS that ask for a name.
+// ForServerName returns the pool for TLS clients that ask for name.
 func (ln *Listener) ForServerName(name string) *Pool {
 	for i := range ln.Routes {
 		if r := &ln.Routes[i]; name != "" && MatchHost(r.Host, name) {
@@ -38,14 +37,14 @@ func (ln *Listener) ForServerName(name string) *Pool {
 	return ln.Pool
 }
 
-// RouteOf is the first route that takes a request; nil: none. The host of an absolute URL
-// counts before the Host field: RFC 9112 section 3.2.2.
+// RouteOf returns the first route that matches the request, or nil. The host of an
+// absolute URL goes before the Host field: RFC 9112 section 3.2.2.
 func (ln *Listener) RouteOf(r *http.Request) *Route {
 	for i := range ln.Routes {
 		route := &ln.Routes[i]
 		path := MatchPath(route.Path, r.URL.Path)
 		if route.WebSocket {
-			path = r.URL.Path == route.Path // it is one resource
+			path = r.URL.Path == route.Path // the upgrade is one resource
 		}
 		if path && MatchHost(route.Host, r.Host) {
 			return route
@@ -54,7 +53,8 @@ func (ln *Listener) RouteOf(r *http.Request) *Route {
 	return nil
 }
 
-// SessionPools are the pools that sessions of the listener are on: not those that speak HTTP.
+// SessionPools returns the pools of the listener's sessions, which are those that do not
+// speak HTTP.
 func (ln *Listener) SessionPools() []*Pool {
 	var pools []*Pool
 	if ln.Protocol == MQTT || ln.Opaque() {
@@ -71,7 +71,7 @@ func (ln *Listener) SessionPools() []*Pool {
 // ServesHTTP reports whether the listener's clients may speak HTTP.
 func (ln *Listener) ServesHTTP() bool { return ln.Protocol == WS || ln.Protocol == HTTP }
 
-// Limit is the most connections that the listener takes.
+// Limit returns the limit for connections of the listener.
 func (ln *Listener) Limit() int64 {
 	if ln.MaxConnections > 0 {
 		return int64(ln.MaxConnections)

@@ -9,8 +9,8 @@ import (
 	"mqttlb/balancer"
 )
 
-// One table decides for upgrades and for plain requests: the first route that matches takes
-// the request.
+// One table decides for upgrades and for plain requests: the first matching route gets the
+// request.
 func TestRouteOf(t *testing.T) {
 	pool := func(name string) *Pool { return &Pool{Pool: &balancer.Pool{Name: name}} }
 	ln := &Listener{Routes: []Route{

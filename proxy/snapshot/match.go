@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// MatchHost reports whether a request's Host, with or without a port, matches a
-// pattern: "" matches every host, "*.example.com" every name below example.com and
-// not itself, "ws.*" every name that begins with "ws.", and anything else that
-// name alone. Case and a final dot do not count.
+// MatchHost reports whether a request's Host, with or without a port, matches a pattern.
+// "" matches every host, "*.example.com" every name below example.com but not
+// example.com, "ws.*" every name that begins with "ws.", and any other pattern only that
+// name. Case and a final dot do not count.
 func MatchHost(pattern, host string) bool {
 	if pattern == "" {
 		return true
@@ -23,9 +23,9 @@ func MatchHost(pattern, host string) bool {
 	return host == pattern
 }
 
-// MatchPath reports whether a request's path, decoded, matches a pattern: ""
-// matches every path, one that ends in "/" every path that begins with it, and
-// anything else that path alone. Dot segments are not resolved.
+// MatchPath reports whether a request's decoded path matches a pattern. "" matches every
+// path, a pattern that ends in "/" every path that begins with it, and any other pattern
+// only that path. Dot segments are not resolved.
 func MatchPath(pattern, path string) bool {
 	if strings.HasSuffix(pattern, "/") {
 		return strings.HasPrefix(path, pattern)
@@ -33,7 +33,7 @@ func MatchPath(pattern, path string) bool {
 	return pattern == "" || path == pattern
 }
 
-// hostname is the name in a Host field, as names are compared.
+// hostname returns the name in a Host field, normalized for comparison.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -13,27 +13,27 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// TLS says how a listener ends the TLS of its clients.
+// TLS configures how a listener terminates its clients' TLS.
 type TLS struct {
 	Terminator *tlsterm.Terminator
 	Gate       *tlsterm.Gate
-	Timeout    time.Duration // for a handshake, its wait at the gate included
+	Timeout    time.Duration // for a handshake, with its wait at the gate
 
-	// Identity is what of a CONNECT the client's certificate must name.
+	// Identity is the field of a CONNECT that the client's certificate must name.
 	Identity Identity
 }
 
-// NodeTLS says how TLS is spoken to the nodes of a pool.
+// NodeTLS configures TLS to the nodes of a pool.
 type NodeTLS struct {
 	Originator *tlsterm.Originator
 
-	// Gates are for the handshakes of sessions, by the name of the node: one that
-	// hangs holds up no other.
+	// Gates limit the handshakes of sessions, by node name, so that a node that hangs
+	// holds up no other.
 	Gates map[string]*tlsterm.Gate
 }
 
-// NewNodeTLS returns how TLS is spoken by o to nodes, with a limit on the handshakes
-// at once with each.
+// NewNodeTLS returns a NodeTLS for nodes, with a limit for the handshakes that run at
+// once with each node.
 func NewNodeTLS(o *tlsterm.Originator, nodes []*balancer.Node) *NodeTLS {
 	t := &NodeTLS{Originator: o, Gates: make(map[string]*tlsterm.Gate)}
 	for _, n := range nodes {
@@ -42,9 +42,9 @@ func NewNodeTLS(o *tlsterm.Originator, nodes []*balancer.Node) *NodeTLS {
 	return t
 }
 
-// Inherit takes over from the pool's TLS before a change: the gates of the nodes that
-// stay, so that their limits and counts go on, and the sessions that can be resumed. It
-// is called before t is used; old may be used on beside it, or be nil.
+// Inherit takes over from the pool's previous TLS: the gates of the nodes that stay, with
+// their counts, and the sessions that can be resumed. Call it before using t. old remains
+// usable and may be nil.
 func (t *NodeTLS) Inherit(old *NodeTLS) {
 	if old == nil {
 		return
@@ -57,7 +57,7 @@ func (t *NodeTLS) Inherit(old *NodeTLS) {
 	t.Originator.Inherit(old.Originator)
 }
 
-// Secure makes the TLS handshake with a node of the pool, on a connection that is open: for probes and HTTP requests,
+// Secure makes the TLS handshake with a node of the pool on an open connection. It is for probes and HTTP requests,
 // which do not wait at the gate.
 func (t *NodeTLS) Secure(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error) {
 	s, err := t.Originator.Connect(ctx, conn, n.Name)
@@ -77,9 +77,9 @@ const (
 	UsernameIdentity
 )
 
-// Allows reports whether a certificate names what the CONNECT says: its Common Name
-// or one of its alternative names is equal to the field. An address has one spelling
-// (RFC 5952): to a broker another one is another client.
+// Allows reports whether a certificate names the identity in a CONNECT: its Common Name
+// or one of its alternative names equals the field. An address has one spelling (RFC
+// 5952), because for a broker another spelling is another client.
 func (i Identity) Allows(info *tlsterm.Info, c *mqttparse.Connect) bool {
 	var want string
 	switch i {

@@ -17,19 +17,19 @@ import (
 	"strings"
 )
 
-// CertificateFile names the files of one certificate, in PEM.
+// CertificateFile names the PEM files of one certificate.
 type CertificateFile struct {
-	Cert string // the certificate and its chain, in any order; the key too where Key is ""
-	Key  string // the key, not encrypted; "" when Cert has it, as HAProxy wants it
+	Cert string // the certificate and its chain, in any order; also the key if Key is ""
+	Key  string // the unencrypted key; "" if Cert has it, as with HAProxy
 }
 
-// path is the file that an error about f names.
+// path returns the file that errors about f name.
 func (f CertificateFile) path() string { return f.Cert }
 
-// keyFile is the file that has the key.
+// keyFile returns the file with the key.
 func (f CertificateFile) keyFile() string { return cmp.Or(f.Key, f.Cert) }
 
-// files are the files of f.
+// files returns the files of f.
 func (f CertificateFile) files() []string {
 	if f.Key == "" {
 		return []string{f.Cert}
@@ -37,7 +37,8 @@ func (f CertificateFile) files() []string {
 	return []string{f.Cert, f.Key}
 }
 
-// load reads a certificate and its key. The errors name the file and never what is in it.
+// load reads a certificate and its key. The errors name the file and never quote its
+// content.
 func (f CertificateFile) load() (*tls.Certificate, error) {
 	text, certErr := readFile(f.Cert, maxCertificateFile)
 	var keyErr error
@@ -69,8 +70,8 @@ func (f CertificateFile) load() (*tls.Certificate, error) {
 	return nil, fmt.Errorf("%s: the key does not belong to a certificate in %s", f.Key, f.Cert)
 }
 
-// chain puts leaf first and after each certificate its issuer (RFC 5246, 7.4.2), as far as certs go. What belongs to
-// another chain stays away: it would travel in every handshake.
+// chain returns leaf, its issuer, that one's issuer and so on (RFC 5246, 7.4.2), as far as certs has them. It leaves
+// out certificates of other chains: every handshake would send them.
 func chain(leaf *x509.Certificate, certs []*x509.Certificate) [][]byte {
 	ordered := [][]byte{leaf.Raw}
 	for c := leaf; !selfIssued(c) && len(ordered) <= len(certs); {
@@ -84,7 +85,7 @@ func chain(leaf *x509.Certificate, certs []*x509.Certificate) [][]byte {
 	return ordered
 }
 
-// issuerOf is the certificate that has signed c, or nil.
+// issuerOf returns the certificate that signed c, or nil.
 func issuerOf(c *x509.Certificate, certs []*x509.Certificate) *x509.Certificate {
 	for _, candidate := range certs {
 		if bytes.Equal(candidate.RawSubject, c.RawIssuer) && c.CheckSignatureFrom(candidate) == nil {
@@ -133,7 +134,7 @@ func parseKeys(file string, text []byte) ([]crypto.Signer, error) {
 	return keys, nil
 }
 
-// parseKey tries the three encodings that a key may have whatever its PEM label says.
+// parseKey tries the three encodings of a key, whatever the PEM label says.
 func parseKey(der []byte) (crypto.Signer, error) {
 	var key any
 	var err error
@@ -159,7 +160,7 @@ func parseKey(der []byte) (crypto.Signer, error) {
 // readFile reads a regular file of at most limit bytes.
 func readFile(name string, limit int64) ([]byte, error) {
 	if info, err := os.Stat(name); err != nil {
-		return nil, err // has the name
+		return nil, err // the error has the name
 	} else if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
 		return nil, fmt.Errorf("%s: not a regular file", name)
 	}

@@ -157,7 +157,7 @@ func TestKeyThatEverybodyMayReadIsAWarning(t *testing.T) {
 	}
 }
 
-// What a Terminator does not know of a file it must not invent.
+// New must report every fault of every file.
 func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	bad := proxytest.TempFile(t, "bad.pem", []byte("nothing"))

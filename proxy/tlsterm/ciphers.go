@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// openssl has OpenSSL's names of TLS 1.2's cipher suites, which HAProxy, EMQX and their users write. Those of TLS 1.3
-// have one name everywhere.
+// openssl holds OpenSSL's names of the cipher suites of TLS 1.2, which HAProxy, EMQX and their users write. The
+// suites of TLS 1.3 have the same name everywhere.
 var openssl = map[uint16]string{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256:       "ECDHE-ECDSA-AES128-GCM-SHA256",
 	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256:         "ECDHE-RSA-AES128-GCM-SHA256",
@@ -22,15 +22,15 @@ var openssl = map[uint16]string{
 	tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA:            "ECDHE-RSA-AES256-SHA",
 }
 
-// defaultCiphers are TLS 1.2's suites with forward secrecy and authenticated encryption: Mozilla's "intermediate".
-// crypto/tls would allow CBC with SHA-1 too; who has devices that need it lists it.
+// defaultCiphers are the suites of TLS 1.2 with forward secrecy and authenticated encryption: Mozilla's
+// "intermediate" list. crypto/tls would also allow CBC with SHA-1; operators whose devices need it can list it.
 var defaultCiphers = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// cipherName is OpenSSL's name of a suite, and the IANA's where OpenSSL has no other.
+// cipherName returns OpenSSL's name of a suite, or the IANA's if OpenSSL has no other.
 func cipherName(id uint16) string {
 	if name := openssl[id]; name != "" {
 		return name
@@ -38,7 +38,8 @@ func cipherName(id uint16) string {
 	return tls.CipherSuiteName(id)
 }
 
-// parseCiphers reads names of TLS 1.2's suites, OpenSSL's or the IANA's. None means the default.
+// parseCiphers parses names of cipher suites of TLS 1.2, OpenSSL's or the IANA's. An empty list
+// means the default.
 func parseCiphers(list []string) ([]uint16, error) {
 	if len(list) == 0 {
 		return defaultCiphers, nil
@@ -73,7 +74,7 @@ func cipherNames() []string {
 	return list
 }
 
-// curves are the key exchanges by their names here and in OpenSSL.
+// curves are the key exchanges, by their names here and in OpenSSL.
 var curves = []struct {
 	id    tls.CurveID
 	names []string
@@ -87,7 +88,8 @@ var curves = []struct {
 	{tls.CurveP521, []string{"P-521", "secp521r1"}},
 }
 
-// parseCurves reads names of key exchanges. None means crypto/tls's, post-quantum ones first.
+// parseCurves parses names of key exchanges. An empty list means those of crypto/tls,
+// post-quantum ones first.
 func parseCurves(list []string) ([]tls.CurveID, error) {
 	var ids []tls.CurveID
 next:
@@ -107,7 +109,7 @@ next:
 	return ids, nil
 }
 
-// parseVersion reads "1.2" or "1.3"; "" is fallback.
+// parseVersion parses "1.2" or "1.3". It returns fallback for "".
 func parseVersion(setting, text string, fallback uint16) (uint16, error) {
 	switch text {
 	case "":

@@ -11,17 +11,18 @@ import (
 	"unicode/utf8"
 )
 
-// ClientAuth is what a listener asks of its clients.
+// ClientAuth says whether a listener asks its clients for a certificate.
 type ClientAuth uint8
 
-// A certificate that a client presents must be valid under Request too; Request lets those pass who have none.
+// Request accepts clients without a certificate. But if a client presents one, it must be valid, under
+// Request, too.
 const (
 	ClientAuthNone ClientAuth = iota
 	ClientAuthRequest
 	ClientAuthRequire
 )
 
-// forTLS is a's name in crypto/tls.
+// forTLS returns the value of crypto/tls for a.
 func (a ClientAuth) forTLS() tls.ClientAuthType {
 	switch a {
 	case ClientAuthRequest:
@@ -33,7 +34,7 @@ func (a ClientAuth) forTLS() tls.ClientAuthType {
 	}
 }
 
-// authorities are the CAs that client certificates may come from. They are immutable.
+// authorities are the CAs that may issue client certificates. They are immutable.
 type authorities struct {
 	certs []*x509.Certificate
 }
@@ -48,14 +49,14 @@ func loadAuthorities(file string) (*authorities, error) {
 		return nil, err
 	}
 	for _, c := range certs {
-		if c.Version >= 3 && !c.IsCA { // old roots are of version 1, which cannot say
+		if c.Version >= 3 && !c.IsCA { // old roots are of version 1, which has no CA flag
 			return nil, fmt.Errorf("%s: %q is not the certificate of a CA", file, c.Subject)
 		}
 	}
 	return &authorities{certs}, nil
 }
 
-// poolOf is these CAs as crypto/tls wants them.
+// poolOf returns cas as a pool for crypto/tls.
 func poolOf(cas []*x509.Certificate) *x509.CertPool {
 	pool := x509.NewCertPool()
 	for _, c := range cas {
@@ -64,7 +65,7 @@ func poolOf(cas []*x509.Certificate) *x509.CertPool {
 	return pool
 }
 
-// names are the CAs' names, for people.
+// names returns the CAs' names, for people.
 func (a *authorities) names() []string {
 	var list []string
 	for _, c := range a.certs {
@@ -73,7 +74,7 @@ func (a *authorities) names() []string {
 	return list
 }
 
-// validity is the time in which all of a are valid.
+// validity returns the period in which all CAs of a are valid.
 func (a *authorities) validity() (notBefore, notAfter time.Time) {
 	for i, c := range a.certs {
 		if i == 0 || c.NotBefore.After(notBefore) {
@@ -86,11 +87,11 @@ func (a *authorities) validity() (notBefore, notAfter time.Time) {
 	return notBefore, notAfter
 }
 
-// admission is what a client must pass after crypto/tls has verified its chain. It runs for resumed sessions too: a
-// ticket outlives neither a revocation nor a name that was taken away. It is immutable.
+// admission checks a client whose chain crypto/tls has verified. The checks run for resumed sessions, too, so that
+// a ticket becomes useless when the certificate is revoked or its name is no longer allowed. It is immutable.
 type admission struct {
 	names *names
-	crls  *revocations // nil: nobody asks
+	crls  *revocations // nil: no check
 	now   func() time.Time
 }
 
@@ -99,7 +100,7 @@ var (
 	errBadCommonName = errors.New("the client certificate's Common Name")
 )
 
-// verify is a tls.Config's VerifyConnection.
+// verify is the VerifyConnection of a tls.Config.
 func (a *admission) verify(state tls.ConnectionState) error {
 	if a.names.lookup(state.ServerName) == nil {
 		return errUnknownName
@@ -116,8 +117,8 @@ func (a *admission) verify(state tls.ConnectionState) error {
 	return a.crls.check(state.VerifiedChains, a.now())
 }
 
-// checkCommonName refuses what a broker would take for another name or could not take at all: it becomes a user name
-// or a client identifier there [MQTT-1.5.4-1] [MQTT-1.5.4-2].
+// checkCommonName refuses a Common Name that a broker would take for another name or could not accept at all. The
+// broker uses it as a user name or client identifier [MQTT-1.5.4-1] [MQTT-1.5.4-2].
 func checkCommonName(name string) error {
 	switch {
 	case len(name) > maxCommonName:
@@ -133,5 +134,5 @@ func checkCommonName(name string) error {
 	return nil
 }
 
-// selfIssued says whether a certificate ends its chain.
+// selfIssued reports whether a certificate ends its chain.
 func selfIssued(c *x509.Certificate) bool { return bytes.Equal(c.RawIssuer, c.RawSubject) }

@@ -44,7 +44,7 @@ func TestClientCertificates(t *testing.T) {
 		ca     string
 		crls   []string
 		device []proxytest.Pair
-		want   Reason // "" passes
+		want   Reason // "" means success
 	}{
 		{"none asks for none", ClientAuthNone, "", nil, []proxytest.Pair{wrongCA}, ""},
 		{"request, none", ClientAuthRequest, ca, nil, nil, ""},
@@ -133,7 +133,7 @@ func TestTicketDoesNotOutliveARevocation(t *testing.T) {
 		if !info.Resumed || !info.Verified || info.CommonName != "device" {
 			t.Fatalf("the second session: %+v", info)
 		}
-		read(t, m) // takes its new ticket
+		read(t, m) // the client takes its new ticket
 		proxytest.WriteFile(crl, fleet.CRL(time.Now().Add(time.Hour), device.TLS.Leaf))
 		if err := s.Reload(); err != nil {
 			t.Fatal(err)
@@ -157,7 +157,7 @@ func TestCRLThatCannotBeBelievedIsRefused(t *testing.T) {
 	}
 	good := []CertificateFile{{Cert: web.Issue("broker.example").File(t)}}
 	for want, list := range map[string][]byte{
-		"is not signed by a CA of client_ca": stranger.CRL(time.Now().Add(time.Hour)), // the same name, another key
+		"is not signed by a CA of client_ca": stranger.CRL(time.Now().Add(time.Hour)), // same name, another key
 		"critical extension 2.5.29.27":       delta,
 		"CRL 1: ":                            {0x30, 3, 1, 2, 3},
 		"no CRL":                             []byte("nothing"),

@@ -1,20 +1,20 @@
 package tlsterm
 
 // HelloScanner finds the end of a client's first message, its ClientHello, which may come in any number of pieces and
-// records (RFC 8446, 5.1). It does not read what the message says. It looks at each record once, however small the
-// pieces are. The zero value is ready.
+// records (RFC 8446, 5.1). It does not parse the message. It scans each record once, however small the pieces are.
+// The zero value is ready for use.
 type HelloScanner struct {
-	next   int     // where in the client's bytes the next record begins
+	next   int     // offset of the next record in the client's bytes
 	header [4]byte // type and length of the message
-	had    int     // bytes of the message in the records before next, its header included
-	wrong  bool    // no ClientHello
+	had    int     // bytes of the message in the records before next, with its header
+	wrong  bool    // not a ClientHello
 }
 
-// Wrong reports whether Whole has seen that the client does not send a ClientHello.
+// Wrong reports whether Whole has found that the client does not send a ClientHello.
 func (h *HelloScanner) Wrong() bool { return h.wrong }
 
-// Whole reports whether b, all that the client has sent so far, holds the whole ClientHello. It is also true as soon as
-// b cannot be the beginning of one: crypto/tls then knows what to answer.
+// Whole reports whether b, everything that the client has sent so far, holds the whole ClientHello. Whole also returns
+// true as soon as b cannot be the beginning of one, because crypto/tls then has the right answer.
 func (h *HelloScanner) Whole(b []byte) bool {
 	const (
 		recordHeader = 5

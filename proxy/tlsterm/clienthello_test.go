@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// inRecords cuts the message in a record into records of so many bytes.
+// inRecords splits the record of a message into records of the given size.
 func inRecords(hello []byte, size int) (cut []byte) {
 	message := hello[5:]
 	for len(message) > 0 {
@@ -66,8 +66,8 @@ func TestHelloScannerAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Where the scanner wants more bytes crypto/tls does, too: no hello that could be answered waits. And pieces make no
-// difference.
+// FuzzHelloScanner checks that crypto/tls also needs more bytes wherever the scanner does, so that no ClientHello
+// waits that could be answered. The size of the pieces must not matter.
 func FuzzHelloScanner(f *testing.F) {
 	hello := []byte(clientHello(f))
 	f.Add(hello, uint16(1))

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Why a certificate does not pass the CRLs.
+// The reasons why a certificate fails the check against the CRLs.
 var (
 	errRevoked    = errors.New("revoked")
 	errNoCRL      = errors.New("no CRL of its issuer is loaded")
@@ -37,8 +37,8 @@ func loadCRLs(file string) ([]*crl, error) {
 		}
 		for _, e := range list.Extensions {
 			if e.Critical {
-				// A delta, or one for a part of the certificates: to use it as a whole one would be to
-				// believe it where it says nothing (RFC 5280, 5.2).
+				// A delta CRL, or one for a part of the certificates. As a complete list it would pass
+				// the certificates that it does not cover (RFC 5280, 5.2).
 				return fmt.Errorf("%s: CRL %d: critical extension %s: only complete CRLs are understood", file, len(lists)+1, e.Id)
 			}
 		}
@@ -69,7 +69,7 @@ func loadCRLs(file string) ([]*crl, error) {
 	return lists, nil
 }
 
-// issuerKey is a CA: its name and its key.
+// issuerKey identifies a CA by its name and its key.
 type issuerKey struct{ subject, key string }
 
 func keyOf(c *x509.Certificate) issuerKey {
@@ -78,14 +78,15 @@ func keyOf(c *x509.Certificate) issuerKey {
 
 // revocations are the newest CRLs of each CA. They are immutable.
 //
-// They do what OpenSSL does for HAProxy's crl-file: when there are any, each certificate of a chain below its anchor
-// needs one of its issuer, and one that is out of date refuses everybody whom its CA has certified. To believe
-// an old list would be to let in whoever keeps the new one away.
+// They work as OpenSSL does for HAProxy's crl-file. If there are any CRLs, each certificate of a chain below its
+// anchor needs a CRL of its issuer. An outdated CRL refuses all clients of its CA: otherwise an attacker who
+// withholds the new CRL could still use a revoked certificate.
 type revocations struct {
 	byIssuer map[issuerKey]*crl
 }
 
-// newRevocations checks each list's signature against the CAs. lists are by file.
+// newRevocations checks the signature of each list against the CAs. lists are in the
+// order of files.
 func newRevocations(files []string, lists [][]*crl, cas []*x509.Certificate) (*revocations, error) {
 	r := &revocations{map[issuerKey]*crl{}}
 	var errs []error
@@ -109,7 +110,7 @@ func newRevocations(files []string, lists [][]*crl, cas []*x509.Certificate) (*r
 	return r, errors.Join(errs...)
 }
 
-// check passes a client of which one chain has nothing revoked.
+// check passes a client if at least one of its chains has no revoked certificate.
 func (r *revocations) check(chains [][]*x509.Certificate, now time.Time) error {
 	var err error
 	for _, chain := range chains {
@@ -148,8 +149,8 @@ func (l *crl) has(c *x509.Certificate) bool {
 	return revoked
 }
 
-// unrevoked are the CAs that no CRL names: crypto/tls believes an intermediate among the anchors without looking
-// further up.
+// unrevoked returns the CAs that no CRL revokes. Without this, crypto/tls would trust a revoked intermediate
+// among the anchors, because it does not check further up the chain.
 func (r *revocations) unrevoked(cas []*x509.Certificate) []*x509.Certificate {
 	return slices.DeleteFunc(slices.Clone(cas), func(ca *x509.Certificate) bool {
 		if selfIssued(ca) {

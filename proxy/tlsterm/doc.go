@@ -1,6 +1,6 @@
-// Package tlsterm terminates TLS for a listener: which certificate a client sees, which clients may come, how many
-// handshakes run at once, and what a session is once its handshake is over. An Originator does the same for the other
-// end of a pool: TLS that is spoken to nodes.
+// Package tlsterm terminates TLS for a listener. It chooses the certificate that a client gets, verifies client
+// certificates, limits how many handshakes run at once, and encrypts and decrypts a session after its handshake. An
+// Originator makes TLS connections to the nodes of a pool.
 //
 //	t, err := tlsterm.New(tlsterm.Options{
 //		Certificates: []tlsterm.CertificateFile{{Cert: "cert.pem", Key: "key.pem"}},
@@ -11,17 +11,17 @@
 //	go t.Run(ctx) // reloads when files change
 //	gate := tlsterm.NewGate(64, 2000, 10000)
 //
-//	// for each connection whose hello a HelloScanner has found whole, in a goroutine that ends with its handshake:
+//	// for each connection whose ClientHello a HelloScanner has found whole, in a goroutine that ends with its handshake:
 //	s, err := gate.Accept(ctx, hello, open, t.Config())
-//	info := s.Info() // who it is
+//	info := s.Info() // the client's identity
 //	s.Detach()       // from here on one event loop feeds it, and no goroutine is left
 //
-// It is crypto/tls with what an operator expects around it. TLS 1.2 and 1.3, tickets, no renegotiation, no 0-RTT, no
-// compression. RFC 8446 is meant where no other is named.
+// The package is crypto/tls with the features that an operator expects: TLS 1.2 and 1.3, tickets, no renegotiation, no
+// 0-RTT, no compression. Sections without a document are of RFC 8446.
 //
-// Certificate revocation lists do what HAProxy's crl-file does: with any list at all, each certificate below the anchor
-// needs a list of its issuer, which must be a CA of ClientCA, and a list that is out of date refuses all clients of
-// its CA. The alert of a revoked client is bad_certificate: crypto/tls lets nobody choose.
+// Certificate revocation lists work as with HAProxy's crl-file. If there is any list, each certificate below the anchor
+// needs a list of its issuer, which must be a CA in ClientCA, and an outdated list refuses all clients of its CA. A
+// revoked client gets the alert bad_certificate, because crypto/tls offers no choice.
 //
 // The package does not open or close connections, does not staple OCSP responses, and does not ask OCSP responders.
 package tlsterm

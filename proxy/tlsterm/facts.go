@@ -6,16 +6,16 @@ import (
 	"net/netip"
 )
 
-// Info is what a handshake has established, as text that keeps nothing else alive.
+// Info is the result of a handshake, as text that keeps no other memory alive.
 type Info struct {
 	Version    string // TLSv1.2 or TLSv1.3, as OpenSSL writes it
-	Cipher     string // OpenSSL's name: ECDHE-RSA-AES128-GCM-SHA256, TLS_AES_128_GCM_SHA256
-	ServerName string // that the client asked for (SNI); "" when it named none
-	Protocol   string // agreed on by ALPN; "" when the client offered none
-	Resumed    bool   // from a ticket: a certificate was shown in an earlier connection
+	Cipher     string // OpenSSL's name, such as ECDHE-RSA-AES128-GCM-SHA256 or TLS_AES_128_GCM_SHA256
+	ServerName string // the name that the client asked for (SNI); "" if none
+	Protocol   string // agreed by ALPN; "" if the client offered none
+	Resumed    bool   // resumed from a ticket: the client showed its certificate in an earlier connection
 
-	// Verified says that the client has shown a certificate and that it was valid: for this listener a certificate
-	// is either that or the end of the handshake. The fields below are zero without it.
+	// Verified reports whether the client has presented a certificate. The certificate is then valid: a
+	// certificate that is not ends the handshake. If Verified is false the fields below are zero.
 	Verified   bool
 	CommonName string // at most 256 bytes of UTF-8, without control characters; may be ""
 	Subject    string // the distinguished name (RFC 2253)
@@ -26,7 +26,7 @@ type Info struct {
 	IPs        []netip.Addr
 }
 
-// Facts is what state says of a session of a Terminator.
+// Facts returns the Info of a session of a Terminator.
 func Facts(state tls.ConnectionState) Info {
 	info := Info{
 		Version:    versionName(state.Version),

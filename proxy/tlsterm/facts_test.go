@@ -46,7 +46,8 @@ func TestFactsOfASession(t *testing.T) {
 	}
 }
 
-// header is a PROXY v2 header of IPv6, the longest, with the TLVs of info, as go-proxyproto reads it.
+// header returns the TLVs of info as go-proxyproto reads them from an IPv6 PROXY v2 header, the
+// longest one, and the header's length.
 func header(t *testing.T, info *Info) ([]proxyproto.TLV, int) {
 	t.Helper()
 	h := proxyproto.HeaderProxyFromAddrs(2, &net.TCPAddr{IP: net.ParseIP("2001:db8::1"), Port: 1}, &net.TCPAddr{IP: net.ParseIP("2001:db8::2"), Port: 2})
@@ -100,7 +101,7 @@ func TestTLVsAreWhatBrokersRead(t *testing.T) {
 				if string(v.Value) != row.info.Protocol {
 					t.Errorf("%s: ALPN %q", row.name, v.Value)
 				}
-			default: // SSL, below; any other is in the list of types
+			default: // SSL is below; any other must be in the list of types
 			}
 		}
 		if !slices.Equal(types, row.types) {
@@ -118,7 +119,7 @@ func TestTLVsAreWhatBrokersRead(t *testing.T) {
 			t.Errorf("%s: %+v", row.name, ssl)
 		}
 		for _, sub := range ssl.TLV {
-			if sub.Type > proxyproto.PP2_SUBTYPE_SSL_KEY_ALG { // EMQX's WebSocket listeners close for these
+			if sub.Type > proxyproto.PP2_SUBTYPE_SSL_KEY_ALG { // EMQX's WebSocket listeners close the connection for these
 				t.Errorf("%s: sub-TLV %#x", row.name, sub.Type)
 			}
 		}

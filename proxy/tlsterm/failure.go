@@ -14,33 +14,34 @@ import (
 	"syscall"
 )
 
-// Reason is why a handshake failed, in one word that does not change: for counters and for grep.
+// Reason is the cause of a failed handshake, in one word that never changes: for counters and
+// for grep.
 type Reason string
 
-// The reasons. "Client" is who is to blame, or whose word it was.
+// The reasons. "Client" names the side that is to blame or that sent the alert.
 const (
-	NotTLS                   Reason = "not_tls"                    // the first bytes are no TLS; the error says what they look like
+	NotTLS                   Reason = "not_tls"                    // the first bytes are not TLS; the error says what they look like
 	NoSharedVersion          Reason = "no_shared_version"          // the client wants TLS 1.1, or less than min_version
-	NoSharedCipher           Reason = "no_shared_cipher"           // or none that goes with the certificate's kind of key
-	NoSharedCurve            Reason = "no_shared_curve"            // no key exchange in common
+	NoSharedCipher           Reason = "no_shared_cipher"           // or none that fits the certificate's kind of key
+	NoSharedCurve            Reason = "no_shared_curve"            // no common key exchange
 	NoSharedProtocol         Reason = "no_shared_protocol"         // ALPN
 	UnknownName              Reason = "unknown_name"               // SNI, under strict_sni
-	NoClientCertificate      Reason = "no_client_certificate"      // and one is required
+	NoClientCertificate      Reason = "no_client_certificate"      // although one is required
 	ClientCertificateExpired Reason = "client_certificate_expired" // or not valid yet
-	ClientCertificateUnknown Reason = "client_certificate_unknown" // of a CA that is not in client_ca
+	ClientCertificateUnknown Reason = "client_certificate_unknown" // its CA is not in client_ca
 	ClientCertificateRevoked Reason = "client_certificate_revoked"
-	ClientCertificateNoCRL   Reason = "client_certificate_no_crl" // its CA's CRL is missing or out of date
-	BadClientCertificate     Reason = "bad_client_certificate"    // all else that is wrong with one
+	ClientCertificateNoCRL   Reason = "client_certificate_no_crl" // the CRL of its CA is missing or outdated
+	BadClientCertificate     Reason = "bad_client_certificate"    // any other fault of the certificate
 	ClientRefused            Reason = "client_refused_certificate"
-	ClientAlert              Reason = "client_alert" // another alert of the client's
-	TooLong                  Reason = "too_long"     // over 64 KiB
+	ClientAlert              Reason = "client_alert" // any other alert from the client
+	TooLong                  Reason = "too_long"     // more than 64 KiB
 	Timeout                  Reason = "timeout"
-	Canceled                 Reason = "canceled" // by us: the process ends
+	Canceled                 Reason = "canceled" // by us: the process stops
 	ClientGone               Reason = "eof"      // the client closed, or reset, the connection
-	Protocol                 Reason = "protocol" // the client breaks TLS
+	Protocol                 Reason = "protocol" // the client violates TLS
 )
 
-// Reasons are all of them, in the order of the constants.
+// Reasons returns all reasons, in the order of the constants.
 func Reasons() []Reason {
 	return []Reason{
 		NotTLS, NoSharedVersion, NoSharedCipher, NoSharedCurve, NoSharedProtocol, UnknownName, NoClientCertificate,
@@ -49,10 +50,10 @@ func Reasons() []Reason {
 	}
 }
 
-// HandshakeError is how a handshake ended that did not succeed.
+// HandshakeError is the error of a failed handshake.
 type HandshakeError struct {
 	Reason     Reason
-	ServerName string // that the client asked for; "" when it named none, or had not got so far
+	ServerName string // the name that the client asked for; "" if none, or if the handshake failed earlier
 	Err        error
 }
 
@@ -66,7 +67,7 @@ func (e *HandshakeError) Error() string {
 
 func (e *HandshakeError) Unwrap() error { return e.Err }
 
-// looksLike guesses what a client speaks whose first five bytes are no TLS record.
+// looksLike guesses the protocol of a client whose first five bytes are not a TLS record.
 func looksLike(b [5]byte) string {
 	switch text := string(b[:]); {
 	case b[0] == 0x10:
@@ -79,17 +80,17 @@ func looksLike(b [5]byte) string {
 	return ""
 }
 
-// speaksHTTP says whether a client's first five bytes begin a request of HTTP/1.
+// speaksHTTP reports whether a client's first five bytes begin an HTTP/1 request.
 func speaksHTTP(b [5]byte) bool {
 	return slices.Contains([]string{"GET /", "POST ", "PUT /", "HEAD ", "OPTIO", "DELET", "PATCH"}, string(b[:]))
 }
 
-// httpAnswer tells who speaks HTTP without TLS what is wrong, in net/http's words, so that a browser shows more than an
+// httpAnswer answers a client that speaks HTTP without TLS, in net/http's words, so that a browser does not show an
 // empty page.
 const httpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
-// reasonOf finds the reason in an error of crypto/tls's server handshake. Where the error has no type it goes by its
-// words; tests with real handshakes fail when a release of Go changes them.
+// reasonOf classifies an error of crypto/tls's server handshake. An error without a type is classified by its text;
+// tests with real handshakes fail if a release of Go changes the text.
 func reasonOf(err error) Reason {
 	if r, ok := reasonOfCertificate(err); ok {
 		return r
@@ -113,7 +114,7 @@ func reasonOf(err error) Reason {
 		return ClientGone
 	case errors.As(err, &remote) && remote.Op == "remote error":
 		return reasonOfAlert(remote.Err)
-	case errors.As(err, &alert): // the wire's finding
+	case errors.As(err, &alert): // found by the wire
 		return reasonOfAlert(alert)
 	}
 	for _, w := range words {
@@ -124,7 +125,7 @@ func reasonOf(err error) Reason {
 	return Protocol
 }
 
-// words are how crypto/tls's errors without a type begin.
+// words are the beginnings of crypto/tls's errors without a type.
 var words = []struct {
 	prefix string
 	reason Reason
@@ -134,7 +135,7 @@ var words = []struct {
 	{"tls: peer doesn't support any of the certificate's signature algorithms", NoSharedCipher},
 	{"tls: no key exchanges supported by both", NoSharedCurve},
 	{"tls: client requested unsupported application protocols", NoSharedProtocol},
-	{"tls: no certificates configured", UnknownName}, // what names.choose makes of a name that it refuses
+	{"tls: no certificates configured", UnknownName}, // the result when names.choose refuses a name
 	{"tls: client didn't provide a certificate", NoClientCertificate},
 	{"tls: failed to parse client certificate", BadClientCertificate},
 	{"tls: client sent certificate containing RSA key", BadClientCertificate},
@@ -164,10 +165,10 @@ func reasonOfCertificate(err error) (Reason, bool) {
 	return BadClientCertificate, true
 }
 
-// refusals are the alerts with which a client refuses our certificate (RFC 8446, 6.2).
+// refusals are the alerts with which a client rejects our certificate (RFC 8446, 6.2).
 var refusals = []tls.AlertError{42, 43, 44, 45, 46, 48}
 
-// reasonOfAlert reads the alert of a client.
+// reasonOfAlert classifies an alert from the client.
 func reasonOfAlert(alert error) Reason {
 	if isOneOf(alert, refusals) {
 		return ClientRefused
@@ -175,13 +176,14 @@ func reasonOfAlert(alert error) Reason {
 	return ClientAlert
 }
 
-// isOneOf says whether an alert, in an error of crypto/tls or nil, is in a list. Its type is not exported, and its words are
-// tls.AlertError's.
+// isOneOf reports whether alert, an error of crypto/tls or nil, is in a list. crypto/tls does not export the type of the
+// error, but its text is that of tls.AlertError.
 func isOneOf(alert error, list []tls.AlertError) bool {
 	return alert != nil && slices.ContainsFunc(list, func(a tls.AlertError) bool { return a.Error() == alert.Error() })
 }
 
-// isBadRecord says whether a handshake ended with a record that could not be decrypted.
+// isBadRecord reports whether a handshake ended with a record that could not be
+// decrypted.
 func isBadRecord(err error) bool {
 	const badRecordMAC tls.AlertError = 20
 	var local *net.OpError

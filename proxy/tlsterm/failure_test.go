@@ -14,7 +14,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// The reasons that have to do with client certificates and names are in their own tests.
+// The reasons for client certificates and names have their own tests.
 func TestFailedHandshakesHaveAReason(t *testing.T) {
 	ca, stranger := proxytest.NewCA("ca"), proxytest.NewCA("stranger")
 	r := ca.IssueRSA("broker.example")
@@ -86,7 +86,7 @@ func TestWhatIsNotTLSIsNamed(t *testing.T) {
 		{"\x16\x03", ClientGone, "EOF"},
 		{hello[:len(hello)/2], ClientGone, "EOF"},
 		{hello[:5] + "\x02" + hello[6:], Protocol, ""},          // a ServerHello
-		{"\x16\x03\x01\x00\x04\x01\xff\xff\xff", TooLong, ""},   // a hello of 16 MB
+		{"\x16\x03\x01\x00\x04\x01\xff\xff\xff", TooLong, ""},   // a ClientHello of 16 MB
 		{"\x16\x03\x01\xff\xff", Protocol, "oversized record"},  // a record of 64 KB
 		{"\x15\x03\x01\x00\x02\x02\x28", ClientAlert, "remote"}, // handshake_failure
 		{strings.Repeat("\x15\x03\x01\x00\x02\x01\x5a", 20), Protocol, "too many ignored records"},
@@ -106,7 +106,7 @@ func TestWhatIsNotTLSIsNamed(t *testing.T) {
 	}
 }
 
-// clientHello is the first record of a client.
+// clientHello returns the first record of a client.
 func clientHello(t testing.TB) string {
 	t.Helper()
 	near, far := net.Pipe()
@@ -148,7 +148,8 @@ func TestHandshakeEndsInTimeAndLeavesTheConnectionOpen(t *testing.T) {
 	}
 }
 
-// A hello of 64 KiB in small pieces, and a second one after a HelloRetryRequest: no client may send without end.
+// Neither a ClientHello of 64 KiB in small pieces nor a second one after a HelloRetryRequest may go on without
+// end.
 func TestHandshakeHasALimitInBytes(t *testing.T) {
 	s := server(t, proxytest.NewCA("ca"), nil)
 	client, raw := connect(t)

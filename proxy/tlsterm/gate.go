@@ -10,70 +10,69 @@ import (
 	"mqttlb/proxy/rate"
 )
 
-// ErrBusy is what Gate.Enter returns at once when the queue is full.
+// ErrBusy is the error of Gate.Enter when the queue is full.
 var ErrBusy = errors.New("too many TLS handshakes wait already")
 
-// Gate lets handshakes through: so many at once, so many a second, in the order in which they came. The rest waits in
-// a bounded queue. A device that waits a second for its handshake is better off than ten thousand that all time out,
-// start again and keep the processor busy with handshakes that nobody finishes.
+// Gate limits how many handshakes run at once and how many begin a second, in order of arrival. Further handshakes wait
+// in a bounded queue. It is better that a device waits a second for its handshake than that ten thousand devices all
+// time out and start again, while the processor is busy with handshakes that nobody completes.
 //
 //	session, err := gate.Accept(ctx, hello, open, config) // ErrBusy, ctx's error, open's, or a *HandshakeError
 //
-// Handshakes with clients hold their place only while they compute. One that waits for its client gives the place up:
-// clients that stall in the middle hold up nobody. It needs a place again when the client has answered, and gets it
-// before those that have not begun, so that what is half done is done first. Handshakes with nodes hold their place from
-// [Gate.Enter] to [Gate.Leave].
+// A handshake with a client holds its place only while it computes. It gives the place up while it waits for its client,
+// so that stalled clients hold up nobody. After the client's answer it gets a place before any new handshake, so that
+// handshakes already begun finish first. A handshake with a node holds its place from [Gate.Enter] to [Gate.Leave].
 type Gate struct {
-	made time.Time // where its clock begins
+	made time.Time // zero of the gate's clock
 
 	mu        sync.Mutex // guards the fields below
 	atOnce    int        // 0: no limit
 	pace      rate.Pace
-	perSecond int // of the pace
+	perSecond int // of pace
 	queue     int
-	taken     int       // places
-	returning list.List // of *waiter: handshakes whose clients have answered; before waiters
-	waiters   list.List // of *waiter, the first came first
-	next      int64     // of the pace, in ns of the gate's clock
+	taken     int       // places in use
+	returning list.List // of *waiter: handshakes whose clients have answered; they go before waiters
+	waiters   list.List // of *waiter, first come first served
+	next      int64     // of pace, in ns of the gate's clock
 	timer     *time.Timer
 	counts    GateCounts
 }
 
 type waiter struct{ admitted chan struct{} }
 
-// GateCounts are a gate's gauges, Running and Waiting, and what it has counted since it was made. Every Enter is in
-// one of them.
+// GateCounts are the gauges Running and Waiting, and counters since the gate was made. Every Enter is counted in
+// exactly one field, apart from Resumed.
 type GateCounts struct {
-	Running int64 // have begun and are not over, those that wait for their clients included
-	Waiting int64 // have not begun
+	Running int64 // handshakes that have begun, including those that wait for their clients
+	Waiting int64 // handshakes that have not begun
 
-	Refused   uint64 // the queue was full
-	Abandoned uint64 // gave up while they waited
-	Done      uint64 // handshakes that succeeded, Resumed among them
+	Refused   uint64 // because the queue was full
+	Abandoned uint64 // the caller gave up in the queue
+	Done      uint64 // successful handshakes, including Resumed
 	Resumed   uint64
-	Failed    uint64 // handshakes that did not succeed
+	Failed    uint64 // failed handshakes
 }
 
-// NewGate makes a gate for atOnce handshakes that compute at a time and perSecond in a second, with a tenth of a second's at once
-// after a pause, and a queue for so many more. 0 at once or per second is no limit; a queue of 0 refuses what cannot
-// go through at once.
+// NewGate returns a gate for atOnce handshakes that compute at the same time and perSecond that begin in a second; after a pause,
+// a tenth of a second's handshakes may begin at once. queue is how many more may wait. 0 for atOnce or perSecond means no limit;
+// 0 for queue refuses every handshake that cannot begin at once.
 func NewGate(atOnce, perSecond, queue int) *Gate {
 	g := &Gate{made: time.Now()}
 	g.SetLimits(atOnce, perSecond, queue)
 	return g
 }
 
-// now is the time of the gate's clock, in ns.
+// now returns the time of the gate's clock, in ns.
 func (g *Gate) now() int64 { return int64(time.Since(g.made)) }
 
-// SetLimits replaces the limits of NewGate. Handshakes that the new limits let through are let through at once. What is
-// past a limit that has become smaller stays, those that run and those that wait.
+// SetLimits replaces the limits of NewGate. It lets handshakes begin at once where the new limits allow them.
+// Handshakes beyond a smaller limit continue to run or wait.
 func (g *Gate) SetLimits(atOnce, perSecond, queue int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	pace := rate.NewPace(perSecond, burst)
 	if perSecond > g.perSecond {
-		g.next = min(g.next, pace.Spent(g.now())) // the wait for the next was that of a lower rate
+		g.next = min(g.next, pace.Spent(g.now())) // the scheduled time was that of a lower rate
 	}
 	g.atOnce, g.pace, g.perSecond, g.queue = atOnce, pace, perSecond, queue
 	if g.timer != nil && g.timer.Stop() { // otherwise tick is about to run
@@ -82,7 +81,8 @@ func (g *Gate) SetLimits(atOnce, perSecond, queue int) {
 	g.admitLocked()
 }
 
-// Enter waits for its turn. It returns nil, after which Leave is owed; ErrBusy; or the error of ctx.
+// Enter waits for a place. It returns nil, ErrBusy, or the error of ctx. After nil the caller must
+// call Leave.
 func (g *Gate) Enter(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -99,17 +99,18 @@ func (g *Gate) Enter(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	select {
-	case <-w.Value.(*waiter).admitted: // both at once: it is in, and will see ctx soon enough
+	case <-w.Value.(*waiter).admitted: // both at once: the caller has the place and will notice ctx soon
 		return nil
 	default:
 	}
 	g.waiters.Remove(w)
 	g.counts.Abandoned++
-	g.admitLocked() // it may have been the first, and the timer its
+	g.admitLocked() // the caller may have been the first in the queue, for which the timer runs
 	return ctx.Err()
 }
 
-// enqueue lets the caller in, nil and nil; puts it into the queue; or refuses it.
+// enqueue admits the caller and returns nil and nil, puts it into the queue, or refuses
+// it.
 func (g *Gate) enqueue() (*list.Element, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -121,11 +122,11 @@ func (g *Gate) enqueue() (*list.Element, error) {
 		return nil, ErrBusy
 	}
 	w := g.waiters.PushBack(&waiter{make(chan struct{})})
-	g.admitLocked() // starts the timer when the rate is what it waits for
+	g.admitLocked() // starts the timer if only the rate holds the caller back
 	return w, nil
 }
 
-// Leave ends what Enter began, with the results of Accept.
+// Leave gives the place of Enter back. Its arguments are the results of Accept.
 func (g *Gate) Leave(s *Session, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -143,7 +144,7 @@ func (g *Gate) Leave(s *Session, err error) {
 	g.admitLocked()
 }
 
-// pause gives the place of a running handshake up while it waits for its client.
+// pause gives up the place of a running handshake while it waits for its client.
 func (g *Gate) pause() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -151,8 +152,8 @@ func (g *Gate) pause() {
 	g.admitLocked()
 }
 
-// resume takes a place again, after pause. It waits for one until ctx is done, and then takes one too many: a handshake
-// whose time is over only has to end.
+// resume takes a place again after pause. If ctx is done before a place is free, it takes one beyond the limit, because
+// a handshake that is out of time only has to end.
 func (g *Gate) resume(ctx context.Context) {
 	g.mu.Lock()
 	if !g.fullLocked() || ctx.Err() != nil {
@@ -178,7 +179,7 @@ func (g *Gate) resume(ctx context.Context) {
 	}
 }
 
-// Counts returns the gate's numbers.
+// Counts returns the gate's gauges and counters.
 func (g *Gate) Counts() GateCounts {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -187,7 +188,8 @@ func (g *Gate) Counts() GateCounts {
 	return c
 }
 
-// admitLocked lets in whom the limits allow, and sets the timer when the rate alone holds the first back.
+// admitLocked admits waiters as far as the limits allow. If only the rate holds the first one back, it
+// sets the timer.
 func (g *Gate) admitLocked() {
 	for e := g.returning.Front(); e != nil && !g.fullLocked(); e = g.returning.Front() {
 		g.returning.Remove(e)
@@ -204,7 +206,7 @@ func (g *Gate) admitLocked() {
 	g.timer = time.AfterFunc(time.Duration(g.pace.Due(g.next)-g.now()), g.tick)
 }
 
-// tick runs when the rate allows one more.
+// tick runs when the rate allows one more handshake.
 func (g *Gate) tick() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -214,7 +216,7 @@ func (g *Gate) tick() {
 
 func (g *Gate) fullLocked() bool { return g.atOnce > 0 && g.taken >= g.atOnce }
 
-// takeLocked takes a place at the gate if there is one.
+// takeLocked takes a place if one is free.
 func (g *Gate) takeLocked() bool {
 	if g.fullLocked() {
 		return false

@@ -63,7 +63,7 @@ func TestHigherRateDoesNotWaitForTheOldOne(t *testing.T) {
 		for range 60 {
 			<-in
 		}
-		if got := time.Since(begin); got != 580*time.Millisecond { // 1 at once, 1 each 10 ms
+		if got := time.Since(begin); got != 580*time.Millisecond { // 1 at once, then 1 each 10 ms
 			t.Errorf("the rest took %v", got)
 		}
 		more := enter(t.Context(), g, 20)
@@ -84,7 +84,7 @@ func TestLowerRateHolds(t *testing.T) {
 		}
 		begin := time.Now()
 		g.SetLimits(0, 1, 1000)
-		<-in // its turn at the old rate was as good as there
+		<-in // its place was due already at the old rate
 		<-in
 		if got := time.Since(begin); got < time.Second {
 			t.Errorf("two within %v", got)
@@ -92,7 +92,7 @@ func TestLowerRateHolds(t *testing.T) {
 	})
 }
 
-// A reload that changes nothing of the limits gives nobody a turn.
+// A reload that does not change the limits lets no handshake begin.
 func TestSameLimitsChangeNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(0, 10, 1000)

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// enter asks for n places, one after the other, and sends each one's number when it is in.
+// enter calls Enter n times, one after the other, and sends the number of each caller when
+// it has a place.
 func enter(ctx context.Context, g *Gate, n int) <-chan int {
 	in := make(chan int, n)
 	for i := range n {
-		go func() { // ends with its turn, or ctx
+		go func() { // ends with its Enter or ctx
 			if g.Enter(ctx) == nil {
 				in <- i
 			}
@@ -50,7 +51,7 @@ func TestGateHoldsBackWhatIsTooMuchAtOnce(t *testing.T) {
 	})
 }
 
-// A handshake that waits for its client lets others compute, and goes on before those that have not begun.
+// A handshake that waits for its client lets others compute. It goes on before those that have not begun.
 func TestGateLetsOthersThroughWhileAHandshakeWaitsForItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(1, 0, 10)
@@ -64,7 +65,7 @@ func TestGateLetsOthersThroughWhileAHandshakeWaitsForItsClient(t *testing.T) {
 			t.Fatalf("number %d is in while the first waits", got)
 		}
 		resumed := make(chan struct{})
-		go func() { // ends when the second leaves
+		go func() { // ends when the second one leaves
 			g.resume(t.Context())
 			close(resumed)
 		}()
@@ -90,7 +91,8 @@ func TestGateLetsOthersThroughWhileAHandshakeWaitsForItsClient(t *testing.T) {
 	})
 }
 
-// A handshake whose time is over while it waits for a place takes one, to end.
+// A handshake that runs out of time while it waits for a place takes one, so that it can
+// end.
 func TestGateResumesWhenTheTimeIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(1, 0, 10)

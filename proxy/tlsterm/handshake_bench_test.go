@@ -7,7 +7,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// BenchmarkHandshake is a handshake with both its sides, on loopback.
+// BenchmarkHandshake measures both sides of a handshake on loopback.
 func BenchmarkHandshake(b *testing.B) {
 	ca := proxytest.NewCA("ca")
 	r, e := ca.IssueRSA("broker.example"), ca.Issue("broker.example")

@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// Inherit takes over the sessions that old can resume, so that a change of a pool does not begin all handshakes with its
-// nodes anew. Both may be used from then on. A node whose host has changed begins anew; all do when another certificate
-// is shown, or another CA believed: a session that is resumed has been verified with what was in force when it began.
+// Inherit takes over the sessions that old can resume, so that a change of a pool does not force full handshakes with
+// all its nodes. Both originators may be used afterwards. A node whose host has changed gets a full handshake. All nodes
+// do if our certificate or the CAs have changed, because a resumed session was verified with the old ones.
 func (t *Originator) Inherit(old *Originator) {
 	t.changing.Lock()
 	defer t.changing.Unlock()
@@ -30,7 +30,7 @@ func (t *Originator) Inherit(old *Originator) {
 	t.current.Store(&next)
 }
 
-// sameAs reports whether two originators show the same certificate and believe the same CAs.
+// sameAs reports whether two originators have the same certificate and CAs.
 func (m *material) sameAs(other *material) bool {
 	shown := func(a, b kept[*tls.Certificate]) bool {
 		return slices.EqualFunc(a.value.Certificate, b.value.Certificate, bytes.Equal)
@@ -40,7 +40,7 @@ func (m *material) sameAs(other *material) bool {
 	}
 	ours, theirs := m.authorities.value, other.authorities.value
 	if ours == nil || theirs == nil {
-		return ours == theirs // the system's
+		return ours == theirs // the system's CAs
 	}
 	return slices.EqualFunc(ours.certs, theirs.certs, (*x509.Certificate).Equal)
 }

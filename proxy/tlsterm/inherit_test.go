@@ -25,10 +25,11 @@ func TestTicketsOutliveAChangeOfSettings(t *testing.T) {
 	}
 	read(t, m)
 	closed.Inherit(again)
-	reasonIs(t, meet(t, closed.Config(), config), NoClientCertificate) // a ticket is no certificate
+	reasonIs(t, meet(t, closed.Config(), config), NoClientCertificate) // a ticket does not replace a certificate
 }
 
-// A reload makes a new listener while clients of the old one still shake hands.
+// A reload makes a new listener while clients of the old one are still in their
+// handshakes.
 func TestBothTerminatorsResumeEachOthersSessions(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	old, next := server(t, ca, nil), server(t, ca, func(o *Options) { o.MinVersion = "1.3" })

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// sources are the files that a Terminator or an Originator is made of.
+// sources are the files of a Terminator or an Originator.
 type sources struct {
 	certificates []CertificateFile
 	ca           string // "": none
@@ -23,11 +23,11 @@ type material struct {
 	tickets      kept[ticketRing]
 }
 
-// kept is the newest good content of a file, and what was wrong with the file at the last look.
+// kept is the newest good content of a file, and the error of the last attempt to read it.
 type kept[T any] struct {
 	value  T
-	loaded time.Time // when value was; zero: never
-	err    error     // nil: value is what the file has
+	loaded time.Time // when value was read; zero: never
+	err    error     // nil: value is the current content of the file
 }
 
 // load replaces k's value unless read fails.
@@ -39,7 +39,7 @@ func (k *kept[T]) load(now time.Time, read func() (T, error)) {
 	}
 }
 
-// read returns m with every file of s read again.
+// read returns m after reading every file of s again.
 func (m material) read(s *sources, now time.Time) material {
 	next := material{
 		certificates: make([]kept[*tls.Certificate], len(s.certificates)),
@@ -64,7 +64,7 @@ func (m material) read(s *sources, now time.Time) material {
 	return next
 }
 
-// err is what was wrong with the files at the last look.
+// err returns the errors of the last attempt to read the files.
 func (m *material) err() error {
 	var errs []error
 	for i := range m.certificates {

@@ -11,10 +11,10 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// patience is for what must happen: longer than any machine needs.
+// patience is the time limit for events that must happen: longer than any machine needs.
 const patience = 30 * time.Second
 
-// connect makes two ends of a connection on loopback.
+// connect returns the two ends of a connection on loopback.
 func connect(t testing.TB) (client, server net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func connect(t testing.TB) (client, server net.Conn) {
 	return client, server
 }
 
-// met is a handshake that is over.
+// met is the result of a handshake.
 type met struct {
 	session   *Session // nil after an error
 	err       error    // the server's
@@ -42,8 +42,8 @@ type met struct {
 	raw       net.Conn // the server's connection
 }
 
-// meet performs a handshake. The client's half of TLS 1.3 can succeed where the server's has not: clientErr is what its
-// first Read says then.
+// meet makes a handshake. In TLS 1.3 it can succeed for the client and fail for the server: clientErr is then the error
+// of the client's first Read.
 func meet(t testing.TB, server, client *tls.Config) met {
 	t.Helper()
 	c, raw := connect(t)
@@ -76,7 +76,7 @@ func mustMeet(t testing.TB, server, client *tls.Config) met {
 	return m
 }
 
-// reasonIs checks why a handshake failed.
+// reasonIs checks the reason of a failed handshake.
 func reasonIs(t *testing.T, m met, want Reason) {
 	t.Helper()
 	var failed *HandshakeError
@@ -88,7 +88,8 @@ func reasonIs(t *testing.T, m met, want Reason) {
 	}
 }
 
-// server makes a terminator with a certificate of ca for broker.example, and what change adds.
+// server returns a Terminator with a certificate of ca for broker.example; change may change
+// its options.
 func server(t testing.TB, ca *proxytest.CA, change func(*Options)) *Terminator {
 	t.Helper()
 	o := Options{Certificates: []CertificateFile{{Cert: ca.Issue("broker.example").File(t)}}}
@@ -102,7 +103,7 @@ func server(t testing.TB, ca *proxytest.CA, change func(*Options)) *Terminator {
 	return s
 }
 
-// client is a client's configuration that believes ca and asks for broker.example.
+// client returns a client's configuration that trusts ca and asks for broker.example.
 func client(ca *proxytest.CA, certs ...proxytest.Pair) *tls.Config {
 	return ca.Trust("broker.example", certs...)
 }

@@ -15,8 +15,8 @@ func TestFieldsOfCryptoTLSAreFound(t *testing.T) {
 	}
 }
 
-// idle makes n sessions that have carried a message each way and then nothing, and returns the heap of each. The
-// clients are gone: only the server's half counts.
+// idle makes n sessions that have carried a message each way and are now idle. It returns the heap of each. The
+// clients are closed, so that only the server's side counts.
 func idle(t testing.TB, n int, server, client *tls.Config, size int) int {
 	t.Helper()
 	sessions := make([]*Session, n)
@@ -73,12 +73,12 @@ func idle(t testing.TB, n int, server, client *tls.Config, size int) int {
 func heap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // the second empties what sync.Pool has kept
+	runtime.GC() // the second call empties sync.Pool
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// kinds are the sessions whose memory counts.
+// kinds calls each for every kind of session whose memory is measured.
 func kinds(t testing.TB, each func(name string, server, client *tls.Config, size int)) {
 	web, fleet := proxytest.NewCA("web"), proxytest.NewCA("fleet")
 	device := fleet.Issue("device")
@@ -107,7 +107,7 @@ func kinds(t testing.TB, each func(name string, server, client *tls.Config, size
 
 func TestIdleSessionIsSmall(t *testing.T) {
 	kinds(t, func(name string, server, client *tls.Config, size int) {
-		idle(t, 10, server, client, size) // what the first ones set up for all
+		idle(t, 10, server, client, size) // creates what all sessions share
 		got := idle(t, 200, server, client, size)
 		t.Logf("%s: %d bytes", name, got)
 		if got > 5000 {
@@ -116,7 +116,8 @@ func TestIdleSessionIsSmall(t *testing.T) {
 	})
 }
 
-// BenchmarkIdleSession reports the heap of an idle session as the slope between 1,000 and 5,000.
+// BenchmarkIdleSession reports the heap of an idle session, from the difference between 1,000
+// and 5,000 sessions.
 func BenchmarkIdleSession(b *testing.B) {
 	kinds(b, func(name string, server, client *tls.Config, size int) {
 		b.Run(name, func(b *testing.B) {
@@ -128,14 +129,15 @@ func BenchmarkIdleSession(b *testing.B) {
 	})
 }
 
-// A session with a node keeps the node's certificates, which all of its sessions share, and its tickets.
+// A session with a node keeps its tickets and the node's certificates, which all sessions with the node
+// share.
 func TestIdleSessionWithANodeIsSmall(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	config := shown(ca.Issue("node.example"))
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		config.MaxVersion = version
 		s := originator(t, ca, nil)
-		idleNodes(t, s, config, 10) // what the first ones set up for all
+		idleNodes(t, s, config, 10) // creates what all sessions share
 		got := idleNodes(t, s, config, 200)
 		t.Logf("%s: %d bytes", tls.VersionName(version), got)
 		if got > 5000 {
@@ -144,7 +146,7 @@ func TestIdleSessionWithANodeIsSmall(t *testing.T) {
 	}
 }
 
-// idleNodes is idle for n sessions of s with a node.
+// idleNodes is like idle, for n sessions of s with a node.
 func idleNodes(t *testing.T, s *Originator, config *tls.Config, n int) int {
 	t.Helper()
 	sessions := make([]*Session, n)
@@ -158,7 +160,7 @@ func idleNodes(t *testing.T, s *Originator, config *tls.Config, n int) int {
 		}()
 		made, err := s.Connect(t.Context(), far, "node-a")
 		if err == nil {
-			_, err = made.Conn().Read(make([]byte, 16)) // tickets come before
+			_, err = made.Conn().Read(make([]byte, 16)) // the tickets come first
 		}
 		if err == nil {
 			err = <-sent

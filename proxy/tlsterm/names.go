@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// names chooses a certificate by the name that a client asks for (RFC 6066, 3): an exact name before a wildcard, and a
-// wildcard stands for one label. It is immutable.
+// names chooses a certificate by the name that a client asks for (RFC 6066, 3). An exact name goes before a wildcard,
+// and a wildcard stands for one label. It is immutable.
 type names struct {
 	exact    map[string][]*tls.Certificate // by name in lower case
-	wildcard map[string][]*tls.Certificate // by what follows "*", with its dot
-	others   []*tls.Certificate            // for no name, and for an unknown one unless strict
+	wildcard map[string][]*tls.Certificate // by the part after "*", with its dot
+	others   []*tls.Certificate            // for clients without a name, and for unknown names unless strict
 	strict   bool
 }
 
-// newNames makes certs, of which the first is the default, ready to be chosen from.
+// newNames indexes certs by name. The first of certs is the default.
 func newNames(certs []*tls.Certificate, strict bool) *names {
 	n := &names{exact: map[string][]*tls.Certificate{}, wildcard: map[string][]*tls.Certificate{}, strict: strict}
 	for i, c := range certs {
@@ -44,7 +44,8 @@ func newNames(certs []*tls.Certificate, strict bool) *names {
 	return n
 }
 
-// sortByCost puts ECDSA first: a signature costs a thirtieth of RSA's, and the certificate is smaller.
+// sortByCost sorts ECDSA first: its signature costs a thirtieth of RSA's, and the certificate is
+// smaller.
 func sortByCost(certs []*tls.Certificate) {
 	slices.SortStableFunc(certs, func(a, b *tls.Certificate) int { return cmp.Compare(cost(a), cost(b)) })
 }
@@ -56,8 +57,8 @@ func cost(c *tls.Certificate) int {
 	return 1
 }
 
-// namesOf are the names that a certificate answers to, in lower case: its DNS names, or the Common Name of one that
-// has none, as HAProxy and old devices do it.
+// namesOf returns the names of a certificate in lower case: its DNS names, or if there are none the Common Name, as
+// HAProxy and old devices do.
 func namesOf(c *x509.Certificate) []string {
 	list := c.DNSNames
 	if len(list) == 0 && c.Subject.CommonName != "" {
@@ -70,7 +71,7 @@ func namesOf(c *x509.Certificate) []string {
 	return lower
 }
 
-// lookup returns the certificates for a name, nil when it is unknown and strict says to refuse that.
+// lookup returns the certificates for a name, or nil if the name is unknown and n is strict.
 func (n *names) lookup(name string) []*tls.Certificate {
 	name = strings.ToLower(name)
 	if list := n.exact[name]; list != nil {
@@ -87,13 +88,15 @@ func (n *names) lookup(name string) []*tls.Certificate {
 	return n.others
 }
 
-// choose is a tls.Config's GetCertificate. Without a certificate and an error crypto/tls answers unrecognized_name.
+// choose is the GetCertificate of a tls.Config. If it returns neither a certificate nor an error, crypto/tls
+// answers unrecognized_name.
 func (n *names) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	list := n.lookup(hello.ServerName)
 	if len(list) == 0 {
 		return nil, nil
 	}
-	// The name has been looked at; whether the certificate has it is the client's to judge.
+	// Hide the name: it has been matched already, and it is for the client to judge whether
+	// the certificate has it.
 	anonymous := *hello
 	anonymous.ServerName = ""
 	for _, c := range list {
@@ -101,5 +104,5 @@ func (n *names) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return c, nil
 		}
 	}
-	return list[0], nil // crypto/tls says what the client lacks
+	return list[0], nil // crypto/tls reports what the client does not support
 }

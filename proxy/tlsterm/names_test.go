@@ -32,7 +32,7 @@ func TestCertificateIsChosenByName(t *testing.T) {
 			{"a.b.example", exact, false},
 			{"A.B.Example", exact, false},
 			{"c.b.example", wild, false},
-			{"d.c.b.example", firstEC, true}, // a wildcard is one label
+			{"d.c.b.example", firstEC, true}, // a wildcard stands for one label
 			{"b.example", firstEC, true},
 			{"other.example", firstEC, true},
 			{"", firstEC, false},
@@ -80,7 +80,7 @@ func TestKindOfKeyIsTheClientsChoice(t *testing.T) {
 	}
 }
 
-// A ticket was sealed for a name that the listener has lost since.
+// A ticket is refused if the listener no longer has the name that it was sealed for.
 func TestResumedSessionNeedsAKnownName(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	keys := proxytest.TempFile(t, "tickets", []byte("# one\n"+hexKey(1)+"\n"))

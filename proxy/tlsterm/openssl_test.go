@@ -11,7 +11,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// sClient is an openssl s_client on a connection to the test.
+// sClient is an openssl s_client connected to the test.
 type sClient struct {
 	*proxytest.OpenSSL
 	raw net.Conn // the server's end
@@ -37,7 +37,7 @@ func startOpenSSL(t *testing.T, args ...string) sClient {
 	return sClient{c, raw}
 }
 
-// accept is the server's side of the handshake with c.
+// accept makes the server's side of the handshake with c.
 func (c *sClient) accept(t *testing.T, config *tls.Config) (*detached, error) {
 	t.Helper()
 	s, err := Accept(t.Context(), c.raw, config)
@@ -49,7 +49,7 @@ func (c *sClient) accept(t *testing.T, config *tls.Config) (*detached, error) {
 	return &detached{Session: s, raw: c.raw}, nil
 }
 
-// until feeds d what arrives until text or an error has come out.
+// until feeds d from the connection until text has been decrypted or an error occurs.
 func (d *detached) until(t *testing.T, text string) error {
 	t.Helper()
 	var all strings.Builder
@@ -93,7 +93,7 @@ func TestKeyUpdateOfOpenSSL(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Hears("answer to " + word)
-		c.Say("K") // new keys, and new ones from us
+		c.Say("K") // new keys, also asking for new ones from us
 		c.Hears("KEYUPDATE")
 	}
 	c.Say("Q")
@@ -102,7 +102,8 @@ func TestKeyUpdateOfOpenSSL(t *testing.T) {
 	}
 }
 
-// Each request for new keys owes an answer; a client that reads none must not pile them up here.
+// Each request for new keys causes an answer. If the client reads none, the answers must not
+// pile up.
 func TestClientThatAsksForKeysWithoutEndIsLetGo(t *testing.T) {
 	s := server(t, proxytest.NewCA("ca"), nil)
 	c := startOpenSSL(t, "-tls1_3")
@@ -117,7 +118,7 @@ func TestClientThatAsksForKeysWithoutEndIsLetGo(t *testing.T) {
 		}
 		c.Say("K")
 		c.Hears("KEYUPDATE")
-		c.Say("x") // data between the updates keeps crypto/tls's own limit away
+		c.Say("x") // data between the updates avoids crypto/tls's own limit
 		for got := 0; got == 0; {
 			n, err := d.raw.Read(b)
 			if err != nil {
@@ -136,7 +137,7 @@ func TestClientThatAsksForKeysWithoutEndIsLetGo(t *testing.T) {
 	}
 }
 
-// crypto/tls's server never agrees to a new handshake (RFC 5746, 4.4).
+// crypto/tls's server never agrees to a renegotiation (RFC 5746, 4.4).
 func TestRenegotiationIsRefused(t *testing.T) {
 	s := server(t, proxytest.NewCA("ca"), nil)
 	c := startOpenSSL(t, "-tls1_2")

@@ -9,41 +9,41 @@ import (
 	"time"
 )
 
-// Options say what a listener presents to its clients and asks of them. They are plain data.
+// Options configure a listener's TLS. They are plain data.
 type Options struct {
-	// Certificates are chosen by the name that a client asks for (SNI): an exact name before a wildcard, and of
-	// several for one name the first whose kind of key the client knows, ECDSA before RSA. The first, and those that
-	// share a name with it, is the default. At least one.
+	// Certificates are chosen by the name that a client asks for (SNI). An exact name goes before a wildcard. Of
+	// several certificates for one name the client gets the first whose kind of key it supports, ECDSA before RSA.
+	// The first certificate, with those that share a name with it, is the default. There must be at least one.
 	Certificates []CertificateFile
 
-	// StrictSNI refuses a name that no certificate has. A client that names none gets the default all the same.
+	// StrictSNI refuses a name that no certificate has. A client that asks for no name still gets the default.
 	StrictSNI bool
 
 	ClientAuth ClientAuth
-	ClientCA   string   // file of the CAs of client certificates, PEM; needed unless ClientAuth is ClientAuthNone
-	CRLs       []string // files of their revocation lists, PEM or DER; see the package's comment on what they refuse
+	ClientCA   string   // PEM file of the CAs of client certificates; required unless ClientAuth is ClientAuthNone
+	CRLs       []string // files of their revocation lists, PEM or DER; the package comment says which clients they refuse
 
 	MinVersion string   // "1.2", the default, or "1.3"
 	MaxVersion string   // "1.2" or "1.3", the default
-	Ciphers    []string // of TLS 1.2, by OpenSSL's or the IANA's name; none: the six with forward secrecy and AEAD
-	Curves     []string // key exchanges: X25519, P-256, ...; none: crypto/tls's, X25519MLKEM768 first
-	Protocols  []string // ALPN, the preferred first. A client that offers others only is refused (RFC 7301, 3.2); one that offers none is not
+	Ciphers    []string // of TLS 1.2, by OpenSSL's or the IANA's name; empty: the six with forward secrecy and AEAD
+	Curves     []string // key exchanges: X25519, P-256, ...; empty: crypto/tls's, X25519MLKEM768 first
+	Protocols  []string // ALPN, in order of preference. A client that offers only others is refused (RFC 7301, 3.2); a client that offers none is not
 
-	// TicketKeys is a file of keys for session tickets, shared with replicas: see HAProxy's tls-ticket-keys. "" makes
-	// keys that no other process knows, a new one every 12 hours, each good for 24.
+	// TicketKeys is a file of keys for session tickets, shared with replicas, like HAProxy's tls-ticket-keys. ""
+	// means keys that no other process knows: a new one every 12 hours, each valid for 24.
 	TicketKeys     string
-	TicketsDisable bool // no session is resumed
+	TicketsDisable bool // no sessions are resumed
 
 	Now    func() time.Time // the clock for validity and tickets; nil is time.Now
-	Logger *slog.Logger     // for Run; nil is silence
+	Logger *slog.Logger     // for Run; nil discards
 }
 
-// sources are the files of o.
+// sources returns the files of o.
 func (o *Options) sources() sources {
 	return sources{certificates: o.Certificates, ca: o.ClientCA, caKind: KindClientCA, crls: o.CRLs, ticketKeys: o.TicketKeys}
 }
 
-// settings are the Options that are not files, understood.
+// settings are the parsed Options, without the files.
 type settings struct {
 	min, max uint16
 	ciphers  []uint16
@@ -73,7 +73,7 @@ func (o *Options) settings() (settings, error) {
 	return s, errors.Join(errs[:]...)
 }
 
-// config puts together what crypto/tls needs. Nothing in it is shared with another generation but the ticket keys.
+// config builds the tls.Config. It shares only the ticket keys with other generations.
 func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Config, error) {
 	certs := make([]*tls.Certificate, len(m.certificates))
 	for i := range m.certificates {

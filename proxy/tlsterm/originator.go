@@ -13,37 +13,38 @@ import (
 	"time"
 )
 
-// NodeOptions say how TLS is spoken to the nodes of a pool. They are plain data.
+// NodeOptions configure TLS to the nodes of a pool. They are plain data.
 type NodeOptions struct {
-	// Hosts are the hosts of the nodes, by the name of the node: what each gets as SNI and what its certificate must
-	// name. An IP address is not sent (RFC 6066, 3).
+	// Hosts are the hosts of the nodes, by node name. A host is sent as SNI, and the node's certificate must be
+	// valid for it. An IP address is not sent (RFC 6066, 3).
 	Hosts map[string]string
 
-	CA          string          // file of the CAs of the nodes' certificates, PEM; "": the system's
-	Certificate CertificateFile // that nodes are shown when they ask for one; no Cert: none
-	Insecure    bool            // whoever answers is taken for the node; CA says nothing then
+	CA          string          // PEM file of the CAs of the nodes' certificates; "": the system's CAs
+	Certificate CertificateFile // client certificate for nodes that ask for one; an empty Cert means none
+	Insecure    bool            // accept any certificate; CA is then ignored
 
 	Now    func() time.Time // the clock for validity; nil is time.Now
-	Logger *slog.Logger     // for Run; nil is silence
+	Logger *slog.Logger     // for Run; nil discards
 }
 
-// Originator speaks TLS to the nodes of a pool and keeps its files fresh. Its methods may be called from any goroutine.
+// Originator makes TLS connections to the nodes of a pool and reloads its files when they change. Its methods may be
+// called from any goroutine.
 type Originator struct {
 	options NodeOptions
 	sources sources
 
 	current  atomic.Pointer[origination]
-	changing sync.Mutex // as a Terminator's
+	changing sync.Mutex // as in Terminator
 }
 
-// origination is everything that one look at the files has given. It is immutable.
+// origination is the result of reading all files once. It is immutable.
 type origination struct {
-	configs  map[string]*tls.Config // by the name of the node
-	files    string                 // their fingerprint, taken before they were read
+	configs  map[string]*tls.Config // by node name
+	files    string                 // fingerprint of the files, taken before they were read
 	material material
 }
 
-// NewOriginator reads the files of o. Everything must be right the first time; the error has all that is not.
+// NewOriginator reads the files of o. Every file must be valid; the error names every fault.
 func NewOriginator(o NodeOptions) (*Originator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -58,9 +59,9 @@ func NewOriginator(o NodeOptions) (*Originator, error) {
 	return t, nil
 }
 
-// Connect performs a client's handshake with the node of a name on conn in the calling goroutine. It is over by
-// ctx's deadline at the latest, and at once when ctx is done; the deadlines of conn are its to set until it returns, and
-// none is set then. After an error conn is the caller's to close, as it is without one.
+// Connect makes the handshake with the named node as a client on conn, in the calling goroutine. It returns by ctx's
+// deadline, and at once when ctx is done. Until it returns it owns the deadlines of conn; afterwards none is set. The
+// caller closes conn, with or without an error.
 func (t *Originator) Connect(ctx context.Context, conn net.Conn, node string) (*Session, error) {
 	config := t.current.Load().configs[node]
 	if config == nil {
@@ -74,7 +75,8 @@ func (t *Originator) Connect(ctx context.Context, conn net.Conn, node string) (*
 	return s, nil
 }
 
-// NodeError says why a handshake with a node failed, an error of Connect, for people.
+// NodeError is an error of Connect. It says, for people, why a handshake with a node
+// failed.
 type NodeError struct{ Err error }
 
 func (e *NodeError) Error() string {
@@ -85,15 +87,16 @@ func (e *NodeError) Error() string {
 	case reason == NotTLS:
 		return "TLS: the node speaks something else"
 	case isUnverified:
-		return "TLS: " + strings.TrimPrefix(unverified.Err.Error(), "x509: ") // the words of package health
+		return "TLS: " + strings.TrimPrefix(unverified.Err.Error(), "x509: ") // as package health says it
 	}
 	return "TLS: " + e.Err.Error()
 }
 
 func (e *NodeError) Unwrap() error { return e.Err }
 
-// IsRefusal reports whether err, of the first Read of a Session with a node, is an alert that refuses our certificate or
-// its lack: in TLS 1.3 it comes when our handshake is over, and of what was sent since nothing was taken.
+// IsRefusal reports whether err is an alert that rejects our certificate, or the lack of one. err is the error of the
+// first Read of a Session with a node. In TLS 1.3 this alert arrives when our handshake is over; the node has then
+// accepted none of the bytes sent since.
 func IsRefusal(err error) bool {
 	remote, ok := errors.AsType[*net.OpError](err)
 	return ok && remote.Op == "remote error" && isOneOf(remote.Err, lateRefusals)
@@ -103,16 +106,16 @@ func IsRefusal(err error) bool {
 // access_denied, decrypt_error, certificate_required.
 var lateRefusals = []tls.AlertError{40, 42, 43, 44, 45, 46, 48, 49, 51, 116}
 
-// Reload reads all files again. What is good is in force for the next connection; of a file that is not, the last good
-// content stays so, and the error names the file. Established sessions keep what they have; none is resumed, so that
-// the new CAs see every node.
+// Reload reads all files again. The next connection uses the content of every valid file. For an invalid file the last
+// good content stays in force, and the error names the file. Established sessions do not change. No session is
+// resumed, so that every node is verified by the new CAs.
 func (t *Originator) Reload() error {
 	t.changing.Lock()
 	defer t.changing.Unlock()
 	return t.change(t.current.Load())
 }
 
-// Run looks at the files every few seconds and reloads them when they have changed. It returns when ctx ends.
+// Run polls the files every few seconds and reloads them when they have changed. It returns when ctx is done.
 func (t *Originator) Run(ctx context.Context) {
 	w := watcher{sources: &t.sources, log: t.options.Logger}
 	poll(ctx, func() { w.look(t.current.Load().files, t.Reload) })
@@ -123,12 +126,13 @@ func (t *Originator) Status() []CertificateStatus {
 	return t.current.Load().material.status(&t.sources)
 }
 
-// Warnings are as a Terminator's.
+// Warnings is like Terminator.Warnings.
 func (t *Originator) Warnings() []string {
 	return t.current.Load().material.warnings(&t.sources, t.options.Now())
 }
 
-// change makes the next origination from the last one. The caller holds t.changing, or is NewOriginator.
+// change makes the next origination from the last one. Only NewOriginator and holders of t.changing call
+// it.
 func (t *Originator) change(last *origination) error {
 	next := &origination{
 		configs: make(map[string]*tls.Config), files: t.sources.fingerprint(), material: last.material.read(&t.sources, t.options.Now()),
@@ -144,7 +148,8 @@ func (t *Originator) change(last *origination) error {
 	return err
 }
 
-// config is that for the connections to one node, which share its latest ticket.
+// config returns the tls.Config for connections to one node, which share the node's
+// latest ticket.
 func (o *NodeOptions) config(host string, m *material) *tls.Config {
 	config := &tls.Config{
 		Time:               o.Now,

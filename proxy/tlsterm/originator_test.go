@@ -11,7 +11,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// originator makes one for a node at 127.0.0.1 that believes ca, and fails the test where that is not possible.
+// originator returns an Originator that trusts ca, for a node at 127.0.0.1; change may change its options.
 func originator(t *testing.T, ca *proxytest.CA, change func(*NodeOptions)) *Originator {
 	t.Helper()
 	o := NodeOptions{Hosts: map[string]string{"node-a": "node.example"}, CA: proxytest.TempFile(t, "ca.pem", ca.Cert)}
@@ -25,7 +25,8 @@ func originator(t *testing.T, ca *proxytest.CA, change func(*NodeOptions)) *Orig
 	return s
 }
 
-// meetNode has s shake hands with a node as config says, and returns what both have come to.
+// meetNode makes a handshake between s and a node with config, and returns the results of
+// both.
 func meetNode(t *testing.T, s *Originator, config *tls.Config) (*Session, tls.ConnectionState, error) {
 	t.Helper()
 	ours, theirs := connect(t)
@@ -35,7 +36,7 @@ func meetNode(t *testing.T, s *Originator, config *tls.Config) (*Session, tls.Co
 		err := node.HandshakeContext(t.Context())
 		shaken <- err
 		if err == nil {
-			_, _ = node.Write([]byte("welcome")) // behind the tickets of 1.3
+			_, _ = node.Write([]byte("welcome")) // after the tickets of 1.3
 		}
 	}()
 	made, err := s.Connect(t.Context(), ours, "node-a")
@@ -67,7 +68,7 @@ func TestNodeHasToShowItsName(t *testing.T) {
 		name   string
 		shows  proxytest.Pair
 		change func(*NodeOptions)
-		want   string // part of the error; empty: none
+		want   string // part of the error; empty: no error
 	}{
 		{"its own", ca.Issue("node.example"), nil, ""},
 		{"with RSA", ca.IssueRSA("node.example"), nil, ""},
@@ -102,7 +103,7 @@ func TestNodeGetsTheServerNameAndTheCertificate(t *testing.T) {
 	}
 }
 
-// A new CA shall see every node: what was resumed has shown its certificate to the old one.
+// Every node must be verified by a new CA: a resumed session was verified by the old one.
 func TestTicketsOfANodeEndWithAReload(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	s := originator(t, ca, nil)
@@ -161,7 +162,7 @@ func TestFilesOfAPoolAreWatched(t *testing.T) {
 			defer close(ended)
 			s.Run(ctx)
 		}()
-		proxytest.WriteFile(ca, after.Cert, []byte("\n")) // of another size: not every file system's clock is fine enough
+		proxytest.WriteFile(ca, after.Cert, []byte("\n")) // another size: not every file system's clock is fine enough
 		pass(3)
 		if got := s.Status()[0].Names[0]; got != "CN=after" {
 			t.Errorf("in force is %s", got)

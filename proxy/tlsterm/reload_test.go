@@ -14,7 +14,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// name is the first DNS name of the default certificate in force.
+// name returns the first DNS name of the default certificate in force.
 func name(t *testing.T, s *Terminator) string {
 	t.Helper()
 	return s.Status()[0].Names[0]
@@ -66,7 +66,8 @@ func TestCRLThatDoesNotFitTheNewCAKeepsBoth(t *testing.T) {
 	mustMeet(t, s.Config(), client(web, after.Issue("device")))
 }
 
-// As Kubernetes mounts a secret: tls.crt leads to ..data/tls.crt, and ..data to a folder with a date.
+// As Kubernetes mounts a secret: tls.crt links to ..data/tls.crt, and ..data to a folder named by
+// date.
 func TestSymbolicLinkSwapIsSeen(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	folder := t.TempDir()
@@ -108,7 +109,7 @@ func TestSymbolicLinkSwapIsSeen(t *testing.T) {
 	})
 }
 
-// watched runs body in a bubble in which s.Run runs.
+// watched runs body in a bubble together with s.Run.
 func watched(t *testing.T, o Options, body func(s *Terminator)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +129,7 @@ func watched(t *testing.T, o Options, body func(s *Terminator)) {
 	})
 }
 
-// pass lets the bubble's time go on for n looks.
+// pass lets n looks of virtual time pass.
 func pass(n int) {
 	time.Sleep(time.Duration(n) * pollInterval) //nolint:forbidigo // the bubble's clock
 	synctest.Wait()
@@ -159,7 +160,7 @@ func TestChangeCountsWhenItIsOver(t *testing.T) {
 		if got := name(t, s); got != "b.example" || s.Status()[0].Err != nil {
 			t.Errorf("got %s, %v", got, s.Status()[0].Err)
 		}
-		// A broken file is read once, not at every look, and the repaired one again.
+		// A broken file is read once, not at every look. The repaired file is read again.
 		proxytest.WriteFile(key, []byte("half a k"))
 		pass(2)
 		broken := s.Config()
@@ -229,7 +230,7 @@ func TestReloadWhileClientsConnectFailsNoHandshake(t *testing.T) {
 		defer close(over)
 		for i := range 50 {
 			c := []proxytest.Pair{a, b}[i%2]
-			proxytest.WriteFile(file, c.Cert, c.Key) // not atomic: Reload comes after it
+			proxytest.WriteFile(file, c.Cert, c.Key) // not atomic, but Reload runs after it
 			if err := s.Reload(); err != nil {
 				over <- err
 			}

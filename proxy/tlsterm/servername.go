@@ -7,13 +7,14 @@ import (
 	"net"
 )
 
-// ErrShort is what ServerName returns for the beginning of a ClientHello.
+// ErrShort means that ServerName needs more bytes of the ClientHello.
 var ErrShort = errors.New("TLS: the ClientHello is not whole")
 
 var errPeeked = errors.New("TLS: only the ClientHello is read")
 
-// ServerName is the name that a client asks for (SNI) in the ClientHello at the start of b, "" when it names none. It is
-// for TLS that is passed on: nothing is answered. ErrShort wants more bytes; any other error is a *HandshakeError.
+// ServerName returns the name that a client asks for (SNI) in the ClientHello at the start of b, or "". It is for TLS
+// that is passed through, so it sends no answer. The error is ErrShort if more bytes are needed, otherwise a
+// *HandshakeError.
 func ServerName(b []byte) (string, error) {
 	var name string
 	peeked := false
@@ -34,11 +35,11 @@ func ServerName(b []byte) (string, error) {
 	}
 }
 
-// replay is a net.Conn that reads what is there and writes nowhere.
+// replay is a net.Conn that reads from a buffer and discards writes.
 type replay struct {
-	net.Conn // nil: no other method is called by a handshake that ends at the ClientHello
+	net.Conn // nil: a handshake that ends at the ClientHello calls no other method
 	rest     []byte
-	short    bool // more was asked for than there is
+	short    bool // a read wanted more bytes than there were
 }
 
 // Read implements net.Conn.
@@ -52,7 +53,7 @@ func (r *replay) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Write implements net.Conn, and drops the alert.
+// Write implements net.Conn. It drops the alert.
 func (r *replay) Write(b []byte) (int, error) { return len(b), nil }
 
 // Close implements net.Conn.

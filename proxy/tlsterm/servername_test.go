@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// firstFlight is the first flight of crypto/tls's client for a name.
+// firstFlight returns the first flight of a crypto/tls client with config.
 func firstFlight(t *testing.T, config *tls.Config) []byte {
 	t.Helper()
 	client, server := net.Pipe()
@@ -67,7 +67,7 @@ func FuzzServerName(f *testing.F) {
 		if err != nil && name != "" {
 			t.Errorf("%q with %v", name, err)
 		}
-		if err != nil && err != ErrShort { // a verdict stands whatever follows
+		if err != nil && err != ErrShort { // more bytes do not change a verdict
 			if _, again := ServerName(append(b[:len(b):len(b)], 0x16, 3, 1)); again == nil {
 				t.Errorf("%q is refused and read when it goes on", b)
 			}

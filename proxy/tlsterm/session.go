@@ -10,48 +10,47 @@ import (
 	"time"
 )
 
-// ErrWouldBlock is what Session.Read returns when all ciphertext that was fed has been used up. It is the very value,
-// to be compared with ==.
+// ErrWouldBlock is the error of Session.Read when it has used up all ciphertext. Compare it with ==.
 var ErrWouldBlock net.Error = wouldBlockError{}
 
-// ErrOwed ends a session whose client asks for answers and reads none.
+// ErrOwed ends a session whose client asks for new keys and never reads the answers.
 var ErrOwed = errors.New("TLS: the client asks for new keys and does not read the answers")
 
 // errHandshakeTooLong ends a handshake of more than maxHandshake bytes.
 var errHandshakeTooLong = errors.New("more than 64 KiB and the handshake is not over")
 
-// Session is the TLS of a client, made by Accept, or of a node, made by Originator.Connect, after its handshake. It has
-// two lives. Until Detach it is a connection like any other, Conn. After Detach it is a transformer without goroutine or
-// descriptor, for one event loop:
+// Session is the TLS session with a client, made by Accept, or with a node, made by Originator.Connect, after its
+// handshake. Until Detach it is an ordinary connection, Conn. After Detach it has no goroutine and no descriptor: it
+// transforms bytes for one event loop.
 //
-//	s.Feed(b)                        // what the socket had; a view, until Read returns ErrWouldBlock
+//	s.Feed(b)                        // from the socket; a view, until Read returns ErrWouldBlock
 //	for {
 //		n, err := s.Read(plain)  // an error may come with bytes before it
 //		...                      // ErrWouldBlock: read the socket again; io.EOF: close_notify
-//	}                                // whoever stops earlier calls Hold, and Read again before waiting for the socket
-//	out = s.Owed(out)                // what the session itself has to say: alerts, answers to KeyUpdate
+//	}                                // to stop earlier, call Hold, and Read again before waiting for the socket
+//	out = s.Owed(out)                // the session's own messages: alerts, answers to KeyUpdate
 //	out, err = s.Seal(out, plain)    // records for the socket
-//	out = s.CloseNotify(out)         // no more will be sealed
+//	out = s.CloseNotify(out)         // Seal must not be called after this
 //
-// It is not safe for concurrent use.
+// A Session is not safe for concurrent use.
 type Session struct {
 	conn    *tls.Conn
 	wire    wire
-	node    bool // the other side is a node
+	node    bool // the peer is a node
 	resumed bool
 }
 
-// Accept performs a server's handshake on conn in the calling goroutine. It is over by ctx's deadline at the latest;
-// the deadlines of conn are its to set until it returns, and none is set then. An error is a *HandshakeError; the
-// client has been sent its alert, or an answer if it speaks HTTP without TLS, and conn is the caller's to close, as it is
-// without an error.
+// Accept makes the handshake as a server on conn, in the calling goroutine. It returns by ctx's deadline. Until it
+// returns it owns the deadlines of conn; afterwards none is set. The error is a *HandshakeError; Accept has then sent the
+// client an alert, or an HTTP response if the client speaks HTTP without TLS. The caller closes conn, with or without an
+// error.
 func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, error) {
 	return accept(ctx, wire{raw: conn, budget: maxHandshake}, config)
 }
 
-// Accept is [Accept] once the gate lets it. hello is what the client has sent already, its ClientHello; it is the
-// session's from now on. open makes the connection when the handshake begins, since one that waits for its turn needs
-// none; after an error of Accept what it made is the caller's to close. The error is ErrBusy, that of ctx or open, or a
+// Accept is [Accept] behind the gate. hello is what the client has sent so far, its ClientHello; the session owns it
+// from now on. open makes the connection when the handshake begins, because a client in the queue does not need one;
+// the caller closes this connection after an error. The error is ErrBusy, the error of ctx or open, or a
 // *HandshakeError.
 func (g *Gate) Accept(ctx context.Context, hello []byte, open func() (net.Conn, error), config *tls.Config) (s *Session, err error) {
 	if err := g.Enter(ctx); err != nil {
@@ -81,14 +80,14 @@ func accept(ctx context.Context, w wire, config *tls.Config) (*Session, error) {
 		}
 		var plain tls.RecordHeaderError
 		if errors.As(err, &plain) && plain.Conn != nil && speaksHTTP(plain.RecordHeader) {
-			_, _ = io.WriteString(conn, httpAnswer) // whether it is read is the client's affair
+			_, _ = io.WriteString(conn, httpAnswer) // the client may not read it
 		}
 		return nil, &HandshakeError{Reason: reasonOf(err), ServerName: hello.serverName, Err: err}
 	}
 	return s, nil
 }
 
-// shake performs the handshake.
+// shake makes the handshake.
 func (s *Session) shake(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		s.wire.raw.SetDeadline(deadline)
@@ -102,12 +101,13 @@ func (s *Session) shake(ctx context.Context) error {
 	return nil
 }
 
-// hello is what of a ClientHello is worth knowing when the handshake fails.
+// hello holds the parts of a ClientHello that the error of a failed handshake reports.
 type hello struct{ serverName string }
 
 type helloKey struct{}
 
-// noteName is a tls.Config's GetConfigForClient: the first to see the hello, before anything is decided.
+// noteName is the GetConfigForClient of a tls.Config: it sees the ClientHello first, before any
+// decision.
 func noteName(info *tls.ClientHelloInfo) (*tls.Config, error) {
 	if h, ok := info.Context().Value(helloKey{}).(*hello); ok {
 		h.serverName = info.ServerName
@@ -115,21 +115,21 @@ func noteName(info *tls.ClientHelloInfo) (*tls.Config, error) {
 	return nil, nil
 }
 
-// Conn is the session as a connection. Valid until Detach.
+// Conn returns the session as a connection. Valid until Detach.
 func (s *Session) Conn() *tls.Conn { return s.conn }
 
-// Info says who the client is and what was agreed on. Valid until Detach.
+// Info returns the result of the handshake. Valid until Detach.
 func (s *Session) Info() Info { return Facts(s.conn.ConnectionState()) }
 
-// Detach ends the session's use of the connection beneath it: after the call nothing here touches it. What was read
-// of it and not yet decrypted is kept: call Read once before waiting for the socket.
+// Detach ends the session's use of the connection: after the call this package never touches it again. The session
+// keeps ciphertext that was read but not decrypted: call Read once before waiting for the socket.
 func (s *Session) Detach() {
 	s.wire.raw = nil
 	forget(s.conn, s.node)
 }
 
-// Feed hands over ciphertext that has arrived. The session keeps no copy: b must not change until Read has returned
-// ErrWouldBlock or another error, or Hold has been called.
+// Feed passes ciphertext to the session. The session keeps no copy: b must not change until Read returns
+// ErrWouldBlock or another error, or until Hold is called.
 func (s *Session) Feed(b []byte) {
 	if len(s.wire.in) == 0 {
 		s.wire.in = b
@@ -139,12 +139,12 @@ func (s *Session) Feed(b []byte) {
 	s.wire.in = append(s.wire.in, b...)
 }
 
-// FeedEOF says that no more ciphertext will come. Read returns io.ErrUnexpectedEOF when it has used up what there is,
-// unless there is a close_notify in it: what was sent may have been cut off (RFC 8446, 6.1).
+// FeedEOF says that no more ciphertext will come. Read returns io.ErrUnexpectedEOF at the end of the ciphertext
+// unless it has a close_notify: an attacker may have cut the stream (RFC 8446, 6.1).
 func (s *Session) FeedEOF() { s.wire.ended = true }
 
-// Hold makes what was fed and not read yet the session's own, so that the memory given to Feed can be used again. It
-// is what back-pressure costs: no more than was fed.
+// Hold copies the ciphertext that was fed and not read, so that the caller can reuse the memory given to Feed. Only
+// back-pressure needs the copy, and it is never larger than what was fed.
 func (s *Session) Hold() {
 	if !s.wire.held && len(s.wire.in) > 0 {
 		s.wire.in = append([]byte(nil), s.wire.in...)
@@ -152,9 +152,9 @@ func (s *Session) Hold() {
 	s.wire.held = len(s.wire.in) > 0
 }
 
-// Read decrypts into plain, which is not empty. It returns ErrWouldBlock when it wants more to be fed, io.EOF after
-// the client's close_notify, io.ErrUnexpectedEOF at an end without one, and for all else an error after which the
-// session can only be closed: CloseNotify has the alert that says so to the client.
+// Read decrypts into plain, which must not be empty. It returns ErrWouldBlock when it needs more ciphertext, io.EOF
+// after the client's close_notify, and io.ErrUnexpectedEOF at an end without one. After any other error the session
+// can only be closed: CloseNotify then returns the alert for the client.
 func (s *Session) Read(plain []byte) (int, error) {
 	n, err := s.conn.Read(plain)
 	switch {
@@ -171,29 +171,29 @@ func (s *Session) Read(plain []byte) (int, error) {
 	return n, err
 }
 
-// Seal appends to dst what the session owes and then plain in records, one of at most 16 KiB after another; the
-// first ones of a session fit a packet each. It fails after CloseNotify, and after a fatal alert.
+// Seal appends to dst the session's own messages and then plain, in records of at most 16 KiB; the first
+// records of a session fit into one network packet each. It fails after CloseNotify and after a fatal alert.
 func (s *Session) Seal(dst, plain []byte) ([]byte, error) {
 	s.begin(dst)
 	_, err := s.conn.Write(plain)
 	return s.end(), err
 }
 
-// CloseNotify appends to dst what the session owes and then a close_notify, once: half a close, after which Read still
-// works (RFC 8446, 6.1). After a fatal error, whose alert is owed, nothing follows that.
+// CloseNotify appends to dst the session's own messages and then a close_notify, once. This closes only our side; Read
+// still works (RFC 8446, 6.1). After a fatal error it appends the alert and no close_notify.
 func (s *Session) CloseNotify(dst []byte) []byte {
 	s.begin(dst)
-	_ = s.conn.CloseWrite() // the wire takes everything
+	_ = s.conn.CloseWrite() // the wire accepts every write
 	return s.end()
 }
 
-// Owed appends to dst what the session itself has to say to the client. Ask after Read.
+// Owed appends to dst the session's own messages to the client. Call it after Read.
 func (s *Session) Owed(dst []byte) []byte {
 	s.begin(dst)
 	return s.end()
 }
 
-// begin makes dst the place for what tls.Conn writes, end takes it away again.
+// begin makes the tls.Conn write to dst until end is called.
 func (s *Session) begin(dst []byte) { s.wire.out = append(dst, s.wire.out...) }
 
 func (s *Session) end() []byte {

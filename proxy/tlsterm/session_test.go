@@ -13,11 +13,11 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// detached is a session in its second life, and its client.
+// detached is a session after Detach, and its client.
 type detached struct {
 	*Session
 	client *tls.Conn
-	raw    net.Conn // the server's end, which now is the test's
+	raw    net.Conn // the server's end, which now belongs to the test
 }
 
 func detach(t testing.TB, server, client *tls.Config) detached {
@@ -28,7 +28,7 @@ func detach(t testing.TB, server, client *tls.Config) detached {
 	return detached{m.session, m.client, m.raw}
 }
 
-// arrive returns n bytes or more of what has come from the client, in ciphertext.
+// arrive returns at least n bytes of ciphertext from the client.
 func (d *detached) arrive(t testing.TB, n int) []byte {
 	t.Helper()
 	b := make([]byte, 64<<10)
@@ -39,7 +39,7 @@ func (d *detached) arrive(t testing.TB, n int) []byte {
 	return b[:got]
 }
 
-// drain reads what there is.
+// drain reads until an error.
 func (d *detached) drain(t testing.TB) ([]byte, error) {
 	t.Helper()
 	var all []byte
@@ -84,7 +84,7 @@ func TestRecordsMayBeSplitAtEveryByte(t *testing.T) {
 				}
 			}
 			b := d.arrive(t, max(size, 1))
-			for size == 0 && len(b) < 2*(len(message)+5+16) { // the first time: until both are there
+			for size == 0 && len(b) < 2*(len(message)+5+16) { // the first time: until both have arrived
 				b = append(b, d.arrive(t, 1)...)
 			}
 			size = len(b)
@@ -125,7 +125,7 @@ func TestAMegabyteArrivesUnchangedInPiecesOfAnySize(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cut := random.IntN(n + 1) // the second half arrives before the first has been read
+			cut := random.IntN(n + 1) // the second half arrives before the first is read
 			d.Feed(scratch[:cut])
 			d.Feed(scratch[cut:n])
 			for {
@@ -137,7 +137,7 @@ func TestAMegabyteArrivesUnchangedInPiecesOfAnySize(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if random.IntN(4) == 0 { // the node is slow, and the scratch buffer has other uses
+				if random.IntN(4) == 0 { // the node is slow, and the scratch buffer is reused
 					d.Hold()
 					source.Read(scratch)
 				}
@@ -148,7 +148,7 @@ func TestAMegabyteArrivesUnchangedInPiecesOfAnySize(t *testing.T) {
 		}
 
 		back := make(chan []byte)
-		go func() { // ends when all has come
+		go func() { // ends when everything has arrived
 			b := make([]byte, len(sent))
 			_, _ = io.ReadFull(d.client, b)
 			back <- b
@@ -170,7 +170,8 @@ func TestAMegabyteArrivesUnchangedInPiecesOfAnySize(t *testing.T) {
 	})
 }
 
-// A client may send its CONNECT with the end of its handshake: crypto/tls may have read that already.
+// A client may send its CONNECT with the end of its handshake, and crypto/tls may have read the
+// CONNECT already.
 func TestWhatCameWithTheHandshakeIsKept(t *testing.T) {
 	versions(t, func(t *testing.T, server, client *tls.Config) {
 		c, raw := connect(t)
@@ -180,7 +181,7 @@ func TestWhatCameWithTheHandshakeIsKept(t *testing.T) {
 			conn := tls.Client(hold, client)
 			err := conn.Handshake()
 			if err == nil && conn.ConnectionState().Version == tls.VersionTLS12 {
-				hold.pour() // the server has been heard last: nothing can be sent with the handshake
+				hold.pour() // in TLS 1.2 the server's message is the last one: nothing can be sent with the handshake
 			}
 			if err == nil {
 				_, err = conn.Write([]byte("CONNECT"))
@@ -214,7 +215,7 @@ func TestWhatCameWithTheHandshakeIsKept(t *testing.T) {
 	})
 }
 
-// corked keeps what is written after the first write, which is the hello, until it is poured.
+// corked delays all writes after the first one, the ClientHello, until pour is called.
 type corked struct {
 	net.Conn
 	kept  []byte
@@ -230,7 +231,7 @@ func (c *corked) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Read pours first where the server waits for an answer: TLS 1.2's client speaks before it listens again.
+// Read pours first if the server waits for an answer: in TLS 1.2 the client sends before it reads again.
 func (c *corked) Read(b []byte) (int, error) {
 	c.pour()
 	return c.Conn.Read(b)
@@ -241,7 +242,7 @@ func (c *corked) pour() {
 	c.kept = nil
 }
 
-// The WebSocket upgrade is read from the session as a connection, and leaves what follows it.
+// The WebSocket upgrade is read from Conn, and the bytes after it after Detach.
 func TestWhatConnHasLeftIsReadAfterDetach(t *testing.T) {
 	versions(t, func(t *testing.T, server, client *tls.Config) {
 		m := mustMeet(t, server, client)
@@ -276,7 +277,7 @@ func TestWhatConnHasLeftIsReadAfterDetach(t *testing.T) {
 func TestHalfCloseTravelsBothWays(t *testing.T) {
 	versions(t, func(t *testing.T, server, client *tls.Config) {
 		d := detach(t, server, client)
-		// The client ends its half; ours goes on.
+		// The client closes its side; ours continues.
 		if _, err := d.client.Write([]byte("last")); err != nil {
 			t.Fatal(err)
 		}
@@ -334,7 +335,7 @@ func TestServersHalfCloseLetsTheClientGoOn(t *testing.T) {
 
 func TestEndWithoutCloseNotifyIsTold(t *testing.T) {
 	versions(t, func(t *testing.T, server, client *tls.Config) {
-		for _, cut := range []int{0, 5, 1} { // of the record's bytes, taken from its end
+		for _, cut := range []int{0, 5, 1} { // how many bytes to cut from the end of the record
 			d := detach(t, server, client)
 			if _, err := d.client.Write([]byte("message")); err != nil {
 				t.Fatal(err)
@@ -382,7 +383,7 @@ func TestChangedByteEndsTheSessionWithAnAlert(t *testing.T) {
 func TestAlertOfTheClientEndsTheSession(t *testing.T) {
 	versions(t, func(t *testing.T, server, client *tls.Config) {
 		d := detach(t, server, client)
-		// What crypto/tls's client makes of a record that nobody can decrypt is an alert.
+		// crypto/tls's client answers a record that cannot be decrypted with an alert.
 		kind := []byte{23, 3, 3, 0, 40}
 		if _, err := d.raw.Write(append(kind, make([]byte, 40)...)); err != nil {
 			t.Fatal(err)
@@ -398,7 +399,8 @@ func TestAlertOfTheClientEndsTheSession(t *testing.T) {
 	})
 }
 
-// FuzzFeed feeds what an attacker between client and balancer may send: an error, in bounded memory, and no panic.
+// FuzzFeed feeds any bytes, as an attacker between client and balancer could send them. The result must be an
+// error in bounded memory, and no panic.
 func FuzzFeed(f *testing.F) {
 	f.Add([]byte{23, 3, 3, 0, 1, 0})
 	f.Add([]byte{21, 3, 3, 0, 2, 1, 0})

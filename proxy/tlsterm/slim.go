@@ -8,10 +8,10 @@ import (
 	"unsafe"
 )
 
-// A tls.Conn keeps for life what its handshake needed: a buffer as large as the largest record, another as large as
-// the largest handshake message, the client's certificates in full. Of some 7 KiB these are more than half, and crypto/tls
-// has no way to let go of them. So this file reaches into it, where a field has the name and the type that it knows;
-// with a release of Go that has changed them it does nothing, and a test says so.
+// A tls.Conn keeps what its handshake needed until it is closed: a buffer as large as the largest record, another as large
+// as the largest handshake message, and the client's certificates in full. These are more than half of its 7 KiB, and
+// crypto/tls cannot release them. So this file clears the fields inside tls.Conn, if a field has the expected name and
+// type. If a release of Go changes them, this file does nothing, and a test reports it.
 var slim = struct{ rawInput, hand, peerCertificates, verifiedChains fieldAt }{
 	field[bytes.Buffer]("rawInput"),
 	field[bytes.Buffer]("hand"),
@@ -19,10 +19,10 @@ var slim = struct{ rawInput, hand, peerCertificates, verifiedChains fieldAt }{
 	field[[][]*x509.Certificate]("verifiedChains"),
 }
 
-// fieldAt is where a field of tls.Conn is, in bytes from its beginning; 0: not known. The first field is none of ours.
+// fieldAt is the offset of a field in tls.Conn, in bytes; 0: unknown. No wanted field is the first.
 type fieldAt uintptr
 
-// field finds a field of the type T.
+// field returns the offset of a field of type T.
 func field[T any](name string) fieldAt {
 	f, ok := reflect.TypeFor[tls.Conn]().FieldByName(name)
 	if !ok || f.Type != reflect.TypeFor[T]() {
@@ -31,7 +31,7 @@ func field[T any](name string) fieldAt {
 	return fieldAt(f.Offset)
 }
 
-// get is the field of c, nil when it is not known.
+// get returns a pointer to the field of c, or nil if the field is unknown.
 func get[T any](c *tls.Conn, at fieldAt) *T {
 	if at == 0 {
 		return nil
@@ -39,8 +39,8 @@ func get[T any](c *tls.Conn, at fieldAt) *T {
 	return (*T)(unsafe.Add(unsafe.Pointer(c), at)) //nolint:gosec // name and type were checked by field
 }
 
-// forget drops what only the handshake needed. c is in one goroutine's hands and its handshake is over. A node's tickets
-// are still to come, and crypto/tls keeps its certificates with them.
+// forget drops what only the handshake needed. The handshake of c must be over and no other goroutine may use c. It
+// keeps the certificates of a node, because crypto/tls stores them with the tickets that the node sends later.
 func forget(c *tls.Conn, node bool) {
 	if hand := get[bytes.Buffer](c, slim.hand); hand != nil && hand.Len() == 0 {
 		*hand = bytes.Buffer{}
@@ -54,8 +54,8 @@ func forget(c *tls.Conn, node bool) {
 	shrink(c)
 }
 
-// shrink lets go of a read buffer that is empty and large. No plaintext is in it: it is called when Read has
-// just found nothing, or before the first.
+// shrink releases a read buffer that is empty and large. The buffer holds no plaintext: shrink is called
+// when Read has just found nothing, or before the first Read.
 func shrink(c *tls.Conn) {
 	if raw := get[bytes.Buffer](c, slim.rawInput); raw != nil && raw.Len() == 0 && raw.Cap() > keptBuffer {
 		*raw = bytes.Buffer{}

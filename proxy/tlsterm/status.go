@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Kind is what a file of a listener or a pool holds.
+// Kind is the kind of content of a file.
 type Kind string
 
 // The kinds of files.
@@ -18,24 +18,25 @@ const (
 	KindTicketKeys  Kind = "ticket_keys"
 )
 
-// CertificateStatus is a file of a listener or a pool and what is in force of it.
+// CertificateStatus describes a file of a listener or a pool, and its content in force.
 type CertificateStatus struct {
 	Kind Kind
-	File string // the certificate's, where certificate and key are two
+	File string // if certificate and key are two files, the certificate's
 
-	// Names are the DNS names of a certificate, the distinguished names of CAs and of the issuers of CRLs.
+	// Names are the DNS names of a certificate, or the distinguished names of CAs and of the issuers of
+	// CRLs.
 	Names []string
 
-	// NotBefore and NotAfter are the time in which all that the file holds is valid; zero for ticket keys. After it
-	// the other side refuses a certificate, and a CRL refuses all clients of its CA.
+	// NotBefore and NotAfter limit the time in which everything in the file is valid; zero for ticket keys. After
+	// it, the peer refuses a certificate, and a CRL refuses all clients of its CA.
 	NotBefore, NotAfter time.Time
 
-	LoadedAt time.Time // when what is in force was read
-	Err      error     // why the file's present content is not in force; nil: it is
+	LoadedAt time.Time // when the content in force was read
+	Err      error     // why the file's current content is not in force; nil if it is
 }
 
-// Warning says what is wrong with the time, "" when nothing is. CRLs are made anew every few days: only of other files
-// it says that their time is nearly over.
+// Warning describes a problem with the validity, or returns "". It warns of an approaching end except for CRLs, which
+// are renewed every few days.
 func (s *CertificateStatus) Warning(now time.Time) string {
 	switch {
 	case !s.NotBefore.IsZero() && now.Before(s.NotBefore):
@@ -50,7 +51,7 @@ func (s *CertificateStatus) Warning(now time.Time) string {
 	return ""
 }
 
-// warnings are those of a Terminator.
+// warnings returns the Warnings of a Terminator or an Originator.
 func (m *material) warnings(from *sources, now time.Time) []string {
 	var list []string
 	for _, s := range m.status(from) {

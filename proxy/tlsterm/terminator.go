@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Terminator has the certificates of a listener and keeps them fresh. Its methods may be called from any goroutine.
+// Terminator holds the certificates of a listener and reloads them when they change. Its methods may be called from
+// any goroutine.
 type Terminator struct {
 	options  Options
 	sources  sources
@@ -17,24 +18,24 @@ type Terminator struct {
 
 	current atomic.Pointer[generation]
 
-	// changing is held by the one that makes the next generation, while it reads the files too: of two reloads the
-	// one that began later shall win. Nobody on a connection's path takes it.
+	// changing is held while the next generation is made, including reading the files, so that the later of two
+	// reloads wins. No code on a connection's path locks it.
 	changing sync.Mutex
 }
 
-// generation is everything that one look at the files has given. It is immutable, but for the ticket keys in config.
+// generation is the result of reading all files once. It is immutable except for the ticket keys in config.
 type generation struct {
 	config   *tls.Config
-	files    string // their fingerprint, taken before they were read
+	files    string // fingerprint of the files, taken before they were read
 	material material
-	tickets  ticketRing // the keys in config, when they are ours
-	err      error      // why config has not all that the files have
+	tickets  ticketRing // the keys in config, if they are our own
+	err      error      // why config is not the current content of the files
 }
 
-// New reads the files of o. Everything must be right the first time; the error has all that is not.
+// New reads the files of o. Every file must be valid; the error names every fault.
 //
-// A certificate that has expired or is not valid yet is no error: a listener that does not start helps nobody. Status
-// tells.
+// A certificate that has expired or is not valid yet is no error, because a listener that does not start helps
+// nobody. Status reports it.
 func New(o Options) (*Terminator, error) {
 	t := &Terminator{options: o, sources: o.sources(), now: o.Now}
 	if t.now == nil {
@@ -50,8 +51,8 @@ func New(o Options) (*Terminator, error) {
 	return t, nil
 }
 
-// Run looks at the files every few seconds and reloads them when they have changed, and gives tickets a new key in
-// time. It returns when ctx ends.
+// Run polls the files every few seconds, reloads them when they have changed, and rotates the ticket keys. It
+// returns when ctx is done.
 func (t *Terminator) Run(ctx context.Context) {
 	w := watcher{sources: &t.sources, log: t.options.Logger}
 	poll(ctx, func() {
@@ -60,20 +61,20 @@ func (t *Terminator) Run(ctx context.Context) {
 	})
 }
 
-// Config is the configuration for the next connection, with which Accept makes a session. It is the caller's to
-// read and not to change.
+// Config returns the configuration for the next connection, for Accept. The caller must not change it.
 func (t *Terminator) Config() *tls.Config { return t.current.Load().config }
 
-// Reload reads all files again. What is good is in force for the next connection; of a file that is not, the last good
-// content stays so, and the error names the file. Established sessions keep what they have. A session that
-// is resumed must pass the new CAs and CRLs.
+// Reload reads all files again. The next connection uses the content of every valid file. For an invalid file the last
+// good content stays in force, and the error names the file. Established sessions do not change. A resumed session
+// must pass the new CAs and CRLs.
 func (t *Terminator) Reload() error {
 	t.changing.Lock()
 	defer t.changing.Unlock()
 	return t.change(t.current.Load())
 }
 
-// change makes the next generation from the last one. The caller holds t.changing, or is New.
+// change makes the next generation from the last one. Only New and holders of t.changing call
+// it.
 func (t *Terminator) change(last *generation) error {
 	now := t.now()
 	next := &generation{files: t.sources.fingerprint(), material: last.material.read(&t.sources, now), tickets: last.tickets}
@@ -82,7 +83,7 @@ func (t *Terminator) change(last *generation) error {
 		return next.err
 	}
 	config, err := t.options.config(t.settings, &next.material, t.now)
-	if err != nil { // the CAs do not fit the CRLs: neither is in force
+	if err != nil { // the CAs do not match the CRLs: neither is in force
 		if last.config == nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func (t *Terminator) change(last *generation) error {
 	return next.err
 }
 
-// refuse says of the CRLs' files why they are not in force.
+// refuse records err as the reason why the CRL files are not in force.
 func (g *generation) refuse(err error) {
 	crls := make([]kept[[]*crl], len(g.material.crls))
 	for i, k := range g.material.crls {
@@ -109,7 +110,7 @@ func (g *generation) refuse(err error) {
 	g.err = g.material.err()
 }
 
-// setTickets gives g's config its keys.
+// setTickets sets the ticket keys of g's config.
 func (t *Terminator) setTickets(g *generation, now time.Time) {
 	switch {
 	case t.options.TicketsDisable:
@@ -121,22 +122,22 @@ func (t *Terminator) setTickets(g *generation, now time.Time) {
 	}
 }
 
-// rotate makes a new ticket key when its time has come.
+// rotate makes a new ticket key when one is due.
 func (t *Terminator) rotate() {
 	t.changing.Lock()
 	defer t.changing.Unlock()
 	next, now := *t.current.Load(), t.now()
 	if len(next.tickets) == 0 || now.Sub(next.tickets[0].made) < ticketRotation {
-		return // none of our own, or not yet
+		return // no keys of our own, or none due
 	}
 	t.setTickets(&next, now)
 	t.current.Store(&next)
 }
 
-// Inherit takes over the ticket keys that old has made, so that its clients resume their sessions here after a change of
-// the listener's settings. Keys from a file need no heir, and what the settings ask of a client is asked again. It is
-// called before t is used: tickets of t's own first key are not opened any more. Both may be used from then on; old opens
-// the tickets of t until one of the two makes its next key.
+// Inherit takes over the ticket keys that old has made, so that its clients can resume their sessions here after the
+// listener's settings change. Keys from a file need no Inherit. The new settings are enforced for resumed sessions, too.
+// Call it before using t: t no longer opens tickets of its own first key. Both may be used afterwards; old opens the
+// tickets of t until one of them makes its next key.
 func (t *Terminator) Inherit(old *Terminator) {
 	if t.options.TicketKeys != "" || old.options.TicketKeys != "" || t.options.TicketsDisable {
 		return
@@ -154,7 +155,7 @@ func (t *Terminator) Status() []CertificateStatus {
 	return t.current.Load().material.status(&t.sources)
 }
 
-// Warnings say what of the files works and should not stay as it is: one whose time is over or nearly so, a key that
+// Warnings describes problems of files that still work: a validity that is over or nearly over, and a key that
 // everybody on the machine may read.
 func (t *Terminator) Warnings() []string {
 	return t.current.Load().material.warnings(&t.sources, t.now())

@@ -16,10 +16,10 @@ type ticketKey struct {
 	made   time.Time // zero for keys from a file
 }
 
-// ticketRing are the keys of a listener, the one that seals first.
+// ticketRing holds the keys of a listener; the first one seals.
 type ticketRing []ticketKey
 
-// rotate returns the ring with a fresh key where the first is due, without the keys that have had their time.
+// rotate returns the ring with a new key if the first is due, and without expired keys.
 func (r ticketRing) rotate(now time.Time) ticketRing {
 	if len(r) > 0 && now.Sub(r[0].made) < ticketRotation {
 		return r
@@ -35,7 +35,7 @@ func (r ticketRing) rotate(now time.Time) ticketRing {
 	return next
 }
 
-// secrets is what tls.Config.SetSessionTicketKeys wants.
+// secrets returns the keys for tls.Config.SetSessionTicketKeys.
 func (r ticketRing) secrets() [][32]byte {
 	list := make([][32]byte, len(r))
 	for i, k := range r {
@@ -44,12 +44,12 @@ func (r ticketRing) secrets() [][32]byte {
 	return list
 }
 
-// loadTicketKeys reads a file as HAProxy's tls-ticket-keys: a key on each line, the newest last, in base64 (48 or 80
-// bytes there; 32 to 80 here) or hex. The last three open tickets and the last but one seals them: a new
-// key is known to every replica before one of them uses it.
+// loadTicketKeys reads a file in the format of HAProxy's tls-ticket-keys: one key a line, the newest last, in base64
+// (48 or 80 bytes there; 32 to 80 here) or hex. The last three keys open tickets and the last but one seals them:
+// every replica knows a new key before any replica uses it.
 //
-// The same file makes replicas of mqttlb resume each other's sessions. It does not do so with HAProxy, whose tickets
-// hold OpenSSL's idea of a session.
+// With the same file, replicas of mqttlb resume each other's sessions. They cannot resume HAProxy's, whose tickets
+// hold a session in OpenSSL's format.
 func loadTicketKeys(file string) (ticketRing, error) {
 	text, err := readFile(file, maxTicketKeyFile)
 	if err != nil {
@@ -73,7 +73,8 @@ func loadTicketKeys(file string) (ticketRing, error) {
 	return order(keys), nil
 }
 
-// decodeKey tries hex first: 64 digits of hex are base64 of 48 bytes too, and nobody's random base64.
+// decodeKey tries hex first: 64 hex digits are also base64 of 48 bytes, but no random key looks like
+// that.
 func decodeKey(line string) ([]byte, bool) {
 	raw, err := hex.DecodeString(line)
 	if err != nil {
@@ -82,7 +83,8 @@ func decodeKey(line string) ([]byte, bool) {
 	return raw, err == nil && len(raw) >= 32 && len(raw) <= 80
 }
 
-// order takes the keys of a file, newest last, and puts the one that seals first.
+// order returns the keys of a file, newest last, with the key that seals moved to the
+// front.
 func order(keys ticketRing) ticketRing {
 	if len(keys) > sharedTicketKeys {
 		keys = keys[len(keys)-sharedTicketKeys:]

@@ -14,7 +14,7 @@ import (
 
 func hexKey(b byte) string { return hex.EncodeToString(bytes.Repeat([]byte{b}, 32)) }
 
-// read makes the client take its ticket, which comes with or before the first byte.
+// read makes the client take its ticket, which arrives before the first byte or with it.
 func read(t testing.TB, m met) {
 	t.Helper()
 	if _, err := m.session.Conn().Write([]byte("x")); err != nil {
@@ -36,7 +36,7 @@ func TestTicketKeyFile(t *testing.T) {
 	}
 	for _, row := range []struct {
 		text string
-		want []byte // the bytes of which the keys are made, in the ring's order
+		want []byte // the bytes of the keys, in the order of the ring
 		err  string
 	}{
 		{b64(1, 48), []byte{1}, ""},
@@ -100,7 +100,8 @@ func TestReplicasWithTheSameKeysResumeEachOthersSessions(t *testing.T) {
 	}
 }
 
-// A replica that has not read the newest key yet opens what one that has seals, and the reverse.
+// A replica that has not read the newest key yet opens the tickets of one that has, and the
+// reverse.
 func TestNewTicketKeyIsKnownBeforeItIsUsed(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	old := proxytest.TempFile(t, "old", []byte(hexKey(1)+"\n"+hexKey(2)+"\n"+hexKey(3)))

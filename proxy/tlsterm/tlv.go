@@ -7,16 +7,16 @@ import (
 	"github.com/pires/go-proxyproto/tlvparse"
 )
 
-// tlvHeader is the type and the length of a TLV.
+// tlvHeader is the size of the type and length of a TLV, in bytes.
 const tlvHeader = 3
 
-// AppendTLVs appends what a broker may know of a client's TLS, for a PROXY v2 header (2.2): the SSL TLV with version,
-// Common Name and cipher, the server name as authority, the ALPN protocol. These are the ones that EMQX reads; its
-// WebSocket listeners close the connection for sub-TLVs of other kinds.
+// AppendTLVs appends a client's TLS properties for a PROXY v2 header (2.2): the SSL TLV with version, Common Name and
+// cipher, the server name as authority, and the ALPN protocol. EMQX reads exactly these; its WebSocket listeners close
+// the connection for other sub-TLVs.
 //
-// header is the length of the PROXY header so far. One of 500 bytes or more is refused by Mosquitto, so what does not
-// fit is left out, the least useful first and never cut: a part of a name is another name. The Common Name always fits
-// for a header with addresses of IPv6, 52 bytes.
+// header is the length of the PROXY header so far. Mosquitto refuses a header of 500 bytes or more. So AppendTLVs
+// leaves out what does not fit, the least useful first, and never truncates: a truncated name is another name. With
+// IPv6 addresses, a header of 52 bytes, the Common Name always fits.
 func AppendTLVs(dst []byte, info *Info, header int) []byte {
 	room := maxHeader - header
 	add := func(kind proxyproto.PP2Type, value string) {

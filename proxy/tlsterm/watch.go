@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// poll calls look every few seconds until ctx ends.
+// poll calls look every few seconds until ctx is done.
 //
-// It looks instead of being told (inotify): a watch on a file does not see the directory's symbolic link swapped, as
-// Kubernetes does it, nor anything on a network file system, and a stat every 3 s costs nothing.
+// Polling has advantages over inotify, which misses a swap of a directory's symbolic link, as Kubernetes does it,
+// and changes on a network file system. A stat every 3 s costs nothing.
 func poll(ctx context.Context, look func()) {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
@@ -27,14 +27,15 @@ func poll(ctx context.Context, look func()) {
 	}
 }
 
-// watcher tells when files have changed.
+// watcher detects changed files.
 type watcher struct {
 	sources *sources
-	log     *slog.Logger // nil: silence
-	seen    string       // their fingerprint at the last look
+	log     *slog.Logger // nil discards
+	seen    string       // fingerprint at the last look
 }
 
-// look calls reload when the files are not as they were read, which current says, and have stayed so since the last look.
+// look calls reload if the files differ from the content in force, whose fingerprint is current, and have not changed
+// since the last look.
 func (w *watcher) look(current string, reload func() error) {
 	before := w.seen
 	if w.seen = w.sources.fingerprint(); w.seen == current || w.seen != before {
@@ -51,8 +52,8 @@ func (w *watcher) look(current string, reload func() error) {
 	log.Info("certificates reloaded")
 }
 
-// fingerprint changes when a file does: its content, by size and time of modification, or the file that a path with
-// symbolic links leads to.
+// fingerprint changes with every change of a file: its content, judged by size and modification time, or the target
+// of a symbolic link.
 func (s *sources) fingerprint() string {
 	var b strings.Builder
 	for _, f := range s.files() {
@@ -71,7 +72,7 @@ func (s *sources) fingerprint() string {
 	return b.String()
 }
 
-// secrets are the files of s that have keys.
+// secrets returns the files of s that contain keys.
 func (s *sources) secrets() []string {
 	var list []string
 	for _, c := range s.certificates {
@@ -83,7 +84,7 @@ func (s *sources) secrets() []string {
 	return list
 }
 
-// files are all files of s.
+// files returns all files of s.
 func (s *sources) files() []string {
 	var list []string
 	for _, c := range s.certificates {

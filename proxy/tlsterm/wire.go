@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// wire is the net.Conn beneath a tls.Conn: the connection itself until Detach, memory afterwards.
+// wire is the net.Conn below a tls.Conn: the connection itself until Detach, memory afterwards.
 type wire struct {
 	raw    net.Conn // nil: detached
-	done   bool     // the handshake has succeeded; written once nobody else may call Close any more
+	done   bool     // the handshake has succeeded; written when no other goroutine can call Close any more
 	budget int      // bytes that the handshake may still read
-	last   [7]byte  // that the handshake has read: as long as an alert in a record of its own
+	last   [7]byte  // the last bytes that the handshake read: as many as an alert in its own record
 
-	wait func(read func()) // calls a read of the handshake that may have to wait for the other side; nil: it is just called
+	wait func(read func()) // calls a read of the handshake that may wait for the peer; nil: the read is called directly
 
-	in   []byte // ciphertext not yet taken by the tls.Conn
-	out  []byte // ciphertext not yet taken by the session's owner
-	held bool   // in is the session's own memory
+	in   []byte // ciphertext that the tls.Conn has not read yet
+	out  []byte // ciphertext that the session's owner has not taken yet
+	held bool   // the session owns the memory of in
 
-	ended bool // nothing will come after in
-	cut   bool // the tls.Conn has seen that end: what it takes for a close was none
+	ended bool // nothing comes after in
+	cut   bool // the tls.Conn has read that end, which is not a close_notify
 }
 
-// wouldBlockError is the error of a wire that is used up. A tls.Conn takes a net.Error that is Temporary as no end: what
-// it has of a record stays, and Read may be called again.
+// wouldBlockError is the error of a wire without bytes. A tls.Conn does not treat a Temporary net.Error as an end: it
+// keeps a partial record, and Read may be called again.
 type wouldBlockError struct{}
 
 func (wouldBlockError) Error() string { return "TLS: no more ciphertext has arrived" }
@@ -80,9 +80,9 @@ func (w *wire) readRaw(b []byte) (n int, err error) {
 	return n, err
 }
 
-// alert is the fatal alert that the client sent last, if it sent one without encryption. OpenSSL's client does so when it
-// refuses a certificate under TLS 1.3, against 5.1 of its RFC: its own keys are not in use yet. To crypto/tls it is a
-// record that cannot be decrypted.
+// alert returns the last message of the client if it is a fatal alert without encryption. OpenSSL's client sends one when
+// it rejects a certificate in TLS 1.3, against RFC 8446, 5.1, because it does not use its own keys yet. crypto/tls sees a
+// record that it cannot decrypt.
 func (w *wire) alert() (tls.AlertError, bool) {
 	const kind, fatal = 21, 2
 	b := w.last
@@ -98,8 +98,8 @@ func (w *wire) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close implements net.Conn. During the handshake, when crypto/tls closes what takes longer than its context, it only
-// wakes the handshake: the connection is another's to close.
+// Close implements net.Conn. During the handshake it only wakes the handshake: crypto/tls calls Close when its
+// context is done, but another owner closes the connection.
 func (w *wire) Close() error {
 	switch {
 	case w.raw == nil:

@@ -1,4 +1,4 @@
-// Package walk is the way of a session, or of an HTTP request, to a node.
+// Package walk chooses the nodes that a session, or an HTTP request, tries.
 //
 //	w := walk.New(pool.Candidates(key, keyed), until, walk.Pause)
 //	for {
@@ -10,6 +10,6 @@
 //		}
 //	}
 //
-// It decides which node is tried next and when, and what a failure means. It dials nothing
-// and has no clock: an event loop and a goroutine drive it alike.
+// It decides which node to try next and when, and what a failure means. It dials nothing
+// and has no clock: event loops and goroutines use it in the same way.
 package walk

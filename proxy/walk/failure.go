@@ -10,25 +10,26 @@ import (
 )
 
 var (
-	// ErrUnresolved is that of a node that has no address yet.
+	// ErrUnresolved is the error of a node that has no address yet.
 	ErrUnresolved = errors.New("its host name has no address")
 
-	// ErrNoTurn is that of an attempt whose time ran out before anything was asked of the node.
+	// ErrNoTurn is the error of an attempt that ran out of time in our own queue, before the
+	// node was asked anything.
 	ErrNoTurn = errors.New("no turn for a TLS handshake in time: too many at once")
 )
 
-// Failure is what an attempt to reach a node has come to.
+// Failure is the meaning of a failed attempt to reach a node.
 type Failure struct {
-	// Outcome is that of a session for which no other node is left: DialFailed;
-	// UpgradeRefused, where the node was reached; DescriptorsExceeded or PortsExceeded,
-	// where something of our own ran out.
+	// Outcome is the outcome of the session if no other node is left: DialFailed;
+	// UpgradeRefused, if the node was reached; DescriptorsExceeded or PortsExceeded, if
+	// our own resources ran out.
 	Outcome outcome.Outcome
 
-	// TimedOut says that no more is known of the node: asked again, it may answer.
+	// TimedOut reports that the attempt ran out of time. The node may answer the next
+	// one.
 	TimedOut bool
 
-	// Unreached says that it was the node that could not be reached. Its health checks
-	// should hear of it.
+	// Unreached reports that the node is to blame. Its health checks should learn of it.
 	Unreached bool
 }
 
@@ -47,14 +48,14 @@ func outcomeOf(err error) outcome.Outcome {
 	switch errno {
 	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
 		return outcome.DescriptorsExceeded
-	case syscall.EADDRNOTAVAIL: // no ephemeral port to this node is left; to another one may be
+	case syscall.EADDRNOTAVAIL: // no ephemeral port is left for this node; another node may have one
 		return outcome.PortsExceeded
 	default:
 		return outcome.DialFailed
 	}
 }
 
-// timedOut reports whether it was time that ran out.
+// timedOut reports whether the attempt ran out of time.
 func timedOut(err error) bool {
 	if errors.Is(err, ErrNoTurn) || errors.Is(err, context.DeadlineExceeded) {
 		return true

@@ -14,14 +14,14 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// late is an error of time that says so itself.
+// late is an error with a Timeout method.
 type late struct{ error }
 
 func (late) Timeout() bool   { return true }
 func (e late) Unwrap() error { return e.error }
 
-// Our own want of descriptors or ports must not count against a node, and a node that
-// did not answer in time may do so when it is asked again.
+// A lack of our own descriptors or ports must not count against a node. A node that did
+// not answer in time may answer the next attempt.
 func TestFailureIsClassifiedByItsCause(t *testing.T) {
 	for _, row := range []struct {
 		err  error

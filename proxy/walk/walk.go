@@ -8,35 +8,37 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// Pause bounds the pause before the candidates are tried once more, of which a random part
-// is taken. Nodes that admit only so many clients a second drop the rest of a storm
-// together: without the pause they would all be back together.
+// Pause is the longest pause before the candidates are tried again; the pause is a random
+// part of it. Nodes that admit a limited number of clients a second drop the rest of a
+// storm at the same moment. Without the pause all of these would come back at the same
+// moment.
 const Pause = time.Second
 
-// Walk is how far a session has come in reaching a node. It goes over the candidates, and
-// over them again as long as one of them may yet answer and there is time. It belongs to one
-// session. Times are in ns of a clock of the caller's that only goes forward.
+// Walk is a session's walk over the candidates. It repeats the candidates while there is
+// time and one of them timed out. It belongs to one session. Times are in ns of the caller's
+// monotonic clock.
 type Walk struct {
-	start      balancer.Candidates // where it begins again
-	candidates balancer.Candidates // those that are left
-	until      int64               // when its time is over; 0: it does not begin again
-	resumes    int64               // when the pause before it begins again is over; 0: there was none
+	start      balancer.Candidates // all candidates
+	candidates balancer.Candidates // the candidates left in this round
+	until      int64               // end of the walk's time; 0: the candidates are not repeated
+	resumes    int64               // end of the pause before this round; 0: there was none
 	pause      time.Duration       // the longest
-	reason     outcome.Outcome     // why there is no node yet
-	timedOut   bool                // since its beginning time ran out on a node
-	ended      bool                // no node is tried any more
-	late       bool                // it was time that ended it
+	reason     outcome.Outcome     // why no node was reached yet
+	timedOut   bool                // an attempt of this round timed out
+	ended      bool                // no more nodes are tried
+	late       bool                // the time is over
 }
 
-// New returns a walk over the candidates. Until its time is over it may begin again, after
-// a pause of at most that length; an until of 0 has it try each candidate once, however
-// long that takes.
+// New returns a walk over the candidates. Until the time until it may repeat them, after a
+// random pause of at most pause. An until of 0 means that each candidate is tried once,
+// without a time limit.
 func New(c balancer.Candidates, until int64, pause time.Duration) Walk {
 	return Walk{start: c, candidates: c, until: until, pause: pause, reason: outcome.NoNode}
 }
 
-// Next returns the node to try now, which counts the session in: Release is owed. Nil with
-// a pause: it is to be asked again after it. Nil without one: there is no node left.
+// Next returns the node to try now and acquires it: call Release later. If the node is nil
+// and the pause is not 0, call Next again after the pause. If both are zero, no node is
+// left.
 func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
 	switch {
 	case w.ended:
@@ -62,30 +64,31 @@ func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
 	w.candidates, w.timedOut = w.start, false
 	pause = 1 + rand.N(max(w.pause, 1)) //nolint:gosec // it is to spread, not to be secret
 	w.resumes = now + int64(pause)
-	if w.over(w.resumes) { // the session is told at once
+	if w.over(w.resumes) { // do not make the session wait for nothing
 		w.ended, w.late = true, true
 		return nil, 0
 	}
 	return nil, pause
 }
 
-// Failed notes why a node was not reached.
+// Failed records why a node was not reached.
 func (w *Walk) Failed(err error) Failure {
 	f := FailureOf(err)
 	w.reason = f.Outcome
 	w.timedOut = w.timedOut || f.TimedOut
-	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded // another node would need one, too
+	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded // another node would need a descriptor, too
 	return f
 }
 
-// Reason is the outcome of a session for which no node is left: why the last candidate was
-// passed over.
+// Reason returns the outcome of a session for which no node is left: why the last
+// candidate failed.
 func (w *Walk) Reason() outcome.Outcome { return w.reason }
 
-// Late reports whether it ended because its time was over, or all but the pause.
+// Late reports whether the walk ended because its time was over, or would be over after
+// the pause.
 func (w *Walk) Late() bool { return w.late }
 
-// Until is when its time is over; 0: it has no end.
+// Until returns the end of the walk's time; 0: no end.
 func (w *Walk) Until() int64 { return w.until }
 
 func (w *Walk) over(now int64) bool { return w.until != 0 && now >= w.until }

@@ -12,7 +12,7 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// newPool is a pool of n nodes.
+// newPool returns a pool of n nodes.
 func newPool(t *testing.T, n int) *balancer.Pool {
 	t.Helper()
 	spec := balancer.PoolSpec{Name: "p"}
@@ -26,22 +26,22 @@ func newPool(t *testing.T, n int) *balancer.Pool {
 	return p
 }
 
-// attempts are what becomes of those on one node, one after the other; the last stands for
-// the rest. Nil: the node is reached.
+// attempts are the results of successive attempts on one node; the last one repeats. nil
+// means that the node is reached.
 type attempts []error
 
 var (
-	full = attempts{} // the node never takes one more
+	full = attempts{} // a node at its limit of connections
 
 	refused = syscall.ECONNREFUSED
 	silent  = context.DeadlineExceeded
 )
 
-// each is how long an attempt takes.
+// each is the duration of an attempt.
 const each = time.Second
 
-// drive walks to the end and returns its steps: the place of each candidate that is tried,
-// a pause, and in the end "reached" or "none".
+// drive walks to the end and returns the steps: the position of each tried candidate, each
+// pause, and at the end "reached" or "none".
 func drive(t *testing.T, w *Walk, fates []attempts) string {
 	t.Helper()
 	var steps []string

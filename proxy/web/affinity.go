@@ -10,9 +10,9 @@ import (
 	"mqttlb/balancer"
 )
 
-// affinity is the key that gives the order of candidates: what the client's
-// cookie holds, or its address. No replica has to remember it. A client without
-// a valid cookie gets a new one with its response.
+// affinity returns the key for the order of candidates, from the client's cookie or its
+// address. No replica has to store it. A client without a valid cookie gets a new one
+// with its response.
 func (x *exchange) affinity(r *http.Request) (key uint64, keyed bool) {
 	switch {
 	case x.pool.HashKey == balancer.NoKey:
@@ -34,8 +34,8 @@ func (x *exchange) affinity(r *http.Request) (key uint64, keyed bool) {
 	return balancer.Hash(k), true
 }
 
-// setCookie hands a new key to the client. The response is now for this client
-// alone, and a shared cache must not give the cookie to others (HAProxy: nocache).
+// setCookie sends a new key to the client. The response is then for this client alone,
+// and a shared cache must not give the cookie to others (HAProxy: nocache).
 func (x *exchange) setCookie(h http.Header) {
 	if x.newCookie == "" {
 		return
@@ -52,8 +52,8 @@ func (x *exchange) setCookie(h http.Header) {
 	h.Add("Cache-Control", "private")
 }
 
-// dropCookie takes the cookie of a name out of a request's header and leaves the
-// others as they are.
+// dropCookie removes the cookie of a name from a request's header and keeps the others
+// unchanged.
 func dropCookie(h http.Header, name string) {
 	lines := h["Cookie"]
 	if name == "" || len(lines) == 0 {

@@ -15,9 +15,8 @@ func announceV(version int, source, destination netip.AddrPort) ([]byte, error) 
 	return proxyproto.HeaderProxyFromAddrs(byte(version), net.TCPAddrFromAddrPort(source), net.TCPAddrFromAddrPort(destination)).Format()
 }
 
-// proxied makes a node that takes no connection without a PROXY header and
-// answers with what the header says. inside, which may be nil, wraps what follows
-// the header.
+// proxied starts a node that refuses connections without a PROXY header and answers with
+// the header's content. inside, which may be nil, wraps the listener behind the header.
 func proxied(t *testing.T, inside func(net.Listener) net.Listener) *node {
 	t.Helper()
 	n := &node{t: t, name: "a", handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

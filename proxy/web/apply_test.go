@@ -12,7 +12,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// poolOf is a pool of the rig's name with one node.
+// poolOf returns a pool with the rig's name and one node.
 func (r *rig) poolOf(name, address string) *snapshot.Pool {
 	r.t.Helper()
 	p, err := balancer.NewPool(balancer.PoolSpec{Name: r.pool.Name, Nodes: []balancer.NodeSpec{{Name: name, Address: address}}})
@@ -22,13 +22,14 @@ func (r *rig) poolOf(name, address string) *snapshot.Pool {
 	return &snapshot.Pool{Pool: p}
 }
 
-// apply has requests go to a pool from now on.
+// apply applies a pool: requests now go to it.
 func (r *rig) apply(p *snapshot.Pool) {
 	r.pool = p
 	r.change(func(s *Settings) { s.Pools = []*snapshot.Pool{p} })
 }
 
-// keepIdle has connections to nodes wait for ever, so that what closes one is the handler.
+// keepIdle removes the time limit of idle connections to nodes, so that only the handler
+// closes one.
 func (r *rig) keepIdle() {
 	made := r.handler.transports.make
 	r.handler.transports.make = func(key transportKey) *http.Transport {
@@ -38,7 +39,7 @@ func (r *rig) keepIdle() {
 	}
 }
 
-// transports is how many there are.
+// transports returns the number of transports.
 func (r *rig) transports() int {
 	t := &r.handler.transports
 	t.mu.Lock()
@@ -46,7 +47,7 @@ func (r *rig) transports() int {
 	return len(t.made)
 }
 
-// streaming is a node whose responses begin and go on when they are told to.
+// streaming starts a node that begins its responses at once and continues them when told.
 func streaming(t *testing.T, name string) (n *node, goOn chan string) {
 	goOn = make(chan string)
 	return newNode(t, name, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -70,7 +71,7 @@ func TestConnectionsOutliveAConfigurationThatSaysTheSameOfThem(t *testing.T) {
 		r.setup.MaxRequestSize++
 		r.setup.DialTimeout++
 		r.setup.BodyTimeout += time.Hour
-		r.apply(r.poolOf("a", a.address)) // another pool, of the same names
+		r.apply(r.poolOf("a", a.address)) // another pool with the same names
 		c.get("/")
 	}
 	if n := a.dialled.Load(); n != 1 {
@@ -187,7 +188,7 @@ func TestRequestKeepsTheLimitsThatItBeganWith(t *testing.T) {
 	r.client().refused(http.StatusRequestEntityTooLarge, "over 1 bytes", http.MethodPost, "/", strings.NewReader("hello"))
 }
 
-// A request may come to its node after the settings that it began with are gone.
+// A request may reach its node after its settings were replaced.
 func TestTransportIsGoneWithItsLastRequest(t *testing.T) {
 	a := newNode(t, "a", nil)
 	r := start(t, []*node{a})

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// bodyError is what went wrong with the body that a client sends.
+// bodyError is an error of the client's request body.
 type bodyError struct{ error }
 
 func (e *bodyError) Unwrap() error { return e.error }
 
-// lateError is a body that did not come in time.
+// lateError is the error of a body that did not arrive in time.
 type lateError struct {
 	read, length int64 // length is -1 for a chunked body
 	pace         Pace
@@ -34,32 +34,31 @@ func (e *lateError) Error() string {
 	return text
 }
 
-// Unwrap makes it one of the errors of a deadline.
+// Unwrap makes lateError a deadline error.
 func (e *lateError) Unwrap() error { return os.ErrDeadlineExceeded }
 
-// clientBody is the body of a request within its limits of bytes and time. The time
-// that counts is that of waiting for the client: a node that reads slowly does not
-// use it up.
+// clientBody is the body of a request with its limits of bytes and time. Only time spent
+// waiting for the client counts; a node that reads slowly does not use it up.
 //
-// A deadline stays in force when a body is given up, since net/http reads on by itself:
-// before it answers, and after the handler has returned or panicked. It lifts the
-// deadline when it has come to the end of the body.
+// The deadline stays set after Close, because net/http may still read the body: before it
+// answers, and after the handler has returned or panicked. net/http clears the deadline
+// at the end of the body.
 type clientBody struct {
 	io.ReadCloser
 	conn    *http.ResponseController
 	pace    Pace
 	length  int64                     // -1: chunked
 	expects bool                      // the client waits for a 100, which the first read sends
-	late    func(*lateError)          // is told of a body that did not come in time
-	failed  atomic.Pointer[bodyError] // nil as long as all is well
-	ended   atomic.Bool               // all of it was read
+	late    func(*lateError)          // called for a body that did not arrive in time
+	failed  atomic.Pointer[bodyError] // nil: no error
+	ended   atomic.Bool               // the whole body was read
 
 	mu     sync.Mutex // guards the fields below, and serializes reads
 	read   int64
 	waited time.Duration
 }
 
-// newClientBody returns the body of a request; nil: it has none.
+// newClientBody returns the body of a request, or nil if it has none.
 func (h *Handler) newClientBody(s *settings, w http.ResponseWriter, r *http.Request) *clientBody {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
@@ -84,7 +83,7 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	switch failed := b.failed.Load(); {
 	case failed != nil:
 		return 0, failed
-	case b.ended.Load(): // a deadline would now be that of the wait for the response
+	case b.ended.Load(): // a deadline now would end the wait for the response
 		return 0, io.EOF
 	}
 	begun := time.Now()
@@ -99,15 +98,15 @@ func (b *clientBody) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	if err == io.EOF || err == http.ErrBodyReadAfterClose {
-		// The server goes on reading, to learn of a client that leaves, for as
-		// long as the response takes.
+		// The server continues to read during the response, to notice a client that
+		// leaves.
 		_ = b.conn.SetReadDeadline(time.Time{})
 	}
 	if err == io.EOF {
 		b.ended.Store(true)
 		return n, err
 	}
-	// Of trailers that were cut short net/http does not say by what.
+	// net/http's error for cut trailers does not say that the deadline was the cause.
 	if b.pace.Within > 0 && !time.Now().Before(limit) {
 		late := &lateError{b.read, b.length, b.pace}
 		b.late(late)
@@ -118,9 +117,9 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	return n, failed
 }
 
-// rest reads what is left of a body before an answer of ours, as net/http would do
-// without telling of a body that does not come. It reports whether it came in time.
-// Of nil it did.
+// rest reads the rest of a body before the balancer answers itself. net/http would do so,
+// too, but would not report a body that does not arrive. It reports whether the rest
+// arrived in time. For nil it returns true.
 func (b *clientBody) rest() bool {
 	if b == nil {
 		return true
@@ -131,8 +130,8 @@ func (b *clientBody) rest() bool {
 	return !errors.Is(b.err(), os.ErrDeadlineExceeded)
 }
 
-// wanted reports whether it is worth reading what is left: not when the client has not
-// been asked for it, nor when the connection had better be closed.
+// wanted reports whether reading the rest makes sense: not if the client still waits for
+// a 100, nor if it is better to close the connection.
 func (b *clientBody) wanted() bool {
 	if b.failed.Load() != nil {
 		return false
@@ -142,16 +141,15 @@ func (b *clientBody) wanted() bool {
 	return (!b.expects || b.read > 0) && b.length-b.read <= maxRest
 }
 
-// leave gives up what is left of a body when its request is over: the server reads
-// it, to keep the connection or to see the client off, and only so long. Of nil it
-// does nothing.
+// leave limits the time for the rest of a body when its request is over: the server then
+// reads the rest, to keep the connection or to close it cleanly. For nil it does nothing.
 func (b *clientBody) leave() {
 	if b != nil && !b.ended.Load() {
 		_ = b.conn.SetReadDeadline(time.Now().Add(lingerTime))
 	}
 }
 
-// err is what went wrong with the body; nil: nothing.
+// err returns the error of the body, or nil.
 func (b *clientBody) err() error {
 	if b == nil {
 		return nil

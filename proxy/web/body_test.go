@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// line is a client's line: the body that comes over it, and the connection whose
-// deadline ends the wait for it.
+// line is a client's connection: the body arrives on it, and its deadline ends the wait
+// for the body.
 type line struct {
 	http.ResponseWriter
 	deadline time.Time
 	comes    func() (after time.Duration, bytes int) // the next bytes
-	ahead    time.Duration                           // to wait still
+	ahead    time.Duration                           // still to wait
 	bytes    int
 }
 
@@ -42,12 +42,12 @@ func (l *line) Read(p []byte) (int, error) {
 
 func (l *line) Close() error { return nil }
 
-// steady is a line on which so many bytes come at once, again and again.
+// steady is a line on which the given bytes arrive at once, repeatedly.
 func steady(every time.Duration, bytes int) func() (time.Duration, int) {
 	return func() (time.Duration, int) { return every, bytes }
 }
 
-// once is a line on which bytes come at once, and then no more.
+// once is a line on which bytes arrive at once, and then no more.
 func once(bytes int) func() (time.Duration, int) {
 	after := time.Duration(0)
 	return func() (time.Duration, int) {
@@ -62,7 +62,7 @@ func TestBodyHasTheTimeThatItsBytesEarn(t *testing.T) {
 		comes func() (time.Duration, int)
 		rate  int
 		pause time.Duration // between our reads
-		ends  time.Duration // of waiting
+		ends  time.Duration // the waiting time at the end
 	}{
 		"at the rate it may take for ever":          {steady(time.Second, 500), 500, 0, long},
 		"in parts far apart, too":                   {steady(19*time.Second, 19*500), 500, 0, long},
@@ -102,7 +102,7 @@ func TestBodyHasTheTimeThatItsBytesEarn(t *testing.T) {
 	}
 }
 
-// What comes to its end has no deadline any more: the wait for the response is not the body's.
+// A complete body has no deadline any more: the wait for the response has another limit.
 func TestBodyThatHasEndedSetsNoDeadline(t *testing.T) {
 	l := &line{}
 	b := &clientBody{ReadCloser: http.NoBody, conn: http.NewResponseController(l), pace: Pace{Within: time.Hour}}

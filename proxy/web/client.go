@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// clientWriter is a ResponseWriter that gives every write a time of its own. The
-// server's last flush has what is left of it; then the server lifts the deadline.
+// clientWriter is a ResponseWriter that sets a new deadline for every write. The server's
+// last flush gets what is left of the last deadline; then the server clears it.
 type clientWriter struct {
 	http.ResponseWriter
 	conn     *http.ResponseController
 	pace     Pace
 	expects  bool // the client has sent "Expect: 100-continue"
 	hijacked bool
-	tunnel   func() *tunnel // is called for the connection of an upgrade
+	tunnel   func() *tunnel // called for the connection of an upgrade
 }
 
 func newClientWriter(w http.ResponseWriter, r *http.Request, pace Pace) *clientWriter {
@@ -25,10 +25,10 @@ func newClientWriter(w http.ResponseWriter, r *http.Request, pace Pace) *clientW
 	}
 }
 
-// WriteHeader passes a header of the node's on, and of the informational ones those that a
-// client gets who expects no 100. To one who does, the server itself says 100 when the body is
-// first read, which is when the node has asked for it; the node's own would be a second one,
-// and any other would be written at the same time by another goroutine.
+// WriteHeader passes the node's header on. It passes informational headers on only to clients
+// that expect no 100. The server itself sends a client that expects one a 100 when the body is
+// first read, which happens when the node asks for it. The node's own 100 would be the second,
+// and another goroutine would write any other informational header at the same time.
 func (w *clientWriter) WriteHeader(code int) {
 	if w.expects && code < 200 && code != http.StatusSwitchingProtocols {
 		return
@@ -41,11 +41,11 @@ func (w *clientWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap is for http.ResponseController, which flushes.
+// Unwrap lets http.ResponseController flush.
 func (w *clientWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Hijack hands the connection over for an upgrade. What the client sent without
-// waiting for the 101 comes first: ReverseProxy would lose it.
+// Hijack returns the connection for an upgrade. Bytes that the client sent before the 101
+// come first in it: ReverseProxy would lose them.
 func (w *clientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := w.conn.Hijack()
 	if err != nil {
@@ -55,11 +55,11 @@ func (w *clientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return &upgradedConn{boundedConn{Conn: conn, pace: w.pace}, buffered.Reader, w.tunnel()}, buffered, nil
 }
 
-// upgradedConn is a client's connection after the 101. What passes in either direction
-// passes through it, and so it is where a tunnel's silence is heard.
+// upgradedConn is a client's connection after the 101. All bytes in both directions pass
+// through it, so it detects the silence of a tunnel.
 type upgradedConn struct {
 	boundedConn
-	reader *bufio.Reader // of the connection, with what it had read
+	reader *bufio.Reader // of the connection, with the bytes that it has read ahead
 	tunnel *tunnel
 }
 
@@ -76,8 +76,8 @@ func (c *upgradedConn) read(b []byte) (int, error) {
 	if n := c.reader.Buffered(); n > 0 {
 		return c.reader.Read(b[:min(n, len(b))])
 	}
-	// Not by the reader: it is still the server's, which cancels the request at the
-	// end of what the client sends, and the node may have more to say.
+	// Do not use the reader here: the server still owns it and cancels the request at the
+	// end of the client's stream, when the node may have more to send.
 	return c.boundedConn.Read(b)
 }
 
@@ -87,7 +87,7 @@ func (c *upgradedConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// CloseWrite passes on that the node has ended its stream.
+// CloseWrite tells the client that the node has ended its stream.
 func (c *upgradedConn) CloseWrite() error {
 	c.tunnel.halve()
 	c.tunnel.begin()

@@ -13,27 +13,27 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// dialError says that a connection to a node could not be made: nothing of a
-// request was sent.
+// dialError is the error of a failed connection to a node: no part of the request was
+// sent.
 type dialError struct{ error }
 
 func (e *dialError) Unwrap() error { return e.error }
 
-// attempt is what the dialer needs to know of the request that it dials for.
+// attempt holds what the dialer needs of the request that it dials for.
 type attempt struct {
 	pool   *snapshot.Pool
 	node   *balancer.Node
 	client addresses
-	until  time.Time // when its time is over; zero: it has no end
+	until  time.Time // end of its time; zero: none
 	write  Pace
 }
 
-// attemptKey is where the context of a request to a node has the *attempt.
+// attemptKey is the context key of the *attempt of a request to a node.
 type attemptKey struct{}
 
-// dial connects to the address of a node, announces the client, if the pool
-// speaks PROXY, and puts TLS on the connection, if it speaks that. To the
-// transport it is a connection of http all the same.
+// dial connects to the address of a node, sends a PROXY header if the pool has one, and
+// makes the TLS handshake if the pool has TLS. The transport uses http on the connection
+// in both cases.
 func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	a := ctx.Value(attemptKey{}).(*attempt)
 	if !a.until.IsZero() {
@@ -61,8 +61,7 @@ func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, 
 	return &boundedConn{Conn: secured, pace: a.write, below: conn}, nil
 }
 
-// announce sends the PROXY header, if there is one. It is one write, as EMQX's
-// listeners want it.
+// announce sends the PROXY header, if any, in one write, as EMQX's listeners require.
 func (h *Handler) announce(a *attempt, conn net.Conn) error {
 	if a.pool.SendProxy == 0 {
 		return nil
@@ -78,8 +77,8 @@ func (h *Handler) announce(a *attempt, conn net.Conn) error {
 	return nil
 }
 
-// announced are the addresses that a PROXY header names: the client's, or our
-// own where it has none, since no listener takes a header without.
+// announced returns the addresses for a PROXY header: the client's, or our own if it has
+// none, because no listener accepts a header without addresses.
 func (a addresses) announced(conn net.Conn) (source, destination netip.AddrPort) {
 	if a.source.IsValid() && a.destination.IsValid() {
 		return a.source, a.destination
@@ -89,28 +88,28 @@ func (a addresses) announced(conn net.Conn) (source, destination netip.AddrPort)
 	return unmapped(local.AddrPort()), unmapped(remote.AddrPort())
 }
 
-// boundedConn gives every write a time of its own, so that a peer that takes
-// nothing does not hold us for ever.
+// boundedConn sets a new deadline for every write, so that a peer that does not read
+// cannot block us forever.
 type boundedConn struct {
 	net.Conn
 	pace  Pace
-	below net.Conn // what Conn's TLS is on; nil: Conn itself
+	below net.Conn // the connection below Conn's TLS; nil: Conn itself
 }
 
 func (c *boundedConn) Write(b []byte) (int, error) {
-	_ = c.SetWriteDeadline(time.Now().Add(c.pace.For(int64(len(b))))) // fails on a closed connection only, and so does the write
+	_ = c.SetWriteDeadline(time.Now().Add(c.pace.For(int64(len(b))))) // only fails on a closed connection, and then so does the write
 	n, err := c.Conn.Write(b)
 	switch {
 	case c.below == nil:
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		_ = c.below.Close() // TLS would take 5 s more to say goodbye to it
+		_ = c.below.Close() // a close by TLS would try for 5 s to send close_notify
 	default:
-		_ = c.SetWriteDeadline(time.Time{}) // TLS answers a KeyUpdate by itself, whenever it comes (RFC 8446, 4.6.3)
+		_ = c.SetWriteDeadline(time.Time{}) // because TLS may answer a KeyUpdate at any time (RFC 8446, 4.6.3)
 	}
 	return n, err
 }
 
-// CloseWrite passes an end of file on to a connection that can say it.
+// CloseWrite ends our stream, if the connection supports it.
 func (c *boundedConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -14,29 +14,29 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// exchange is one request and its response. It counts as a session of its node
-// for as long as it lasts.
+// exchange is one request and its response. It counts as a session of its node while it
+// lasts.
 type exchange struct {
 	handler    *Handler
 	settings   *settings
 	pool       *snapshot.Pool
 	w          *clientWriter
 	in         *http.Request
-	body       *clientBody // of in; nil: it has none
+	body       *clientBody // of in; nil: none
 	silence    *silence    // of the tunnel or the response; nil: neither has begun
 	cancel     context.CancelFunc
 	client     addresses
 	candidates balancer.Candidates
-	newCookie  string // the key that the client has to learn; "": it has one, or needs none
+	newCookie  string // the key for the client's new cookie; "": none needed
 
-	// Of the node that has the request; nil: none has.
+	// The node that has the request; nil: none.
 	node      *balancer.Node
 	transport *transport
 
 	switched io.Closer // the connection to the node after a 101
 }
 
-// addresses of a client's connection; not valid on a Unix socket.
+// addresses are the two ends of a client's connection; not valid on a Unix socket.
 type addresses struct{ source, destination netip.AddrPort }
 
 func newExchange(h *Handler, s *settings, pool *snapshot.Pool, w http.ResponseWriter, r *http.Request, body *clientBody) *exchange {
@@ -54,27 +54,26 @@ func newExchange(h *Handler, s *settings, pool *snapshot.Pool, w http.ResponseWr
 	return x
 }
 
-// serve runs the request. ReverseProxy does what RFC 9110 and 9112 ask of an
-// intermediary; what is ours is in the methods it is given.
+// serve runs the request. ReverseProxy does what RFC 9110 and 9112 require of an
+// intermediary; its hooks are the methods of exchange.
 func (x *exchange) serve() {
 	proxy := httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
 		Transport:      x,
 		ModifyResponse: x.respond,
 		ErrorHandler:   x.fail,
-		FlushInterval:  -1, // a stream's reader waits for what there is
+		FlushInterval:  -1, // a reader of a stream wants every byte at once
 		ErrorLog:       slog.NewLogLogger(x.handler.options.Log.Handler(), slog.LevelDebug),
 	}
 	proxy.ServeHTTP(x.w, x.in)
 }
 
-// end counts the request out. The response has been copied, or the client has
-// been told why there is none.
+// end releases the node. The response has been copied, or the client got an error.
 func (x *exchange) end() {
 	x.silence.stop()
 	x.cancel()
 	if x.switched != nil {
-		_ = x.switched.Close() // ReverseProxy does not, when it dislikes the 101
+		_ = x.switched.Close() // ReverseProxy does not close it when it rejects the 101
 	}
 	if x.node != nil {
 		x.handler.transports.release(x.transport)
@@ -82,8 +81,7 @@ func (x *exchange) end() {
 	}
 }
 
-// try takes the request to one node, until a time at which it must have been reached;
-// zero: there is none.
+// try sends the request to one node, which must be reached by until; zero: no limit.
 func (x *exchange) try(node *balancer.Node, until time.Time, out *http.Request) (*http.Response, error) {
 	addrs := node.Addrs()
 	if len(addrs) == 0 {
@@ -94,13 +92,13 @@ func (x *exchange) try(node *balancer.Node, until time.Time, out *http.Request) 
 			until = by
 		}
 	}
-	// A copy: a RoundTripper changes no request.
+	// A copy: a RoundTripper must not change the request.
 	out = out.WithContext(context.WithValue(out.Context(), attemptKey{}, &attempt{x.pool, node, x.client, until, x.settings.write}))
 	target := *out.URL
-	target.Host = addrs[0].String() // what is dialled, never a name; the Host field stays the client's
+	target.Host = addrs[0].String() // the address to dial, never a name; the Host field stays the client's
 	out.URL = &target
 	if out.Body != nil {
-		out.Body = io.NopCloser(out.Body) // a dial that fails must leave it for the next candidate
+		out.Body = io.NopCloser(out.Body) // a failed dial must leave the body open for the next candidate
 	}
 	transport := x.handler.transports.take(x.settings.transportKey(x.pool, node))
 	res, err := transport.RoundTrip(out)
@@ -112,7 +110,7 @@ func (x *exchange) try(node *balancer.Node, until time.Time, out *http.Request) 
 	return res, nil
 }
 
-// respond looks at the header of the node's response before the client gets it.
+// respond handles the header of the node's response before the client gets it.
 func (x *exchange) respond(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.switched = res.Body

@@ -112,7 +112,7 @@ func TestNodeAtItsLimitIsPassedOver(t *testing.T) {
 	}
 }
 
-// A node that has read a request may have done what it says.
+// A node that has read a request may have acted on it.
 func TestRequestIsNotRepeatedAfterItWasSent(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
 		for _, method := range []string{http.MethodPost, http.MethodGet} {
@@ -162,8 +162,8 @@ func TestNodeThatSpeaksNoHTTPIsABadGateway(t *testing.T) {
 	}
 }
 
-// answering is a listener that answers one request with a text. closed is
-// closed when its peer has closed the connection.
+// answering is a listener that answers one request with a text. closed is closed when its
+// peer has closed the connection.
 func answering(t *testing.T, text string) (address string, closed chan struct{}) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -12,8 +12,8 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// answer tells a client in one line of plain text why its request was not served, once
-// the body of that has come.
+// answer sends the client one line of plain text with the reason of an error, after
+// reading the rest of its body.
 func (h *Handler) answer(w http.ResponseWriter, body *clientBody, status int, why string) {
 	if !body.rest() {
 		h.refuse(w, http.StatusRequestTimeout, late)
@@ -22,10 +22,10 @@ func (h *Handler) answer(w http.ResponseWriter, body *clientBody, status int, wh
 	h.say(w, status, why)
 }
 
-// refuse is answer for a request whose body is not waited for: the connection closes.
+// refuse is like answer, but does not read the body: the connection closes.
 func (h *Handler) refuse(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Connection", "close")
-	// net/http would wait for the rest of the request.
+	// Otherwise net/http would wait for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
 	h.say(w, status, why)
 }
@@ -42,7 +42,7 @@ func (h *Handler) say(w http.ResponseWriter, status int, why string) {
 	_, _ = io.WriteString(w, body)
 }
 
-// timedOut tells of a request that came to a limit.
+// timedOut reports a request that exceeded a time limit.
 func (h *Handler) timedOut(r *http.Request, why string) {
 	h.options.Log.Debug("request timed out", "client", r.RemoteAddr, "method", r.Method, "error", why)
 	if h.options.TimedOut != nil {
@@ -50,23 +50,23 @@ func (h *Handler) timedOut(r *http.Request, why string) {
 	}
 }
 
-// fail ends a request for which there is no response.
+// fail ends a request without a response.
 func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x.handler.options.Log.Debug("request failed", "pool", x.pool.Name, "client", r.RemoteAddr, "method", r.Method, "error", err)
 	if failed := x.body.err(); failed != nil {
-		err = failed // it has canceled the request: the cause, not the effect
+		err = failed // the failed body has canceled the request: report the cause
 	}
 	var body *bodyError
 	if x.w.hijacked || x.in.Context().Err() != nil && !errors.As(err, &body) {
-		// The client has left, or is to: whatever status we said would be wrong.
+		// The client has left or must leave: any status would be wrong.
 		panic(http.ErrAbortHandler)
 	}
 	status, why := explain(err)
 	x.handler.answer(w, x.body, status, why)
 }
 
-// explain is the status and the reason of a failure. It names no node: addresses
-// behind the balancer are not for everyone.
+// explain returns the status and the reason of a failure. It names no node: addresses
+// behind the balancer are not public.
 func explain(err error) (status int, why string) {
 	var (
 		size *http.MaxBytesError
@@ -90,7 +90,7 @@ func explain(err error) (status int, why string) {
 	}
 }
 
-// unreached is the answer to a request that reached no node.
+// unreached returns the answer to a request that reached no node.
 func unreached(reason outcome.Outcome) (status int, why string) {
 	switch reason {
 	case outcome.NoNode:
@@ -104,7 +104,7 @@ func unreached(reason outcome.Outcome) (status int, why string) {
 	}
 }
 
-// late is the answer to a body that does not come.
+// late is the answer for a body that did not arrive in time.
 const late = "the request's body did not arrive in time"
 
 func tooLarge(limit int64) string { return fmt.Sprintf("the request's body is over %d bytes", limit) }

@@ -9,19 +9,18 @@ import (
 	"strings"
 )
 
-// rewrite makes the request that a node gets. The Host field, the path and the
-// query stay as the client sent them; ReverseProxy has dropped what belongs to the
-// client's connection.
+// rewrite makes the request for the node. The Host field, the path and the query stay as
+// the client sent them. ReverseProxy has removed the headers of the client's connection.
 func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
 	r.Out.URL.User = nil
-	r.Out.URL.RawQuery = r.In.URL.RawQuery // we read none, so no two can disagree about it
-	r.Out.Trailer = nil                    // RFC 9110 section 6.5: fields that arrive after those that they would forge
+	r.Out.URL.RawQuery = r.In.URL.RawQuery // the balancer does not parse the query, so no two parsers can disagree about it
+	r.Out.Trailer = nil                    // RFC 9110 section 6.5: trailers could forge the header fields
 	dropCookie(r.Out.Header, x.pool.Cookie)
 	x.setForwarded(r.Out.Header)
 }
 
-// setForwarded says who the client is, and drops what it says about itself: EMQX
+// setForwarded sets the headers that name the client, and removes the client's own: EMQX
 // believes the leftmost X-Forwarded-For, whoever wrote it.
 func (x *exchange) setForwarded(h http.Header) {
 	for name := range h {
@@ -33,7 +32,7 @@ func (x *exchange) setForwarded(h http.Header) {
 		h.Set("X-Forwarded-For", source.WithZone("").String())
 	}
 	if destination := x.client.destination; destination.IsValid() {
-		// The port that the client came to, as AWS, Traefik and web frameworks have it.
+		// The port that the client connected to, as with AWS, Traefik and web frameworks.
 		h.Set("X-Forwarded-Port", strconv.Itoa(int(destination.Port())))
 	}
 	if x.in.Host != "" {
@@ -46,18 +45,18 @@ func (x *exchange) setForwarded(h http.Header) {
 	}
 }
 
-// tellsOfClient reports whether a field is one in which a proxy tells of its client.
-// Servers that make variables of fields take X_Forwarded_For for the same.
+// tellsOfClient reports whether proxies use a field to name their client. Servers that
+// turn fields into variables read X_Forwarded_For as the same field.
 func tellsOfClient(name string) bool {
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
 }
 
-// withoutForeignUpgrade is the header of r without an Upgrade to anything but WebSocket.
-// A server may ignore the field (RFC 9110 section 7.8), and must here: after an
-// upgrade to h2c, which Cowboy offers, a client would write its own
-// X-Forwarded-For to the node. Nor may a request with a body upgrade: after a 101
-// the rest of its body and what follows it would be read at the same time.
+// withoutForeignUpgrade returns the header of r without an Upgrade to any protocol but
+// WebSocket. A server may ignore the field (RFC 9110 section 7.8). The balancer must
+// ignore it: after an upgrade to h2c, which Cowboy offers, a client could write its own
+// X-Forwarded-For to the node. A request with a body must not upgrade either: after a 101
+// two goroutines would read the rest of its body and the bytes after it.
 func withoutForeignUpgrade(r *http.Request) http.Header {
 	h := r.Header
 	upgrade := h["Upgrade"]
@@ -70,7 +69,7 @@ func withoutForeignUpgrade(r *http.Request) http.Header {
 	return h
 }
 
-// clientAddresses are the two ends of the client's connection.
+// clientAddresses returns the two ends of the client's connection.
 func clientAddresses(r *http.Request) (a addresses) {
 	if source, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		a.source = unmapped(source)

@@ -80,7 +80,7 @@ func TestTargetArrivesAsItWasSent(t *testing.T) {
 		c.send("GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n")
 		res, text := c.receive(http.MethodGet)
 		if got := (seenIn(t, text)).URI; res.StatusCode != http.StatusOK || got != target {
-			if target == "/ä?ö" && got == "/%C3%A4?ö" { // the same path, as RFC 3986 writes it
+			if target == "/ä?ö" && got == "/%C3%A4?ö" { // the same path in the form of RFC 3986
 				continue
 			}
 			t.Errorf("%s arrived as %s (%s)", target, got, res.Status)

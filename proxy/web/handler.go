@@ -11,31 +11,29 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// Options of a Handler, for as long as it lives.
+// Options configure a Handler for its whole life.
 type Options struct {
-	// TimedOut is told of a request that came to BodyTimeout, TunnelTimeout or
-	// HalfClosedTimeout, which end its connection. It must not block. Nil: nobody is
-	// told.
+	// TimedOut is called for a request that exceeded BodyTimeout, TunnelTimeout or
+	// HalfClosedTimeout, which ends its connection. It must not block and may be nil.
 	TimedOut func(r *http.Request, why string)
 
-	// Announce formats the PROXY header of a version that names a client to a
-	// node. Called for pools with SendProxy alone.
+	// Announce formats the PROXY header of a version that names a client to a node. It is
+	// only called for pools with SendProxy.
 	Announce func(version int, source, destination netip.AddrPort) ([]byte, error)
 
-	// Answers counts the requests that are answered here; nil: the handler counts them for
-	// itself.
+	// Answers counts the requests that the balancer answers itself; nil: the handler has
+	// counters of its own.
 	Answers *Answers
 
-	Log *slog.Logger // hears of requests that fail, at debug; nil: nobody does
-
+	Log *slog.Logger // logs failed requests at debug; nil discards
 }
 
-// Handler is a reverse proxy. A request's RemoteAddr is taken for the client's
-// address, and the context's http.LocalAddrContextKey for the one it came to.
+// Handler is a reverse proxy. A request's RemoteAddr must be the client's address, and
+// the context's http.LocalAddrContextKey the address that it connected to.
 //
-// A request ends when its client is gone or its context is done. That holds for
-// an upgraded connection, too, of which its http.Server knows nothing any more:
-// who wants them to end cancels the server's BaseContext.
+// A request ends when its client leaves or its context is done. This includes upgraded
+// connections, which the http.Server no longer tracks: cancel the server's BaseContext to
+// end them.
 type Handler struct {
 	options    Options
 	settings   atomic.Pointer[settings]
@@ -43,8 +41,8 @@ type Handler struct {
 	answers    *Answers
 }
 
-// NewHandler returns a handler with the zero Settings. It starts nothing: connections to
-// nodes are made as requests come.
+// NewHandler returns a handler with the zero Settings. It opens no connection:
+// connections to nodes are made by requests.
 func NewHandler(o Options) *Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -55,10 +53,9 @@ func NewHandler(o Options) *Handler {
 	return h
 }
 
-// Apply changes the settings, while requests come: those under way go on with what they
-// began with. Connections to nodes that wait for a request are kept where everything that
-// they depend on is as it was, and closed otherwise. It is called by one goroutine at a
-// time.
+// Apply changes the settings, also during requests, which continue with the old settings.
+// An idle connection to a node is kept if everything that it depends on is unchanged, and
+// closed otherwise. Only one goroutine at a time may call Apply.
 func (h *Handler) Apply(s Settings) { h.apply(newSettings(s)) }
 
 func (h *Handler) apply(s *settings) {
@@ -66,23 +63,24 @@ func (h *Handler) apply(s *settings) {
 	h.transports.keep(s.transportKeys())
 }
 
-// Close frees the connections to nodes that wait for a request. Requests that are
-// under way go on, and their connections close after them.
+// Close closes the idle connections to nodes. Running requests continue, and their
+// connections close after them.
 func (h *Handler) Close() { h.transports.keep(nil) }
 
-// Serve takes a request to a node of the pool and the response back, or says in one line
-// of plain text why not. A nil pool is that of a request that no route takes.
+// Serve sends a request to a node of the pool and its response to the client, or answers
+// with one line of plain text. A nil pool means that the request has no route.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.Pool) {
 	settings := h.settings.Load()
 	body := h.newClientBody(settings, w, r)
 	defer body.leave()
 	switch {
 	case r.Method == http.MethodConnect:
-		// A tunnel to an address of the client's choice is what an open proxy is.
+		// An open proxy is one that tunnels to an address of the client's choice.
 		w.Header().Set("Allow", allow)
 		h.answer(w, body, http.StatusMethodNotAllowed, "CONNECT is not served: this is no forward proxy")
 	case r.RequestURI == "*" && r.Method == http.MethodOptions:
-		// It asks about a server, not a resource of one: we are the server.
+		// The request is about the server, not about a resource, and the server is the
+		// balancer.
 		if !body.rest() {
 			h.answer(w, body, http.StatusNoContent, "")
 			return
@@ -104,5 +102,5 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.P
 	}
 }
 
-// allow is the methods of every resource, as far as we know.
+// allow lists the methods that resources may have.
 const allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"

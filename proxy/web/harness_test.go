@@ -22,17 +22,17 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// patience bounds every wait of a test. It is long: only a failure uses it up.
+// patience limits every wait of a test. It is long: only a failure uses it up.
 const patience = 20 * time.Second
 
-// testClient is the request field that stands for the PROXY header of a client:
-// the front puts it in RemoteAddr's place.
+// testClient is a request field that replaces the PROXY header of a client: the front
+// sets RemoteAddr to it.
 const testClient = "Test-Client"
 
 // reply is a response whose body has been read and closed.
 type reply http.Response
 
-// seen is what a node tells of a request.
+// seen is a node's report of a request.
 type seen struct {
 	Node, Method, URI, Host string
 	Header                  http.Header
@@ -47,7 +47,7 @@ type node struct {
 	handler http.Handler
 	wrap    func(net.Listener) net.Listener // nil: plain
 
-	requests atomic.Int64 // whose header has arrived
+	requests atomic.Int64 // requests whose header has arrived
 	dialled  atomic.Int64
 	open     atomic.Int64 // connections
 
@@ -55,7 +55,7 @@ type node struct {
 	done   chan struct{}
 }
 
-// newNode starts a node. A nil handler answers with what it has seen.
+// newNode starts a node. With a nil handler it answers with a report of the request.
 func newNode(t *testing.T, name string, handler http.Handler) *node {
 	t.Helper()
 	n := &node{t: t, name: name, handler: handler}
@@ -111,13 +111,13 @@ func (n *node) start(address string) {
 	}()
 }
 
-// kill resets what is open and refuses what comes.
+// kill resets open connections and refuses new ones.
 func (n *node) kill() {
 	n.server.Close()
 	<-n.done
 }
 
-// rig is a handler in a front server, before nodes.
+// rig is a handler in a front server, with its nodes.
 type rig struct {
 	t       *testing.T
 	pool    *snapshot.Pool
@@ -128,10 +128,10 @@ type rig struct {
 	nodes   []*node
 
 	mu     sync.Mutex // guards failed
-	failed []string   // names that DialFailed was told
+	failed []string   // names passed to DialFailed
 }
 
-// setup is what a rig's handler is made with.
+// setup holds what a rig's handler is made with.
 type setup struct {
 	Options
 	Settings
@@ -140,8 +140,8 @@ type setup struct {
 // setting changes a rig before it starts.
 type setting func(*rig, *setup)
 
-// start runs a handler with one pool before the nodes. At the end of the test,
-// nothing of it may be left.
+// start runs a handler with one pool of the nodes. At the end of the test it checks that
+// nothing is left over.
 func start(t *testing.T, nodes []*node, settings ...setting) *rig {
 	t.Helper()
 	spec := balancer.PoolSpec{Name: "dashboard"}
@@ -207,7 +207,7 @@ func (r *rig) restart() {
 	r.handler.Apply(r.setup.Settings)
 }
 
-// serve is what the front does with a request.
+// serve is the front's handler.
 func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
 	if client := req.Header.Get(testClient); client != "" {
 		req.RemoteAddr = client
@@ -224,7 +224,7 @@ type client struct {
 	r      *rig
 	http   *http.Client
 	cookie *http.Cookie
-	source string // its address; "": the connection's
+	source string // its address; "": that of the connection
 }
 
 func (r *rig) client() *client {
@@ -236,8 +236,8 @@ func (r *rig) client() *client {
 	}}
 }
 
-// do sends a request and returns the response with its body read; err is that
-// of the reading.
+// do sends a request and returns the response and its body; err is the error of reading
+// the body.
 func (c *client) do(method, path string, body io.Reader, header ...string) (got *reply, text string, err error) {
 	c.t.Helper()
 	req, err := http.NewRequest(method, c.r.front.URL+path, body)
@@ -270,7 +270,7 @@ func (c *client) do(method, path string, body io.Reader, header ...string) (got 
 	return (*reply)(res), string(b), err
 }
 
-// get is what a node has seen of a GET.
+// get sends a GET and returns the node's report.
 func (c *client) get(path string, header ...string) seen {
 	c.t.Helper()
 	return c.tell(http.MethodGet, path, nil, header...)
@@ -285,7 +285,7 @@ func (c *client) tell(method, path string, body io.Reader, header ...string) see
 	return seenIn(c.t, text)
 }
 
-// refused checks that a request is answered by us.
+// refused checks that the balancer itself answers a request.
 func (c *client) refused(status int, why, method, path string, body io.Reader, header ...string) {
 	c.t.Helper()
 	res, text, err := c.do(method, path, body, header...)
@@ -305,7 +305,7 @@ func wantRefusal(t *testing.T, res *reply, text string, status int, why string) 
 	}
 }
 
-// raw is a connection to the front that says what no client library would.
+// raw is a connection to the front for requests that no client library would send.
 type raw struct {
 	t *testing.T
 	net.Conn
@@ -330,7 +330,7 @@ func (c *raw) send(text string) {
 	}
 }
 
-// receive reads a response to a request of the method, with its body.
+// receive reads the response to a request of the method, with its body.
 func (c *raw) receive(method string) (*reply, string) {
 	c.t.Helper()
 	res, err := http.ReadResponse(c.reader, &http.Request{Method: method})
@@ -345,7 +345,7 @@ func (c *raw) receive(method string) (*reply, string) {
 	return (*reply)(res), string(body)
 }
 
-// ends reads up to the end of the connection.
+// ends reads to the end of the connection.
 func (c *raw) ends() {
 	c.t.Helper()
 	if _, err := io.Copy(io.Discard, c.reader); os.IsTimeout(err) {
@@ -365,8 +365,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// refusedAddress is one where nobody listens: a port that was free a moment ago may be
-// another test's.
+// refusedAddress is an address where nobody listens. A port that was free a moment ago
+// may belong to another test.
 const refusedAddress = "127.0.0.1:1"
 
 // newTLSFront serves the requests of a rig over TLS.
@@ -377,7 +377,7 @@ func newTLSFront(t *testing.T, r *rig) *httptest.Server {
 	return front
 }
 
-// seenIn reads what a node tells.
+// seenIn parses a node's report.
 func seenIn(t *testing.T, text string) (s seen) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), &s); err != nil {

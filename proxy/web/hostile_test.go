@@ -10,7 +10,7 @@ func TestHostileRequestsAreAnsweredAndForwardNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		request string
 		status  int
-		why     string // "": the server's own words
+		why     string // "": the server's own text
 	}{
 		"CONNECT":                  {"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", 405, "no forward proxy"},
 		"CONNECT to a path":        {"CONNECT / HTTP/1.1\r\nHost: h\r\n\r\n", 405, "no forward proxy"},
@@ -40,7 +40,7 @@ func TestHostileRequestsAreAnsweredAndForwardNothing(t *testing.T) {
 			if c.why != "" {
 				wantRefusal(t, res, text, c.status, c.why)
 			}
-			// The head of a request whose body breaks later may arrive, never all of it.
+			// The head of a request with a broken body may arrive, but never all of it.
 			if n := a.requests.Load(); n != 0 && !strings.Contains(c.request, "chunked") {
 				t.Errorf("%d requests arrived at the node", n)
 			}
@@ -65,7 +65,7 @@ func TestRequestsCannotBeSmuggled(t *testing.T) {
 			if res.StatusCode != http.StatusOK || s.URI != "/outer" || s.Body != "hello" || s.Header["Content-Length"] != nil {
 				t.Errorf("%s: the node sees %+v", res.Status, s)
 			}
-			// What follows is a request of its own, to us and to the node.
+			// The following bytes are a request of its own for us and for the node.
 			if _, text = conn.receive(http.MethodGet); seenIn(t, text).Header.Get("X-Forwarded-For") != "127.0.0.1" {
 				t.Errorf("the next request came to the node as %s", text)
 			}
@@ -80,7 +80,7 @@ func TestRequestsCannotBeSmuggled(t *testing.T) {
 	})
 }
 
-// RFC 9112 section 3.2.2: a server accepts the absolute form, and its host counts.
+// RFC 9112 section 3.2.2: a server accepts the absolute form and uses its host.
 func TestAbsoluteURLGoesToOurNode(t *testing.T) {
 	r := start(t, []*node{newNode(t, "a", nil)})
 	conn := r.raw()

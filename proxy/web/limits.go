@@ -3,37 +3,36 @@ package web
 import "time"
 
 const (
-	// stallTimeout is how long one write to a client or a node may take where
-	// Options has no ResponseTimeout: nginx's send_timeout and proxy_send_timeout.
+	// stallTimeout is the time limit for one write to a client or a node without a
+	// ResponseTimeout: nginx's send_timeout and proxy_send_timeout.
 	stallTimeout = 60 * time.Second
 
-	// maxRest is how much of a body is read before an answer of ours, in bytes, so
-	// that the connection can be kept: as much as net/http reads.
+	// maxRest is how many bytes of a body are read before the balancer answers itself, so
+	// that the connection can be kept: as many as net/http reads.
 	maxRest = 256 << 10
 
-	// lingerTime is how long what a client still sends is thrown away after an answer
-	// that ends its connection: closing with unread bytes would send RST, and the
-	// answer could be lost with it.
+	// lingerTime is how long the balancer discards the client's bytes after an answer
+	// that ends its connection: closing with unread bytes would send RST, and the client
+	// might lose the answer.
 	lingerTime = 2 * time.Second
 
-	// idleTimeout is how long a connection to a node waits for its next request.
-	// Cowboy, which serves EMQX's dashboard, closes after 5 s (request_timeout).
-	// Closing first spares a POST the race with that: it cannot be repeated.
+	// idleTimeout is how long a connection to a node waits for its next request. Cowboy,
+	// which serves EMQX's dashboard, closes after 5 s (request_timeout). The balancer
+	// closes earlier, so that no POST meets the node's close: it cannot be repeated.
 	idleTimeout = 4 * time.Second
 
-	// IdlePerNode bounds the connections to one node that wait. A browser
-	// opens six.
+	// IdlePerNode limits the idle connections to one node. A browser opens six.
 	IdlePerNode = 32
 
-	// maxResponseHeader bounds the header of a node's response in bytes. Go's
-	// default is 10 MiB.
+	// maxResponseHeader limits the header of a node's response, in bytes. Go's default is
+	// 10 MiB.
 	maxResponseHeader = 64 << 10
 
-	// expectContinue is how long a node may think about "Expect: 100-continue"
-	// before it gets the body all the same, RFC 9110 section 10.1.1.
+	// expectContinue is how long to wait for a node's answer to "Expect: 100-continue"
+	// before sending the body, RFC 9110 section 10.1.1.
 	expectContinue = time.Second
 
-	// keyLength is the bytes of a cookie's key: too many to guess another
-	// client's, or to draw one twice.
+	// keyLength is the length of a cookie's key in bytes: long enough that nobody guesses
+	// another client's key, and that no key is drawn twice.
 	keyLength = 16
 )

@@ -12,13 +12,13 @@ import (
 
 func withMaxRequestSize(n int64) setting { return func(_ *rig, o *setup) { o.MaxRequestSize = n } }
 
-// change applies other settings.
+// change applies changed settings.
 func (r *rig) change(set func(*Settings)) {
 	set(&r.setup.Settings)
 	r.handler.Apply(r.setup.Settings)
 }
 
-// withStall shortens what a peer may take for one write.
+// withStall shortens the time limit of one write.
 func (r *rig) withStall(d time.Duration) {
 	r.handler.apply(&settings{r.setup.Settings, Pace{Within: d}})
 }
@@ -100,7 +100,7 @@ func TestBodyThatEndsEarlyIsNotTakenForWhole(t *testing.T) {
 	}
 }
 
-// The read deadline of the body's end must not end the wait for the response.
+// The read deadline of the body must not end the wait for the response.
 func TestResponseMayTakeLongerThanABodysRead(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	answer := make(chan struct{})
@@ -120,7 +120,7 @@ func TestResponseMayTakeLongerThanABodysRead(t *testing.T) {
 	if res, text := conn.receive(http.MethodPost); res.StatusCode != http.StatusOK || text != "hello" {
 		t.Fatalf("%s %q", res.Status, text)
 	}
-	// Nor may the write deadline of a response end the next.
+	// The write deadline of a response must not end the next response.
 	timer.Reset(2 * stall)
 	<-timer.C
 	conn.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")

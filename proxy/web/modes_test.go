@@ -11,9 +11,9 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// mode is how nodes are spoken to.
+// mode is the protocol of the nodes.
 type mode struct {
-	ca *proxytest.CA // nil: in the clear
+	ca *proxytest.CA // nil: no TLS
 }
 
 // inEveryMode runs a test with nodes of each mode.
@@ -23,7 +23,7 @@ func inEveryMode(t *testing.T, test func(*testing.T, mode)) {
 	t.Run("https", func(t *testing.T) { test(t, mode{proxytest.NewCA("a CA")}) })
 }
 
-// inEveryModeAbreast is inEveryMode for a test that waits more than it works.
+// inEveryModeAbreast runs the modes in parallel, for a test that mostly waits.
 func inEveryModeAbreast(t *testing.T, test func(*testing.T, mode)) {
 	t.Helper()
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
@@ -32,7 +32,7 @@ func inEveryModeAbreast(t *testing.T, test func(*testing.T, mode)) {
 	})
 }
 
-// newNode is newNode for a node of the mode.
+// newNode starts a node of the mode.
 func (m mode) newNode(t *testing.T, name string, handler http.Handler) *node {
 	t.Helper()
 	if m.ca == nil {
@@ -41,7 +41,7 @@ func (m mode) newNode(t *testing.T, name string, handler http.Handler) *node {
 	return newTLSNode(t, name, handler, &tls.Config{Certificates: []tls.Certificate{m.ca.Issue(name + ".test").TLS}})
 }
 
-// start is start for nodes of the mode.
+// start is like the function start, for nodes of the mode.
 func (m mode) start(t *testing.T, nodes []*node, settings ...setting) *rig {
 	t.Helper()
 	if m.ca != nil {
@@ -50,8 +50,8 @@ func (m mode) start(t *testing.T, nodes []*node, settings ...setting) *rig {
 	return start(t, nodes, settings...)
 }
 
-// withSecure has a rig believe a CA: a node a has to show a certificate of a.test. Nodes
-// that ask for one are shown the certificate in show.
+// withSecure makes a rig trust a CA: a node a must have a certificate for a.test. Nodes
+// that ask for a certificate get the one in show.
 func withSecure(ca *proxytest.CA, show ...proxytest.Pair) setting {
 	return func(r *rig, _ *setup) {
 		o := tlsterm.NodeOptions{Hosts: map[string]string{}, CA: proxytest.TempFile(r.t, "ca.pem", ca.Cert)}

@@ -2,14 +2,14 @@ package web
 
 import "time"
 
-// Pace is how fast something has to move. It is the rule of Apache's mod_reqtimeout
-// (body=20,MinRate=500): a time to begin with, and a second more for each Rate bytes.
+// Pace is a minimum speed by the rule of Apache's mod_reqtimeout (body=20,MinRate=500):
+// an initial time, and one second more for each Rate bytes.
 type Pace struct {
 	Within time.Duration // 0: no limit
-	Rate   int           // bytes a second; 0: Within is for all of it
+	Rate   int           // bytes a second; 0: no time beyond Within
 }
 
-// For is how long n bytes may take.
+// For returns how long n bytes may take.
 func (p Pace) For(n int64) time.Duration {
 	if p.Rate <= 0 || n <= 0 {
 		return p.Within
@@ -19,8 +19,8 @@ func (p Pace) For(n int64) time.Duration {
 	return p.Within + time.Duration(n/rate)*time.Second + time.Duration(n%rate)*time.Second/time.Duration(rate)
 }
 
-// next is how long to wait for more of something of which n bytes have come after
-// waiting so long. What came fast earns no right to be silent for long afterwards.
+// next returns how long to wait for more bytes after waited, in which n bytes have
+// arrived. Fast bytes earn no right to a long silence afterwards.
 func (p Pace) next(n int64, waited time.Duration) time.Duration {
 	return max(min(p.Within, p.For(n)-waited), 0)
 }

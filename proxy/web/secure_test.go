@@ -36,7 +36,7 @@ func TestRequestIsTheSameInsideTLS(t *testing.T) {
 				if s.Host != "dash.example.com:18083" || s.URI != "/path?q" || s.Body != "body" {
 					t.Errorf("the node sees %+v", s)
 				}
-				// What the client speaks, not what the node does.
+				// The protocol of the client, not of the node.
 				for field, want := range map[string]string{"X-Forwarded-Proto": "http", "X-Forwarded-Host": "dash.example.com:18083", "X-Forwarded-For": "192.0.2.7"} {
 					if got := s.Header.Get(field); got != want {
 						t.Errorf("the node sees %s: %q, want %q", field, got, want)
@@ -50,8 +50,8 @@ func TestRequestIsTheSameInsideTLS(t *testing.T) {
 	}
 }
 
-// listening is a node that treats every connection as serve says. Where serve reads to
-// the end, the test waits for our side of each connection to be closed.
+// listening starts a node that handles every connection by serve. If serve reads to the
+// end, the test waits until we have closed each connection.
 func listening(t *testing.T, name string, serve func(*net.TCPConn)) *node {
 	t.Helper()
 	return &node{name: name, address: proxytest.Serve(t, "127.0.0.1:0", serve)}
@@ -143,8 +143,8 @@ func TestNodeThatWantsACertificateGetsOurs(t *testing.T) {
 	}
 }
 
-// In TLS 1.3 a node's word on our certificate comes after our handshake
-// (RFC 8446, 4.4.4), when a request may be under way: another node does not get it.
+// In TLS 1.3 a node rejects our certificate after our handshake (RFC 8446, 4.4.4), when a
+// request may have been sent: it must not go to another node.
 func TestRequestIsNotRepeatedAfterALateAlert(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
 	nodes := make([]*node, 2)
@@ -160,7 +160,8 @@ func TestRequestIsNotRepeatedAfterALateAlert(t *testing.T) {
 	}
 }
 
-// Connections are kept by node: what was proved to one name is not taken for another's.
+// Idle connections are kept by node: a connection verified for one name must not serve
+// another.
 func TestNodesOfOneAddressShareNoConnection(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
 	a := newTLSNode(t, "a", nil, &tls.Config{Certificates: []tls.Certificate{
@@ -208,7 +209,7 @@ func TestPROXYHeaderComesBeforeTLS(t *testing.T) {
 	}
 }
 
-// A handshake that hangs is given up with the handler.
+// Close gives up a handshake that hangs.
 func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
 	hello := make(chan struct{})
 	a := listening(t, "a", func(conn *net.TCPConn) {
@@ -216,7 +217,7 @@ func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
 		close(hello)
 		io.Copy(io.Discard, conn)
 	})
-	// The rig sees that no goroutine is left, long before the dial's time is over.
+	// The rig checks that no goroutine is left, long before the dial times out.
 	r := start(t, []*node{a}, withSecure(proxytest.NewCA("a CA")), func(_ *rig, o *setup) { o.DialTimeout = time.Hour })
 	conn := r.raw()
 	conn.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -228,7 +229,7 @@ func TestCloseEndsAHandshakeThatNobodyWaitsFor(t *testing.T) {
 	}
 }
 
-// timed is a connection that takes every write and keeps its deadline.
+// timed is a connection that accepts every write and records its deadline.
 type timed struct {
 	net.Conn
 	deadline time.Time
@@ -241,7 +242,7 @@ func (c *timed) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// TLS writes by itself, too, long after we did.
+// TLS may write by itself, long after our last write.
 func TestWriteInsideTLSLeavesNoDeadline(t *testing.T) {
 	conn := &timed{}
 	secured := boundedConn{Conn: conn, pace: Pace{Within: time.Second}, below: conn}

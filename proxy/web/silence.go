@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// silence ends an exchange in which nothing has moved for too long: a tunnel, or the
-// response of a node that has begun and does not go on.
+// silence ends an exchange without progress for too long: a tunnel, or a node's response
+// after its header.
 type silence struct {
 	mu    sync.Mutex // guards the fields below
 	limit time.Duration
 	why   string      // for the log
-	timer *time.Timer // nil: there is no limit yet
+	timer *time.Timer // nil: no limit yet
 	ended func(why string)
-	over  bool // it runs no more
-	cut   bool // it has ended the exchange
+	over  bool // stopped for good
+	cut   bool // the silence has ended the exchange
 }
 
-// newSilence returns one that does not run yet. Zero is no limit.
+// newSilence returns a silence that is not running. A limit of zero means no limit.
 func (x *exchange) newSilence(what, setting string, limit time.Duration) *silence {
 	s := &silence{ended: func(why string) {
 		x.handler.timedOut(x.in, why)
@@ -29,7 +29,7 @@ func (x *exchange) newSilence(what, setting string, limit time.Duration) *silenc
 	return s
 }
 
-// set changes the limit. Zero leaves the one that there is.
+// set changes the limit. Zero keeps the current one.
 func (s *silence) set(what, setting string, limit time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,7 +38,7 @@ func (s *silence) set(what, setting string, limit time.Duration) {
 	}
 }
 
-// begin has the limit run from now on: something has moved, or may from now on.
+// begin starts the limit anew, after progress or when progress becomes possible.
 func (s *silence) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +51,7 @@ func (s *silence) begin() {
 	}
 }
 
-// pause stops it until it begins again.
+// pause stops the limit until begin.
 func (s *silence) pause() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +60,7 @@ func (s *silence) pause() {
 	}
 }
 
-// stop stops it for good. Of nil it does nothing.
+// stop stops the limit for good. For nil it does nothing.
 func (s *silence) stop() {
 	if s == nil {
 		return
@@ -81,7 +81,7 @@ func (s *silence) expire() {
 	}
 }
 
-// hasCut reports whether it has ended the exchange.
+// hasCut reports whether the silence has ended the exchange.
 func (s *silence) hasCut() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,20 +94,20 @@ type tunnel struct {
 	halfClosed time.Duration
 }
 
-// newTunnel begins to run at once.
+// newTunnel returns a tunnel that is running.
 func (x *exchange) newTunnel() *tunnel {
 	x.silence = x.newSilence("tunnel: no byte either way", "timeouts.tunnel", x.settings.TunnelTimeout)
 	x.silence.begin()
 	return &tunnel{x.silence, x.settings.HalfClosedTimeout}
 }
 
-// halve is for a tunnel of which one side has ended its stream.
+// halve is called when one side of the tunnel has ended its stream.
 func (t *tunnel) halve() {
 	t.set("tunnel: one side has closed, no byte of the other", "timeouts.half_closed", t.halfClosed)
 }
 
-// nodeBody is the body of a node's response, whose silence is limited. The time that
-// the client takes for it does not count.
+// nodeBody is the body of a node's response with a limit for the node's silence. Time
+// spent writing to the client does not count.
 type nodeBody struct {
 	io.ReadCloser
 	silence *silence
@@ -118,7 +118,7 @@ func (b *nodeBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.silence.pause()
 	if err == io.EOF && b.silence.hasCut() {
-		err = io.ErrUnexpectedEOF // a node may end its response in good order when its client leaves
+		err = io.ErrUnexpectedEOF // a node may end its response cleanly when its client leaves
 	}
 	return n, err
 }

@@ -12,7 +12,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// stopsAt has a rig note why its requests timed out.
+// stopsAt sends the reason of each timed out request to why.
 func stopsAt(tunnel, halfClosed time.Duration, why chan<- string) setting {
 	return func(_ *rig, o *setup) {
 		o.TunnelTimeout, o.HalfClosedTimeout = tunnel, halfClosed
@@ -20,7 +20,7 @@ func stopsAt(tunnel, halfClosed time.Duration, why chan<- string) setting {
 	}
 }
 
-// tunnelTo is a node that upgrades to what both sides say by themselves.
+// tunnelTo is a node that upgrades and then calls handle.
 func tunnelTo(handle func(conn net.Conn)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -57,7 +57,7 @@ func TestSilentTunnelEnds(t *testing.T) {
 	})
 }
 
-// One direction that moves is enough.
+// Progress in one direction is enough.
 func TestTunnelThatMovesGoesOn(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inEveryModeAbreast(t, func(t *testing.T, m mode) {

@@ -199,7 +199,8 @@ func TestConnectionsAreKept(t *testing.T) {
 				t.Fatalf("request %d came as %s", i, text)
 			}
 		}
-		// net/http gives one up whose writer was off the CPU for 50 ms after it had written.
+		// net/http gives up a connection whose writer lost the CPU for 50 ms after its
+		// write.
 		if n := a.dialled.Load(); n > 3 {
 			t.Errorf("20 requests took %d connections to the node", n)
 		}

@@ -8,14 +8,14 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// transportKey is a node of a pool, by name, and all that the connections to it depend on.
-// Two nodes may have one address and differ in the name that their certificates must have.
+// transportKey is a node of a pool, by name, with everything that connections to it depend
+// on. Two nodes may have the same address but different names in their certificates.
 type transportKey struct {
 	pool, node string
 	address    string // as configured
 	sendProxy  int
-	tls        *snapshot.NodeTLS // nil: none
-	response   time.Duration     // for the header of a response
+	tls        *snapshot.NodeTLS // nil: no TLS
+	response   time.Duration     // limit for the header of a response
 	write      Pace
 }
 
@@ -23,11 +23,11 @@ type transportKey struct {
 type transport struct {
 	*http.Transport
 	key   transportKey
-	using int // requests; guarded by mu of transports
+	using int // requests that use it; guarded by mu of transports
 }
 
-// transports are made when they are needed first. Those that the settings have are kept. Any
-// other is of requests that began under earlier settings, and is gone with the last of them.
+// transports makes transports on first use. It keeps the transports of the current settings.
+// A transport of earlier settings is closed after its last request.
 type transports struct {
 	make func(transportKey) *http.Transport
 
@@ -36,7 +36,8 @@ type transports struct {
 	kept map[transportKey]bool
 }
 
-// take returns the transport of a key for one request, which is to be released.
+// take returns the transport of a key for one request. Call release when the request is
+// over.
 func (t *transports) take(key transportKey) *transport {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +53,7 @@ func (t *transports) take(key transportKey) *transport {
 	return taken
 }
 
-// release ends a request's use of a transport, when its response has been read.
+// release ends a request's use of a transport, after its response was read.
 func (t *transports) release(used *transport) {
 	t.mu.Lock()
 	used.using--
@@ -86,8 +87,8 @@ func (t *transports) keep(keys map[transportKey]bool) {
 	}
 }
 
-// newTransport makes one that speaks HTTP/1.1, asks for no compression, and knows
-// no proxies of the environment.
+// newTransport returns an http.Transport that speaks HTTP/1.1, requests no compression,
+// and ignores proxies in the environment.
 func (h *Handler) newTransport(key transportKey) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)

@@ -12,7 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// echo is a node's WebSocket, which says first who its client is.
+// echo is a node's WebSocket that first sends its client's address.
 func echo(w http.ResponseWriter, r *http.Request) {
 	up := websocket.Upgrader{Subprotocols: []string{"mqtt"}, CheckOrigin: func(*http.Request) bool { return true }}
 	ws, err := up.Upgrade(w, r, http.Header{"X-Node": {"a"}})
@@ -100,7 +100,7 @@ func TestWebSocketEndsWithItsContext(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(echo))})
 		ws := r.webSocket()
-		r.handler.Close() // ends what waits, not what is open
+		r.handler.Close() // closes idle connections, not open ones
 		ws.WriteMessage(websocket.TextMessage, []byte("still here"))
 		if _, b, err := ws.ReadMessage(); string(b) != "still here" {
 			t.Fatalf("%q, %v", b, err)
@@ -121,7 +121,8 @@ func TestRefusedUpgradeIsAnOrdinaryResponse(t *testing.T) {
 	}
 }
 
-// RFC 6455 section 4.1 has clients wait for the 101, but what one sends early is not lost.
+// RFC 6455 section 4.1 makes clients wait for the 101, but bytes that one sends earlier
+// are not lost.
 func TestBytesBeforeThe101AreDelivered(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -145,7 +146,7 @@ func TestBytesBeforeThe101AreDelivered(t *testing.T) {
 	})
 }
 
-// The end of what one side says leaves it the other's words: after a 101, too.
+// When one side ends its stream the other may go on, also after a 101.
 func TestHalfCloseTravelsBothWays(t *testing.T) {
 	inEveryMode(t, func(t *testing.T, m mode) {
 		for _, first := range []string{"client", "node"} {
@@ -197,7 +198,7 @@ func TestHalfCloseTravelsBothWays(t *testing.T) {
 	})
 }
 
-// After an upgrade to h2c a client would write to the node what we do not see.
+// After an upgrade to h2c a client could write to the node unseen by the balancer.
 func TestUpgradeToAnythingButWebSocketIsIgnored(t *testing.T) {
 	r := start(t, []*node{newNode(t, "a", nil)})
 	for _, upgrade := range []string{"h2c", "h2c, websocket", "websocket\r\nUpgrade: h2c", "TLS/1.2", "\xff"} {

@@ -10,10 +10,10 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// unreachedError says that no node was reached.
+// unreachedError is the error of a request that reached no node.
 type unreachedError struct {
 	reason outcome.Outcome
-	last   error // of the last attempt; nil: there was none
+	last   error // error of the last attempt; nil: no attempt
 }
 
 func (e *unreachedError) Error() string {
@@ -25,9 +25,9 @@ func (e *unreachedError) Error() string {
 
 func (e *unreachedError) Unwrap() error { return e.last }
 
-// RoundTrip takes the request to the first candidate that can be reached. Only
-// a connection that could not be made leads to the next one: what was sent may have
-// been done, and is not sent again. It is the http.RoundTripper of this request.
+// RoundTrip sends the request to the first reachable candidate. It tries the next one
+// only after a failed connection: a request that was sent may have taken effect and is
+// not repeated. It makes exchange the http.RoundTripper of this request.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	begun := time.Now()
 	w := walk.New(x.candidates, int64(x.settings.ConnectTimeout), x.settings.walkPause())
@@ -63,7 +63,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	}
 }
 
-// wait ends with the context's error if that is done first.
+// wait waits for the pause, or returns the context's error if the context is done first.
 func wait(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -15,11 +15,11 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// again has requests try their nodes again, each time for a short while.
+// again makes requests try their nodes again, each time for a short while.
 func again(_ *rig, o *setup) { o.DialTimeout, o.ConnectTimeout = 500*time.Millisecond, time.Hour }
 
-// busyAddress is an address whose kernel drops what arrives: nobody accepts there, and
-// the queue is full.
+// busyAddress is an address whose kernel drops SYNs: nobody accepts, and the queue is
+// full.
 func busyAddress(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -45,7 +45,7 @@ func busyAddress(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// A request whose body is still whole goes on to the node that was busy before.
+// A request whose body is still complete can go to the node that was busy before.
 func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	idle := newNode(t, "busy", nil)
@@ -54,7 +54,7 @@ func TestNodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 	var failures atomic.Int32
 	r := start(t, []*node{busy, dead}, again, func(r *rig, _ *setup) {
 		r.pool.DialFailed = func(*balancer.Node) {
-			if failures.Add(1) == 4 { // two walks in vain
+			if failures.Add(1) == 4 { // after two walks
 				r.pool.Nodes()[0].SetAddrs([]netip.AddrPort{netip.MustParseAddrPort(idle.address)})
 			}
 		}
@@ -97,7 +97,7 @@ func TestConnectTimeoutCutsTheLastAttempt(t *testing.T) {
 	r.client().refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 }
 
-// A handshake counts as a part of the attempt.
+// A handshake is part of the attempt.
 func handshakesTimeOut(t *testing.T) {
 	mute := listening(t, "a", func(conn *net.TCPConn) { io.Copy(io.Discard, conn) })
 	r := start(t, []*node{mute}, withSecure(proxytest.NewCA("a CA")), again, func(_ *rig, o *setup) { o.ConnectTimeout = 2 * time.Second })

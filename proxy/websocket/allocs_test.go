@@ -7,7 +7,7 @@ import (
 	"unsafe"
 )
 
-// restart gives the reader the bytes as they came: Next has unmasked its own.
+// restart restores the original bytes, which Next has unmasked, and returns a new Reader.
 func restart(dst, src []byte, fromClient bool) ([]byte, Reader) {
 	return append(dst[:0], src...), Reader{FromClient: fromClient}
 }
@@ -92,13 +92,14 @@ func BenchmarkMask(b *testing.B) {
 	}
 }
 
-// BenchmarkNext reads 100 frames of 64 bytes, a PUBLISH each, as they come in one read.
+// BenchmarkNext reads 100 frames of 64 bytes, each a PUBLISH, from one chunk.
 func BenchmarkNext(b *testing.B) {
 	for side, fromClient := range sides {
 		b.Run(side, func(b *testing.B) {
 			const frames = 100
 			stream := bytes.Repeat(frame(fromClient, binaryFrame, numbered(64)), frames)
-			// Unmasking again and again does no harm here: headers stay as they are.
+			// Unmasking the same bytes repeatedly does no harm here: headers do not
+			// change.
 			b.ReportAllocs()
 			b.SetBytes(int64(len(stream)))
 			for b.Loop() {

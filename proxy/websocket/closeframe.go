@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// AppendClose appends a whole close frame, not masked, as a server sends it to a
-// client (§5.5.1). reason is UTF-8; it is cut to the 123 bytes that there is room
-// for, between two characters. With NoStatus the frame is empty, so that
+// AppendClose appends a whole unmasked close frame, as a server sends it to a client
+// (§5.5.1). reason is UTF-8. AppendClose cuts it between two characters to the 123 bytes
+// of room. With NoStatus the frame is empty, so that
 //
 //	code, reason := CloseOf(piece.Payload)
 //	reply = AppendClose(reply, code, reason)
 //
-// answers any close frame with the same.
+// answers any close frame with an equal one.
 func AppendClose(dst []byte, code CloseCode, reason string) []byte {
 	if code == NoStatus {
 		return AppendHeader(dst, Close, 0)
@@ -30,8 +30,8 @@ func AppendClose(dst []byte, code CloseCode, reason string) []byte {
 	return append(dst, reason...)
 }
 
-// AppendCloseFor appends the close frame that a peer is owed for frames that broke the rules: the code and the reason of
-// an *Error, and ProtocolError for any other.
+// AppendCloseFor appends the close frame for a peer whose frames broke the rules: it has the code and the reason of an
+// *Error, and ProtocolError for any other error.
 func AppendCloseFor(dst []byte, err error) []byte {
 	if broken, ok := errors.AsType[*Error](err); ok {
 		return AppendClose(dst, broken.Code, broken.Reason)
@@ -39,8 +39,8 @@ func AppendCloseFor(dst []byte, err error) []byte {
 	return AppendClose(dst, ProtocolError, "")
 }
 
-// CloseOf returns what the payload of a close frame says, of a Piece that a Reader
-// gave: NoStatus and nothing if it is empty (§7.1.5, §7.1.6).
+// CloseOf returns the code and the reason in the payload of a close frame, from a Piece
+// of a Reader. They are NoStatus and "" if the payload is empty (§7.1.5, §7.1.6).
 func CloseOf(payload []byte) (code CloseCode, reason string) {
 	if len(payload) < 2 {
 		return NoStatus, ""
@@ -48,7 +48,7 @@ func CloseOf(payload []byte) (code CloseCode, reason string) {
 	return CloseCode(binary.BigEndian.Uint16(payload)), string(payload[2:])
 }
 
-// checkClose checks the payload of a close frame, not masked (§5.5.1, §7.4).
+// checkClose checks the unmasked payload of a close frame (§5.5.1, §7.4).
 func checkClose(payload []byte) error {
 	switch {
 	case len(payload) == 0:

@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-// A sent is a frame before it is masked.
+// A sent is a frame before masking.
 type sent struct {
 	first   byte
 	payload []byte
 }
 
-// conformance are the frames of Autobahn's test suite, in its groups, with binary
-// messages for its text ones: what must be read, and what ends it.
+// conformance holds the frames of one case of Autobahn's test suite, with binary messages
+// instead of text, and the expected error.
 type conformance struct {
 	name   string
 	frames []sent
-	err    *Error // nil: all is read
+	err    *Error // nil: all frames are valid
 }
 
 func repeated(n int, frames ...sent) []sent { return slices.Repeat(frames, n) }
@@ -90,7 +90,7 @@ func conformanceCases() []conformance {
 	return cases
 }
 
-// want is what of the frames must be read: those before the one that is wrong.
+// want returns what must be read: the frames before the wrong one.
 func (c *conformance) want(fromClient bool) (stream []byte, f followed) {
 	if c.err != nil {
 		f.err = c.err
@@ -113,8 +113,8 @@ func (c *conformance) want(fromClient bool) (stream []byte, f followed) {
 	return stream, f
 }
 
-// wrong reports whether s is the frame that err is about. message says that one is
-// unfinished before it.
+// wrong reports whether s is the frame that causes err. message says whether a message is
+// unfinished before s.
 func wrong(err *Error, s sent, message bool) bool {
 	switch opcode := Opcode(s.first & 0xF); err {
 	case errNothingToContinue:
@@ -125,7 +125,7 @@ func wrong(err *Error, s sent, message bool) bool {
 		return s.first&0x70 != 0
 	case errReservedOpcode:
 		return opcode.reserved()
-	default: // of control frames, and each of these cases has one
+	default: // an error of control frames; each of these cases has only one
 		return opcode.Control()
 	}
 }
@@ -160,8 +160,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// randomCuts cuts b into chunks, a few of which are tiny: a cut within a header is
-// what is worth finding.
+// randomCuts cuts b into chunks. A few are tiny, because cuts within a header find the
+// most faults.
 func randomCuts(random *rand.Rand, b []byte) (chunks [][]byte) {
 	for len(b) > 0 {
 		n := 1 + random.IntN(1<<(1+random.IntN(16)))

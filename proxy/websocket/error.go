@@ -5,17 +5,17 @@ import (
 	"strconv"
 )
 
-// ErrShort says that what is here is sound so far and more bytes are needed.
+// ErrShort means that the bytes are valid so far and that more are needed.
 var ErrShort = errors.New("websocket: more bytes are needed")
 
-// An Error is a rule of RFC 6455, or of MQTT over it, that the other side broke.
-// Nothing after it can be read: the connection is to be failed (§7.1.7).
+// An Error is a violation of RFC 6455, or of MQTT over WebSocket, by the peer. Nothing
+// after it can be read: the connection must fail (§7.1.7).
 type Error struct {
-	// Code is what the close frame that is owed says.
+	// Code is the code of the close frame to send.
 	Code CloseCode
-	// Section is where the rule stands: "RFC 6455, 5.2" or "MQTT-6.0.0-1".
+	// Section is the place of the rule: "RFC 6455, 5.2" or "MQTT-6.0.0-1".
 	Section string
-	// Reason says what is wrong, and fits in a close frame.
+	// Reason describes the violation and fits in a close frame.
 	Reason string
 }
 
@@ -24,7 +24,7 @@ func (e *Error) Error() string {
 	return e.Reason + " [" + e.Section + "], close code " + strconv.Itoa(int(e.Code))
 }
 
-// One value for each rule: a peer that breaks one costs no allocation.
+// One value for each rule, so that a violation costs no allocation.
 var (
 	errReservedBits      = &Error{ProtocolError, "RFC 6455, 5.2", "reserved bits are set and no extension was agreed on"}
 	errReservedOpcode    = &Error{ProtocolError, "RFC 6455, 5.2", "the opcode is reserved"}

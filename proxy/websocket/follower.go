@@ -1,35 +1,35 @@
 package websocket
 
-// A Follower tells where the frames of one direction of a connection begin and end that is passed on as it comes, in
-// chunks of any size. It checks little and keeps none of the payload. The zero value stands before the first frame. Its
-// eight bytes are kept for each idle session.
+// A Follower finds the boundaries of frames in one direction of a connection whose bytes are passed on unchanged, in
+// chunks of any size. It checks little and keeps no payload. The zero value is a Follower before the first frame. It
+// has eight bytes, because every idle session keeps one.
 //
 //	for len(chunk) > 0 {
 //		n, payload := follower.Next(chunk)
-//		... // payload: of a data frame, as it came
+//		... // payload of a data frame, unchanged
 //		chunk = chunk[n:]
 //	}
 type Follower struct {
-	left   uint32 // bytes of the payload that have not come; of its length, while that comes
-	length uint8  // bytes of the length that have not come
-	mask   uint8  // bytes of the mask that have not come
+	left   uint32 // bytes of the payload still missing; in the header, the length read so far
+	length uint8  // bytes of the length still missing
+	mask   uint8  // bytes of the mask still missing
 	state  followerState
 }
 
-// followerState is a set of what a Follower knows of its direction.
+// followerState is a set of facts about the stream.
 type followerState uint8
 
 const (
-	inHeader  followerState = 1 << iota // the first byte of a header has come, and not the second
-	ofData                              // the last header is one of a data frame
+	inHeader  followerState = 1 << iota // between the first and the second byte of a header
+	ofData                              // the last header is that of a data frame
 	inMessage                           // the last data frame had no FIN
 	of64Bits                            // the length has eight bytes
 	hasClosed                           // there was a close frame
-	lost                                // what came is no frame, or one of 4 GiB or more
+	lost                                // the bytes are no frame, or one of 4 GiB or more
 )
 
-// Next goes on to the end of a header, of a frame or of the chunk, which is not empty, and returns how many bytes that
-// are. Payload is what they are of a data frame's payload, masked if the client sent it.
+// Next advances to the end of a header, of a frame or of the chunk, which must not be empty, and returns the number of
+// bytes. payload is the part of these bytes that is payload of a data frame, masked if the client sent it.
 func (f *Follower) Next(chunk []byte) (n int, payload []byte) {
 	if f.left > 0 && !f.expectsHeader() && f.state&lost == 0 {
 		n = int(min(int64(f.left), int64(len(chunk))))
@@ -51,10 +51,10 @@ func (f *Follower) Next(chunk []byte) (n int, payload []byte) {
 	return n, nil
 }
 
-// expectsHeader reports whether a header has begun and not ended.
+// expectsHeader reports whether the stream is inside a header.
 func (f *Follower) expectsHeader() bool { return f.state&inHeader != 0 || f.length > 0 || f.mask > 0 }
 
-// readHeader takes the next byte of a header.
+// readHeader reads the next byte of a header.
 func (f *Follower) readHeader(b byte) {
 	switch {
 	case f.state&inHeader != 0:
@@ -74,7 +74,7 @@ func (f *Follower) readHeader(b byte) {
 	}
 }
 
-// readOpcode takes the first byte of a header.
+// readOpcode reads the first byte of a header.
 func (f *Follower) readOpcode(b byte) {
 	opcode, fin := Opcode(b&0x0F), b&0x80 != 0
 	f.state = f.state&^ofData | inHeader
@@ -91,7 +91,7 @@ func (f *Follower) readOpcode(b byte) {
 	}
 }
 
-// readLength takes the second byte of a header.
+// readLength reads the second byte of a header.
 func (f *Follower) readLength(b byte) {
 	f.state &^= inHeader | of64Bits
 	f.mask = b >> 7 * 4
@@ -99,7 +99,7 @@ func (f *Follower) readLength(b byte) {
 	case length <= MaxControlPayload:
 		f.left = uint32(length)
 	case f.state&ofData == 0:
-		f.state |= lost // a control frame that is too long
+		f.state |= lost // the control frame is too long
 	case length == length16:
 		f.left, f.length = 0, 2
 	default:
@@ -108,7 +108,7 @@ func (f *Follower) readLength(b byte) {
 	}
 }
 
-// least is the least length that needs as many bytes as this one has.
+// least returns the smallest length that needs as many bytes as this one has.
 func (f *Follower) least() uint32 {
 	if f.state&of64Bits != 0 {
 		return 1 << 16
@@ -116,10 +116,11 @@ func (f *Follower) least() uint32 {
 	return length16
 }
 
-// Between reports whether a frame could come now: none has begun, and there was no close frame.
+// Between reports whether a frame may begin now: the last frame is complete and was not a close
+// frame.
 func (f *Follower) Between() bool {
 	return f.left == 0 && !f.expectsHeader() && f.state&(hasClosed|lost) == 0
 }
 
-// BetweenMessages reports whether a frame of a new message could come now.
+// BetweenMessages reports whether a frame of a new message may begin now.
 func (f *Follower) BetweenMessages() bool { return f.Between() && f.state&inMessage == 0 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// bounds is what a stream says to somebody who passes it on: after which of its bytes a frame could come, after which a
-// message, and the payload of its data frames as it came.
+// bounds holds the boundaries in a stream that is passed on: the offsets after which a frame may begin, those after
+// which a message may begin, and the unchanged payload of the data frames.
 type bounds struct {
 	frames, messages []int
 	payload          []byte
@@ -23,7 +23,7 @@ func (b bounds) String() string {
 	return fmt.Sprintf("frames %v, messages %v, %d bytes of payload", b.frames, b.messages, len(b.payload))
 }
 
-// readBounds has a Reader find the bounds. end is how far it could read: to what is wrong, or to a close frame.
+// readBounds finds the bounds with a Reader. end is where it stopped: at an error or at a close frame.
 func readBounds(fromClient bool, stream []byte) (b bounds, end int) {
 	r := Reader{FromClient: fromClient}
 	for {
@@ -50,7 +50,7 @@ func readBounds(fromClient bool, stream []byte) (b bounds, end int) {
 	}
 }
 
-// followBounds has a Follower find them in a stream that comes in chunks.
+// followBounds finds the bounds with a Follower, in a stream that arrives in chunks.
 func followBounds(t testing.TB, chunks ...[]byte) (b bounds) {
 	t.Helper()
 	var f Follower
@@ -83,8 +83,8 @@ func TestFollowerKnowsWhereFramesAndMessagesEnd(t *testing.T) {
 		frameOf := func(first byte, payload string) []byte { return frame(fromClient, first, []byte(payload)) }
 		for name, tt := range map[string]struct {
 			frames   [][]byte
-			messages []int // how many frames have ended where a message could come
-			closed   bool  // by the last frame
+			messages []int // how many frames end where a message may begin
+			closed   bool  // the last frame is a close frame
 		}{
 			"none":                   {nil, []int{0}, false},
 			"a message":              {[][]byte{frameOf(binaryFrame, "ab")}, []int{0, 1}, false},
@@ -111,7 +111,7 @@ func TestFollowerKnowsWhereFramesAndMessagesEnd(t *testing.T) {
 				want.messages = append(want.messages, ends[i])
 			}
 			stream := slices.Concat(tt.frames...)
-			want.payload = followBounds(t, stream).payload // the fuzz target holds it against the Reader's
+			want.payload = followBounds(t, stream).payload // the fuzz target compares it with the Reader's
 			if got := followBounds(t, stream); !got.equal(want) {
 				t.Errorf("%s, %s: %v, want %v", side, name, got, want)
 			}
@@ -131,7 +131,7 @@ func TestFollowerOfWhatIsNoFrameKnowsNoBoundAnyMore(t *testing.T) {
 	for _, tt := range hostile {
 		b := unhex(t, tt.hex)
 		if _, err := ParseHeader(b); err == nil || err == ErrShort {
-			continue // it takes the frames before, or the side, to see what is wrong
+			continue // the error depends on earlier frames or on the side
 		}
 		for size := 1; size <= len(b); size++ {
 			var f Follower
@@ -151,7 +151,8 @@ func TestFollowerOfWhatIsNoFrameKnowsNoBoundAnyMore(t *testing.T) {
 	}
 }
 
-// FuzzFollower: chunks do not matter, and the bounds are the Reader's.
+// FuzzFollower checks that the chunk sizes do not matter and that the bounds equal the
+// Reader's.
 func FuzzFollower(f *testing.F) {
 	for _, tt := range hostile {
 		f.Add(!tt.server, unhex(f, tt.hex), []byte{1, 2, 3})

@@ -22,8 +22,8 @@ const (
 	maskedLength = 0x80 // the mask bit of the second byte
 )
 
-// frame writes a frame as RFC 6455 draws it, without the code under test. first is
-// its first byte. A client's is masked with a key that has four different bytes.
+// frame encodes a frame from its diagram in RFC 6455, without the code under test. first
+// is its first byte. A client's frame is masked with a key of four different bytes.
 func frame(fromClient bool, first byte, payload []byte) []byte {
 	var mask byte
 	if fromClient {
@@ -49,7 +49,7 @@ func frame(fromClient bool, first byte, payload []byte) []byte {
 	return b
 }
 
-// numbered returns n bytes in which no run repeats soon.
+// numbered returns n bytes in which no sequence repeats soon.
 func numbered(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -58,18 +58,18 @@ func numbered(n int) []byte {
 	return b
 }
 
-// A control is a control frame that was read, and where.
+// A control is a control frame and its position.
 type control struct {
 	opcode  Opcode
 	payload string
 	after   int // bytes of data before it
 }
 
-// followed is what a caller makes of a stream: the same however it is cut.
+// followed is the content of a stream, which must not depend on how it is cut.
 type followed struct {
 	data     []byte
 	controls []control
-	raw      int // bytes that pieces took
+	raw      int // bytes of all pieces
 	err      error
 }
 
@@ -81,8 +81,9 @@ func (f followed) String() string {
 	return fmt.Sprintf("%d bytes of data, controls %+v, %d bytes taken, error %v", len(f.data), f.controls, f.raw, f.err)
 }
 
-// follow reads a stream that comes in chunks as a session does: what is short is
-// kept and comes again. Next and Copy go side by side and must say the same.
+// follow reads a stream in chunks as a session does: it keeps the bytes of an incomplete
+// frame and passes them again with more. It calls both Next and Copy and compares their
+// results.
 func follow(t testing.TB, fromClient bool, chunks ...[]byte) (f followed) {
 	t.Helper()
 	next, copier := Reader{FromClient: fromClient}, Reader{FromClient: fromClient}
@@ -120,7 +121,7 @@ func follow(t testing.TB, fromClient bool, chunks ...[]byte) (f followed) {
 	return f
 }
 
-// take notes a piece, which must be a part of held.
+// take records a piece, whose payload must be a part of held.
 func (f *followed) take(t testing.TB, piece Piece, held []byte) {
 	t.Helper()
 	if piece.Raw <= 0 || piece.Raw > len(held) || len(piece.Payload) > piece.Raw || cap(piece.Payload) > piece.Raw {

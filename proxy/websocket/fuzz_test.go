@@ -32,7 +32,7 @@ func FuzzParseHeader(f *testing.F) {
 		case !errors.As(err, &broken):
 			t.Fatalf("an error of no kind: %v", err)
 		}
-		for n := range min(len(b), MaxHeaderSize) { // fewer bytes: the same verdict or none
+		for n := range min(len(b), MaxHeaderSize) { // fewer bytes: the same verdict or ErrShort
 			if less, lessErr := ParseHeader(b[:n]); lessErr != ErrShort && (lessErr != err || less != h) {
 				t.Fatalf("%d bytes: %+v, %v; all: %+v, %v", n, less, lessErr, h, err)
 			}
@@ -40,11 +40,11 @@ func FuzzParseHeader(f *testing.F) {
 	})
 }
 
-// checkHeaderRoundTrip writes h again. There is one way to write a header.
+// checkHeaderRoundTrip encodes h again. The encoding of a header is unique.
 func checkHeaderRoundTrip(t *testing.T, h Header, b []byte) {
 	t.Helper()
 	if int64(int(h.Length)) != h.Length {
-		return // on 32 bits
+		return // overflows int on 32 bits
 	}
 	again := AppendHeader(nil, h.Opcode, int(h.Length))
 	if h.Masked {
@@ -94,8 +94,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// checkReread writes what was read as one message and its control frames, and reads
-// that.
+// checkReread encodes the result as one message and its control frames, and reads it
+// again.
 func checkReread(t *testing.T, fromClient bool, f followed) {
 	t.Helper()
 	stream := frame(fromClient, binaryFrame, f.data)
@@ -141,7 +141,7 @@ func FuzzReadResponse(f *testing.F) {
 			checkUpgrade(t, b, n)
 		case n != 0:
 			t.Fatalf("%v, and %d bytes taken", err, n)
-		case err == ErrShort: // nothing more to say
+		case err == ErrShort: // nothing more to check
 		case !errors.As(err, &refused) || refused.Reason == "" || len(err.Error()) > 1500:
 			t.Fatalf("an error that says too little or too much: %v", err)
 		}
@@ -152,7 +152,8 @@ func FuzzReadResponse(f *testing.F) {
 	})
 }
 
-// checkUpgrade holds the end of the answer against where net/http stops reading.
+// checkUpgrade compares the end of the answer with the position where net/http stops
+// reading.
 func checkUpgrade(t *testing.T, b []byte, n int) {
 	t.Helper()
 	source := bytes.NewReader(b)

@@ -16,13 +16,13 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// patience is how long a test waits for what must come, on the busiest machine.
+// patience is the time limit for events that must happen, on the busiest machine.
 const patience = 30 * time.Second
 
-// sizes are lengths of payloads at which something changes.
+// sizes are payload lengths at which the encoding or the masking changes.
 var sizes = []int{0, 1, 2, 3, 4, 7, 8, 31, 32, 33, 125, 126, 127, 4095, 4096, 65535, 65536, 70000}
 
-// randomMessage is one of sizes or any length up to 70,000.
+// randomMessage returns a message of one of sizes or of any length up to 70,000.
 func randomMessage(random *rand.Rand) []byte {
 	n := random.IntN(70001)
 	if random.IntN(2) == 0 {
@@ -35,7 +35,8 @@ func randomMessage(random *rand.Rand) []byte {
 	return b
 }
 
-// A tap notes what its side reads and writes. It is read after both are over.
+// A tap records the bytes that its side reads and writes. Read it when both sides have
+// ended.
 type tap struct {
 	net.Conn
 	wrote, read bytes.Buffer
@@ -53,8 +54,8 @@ func (c *tap) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// upgraded returns both ends of a connection that gorilla/websocket made. tapped is
-// beneath the client's.
+// upgraded returns both ends of a connection made by gorilla/websocket. tapped is below
+// the client's end.
 func upgraded(t *testing.T, bufferSize int) (client, server *websocket.Conn, tapped *tap) {
 	t.Helper()
 	accepted := make(chan *websocket.Conn, 1)
@@ -83,8 +84,8 @@ func upgraded(t *testing.T, bufferSize int) (client, server *websocket.Conn, tap
 	return client, server, tapped
 }
 
-// writeMessage lets gorilla write message in fragments of its buffer's size, with a
-// ping between them now and then. It returns the pings.
+// writeMessage makes gorilla write message in fragments of its buffer's size, with some
+// pings between them. It returns the pings.
 func writeMessage(c *websocket.Conn, random *rand.Rand, message []byte) (pings []string, err error) {
 	w, err := c.NextWriter(websocket.BinaryMessage)
 	for err == nil && len(message) > 0 {
@@ -102,7 +103,7 @@ func writeMessage(c *websocket.Conn, random *rand.Rand, message []byte) (pings [
 	return pings, err
 }
 
-// echo answers every message with itself until the client closes, and returns the pings it sent.
+// echo sends every message back until the client closes, and returns the pings that it sent.
 func echo(server *websocket.Conn, random *rand.Rand, pings chan<- []string) {
 	var sent []string
 	for {
@@ -152,7 +153,7 @@ func TestReaderReadsWhatGorillaWrites(t *testing.T) {
 	}
 }
 
-// checkStream reads what one side wrote, the upgrade first, at random cuts.
+// checkStream reads the bytes of one side, beginning with the upgrade, at random cuts.
 func checkStream(t *testing.T, random *rand.Rand, fromClient bool, stream, messages []byte, pings []string, closing string) {
 	t.Helper()
 	_, frames, _ := bytes.Cut(stream, []byte("\r\n\r\n"))
@@ -176,8 +177,8 @@ func checkStream(t *testing.T, random *rand.Rand, fromClient bool, stream, messa
 	}
 }
 
-// fragments writes message in frames of random lengths with a control frame
-// between them now and then. The API writes whole messages: FIN is taken off here.
+// fragments encodes message in frames of random lengths with some control frames between
+// them. The API only writes whole messages, so fragments clears FIN itself.
 func fragments(random *rand.Rand, fromClient bool, message []byte) (b []byte) {
 	for first := true; ; first = false {
 		n := len(message)
@@ -241,7 +242,7 @@ func TestGorillaReadsWhatWeWrite(t *testing.T) {
 					stream = AppendClose(stream, TryAgainLater, "see you")
 				}
 				wrote := make(chan error, 1)
-				go writeAll(writer.NetConn(), stream, wrote) // ends when all is written or the connection closed
+				go writeAll(writer.NetConn(), stream, wrote) // ends when all is written or the connection is closed
 
 				for i, want := range messages {
 					if kind, got, err := reader.ReadMessage(); err != nil || kind != websocket.BinaryMessage || !bytes.Equal(got, want) {

@@ -2,7 +2,7 @@ package websocket
 
 import "encoding/binary"
 
-// A Header is what stands before a frame's payload (§5.2).
+// A Header is a frame header (§5.2).
 type Header struct {
 	Fin    bool // the last or only fragment of its message
 	Opcode Opcode
@@ -12,13 +12,13 @@ type Header struct {
 	Size   int     // bytes of the header itself, 2 to MaxHeaderSize
 }
 
-// ParseHeader reads the header at the beginning of b. It returns ErrShort when b
-// ends before the header does, and an *Error for what no frame may have: reserved
-// bits, a reserved opcode, a length that is not in its shortest form or above
-// 2^63-1 (§5.2), a control frame that is fragmented or too long (§5.5). The checks
-// are in the order of the bytes: however little has come, the error is the same.
+// ParseHeader parses the header at the beginning of b. It returns ErrShort when b ends
+// inside the header. It returns an *Error for a header that no frame may have: reserved
+// bits, a reserved opcode, a length that is not in its shortest form or above 2^63-1
+// (§5.2), a control frame that is fragmented or too long (§5.5). The checks are in the
+// order of the bytes, so the error is the same however few bytes have arrived.
 //
-// What depends on the side or on the frames before is the Reader's to check.
+// The Reader checks the rules that depend on the side or on earlier frames.
 func ParseHeader(b []byte) (Header, error) {
 	var h Header
 	if err := h.parse(b); err != nil {
@@ -27,8 +27,8 @@ func ParseHeader(b []byte) (Header, error) {
 	return h, nil
 }
 
-// parse is ParseHeader into h, which holds nothing of use after an error. A Header
-// that is returned is copied twice, and that takes longer than reading it.
+// parse is ParseHeader into h. After an error h is invalid. Returning a Header would copy
+// it twice, which takes longer than parsing it.
 func (h *Header) parse(b []byte) error {
 	if len(b) == 0 {
 		return ErrShort
@@ -64,7 +64,7 @@ func (h *Header) parse(b []byte) error {
 	return nil
 }
 
-// extendedLength reads the length that follows the second byte.
+// extendedLength parses the length after the second byte.
 func (h *Header) extendedLength(b []byte) error {
 	if h.Length == length16 {
 		if len(b) < 4 {
@@ -91,25 +91,26 @@ func (h *Header) extendedLength(b []byte) error {
 	return nil
 }
 
-// AppendHeader appends the header of a whole message in one frame, not masked, as
-// a server sends it to a client. length is the payload's, in bytes, and not negative.
+// AppendHeader appends the header of a whole message in one unmasked frame, as a server
+// sends it to a client. length is the length of the payload in bytes and must not be
+// negative.
 func AppendHeader(dst []byte, op Opcode, length int) []byte {
 	return appendHeader(dst, op, length, 0)
 }
 
-// AppendFrame appends a whole message in one frame, not masked.
+// AppendFrame appends a whole message in one unmasked frame.
 func AppendFrame(dst []byte, op Opcode, payload []byte) []byte {
 	return append(AppendHeader(dst, op, len(payload)), payload...)
 }
 
-// AppendMaskedHeader is AppendHeader for a client's frame to a server. The payload
-// that follows must be masked with the same key, which nobody may be able to
-// foretell (§5.3).
+// AppendMaskedHeader is like AppendHeader for a client's frame to a server. The payload
+// must be masked with the same key, and the key must be unpredictable (§5.3).
 func AppendMaskedHeader(dst []byte, op Opcode, length int, key [4]byte) []byte {
 	return append(appendHeader(dst, op, length, 0x80), key[:]...)
 }
 
-// appendHeader appends all but the mask; masked is the bit that says whether one follows.
+// appendHeader appends a header without the mask; masked is the bit that announces a
+// mask.
 func appendHeader(dst []byte, op Opcode, length int, masked byte) []byte {
 	dst = append(dst, 0x80|byte(op))
 	switch {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// hostile is what breaks RFC 6455, section by section: bytes as they come, in
-// hexadecimal. Masks are 00000000 where the payload matters.
+// hostile are violations of RFC 6455, section by section, in hexadecimal. Masks are
+// 00000000 where the payload matters.
 var hostile = []struct {
 	name    string
 	server  bool // from a server; else from a client
@@ -121,7 +121,7 @@ func TestHostileFramesAreRefusedWithTheirCode(t *testing.T) {
 	}
 }
 
-// Every error fits into the close frame that says it.
+// Every error fits into its close frame.
 func TestReasonsFitInACloseFrame(t *testing.T) {
 	for _, tt := range hostile {
 		broken, ok := follow(t, !tt.server, unhex(t, tt.hex)).err.(*Error)

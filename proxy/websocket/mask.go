@@ -5,18 +5,17 @@ import (
 	"math/bits"
 )
 
-// Mask masks b in place, or unmasks it: the second time restores the first (§5.3).
-// offset is the position of b[0] in the frame's payload, so that a payload may be
-// masked in parts.
+// Mask masks or unmasks b in place: the two operations are the same (§5.3). offset is the
+// position of b[0] in the frame's payload, so that a payload can be masked in parts.
 func Mask(b []byte, key [4]byte, offset int) {
 	xor(b, turned(binary.LittleEndian.Uint32(key[:]), offset))
 }
 
-// turned is the mask for what follows n bytes that were masked with mask. The low
+// turned returns the mask for the bytes after n bytes that were masked with mask. The low
 // byte of a mask is for the first byte.
 func turned(mask uint32, n int) uint32 { return bits.RotateLeft32(mask, -8*(n&3)) }
 
-// xor masks b, eight bytes at a time and four times eight where there are as many.
+// xor masks b in steps of 32 bytes, then of 8, then of 1.
 func xor(b []byte, mask uint32) {
 	word := uint64(mask)<<32 | uint64(mask)
 	for len(b) >= 32 {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// maskByte is §5.3 as it is written: octet i is XORed with octet i modulo 4 of the key.
+// maskByte implements §5.3 literally: octet i is XORed with octet i modulo 4 of the key.
 func maskByte(b []byte, key [4]byte, offset int) []byte {
 	masked := make([]byte, len(b))
 	for i := range b {
@@ -23,7 +23,7 @@ func TestMaskIsTheXOROfTheRFC(t *testing.T) {
 	}
 
 	room := numbered(200)
-	for length := range 131 { // loops of 32, of 8 and the rest
+	for length := range 131 { // covers the loops of 32 and of 8 bytes, and the rest
 		for begin := range 9 { // alignments
 			for _, offset := range []int{0, 1, 2, 3, 4, 65537, 1<<31 - 1} {
 				b := bytes.Clone(room)

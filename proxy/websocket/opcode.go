@@ -1,11 +1,11 @@
 package websocket
 
-// An Opcode says what the payload of a frame is (§5.2, §11.8).
+// An Opcode is the kind of a frame (§5.2, §11.8).
 type Opcode uint8
 
-// The opcodes; the others are reserved.
+// The opcodes. All others are reserved.
 const (
-	Continuation Opcode = 0x0 // more of the message that a data frame without FIN began
+	Continuation Opcode = 0x0 // the next fragment of a message whose first frame had no FIN
 	Text         Opcode = 0x1
 	Binary       Opcode = 0x2
 	Close        Opcode = 0x8
@@ -13,10 +13,10 @@ const (
 	Pong         Opcode = 0xA
 )
 
-// Control reports whether frames of this opcode are control frames (§5.5): at
-// most MaxControlPayload long, never fragmented, allowed between the fragments of
-// a message.
+// Control reports whether frames of this opcode are control frames (§5.5): at most
+// MaxControlPayload long, never fragmented, and allowed between the fragments of a
+// message.
 func (o Opcode) Control() bool { return o&0x8 != 0 }
 
-// reserved reports whether nobody has given o a meaning.
+// reserved reports whether o has no meaning yet.
 func (o Opcode) reserved() bool { return o&0x7 > 2 }

@@ -2,42 +2,41 @@ package websocket
 
 import "encoding/binary"
 
-// A Reader follows the frames of one direction of a connection, in chunks of any
-// size. It keeps none of the bytes. The zero value stands before the first frame
-// of a server's stream, Reader{FromClient: true} before the first of a client's.
+// A Reader reads the frames of one direction of a connection, in chunks of any size. It
+// keeps no bytes. The zero value is a Reader before the first frame of a server's stream,
+// Reader{FromClient: true} one before the first frame of a client's.
 type Reader struct {
-	// FromClient says whose frames these are: a client's must be masked, a
-	// server's must not (§5.1).
+	// FromClient says which side sends the frames: a client must mask them, a server must
+	// not (§5.1).
 	FromClient bool
 
 	inMessage bool   // the last data frame had no FIN
-	mask      uint32 // for the next byte of this data frame's payload, valid only if FromClient
-	left      int64  // bytes of this data frame's payload that have not come
+	mask      uint32 // for the next byte of this data frame's payload; valid only if FromClient
+	left      int64  // bytes of this data frame's payload still missing
 }
 
-// A Piece is the next part of a stream of frames: a control frame, or as much of
-// one data frame as has come.
+// A Piece is the next part of a stream of frames: a whole control frame, or the part of
+// one data frame that has arrived.
 type Piece struct {
-	// Opcode is Binary, for the fragments of a binary message too, or Close, Ping or Pong.
+	// Opcode is Close, Ping, Pong or, for every fragment of a binary message, Binary.
 	Opcode Opcode
-	// Payload is not masked (any more). That of a control frame is whole. That of
-	// a data frame may be empty: the header came alone, or the frame is empty.
+	// Payload is unmasked. The payload of a control frame is whole. The payload of a data
+	// frame may be empty: only the header has arrived, or the frame is empty.
 	Payload []byte
-	// Raw is how many bytes of the stream the piece took, header included. Never 0.
+	// Raw is how many bytes of the stream the piece has, with its header. Never 0.
 	Raw int
 }
 
-// Next takes the next piece off b, and unmasks it in place: b[:piece.Raw] is then
-// no longer what came. Payload is a view into b. The next call is for b[piece.Raw:],
-// and for what comes after it.
+// Next returns the next piece of b. It unmasks the piece in place, which changes
+// b[:piece.Raw]. Payload is a view into b. Continue with b[piece.Raw:] and the bytes
+// after it.
 //
-// ErrShort means that b is empty, or holds only the beginning of a data frame's
-// header or of a control frame, at most MaxControlFrame-1 bytes: call again with
-// these and more. An *Error means that the stream cannot be read on, and a second
-// call with the same bytes gives it again. In both cases b is as it was.
+// ErrShort means that b is empty, or has only the beginning of a data frame's header or
+// of a control frame, at most MaxControlFrame-1 bytes: call again with these bytes and
+// more. An *Error means that the stream is broken; a second call with the same bytes
+// returns it again. In both cases b is unchanged.
 //
-// A stream has no frames after a close frame (§5.5.1): Next is not for what comes
-// after one.
+// Do not call Next after a close frame: no frames may follow it (§5.5.1).
 func (r *Reader) Next(b []byte) (Piece, error) {
 	op, from, to, mask, err := r.take(b)
 	if err != nil {
@@ -58,9 +57,9 @@ func (r *Reader) Next(b []byte) (Piece, error) {
 	return Piece{Opcode: op, Payload: payload, Raw: to}, nil
 }
 
-// Copy is Next for a caller that passes b itself on as it came: it leaves b alone
-// and appends the payload to dst, which it returns. Payload is a view into that.
-// After an error dst is returned with what it had.
+// Copy is Next for a caller that passes b on unchanged: it leaves b alone, appends the
+// payload to dst and returns the extended slice. Payload is a view into that slice. After
+// an error dst is unchanged.
 func (r *Reader) Copy(dst, b []byte) ([]byte, Piece, error) {
 	op, from, to, mask, err := r.take(b)
 	if err != nil {
@@ -80,8 +79,8 @@ func (r *Reader) Copy(dst, b []byte) ([]byte, Piece, error) {
 	return dst, Piece{Opcode: op, Payload: payload, Raw: to}, nil
 }
 
-// take finds the next piece: it ends at b[to], and its payload, still as it came,
-// is b[from:to]. mask is for that payload.
+// take finds the next piece: it ends at b[to], and its payload, still masked, is
+// b[from:to]. mask is the mask of that payload.
 func (r *Reader) take(b []byte) (op Opcode, from, to int, mask uint32, err error) {
 	if r.left == 0 {
 		var h Header
@@ -94,7 +93,7 @@ func (r *Reader) take(b []byte) (op Opcode, from, to int, mask uint32, err error
 		}
 		from = h.Size
 		mask = binary.LittleEndian.Uint32(h.Mask[:])
-		if h.Opcode.Control() { // it may stand between the fragments of a message: their state stays
+		if h.Opcode.Control() { // control frames may come between the fragments of a message: keep its state
 			to = from + int(h.Length)
 			if len(b) < to {
 				return 0, 0, 0, 0, ErrShort
@@ -112,11 +111,11 @@ func (r *Reader) take(b []byte) (op Opcode, from, to int, mask uint32, err error
 	return Binary, from, from + n, mask, nil
 }
 
-// check holds a header against the side that it came from and the frames before it.
+// check checks a header against the rules for its side and the frames before it.
 func (r *Reader) check(h *Header) error {
 	switch {
 	case r.FromClient && !h.Masked:
-		return errNotMasked // a cache between us could be made to keep what it holds (§10.3)
+		return errNotMasked // §10.3: an attacker could poison a cache between us
 	case !r.FromClient && h.Masked:
 		return errMasked
 	case h.Opcode == Continuation && !r.inMessage:

@@ -9,22 +9,23 @@ import (
 	"strings"
 )
 
-// A Request asks a node for the upgrade, as its client (§4.1).
+// A Request is the upgrade request that the balancer sends to a node (§4.1).
 type Request struct {
-	// Path is the request-target in origin-form (RFC 9112, 3.2.1): path and query,
-	// as url.URL's RequestURI gives them; "" is "/". Bytes that cannot stand in a
-	// request line, a line break for one, are sent percent-encoded.
+	// Path is the request-target in origin-form (RFC 9112, 3.2.1): path and query, as
+	// url.URL's RequestURI returns them; "" means "/". Bytes that are not allowed in a
+	// request line, such as a line break, are percent-encoded.
 	Path string
-	// Host is the node's name as its clients know it, with a port unless it is 80.
+	// Host is the name of the node as its clients know it, with a port unless it is 80.
 	Host string
-	// Protocol is the one subprotocol that is asked for; "" asks for none.
+	// Protocol is the requested subprotocol; "" requests none.
 	Protocol string
 	// Key is the nonce of this request, from NewKey.
 	Key string
-	// Header holds what else to send. What would change the upgrade or make a body
-	// of what follows is left out: Host, Connection, Upgrade, Sec-WebSocket-*,
-	// Content-Length, Transfer-Encoding, Trailer, TE, Expect. The rest goes out in
-	// the order of its names, line breaks in values as spaces, invalid names not at all.
+	// Header holds further headers. Append drops those that would change the upgrade or
+	// turn the bytes after it into a body: Host, Connection, Upgrade, Sec-WebSocket-*,
+	// Content-Length, Transfer-Encoding, Trailer, TE, Expect. The others are sent in the
+	// order of their names. Line breaks in values become spaces, and invalid names are
+	// dropped.
 	Header http.Header
 }
 
@@ -35,8 +36,8 @@ func NewKey() string {
 	return base64.StdEncoding.EncodeToString(nonce[:])
 }
 
-// Append appends the request to dst. It never offers an extension, so that frames
-// pass between client and node as they are.
+// Append appends the request to dst. It never offers an extension, so that frames pass
+// between client and node unchanged.
 func (r *Request) Append(dst []byte) []byte {
 	dst = append(dst, "GET "...)
 	dst = appendTarget(dst, r.Path)
@@ -48,7 +49,7 @@ func (r *Request) Append(dst []byte) []byte {
 			h[name] = values
 		}
 	}
-	// The spelling of RFC 6455: names have no case, and there are servers that mind.
+	// The spelling of RFC 6455. Names have no case, but some servers expect this one.
 	h["Upgrade"] = []string{"websocket"}
 	h["Connection"] = []string{"Upgrade"}
 	h["Sec-WebSocket-Version"] = []string{"13"}
@@ -57,13 +58,14 @@ func (r *Request) Append(dst []byte) []byte {
 		h["Sec-WebSocket-Protocol"] = []string{r.Protocol}
 	}
 	buffer := bytes.NewBuffer(dst)
-	// Header.Write is what keeps each value on its line. A Buffer takes every write.
-	_ = http.Header{"Host": {r.Host}}.Write(buffer) // first, as RFC 9112, 3.2 asks
+	// Header.Write keeps each value on its line. A Buffer accepts every write.
+	_ = http.Header{"Host": {r.Host}}.Write(buffer) // RFC 9112, 3.2 wants it first
 	_ = h.Write(buffer)
 	return append(buffer.Bytes(), "\r\n"...)
 }
 
-// ours reports whether a header is not for Request.Header to set, however it is spelled.
+// ours reports whether the package writes a header itself, so that Request.Header must
+// not set it, in any spelling.
 func ours(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	switch name {
@@ -73,7 +75,8 @@ func ours(name string) bool {
 	return strings.HasPrefix(name, "Sec-Websocket-")
 }
 
-// appendTarget appends a request-target, on one line and without a space whatever path holds.
+// appendTarget appends a request-target that has no line break and no space, whatever path
+// contains.
 func appendTarget(dst []byte, path string) []byte {
 	if !strings.HasPrefix(path, "/") {
 		dst = append(dst, '/')
@@ -89,7 +92,7 @@ func appendTarget(dst []byte, path string) []byte {
 	return dst
 }
 
-// acceptOf returns the Sec-WebSocket-Accept that answers key (§4.2.2, 5.4).
+// acceptOf returns the Sec-WebSocket-Accept for a key (§4.2.2, 5.4).
 func acceptOf(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // §1.3 says SHA-1; it keeps no secret
 	return base64.StdEncoding.EncodeToString(sum[:])

@@ -39,7 +39,7 @@ func TestRequestOnTheWire(t *testing.T) {
 	}
 }
 
-// parsed is what net/http makes of a request, which must be one and nothing after it.
+// parsed returns a request as net/http reads it, and fails if anything follows it.
 func parsed(t testing.TB, r *Request) *http.Request {
 	t.Helper()
 	b := r.Append(nil)
@@ -54,7 +54,7 @@ func parsed(t testing.TB, r *Request) *http.Request {
 	return got
 }
 
-// What a client or a configuration may put in must stay where it is put.
+// A value from a client or a configuration must not break out of its line.
 func TestNothingBreaksOutOfItsLine(t *testing.T) {
 	evil := "x\r\nEvil: 1\r\n\r\nGET /evil HTTP/1.1\r\nHost: evil\r\n\r\n"
 	for name, r := range map[string]*Request{
@@ -74,7 +74,7 @@ func TestNothingBreaksOutOfItsLine(t *testing.T) {
 			}
 		})
 	}
-	// net/http refuses such a Host; what counts is that it is on one line.
+	// net/http refuses such a Host. The test checks that it is on one line.
 	r := &Request{Path: "/", Host: evil, Key: NewKey()}
 	if head := r.Append(nil); bytes.Contains(head, []byte("\nEvil:")) || bytes.Count(head, []byte("\r\n\r\n")) != 1 {
 		t.Errorf("sent as %q", head)

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// A ResponseError says why a node's answer is no upgrade.
+// A ResponseError says why a node's answer does not accept the upgrade.
 type ResponseError struct {
-	// Status is the status of the answer, 0 if it is not HTTP.
+	// Status is the status of the answer, or 0 if it is not HTTP.
 	Status int
-	// Reason says what is wrong with it. It repeats at most 120 bytes of the answer, quoted.
+	// Reason describes the fault. It quotes at most 120 bytes of the answer.
 	Reason string
 }
 
@@ -26,11 +26,10 @@ func (e *ResponseError) Error() string {
 	return "upgrade refused: status " + strconv.Itoa(e.Status) + ": " + e.Reason
 }
 
-// ReadResponse reads the node's answer to r at the beginning of b. n is its length:
-// b[n:] are frames. It returns ErrShort while the header is not whole, for which
-// the caller sets a limit in bytes and in time, and a *ResponseError for any answer
-// but the upgrade that was asked for (§4.1). Interim responses before it are passed
-// over (RFC 9110, 15.2).
+// ReadResponse reads the node's answer to r at the beginning of b. n is its length; b[n:]
+// are frames. The error is ErrShort while the header is incomplete, and a *ResponseError
+// for any answer but the requested upgrade (§4.1). ReadResponse skips interim responses
+// (RFC 9110, 15.2). The caller must limit the bytes and the time that it waits for.
 func ReadResponse(b []byte, r *Request) (n int, err error) {
 	for {
 		if !startsAsHTTP(b[n:]) {
@@ -57,7 +56,7 @@ func readHead(head []byte, r *Request) (status int, err error) {
 	if err != nil {
 		return 0, &ResponseError{Reason: "not HTTP: " + quoted(err.Error())}
 	}
-	defer resp.Body.Close() // there is none in b
+	defer resp.Body.Close() // b has no body
 	switch status = resp.StatusCode; {
 	case status == http.StatusSwitchingProtocols:
 		if reason := refused(resp.Header, r); reason != "" {
@@ -71,8 +70,8 @@ func readHead(head []byte, r *Request) (status int, err error) {
 	return 0, &ResponseError{status, quoted(text)}
 }
 
-// refused returns what is wrong with the header of a 101, "" if nothing is: the
-// checks of §4.1, from 2 to 6.
+// refused describes the fault in the header of a 101, or returns "" if there is none. It
+// makes checks 2 to 6 of §4.1.
 func refused(h http.Header, r *Request) string {
 	upgrade, accept := strings.Join(h["Upgrade"], ","), strings.Join(h["Sec-Websocket-Accept"], ",")
 	extensions, protocol := tokens(h["Sec-Websocket-Extensions"]), h["Sec-Websocket-Protocol"]
@@ -91,7 +90,7 @@ func refused(h http.Header, r *Request) string {
 	return ""
 }
 
-// tokens splits the values of a header that is a list.
+// tokens returns the items of a header that is a list.
 func tokens(values []string) []string {
 	var all []string
 	for _, value := range values {
@@ -104,9 +103,9 @@ func tokens(values []string) []string {
 	return all
 }
 
-// headLength returns the length of the response header at the beginning of b, the
-// empty line included, or 0 if its end has not come. A line ends where net/http
-// ends it: at a line feed, with a carriage return before it or not.
+// headLength returns the length of the response header at the beginning of b, with its
+// empty line, or 0 if it is incomplete. As in net/http, a line ends at a line feed, with
+// or without a carriage return before it.
 func headLength(b []byte) int {
 	for at := 0; ; {
 		line := bytes.IndexByte(b[at:], '\n')
@@ -120,13 +119,13 @@ func headLength(b []byte) int {
 	}
 }
 
-// startsAsHTTP reports whether b can become a response: a node that is no HTTP
-// server is known by its first byte, and not by its silence.
+// startsAsHTTP reports whether b may become a response. So a node that is not an HTTP
+// server is detected by its first byte, and not by its silence.
 func startsAsHTTP(b []byte) bool {
 	const start = "HTTP/1."
 	n := min(len(b), len(start))
 	return string(b[:n]) == start[:n]
 }
 
-// quoted quotes what a node said, cut to what a person needs to see.
+// quoted quotes the beginning of a node's answer.
 func quoted(s string) string { return fmt.Sprintf("%q", s[:min(len(s), maxQuoted)]) }

@@ -17,7 +17,7 @@ import (
 // sample is the handshake of §1.3, with MQTT's subprotocol.
 var sample = Request{Path: "/mqtt", Host: "node", Protocol: "mqtt", Key: "dGhlIHNhbXBsZSBub25jZQ=="}
 
-// answer is a response to sample, line by line; "" lines are left out.
+// answer returns a response to sample, line by line, without the lines that are "".
 func answer(lines ...string) string {
 	var b strings.Builder
 	for _, line := range lines {
@@ -65,7 +65,7 @@ func TestUpgradesAreTaken(t *testing.T) {
 	}
 }
 
-// refusals are answers that are no upgrade: the status and words of the error.
+// refusals are answers without an upgrade, and the status and text of the error.
 var refusals = []struct {
 	name, b string
 	status  int
@@ -132,7 +132,7 @@ func TestASubprotocolThatWasNotAskedForIsRefused(t *testing.T) {
 	}
 }
 
-// The whole way: our request, gorilla's answer, our frames, gorilla's frames.
+// The whole sequence: our request, gorilla's answer, our frames, gorilla's frames.
 func TestGorillaTakesOurUpgrade(t *testing.T) {
 	upgrader := websocket.Upgrader{Subprotocols: []string{"mqtt"}, EnableCompression: true}
 	asked := make(chan *http.Request, 1)

@@ -2,24 +2,25 @@ package mqttparse
 
 const (
 	firstByteConnect = 0x10 // type 1, flags 0
-	bridgeBit        = 0x80 // Mosquitto's, in no specification
+	bridgeBit        = 0x80 // set by Mosquitto, in no specification
 
 	// The Protocol Names, with their two length bytes.
 	nameMQTT   = "\x00\x04MQTT"
 	nameMQIsdp = "\x00\x06MQIsdp"
 )
 
-// An opening is what the first bytes of a CONNECT say, up to the level.
-type opening struct {
-	size  int // the whole packet, in bytes
-	flags int // where the Connect Flags stand
+// A connectLayout holds what the first bytes of a CONNECT, up to the level, say about its
+// layout.
+type connectLayout struct {
+	size  int // of the whole packet, in bytes
+	flags int // offset of the Connect Flags
 }
 
-// parseOpening reads the fixed header, the Protocol Name and the level. It gives
-// up at the first byte that shows that b is no CONNECT, such as the 'G' of an HTTP
-// request or the 3 in the 0x16 0x03 of a TLS hello (type 1, with flags, too short):
-// nothing is waited for or kept for a lost cause.
-func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
+// parseHeader reads the fixed header, the Protocol Name and the level. It fails at the
+// first byte that cannot belong to a CONNECT, such as the 'G' of an HTTP request or the 3
+// in the 0x16 0x03 of a TLS ClientHello (type 1, with flags, too short). So the caller
+// neither waits for nor keeps more bytes of such a connection.
+func (c *Connect) parseHeader(b []byte, maxSize int) (h connectLayout, err error) {
 	bad := &c.malformed
 	if len(b) == 0 {
 		return h, ErrShort
@@ -44,8 +45,8 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 		bad.set(1, "MQTT-3.1.3-3", MalformedPacket, "Remaining Length", "is too small for a CONNECT")
 		return h, bad
 	}
-	// 3.1 gives these flags no meaning in a CONNECT, and libraries of its time set a
-	// QoS there. [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]
+	// 3.1 gives these flags no meaning in a CONNECT, and libraries of its time set a QoS
+	// there. [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]
 	if b[0] != firstByteConnect && certain && name == nameMQTT {
 		bad.set(0, "MQTT-2.2.2-2", MalformedPacket, "fixed header", "has flags that are reserved")
 		return h, bad
@@ -62,7 +63,7 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 		bad.set(level, "MQTT-3.1.2-2", UnsupportedProtocolVersion, "Protocol Level", "is not served")
 		return h, bad
 	}
-	if c.Version == V5 && wasteful(b[1:begin]) { // [MQTT-1.5.5-1]; 3.x does not forbid it
+	if c.Version == V5 && overlong(b[1:begin]) { // [MQTT-1.5.5-1]; 3.x does not forbid it
 		bad.set(1, "MQTT-1.5.5-1", MalformedPacket, "Remaining Length", "is longer than it needs to be")
 		return h, bad
 	}
@@ -73,8 +74,8 @@ func (c *Connect) parseOpening(b []byte, maxSize int) (h opening, err error) {
 	return h, nil
 }
 
-// nameFrom returns the Protocol Name that b must become: its length tells which one.
-// certain is false while b shows neither length.
+// nameFrom returns the only Protocol Name that b can still become, judged by its length
+// bytes. certain is false while b could become either.
 func nameFrom(b []byte) (name string, certain bool) {
 	switch {
 	case len(b) < 2:
@@ -86,8 +87,8 @@ func nameFrom(b []byte) (name string, certain bool) {
 	}
 }
 
-// parseName compares the Protocol Name at begin, as far as b goes, with the one that
-// it must become.
+// parseName compares b[begin:], which may be incomplete, with the Protocol Name that it
+// must become.
 func (c *Connect) parseName(b []byte, begin int, name string) error {
 	got := b[begin:min(len(b), begin+len(name))]
 	if string(got) == name {
@@ -102,12 +103,12 @@ func (c *Connect) parseName(b []byte, begin int, name string) error {
 	return ErrShort
 }
 
-// parseLevel sets Version and Bridge and reports whether the level is served. When
-// it is not, Version is one whose CONNACK such a client can read: a level above 5
-// must know the form of 5, all others know that of 3.1.1.
+// parseLevel sets Version and Bridge and reports whether the level is supported. For an
+// unsupported level it sets a Version whose CONNACK such a client can read: 5 for a level
+// above 5, 3.1.1 for all others.
 //
-// Mosquitto sets the bridge bit on 3.1 and 3.1.1 alone, but EMQX's client sets it on 5
-// too, and both take it there.
+// Mosquitto sets the bridge bit only in 3.1 and 3.1.1, but EMQX's client sets it in 5 as
+// well, and both servers accept it there.
 func (c *Connect) parseLevel(name string, level byte) bool {
 	version := Version(level &^ bridgeBit)
 	switch {
