@@ -47,6 +47,9 @@ func (srv *Server) drainRemoved(before, g *generation) {
 // sessionPools are the pools that sessions are on, by name.
 func (g *generation) sessionPools() map[string]*snapshot.Pool {
 	pools := map[string]*snapshot.Pool{}
+	for _, p := range g.UnusedPools {
+		pools[p.Name] = p
+	}
 	for _, ln := range g.Listeners {
 		for _, p := range ln.SessionPools() {
 			pools[p.Name] = p
