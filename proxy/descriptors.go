@@ -46,7 +46,8 @@ func (srv *Server) fitDescriptors(g *generation) int64 {
 		return wanted
 	}
 	fits := max((int64(min(limit, 1<<40))-reserve)/each, 1)
-	if before := srv.current.Load(); wanted > 0 && (before == nil || before.maxConnections != fits) { // not at every reload
+	before := srv.current.Load()
+	if wanted > 0 && (before == nil || before.maxConnections != fits || int64(before.MaxConnections) != wanted) {
 		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",
 			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit, "taken", fits)
 	}

@@ -14,7 +14,7 @@ type generation struct {
 	ports     []*port // of its listeners, in their order
 	listeners map[*port]*snapshot.Listener
 
-	sessionPools map[string]*snapshot.Pool // that sessions are on, by name
+	sessionPools map[string]*snapshot.Pool // that sessions may be on, by name
 
 	maxConnections int64 // of the process: limits.max_connections, or what the descriptor limit has room for
 	address        addressLimits
@@ -32,6 +32,9 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 	}
 	for i, p := range ports {
 		g.listeners[p] = snap.Listeners[i]
+	}
+	for _, p := range snap.UnusedPools {
+		g.sessionPools[p.Name] = p
 	}
 	for _, ln := range snap.Listeners {
 		for _, p := range ln.SessionPools() {

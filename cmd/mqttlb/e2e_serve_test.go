@@ -125,6 +125,7 @@ func (b *balancer) healthz() int {
 func mqttlb(t *testing.T, args ...string) (output string, exitCode int) {
 	t.Helper()
 	cmd := exec.Command(builtBinary(t), args...)
+	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1 atexit_sleep_ms=0") // the race detector's usual end takes a second
 	out, err := cmd.CombinedOutput()
 	if err != nil && cmd.ProcessState == nil {
 		t.Fatal(err)

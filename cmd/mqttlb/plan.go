@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/discovery"
@@ -63,11 +64,19 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 		}
 		p.snapshot.Listeners = append(p.snapshot.Listeners, ln)
 	}
+	p.snapshot.UnusedPools = slices.DeleteFunc(slices.Clone(p.pools), p.isUsed)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	p.enact = append(p.enact, func() error { p.names.Apply(p.nodes()); return nil })
 	return p, nil
+}
+
+// isUsed reports whether a listener uses the pool.
+func (p *plan) isUsed(pool *snapshot.Pool) bool {
+	return slices.ContainsFunc(p.snapshot.Listeners, func(ln *snapshot.Listener) bool {
+		return ln.Pool == pool || slices.ContainsFunc(ln.Routes, func(r snapshot.Route) bool { return r.Pool == pool })
+	})
 }
 
 // nodes are those of all pools.

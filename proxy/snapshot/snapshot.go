@@ -36,6 +36,9 @@ const (
 type Snapshot struct {
 	Listeners []*Listener
 
+	// UnusedPools are the pools that no listener uses. Sessions can be on them from when one did.
+	UnusedPools []*Pool
+
 	MaxConnections int // sessions of the process; 0: no limit
 	ConnectRate    int // new sessions a second; 0: no limit
 
