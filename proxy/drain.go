@@ -49,6 +49,9 @@ func (srv *Server) drainRemoved(before, g *generation) {
 				d := &drain{cancelled: make(chan struct{})}
 				d.perSecond.Store(int64(perSecond))
 				srv.drains[name] = d
+				if open := n.Open(); open > 0 {
+					srv.log.Info("the sessions of a removed node leave", "pool", p.Name, "node", n.Name, "sessions", open, "drain_rate", perSecond)
+				}
 				srv.working.Go(func() { // ends when the drain is over, or at the stop
 					srv.drain(d, name, n)
 					srv.drained(d, name)
