@@ -39,6 +39,7 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.rate.Set(snap.ConnectRate)
 	srv.openingMemory.setLimit(snap.OpeningMemory)
 	srv.http.apply(g)
+	srv.continueDrains(g)
 	srv.current.Store(g)
 	srv.engine.each(func(l *loop) { l.apply(g, opened) })
 	srv.giveUpPorts(g)

@@ -17,16 +17,21 @@ type drain struct {
 	perSecond atomic.Int64
 }
 
-// drainRemoved has the sessions of nodes leave that a generation does not have any more, where their pool wants it. It ends
-// the drains of nodes that it has again, and sets the pace of the others. Sessions that are still on their way to such a
-// node follow.
-func (srv *Server) drainRemoved(before, g *generation) {
-	present := map[nodeName]bool{}
+// nodeNames are the names of the nodes that a generation has.
+func (g *generation) nodeNames() map[nodeName]bool {
+	names := map[nodeName]bool{}
 	for _, p := range g.sessionPools {
 		for _, n := range p.Nodes() {
-			present[nodeName{p.Name, n.Name}] = true
+			names[nodeName{p.Name, n.Name}] = true
 		}
 	}
+	return names
+}
+
+// continueDrains ends the drains of nodes that a generation has again, and sets the pace of the others. It is called before
+// a client can come to such a node.
+func (srv *Server) continueDrains(g *generation) {
+	present := g.nodeNames()
 	for name, d := range srv.drains {
 		if p := g.sessionPools[name.pool]; p != nil {
 			d.perSecond.Store(int64(p.RemovedNodesRate))
@@ -36,9 +41,15 @@ func (srv *Server) drainRemoved(before, g *generation) {
 			delete(srv.drains, name)
 		}
 	}
+}
+
+// drainRemoved has the sessions leave whose nodes a generation does not have any more, where their pool wants it. Sessions
+// that are still on their way to such a node follow.
+func (srv *Server) drainRemoved(before, g *generation) {
 	if before == nil {
 		return
 	}
+	present := g.nodeNames()
 	for _, p := range before.sessionPools {
 		perSecond := p.RemovedNodesRate
 		if after := g.sessionPools[p.Name]; after != nil {
@@ -92,7 +103,7 @@ func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 				break
 			}
 			first++
-			due -= float64(srv.engine.leaveNode(first%len(srv.engine.loops), name, int(due)))
+			due -= float64(srv.engine.leaveNode(first%len(srv.engine.loops), d, name, int(due)))
 		}
 	}
 }
@@ -110,16 +121,22 @@ func (e *engine) opensUnderEarlier() (some bool) {
 }
 
 // leaveNode has at most so many sessions of a node leave on one loop, and returns how many do.
-func (e *engine) leaveNode(loop int, name nodeName, most int) (leaving int) {
+func (e *engine) leaveNode(loop int, d *drain, name nodeName, most int) (leaving int) {
 	l, done := e.loops[loop], make(chan int, 1)
-	if !l.Do(func() { done <- l.leaveNode(name, most) }) {
+	if !l.Do(func() { done <- l.leaveNode(d, name, most) }) {
 		return 0
 	}
 	return <-done
 }
 
-// leaveNode looks at some of the loop's sessions, and has those leave that are on a node, most at most.
-func (l *loop) leaveNode(name nodeName, most int) (leaving int) {
+// leaveNode looks at some of the loop's sessions, and has those leave that are on a node, most at most, unless the drain was
+// cancelled meanwhile.
+func (l *loop) leaveNode(d *drain, name nodeName, most int) (leaving int) {
+	select {
+	case <-d.cancelled:
+		return 0
+	default:
+	}
 	for range min(l.sessions.Cap(), slotsPerLook) {
 		s := l.sessions.At(l.leaving % uint32(l.sessions.Cap()))
 		l.leaving++
