@@ -37,6 +37,9 @@ func (s *server) apply(ctx context.Context, before, next *revision) (warnings []
 // that cannot be used, or should not stay as they are.
 func (s *server) applySessions(ctx context.Context, next *plan) (warnings []string, err error) {
 	next.names.ResolveNew(ctx, next.nodes()) // without addresses clients would be refused
+	if ctx.Err() != nil {
+		return nil, errStopping // which has cut the look-up short
+	}
 	if err := s.Apply(&next.snapshot); err != nil {
 		return nil, err
 	}

@@ -81,13 +81,6 @@ func (e *echoNode) answer(conn net.Conn) {
 	}
 }
 
-// open is how many connections the node has.
-func (e *echoNode) open() int {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return len(e.conns)
-}
-
 // echoes are the nodes of a pool, as its file has them.
 func echoes(nodes ...*echoNode) string {
 	var b strings.Builder

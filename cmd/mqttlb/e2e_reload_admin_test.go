@@ -92,6 +92,13 @@ func TestCheckDiffAsksTheRunningProcess(t *testing.T) {
 	if out, code := check(filepath.Join(r.dir, "none.yaml"), "--socket", r.socket()); code != 1 || !strings.Contains(out, "no such file") {
 		t.Errorf("no file: exit code %d, %s", code, out)
 	}
+	if out, code := check(other); code != 1 || !strings.Contains(out, other+":3:") || !strings.Contains(out, "--socket") {
+		t.Errorf("a bad file, which does not say where the socket is: exit code %d, %s", code, out)
+	}
+	put(strings.Replace(r.text(), "name: mqtt,", "name: renamed,", 1))
+	if out, code := check(other); code != 0 || strings.Contains(out, "->") || !strings.Contains(out, "removed  listeners[mqtt]") || !strings.Contains(out, "{name: renamed,") {
+		t.Errorf("another name: exit code %d, %s", code, out)
+	}
 	if lines := r.said("audit"); len(lines) > 0 || r.reloads(t, "done")+r.reloads(t, "refused") > 0 {
 		t.Errorf("a look is taken for a change: %s", lines)
 	}

@@ -74,6 +74,10 @@ func TestABadFileChangesNothing(t *testing.T) {
 			}
 		}, []string{"not a regular file"}},
 		{"a certificate that is not there", func(t *testing.T) { text(t, ", pool: brokers}", tls) }, []string{"none.pem"}},
+		{"an include that is not there", func(t *testing.T) { text(t, "\nlisteners:", "\ninclude: none.yaml\nlisteners:") }, []string{"none.yaml", "no such file"}},
+		{"an address that is in use beside one that is free", func(t *testing.T) {
+			text(t, "\npools:", "\n  - {name: free, address: \"127.0.0.1:0\", pool: brokers}\n  - {name: taken, address: \""+broker.addr+"\", pool: brokers}\npools:")
+		}, []string{"taken", broker.addr, "address already in use"}},
 		{"an admin address that is in use", func(t *testing.T) { text(t, r.addrs["admin"], broker.addr) }, []string{"admin.address: " + broker.addr, "address already in use"}},
 		{"an admin socket where none can be", func(t *testing.T) { text(t, r.dir+"/socket", r.dir+"/none/socket") }, []string{"admin.socket: unix:" + r.dir + "/none/socket", "no such file"}},
 		{"an admin address that is good beside a socket that is not", func(t *testing.T) {

@@ -91,8 +91,8 @@ func TestHTTPGoesOnOverReloads(t *testing.T) {
 	}
 	visit("at first", "/api/x", http.StatusOK, "api", false)
 	part := bytes.Repeat([]byte("first"), 10_000)
-	go func() { parts <- part }() // ends when the node has the request
-	resp, err := newBrowser(t, "").Get("http://" + r.addrs["web"] + "/download")
+	go func() { parts <- part }()                                                // ends when the node has the request
+	resp, err := newBrowser(t, "").Get("http://" + r.addrs["web"] + "/download") //nolint:bodyclose // it is, at the end
 	if err != nil {
 		t.Fatal(err)
 	}

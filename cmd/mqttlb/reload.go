@@ -61,8 +61,10 @@ func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 // configuration, or all that is wrong with it. It is the running process that reads
 // the file: with its environment, and where it runs.
 func diff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
+	var broken error // the file cannot say where the socket is
 	if socket == "" {
-		if cfg, err := config.Load(file); err == nil && cfg.Admin.Socket != config.SocketOff {
+		cfg, err := config.Load(file)
+		if broken = err; err == nil && cfg.Admin.Socket != config.SocketOff {
 			socket = cfg.Admin.Socket
 		}
 	}
@@ -72,6 +74,9 @@ func diff(ctx context.Context, file, socket string, stdout, stderr io.Writer) er
 	}
 	answer, ok, err := newAPIClient(socket).ask(ctx, http.MethodPost, "/api/v1/diff", diffRequest{path})
 	if err != nil {
+		if broken != nil {
+			fmt.Fprintln(stderr, broken)
+		}
 		return err
 	}
 	var result diffResult
@@ -101,8 +106,11 @@ func printChanges(w io.Writer, changes []change) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, c := range changes {
 		fmt.Fprintf(t, "%s\t%s", c.Action, c.Name)
-		if c.Before != "" || c.After != "" {
+		switch {
+		case c.Before != "" && c.After != "":
 			fmt.Fprintf(t, "\t%s -> %s", c.Before, c.After)
+		case c.Before+c.After != "":
+			fmt.Fprintf(t, "\t%s", c.Before+c.After) // of what is removed or added
 		}
 		fmt.Fprintln(t)
 	}
