@@ -38,7 +38,7 @@ func (p *Pool) lighterOfPair(random uint64) int {
 	return a
 }
 
-// rankAt returns the rank of the node rankAt a point of the line.
+// rankAt returns the rank of the node at a point of the line.
 func (p *Pool) rankAt(point uint64) int {
 	i, begins := slices.BinarySearch(p.shares, point)
 	if begins {

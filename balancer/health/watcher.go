@@ -31,7 +31,7 @@ type watcher struct {
 	reason        string // last logged reason for being down, from cause; only watch uses it
 	started       bool   // only Run uses it
 
-	failed   chan struct{} // a session could not connect
+	failed  chan struct{} // a session could not connect
 	changed chan struct{} // the interval has changed
 	stopped chan struct{} // closed by stop
 
@@ -47,7 +47,7 @@ func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
 	return &watcher{
 		name: n.Name, address: n.Address, probe: c.probe, clientID: newClientID(),
 		log:     c.log.With("pool", pool, "node", n.Name, "address", n.Address),
-		failed:   make(chan struct{}, 1),
+		failed:  make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		verdict: verdict{up: true},
