@@ -35,11 +35,11 @@ var (
 	errControl   = errors.New("WebSocket control frame that is fragmented or longer than 125 bytes (RFC 6455, 5.5)")
 )
 
-// closing is the status of a Close frame, after which nothing may follow. 1005 means that
+// closeStatus is the status of a Close frame, after which nothing may follow. 1005 means that
 // it had none (RFC 6455, 7.1.5).
-type closing uint16
+type closeStatus uint16
 
-func (c closing) Error() string { return fmt.Sprintf("closed with WebSocket status %d", uint16(c)) }
+func (c closeStatus) Error() string { return fmt.Sprintf("closed with WebSocket status %d", uint16(c)) }
 
 // appendFrame appends payload as a message of one frame. A client must set masked.
 func appendFrame(b []byte, opcode byte, masked bool, payload []byte) []byte {
@@ -138,9 +138,9 @@ func (d *deframer) answer(replies []byte) ([]byte, error) {
 	case opPing:
 		return appendFrame(replies, opPong, d.client, d.control), nil
 	case opClose:
-		status := closing(1005)
+		status := closeStatus(1005)
 		if len(d.control) >= 2 {
-			status = closing(binary.BigEndian.Uint16(d.control))
+			status = closeStatus(binary.BigEndian.Uint16(d.control))
 		}
 		return appendFrame(replies, opClose, d.client, d.control[:min(len(d.control), 2)]), status
 	}
