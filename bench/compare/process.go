@@ -93,8 +93,8 @@ func (p *process) cpu() (time.Duration, error) {
 	return total, err
 }
 
-// eachProcess calls do for the program and for eachProcess of its workers: nginx has a master and one
-// process for eachProcess thread.
+// eachProcess calls do for the program and for each of its workers: nginx has a master and
+// one process for each thread.
 func (p *process) eachProcess(do func(pid string) error) error {
 	pid := strconv.Itoa(p.cmd.Process.Pid)
 	if err := do(pid); err != nil {
