@@ -101,8 +101,8 @@ func (x *exchange) newTunnel() *tunnel {
 	return &tunnel{x.silence, x.settings.HalfClosedTimeout}
 }
 
-// halve is called when one side of the tunnel has ended its stream.
-func (t *tunnel) halve() {
+// closeHalf is called when one side of the tunnel has ended its stream.
+func (t *tunnel) closeHalf() {
 	t.set("tunnel: one side has closed, no byte of the other", "timeouts.half_closed", t.halfClosed)
 }
 
