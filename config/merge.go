@@ -104,10 +104,10 @@ func (m *merger) merge(value, by *yaml.Node) {
 // errorf reports an error at n in the mapping that by merges; by is nil for the mapping
 // itself.
 func (m *merger) errorf(n, by *yaml.Node, format string, args ...any) {
-	where := m.place(n)
+	where := m.placeOf(n)
 	message := fmt.Sprintf(format, args...)
 	if by != nil {
-		message += mergedIn(m.place(by), where)
+		message += mergedIn(m.placeOf(by), where)
 	}
 	m.errorAt(where, m.path, "%s", message)
 }
