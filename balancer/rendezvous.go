@@ -139,7 +139,7 @@ func (c *class) top(key uint64) (hash uint64, rank int) {
 	return hash, c.rank + rank
 }
 
-// drawOf returns the draw of the node of a rank.
+// drawOf returns the draw of the node at rank for a key.
 func (r *rendezvous) drawOf(key uint64, rank int) draw {
 	i := len(r.classes) - 1
 	for r.classes[i].rank > rank {

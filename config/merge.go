@@ -29,7 +29,7 @@ type merger struct {
 
 	// Both are nil until the first <<.
 	taken map[string]bool     // keys of pairs
-	open  map[*yaml.Node]bool // the mappings being added: n, the mapping it merges, the one that merges, and so on
+	open  map[*yaml.Node]bool // the mappings being added now: n, a mapping merged into n, one merged into that, and so on; they find cycles
 }
 
 // add adds the pairs of n. by is the << that merges n, or nil if n is the mapping itself.

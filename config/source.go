@@ -88,7 +88,7 @@ func (s *source) whereElse(setting, other string) string {
 	return fmt.Sprintf(", at %s:%d:%d", where.file, where.line, where.column)
 }
 
-// errorAt reports an error in the setting at path at another position.
+// errorAt is like errorf, but reports the position in where.
 func (s *source) errorAt(where place, path, format string, args ...any) {
 	for p := path; ; p = parent(p) {
 		s.bad[p] = true

@@ -38,7 +38,7 @@ func (s *silence) set(what, setting string, limit time.Duration) {
 	}
 }
 
-// begin starts the limit anew, after progress or when progress becomes possible.
+// begin starts the time limit anew, after progress or when progress becomes possible.
 func (s *silence) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
