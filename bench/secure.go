@@ -53,17 +53,17 @@ type memConn struct {
 
 // errNoCiphertext is the error of a memConn whose in is used up. A tls.Conn does not treat a
 // Temporary net.Error as an end: it keeps a partial record, and Read may be called again.
-var errNoCiphertext net.Error = noCiphertext{}
+var errNoCiphertext net.Error = noCiphertextError{}
 
-type noCiphertext struct{}
+type noCiphertextError struct{}
 
-func (noCiphertext) Error() string { return "no more ciphertext has arrived" }
+func (noCiphertextError) Error() string { return "no more ciphertext has arrived" }
 
 // Timeout implements net.Error.
-func (noCiphertext) Timeout() bool { return true }
+func (noCiphertextError) Timeout() bool { return true }
 
 // Temporary implements net.Error.
-func (noCiphertext) Temporary() bool { return true }
+func (noCiphertextError) Temporary() bool { return true }
 
 // Read implements net.Conn.
 func (d *memConn) Read(b []byte) (int, error) {

@@ -82,7 +82,7 @@ func (b *Broker) unframe(c *brokerConn, chunk []byte) (data []byte, err error) {
 		chunk = rest
 	}
 	data, b.frames, err = c.ws.next(chunk, b.frames)
-	var closed closeStatus
+	var closed closeError
 	if err != nil && !errors.As(err, &closed) {
 		b.stats.Malformed.Add(1)
 	}
