@@ -8,12 +8,12 @@ import "math/rand/v2"
 type Candidates struct {
 	pool *Pool
 	key  uint64 // the session's key, or a random one
-	walk walk
+	walk progress
 }
 
-// walk is the progress of Candidates. A rank of -1 means no node. (The struct is separate
+// progress is the progress of Candidates. A rank of -1 means no node. (The struct is separate
 // because Go keeps no struct of more than four fields in registers.)
-type walk struct {
+type progress struct {
 	last   int32 // rank that the walk in key order has reached
 	chosen int32 // rank of a node returned ahead of the walk
 	held   int32 // rank of a node that the walk has passed but not yet returned
@@ -37,7 +37,7 @@ const (
 // is empty; the session then goes to the less loaded of two random nodes. A pool whose
 // HashKey is NoKey ignores both arguments.
 func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
-	w := walk{last: -1, chosen: -1, held: -1}
+	w := progress{last: -1, chosen: -1, held: -1}
 	switch p.Algorithm {
 	case LeastConnections:
 		w.order = least
@@ -63,7 +63,7 @@ func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
 // node when it reaches the node, and does not go back to a node that comes up later. It
 // ignores MaxConnections, which Acquire enforces.
 func (c *Candidates) Next() *Node {
-	n := c.next()
+	n := c.candidate()
 	if n == nil && c.walk.last < 0 && c.walk.chosen < 0 {
 		c.walk.order = lastResort
 		n = c.step()
@@ -71,7 +71,7 @@ func (c *Candidates) Next() *Node {
 	return n
 }
 
-func (c *Candidates) next() *Node {
+func (c *Candidates) candidate() *Node {
 	rank := -1
 	switch c.walk.order {
 	case hashed, lastResort:
@@ -79,7 +79,7 @@ func (c *Candidates) next() *Node {
 	case least:
 		rank = c.pool.leastLoaded(c.key)
 	case inTurn:
-		rank = c.pool.inTurn()
+		rank = c.pool.nextTurn()
 	case pair:
 		rank = c.pool.lighterOfPair(c.key)
 	case rest:

@@ -22,13 +22,13 @@ func (p *Pool) lighterOfPair(random uint64) int {
 		return -1
 	}
 	end := p.shares[len(p.ranked)]
-	a := p.at(scale(random, end))
+	a := p.rankAt(scale(random, end))
 	begin, length := p.shares[a], uint64(p.ranked[a].Weight)
 	point := scale(random<<32, end-length) // on the line without node a
 	if point >= begin {
 		point += length
 	}
-	b := p.at(point)
+	b := p.rankAt(point)
 	if p.ranked[a].State() != Up || p.ranked[b].State() != Up {
 		return -1
 	}
@@ -38,8 +38,8 @@ func (p *Pool) lighterOfPair(random uint64) int {
 	return a
 }
 
-// at returns the rank of the node at a point of the line.
-func (p *Pool) at(point uint64) int {
+// rankAt returns the rank of the node at a point of the line.
+func (p *Pool) rankAt(point uint64) int {
 	i, begins := slices.BinarySearch(p.shares, point)
 	if begins {
 		return i

@@ -55,7 +55,7 @@ type draw struct {
 	rank int
 }
 
-func (c *class) draw(hash uint64, rank int) draw {
+func (c *class) drawFor(hash uint64, rank int) draw {
 	if c.reciprocal == 0 {
 		return draw{hash: hash, rank: rank}
 	}
@@ -89,7 +89,7 @@ func (r *rendezvous) first(key uint64) int {
 		if r.ranked[rank].State() != Up {
 			return r.after(key, -1, (*Node).isUp)
 		}
-		if d := c.draw(hash, rank); d.before(best) {
+		if d := c.drawFor(hash, rank); d.before(best) {
 			best = d
 		}
 	}
@@ -112,7 +112,7 @@ func (r *rendezvous) after(key uint64, last int, fits func(*Node) bool) int {
 			if hash < top {
 				continue // another node of its weight comes before it
 			}
-			d := c.draw(hash, c.rank+j)
+			d := c.drawFor(hash, c.rank+j)
 			if !floor.before(d) || !fits(r.ranked[d.rank]) {
 				continue
 			}
@@ -139,14 +139,14 @@ func (c *class) top(key uint64) (hash uint64, rank int) {
 	return hash, c.rank + rank
 }
 
-// drawOf returns the draw of the node of a rank.
+// drawOf returns the draw of the node at rank for a key.
 func (r *rendezvous) drawOf(key uint64, rank int) draw {
 	i := len(r.classes) - 1
 	for r.classes[i].rank > rank {
 		i--
 	}
 	c := &r.classes[i]
-	return c.draw(mix(key^c.nameHashes[rank-c.rank]), rank)
+	return c.drawFor(mix(key^c.nameHashes[rank-c.rank]), rank)
 }
 
 // mix is the finalizer of SplitMix64: a bijection in which every bit of the result

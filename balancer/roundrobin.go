@@ -28,10 +28,10 @@ func (p *Pool) startRoundRobin() {
 	p.turn.Store(rand.Uint64N(uint64(len(p.schedule))))
 }
 
-// inTurn returns the rank of the node whose turn it is. It skips the turn of a node that
+// nextTurn returns the rank of the node whose turn it is. It skips the turn of a node that
 // is not up; giving the turn to the next node in the list would double that node's share.
 // It returns -1 after as many turns as there are nodes.
-func (p *Pool) inTurn() int {
+func (p *Pool) nextTurn() int {
 	for range p.ranked {
 		turn := p.turn.Add(1) - 1
 		rank := int(p.schedule[turn%uint64(len(p.schedule))])

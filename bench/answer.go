@@ -2,8 +2,8 @@
 
 package bench
 
-// packet appends the answer to p. If open is false the connection must be closed.
-func (b *Broker) packet(c *brokerConn, p *packet, out []byte) (_ []byte, open bool) {
+// handlePacket appends the answer to p. If open is false the connection must be closed.
+func (b *Broker) handlePacket(c *brokerConn, p *packet, out []byte) (_ []byte, open bool) {
 	if (p.first == typeConnect) == c.connected {
 		b.stats.Malformed.Add(1) // a second CONNECT, or another packet before the first
 		return out, false

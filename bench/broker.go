@@ -46,14 +46,14 @@ type BrokerStats struct {
 }
 
 type brokerConn struct {
-	framer    framer
-	proxy     []byte     // an incomplete PROXY header
-	rest      []byte     // bytes that the socket did not take
-	ws        *webSocket // nil: MQTT over TCP
-	fd        int
-	greeted   bool // the PROXY header, if any, was read
-	connected bool // the CONNECT was answered
-	v5        bool
+	framer     framer
+	proxy      []byte     // an incomplete PROXY header
+	rest       []byte     // bytes that the socket did not take
+	ws         *webSocket // nil: MQTT over TCP
+	fd         int
+	headerRead bool // the PROXY header, if any, was read
+	connected  bool // the CONNECT was answered
+	v5         bool
 }
 
 // ListenBroker listens on every address. Each is host:port with a numeric host; port 0 is
@@ -185,7 +185,7 @@ func (b *Broker) serve(c *brokerConn, events uint32) {
 // answer handles a chunk of a connection's bytes. It returns false if the connection must
 // be closed.
 func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
-	if !c.greeted {
+	if !c.headerRead {
 		if len(c.proxy) > 0 {
 			chunk = append(c.proxy, chunk...)
 		}
@@ -197,7 +197,7 @@ func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
 		if n > 0 {
 			b.stats.Proxied.Add(1)
 		}
-		c.greeted, c.proxy, chunk = true, nil, chunk[n:]
+		c.headerRead, c.proxy, chunk = true, nil, chunk[n:]
 	}
 	out := b.out[:0]
 	open := true
@@ -214,7 +214,7 @@ func (b *Broker) answer(c *brokerConn, chunk []byte) bool {
 			return false
 		}
 		if p.first != 0 {
-			out, open = b.packet(c, &p, out)
+			out, open = b.handlePacket(c, &p, out)
 		}
 	}
 	b.out = out

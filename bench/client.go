@@ -14,18 +14,18 @@ import (
 type state uint8
 
 const (
-	connecting state = iota // connect(2) is running
-	securing                // the TLS handshake is running, in a goroutine that owns the connection
-	upgrading               // the request for a WebSocket was sent
-	greeting                // the CONNECT was sent
-	connected               // the CONNACK has arrived
+	connecting      state = iota // connect(2) is running
+	securing                     // the TLS handshake is running, in a goroutine that owns the connection
+	upgrading                    // the request for a WebSocket was sent
+	awaitingConnack              // the CONNECT was sent
+	connected                    // the CONNACK has arrived
 )
 
 type client struct {
 	framer     framer
 	rest       []byte // bytes that the socket did not take
 	pub        publisher
-	tls        *secure    // nil: no TLS
+	tls        *clientTLS // nil: no TLS
 	ws         *webSocket // nil: no WebSocket
 	began      int64      // time of connect(2)
 	fd         int        // negative: none
@@ -93,24 +93,24 @@ func (f *Fleet) connect(c *client, n int, target unix.Sockaddr) error {
 	return f.poll.add(c.fd, connEvents, c.slot, c.generation)
 }
 
-// introduce begins the first layer of c's connection: TLS, else the WebSocket, else the
+// startLayers begins the first layer of c's connection: TLS, else the WebSocket, else the
 // CONNECT.
-func (f *Fleet) introduce(c *client) {
+func (f *Fleet) startLayers(c *client) {
 	switch {
 	case f.handshakes != nil && c.tls == nil:
-		f.secure(c)
+		f.startTLS(c)
 	case f.opt.WebSocket && c.ws == nil:
 		f.upgrade(c)
 	default:
 		f.out = f.out[:0]
-		f.greet(c)
+		f.appendFirstConnect(c)
 		f.flush(c)
 	}
 }
 
-// greet appends the CONNECT to f.out.
-func (f *Fleet) greet(c *client) {
-	c.state = greeting
+// appendFirstConnect appends the CONNECT to f.out.
+func (f *Fleet) appendFirstConnect(c *client) {
+	c.state = awaitingConnack
 	f.out = f.appendConnect(f.out, c)
 }
 
@@ -125,14 +125,14 @@ func (f *Fleet) handle(c *client, events uint32) {
 			f.fail(c, fmt.Errorf("connect: %w%s", err, hint(err)))
 			return
 		}
-		f.introduce(c)
+		f.startLayers(c)
 		if events&unix.EPOLLIN == 0 || c.fd < 0 {
 			return
 		}
 		// The server may have sent first: its edge does not come again.
 	}
 	if c.state == securing {
-		c.tls.duct.wake()
+		c.tls.wire.wake()
 		return
 	}
 	if len(c.rest) > 0 && events&unix.EPOLLOUT != 0 {

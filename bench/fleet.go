@@ -132,7 +132,7 @@ func (f *Fleet) Run(ctx context.Context, done func() bool) error {
 			return err
 		}
 		for _, ev := range events {
-			if ev.Fd == bellSlot {
+			if ev.Fd == wakeSlot {
 				f.takeOver()
 				continue
 			}

@@ -35,11 +35,11 @@ var (
 	errControl   = errors.New("WebSocket control frame that is fragmented or longer than 125 bytes (RFC 6455, 5.5)")
 )
 
-// closing is the status of a Close frame, after which nothing may follow. 1005 means that
+// closeError is the error with the status of a Close frame, after which nothing may follow. 1005 means that
 // it had none (RFC 6455, 7.1.5).
-type closing uint16
+type closeError uint16
 
-func (c closing) Error() string { return fmt.Sprintf("closed with WebSocket status %d", uint16(c)) }
+func (c closeError) Error() string { return fmt.Sprintf("closed with WebSocket status %d", uint16(c)) }
 
 // appendFrame appends payload as a message of one frame. A client must set masked.
 func appendFrame(b []byte, opcode byte, masked bool, payload []byte) []byte {
@@ -98,7 +98,7 @@ type deframer struct {
 
 // next returns the payload of the data frames in b: a view of b, which it changes. It
 // appends the answers to Ping and Close to replies. It may return an error together with
-// data that arrived before. After a Close the error is a closing, and final.
+// data that arrived before. After a Close the error is a closeError, and final.
 func (d *deframer) next(b, replies []byte) (data, _ []byte, err error) {
 	for len(b) > 0 {
 		if !d.inFrame {
@@ -138,9 +138,9 @@ func (d *deframer) answer(replies []byte) ([]byte, error) {
 	case opPing:
 		return appendFrame(replies, opPong, d.client, d.control), nil
 	case opClose:
-		status := closing(1005)
+		status := closeError(1005)
 		if len(d.control) >= 2 {
-			status = closing(binary.BigEndian.Uint16(d.control))
+			status = closeError(binary.BigEndian.Uint16(d.control))
 		}
 		return appendFrame(replies, opClose, d.client, d.control[:min(len(d.control), 2)]), status
 	}

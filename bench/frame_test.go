@@ -100,8 +100,8 @@ func TestWhatRFC6455ForbidsIsRefused(t *testing.T) {
 		{"125 in two bytes", "82 7e 007d", true, errReserved},
 		{"65535 in eight bytes", "82 7f 000000000000ffff", true, errReserved},
 		{"negative length", "82 7f 8000000000000000", true, errReserved},
-		{"close", "88 02 03e9 82 01 41", true, closing(1001)},
-		{"close without a status", "88 00", true, closing(1005)},
+		{"close", "88 02 03e9 82 01 41", true, closeError(1001)},
+		{"close without a status", "88 00", true, closeError(1005)},
 	} {
 		stream := unhex(t, c.stream)
 		for n := range len(stream) + 1 {
@@ -115,7 +115,7 @@ func TestWhatRFC6455ForbidsIsRefused(t *testing.T) {
 
 func TestCloseIsAnsweredAndWhatCameBeforeItIsKept(t *testing.T) {
 	data, replies, err := deframe(&deframer{}, unhex(t, "82 81 00000000 41  88 84 00000000 03e84142"), 0)
-	if string(data) != "A" || !bytes.Equal(replies, unhex(t, "88 02 03e8")) || !errors.Is(err, closing(1000)) {
+	if string(data) != "A" || !bytes.Equal(replies, unhex(t, "88 02 03e8")) || !errors.Is(err, closeError(1000)) {
 		t.Errorf("%q, % x, %v", data, replies, err)
 	}
 }

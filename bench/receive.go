@@ -25,7 +25,7 @@ func (f *Fleet) receive(c *client, chunk []byte) error {
 		if p.first == 0 {
 			break
 		}
-		if err := f.packet(c, &p, now); err != nil {
+		if err := f.handlePacket(c, &p, now); err != nil {
 			return err
 		}
 		if c.fd < 0 {
@@ -41,8 +41,8 @@ func (f *Fleet) receive(c *client, chunk []byte) error {
 	return end
 }
 
-func (f *Fleet) packet(c *client, p *packet, now int64) error {
-	if c.state == greeting {
+func (f *Fleet) handlePacket(c *client, p *packet, now int64) error {
+	if c.state == awaitingConnack {
 		return f.connack(c, p, now)
 	}
 	switch p.first {

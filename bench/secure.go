@@ -15,23 +15,23 @@ import (
 // maxPlaintext is the largest content of a TLS record (RFC 8446, 5.1).
 const maxPlaintext = 1 << 14
 
-// secure is the TLS of one client.
-type secure struct {
+// clientTLS is the TLS of one client.
+type clientTLS struct {
 	conn *tls.Conn
-	duct duct
+	wire memConn
 }
 
 // open decrypts b, which the loop has read, and appends the plaintext to dst. It may
 // return an error together with plaintext.
-func (s *secure) open(b, dst []byte) ([]byte, error) {
-	s.duct.in = b
+func (s *clientTLS) open(b, dst []byte) ([]byte, error) {
+	s.wire.in = b
 	for {
 		dst = slices.Grow(dst, maxPlaintext)
 		n, err := s.conn.Read(dst[len(dst):cap(dst)])
 		dst = dst[:len(dst)+n]
 		switch {
 		case err == nil:
-		case errors.Is(err, errNothing):
+		case errors.Is(err, errNoCiphertext):
 			return dst, nil
 		case errors.Is(err, io.EOF):
 			return dst, errClosed
@@ -41,35 +41,35 @@ func (s *secure) open(b, dst []byte) ([]byte, error) {
 	}
 }
 
-// duct is the net.Conn below a tls.Conn. During the handshake it is the descriptor, and a
+// memConn is the net.Conn below a tls.Conn. During the handshake it is the descriptor, and a
 // Read or Write waits for an event of the loop. Afterwards it is memory: bytes that the
 // loop has read or is to send.
-type duct struct {
+type memConn struct {
 	fd    int
 	ready chan struct{} // holds one event of the descriptor; closed when the fleet ends; valid during the handshake
 	in    []byte        // bytes that the tls.Conn has not read yet
 	out   *[]byte       // nil during the handshake
 }
 
-// errNothing is the error of a duct whose in is used up. A tls.Conn does not treat a
+// errNoCiphertext is the error of a memConn whose in is used up. A tls.Conn does not treat a
 // Temporary net.Error as an end: it keeps a partial record, and Read may be called again.
-var errNothing net.Error = nothing{}
+var errNoCiphertext net.Error = noCiphertextError{}
 
-type nothing struct{}
+type noCiphertextError struct{}
 
-func (nothing) Error() string { return "no more ciphertext has arrived" }
+func (noCiphertextError) Error() string { return "no more ciphertext has arrived" }
 
 // Timeout implements net.Error.
-func (nothing) Timeout() bool { return true }
+func (noCiphertextError) Timeout() bool { return true }
 
 // Temporary implements net.Error.
-func (nothing) Temporary() bool { return true }
+func (noCiphertextError) Temporary() bool { return true }
 
 // Read implements net.Conn.
-func (d *duct) Read(b []byte) (int, error) {
+func (d *memConn) Read(b []byte) (int, error) {
 	if d.out != nil {
 		if len(d.in) == 0 {
-			return 0, errNothing
+			return 0, errNoCiphertext
 		}
 		n := copy(b, d.in)
 		d.in = d.in[n:]
@@ -90,7 +90,7 @@ func (d *duct) Read(b []byte) (int, error) {
 }
 
 // Write implements net.Conn.
-func (d *duct) Write(b []byte) (int, error) {
+func (d *memConn) Write(b []byte) (int, error) {
 	if d.out != nil {
 		*d.out = append(*d.out, b...)
 		return len(b), nil
@@ -107,7 +107,7 @@ func (d *duct) Write(b []byte) (int, error) {
 }
 
 // wake tells the handshake that the descriptor has an event.
-func (d *duct) wake() {
+func (d *memConn) wake() {
 	select {
 	case d.ready <- struct{}{}:
 	default: // it has not handled the last one yet, and will see this one, too
@@ -115,21 +115,21 @@ func (d *duct) wake() {
 }
 
 // Close implements net.Conn and does nothing, because the fleet owns the descriptor.
-func (d *duct) Close() error { return nil }
+func (d *memConn) Close() error { return nil }
 
 // LocalAddr implements net.Conn. Nothing calls it.
-func (d *duct) LocalAddr() net.Addr { return nil }
+func (d *memConn) LocalAddr() net.Addr { return nil }
 
 // RemoteAddr implements net.Conn. Only a tls.Conn without a server name calls it, and
 // every client of the fleet has one.
-func (d *duct) RemoteAddr() net.Addr { return nil }
+func (d *memConn) RemoteAddr() net.Addr { return nil }
 
 // SetDeadline implements net.Conn and does nothing, because the fleet has its own time
 // limits.
-func (d *duct) SetDeadline(time.Time) error { return nil }
+func (d *memConn) SetDeadline(time.Time) error { return nil }
 
 // SetReadDeadline implements net.Conn and does nothing.
-func (d *duct) SetReadDeadline(time.Time) error { return nil }
+func (d *memConn) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline implements net.Conn and does nothing.
-func (d *duct) SetWriteDeadline(time.Time) error { return nil }
+func (d *memConn) SetWriteDeadline(time.Time) error { return nil }

@@ -291,7 +291,7 @@ func upgradeRudely(l net.Listener) error {
 	if n, err = conn.Read(answer); err != nil {
 		return err
 	}
-	if _, _, err := deframe(&deframer{}, answer[:n], 0); !errors.Is(err, closing(1001)) {
+	if _, _, err := deframe(&deframer{}, answer[:n], 0); !errors.Is(err, closeError(1001)) {
 		return fmt.Errorf("the answer to the Close is % x: %v", answer[:n], err)
 	}
 	return nil

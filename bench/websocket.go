@@ -50,7 +50,7 @@ func (f *Fleet) unframe(c *client, b []byte) (data []byte, err error) {
 			return nil, err
 		}
 		c.ws.accept = nil
-		f.greet(c)
+		f.appendFirstConnect(c)
 		b = rest
 	}
 	data, f.frames, err = c.ws.next(b, f.frames[:0])
@@ -82,7 +82,7 @@ func (b *Broker) unframe(c *brokerConn, chunk []byte) (data []byte, err error) {
 		chunk = rest
 	}
 	data, b.frames, err = c.ws.next(chunk, b.frames)
-	var closed closing
+	var closed closeError
 	if err != nil && !errors.As(err, &closed) {
 		b.stats.Malformed.Add(1)
 	}

@@ -41,7 +41,7 @@ func check(c *Config, s *source) {
 
 func checkTimeouts(t *Timeouts, s *source) {
 	const dial, all = "timeouts.dial", "timeouts.connect_node"
-	if t.ConnectNode < t.Dial && s.written(all) && s.good(dial, all) {
+	if t.ConnectNode < t.Dial && s.written(all) && s.valid(dial, all) {
 		s.errorf(all, "%s is for all attempts together, and timeouts.dial gives one of them %s; write %s or more",
 			formatDuration(t.ConnectNode), formatDuration(t.Dial), formatDuration(t.Dial))
 	}
@@ -64,18 +64,18 @@ func checkReference(u user, pools []Pool, byName map[string]int, s *source) {
 	i, ok := byName[u.pool]
 	_, nameless := byName[""] // a pool whose name could not be read may be the one meant
 	switch {
-	case u.pool == "" || !s.good(reference): // its error is reported
+	case u.pool == "" || !s.valid(reference): // its error is reported
 	case !ok && (nameless || len(pools) == 0):
 	case !ok:
 		names := make([]string, len(pools))
 		for i := range pools {
 			names[i] = pools[i].Name
 		}
-		s.errorf(reference, "%s is not defined; the pools are %s", quote(u.pool), abbreviate(list(names)))
-	case !s.good(child(u.at, "protocol"), child(item("pools", i), "protocol")):
+		s.errorf(reference, "%s is not defined; the pools are %s", quote(u.pool), abbreviate(joinWords(names)))
+	case !s.valid(child(u.at, "protocol"), child(item("pools", i), "protocol")):
 	case !slices.Contains(poolProtocols[u.protocol], pools[i].Protocol):
 		s.errorf(reference, "the nodes of %s speak %s; a %s of protocol %s needs nodes that speak %s",
-			quote(u.pool), pools[i].Protocol, u.what, u.protocol, list(poolProtocols[u.protocol]))
+			quote(u.pool), pools[i].Protocol, u.what, u.protocol, joinWords(poolProtocols[u.protocol]))
 	default:
 		checkTLSReference(u, &pools[i], s, item("pools", i))
 	}
@@ -93,7 +93,7 @@ type taker struct{ path, owner string }
 
 // take records that owner uses the value at path. Many may use the empty value.
 func (u *unique) take(path, value, owner string) {
-	if value == "" || !u.s.good(path) {
+	if value == "" || !u.s.valid(path) {
 		return
 	}
 	if first, ok := u.taken[value]; ok {
@@ -118,5 +118,5 @@ func checkOnce[T any](values []T, text func(T) string, what string, s *source, p
 	}
 }
 
-// same returns s, for values that are text.
-func same(s string) string { return s }
+// identity returns s, for values that are text.
+func identity(s string) string { return s }

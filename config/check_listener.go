@@ -11,7 +11,7 @@ func checkListener(l *Listener, s *source, at string) {
 	trusted := child(at, "trusted_proxies")
 	accept := l.ProxyProtocol == ProxyAccept
 	switch {
-	case !s.good(child(at, "proxy_protocol"), child(at, "address"), trusted):
+	case !s.valid(child(at, "proxy_protocol"), child(at, "address"), trusted):
 	case s.written(trusted) && !accept:
 		s.errorf(trusted, "has no meaning without proxy_protocol: accept")
 	case s.written(trusted) && l.Address.Network == "unix":
@@ -20,8 +20,8 @@ func checkListener(l *Listener, s *source, at string) {
 		s.errorf(trusted, "is missing; with proxy_protocol: accept list the proxies that are believed, as [10.0.0.0/8]")
 	}
 	checkOnce(l.TrustedProxies, netip.Prefix.String, "network", s, trusted)
-	checkOnce(l.AllowedHosts, same, "host", s, child(at, "allowed_hosts"))
-	checkOnce(l.AllowedOrigins, same, "origin", s, child(at, "allowed_origins"))
+	checkOnce(l.AllowedHosts, identity, "host", s, child(at, "allowed_hosts"))
+	checkOnce(l.AllowedOrigins, identity, "origin", s, child(at, "allowed_origins"))
 
 	if l.TLS != nil {
 		checkTLS(l, s, child(at, "tls"), child(at, "protocol"))
@@ -31,7 +31,7 @@ func checkListener(l *Listener, s *source, at string) {
 // checkListenerKeys checks that a key for certain protocols is on a listener of such a
 // protocol.
 func checkListenerKeys(l *Listener, s *source, at string) {
-	if !s.good(child(at, "protocol")) {
+	if !s.valid(child(at, "protocol")) {
 		return
 	}
 	for _, k := range []struct {
@@ -45,7 +45,7 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		{"routes", []Protocol{HTTP, Passthrough}, "only http and tls have routes"},
 	} {
 		path := child(at, k.key)
-		if slices.Contains(k.only, l.Protocol) || !s.written(path) || !s.good(path) {
+		if slices.Contains(k.only, l.Protocol) || !s.written(path) || !s.valid(path) {
 			continue
 		}
 		hint := k.hint

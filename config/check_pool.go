@@ -8,20 +8,20 @@ import (
 func checkPool(p *Pool, s *source, at string) {
 	checkKey(p, s, at)
 	headers, protocol := child(at, "forward_headers"), child(at, "protocol")
-	if s.written(headers) && p.Protocol != WS && s.good(headers, protocol) {
+	if s.written(headers) && p.Protocol != WS && s.valid(headers, protocol) {
 		s.errorf(headers, "has no meaning with protocol %s; only an upgrade to ws is written anew", p.Protocol)
 	}
-	checkOnce(p.ForwardHeaders, same, "header", s, headers)
+	checkOnce(p.ForwardHeaders, identity, "header", s, headers)
 	if p.TLS != nil {
 		checkNodeTLS(p.TLS, s, child(at, "tls"))
 	}
 	checkHealth(p, s, child(at, "health"), protocol)
 	rate, removed := child(at, "drain_rate"), child(at, "removed_nodes")
-	if s.written(rate) && p.RemovedNodes != DrainRemoved && s.good(rate, removed) {
+	if s.written(rate) && p.RemovedNodes != DrainRemoved && s.valid(rate, removed) {
 		s.errorf(rate, "has no meaning with removed_nodes: %s; only drain has a rate", p.RemovedNodes)
 	}
 	for _, key := range []string{rate, removed} {
-		if s.written(key) && p.Protocol == HTTP && s.good(key, protocol) {
+		if s.written(key) && p.Protocol == HTTP && s.valid(key, protocol) {
 			s.errorf(key, "has no meaning with protocol http; requests to a node that is gone end by themselves")
 		}
 	}
@@ -42,13 +42,13 @@ func checkKey(p *Pool, s *source, at string) {
 	algorithm, key, cookie := child(at, "algorithm"), child(at, "hash_key"), child(at, "cookie")
 	keys := protocolKeys[p.Protocol]
 	switch {
-	case !s.written(key) || !s.good(key):
-	case p.Algorithm != ConsistentHash && s.good(algorithm):
+	case !s.written(key) || !s.valid(key):
+	case p.Algorithm != ConsistentHash && s.valid(algorithm):
 		s.errorf(key, "has no meaning with algorithm %s; only consistent_hash has a key", p.Algorithm)
-	case !slices.Contains(keys, p.HashKey) && s.good(child(at, "protocol")):
-		s.errorf(key, "there is no %s in protocol %s; the key can only be %s", p.HashKey, p.Protocol, list(keys))
+	case !slices.Contains(keys, p.HashKey) && s.valid(child(at, "protocol")):
+		s.errorf(key, "there is no %s in protocol %s; the key can only be %s", p.HashKey, p.Protocol, joinWords(keys))
 	}
-	if s.written(cookie) && p.HashKey != KeyCookie && s.good(cookie, key) {
+	if s.written(cookie) && p.HashKey != KeyCookie && s.valid(cookie, key) {
 		s.errorf(cookie, "has no meaning without hash_key: cookie")
 	}
 }
@@ -57,19 +57,19 @@ func checkKey(p *Pool, s *source, at string) {
 func checkHealth(p *Pool, s *source, at, protocol string) {
 	h, probe, port := &p.Health, child(at, "probe"), child(at, "port")
 	switch {
-	case !s.good(probe, protocol):
+	case !s.valid(probe, protocol):
 	case h.Probe == ProbeMQTT && p.Protocol != MQTT: // inside WebSocket the probe would need an upgrade first
 		s.errorf(probe, "mqtt cannot probe nodes that speak %s", p.Protocol)
 	case h.Probe == ProbeHTTP && p.Protocol == MQTT && !s.written(port):
 		s.errorf(probe, "nodes that speak mqtt answer no http probe there; write the port where they do, as port: 18083")
 	}
 	for _, key := range []string{"method", "path", "host", "status", "port"} {
-		if path := child(at, key); s.written(path) && h.Probe != ProbeHTTP && s.good(path, probe) {
+		if path := child(at, key); s.written(path) && h.Probe != ProbeHTTP && s.valid(path, probe) {
 			s.errorf(path, "has no meaning with probe %s; only http has it", h.Probe)
 		}
 	}
 	interval, timeout := child(at, "interval"), child(at, "timeout")
-	if h.Timeout > h.Interval && s.good(interval, timeout) {
+	if h.Timeout > h.Interval && s.valid(interval, timeout) {
 		// Report the one that was written; the other is the default.
 		at := timeout
 		if !s.written(timeout) {

@@ -37,10 +37,10 @@ func checkRoutes(l *Listener, s *source, at string) {
 // checkRequestRoute checks a route on a listener of protocol http.
 func checkRequestRoute(r *Route, s *source, at string) {
 	protocol, origins := child(at, "protocol"), child(at, "allowed_origins")
-	if s.written(origins) && r.Protocol != WS && s.good(origins, protocol) {
+	if s.written(origins) && r.Protocol != WS && s.valid(origins, protocol) {
 		s.errorf(origins, "has no meaning with protocol %s; only ws has a list of origins", r.Protocol)
 	}
-	checkOnce(r.AllowedOrigins, same, "origin", s, origins)
+	checkOnce(r.AllowedOrigins, identity, "origin", s, origins)
 	if !s.written(child(at, "host")) && !s.written(child(at, "path")) && s.written(child(at, "pool")) {
 		s.errorf(at, "has neither host nor path; what no route takes goes to the listener's pool")
 	}
@@ -49,7 +49,7 @@ func checkRequestRoute(r *Route, s *source, at string) {
 // checkPassthroughRoute checks a route on a listener of protocol tls.
 func checkPassthroughRoute(r *Route, s *source, at string) {
 	for _, key := range []string{"path", "protocol", "allowed_origins"} {
-		if path := child(at, key); s.written(path) && s.good(path) {
+		if path := child(at, key); s.written(path) && s.valid(path) {
 			s.errorf(path, "has no meaning on a listener of protocol tls, which sees the host in the SNI and nothing else")
 		}
 	}
@@ -57,7 +57,7 @@ func checkPassthroughRoute(r *Route, s *source, at string) {
 	if !s.written(host) && s.written(child(at, "pool")) {
 		s.errorf(at, "has no host; what no route takes goes to the listener's pool")
 	}
-	if _, err := netip.ParseAddr(r.Host); err == nil && s.good(host) {
+	if _, err := netip.ParseAddr(r.Host); err == nil && s.valid(host) {
 		s.errorf(host, "%s is an IP address, which no SNI holds; write a name", quote(r.Host))
 	}
 }
@@ -66,7 +66,7 @@ func checkPassthroughRoute(r *Route, s *source, at string) {
 // read.
 func matches(s *source, at string) bool {
 	host, path := child(at, "host"), child(at, "path")
-	return (s.written(host) || s.written(path)) && s.good(host, path, child(at, "protocol"))
+	return (s.written(host) || s.written(path)) && s.valid(host, path, child(at, "protocol"))
 }
 
 // what describes what a route matches.

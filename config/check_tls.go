@@ -10,7 +10,7 @@ import (
 func checkTLS(l *Listener, s *source, at, protocol string) {
 	t := l.TLS
 	if l.Protocol == Passthrough {
-		if s.good(at, protocol) {
+		if s.valid(at, protocol) {
 			s.errorf(at, "has no meaning with protocol tls, which passes TLS on; mqtt, ws, http and tcp end it")
 		}
 		return
@@ -23,7 +23,7 @@ func checkTLS(l *Listener, s *source, at, protocol string) {
 		}
 	}
 	checkClientAuth(l, s, at, protocol)
-	if least, most := child(at, "min_version"), child(at, "max_version"); t.MaxVersion < t.MinVersion && s.good(least, most) {
+	if least, most := child(at, "min_version"), child(at, "max_version"); t.MaxVersion < t.MinVersion && s.valid(least, most) {
 		s.errorf(most, "%s is older than min_version, which is %s", t.MaxVersion, t.MinVersion)
 	}
 	checkALPN(l, s, child(at, "alpn"), protocol)
@@ -34,7 +34,7 @@ func checkTLS(l *Listener, s *source, at, protocol string) {
 func checkClientAuth(l *Listener, s *source, at, protocol string) {
 	t := l.TLS
 	auth, ca := child(at, "client_auth"), child(at, "client_ca")
-	if !s.good(auth, ca) {
+	if !s.valid(auth, ca) {
 		return
 	}
 	switch {
@@ -51,7 +51,7 @@ func checkClientAuth(l *Listener, s *source, at, protocol string) {
 	case t.RequireIdentity == "": // not set, or not readable
 	case t.ClientAuth == ClientAuthNone && t.ClientCA == "":
 		s.errorf(identity, "needs client_ca: without it no client shows a certificate")
-	case !l.takesMQTT() && s.good(protocol):
+	case !l.takesMQTT() && s.valid(protocol):
 		s.errorf(identity, "there is no %s in protocol %s", t.RequireIdentity, l.Protocol)
 	}
 }
@@ -65,8 +65,8 @@ func (l *Listener) takesMQTT() bool {
 // checkALPN checks that the listener speaks each protocol in alpn.
 func checkALPN(l *Listener, s *source, at, protocol string) {
 	names := l.TLS.ALPN
-	checkOnce(names, same, "protocol", s, at)
-	if l.Protocol != WS && l.Protocol != HTTP || len(names) == 0 || !s.good(at, protocol) {
+	checkOnce(names, identity, "protocol", s, at)
+	if l.Protocol != WS && l.Protocol != HTTP || len(names) == 0 || !s.valid(at, protocol) {
 		return
 	}
 	if i := slices.Index(names, "h2"); i >= 0 {
@@ -81,7 +81,7 @@ func checkALPN(l *Listener, s *source, at, protocol string) {
 // checkNodeTLS checks the section tls of a pool.
 func checkNodeTLS(t *NodeTLS, s *source, at string) {
 	ca, cert, key, verify := child(at, "ca"), child(at, "cert"), child(at, "key"), child(at, "verify")
-	if t.CA != "" && !t.Verify && s.good(verify) {
+	if t.CA != "" && !t.Verify && s.valid(verify) {
 		s.errorf(ca, "has no meaning with verify: false")
 	}
 	if t.Key != "" && !s.written(cert) {
@@ -99,7 +99,7 @@ func checkTLSReference(u user, p *Pool, s *source, at string) {
 		return
 	}
 	// Other protocols hash the source address or a cookie.
-	if u.protocol != MQTT && u.protocol != WS || !s.good(u.tlsAt, child(at, "hash_key"), child(at, "algorithm")) {
+	if u.protocol != MQTT && u.protocol != WS || !s.valid(u.tlsAt, child(at, "hash_key"), child(at, "algorithm")) {
 		return
 	}
 	switch asks := u.tls != nil && u.tls.ClientAuth != ClientAuthNone; {

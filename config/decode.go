@@ -78,7 +78,7 @@ func optional[T any](key string, dst **T, initial T, fields func(*T) []field) fi
 // values of initial.
 func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		for _, c := range d.list(path, n, 1) {
+		for _, c := range d.items(path, n, 1) {
 			i := len(*dst) // not 0 if another file has items, too
 			*dst = append(*dst, initial)
 			at := item(path, i)
@@ -100,7 +100,7 @@ func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) f
 func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, error)) field {
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
 		*dst = []T{}
-		for i, c := range d.list(path, n, least) {
+		for i, c := range d.items(path, n, least) {
 			var v T // also for an invalid item, so that the others keep their indexes
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {
@@ -123,8 +123,8 @@ func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, 
 	}}
 }
 
-// must makes a field required.
-func must(f field) field {
+// required makes a field required.
+func required(f field) field {
 	f.required = true
 	return f
 }
@@ -138,7 +138,7 @@ func secret(f field) field {
 // enter records the position of the value at path. It returns the node with the value,
 // after following an alias and expanding variables, or nil if there is nothing to decode.
 func (d *decoder) enter(path string, n *yaml.Node) *yaml.Node {
-	d.at[path] = d.place(n)
+	d.at[path] = d.placeOf(n)
 	if !d.count(path) {
 		return nil
 	}
@@ -185,19 +185,19 @@ func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
 					hint += "; a key for anchors begins with x-"
 				}
 				if p.by != nil {
-					hint += mergedIn(d.place(p.by), d.place(p.key))
+					hint += mergedIn(d.placeOf(p.by), d.placeOf(p.key))
 				}
-				d.errorAt(d.place(p.key), path, "unknown key %s; %s", quote(key), hint)
+				d.errorAt(d.placeOf(p.key), path, "unknown key %s; %s", quote(key), hint)
 			}
 			continue
 		}
 		at := child(path, key)
 		if first, ok := d.at[at]; ok && fields[f].fields == nil { // in another file: within a file each key occurs once
-			d.errorAt(d.place(p.value), at, "is set already, at %s:%d:%d; a setting stands in one file", first.file, first.line, first.column)
+			d.errorAt(d.placeOf(p.value), at, "is set already, at %s:%d:%d; a setting stands in one file", first.file, first.line, first.column)
 			continue
 		}
 		if p.by != nil {
-			d.merged[at] = d.place(p.by)
+			d.merged[at] = d.placeOf(p.by)
 		}
 		if fields[f].secret {
 			d.from[at] = origin{secret: true}
@@ -224,8 +224,8 @@ func (d *decoder) require(path string, fields []field) {
 	}
 }
 
-// list returns the items of n. If least is 1 there must be at least one.
-func (d *decoder) list(path string, n *yaml.Node, least int) []*yaml.Node {
+// items returns the items of n. If least is 1 there must be at least one.
+func (d *decoder) items(path string, n *yaml.Node, least int) []*yaml.Node {
 	switch {
 	case n.Kind != yaml.SequenceNode:
 		d.errorf(path, "is %s; it must be a list", describe(n))
@@ -236,7 +236,7 @@ func (d *decoder) list(path string, n *yaml.Node, least int) []*yaml.Node {
 	return n.Content[:min(len(n.Content), maxValues)]
 }
 
-func (d *decoder) place(n *yaml.Node) place {
+func (d *decoder) placeOf(n *yaml.Node) place {
 	return place{file: d.file, line: n.Line, column: n.Column}
 }
 

@@ -55,7 +55,7 @@ func goField(v reflect.Value, path string) reflect.Value {
 		if v.Kind() == reflect.Pointer {
 			v = v.Elem()
 		}
-		v = v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, plain(key)) })
+		v = v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, normalized(key)) })
 		if !v.IsValid() {
 			return v
 		}
@@ -131,14 +131,14 @@ var conditional = map[string]string{
 	"listeners[].tls.client_auth":        "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
 	"listeners[].routes[].path":          "`" + defaultPath + "` with ws, else `" + defaultRoutePath + "`",
 	"listeners[].tls.certificates[].key": "in the file of cert",
-	"listeners[].tls.alpn":               "`[" + list(defaultALPN[MQTT]) + "]`; `[" + list(defaultALPN[WS]) + "]` with ws and http; none with tcp",
+	"listeners[].tls.alpn":               "`[" + joinWords(defaultALPN[MQTT]) + "]`; `[" + joinWords(defaultALPN[WS]) + "]` with ws and http; none with tcp",
 	"listeners[].tls.ticket_keys":        "its own",
 	"pools[].tls.ca":                     "the system's",
 	"pools[].tls.server_name":            "the host of each node's address",
 	"pools[].tls.key":                    "in the file of cert",
 	"pools[].hash_key":                   "`" + string(protocolKeys[MQTT][0]) + "`; `" + string(protocolKeys[HTTP][0]) + "` with http and tcp",
 	"pools[].cookie":                     "`" + defaultCookie + "` with hash_key cookie",
-	"pools[].forward_headers":            "`[" + list(defaultForwardHeaders) + "]` with ws",
+	"pools[].forward_headers":            "`[" + joinWords(defaultForwardHeaders) + "]` with ws",
 	"pools[].health.method":              "`" + defaultProbeMethod + "` with http",
 	"pools[].health.path":                "`" + defaultProbePath + "` with http",
 	"timeouts.connect_node":              "`" + formatDuration(defaultConnectNode) + "`, or `timeouts.dial` if that is longer",

@@ -23,7 +23,7 @@ func (d *decoder) expand(path string, n *yaml.Node) *yaml.Node {
 		return n
 	}
 	x := expansion{lookup: d.lookupEnv, room: maxFileSize - d.expanded}
-	text, _, err := x.text(n.Value, 0, true)
+	text, _, err := x.expandText(n.Value, 0, true)
 	d.expanded = maxFileSize - x.room
 	if err != nil {
 		d.errorf(path, "%v", err)
@@ -65,15 +65,15 @@ type origin struct {
 
 // String lists the variables.
 func (o origin) String() string {
-	s := list(o.names)
+	s := joinWords(o.names)
 	if len(o.names) == maxNamed {
 		s += ", ..."
 	}
 	return s
 }
 
-// of returns a phrase with the variables of a value, or "" if there are none.
-func (o origin) of() string {
+// phrase returns a phrase with the variables of a value, or "" if there are none.
+func (o origin) phrase() string {
 	if len(o.names) == 0 {
 		return ""
 	}
@@ -94,10 +94,10 @@ func (o *origin) add(name string) {
 	}
 }
 
-// text expands s. depth is how many defaults surround s; if it is not 0, text stops at
+// expandText expands s. depth is how many defaults surround s; if it is not 0, expandText stops at
 // the } of the innermost one and returns the rest after it. If live is false the text is
 // parsed, but not used.
-func (x *expansion) text(s string, depth int, live bool) (text, rest string, err error) {
+func (x *expansion) expandText(s string, depth int, live bool) (text, rest string, err error) {
 	var b strings.Builder
 	for s != "" {
 		i := strings.IndexAny(s, "$}")
@@ -153,7 +153,7 @@ func (x *expansion) variable(s string, depth int, live bool) (value, rest string
 	value, set := x.lookup(name)
 	if m[2] == ":-" {
 		var initial string
-		if initial, rest, err = x.text(rest, depth+1, live && value == ""); err != nil {
+		if initial, rest, err = x.expandText(rest, depth+1, live && value == ""); err != nil {
 			return "", "", err
 		}
 		if value == "" { // as in a shell

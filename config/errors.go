@@ -73,8 +73,8 @@ func abbreviate(s string) string {
 	return s
 }
 
-// list formats words for a sentence: a, b, c.
-func list[T ~string](words []T) string {
+// joinWords formats words for a sentence: a, b, c.
+func joinWords[T ~string](words []T) string {
 	parts := make([]string, len(words))
 	for i, w := range words {
 		parts[i] = string(w)

@@ -34,7 +34,7 @@ func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 		if i > 0 {
 			l.Name = fmt.Sprintf("mqtt-%d", i+1)
 		}
-		l.Address = parsed(s, child(at, "address"), value, parseListenAddress)
+		l.Address = parseFlag(s, child(at, "address"), value, parseListenAddress)
 		c.Listeners = append(c.Listeners, l)
 	}
 
@@ -49,10 +49,10 @@ func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 		if !named {
 			address = value
 		}
-		n.Address = parsed(s, child(at, "address"), address, parseNodeAddress)
+		n.Address = parseFlag(s, child(at, "address"), address, parseNodeAddress)
 		if named {
-			n.Name = parsed(s, child(at, "name"), name, parseName)
-		} else if s.good(child(at, "address")) {
+			n.Name = parseFlag(s, child(at, "name"), name, parseName)
+		} else if s.valid(child(at, "address")) {
 			n.Name = n.Address.String()
 		}
 		pool.Nodes = append(pool.Nodes, n)
@@ -60,14 +60,14 @@ func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 
 	if admin != "" {
 		s.at["admin"] = place{file: "--admin " + quote(admin)}
-		c.Admin.Address = parsed(s, "admin.address", admin, parseAdminAddress)
+		c.Admin.Address = parseFlag(s, "admin.address", admin, parseAdminAddress)
 	}
 	c.Pools = []Pool{pool}
 	return finish(&c, s)
 }
 
-// parsed parses the part of a flag that is the setting at path.
-func parsed[T any](s *source, path, value string, parse func(string) (T, error)) T {
+// parseFlag parses the part of a flag that is the setting at path.
+func parseFlag[T any](s *source, path, value string, parse func(string) (T, error)) T {
 	if !utf8.ValidString(value) {
 		s.errorf(path, "is not UTF-8")
 		var zero T

@@ -158,11 +158,11 @@ func FuzzVariables(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		itself := expansion{lookup: fewVariables, room: 100}
-		if got, rest, err := itself.text(strings.ReplaceAll(s, "${", "$${"), 0, true); got != s || rest != "" || err != nil {
+		if got, rest, err := itself.expandText(strings.ReplaceAll(s, "${", "$${"), 0, true); got != s || rest != "" || err != nil {
 			t.Errorf("%q is %q, %q, %v", s, got, rest, err)
 		}
 		x := expansion{lookup: fewVariables, room: 100}
-		got, rest, err := x.text(s, 0, true)
+		got, rest, err := x.expandText(s, 0, true)
 		switch {
 		case err != nil:
 			if strings.ContainsFunc(err.Error(), unicode.IsControl) {

@@ -43,14 +43,14 @@ const includeKey = "include"
 // include decodes the files that c.Include names; room is how many bytes they may have
 // together. It returns false after reporting a file that is not complete.
 func (d *decoder) include(c *Config, room int) bool {
-	whole, main := d.good(includeKey), d.file
+	whole, main := d.valid(includeKey), d.file
 	read := map[string]bool{canonical(main): true}
 	for i, pattern := range c.Include {
 		at := item(includeKey, i)
 		if !d.written(at) {
 			at = includeKey // it is not written as a list
 		}
-		if !d.good(at) {
+		if !d.valid(at) {
 			continue
 		}
 		paths, err := d.glob(filepath.Dir(main), pattern)
@@ -85,14 +85,14 @@ func (d *decoder) include(c *Config, room int) bool {
 				continue
 			}
 			room -= len(data)
-			whole = d.included(path, data, c) && whole
+			whole = d.decodeIncluded(path, data, c) && whole
 		}
 	}
 	return whole
 }
 
-// included decodes the text of an included file.
-func (d *decoder) included(path string, data []byte, c *Config) bool {
+// decodeIncluded decodes the text of an included file.
+func (d *decoder) decodeIncluded(path string, data []byte, c *Config) bool {
 	main := d.file
 	d.file, d.files = path, append(d.files, path)
 	defer func() { d.file = main }()

@@ -6,8 +6,8 @@ package config
 func configFields(c *Config) []field {
 	return []field{
 		oneOrMore(includeKey, &c.Include, text(parseFile)),
-		must(mappings("listeners", &c.Listeners, defaultListener, listenerFields)),
-		must(mappings("pools", &c.Pools, defaultPool, poolFields)),
+		required(mappings("listeners", &c.Listeners, defaultListener, listenerFields)),
+		required(mappings("pools", &c.Pools, defaultPool, poolFields)),
 		section("limits", limitsFields(&c.Limits)),
 		section("timeouts", timeoutsFields(&c.Timeouts)),
 		section("admin", []field{
@@ -24,10 +24,10 @@ func configFields(c *Config) []field {
 
 func listenerFields(l *Listener) []field {
 	return []field{
-		must(scalar("name", &l.Name, text(parseName))),
-		must(scalar("address", &l.Address, text(parseListenAddress))),
+		required(scalar("name", &l.Name, text(parseName))),
+		required(scalar("address", &l.Address, text(parseListenAddress))),
 		scalar("protocol", &l.Protocol, oneOf(listenerProtocols)),
-		must(scalar("pool", &l.Pool, text(parseName))),
+		required(scalar("pool", &l.Pool, text(parseName))),
 		optional("tls", &l.TLS, defaultTLS, tlsFields),
 		scalar("path", &l.Path, text(parsePath)),
 		scalars("allowed_hosts", &l.AllowedHosts, 1, text(parseHostPattern)),
@@ -44,14 +44,14 @@ func routeFields(r *Route) []field {
 		scalar("host", &r.Host, text(parseHostPattern)),
 		scalar("path", &r.Path, text(parsePath)),
 		scalar("protocol", &r.Protocol, oneOf(routeProtocols)),
-		must(scalar("pool", &r.Pool, text(parseName))),
+		required(scalar("pool", &r.Pool, text(parseName))),
 		scalars("allowed_origins", &r.AllowedOrigins, 1, text(parseOriginPattern)),
 	}
 }
 
 func tlsFields(t *TLS) []field {
 	return []field{
-		must(mappings("certificates", &t.Certificates, Certificate{}, certificateFields)),
+		required(mappings("certificates", &t.Certificates, Certificate{}, certificateFields)),
 		scalar("strict_sni", &t.StrictSNI, boolean),
 		scalar("client_ca", &t.ClientCA, text(parseFile)),
 		scalar("client_crl", &t.ClientCRL, text(parseFile)),
@@ -70,14 +70,14 @@ func tlsFields(t *TLS) []field {
 
 func certificateFields(c *Certificate) []field {
 	return []field{
-		must(scalar("cert", &c.Cert, text(parseFile))),
+		required(scalar("cert", &c.Cert, text(parseFile))),
 		scalar("key", &c.Key, text(parseFile)),
 	}
 }
 
 func poolFields(p *Pool) []field {
 	return []field{
-		must(scalar("name", &p.Name, text(parseName))),
+		required(scalar("name", &p.Name, text(parseName))),
 		scalar("protocol", &p.Protocol, oneOf(nodeProtocols)),
 		scalar("algorithm", &p.Algorithm, oneOf(algorithms)),
 		scalar("hash_key", &p.HashKey, oneOf(hashKeys)),
@@ -88,7 +88,7 @@ func poolFields(p *Pool) []field {
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
 		section("health", healthFields(&p.Health)),
-		must(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
+		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
 	}
 }
 
@@ -119,8 +119,8 @@ func healthFields(h *Health) []field {
 
 func nodeFields(n *Node) []field {
 	return []field{
-		must(scalar("name", &n.Name, text(parseName))),
-		must(scalar("address", &n.Address, text(parseNodeAddress))),
+		required(scalar("name", &n.Name, text(parseName))),
+		required(scalar("address", &n.Address, text(parseNodeAddress))),
 		scalar("weight", &n.Weight, integer(1, maxWeight)),
 		scalar("max_connections", &n.MaxConnections, integer(0, maxConnections)),
 	}

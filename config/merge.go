@@ -29,7 +29,7 @@ type merger struct {
 
 	// Both are nil until the first <<.
 	taken map[string]bool     // keys of pairs
-	open  map[*yaml.Node]bool // the mappings being added: n, the mapping it merges, the one that merges, and so on
+	open  map[*yaml.Node]bool // the mappings being added now: n, a mapping merged into n, one merged into that, and so on; they find cycles
 }
 
 // add adds the pairs of n. by is the << that merges n, or nil if n is the mapping itself.
@@ -104,10 +104,10 @@ func (m *merger) merge(value, by *yaml.Node) {
 // errorf reports an error at n in the mapping that by merges; by is nil for the mapping
 // itself.
 func (m *merger) errorf(n, by *yaml.Node, format string, args ...any) {
-	where := m.place(n)
+	where := m.placeOf(n)
 	message := fmt.Sprintf(format, args...)
 	if by != nil {
-		message += mergedIn(m.place(by), where)
+		message += mergedIn(m.placeOf(by), where)
 	}
 	m.errorAt(where, m.path, "%s", message)
 }

@@ -39,9 +39,9 @@ func (s *source) written(path string) bool {
 	return ok
 }
 
-// good reports whether there is no error in the settings or below them. Check it before
+// valid reports whether there is no error in the settings or below them. Check it before
 // comparing settings: a value that could not be read still has its default.
-func (s *source) good(paths ...string) bool {
+func (s *source) valid(paths ...string) bool {
 	for _, path := range paths {
 		if s.bad[path] {
 			return false
@@ -88,7 +88,7 @@ func (s *source) whereElse(setting, other string) string {
 	return fmt.Sprintf(", at %s:%d:%d", where.file, where.line, where.column)
 }
 
-// errorAt reports an error in the setting at path at another position.
+// errorAt is like errorf, but reports the position in where.
 func (s *source) errorAt(where place, path, format string, args ...any) {
 	for p := path; ; p = parent(p) {
 		s.bad[p] = true
@@ -98,7 +98,7 @@ func (s *source) errorAt(where place, path, format string, args ...any) {
 	}
 	message := fmt.Sprintf(format, args...)
 	if from, _ := nearest(s.from, path); from.secret {
-		message = "the value" + from.of() + " does not fit; it is a secret and is not shown"
+		message = "the value" + from.phrase() + " does not fit; it is a secret and is not shown"
 	} else if len(from.names) > 0 {
 		message += " (from " + from.String() + ")"
 	}

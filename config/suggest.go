@@ -8,7 +8,7 @@ func suggest(unknown string, fields []field) string {
 	best, bestDistance := "", 3 // with two typing errors it is the same word, with three another
 	for i, f := range fields {
 		keys[i] = f.key
-		a, b := plain(unknown), plain(f.key)
+		a, b := normalized(unknown), normalized(f.key)
 		switch d := distance(a, b); {
 		case d < bestDistance && d < len(b):
 			best, bestDistance = f.key, d
@@ -19,13 +19,13 @@ func suggest(unknown string, fields []field) string {
 	if best != "" {
 		return "did you mean " + quote(best) + "?"
 	}
-	return "known here are " + list(keys)
+	return "known here are " + joinWords(keys)
 }
 
 var separators = strings.NewReplacer("_", "", "-", "", " ", "")
 
-// plain removes the differences between spellings: maxConnections, max-connections.
-func plain(key string) string { return separators.Replace(strings.ToLower(key)) }
+// normalized removes the differences between spellings: maxConnections, max-connections.
+func normalized(key string) string { return separators.Replace(strings.ToLower(key)) }
 
 // distance counts the letters to insert, remove, replace or swap with their neighbor to
 // turn a into b (optimal string alignment). It does not compare words of very different

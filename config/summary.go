@@ -64,7 +64,7 @@ func (c *Config) Summary(w io.Writer) error {
 	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s, %s for openings",
 		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize), openings))
 	if own := c.Limits.perAddress(); len(own) > 0 {
-		row("", "of one address "+list(own))
+		row("", "of one address "+joinWords(own))
 	}
 	if c.speaksHTTP() {
 		body := "of any size"
@@ -138,7 +138,7 @@ func (l *Listener) proxy() string {
 	for i, p := range l.TrustedProxies {
 		from[i] = p.String()
 	}
-	return string(l.ProxyProtocol) + " from " + list(from)
+	return string(l.ProxyProtocol) + " from " + joinWords(from)
 }
 
 func (p *Pool) algorithm() string {

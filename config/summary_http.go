@@ -12,29 +12,29 @@ func (c *Config) speaksHTTP() bool {
 	return false
 }
 
-// requests is a Route that may have several hosts.
-type requests struct {
+// routeSummary is a Route that may have several hosts.
+type routeSummary struct {
 	Route
 	hosts string
 }
 
 // requests lists the requests that the listener takes, in order; none if it takes no
 // requests.
-func (l *Listener) requests() []requests {
+func (l *Listener) requests() []routeSummary {
 	switch l.Protocol {
 	case WS:
 		own := Route{Path: l.Path, Protocol: WS, Pool: l.Pool, AllowedOrigins: l.AllowedOrigins}
-		return []requests{{own, orAny(l.AllowedHosts)}}
+		return []routeSummary{{own, orAny(l.AllowedHosts)}}
 	case HTTP:
-		var all []requests
+		var all []routeSummary
 		for _, r := range l.Routes {
 			host := "any"
 			if r.Host != "" {
 				host = r.Host
 			}
-			all = append(all, requests{r, host})
+			all = append(all, routeSummary{r, host})
 		}
-		return append(all, requests{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, "any"})
+		return append(all, routeSummary{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, "any"})
 	case MQTT, TCP, Passthrough:
 	}
 	return nil
@@ -52,7 +52,7 @@ func orAny(words []string) string {
 	if len(words) == 0 {
 		return "any"
 	}
-	return list(words)
+	return joinWords(words)
 }
 
 // bodyRate describes the time for a body in addition to timeouts.request_body.

@@ -62,7 +62,7 @@ func (c *Config) handshakes() [][]string {
 			others = "refused"
 		}
 		if len(t.ALPN) > 0 {
-			alpn = list(t.ALPN)
+			alpn = joinWords(t.ALPN)
 		}
 		if t.TicketKeys != "" {
 			keys = "from " + t.TicketKeys

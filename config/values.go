@@ -36,7 +36,7 @@ func oneOf[T ~string](words []T) func(*yaml.Node) (T, error) {
 				return word, nil
 			}
 		}
-		return "", fmt.Errorf("is %s; it must be one of %s", describe(n), list(words))
+		return "", fmt.Errorf("is %s; it must be one of %s", describe(n), joinWords(words))
 	}
 }
 

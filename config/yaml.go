@@ -62,7 +62,7 @@ func (s *source) syntaxError(err error, data []byte) {
 		if le.Mark.Line > 0 {
 			where.line, where.column = le.Mark.Line, max(le.Mark.Column, 1)
 		}
-		switch before, at := around(data, where); {
+		switch before, at := runesAt(data, where); {
 		case at == '\t':
 			message = "a tab; YAML is indented with spaces"
 		case before == '$' && at == '{':
@@ -72,8 +72,8 @@ func (s *source) syntaxError(err error, data []byte) {
 	s.errorAt(where, "", "not YAML: %s", message)
 }
 
-// around returns the characters before and at a position, 0 if there is none.
-func around(data []byte, where place) (before, at rune) {
+// runesAt returns the characters before and at a position, 0 if there is none.
+func runesAt(data []byte, where place) (before, at rune) {
 	for range where.line - 1 {
 		_, data, _ = bytes.Cut(data, []byte("\n"))
 	}

@@ -15,7 +15,7 @@ const (
 type kind uint8
 
 const (
-	boolean    kind = iota // one byte, 0 or 1, like every Byte property of CONNECT, Will and CONNACK
+	boolean    kind = iota // one byte, 0 or 1; every Byte property of CONNECT, Will and CONNACK is one
 	twoByte                // Two Byte Integer
 	fourByte               // Four Byte Integer
 	text                   // UTF-8 Encoded String

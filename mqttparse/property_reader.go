@@ -8,7 +8,7 @@ type propertyReader struct {
 	seen uint64 // a bit for each identifier read so far
 
 	begin  int    // offset of the property in the packet; negative after an error
-	id     byte   // its identifier
+	id     byte   // the identifier of the property
 	number uint32 // the value of boolean, twoByte and fourByte
 	data   []byte // the value of text and binaryData, the name of a stringPair
 	value  []byte // the value of a stringPair

@@ -83,7 +83,7 @@ func (d *Discovery) Apply(nodes []*balancer.Node) {
 	}
 	d.hosts = next
 	for _, h := range next {
-		h.begin()
+		h.seed()
 	}
 	select {
 	case d.added <- struct{}{}:
@@ -130,17 +130,17 @@ func (d *Discovery) lastAnswer(name string) []netip.Addr {
 // Resolve looks up every name once, all at the same time. It returns after the last
 // answer, within 8 seconds.
 func (d *Discovery) Resolve(ctx context.Context) {
-	d.resolve(ctx, func(*host) bool { return true })
+	d.lookUpHosts(ctx, func(*host) bool { return true })
 }
 
-// resolve looks up the names of the hosts that which accepts.
-func (d *Discovery) resolve(ctx context.Context, which func(*host) bool) {
+// lookUpHosts looks up the names of the hosts that which accepts.
+func (d *Discovery) lookUpHosts(ctx context.Context, which func(*host) bool) {
 	var round sync.WaitGroup
 	d.mu.Lock()
 	for _, h := range d.hosts {
 		if which(h) {
 			// Ends with the look-up, after lookupTimeout at most.
-			round.Go(func() { d.ask(ctx, h) })
+			round.Go(func() { d.update(ctx, h) })
 		}
 	}
 	d.mu.Unlock()
@@ -159,13 +159,13 @@ func (d *Discovery) Run(ctx context.Context) {
 		case <-rounds.C:
 			d.Resolve(ctx)
 		case <-d.added:
-			d.resolve(ctx, func(h *host) bool { return h.last == nil })
+			d.lookUpHosts(ctx, func(h *host) bool { return h.last == nil })
 		}
 	}
 }
 
-// ask looks up the name of a host and stores the answer in the host.
-func (d *Discovery) ask(ctx context.Context, h *host) {
+// update looks up the name of a host and stores the answer in the host.
+func (d *Discovery) update(ctx context.Context, h *host) {
 	addrs, err := d.lookUp(ctx, h.name)
 	if ctx.Err() != nil {
 		return // canceled: not an answer

@@ -18,9 +18,9 @@ type host struct {
 	err   string       // error of the last look-up; empty if it succeeded
 }
 
-// begin gives new nodes the last answer. A host that is itself new takes the answer from
+// seed gives new nodes the last answer. A host that is itself new takes the answer from
 // its nodes, where ResolveNew has left it.
-func (h *host) begin() {
+func (h *host) seed() {
 	for i := 0; i < len(h.nodes) && h.last == nil; i++ {
 		for _, a := range h.nodes[i].Addrs() {
 			h.last = append(h.last, a.Addr())

@@ -22,8 +22,8 @@ type prober struct {
 	clientID string
 }
 
-// line is an open connection to a node, with or without TLS.
-type line interface {
+// nodeConn is an open connection to a node, with or without TLS.
+type nodeConn interface {
 	net.Conn
 	CloseWrite() error
 }
@@ -52,7 +52,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 
 // ask returns nil when the node is alive. The returned connection is nil if none was
 // made; otherwise the caller closes it.
-func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (line, error) {
+func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (nodeConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.check.Timeout)
 	defer cancel()
 	header, secure := p.check.ProxyProtocol, p.check.Secure
@@ -68,7 +68,7 @@ func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort)
 		}
 		return nil, err
 	}
-	var conn line = c.(*net.TCPConn)
+	var conn nodeConn = c.(*net.TCPConn)
 	// Reads and writes end at the timeout or when ctx is done.
 	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 
@@ -150,7 +150,7 @@ func write(conn net.Conn, b []byte) error {
 // the sending side, waits for the broker to close its own, and reads what the broker
 // still sends: unread bytes would become a reset. The error says what the broker did
 // instead.
-func hangUp(ctx context.Context, conn line) error {
+func hangUp(ctx context.Context, conn nodeConn) error {
 	defer conn.Close()
 	if ctx.Err() != nil {
 		return nil

@@ -13,10 +13,10 @@ import (
 )
 
 // handshake makes the TLS handshake on conn. After an error the caller still owns conn.
-func (p *prober) handshake(ctx context.Context, conn net.Conn, n *balancer.Node) (line, error) {
+func (p *prober) handshake(ctx context.Context, conn net.Conn, n *balancer.Node) (nodeConn, error) {
 	secured, err := p.check.Secure(ctx, conn, n)
 	if err == nil {
-		return secured.(line), nil
+		return secured.(nodeConn), nil
 	}
 	unverified, isUnverified := errors.AsType[*tls.CertificateVerificationError](err)
 	_, isPlain := errors.AsType[tls.RecordHeaderError](err)

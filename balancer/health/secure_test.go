@@ -75,7 +75,7 @@ func TestProbeSpeaksTLSBehindThePROXYHeader(t *testing.T) {
 						}
 						secured.CloseWrite()
 						if _, err := io.Copy(io.Discard, conn); err != nil {
-							t.Errorf("after the end: %v", err) // a reset
+							t.Errorf("after the end: %v", err) // the probe closed with a reset
 						}
 					})
 					p := newProber(Check{Probe: probe, ProxyProtocol: header, Path: "/status", Secure: secureWith(ca.Trust("node.test"))})

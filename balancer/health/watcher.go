@@ -31,7 +31,7 @@ type watcher struct {
 	reason        string // last logged reason for being down, from cause; only watch uses it
 	started       bool   // only Run uses it
 
-	doubt   chan struct{} // a session could not connect
+	failed  chan struct{} // a session could not connect
 	changed chan struct{} // the interval has changed
 	stopped chan struct{} // closed by stop
 
@@ -47,7 +47,7 @@ func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
 	return &watcher{
 		name: n.Name, address: n.Address, probe: c.probe, clientID: newClientID(),
 		log:     c.log.With("pool", pool, "node", n.Name, "address", n.Address),
-		doubt:   make(chan struct{}, 1),
+		failed:  make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
 		stopped: make(chan struct{}),
 		verdict: verdict{up: true},
@@ -88,7 +88,7 @@ func (w *watcher) isStopped() bool {
 
 func (w *watcher) sessionFailed() {
 	select {
-	case w.doubt <- struct{}{}:
+	case w.failed <- struct{}{}:
 	default: // watch already has a signal
 	}
 }
@@ -124,9 +124,9 @@ func (w *watcher) watch(ctx context.Context) {
 			if ctx.Err() != nil {
 				return // canceled: not a result
 			}
-			w.probed(r)
+			w.record(r)
 			next.Reset(w.pause(begun, hastened))
-		case <-w.doubt:
+		case <-w.failed:
 			// One failed session is enough to bring the next probe forward.
 			if !hastened && !probing {
 				next.Reset(w.pause(begun, true))
@@ -160,10 +160,10 @@ func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
 	return time.Until(begun.Add(interval))
 }
 
-// probed adds a result to the verdict. It sets the node's health and logs a line if the
+// record adds a result to the verdict. It sets the node's health and logs a line if the
 // verdict changed.
-func (w *watcher) probed(r result) {
-	up, changed, ok := w.count(r)
+func (w *watcher) record(r result) {
+	up, changed, ok := w.addResult(r)
 	if !ok {
 		return
 	}
@@ -183,9 +183,9 @@ func (w *watcher) probed(r result) {
 	}
 }
 
-// count adds a result to the verdict and sets the node's health if it changed. ok is
+// addResult adds a result to the verdict and sets the node's health if it changed. ok is
 // false if the watcher is stopped.
-func (w *watcher) count(r result) (up, changed, ok bool) {
+func (w *watcher) addResult(r result) (up, changed, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.isStopped() {

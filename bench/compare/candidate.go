@@ -144,7 +144,7 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 		return r, nil
 	}
 	r.tls = b.certificates[w.certificate].client(w.resume)
-	if err := r.agree(ctx); err != nil {
+	if err := r.checkHandshake(ctx); err != nil {
 		r.stop()
 		return nil, err
 	}

@@ -104,8 +104,8 @@ func (t latestTicket) Put(key string, s *tls.ClientSessionState) {
 	}
 }
 
-// agree makes a handshake with the candidate and checks its result.
-func (r *running) agree(ctx context.Context) error {
+// checkHandshake makes a handshake with the candidate and checks its result.
+func (r *running) checkHandshake(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	conn, err := (&tls.Dialer{Config: r.tls}).DialContext(ctx, "tcp", r.targets[0].String())

@@ -56,7 +56,7 @@ func TestABalancerWithOtherCryptographyIsNotCompared(t *testing.T) {
 		{"another certificate", at, other.client(false), "TLS:"},
 	} {
 		r := &running{candidate: haproxyForTest, targets: try.at, tls: try.client}
-		err := r.agree(t.Context())
+		err := r.checkHandshake(t.Context())
 		if (err == nil) != (try.want == "") || err != nil && !strings.Contains(err.Error(), try.want) {
 			t.Errorf("%s: %v, want %q", try.name, err, try.want)
 		}

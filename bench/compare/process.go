@@ -85,7 +85,7 @@ func (p *process) kill() error { return unix.Kill(-p.cmd.Process.Pid, unix.SIGKI
 // cpu returns the CPU time of the program and its workers.
 func (p *process) cpu() (time.Duration, error) {
 	total := time.Duration(0)
-	err := p.each(func(pid string) error {
+	err := p.eachProcess(func(pid string) error {
 		own, err := cpuOf(pid)
 		total += own
 		return err
@@ -93,9 +93,9 @@ func (p *process) cpu() (time.Duration, error) {
 	return total, err
 }
 
-// each calls do for the program and for each of its workers: nginx has a master and one
-// process for each thread.
-func (p *process) each(do func(pid string) error) error {
+// eachProcess calls do for the program and for each of its workers: nginx has a master and
+// one process for each thread.
+func (p *process) eachProcess(do func(pid string) error) error {
 	pid := strconv.Itoa(p.cmd.Process.Pid)
 	if err := do(pid); err != nil {
 		return err
@@ -145,7 +145,7 @@ func cpuOf(pid string) (time.Duration, error) {
 // the program's text nor the kernel's sockets.
 func (p *process) userMemory() (int64, error) {
 	total := int64(0)
-	err := p.each(func(pid string) error {
+	err := p.eachProcess(func(pid string) error {
 		b, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
 		if err != nil {
 			return err
@@ -159,7 +159,7 @@ func (p *process) userMemory() (int64, error) {
 
 func (p *process) descriptors() (int, error) {
 	total := 0
-	err := p.each(func(pid string) error {
+	err := p.eachProcess(func(pid string) error {
 		entries, err := os.ReadDir(filepath.Join("/proc", pid, "fd"))
 		total += len(entries)
 		return err

@@ -31,8 +31,8 @@ type loadFlags struct {
 	transport transportFlags
 }
 
-// both registers a flag under its short and its long name.
-func both[T any](add func(p *T, name string, value T, usage string), p *T, short, long string, value T, usage string) {
+// addBoth registers a flag under its short and its long name.
+func addBoth[T any](add func(p *T, name string, value T, usage string), p *T, short, long string, value T, usage string) {
 	add(p, short, value, usage)
 	add(p, long, value, "the same as -"+short)
 }
@@ -40,17 +40,17 @@ func both[T any](add func(p *T, name string, value T, usage string), p *T, short
 func newLoadFlags(name string) *loadFlags {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	l := &loadFlags{fs: fs}
-	both(fs.StringVar, &l.hosts, "h", "host", "localhost", "`hosts` of the server, separated by commas; clients take them in turn")
-	both(fs.IntVar, &l.port, "p", "port", 1883, "`port` of the server")
-	both(fs.IntVar, &l.version, "V", "version", 5, "MQTT `version`: 3 (3.1), 4 (3.1.1) or 5")
-	both(fs.IntVar, &l.opt.Clients, "c", "count", 200, "`clients`")
-	both(fs.IntVar, &l.opt.First, "n", "startnumber", 0, "`number` of the first client")
-	both(fs.Float64Var, &l.opt.ConnectRate, "R", "connrate", 0, "connections a second, instead of -i (`rate`)")
-	both(fs.Float64Var, &l.interval, "i", "interval", 10, "`milliseconds` between two connections; 0: as fast as they are accepted")
-	both(fs.StringVar, &l.opt.Username, "u", "username", "", "user `name`; %i is the client's number")
-	both(fs.StringVar, &l.opt.Password, "P", "password", "", "`password`")
-	both(fs.IntVar, &l.keep, "k", "keepalive", 300, "keep alive in `seconds`; 0: off")
-	both(fs.BoolVar, &l.opt.CleanStart, "C", "clean", true, "clean session")
+	addBoth(fs.StringVar, &l.hosts, "h", "host", "localhost", "`hosts` of the server, separated by commas; clients take them in turn")
+	addBoth(fs.IntVar, &l.port, "p", "port", 1883, "`port` of the server")
+	addBoth(fs.IntVar, &l.version, "V", "version", 5, "MQTT `version`: 3 (3.1), 4 (3.1.1) or 5")
+	addBoth(fs.IntVar, &l.opt.Clients, "c", "count", 200, "`clients`")
+	addBoth(fs.IntVar, &l.opt.First, "n", "startnumber", 0, "`number` of the first client")
+	addBoth(fs.Float64Var, &l.opt.ConnectRate, "R", "connrate", 0, "connections a second, instead of -i (`rate`)")
+	addBoth(fs.Float64Var, &l.interval, "i", "interval", 10, "`milliseconds` between two connections; 0: as fast as they are accepted")
+	addBoth(fs.StringVar, &l.opt.Username, "u", "username", "", "user `name`; %i is the client's number")
+	addBoth(fs.StringVar, &l.opt.Password, "P", "password", "", "`password`")
+	addBoth(fs.IntVar, &l.keep, "k", "keepalive", 300, "keep alive in `seconds`; 0: off")
+	addBoth(fs.BoolVar, &l.opt.CleanStart, "C", "clean", true, "clean session")
 	l.transport.register(fs)
 	fs.StringVar(&l.sources, "ifaddr", "", "local `addresses`, separated by commas; clients take them in turn")
 	fs.StringVar(&l.opt.Prefix, "prefix", "mqttbench-", "client identifiers are this `prefix` and the client's number")

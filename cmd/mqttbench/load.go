@@ -28,7 +28,7 @@ func runConn(ctx context.Context, args []string) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return l.run(ctx, f, func() bool { return false })
+	return l.runFleet(ctx, f, func() bool { return false })
 }
 
 // runPub opens connections and publishes on each.
@@ -39,14 +39,14 @@ func runPub(ctx context.Context, args []string) error {
 	var interval float64
 	var headers string
 	fs := l.fs
-	both(fs.StringVar, &p.Topic, "t", "topic", "", "`topic`; %i is the client's number, %c its identifier, %u its user name")
-	both(fs.IntVar, &qos, "q", "qos", 0, "`QoS`")
-	both(fs.BoolVar, &p.Retain, "r", "retain", false, "retain")
-	both(fs.IntVar, &p.Size, "s", "size", 256, "payload, `bytes`")
-	both(fs.Float64Var, &interval, "I", "interval_of_msg", 1000,
+	addBoth(fs.StringVar, &p.Topic, "t", "topic", "", "`topic`; %i is the client's number, %c its identifier, %u its user name")
+	addBoth(fs.IntVar, &qos, "q", "qos", 0, "`QoS`")
+	addBoth(fs.BoolVar, &p.Retain, "r", "retain", false, "retain")
+	addBoth(fs.IntVar, &p.Size, "s", "size", 256, "payload, `bytes`")
+	addBoth(fs.Float64Var, &interval, "I", "interval_of_msg", 1000,
 		"`milliseconds` between two messages of a client; 0: as soon as the last one is acknowledged")
-	both(fs.IntVar, &p.Inflight, "F", "inflight", 1, "unacknowledged `messages` of a client at most")
-	both(fs.IntVar, &p.Limit, "L", "limit", 0, "stop after this many `messages` of all clients; 0: no limit")
+	addBoth(fs.IntVar, &p.Inflight, "F", "inflight", 1, "unacknowledged `messages` of a client at most")
+	addBoth(fs.IntVar, &p.Limit, "L", "limit", 0, "stop after this many `messages` of all clients; 0: no limit")
 	fs.StringVar(&headers, "payload-hdrs", "", "ts: the payload begins with the time it was due, for sub's latency")
 	o, err := l.options(ctx, args)
 	if err != nil {
@@ -68,7 +68,7 @@ func runPub(ctx context.Context, args []string) error {
 		return usageError{errors.Join(err, f.Close())}
 	}
 	s := f.Stats()
-	return l.run(ctx, f, func() bool {
+	return l.runFleet(ctx, f, func() bool {
 		return p.Limit > 0 && s.Published >= uint64(p.Limit) && f.Inflight() == 0
 	})
 }
@@ -79,8 +79,8 @@ func runSub(ctx context.Context, args []string) error {
 	var sub bench.Subscription
 	var qos int
 	var headers string
-	both(l.fs.StringVar, &sub.Filter, "t", "topic", "", "topic `filter`; %i is the client's number, %c its identifier, %u its user name")
-	both(l.fs.IntVar, &qos, "q", "qos", 0, "`QoS`")
+	addBoth(l.fs.StringVar, &sub.Filter, "t", "topic", "", "topic `filter`; %i is the client's number, %c its identifier, %u its user name")
+	addBoth(l.fs.IntVar, &qos, "q", "qos", 0, "`QoS`")
 	l.fs.StringVar(&headers, "payload-hdrs", "", "ts: payloads begin with the time they were due (pub --payload-hdrs ts)")
 	o, err := l.options(ctx, args)
 	if err != nil {
@@ -101,7 +101,7 @@ func runSub(ctx context.Context, args []string) error {
 		return usageError{err}
 	}
 	f.Subscribe(sub)
-	return l.run(ctx, f, func() bool { return false })
+	return l.runFleet(ctx, f, func() bool { return false })
 }
 
 func stamped(headers string) (bool, error) {
@@ -114,9 +114,9 @@ func stamped(headers string) (bool, error) {
 	return false, usageError{fmt.Errorf("--payload-hdrs %q: only ts is known", headers)}
 }
 
-// run runs the fleet until done, the end of the duration or Ctrl-C, with a line of rates
+// runFleet runs the fleet until done, the end of the duration or Ctrl-C, with a line of rates
 // every second, and prints the result. It returns an error if a connection failed.
-func (l *loadFlags) run(ctx context.Context, f *bench.Fleet, done func() bool) error {
+func (l *loadFlags) runFleet(ctx context.Context, f *bench.Fleet, done func() bool) error {
 	defer f.Close()
 	if l.duration > 0 {
 		var cancel context.CancelFunc

@@ -27,7 +27,7 @@ type transportFlags struct {
 }
 
 func (t *transportFlags) register(fs *flag.FlagSet) {
-	both(fs.BoolVar, &t.ssl, "S", "ssl", false, "TLS; the server's certificate is not verified unless --cacertfile is given")
+	addBoth(fs.BoolVar, &t.ssl, "S", "ssl", false, "TLS; the server's certificate is not verified unless --cacertfile is given")
 	fs.StringVar(&t.caCertFile, "cacertfile", "", "with --ssl: `file` of CA certificates (PEM) that the server is verified with, and its name")
 	fs.StringVar(&t.certFile, "certfile", "", "with --ssl: `file` of the clients' certificate (PEM)")
 	fs.StringVar(&t.keyFile, "keyfile", "", "with --ssl: `file` of the private key of --certfile (PEM)")

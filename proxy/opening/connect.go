@@ -39,7 +39,7 @@ func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
 // readPacket reads the CONNECT of a client that does not use WebSocket.
 func (o *Opening) readPacket(sc *Scratch) Verdict {
 	if len(o.bytes) == 0 {
-		return o.more()
+		return o.needMore()
 	}
 	refusal, err := readConnect(o.bytes, &sc.connect, o.snapshot.MaxConnectSize)
 	o.Version = sc.connect.Version
@@ -48,12 +48,12 @@ func (o *Opening) readPacket(sc *Scratch) Verdict {
 		o.stage = atLimits
 		return Verdict{}
 	case mqttparse.ErrShort:
-		return o.more()
+		return o.needMore()
 	}
 	if refusal.Outcome == outcome.NotMQTT && o.listener.AcceptProxy {
-		wrapped, undecided := signed(o.bytes)
+		wrapped, undecided := hasSignature(o.bytes)
 		if undecided {
-			return o.more()
+			return o.needMore()
 		}
 		if wrapped {
 			refusal.Outcome = outcome.UntrustedProxy

@@ -48,17 +48,17 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 			o.stage = atLimits
 			return Verdict{}
 		case errors.Is(err, websocket.ErrShort):
-			return o.more()
+			return o.needMore()
 		case err != nil:
-			return o.breakOff(err, sc)
+			return o.refuseFrames(err, sc)
 		case piece.Opcode == websocket.Close:
-			v := o.end(outcome.ClientGone, "")
+			v := o.refuseSilently(outcome.ClientGone, "")
 			sc.reply = websocket.AppendClose(sc.reply[:0], websocket.Normal, "")
 			v.Reply = sc.reply
 			return v
 		case piece.Opcode.Control():
 			if f.pings++; f.pings > maxPings {
-				return o.breakOff(errPings, sc)
+				return o.refuseFrames(errPings, sc)
 			}
 			sc.reply = websocket.AppendFrame(sc.reply[:0], websocket.Pong, piece.Payload)
 			o.bytes = append(o.bytes[:f.next], o.bytes[f.next+piece.Raw:]...)
@@ -80,14 +80,14 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 		case err != mqttparse.ErrShort:
 			return o.refuse(refusal, err.Error(), sc)
 		case f.next > framedConnect*most:
-			return o.breakOff(errFramedConnect, sc)
+			return o.refuseFrames(errFramedConnect, sc)
 		}
 	}
 }
 
-// breakOff refuses a client that has violated the rules for frames.
-func (o *Opening) breakOff(why error, sc *Scratch) Verdict {
-	v := o.end(outcome.FrameError, why.Error())
+// refuseFrames refuses a client that has violated the rules for frames.
+func (o *Opening) refuseFrames(why error, sc *Scratch) Verdict {
+	v := o.refuseSilently(outcome.FrameError, why.Error())
 	sc.reply = websocket.AppendCloseFor(sc.reply[:0], why)
 	v.Reply = sc.reply
 	return v

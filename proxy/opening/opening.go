@@ -81,14 +81,14 @@ func (o *Opening) Feed(sent []byte, sc *Scratch) Verdict {
 		o.bytes = append(o.bytes, sent...)
 	}
 	for {
-		if v := o.next(sc); v.Kind != again {
+		if v := o.step(sc); v.Kind != again {
 			return v
 		}
 	}
 }
 
-// next advances by one stage if the bytes for it have arrived.
-func (o *Opening) next(sc *Scratch) Verdict {
+// step advances by one stage if the bytes for it have arrived.
+func (o *Opening) step(sc *Scratch) Verdict {
 	switch o.stage {
 	case atProxyHeader:
 		return o.readProxyHeader()
@@ -96,7 +96,7 @@ func (o *Opening) next(sc *Scratch) Verdict {
 		o.stage = atBeginning
 		return Verdict{Kind: Address}
 	case atBeginning:
-		return o.begin()
+		return o.chooseFirst()
 	case atHello:
 		return o.readHello()
 	case atRequest:
@@ -114,13 +114,13 @@ func (o *Opening) next(sc *Scratch) Verdict {
 	}
 }
 
-// more asks for the missing bytes of a PROXY header or a CONNECT.
-func (o *Opening) more() Verdict {
+// needMore asks for the missing bytes of a PROXY header or a CONNECT.
+func (o *Opening) needMore() Verdict {
 	return Verdict{Kind: More, Room: maxProxyHeader + o.snapshot.MaxConnectSize}
 }
 
-// end refuses a client without an answer.
-func (o *Opening) end(why outcome.Outcome, fault string) Verdict {
+// refuseSilently refuses a client without an answer.
+func (o *Opening) refuseSilently(why outcome.Outcome, fault string) Verdict {
 	o.stage = atEnd
 	return Verdict{Kind: Refuse, Outcome: why, Fault: fault}
 }
@@ -128,10 +128,10 @@ func (o *Opening) end(why outcome.Outcome, fault string) Verdict {
 func (o *Opening) readProxyHeader() Verdict {
 	h, err := ReadProxyHeader(o.bytes)
 	if err == ErrHeaderShort {
-		return o.more()
+		return o.needMore()
 	}
 	if err != nil {
-		return o.end(outcome.BadProxyHeader, err.Error())
+		return o.refuseSilently(outcome.BadProxyHeader, err.Error())
 	}
 	o.bytes = o.bytes[h.Length:]
 	o.stage = atBeginning // a connection of the proxy itself: no limits of an address
@@ -142,12 +142,12 @@ func (o *Opening) readProxyHeader() Verdict {
 	return Verdict{}
 }
 
-// begin refuses a client beyond a limit if it cannot get an answer: on a TLS listener,
+// chooseFirst refuses a client beyond a limit if it cannot get an answer: on a TLS listener,
 // since the limits save its handshake, and on a listener that does not read MQTT.
-func (o *Opening) begin() Verdict {
+func (o *Opening) chooseFirst() Verdict {
 	ln := o.listener
 	if o.Excess != outcome.None && (ln.TLS != nil || ln.Opaque()) {
-		return o.end(o.Excess, "")
+		return o.refuseSilently(o.Excess, "")
 	}
 	switch {
 	case ln.TLS != nil || ln.Protocol == snapshot.Passthrough:
@@ -173,7 +173,7 @@ func (o *Opening) afterTLS() stage {
 func (o *Opening) readHello() Verdict {
 	if !o.hello.Whole(o.bytes) {
 		if len(o.bytes) >= maxClientHello {
-			return o.end(outcome.HandshakeFailed, "TLS: the ClientHello is longer than 64 KiB")
+			return o.refuseSilently(outcome.HandshakeFailed, "TLS: the ClientHello is longer than 64 KiB")
 		}
 		return Verdict{Kind: More, Room: maxClientHello - len(o.bytes)}
 	}
@@ -182,11 +182,11 @@ func (o *Opening) readHello() Verdict {
 		return Verdict{Kind: Handshake}
 	}
 	if o.hello.Wrong() {
-		return o.end(outcome.HandshakeFailed, "TLS: the first bytes are no ClientHello")
+		return o.refuseSilently(outcome.HandshakeFailed, "TLS: the first bytes are no ClientHello")
 	}
 	name, err := tlsterm.ServerName(o.bytes)
 	if err != nil {
-		return o.end(outcome.HandshakeFailed, err.Error())
+		return o.refuseSilently(outcome.HandshakeFailed, err.Error())
 	}
 	o.pool = o.listener.ForServerName(name)
 	o.stage = atLimits

@@ -55,7 +55,7 @@ func headerLength(b []byte) (int, error) {
 	switch {
 	case len(b) == 0:
 		return 0, ErrHeaderShort
-	case begins(b, proxyproto.SIGV2):
+	case agree(b, proxyproto.SIGV2):
 		const fixed = 16 // signature, version and command, family, length
 		if len(b) < fixed {
 			return 0, ErrHeaderShort
@@ -68,7 +68,7 @@ func headerLength(b []byte) (int, error) {
 			return 0, ErrHeaderShort
 		}
 		return n, nil
-	case begins(b, []byte("PROXY ")):
+	case agree(b, []byte("PROXY ")):
 		const longest = 107 // of a v1 header, CRLF included
 		if i := bytes.IndexByte(b[:min(len(b), longest)], '\n'); i >= 0 {
 			return i + 1, nil
@@ -81,20 +81,20 @@ func headerLength(b []byte) (int, error) {
 	return 0, errHeaderAbsent
 }
 
-// signed reports whether b begins with the signature of a PROXY header; undecided means
+// hasSignature reports whether b begins with the signature of a PROXY header; undecided means
 // that b is too short to tell.
-func signed(b []byte) (yes, undecided bool) {
+func hasSignature(b []byte) (yes, undecided bool) {
 	v1 := []byte("PROXY ")
 	switch {
 	case bytes.HasPrefix(b, v1), bytes.HasPrefix(b, proxyproto.SIGV2):
 		return true, false
 	default:
-		return false, begins(b, v1) || begins(b, proxyproto.SIGV2)
+		return false, agree(b, v1) || agree(b, proxyproto.SIGV2)
 	}
 }
 
-// begins reports whether b and prefix are equal up to the end of the shorter one.
-func begins(b, prefix []byte) bool {
+// agree reports whether b and prefix are equal up to the end of the shorter one.
+func agree(b, prefix []byte) bool {
 	n := min(len(b), len(prefix))
 	return bytes.Equal(b[:n], prefix[:n])
 }

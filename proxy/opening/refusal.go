@@ -21,7 +21,7 @@ func (o *Opening) Refuse(r Refusal, sc *Scratch) Verdict { return o.refuse(r, ""
 // refuse answers the client in its own version, or not at all where the specification has
 // no answer.
 func (o *Opening) refuse(r Refusal, fault string, sc *Scratch) Verdict {
-	v := o.end(r.Outcome, fault)
+	v := o.refuseSilently(r.Outcome, fault)
 	var connack [16]byte
 	packet := connack[:0]
 	if r.Code != 0 {

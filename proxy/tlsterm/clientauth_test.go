@@ -78,7 +78,7 @@ func TestClientCertificates(t *testing.T) {
 				device := row.device[0].TLS
 				config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &device, nil }
 			}
-			m := meet(t, s.Config(), config)
+			m := handshake(t, s.Config(), config)
 			if row.want != "" {
 				t.Run(row.name, func(t *testing.T) { reasonIs(t, m, row.want) })
 				continue
@@ -107,9 +107,9 @@ func TestRevokedIntermediateIsNoAnchor(t *testing.T) {
 	})
 	config, shown := client(web), device.TLS
 	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &shown, nil }
-	reasonIs(t, meet(t, s.Config(), config), ClientCertificateUnknown)
+	reasonIs(t, handshake(t, s.Config(), config), ClientCertificateUnknown)
 	shown.Certificate = append(shown.Certificate, middle.TLS.Leaf.Raw)
-	reasonIs(t, meet(t, s.Config(), config), ClientCertificateRevoked)
+	reasonIs(t, handshake(t, s.Config(), config), ClientCertificateRevoked)
 }
 
 func TestTicketDoesNotOutliveARevocation(t *testing.T) {
@@ -127,8 +127,8 @@ func TestTicketDoesNotOutliveARevocation(t *testing.T) {
 		config := client(web, device)
 		config.MaxVersion = version
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-		read(t, mustMeet(t, s.Config(), config))
-		m := mustMeet(t, s.Config(), config)
+		read(t, mustHandshake(t, s.Config(), config))
+		m := mustHandshake(t, s.Config(), config)
 		info := m.session.Info()
 		if !info.Resumed || !info.Verified || info.CommonName != "device" {
 			t.Fatalf("the second session: %+v", info)
@@ -138,7 +138,7 @@ func TestTicketDoesNotOutliveARevocation(t *testing.T) {
 		if err := s.Reload(); err != nil {
 			t.Fatal(err)
 		}
-		reasonIs(t, meet(t, s.Config(), config), ClientCertificateRevoked)
+		reasonIs(t, handshake(t, s.Config(), config), ClientCertificateRevoked)
 	}
 }
 

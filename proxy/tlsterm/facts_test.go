@@ -33,14 +33,14 @@ func TestFactsOfASession(t *testing.T) {
 	config.NextProtos = []string{"http/1.1", "mqtt"}
 	config.MaxVersion = tls.VersionTLS12
 	config.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}
-	got := mustMeet(t, s.Config(), config).session.Info()
+	got := mustHandshake(t, s.Config(), config).session.Info()
 	if got.Version != "TLSv1.2" || got.Cipher != "ECDHE-ECDSA-AES256-GCM-SHA384" || got.ServerName != "broker.example" || got.Protocol != "mqtt" ||
 		got.Resumed || !got.Verified || got.CommonName != "device-1" || got.Subject != "CN=device-1,O=Example" || got.Serial == "" ||
 		!slices.Equal(got.DNSNames, []string{"device-1"}) || !slices.Equal(got.Emails, []string{"d@example.com"}) ||
 		!slices.Equal(got.URIs, []string{"urn:device:1"}) || !slices.Equal(got.IPs, []netip.Addr{netip.MustParseAddr("192.0.2.1")}) {
 		t.Errorf("%+v", got)
 	}
-	got = mustMeet(t, s.Config(), &tls.Config{InsecureSkipVerify: true}).session.Info()
+	got = mustHandshake(t, s.Config(), &tls.Config{InsecureSkipVerify: true}).session.Info()
 	if got.Version != "TLSv1.3" || !strings.HasPrefix(got.Cipher, "TLS_") || got.ServerName != "" || got.Protocol != "" || got.Verified || got.CommonName != "" {
 		t.Errorf("%+v", got)
 	}

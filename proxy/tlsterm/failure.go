@@ -117,7 +117,7 @@ func reasonOf(err error) Reason {
 	case errors.As(err, &alert): // found by the wire
 		return reasonOfAlert(alert)
 	}
-	for _, w := range words {
+	for _, w := range errorTexts {
 		if strings.HasPrefix(err.Error(), w.prefix) {
 			return w.reason
 		}
@@ -125,8 +125,8 @@ func reasonOf(err error) Reason {
 	return Protocol
 }
 
-// words are the beginnings of crypto/tls's errors without a type.
-var words = []struct {
+// errorTexts are the beginnings of crypto/tls's errors without a type.
+var errorTexts = []struct {
 	prefix string
 	reason Reason
 }{

@@ -52,7 +52,7 @@ func TestFailedHandshakesHaveAReason(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			config := client(ca)
 			row.client(config)
-			m := meet(t, server(t, ca, row.server).Config(), config)
+			m := handshake(t, server(t, ca, row.server).Config(), config)
 			if row.want == "" {
 				if m.err != nil {
 					t.Error(m.err)
@@ -99,7 +99,7 @@ func TestWhatIsNotTLSIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Accept(t.Context(), raw, s.Config())
-		reasonIs(t, met{err: err}, row.want)
+		reasonIs(t, handshakeResult{err: err}, row.want)
 		if err != nil && !strings.Contains(err.Error(), row.text) {
 			t.Errorf("got %q, want %q in it", err, row.text)
 		}
@@ -137,7 +137,7 @@ func TestHandshakeEndsInTimeAndLeavesTheConnectionOpen(t *testing.T) {
 		}
 		_, err := Accept(ctx, raw, s.Config())
 		cancel()
-		reasonIs(t, met{err: err}, want)
+		reasonIs(t, handshakeResult{err: err}, want)
 		raw.SetDeadline(time.Time{})
 		if _, err := raw.Write([]byte("x")); err != nil {
 			t.Errorf("%s: the connection is closed: %v", want, err)
@@ -162,12 +162,12 @@ func TestHandshakeHasALimitInBytes(t *testing.T) {
 		_, _ = client.Write(b)
 	}()
 	_, err := Accept(t.Context(), raw, s.Config())
-	reasonIs(t, met{err: err}, TooLong)
+	reasonIs(t, handshakeResult{err: err}, TooLong)
 }
 
 func TestReasonsAreListed(t *testing.T) {
 	list := Reasons()
-	for _, w := range words {
+	for _, w := range errorTexts {
 		if !slices.Contains(list, w.reason) {
 			t.Errorf("%s is not in the list", w.reason)
 		}

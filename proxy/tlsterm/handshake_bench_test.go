@@ -34,7 +34,7 @@ func BenchmarkHandshake(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				m := mustMeet(b, s.Config(), config)
+				m := mustHandshake(b, s.Config(), config)
 				read(b, m)
 				m.client.Close()
 				m.raw.Close()

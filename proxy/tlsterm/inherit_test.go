@@ -17,15 +17,15 @@ func TestTicketsOutliveAChangeOfSettings(t *testing.T) {
 	})
 	config := client(web)
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	read(t, mustMeet(t, open.Config(), config))
+	read(t, mustHandshake(t, open.Config(), config))
 	again.Inherit(open)
-	m := mustMeet(t, again.Config(), config)
+	m := mustHandshake(t, again.Config(), config)
 	if !m.session.resumed {
 		t.Error("not resumed")
 	}
 	read(t, m)
 	closed.Inherit(again)
-	reasonIs(t, meet(t, closed.Config(), config), NoClientCertificate) // a ticket does not replace a certificate
+	reasonIs(t, handshake(t, closed.Config(), config), NoClientCertificate) // a ticket does not replace a certificate
 }
 
 // A reload makes a new listener while clients of the old one are still in their
@@ -40,14 +40,14 @@ func TestBothTerminatorsResumeEachOthersSessions(t *testing.T) {
 		}
 	})
 	for range 10 {
-		mustMeet(t, old.Config(), client(ca))
-		mustMeet(t, next.Config(), client(ca))
+		mustHandshake(t, old.Config(), client(ca))
+		mustHandshake(t, next.Config(), client(ca))
 	}
 	inheriting.Wait()
 	config := client(ca)
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	for i, s := range []*Terminator{old, next, old, next} {
-		m := mustMeet(t, s.Config(), config)
+		m := mustHandshake(t, s.Config(), config)
 		if m.session.resumed != (i > 0) {
 			t.Errorf("connection %d: resumed %v", i, m.session.resumed)
 		}
@@ -65,9 +65,9 @@ func TestClientOfACAThatIsNotBelievedAnyMoreDoesNotResume(t *testing.T) {
 	old, next := server(t, ca, believes(before)), server(t, ca, believes(after))
 	config := client(ca, before.Issue("device"))
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	read(t, mustMeet(t, old.Config(), config))
+	read(t, mustHandshake(t, old.Config(), config))
 	next.Inherit(old)
-	if m := meet(t, next.Config(), config); m.err == nil {
+	if m := handshake(t, next.Config(), config); m.err == nil {
 		t.Errorf("let in, resumed %v", m.session.resumed)
 	}
 }
@@ -106,12 +106,12 @@ func TestSessionsWithNodesOutliveAChangeOfThePool(t *testing.T) {
 				shows(o)
 				row.change(o)
 			})
-			if made, _, err := meetNode(t, old, node); err != nil || made.Info().Resumed {
+			if made, _, err := handshakeWithNode(t, old, node); err != nil || made.Info().Resumed {
 				t.Fatalf("the first: %v", err)
 			}
 			next.Inherit(old)
 			for i, s := range []*Originator{next, next, old} {
-				made, _, err := meetNode(t, s, node)
+				made, _, err := handshakeWithNode(t, s, node)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -122,7 +122,7 @@ func TestSessionsWithNodesOutliveAChangeOfThePool(t *testing.T) {
 			if err := next.Reload(); err != nil {
 				t.Fatal(err)
 			}
-			if made, _, err := meetNode(t, next, node); err != nil || made.Info().Resumed {
+			if made, _, err := handshakeWithNode(t, next, node); err != nil || made.Info().Resumed {
 				t.Errorf("after a reload: %v, or resumed", err)
 			}
 		})

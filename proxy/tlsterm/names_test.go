@@ -38,7 +38,7 @@ func TestCertificateIsChosenByName(t *testing.T) {
 			{"", firstEC, false},
 		} {
 			config := &tls.Config{ServerName: row.name, InsecureSkipVerify: true}
-			m := meet(t, s.Config(), config)
+			m := handshake(t, s.Config(), config)
 			if strict && row.unknown {
 				reasonIs(t, m, UnknownName)
 				if want := "remote error: tls: unrecognized name"; m.clientErr == nil || m.clientErr.Error() != want {
@@ -70,7 +70,7 @@ func TestKindOfKeyIsTheClientsChoice(t *testing.T) {
 		tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: r, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: e,
 	} {
 		for _, name := range []string{"broker.example", "unknown.example"} {
-			m := mustMeet(t, s.Config(), &tls.Config{
+			m := mustHandshake(t, s.Config(), &tls.Config{
 				ServerName: name, InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{cipher},
 			})
 			if got := m.client.ConnectionState().PeerCertificates[0]; !got.Equal(want.TLS.Leaf) {
@@ -88,7 +88,7 @@ func TestResumedSessionNeedsAKnownName(t *testing.T) {
 	before := server(t, ca, share)
 	cache := client(ca)
 	cache.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	read(t, mustMeet(t, before.Config(), cache))
+	read(t, mustHandshake(t, before.Config(), cache))
 
 	other := ca.Issue("other.example")
 	after := server(t, ca, func(o *Options) {
@@ -96,5 +96,5 @@ func TestResumedSessionNeedsAKnownName(t *testing.T) {
 		o.StrictSNI = true
 		o.Certificates = []CertificateFile{{Cert: other.File(t)}}
 	})
-	reasonIs(t, meet(t, after.Config(), cache), UnknownName)
+	reasonIs(t, handshake(t, after.Config(), cache), UnknownName)
 }

@@ -179,7 +179,7 @@ func TestOpenSSLSeesVersionsCiphersAndNames(t *testing.T) {
 			c := startOpenSSL(t, append(verify, row.args...)...)
 			d, err := c.accept(t, s.Config())
 			if row.want != "" {
-				reasonIs(t, met{err: err}, row.want)
+				reasonIs(t, handshakeResult{err: err}, row.want)
 			} else if err != nil {
 				t.Fatal(err)
 			}

@@ -33,12 +33,12 @@ type Originator struct {
 	options NodeOptions
 	sources sources
 
-	current  atomic.Pointer[origination]
+	current  atomic.Pointer[nodeGeneration]
 	changing sync.Mutex // as in Terminator
 }
 
-// origination is the result of reading all files once. It is immutable.
-type origination struct {
+// nodeGeneration is the result of reading all files once. It is immutable.
+type nodeGeneration struct {
 	configs  map[string]*tls.Config // by node name
 	files    string                 // fingerprint of the files, taken before they were read
 	material material
@@ -53,7 +53,7 @@ func NewOriginator(o NodeOptions) (*Originator, error) {
 	if o.Certificate.Cert != "" {
 		t.sources.certificates = []CertificateFile{o.Certificate}
 	}
-	if err := t.change(&origination{}); err != nil {
+	if err := t.change(&nodeGeneration{}); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -69,7 +69,7 @@ func (t *Originator) Connect(ctx context.Context, conn net.Conn, node string) (*
 	}
 	s := &Session{wire: wire{raw: conn, budget: maxHandshake}, node: true}
 	s.conn = tls.Client(&s.wire, config)
-	if err := s.shake(ctx); err != nil {
+	if err := s.handshake(ctx); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -133,8 +133,8 @@ func (t *Originator) Warnings() []string {
 
 // change makes the next origination from the last one. Only NewOriginator and holders of t.changing call
 // it.
-func (t *Originator) change(last *origination) error {
-	next := &origination{
+func (t *Originator) change(last *nodeGeneration) error {
+	next := &nodeGeneration{
 		configs: make(map[string]*tls.Config), files: t.sources.fingerprint(), material: last.material.read(&t.sources, t.options.Now()),
 	}
 	err := next.material.err()

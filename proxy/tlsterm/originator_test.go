@@ -25,16 +25,16 @@ func originator(t *testing.T, ca *proxytest.CA, change func(*NodeOptions)) *Orig
 	return s
 }
 
-// meetNode makes a handshake between s and a node with config, and returns the results of
+// handshakeWithNode makes a handshake between s and a node with config, and returns the results of
 // both.
-func meetNode(t *testing.T, s *Originator, config *tls.Config) (*Session, tls.ConnectionState, error) {
+func handshakeWithNode(t *testing.T, s *Originator, config *tls.Config) (*Session, tls.ConnectionState, error) {
 	t.Helper()
 	ours, theirs := connect(t)
 	node := tls.Server(theirs, config)
-	shaken := make(chan error, 1)
+	handshakeErr := make(chan error, 1)
 	go func() { // ends with the handshake, or with the connection
 		err := node.HandshakeContext(t.Context())
-		shaken <- err
+		handshakeErr <- err
 		if err == nil {
 			_, _ = node.Write([]byte("welcome")) // after the tickets of 1.3
 		}
@@ -42,13 +42,13 @@ func meetNode(t *testing.T, s *Originator, config *tls.Config) (*Session, tls.Co
 	made, err := s.Connect(t.Context(), ours, "node-a")
 	if err != nil {
 		_ = ours.Close()
-		<-shaken
+		<-handshakeErr
 		return nil, tls.ConnectionState{}, err
 	}
 	if _, err := made.Conn().Read(make([]byte, 16)); err != nil {
 		return nil, tls.ConnectionState{}, err
 	}
-	if err := <-shaken; err != nil {
+	if err := <-handshakeErr; err != nil {
 		return nil, tls.ConnectionState{}, err
 	}
 	return made, node.ConnectionState(), nil
@@ -81,7 +81,7 @@ func TestNodeHasToShowItsName(t *testing.T) {
 		{"another address", ca.Issue("node.example", "10.0.0.2"), func(o *NodeOptions) { o.Hosts["node-a"] = "10.0.0.1" }, "valid for 10.0.0.2, not 10.0.0.1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, _, err := meetNode(t, originator(t, ca, row.change), shown(row.shows))
+			_, _, err := handshakeWithNode(t, originator(t, ca, row.change), shown(row.shows))
 			if (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
 				t.Errorf("got %v, want %q", err, row.want)
 			}
@@ -94,7 +94,7 @@ func TestNodeGetsTheServerNameAndTheCertificate(t *testing.T) {
 	s := originator(t, ca, func(o *NodeOptions) { o.Certificate.Cert = ca.Issue("balancer").File(t) })
 	config := shown(ca.Issue("node.example"))
 	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, ca.Pool()
-	_, state, err := meetNode(t, s, config)
+	_, state, err := handshakeWithNode(t, s, config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestTicketsOfANodeEndWithAReload(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		made, _, err := meetNode(t, s, config)
+		made, _, err := handshakeWithNode(t, s, config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +133,7 @@ func TestBrokenFileOfAPoolKeepsTheLastGoodOne(t *testing.T) {
 	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), ca) {
 		t.Errorf("got %v, want one about %s", err, ca)
 	}
-	if _, _, err := meetNode(t, s, old); err != nil {
+	if _, _, err := handshakeWithNode(t, s, old); err != nil {
 		t.Errorf("with the last good CA: %v", err)
 	}
 	if status := s.Status(); len(status) != 1 || status[0].Err == nil || status[0].Kind != KindCA || status[0].Names[0] != "CN=before" {
@@ -143,10 +143,10 @@ func TestBrokenFileOfAPoolKeepsTheLastGoodOne(t *testing.T) {
 	if err := s.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := meetNode(t, s, fresh); err != nil {
+	if _, _, err := handshakeWithNode(t, s, fresh); err != nil {
 		t.Errorf("with the new CA: %v", err)
 	}
-	if _, _, err := meetNode(t, s, old); err == nil {
+	if _, _, err := handshakeWithNode(t, s, old); err == nil {
 		t.Error("the old CA is still believed")
 	}
 }

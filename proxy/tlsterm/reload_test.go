@@ -40,9 +40,9 @@ func TestBrokenPairKeepsTheLastGoodOne(t *testing.T) {
 	}
 	config := client(ca)
 	config.ServerName = "a.example"
-	mustMeet(t, s.Config(), config)
+	mustHandshake(t, s.Config(), config)
 	config.ServerName = "c.example"
-	mustMeet(t, s.Config(), config)
+	mustHandshake(t, s.Config(), config)
 
 	proxytest.WriteFile(first, a.Cert, a.Key)
 	if err := s.Reload(); err != nil || s.Status()[0].Err != nil {
@@ -58,12 +58,12 @@ func TestCRLThatDoesNotFitTheNewCAKeepsBoth(t *testing.T) {
 	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "fleet.crl") {
 		t.Errorf("got %v, want one about fleet.crl", err)
 	}
-	mustMeet(t, s.Config(), client(web, before.Issue("device")))
+	mustHandshake(t, s.Config(), client(web, before.Issue("device")))
 	proxytest.WriteFile(crl, after.CRL(time.Now().Add(time.Hour)))
 	if err := s.Reload(); err != nil {
 		t.Fatal(err)
 	}
-	mustMeet(t, s.Config(), client(web, after.Issue("device")))
+	mustHandshake(t, s.Config(), client(web, after.Issue("device")))
 }
 
 // As Kubernetes mounts a secret: tls.crt links to ..data/tls.crt, and ..data to a folder named by
@@ -244,7 +244,7 @@ func TestReloadWhileClientsConnectFailsNoHandshake(t *testing.T) {
 				t.Error(err)
 			}
 		default:
-			mustMeet(t, s.Config(), client(ca))
+			mustHandshake(t, s.Config(), client(ca))
 		}
 	}
 }

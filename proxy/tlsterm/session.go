@@ -45,7 +45,7 @@ type Session struct {
 // client an alert, or an HTTP response if the client speaks HTTP without TLS. The caller closes conn, with or without an
 // error.
 func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, error) {
-	return accept(ctx, wire{raw: conn, budget: maxHandshake}, config)
+	return newServerSession(ctx, wire{raw: conn, budget: maxHandshake}, config)
 }
 
 // Accept is [Accept] behind the gate. hello is what the client has sent so far, its ClientHello; the session owns it
@@ -66,15 +66,15 @@ func (g *Gate) Accept(ctx context.Context, hello []byte, open func() (net.Conn, 
 		defer g.resume(ctx)
 		read()
 	}
-	return accept(ctx, wire{raw: conn, in: hello, budget: maxHandshake, wait: wait}, config)
+	return newServerSession(ctx, wire{raw: conn, in: hello, budget: maxHandshake, wait: wait}, config)
 }
 
-func accept(ctx context.Context, w wire, config *tls.Config) (*Session, error) {
+func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session, error) {
 	s := &Session{wire: w}
 	conn := w.raw
 	s.conn = tls.Server(&s.wire, config)
 	var hello hello
-	if err := s.shake(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
+	if err := s.handshake(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
 		if alert, ok := s.wire.alert(); ok && isBadRecord(err) {
 			err = fmt.Errorf("remote error: %w", alert)
 		}
@@ -87,8 +87,8 @@ func accept(ctx context.Context, w wire, config *tls.Config) (*Session, error) {
 	return s, nil
 }
 
-// shake makes the handshake.
-func (s *Session) shake(ctx context.Context) error {
+// handshake makes the handshake.
+func (s *Session) handshake(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		s.wire.raw.SetDeadline(deadline)
 	}
@@ -174,29 +174,29 @@ func (s *Session) Read(plain []byte) (int, error) {
 // Seal appends to dst the session's own messages and then plain, in records of at most 16 KiB; the first
 // records of a session fit into one network packet each. It fails after CloseNotify and after a fatal alert.
 func (s *Session) Seal(dst, plain []byte) ([]byte, error) {
-	s.begin(dst)
+	s.beginOutput(dst)
 	_, err := s.conn.Write(plain)
-	return s.end(), err
+	return s.endOutput(), err
 }
 
 // CloseNotify appends to dst the session's own messages and then a close_notify, once. This closes only our side; Read
 // still works (RFC 8446, 6.1). After a fatal error it appends the alert and no close_notify.
 func (s *Session) CloseNotify(dst []byte) []byte {
-	s.begin(dst)
+	s.beginOutput(dst)
 	_ = s.conn.CloseWrite() // the wire accepts every write
-	return s.end()
+	return s.endOutput()
 }
 
 // Owed appends to dst the session's own messages to the client. Call it after Read.
 func (s *Session) Owed(dst []byte) []byte {
-	s.begin(dst)
-	return s.end()
+	s.beginOutput(dst)
+	return s.endOutput()
 }
 
-// begin makes the tls.Conn write to dst until end is called.
-func (s *Session) begin(dst []byte) { s.wire.out = append(dst, s.wire.out...) }
+// beginOutput makes the tls.Conn write to dst until endOutput is called.
+func (s *Session) beginOutput(dst []byte) { s.wire.out = append(dst, s.wire.out...) }
 
-func (s *Session) end() []byte {
+func (s *Session) endOutput() []byte {
 	dst := s.wire.out
 	s.wire.out = nil
 	return dst

@@ -22,7 +22,7 @@ type detached struct {
 
 func detach(t testing.TB, server, client *tls.Config) detached {
 	t.Helper()
-	m := mustMeet(t, server, client)
+	m := mustHandshake(t, server, client)
 	m.session.Detach()
 	m.raw.SetDeadline(time.Now().Add(patience))
 	return detached{m.session, m.client, m.raw}
@@ -245,7 +245,7 @@ func (c *corked) pour() {
 // The WebSocket upgrade is read from Conn, and the bytes after it after Detach.
 func TestWhatConnHasLeftIsReadAfterDetach(t *testing.T) {
 	versions(t, func(t *testing.T, server, client *tls.Config) {
-		m := mustMeet(t, server, client)
+		m := mustHandshake(t, server, client)
 		sent := bytes.Repeat([]byte("0123456789"), 500)
 		if _, err := m.client.Write(sent); err != nil {
 			t.Fatal(err)

@@ -31,8 +31,8 @@ func field[T any](name string) fieldAt {
 	return fieldAt(f.Offset)
 }
 
-// get returns a pointer to the field of c, or nil if the field is unknown.
-func get[T any](c *tls.Conn, at fieldAt) *T {
+// fieldOf returns a pointer to the field of c, or nil if the field is unknown.
+func fieldOf[T any](c *tls.Conn, at fieldAt) *T {
 	if at == 0 {
 		return nil
 	}
@@ -42,13 +42,13 @@ func get[T any](c *tls.Conn, at fieldAt) *T {
 // forget drops what only the handshake needed. The handshake of c must be over and no other goroutine may use c. It
 // keeps the certificates of a node, because crypto/tls stores them with the tickets that the node sends later.
 func forget(c *tls.Conn, node bool) {
-	if hand := get[bytes.Buffer](c, slim.hand); hand != nil && hand.Len() == 0 {
+	if hand := fieldOf[bytes.Buffer](c, slim.hand); hand != nil && hand.Len() == 0 {
 		*hand = bytes.Buffer{}
 	}
-	if certs := get[[]*x509.Certificate](c, slim.peerCertificates); certs != nil && !node {
+	if certs := fieldOf[[]*x509.Certificate](c, slim.peerCertificates); certs != nil && !node {
 		*certs = nil
 	}
-	if chains := get[[][]*x509.Certificate](c, slim.verifiedChains); chains != nil && !node {
+	if chains := fieldOf[[][]*x509.Certificate](c, slim.verifiedChains); chains != nil && !node {
 		*chains = nil
 	}
 	shrink(c)
@@ -57,7 +57,7 @@ func forget(c *tls.Conn, node bool) {
 // shrink releases a read buffer that is empty and large. The buffer holds no plaintext: shrink is called
 // when Read has just found nothing, or before the first Read.
 func shrink(c *tls.Conn) {
-	if raw := get[bytes.Buffer](c, slim.rawInput); raw != nil && raw.Len() == 0 && raw.Cap() > keptBuffer {
+	if raw := fieldOf[bytes.Buffer](c, slim.rawInput); raw != nil && raw.Len() == 0 && raw.Cap() > keptBuffer {
 		*raw = bytes.Buffer{}
 	}
 }

@@ -59,7 +59,7 @@ func (m *material) warnings(from *sources, now time.Time) []string {
 			list = append(list, warning)
 		}
 	}
-	for _, file := range from.secrets() {
+	for _, file := range from.keyFiles() {
 		if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
 			list = append(list, fmt.Sprintf("%s holds a key and everybody on this machine may read it (mode %#o)", file, info.Mode().Perm()))
 		}

@@ -70,7 +70,7 @@ func loadTicketKeys(file string) (ticketRing, error) {
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("%s: no ticket key", file)
 	}
-	return order(keys), nil
+	return sealFirst(keys), nil
 }
 
 // decodeKey tries hex first: 64 hex digits are also base64 of 48 bytes, but no random key looks like
@@ -83,9 +83,9 @@ func decodeKey(line string) ([]byte, bool) {
 	return raw, err == nil && len(raw) >= 32 && len(raw) <= 80
 }
 
-// order returns the keys of a file, newest last, with the key that seals moved to the
+// sealFirst returns the keys of a file, newest last, with the key that seals moved to the
 // front.
-func order(keys ticketRing) ticketRing {
+func sealFirst(keys ticketRing) ticketRing {
 	if len(keys) > sharedTicketKeys {
 		keys = keys[len(keys)-sharedTicketKeys:]
 	}

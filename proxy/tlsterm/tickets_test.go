@@ -15,7 +15,7 @@ import (
 func hexKey(b byte) string { return hex.EncodeToString(bytes.Repeat([]byte{b}, 32)) }
 
 // read makes the client take its ticket, which arrives before the first byte or with it.
-func read(t testing.TB, m met) {
+func read(t testing.TB, m handshakeResult) {
 	t.Helper()
 	if _, err := m.session.Conn().Write([]byte("x")); err != nil {
 		t.Fatal(err)
@@ -88,12 +88,12 @@ func TestReplicasWithTheSameKeysResumeEachOthersSessions(t *testing.T) {
 			config := client(ca)
 			config.MaxVersion = version
 			config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-			first := mustMeet(t, row.a.Config(), config)
+			first := mustHandshake(t, row.a.Config(), config)
 			read(t, first)
 			if first.session.resumed {
 				t.Errorf("%s: the first session is resumed", row.name)
 			}
-			if got := mustMeet(t, row.b.Config(), config).session.resumed; got != row.resumed {
+			if got := mustHandshake(t, row.b.Config(), config).session.resumed; got != row.resumed {
 				t.Errorf("%s, %s: resumed is %v", row.name, tls.VersionName(version), got)
 			}
 		}
@@ -111,8 +111,8 @@ func TestNewTicketKeyIsKnownBeforeItIsUsed(t *testing.T) {
 	for _, pair := range [][2]*Terminator{{a, b}, {b, a}} {
 		config := client(ca)
 		config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-		read(t, mustMeet(t, pair[0].Config(), config))
-		if !mustMeet(t, pair[1].Config(), config).session.resumed {
+		read(t, mustHandshake(t, pair[0].Config(), config))
+		if !mustHandshake(t, pair[1].Config(), config).session.resumed {
 			t.Error("not resumed")
 		}
 	}

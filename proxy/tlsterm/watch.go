@@ -72,8 +72,8 @@ func (s *sources) fingerprint() string {
 	return b.String()
 }
 
-// secrets returns the files of s that contain keys.
-func (s *sources) secrets() []string {
+// keyFiles returns the files of s that contain keys.
+func (s *sources) keyFiles() []string {
 	var list []string
 	for _, c := range s.certificates {
 		list = append(list, c.keyFile())

@@ -20,7 +20,7 @@ type wire struct {
 	out  []byte // ciphertext that the session's owner has not taken yet
 	held bool   // the session owns the memory of in
 
-	ended bool // nothing comes after in
+	ended bool // no ciphertext follows in
 	cut   bool // the tls.Conn has read that end, which is not a close_notify
 }
 

@@ -206,7 +206,7 @@ func TestTransportIsGoneWithItsLastRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := x.try(r.pool.Nodes()[0], time.Time{}, req)
+		res, err := x.sendTo(r.pool.Nodes()[0], time.Time{}, req)
 		if err != nil || x.transport != late {
 			t.Fatal(err)
 		}

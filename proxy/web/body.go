@@ -117,22 +117,22 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	return n, failed
 }
 
-// rest reads the rest of a body before the balancer answers itself. net/http would do so,
+// readRest reads the rest of a body before the balancer answers itself. net/http would do so,
 // too, but would not report a body that does not arrive. It reports whether the rest
 // arrived in time. For nil it returns true.
-func (b *clientBody) rest() bool {
+func (b *clientBody) readRest() bool {
 	if b == nil {
 		return true
 	}
-	if b.wanted() {
+	if b.restWanted() {
 		_, _ = io.CopyN(io.Discard, b, maxRest)
 	}
 	return !errors.Is(b.err(), os.ErrDeadlineExceeded)
 }
 
-// wanted reports whether reading the rest makes sense: not if the client still waits for
+// restWanted reports whether reading the rest makes sense: not if the client still waits for
 // a 100, nor if it is better to close the connection.
-func (b *clientBody) wanted() bool {
+func (b *clientBody) restWanted() bool {
 	if b.failed.Load() != nil {
 		return false
 	}
@@ -141,9 +141,9 @@ func (b *clientBody) wanted() bool {
 	return (!b.expects || b.read > 0) && b.length-b.read <= maxRest
 }
 
-// leave limits the time for the rest of a body when its request is over: the server then
+// limitRest limits the time for the rest of a body when its request is over: the server then
 // reads the rest, to keep the connection or to close it cleanly. For nil it does nothing.
-func (b *clientBody) leave() {
+func (b *clientBody) limitRest() {
 	if b != nil && !b.ended.Load() {
 		_ = b.conn.SetReadDeadline(time.Now().Add(lingerTime))
 	}

@@ -111,7 +111,7 @@ func TestBodyThatHasEndedSetsNoDeadline(t *testing.T) {
 			t.Errorf("%v, a deadline at %v", err, l.deadline)
 		}
 	}
-	b.leave()
+	b.limitRest()
 	if !l.deadline.IsZero() {
 		t.Errorf("a deadline at %v", l.deadline)
 	}

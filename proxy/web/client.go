@@ -66,7 +66,7 @@ type upgradedConn struct {
 func (c *upgradedConn) Read(b []byte) (int, error) {
 	n, err := c.read(b)
 	if err != nil {
-		c.tunnel.halve()
+		c.tunnel.closeHalf()
 	}
 	c.tunnel.begin()
 	return n, err
@@ -89,7 +89,7 @@ func (c *upgradedConn) Write(b []byte) (int, error) {
 
 // CloseWrite tells the client that the node has ended its stream.
 func (c *upgradedConn) CloseWrite() error {
-	c.tunnel.halve()
+	c.tunnel.closeHalf()
 	c.tunnel.begin()
 	return c.boundedConn.CloseWrite()
 }

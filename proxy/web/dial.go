@@ -46,7 +46,7 @@ func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, 
 	if err != nil {
 		return nil, &dialError{err}
 	}
-	if err := h.announce(a, conn); err != nil {
+	if err := h.sendProxyHeader(a, conn); err != nil {
 		conn.Close()
 		return nil, err
 	}
@@ -61,12 +61,12 @@ func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, 
 	return &boundedConn{Conn: secured, pace: a.write, below: conn}, nil
 }
 
-// announce sends the PROXY header, if any, in one write, as EMQX's listeners require.
-func (h *Handler) announce(a *attempt, conn net.Conn) error {
+// sendProxyHeader sends the PROXY header, if any, in one write, as EMQX's listeners require.
+func (h *Handler) sendProxyHeader(a *attempt, conn net.Conn) error {
 	if a.pool.SendProxy == 0 {
 		return nil
 	}
-	source, destination := a.client.announced(conn)
+	source, destination := a.client.proxyAddresses(conn)
 	header, err := h.options.Announce(a.pool.SendProxy, source, destination)
 	if err != nil {
 		return err
@@ -77,9 +77,9 @@ func (h *Handler) announce(a *attempt, conn net.Conn) error {
 	return nil
 }
 
-// announced returns the addresses for a PROXY header: the client's, or our own if it has
+// proxyAddresses returns the addresses for a PROXY header: the client's, or our own if it has
 // none, because no listener accepts a header without addresses.
-func (a addresses) announced(conn net.Conn) (source, destination netip.AddrPort) {
+func (a addresses) proxyAddresses(conn net.Conn) (source, destination netip.AddrPort) {
 	if a.source.IsValid() && a.destination.IsValid() {
 		return a.source, a.destination
 	}

@@ -60,7 +60,7 @@ func (x *exchange) serve() {
 	proxy := httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
 		Transport:      x,
-		ModifyResponse: x.respond,
+		ModifyResponse: x.modifyResponse,
 		ErrorHandler:   x.fail,
 		FlushInterval:  -1, // a reader of a stream wants every byte at once
 		ErrorLog:       slog.NewLogLogger(x.handler.options.Log.Handler(), slog.LevelDebug),
@@ -81,8 +81,8 @@ func (x *exchange) end() {
 	}
 }
 
-// try sends the request to one node, which must be reached by until; zero: no limit.
-func (x *exchange) try(node *balancer.Node, until time.Time, out *http.Request) (*http.Response, error) {
+// sendTo sends the request to one node, which must be reached by until; zero: no limit.
+func (x *exchange) sendTo(node *balancer.Node, until time.Time, out *http.Request) (*http.Response, error) {
 	addrs := node.Addrs()
 	if len(addrs) == 0 {
 		return nil, &dialError{walk.ErrUnresolved}
@@ -110,8 +110,8 @@ func (x *exchange) try(node *balancer.Node, until time.Time, out *http.Request) 
 	return res, nil
 }
 
-// respond handles the header of the node's response before the client gets it.
-func (x *exchange) respond(res *http.Response) error {
+// modifyResponse handles the header of the node's response before the client gets it.
+func (x *exchange) modifyResponse(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		x.switched = res.Body
 	} else if res.Body != http.NoBody {

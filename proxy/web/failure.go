@@ -15,11 +15,11 @@ import (
 // answer sends the client one line of plain text with the reason of an error, after
 // reading the rest of its body.
 func (h *Handler) answer(w http.ResponseWriter, body *clientBody, status int, why string) {
-	if !body.rest() {
-		h.refuse(w, http.StatusRequestTimeout, late)
+	if !body.readRest() {
+		h.refuse(w, http.StatusRequestTimeout, lateBody)
 		return
 	}
-	h.say(w, status, why)
+	h.writeText(w, status, why)
 }
 
 // refuse is like answer, but does not read the body: the connection closes.
@@ -27,10 +27,10 @@ func (h *Handler) refuse(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Connection", "close")
 	// Otherwise net/http would wait for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
-	h.say(w, status, why)
+	h.writeText(w, status, why)
 }
 
-func (h *Handler) say(w http.ResponseWriter, status int, why string) {
+func (h *Handler) writeText(w http.ResponseWriter, status int, why string) {
 	h.answers.Add(status)
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
@@ -78,7 +78,7 @@ func explain(err error) (status int, why string) {
 	case errors.As(err, &size):
 		return http.StatusRequestEntityTooLarge, tooLarge(size.Limit)
 	case errors.As(err, &body) && errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusRequestTimeout, late
+		return http.StatusRequestTimeout, lateBody
 	case errors.As(err, &body):
 		return http.StatusBadRequest, "the request's body is malformed, or ended early"
 	case errors.As(err, &none):
@@ -104,7 +104,7 @@ func unreached(reason outcome.Outcome) (status int, why string) {
 	}
 }
 
-// late is the answer for a body that did not arrive in time.
-const late = "the request's body did not arrive in time"
+// lateBody is the answer for a body that did not arrive in time.
+const lateBody = "the request's body did not arrive in time"
 
 func tooLarge(limit int64) string { return fmt.Sprintf("the request's body is over %d bytes", limit) }

@@ -24,7 +24,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 // believes the leftmost X-Forwarded-For, whoever wrote it.
 func (x *exchange) setForwarded(h http.Header) {
 	for name := range h {
-		if tellsOfClient(name) {
+		if namesClient(name) {
 			delete(h, name)
 		}
 	}
@@ -45,9 +45,9 @@ func (x *exchange) setForwarded(h http.Header) {
 	}
 }
 
-// tellsOfClient reports whether proxies use a field to name their client. Servers that
+// namesClient reports whether proxies use a field to name their client. Servers that
 // turn fields into variables read X_Forwarded_For as the same field.
-func tellsOfClient(name string) bool {
+func namesClient(name string) bool {
 	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
 	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
 }

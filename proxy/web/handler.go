@@ -56,9 +56,9 @@ func NewHandler(o Options) *Handler {
 // Apply changes the settings, also during requests, which continue with the old settings.
 // An idle connection to a node is kept if everything that it depends on is unchanged, and
 // closed otherwise. Only one goroutine at a time may call Apply.
-func (h *Handler) Apply(s Settings) { h.apply(newSettings(s)) }
+func (h *Handler) Apply(s Settings) { h.applySettings(newSettings(s)) }
 
-func (h *Handler) apply(s *settings) {
+func (h *Handler) applySettings(s *settings) {
 	h.settings.Store(s)
 	h.transports.keep(s.transportKeys())
 }
@@ -72,7 +72,7 @@ func (h *Handler) Close() { h.transports.keep(nil) }
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.Pool) {
 	settings := h.settings.Load()
 	body := h.newClientBody(settings, w, r)
-	defer body.leave()
+	defer body.limitRest()
 	switch {
 	case r.Method == http.MethodConnect:
 		// An open proxy is one that tunnels to an address of the client's choice.
@@ -81,7 +81,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.P
 	case r.RequestURI == "*" && r.Method == http.MethodOptions:
 		// The request is about the server, not about a resource, and the server is the
 		// balancer.
-		if !body.rest() {
+		if !body.readRest() {
 			h.answer(w, body, http.StatusNoContent, "")
 			return
 		}

@@ -20,7 +20,7 @@ func (r *rig) change(set func(*Settings)) {
 
 // withStall shortens the time limit of one write.
 func (r *rig) withStall(d time.Duration) {
-	r.handler.apply(&settings{r.setup.Settings, Pace{Within: d}})
+	r.handler.applySettings(&settings{r.setup.Settings, Pace{Within: d}})
 }
 
 func TestBodyUpToTheLimitArrives(t *testing.T) {
@@ -147,7 +147,7 @@ func TestClientThatDoesNotReadIsGivenUp(t *testing.T) {
 
 func TestNodeThatDoesNotReadIsGivenUp(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	inEveryModeAbreast(t, func(t *testing.T, m mode) {
+	inEveryModeParallel(t, func(t *testing.T, m mode) {
 		done := make(chan struct{})
 		r := m.start(t, []*node{m.newNode(t, "a", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-done }))})
 		defer close(done)

@@ -23,8 +23,8 @@ func inEveryMode(t *testing.T, test func(*testing.T, mode)) {
 	t.Run("https", func(t *testing.T) { test(t, mode{proxytest.NewCA("a CA")}) })
 }
 
-// inEveryModeAbreast runs the modes in parallel, for a test that mostly waits.
-func inEveryModeAbreast(t *testing.T, test func(*testing.T, mode)) {
+// inEveryModeParallel runs the modes in parallel, for a test that mostly waits.
+func inEveryModeParallel(t *testing.T, test func(*testing.T, mode)) {
 	t.Helper()
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
 		"http":  func(t *testing.T) { test(t, mode{}) },

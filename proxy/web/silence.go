@@ -38,7 +38,7 @@ func (s *silence) set(what, setting string, limit time.Duration) {
 	}
 }
 
-// begin starts the limit anew, after progress or when progress becomes possible.
+// begin starts the time limit anew, after progress or when progress becomes possible.
 func (s *silence) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,8 +101,8 @@ func (x *exchange) newTunnel() *tunnel {
 	return &tunnel{x.silence, x.settings.HalfClosedTimeout}
 }
 
-// halve is called when one side of the tunnel has ended its stream.
-func (t *tunnel) halve() {
+// closeHalf is called when one side of the tunnel has ended its stream.
+func (t *tunnel) closeHalf() {
 	t.set("tunnel: one side has closed, no byte of the other", "timeouts.half_closed", t.halfClosed)
 }
 

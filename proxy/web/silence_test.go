@@ -60,7 +60,7 @@ func TestSilentTunnelEnds(t *testing.T) {
 // Progress in one direction is enough.
 func TestTunnelThatMovesGoesOn(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	inEveryModeAbreast(t, func(t *testing.T, m mode) {
+	inEveryModeParallel(t, func(t *testing.T, m mode) {
 		tests := map[string]func(*testing.T){}
 		for _, speaker := range []string{"client", "node"} {
 			tests[speaker] = func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestTunnelThatMovesGoesOn(t *testing.T) {
 
 func TestHalfClosedTunnelHasTheLimitOfHalfClosed(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	inEveryModeAbreast(t, func(t *testing.T, m mode) {
+	inEveryModeParallel(t, func(t *testing.T, m mode) {
 		tests := map[string]func(*testing.T){}
 		for _, first := range []string{"client", "node"} {
 			tests[first] = func(t *testing.T) {

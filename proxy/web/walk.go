@@ -47,7 +47,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if node == nil {
 			return nil, &unreachedError{w.Reason(), last}
 		}
-		res, err := x.try(node, until, out)
+		res, err := x.sendTo(node, until, out)
 		if err == nil {
 			return res, nil
 		}

@@ -64,7 +64,7 @@ func (f *Follower) readHeader(b byte) {
 			f.state |= lost
 		}
 		f.left = f.left<<8 | uint32(b)
-		if f.length--; f.length == 0 && f.left < f.least() {
+		if f.length--; f.length == 0 && f.left < f.minLength() {
 			f.state |= lost
 		}
 	case f.mask > 0:
@@ -108,8 +108,8 @@ func (f *Follower) readLength(b byte) {
 	}
 }
 
-// least returns the smallest length that needs as many bytes as this one has.
-func (f *Follower) least() uint32 {
+// minLength returns the smallest length that needs as many bytes as this one has.
+func (f *Follower) minLength() uint32 {
 	if f.state&of64Bits != 0 {
 		return 1 << 16
 	}

@@ -212,7 +212,7 @@ func appendFrame(b []byte, random *rand.Rand, fromClient bool, op Opcode, payloa
 	b = AppendMaskedHeader(b, op, len(payload), key)
 	begin := len(b)
 	b = append(b, payload...)
-	for at := begin; at < len(b); { // in parts, as a loop does
+	for at := begin; at < len(b); { // mask in parts, as an event loop does
 		n := min(len(b)-at, 1+random.IntN(5000))
 		Mask(b[at:at+n], key, at-begin)
 		at += n

@@ -8,12 +8,12 @@ import (
 // Mask masks or unmasks b in place: the two operations are the same (§5.3). offset is the
 // position of b[0] in the frame's payload, so that a payload can be masked in parts.
 func Mask(b []byte, key [4]byte, offset int) {
-	xor(b, turned(binary.LittleEndian.Uint32(key[:]), offset))
+	xor(b, rotated(binary.LittleEndian.Uint32(key[:]), offset))
 }
 
-// turned returns the mask for the bytes after n bytes that were masked with mask. The low
+// rotated returns the mask for the bytes after n bytes that were masked with mask. The low
 // byte of a mask is for the first byte.
-func turned(mask uint32, n int) uint32 { return bits.RotateLeft32(mask, -8*(n&3)) }
+func rotated(mask uint32, n int) uint32 { return bits.RotateLeft32(mask, -8*(n&3)) }
 
 // xor masks b in steps of 32 bytes, then of 8, then of 1.
 func xor(b []byte, mask uint32) {

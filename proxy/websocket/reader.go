@@ -38,7 +38,7 @@ type Piece struct {
 //
 // Do not call Next after a close frame: no frames may follow it (§5.5.1).
 func (r *Reader) Next(b []byte) (Piece, error) {
-	op, from, to, mask, err := r.take(b)
+	op, from, to, mask, err := r.nextPiece(b)
 	if err != nil {
 		return Piece{}, err
 	}
@@ -61,7 +61,7 @@ func (r *Reader) Next(b []byte) (Piece, error) {
 // payload to dst and returns the extended slice. Payload is a view into that slice. After
 // an error dst is unchanged.
 func (r *Reader) Copy(dst, b []byte) ([]byte, Piece, error) {
-	op, from, to, mask, err := r.take(b)
+	op, from, to, mask, err := r.nextPiece(b)
 	if err != nil {
 		return dst, Piece{}, err
 	}
@@ -79,9 +79,9 @@ func (r *Reader) Copy(dst, b []byte) ([]byte, Piece, error) {
 	return dst, Piece{Opcode: op, Payload: payload, Raw: to}, nil
 }
 
-// take finds the next piece: it ends at b[to], and its payload, still masked, is
+// nextPiece finds the next piece: it ends at b[to], and its payload, still masked, is
 // b[from:to]. mask is the mask of that payload.
-func (r *Reader) take(b []byte) (op Opcode, from, to int, mask uint32, err error) {
+func (r *Reader) nextPiece(b []byte) (op Opcode, from, to int, mask uint32, err error) {
 	if r.left == 0 {
 		var h Header
 		err := h.parse(b)
@@ -106,7 +106,7 @@ func (r *Reader) take(b []byte) (op Opcode, from, to int, mask uint32, err error
 	}
 	n := int(min(int64(len(b)-from), r.left))
 	mask = r.mask
-	r.mask = turned(mask, n)
+	r.mask = rotated(mask, n)
 	r.left -= int64(n)
 	return Binary, from, from + n, mask, nil
 }

@@ -45,7 +45,7 @@ func (r *Request) Append(dst []byte) []byte {
 
 	h := make(http.Header, len(r.Header)+5)
 	for name, values := range r.Header {
-		if !ours(name) {
+		if !isReserved(name) {
 			h[name] = values
 		}
 	}
@@ -64,9 +64,9 @@ func (r *Request) Append(dst []byte) []byte {
 	return append(buffer.Bytes(), "\r\n"...)
 }
 
-// ours reports whether the package writes a header itself, so that Request.Header must
+// isReserved reports whether the package writes a header itself, so that Request.Header must
 // not set it, in any spelling.
-func ours(name string) bool {
+func isReserved(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	switch name {
 	case "Host", "Connection", "Upgrade", "Content-Length", "Transfer-Encoding", "Trailer", "Te", "Expect":

@@ -59,7 +59,7 @@ func readHead(head []byte, r *Request) (status int, err error) {
 	defer resp.Body.Close() // b has no body
 	switch status = resp.StatusCode; {
 	case status == http.StatusSwitchingProtocols:
-		if reason := refused(resp.Header, r); reason != "" {
+		if reason := faultOf(resp.Header, r); reason != "" {
 			return 0, &ResponseError{status, reason}
 		}
 		return status, nil
@@ -70,9 +70,9 @@ func readHead(head []byte, r *Request) (status int, err error) {
 	return 0, &ResponseError{status, quoted(text)}
 }
 
-// refused describes the fault in the header of a 101, or returns "" if there is none. It
+// faultOf describes the fault in the header of a 101, or returns "" if there is none. It
 // makes checks 2 to 6 of §4.1.
-func refused(h http.Header, r *Request) string {
+func faultOf(h http.Header, r *Request) string {
 	upgrade, accept := strings.Join(h["Upgrade"], ","), strings.Join(h["Sec-Websocket-Accept"], ",")
 	extensions, protocol := tokens(h["Sec-Websocket-Extensions"]), h["Sec-Websocket-Protocol"]
 	switch {

@@ -33,8 +33,8 @@ func connect(t testing.TB) (client, server net.Conn) {
 	return client, server
 }
 
-// met is the result of a handshake.
-type met struct {
+// handshakeResult is the result of a handshake.
+type handshakeResult struct {
 	session   *Session // nil after an error
 	err       error    // the server's
 	client    *tls.Conn
@@ -42,12 +42,12 @@ type met struct {
 	raw       net.Conn // the server's connection
 }
 
-// meet makes a handshake. In TLS 1.3 it can succeed for the client and fail for the server: clientErr is then the error
+// handshake makes a handshake. In TLS 1.3 it can succeed for the client and fail for the server: clientErr is then the error
 // of the client's first Read.
-func meet(t testing.TB, server, client *tls.Config) met {
+func handshake(t testing.TB, server, client *tls.Config) handshakeResult {
 	t.Helper()
 	c, raw := connect(t)
-	m := met{client: tls.Client(c, client), raw: raw}
+	m := handshakeResult{client: tls.Client(c, client), raw: raw}
 	over := make(chan struct{})
 	go func() { // ends with the client's handshake
 		defer close(over)
@@ -66,10 +66,10 @@ func meet(t testing.TB, server, client *tls.Config) met {
 	return m
 }
 
-// mustMeet is meet for handshakes that must succeed.
-func mustMeet(t testing.TB, server, client *tls.Config) met {
+// mustHandshake is handshake for handshakes that must succeed.
+func mustHandshake(t testing.TB, server, client *tls.Config) handshakeResult {
 	t.Helper()
-	m := meet(t, server, client)
+	m := handshake(t, server, client)
 	if m.err != nil {
 		t.Fatalf("server: %v; client: %v", m.err, m.clientErr)
 	}
@@ -77,7 +77,7 @@ func mustMeet(t testing.TB, server, client *tls.Config) met {
 }
 
 // reasonIs checks the reason of a failed handshake.
-func reasonIs(t *testing.T, m met, want Reason) {
+func reasonIs(t *testing.T, m handshakeResult, want Reason) {
 	t.Helper()
 	var failed *HandshakeError
 	if !errors.As(m.err, &failed) {
