@@ -90,7 +90,7 @@ func (m *model) begin(kind, seed byte) {
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
 	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
 	snap := &snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}, Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed, Write: modelWrite}}
-	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.NewTextHandler(io.Discard, nil)))}
+	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.NewTextHandler(io.Discard, nil)))} //nolint:sloglint // the discarding one has no level that takes lines
 	srv.journal.records = make(chan record, 2)
 	m.l = must(newLoop(srv))
 	m.l.current = newGeneration(snap, []*port{{}})

@@ -27,9 +27,8 @@ func bind(a config.Address, private bool) (net.Listener, error) {
 	}
 	var lc net.ListenConfig
 	if private {
-		// Linux makes the file with the mode that the socket has before it is bound.
 		lc.Control = func(_, _ string, c syscall.RawConn) (err error) {
-			if controlErr := c.Control(func(fd uintptr) { err = syscall.Fchmod(int(fd), modePrivate) }); controlErr != nil {
+			if controlErr := c.Control(func(fd uintptr) { err = makePrivate(fd) }); controlErr != nil {
 				return controlErr
 			}
 			return err

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 
 	"mqttlb/config"
 )
@@ -46,13 +45,6 @@ func socketAddress(a config.Admin) config.Address {
 		}
 	}
 	return config.Address{Network: "unix", Path: path}
-}
-
-// writable reports whether dir is a folder that this process may write to.
-func writable(dir string) bool {
-	info, err := os.Stat(dir)
-	const forWriting = 2 // W_OK
-	return err == nil && info.IsDir() && syscall.Access(dir, forWriting) == nil
 }
 
 // bindSocket listens at the address of the admin socket. Where the configuration

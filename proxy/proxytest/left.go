@@ -68,7 +68,7 @@ func descriptors() (int, error) {
 
 // openGosEpoll has Go open its own epoll, which stays open, so that no test is the first to need it.
 var openGosEpoll = sync.OnceValue(func() error {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
