@@ -8,8 +8,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// door is a listening socket of a loop, and who comes in there.
-type door struct {
+// listenSocket is a listening socket of a loop, and who comes in there.
+type listenSocket struct {
 	port       *port // nil: the socket is closed
 	generation *generation
 	listener   *snapshot.Listener
@@ -18,10 +18,10 @@ type door struct {
 // Accepted makes the session of a connection that was accepted, and takes it as far
 // as it goes.
 func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
-	d := &l.doors[number]
-	s := l.take()
+	d := &l.sockets[number]
+	s := l.newSession()
 	s.listener = l.counters.listener(d.listener, d.port)
-	s.client = l.born(fd)
+	s.client = l.newStream(fd)
 	s.client.readable = true
 	s.source = originOf(peer)
 	s.begun = l.Now()
@@ -37,8 +37,8 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	s.listener.Accepted++
 	s.listener.Open++
 
-	s.place = l.server.enter(d.port, s.pending)
-	s.excess = pick(s.place == placeTaken, outcome.None, outcome.RefusedConnections)
+	s.place = l.server.takePlace(d.port, s.pending)
+	s.excess = pick(s.place == placeAdmitted, outcome.None, outcome.RefusedConnections)
 	s.pending.Excess = s.excess
 	if s.place == placeNone {
 		l.finish(s, outcome.RefusedConnections)

@@ -43,8 +43,8 @@ type addressShard struct {
 
 // tally is what an address has open.
 type tally struct {
-	taken, refused uint32 // refused: those that are told so
-	next           int64  // of the pace
+	admitted, refused uint32 // refused: those that are told so
+	next              int64  // of the pace
 }
 
 // addressKey is what counts as one address: of IPv6 a network of 64 bits, since any
@@ -89,7 +89,7 @@ func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (ref
 		t.next = max(s.resting[key], s.before[key], s.forgotten)
 	}
 	switch next, inTime := limits.pace.Take(t.next, now); {
-	case limits.most > 0 && t.taken >= limits.most:
+	case limits.most > 0 && t.admitted >= limits.most:
 		refused = outcome.RefusedAddress
 	case !inTime:
 		refused = outcome.RefusedAddressRate
@@ -98,7 +98,7 @@ func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (ref
 	}
 	switch {
 	case refused == outcome.None:
-		t.taken++
+		t.admitted++
 	case t.refused < addressHeadroom:
 		t.refused++
 	default:
@@ -118,9 +118,9 @@ func (a *addresses) leave(from netip.Addr, refused bool, now int64) {
 	if refused {
 		t.refused--
 	} else {
-		t.taken--
+		t.admitted--
 	}
-	if t.taken > 0 || t.refused > 0 {
+	if t.admitted > 0 || t.refused > 0 {
 		s.open[key] = t
 		return
 	}

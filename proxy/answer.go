@@ -13,7 +13,7 @@ func (l *loop) confirm(s *session) step {
 		switch {
 		case err == reactor.ErrAgain:
 			return stepWait
-		case s.turnedAway(err):
+		case s.refusedByNode(err):
 			return l.dialAgain(s, err)
 		case err != nil:
 			return l.noAnswer(s, err)
@@ -21,7 +21,7 @@ func (l *loop) confirm(s *session) step {
 		if s.pending.answer != nil {
 			b = append(s.pending.answer, b...)
 		}
-		if next := l.heard(s, b); next != stepConfirm {
+		if next := l.forwardAnswer(s, b); next != stepConfirm {
 			return next
 		}
 	}
@@ -32,8 +32,8 @@ func (l *loop) confirm(s *session) step {
 func (l *loop) noAnswer(s *session, err error) step {
 	answer := s.pending.answer
 	s.flow.Sent += uint64(len(answer))
-	l.opened(s)
-	if l.pass(s, &s.client, answer) != nil {
+	l.releasePending(s)
+	if l.forward(s, &s.client, answer) != nil {
 		l.outputBroke(s, &s.client)
 		return stepEnded
 	}
@@ -43,9 +43,9 @@ func (l *loop) noAnswer(s *session, err error) step {
 	return stepRelay
 }
 
-// heard takes the first bytes of a node, from a packet's or a frame's beginning.
-func (l *loop) heard(s *session, b []byte) step {
-	answer := l.answer(s, b)
+// forwardAnswer takes the first bytes of a node, from a packet's or a frame's beginning.
+func (l *loop) forwardAnswer(s *session, b []byte) step {
+	answer := l.classifyAnswer(s, b)
 	if answer == answerShort {
 		s.pending.answer = append([]byte(nil), b...)
 		return stepConfirm
@@ -61,19 +61,19 @@ func (l *loop) heard(s *session, b []byte) step {
 	}
 	s.pending.answer = nil
 	s.flow.Sent += uint64(len(b))
-	if l.pass(s, &s.client, b) != nil {
+	if l.forward(s, &s.client, b) != nil {
 		l.outputBroke(s, &s.client)
 		return stepEnded
 	}
 	if answer == answerAuth {
 		return stepConfirm
 	}
-	l.opened(s)
+	l.releasePending(s)
 	return stepRelay
 }
 
-// answer is what a node's first bytes are, the CONNACK in l.connack.
-func (l *loop) answer(s *session, b []byte) answer {
+// classifyAnswer is what a node's first bytes are, the CONNACK in l.connack.
+func (l *loop) classifyAnswer(s *session, b []byte) answer {
 	if len(b) > maxAnswer {
 		return answerOther
 	}
@@ -83,8 +83,8 @@ func (l *loop) answer(s *session, b []byte) answer {
 	return readAnswer(b, &l.connack, s.version)
 }
 
-// opened frees what only the opening needed.
-func (l *loop) opened(s *session) {
+// releasePending frees what only the opening needed.
+func (l *loop) releasePending(s *session) {
 	l.endOpening(s.pending)
 	*s.pending = pending{}
 	if len(l.openings) < openingsKept {

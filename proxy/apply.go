@@ -40,8 +40,8 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.openingMemory.setLimit(snap.OpeningMemory)
 	srv.http.apply(g)
 	srv.current.Store(g)
-	srv.engine.each(func(l *loop) { l.apply(g, opened) })
-	srv.giveUpPorts(g)
+	srv.engine.eachLoop(func(l *loop) { l.apply(g, opened) })
+	srv.releasePorts(g)
 	srv.drainRemoved(before, g)
 	return nil
 }
@@ -90,25 +90,25 @@ func (srv *Server) bindPort(ln *snapshot.Listener, wanted map[portKey]bool) (*po
 // apply has the loop go by a generation. Ports that were opened for it get their sockets.
 func (l *loop) apply(g *generation, opened []*port) {
 	l.current = g
-	l.counters.keep(g)
-	for i := range l.doors {
-		if d := &l.doors[i]; d.port != nil && g.listeners[d.port] != nil {
+	l.counters.retain(g)
+	for i := range l.sockets {
+		if d := &l.sockets[i]; d.port != nil && g.listeners[d.port] != nil {
 			d.generation, d.listener = g, g.listeners[d.port]
 		}
 	}
 	at := slices.Index(l.server.engine.loops, l)
 	for _, p := range opened {
-		d := door{p, g, g.listeners[p]}
-		if number := l.Listen(p.socks[at]); number == len(l.doors) {
-			l.doors = append(l.doors, d)
+		d := listenSocket{p, g, g.listeners[p]}
+		if number := l.Listen(p.socks[at]); number == len(l.sockets) {
+			l.sockets = append(l.sockets, d)
 		} else {
-			l.doors[number] = d
+			l.sockets[number] = d
 		}
 	}
 }
 
-// giveUpPorts begins to give up the ports that a generation does not have, and keeps those that it has again.
-func (srv *Server) giveUpPorts(g *generation) {
+// releasePorts begins to give up the ports that a generation does not have, and keeps those that it has again.
+func (srv *Server) releasePorts(g *generation) {
 	for p, ln := range g.listeners {
 		if p.kept != nil {
 			close(p.kept)
@@ -128,18 +128,18 @@ func (srv *Server) giveUpPorts(g *generation) {
 			if p.key.network == "unix" {
 				delete(srv.ports, p.key) // its path is gone: a new listener there binds anew
 			}
-			srv.working.Go(func() { srv.giveUp(p, kept) }) // ends after waits.giveUp, or at the stop
+			srv.working.Go(func() { srv.releasePort(p, kept) }) // ends after waits.portRelease, or at the stop
 		}
 	}
 }
 
-// giveUp closes a port once the clients are taken whose connections were being made, unless it is wanted again.
-func (srv *Server) giveUp(p *port, kept <-chan struct{}) {
+// releasePort closes a port once the clients are taken whose connections were being made, unless it is wanted again.
+func (srv *Server) releasePort(p *port, kept <-chan struct{}) {
 	running, over := srv.running, (<-chan time.Time)(nil) // before it runs, nobody takes the clients
 	for given := false; !given; {
 		select {
 		case <-running:
-			running, over = nil, time.After(srv.waits.giveUp)
+			running, over = nil, time.After(srv.waits.portRelease)
 		case <-over:
 			given = true
 		case <-kept:
@@ -160,15 +160,15 @@ func (srv *Server) giveUp(p *port, kept <-chan struct{}) {
 	if srv.ports[p.key] == p {
 		delete(srv.ports, p.key)
 	}
-	srv.engine.each(func(l *loop) { l.close(p) })
+	srv.engine.eachLoop(func(l *loop) { l.closePort(p) })
 }
 
-// close takes the clients that still wait in the loop's socket of a port, and closes it.
-func (l *loop) close(p *port) {
-	for number := range l.doors {
-		if l.doors[number].port == p {
+// closePort takes the clients that still wait in the loop's socket of a port, and closes it.
+func (l *loop) closePort(p *port) {
+	for number := range l.sockets {
+		if l.sockets[number].port == p {
 			l.StopListening(number)
-			l.doors[number] = door{}
+			l.sockets[number] = listenSocket{}
 		}
 	}
 }

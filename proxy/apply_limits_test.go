@@ -143,7 +143,7 @@ func TestOpeningThatEndsBeforeItsEvictionGoesOn(t *testing.T) {
 		l.Do(func() {
 			<-release
 			r.srv.openingMemory.setLimit(1)
-			l.each(func(s *session) { l.event(s, &s.client, reactor.Input) }) // before the mail of its eviction
+			l.eachSession(func(s *session) { l.event(s, &s.client, reactor.Input) }) // before the mail of its eviction
 		})
 	}
 	half.send(connect311[5:])

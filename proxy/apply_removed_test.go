@@ -17,7 +17,7 @@ import (
 func patiently(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, settings...)
-	r.srv.waits.giveUp = time.Hour
+	r.srv.waits.portRelease = time.Hour
 	r.run()
 	return r
 }
@@ -110,7 +110,7 @@ func TestUnixSocketIsRemovedAndAddedAgain(t *testing.T) {
 			open.expect([]byte("bytes"))
 			_ = open.Close()
 			eventually(t, "its end", func() bool { n := r.numbers("second"); return n == nil || n.Open == 0 })
-			if r.srv.waits.giveUp < time.Second {
+			if r.srv.waits.portRelease < time.Second {
 				eventually(t, "the sockets of before to be closed", func() bool {
 					n := proxytest.OpenDescriptors(t)
 					if i == 0 {
@@ -134,7 +134,7 @@ func TestPortIsNotGivenUpBeforeTheServerRuns(t *testing.T) {
 	r := prepare(t, []string{startNode(t, nil).address()}, another("second", "tcp", address), func(s *snapshot.Snapshot) {
 		s.Timeouts.ConnectPacket = time.Hour
 	})
-	r.srv.waits.giveUp = time.Nanosecond
+	r.srv.waits.portRelease = time.Nanosecond
 	to := r.srv.Addr("second").(*net.TCPAddr)
 	before := listening(t, to.Port)
 	c := r.dialTo(to)

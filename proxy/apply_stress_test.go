@@ -111,7 +111,7 @@ func TestNobodyNoticesManyChanges(t *testing.T) {
 			m := row.mode
 			a, b := m.startNode(t, nil).address(), m.startNode(t, nil).address()
 			r := prepare(t, []string{a}, onFreeAddress(t), m.set, headers(16<<10))
-			r.srv.waits.giveUp = 200 * time.Millisecond
+			r.srv.waits.portRelease = 200 * time.Millisecond
 			r.run()
 			to, second, path := r.srv.Addr("mqtt"), proxytest.FreeAddr(t, "127.0.0.1"), filepath.Join(t.TempDir(), "third.sock")
 			over := make(chan struct{})

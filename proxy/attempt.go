@@ -6,8 +6,8 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// connect begins a connection to the session's node.
-func (l *loop) connect(s *session) error {
+// dialNode begins a connection to the session's node.
+func (l *loop) dialNode(s *session) error {
 	addrs := s.pending.node.Addrs()
 	if len(addrs) == 0 {
 		return walk.ErrUnresolved
@@ -17,7 +17,7 @@ func (l *loop) connect(s *session) error {
 	if err != nil {
 		return err
 	}
-	s.server = l.born(fd)
+	s.server = l.newStream(fd)
 	if s.idle == 0 {
 		// No idle limit will find out that the node's machine is gone.
 		reactor.KeepAlive(fd)
@@ -25,8 +25,8 @@ func (l *loop) connect(s *session) error {
 	return l.Connect(fd, addrs[0])
 }
 
-// giveUp drops the connection to a node that could not be made.
-func (l *loop) giveUp(s *session, err error) {
+// failAttempt drops the connection to a node that could not be made.
+func (l *loop) failAttempt(s *session, err error) {
 	o, node := s.pending, s.pending.node
 	failed := o.walk.Failed(err)
 	if failed.TimedOut && s.server.fd >= 0 {
@@ -64,11 +64,11 @@ func (l *loop) announce(s *session) step {
 		return l.finish(s, outcome.ClientGone)
 	}
 	if s.pending.unproven > 0 {
-		return l.prove(s)
+		return l.checkProof(s)
 	}
 	first, err := l.firstBytes(s)
 	if err != nil {
-		l.giveUp(s, err)
+		l.failAttempt(s, err)
 		return stepDial
 	}
 	if next := l.writeFirst(s, first); next != stepAnnounce {
@@ -81,8 +81,8 @@ func (l *loop) announce(s *session) step {
 		s.pending.answer = nil
 		return stepSwitch
 	}
-	if s.server.kept == nil && len(first) > 0 && l.doubtful(s) {
-		return l.doubt(s, len(first))
+	if s.server.kept == nil && len(first) > 0 && l.needsProof(s) {
+		return l.awaitProof(s, len(first))
 	}
 	return l.reached(s)
 }
@@ -101,7 +101,7 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 		if n, err = reactor.Send(s.server.fd, first); err == nil && n == 0 {
 			err = reactor.ErrNotConnected
 		} else if err == nil && n < len(first) {
-			l.keep(&s.server, first[n:])
+			l.keepUnsent(&s.server, first[n:])
 		}
 	}
 	switch err {
@@ -111,7 +111,7 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 		s.server.wantsRoom = true // the loop is told when it is made
 		return stepWait
 	}
-	l.giveUp(s, l.alertBefore(s, err))
+	l.failAttempt(s, l.alertBefore(s, err))
 	return stepDial
 }
 
@@ -128,7 +128,7 @@ func (l *loop) reached(s *session) step {
 		s.client.readable = true // what has come with the CONNECT
 	}
 	if s.listener.Opaque() {
-		l.opened(s)
+		l.releasePending(s)
 		return stepRelay
 	}
 	return stepConfirm
@@ -163,7 +163,7 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 // upgradeBytes is what a node that speaks WebSocket gets first, in one write: some
 // read the PROXY header once and give it a second.
 func (l *loop) upgradeBytes(s *session, header []byte) []byte {
-	s.pending.keep()
+	s.pending.ownBytes()
 	return s.pending.request.Append(append(l.scratch[:0], header...))
 }
 

@@ -12,34 +12,34 @@ import (
 // A slow reader is not. The kernel reports room in a large socket only when a third of it is free, which a slow reader can
 // take minutes for, so the loop asks several times within the limit whether the peer has acknowledged anything.
 type backlog struct {
-	bytes    []byte       // as the socket is to get them
-	waiting  int          // bytes in the socket that the peer had not acknowledged when it was last looked at
-	lastTake reactor.Tick // when the peer was last seen to take some; at first, when it did not take all
-	lastLook reactor.Tick
+	bytes     []byte       // as the socket is to get them
+	waiting   int          // bytes in the socket that the peer had not acknowledged when it was last looked at
+	lastTake  reactor.Tick // when the peer was last seen to take some; at first, when it did not take all
+	lastCheck reactor.Tick
 }
 
-// looksPerLimit is how often a backlog is looked at within timeouts.write. A peer has stopped taking bytes for that time,
+// checksPerLimit is how often a backlog is looked at within timeouts.write. A peer has stopped taking bytes for that time,
 // and for a quarter more at the most, when its session ends.
-const looksPerLimit = 4
+const checksPerLimit = 4
 
 // send gives b to the socket of a stream, after what is kept.
 func (l *loop) send(h *stream, b []byte) error {
 	if h.kept != nil {
-		l.keep(h, b)
+		l.keepUnsent(h, b)
 		return nil
 	}
 	n, err := reactor.Send(h.fd, b)
 	if err == nil && n < len(b) {
-		l.keep(h, b[n:])
+		l.keepUnsent(h, b[n:])
 	}
 	return err
 }
 
-// keep keeps what the socket did not take, after what is kept already.
-func (l *loop) keep(h *stream, b []byte) {
+// keepUnsent keeps what the socket did not take, after what is kept already.
+func (l *loop) keepUnsent(h *stream, b []byte) {
 	if h.kept == nil {
 		h.kept = &backlog{bytes: make([]byte, 0, len(b))}
-		l.taken(h)
+		l.noteProgress(h)
 	}
 	h.kept.bytes, h.wantsRoom = append(h.kept.bytes, b...), true
 }
@@ -54,50 +54,50 @@ func (l *loop) flush(h *stream) (taken int, err error) {
 		h.closeOutput()
 	case taken > 0:
 		h.kept.bytes = h.kept.bytes[taken:]
-		l.taken(h)
+		l.noteProgress(h)
 	}
 	return taken, err
 }
 
-// taken notes that the peer has taken some of what is kept for it.
-func (l *loop) taken(h *stream) {
+// noteProgress notes that the peer has taken some of what is kept for it.
+func (l *loop) noteProgress(h *stream) {
 	now := l.Timers.Now()
-	h.kept.lastTake, h.kept.lastLook, h.kept.waiting = now, now, reactor.Unacknowledged(h.fd)
+	h.kept.lastTake, h.kept.lastCheck, h.kept.waiting = now, now, reactor.Unacknowledged(h.fd)
 }
 
-// lookAt is when to look at what is kept for a stream; 0: never.
-func (l *loop) lookAt(h *stream) reactor.Tick {
+// checkAt is when to look at what is kept for a stream; 0: never.
+func (l *loop) checkAt(h *stream) reactor.Tick {
 	limit := l.current.Timeouts.Write
 	if h.kept == nil || limit == 0 {
 		return 0
 	}
-	return h.kept.lastLook + reactor.Ticks(limit/looksPerLimit) + 1 // the tick that it began in is not a whole one
+	return h.kept.lastCheck + reactor.Ticks(limit/checksPerLimit) + 1 // the tick that it began in is not a whole one
 }
 
-// nextLook is the stream of a session that is to be looked at next, and when; nil: none. A session that is not on its node
+// nextCheck is the stream of a session that is to be looked at next, and when; nil: none. A session that is not on its node
 // yet, or that leaves, has a limit of its step.
-func (l *loop) nextLook(s *session) (h *stream, at reactor.Tick) {
+func (l *loop) nextCheck(s *session) (h *stream, at reactor.Tick) {
 	if s.step != stepConfirm && s.step != stepRelay {
 		return nil, 0
 	}
-	client, server := l.lookAt(&s.client), l.lookAt(&s.server)
+	client, server := l.checkAt(&s.client), l.checkAt(&s.server)
 	if client == 0 || server != 0 && server < client {
 		return pick(server != 0, &s.server, nil), server
 	}
 	return &s.client, client
 }
 
-// look goes on with a session whose backlog it is time to look at, or ends it.
-func (l *loop) look(s *session, h *stream) {
-	if l.flushed(s, h) { // this turn may have an event for it that was not handled yet
+// checkBacklog goes on with a session whose backlog it is time to look at, or ends it.
+func (l *loop) checkBacklog(s *session, h *stream) {
+	if l.flushAndResume(s, h) { // this turn may have an event for it that was not handled yet
 		return
 	}
 	if b := h.kept; b != nil {
 		if waiting := reactor.Unacknowledged(h.fd); waiting < b.waiting {
-			l.taken(h)
+			l.noteProgress(h)
 		}
-		b.lastLook = l.Timers.Now()
-		if b.lastLook > b.lastTake+reactor.Ticks(l.current.Timeouts.Write) {
+		b.lastCheck = l.Timers.Now()
+		if b.lastCheck > b.lastTake+reactor.Ticks(l.current.Timeouts.Write) {
 			l.giveUpWriting(s, h)
 			return
 		}

@@ -29,7 +29,7 @@ func startStuck(t *testing.T, side string) (m *model, reader *modelPeer, h *stre
 
 const (
 	modelWriteTicks = reactor.Tick(modelWrite / reactor.TickLength)
-	modelLookTicks  = modelWriteTicks/looksPerLimit + 1
+	modelLookTicks  = modelWriteTicks/checksPerLimit + 1
 )
 
 func TestSideThatTakesNothingHasItsTimeAndAQuarter(t *testing.T) {
@@ -59,7 +59,7 @@ func TestSideThatTakesSomethingHasItsTimeAnew(t *testing.T) {
 	for _, side := range []string{"client", "node"} {
 		t.Run(side, func(t *testing.T) {
 			m, reader, h := startStuck(t, side)
-			m.l.keep(h, make([]byte, 1<<20))
+			m.l.keepUnsent(h, make([]byte, 1<<20))
 			for range 20 {
 				m.pass(modelWriteTicks - 1)
 				reader.read(16 << 10)

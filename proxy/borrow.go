@@ -16,26 +16,26 @@ import (
 // time; until the connection comes back, nothing else touches it.
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
-	o.endCount()
+	o.releaseMemory()
 	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the connection that the handshake has left
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
 	} else {
-		o.conn = l.lend(s)
+		o.conn = l.borrowClient(s)
 		if o.conn.open() != nil {
 			return l.finish(s, outcome.DescriptorsExceeded)
 		}
 		v.Conn = o.conn
 	}
-	mine := l.callback(s)
+	inLoop := l.callback(s)
 	v.staying = func() {
-		mine(func(s *session) {
+		inLoop(func(s *session) {
 			s.deadline, v.stayed = 0, true
 			l.endOpening(o)
 		})
 	}
-	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
+	v.left = func() { inLoop(func(s *session) { l.httpReturned(s, v) }) }
 	o.borrower, o.http = clientHTTP, v
 	l.server.http.arrive(v)
 	return stepWait
@@ -54,9 +54,9 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 	}
 }
 
-// lend makes a connection of the client's descriptor, which reads first what the loop
+// borrowClient makes a connection of the client's descriptor, which reads first what the loop
 // has read already.
-func (l *loop) lend(s *session) *borrowedConn {
+func (l *loop) borrowClient(s *session) *borrowedConn {
 	o := s.pending
 	if !o.Destination.IsValid() {
 		o.Destination, _ = l.LocalAddr(s.client.fd)
@@ -73,10 +73,10 @@ func (l *loop) lend(s *session) *borrowedConn {
 	return c
 }
 
-// returned takes a connection back from the HTTP server.
-func (l *loop) returned(s *session, v *httpConn) {
+// httpReturned takes a connection back from the HTTP server.
+func (l *loop) httpReturned(s *session, v *httpConn) {
 	o := s.pending
-	s.count(v)
+	s.countHTTP(v)
 	s.client.readable = true
 	if v.pool != nil && v.session != nil {
 		v.session.Detach()
@@ -103,8 +103,8 @@ func (l *loop) returned(s *session, v *httpConn) {
 	}
 }
 
-// count adds what net/http has moved, and the limit of time that it came to.
-func (s *session) count(v *httpConn) {
+// countHTTP adds what net/http has moved, and the limit of time that it came to.
+func (s *session) countHTTP(v *httpConn) {
 	s.client.moved += v.received.Load()
 	s.server.moved += v.sent.Load()
 	if why := v.late.Load(); why != nil {
@@ -134,9 +134,9 @@ func (c *borrowedConn) open() error {
 	if c.closed {
 		return net.ErrClosed // and the descriptor may be another's by now
 	}
-	twin, err := reactor.Duplicate(c.fd)
+	duplicate, err := reactor.Duplicate(c.fd)
 	if err == nil {
-		c.File, c.opened = os.NewFile(uintptr(twin), "socket"), time.Now()
+		c.File, c.opened = os.NewFile(uintptr(duplicate), "socket"), time.Now()
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func newEngine(srv *Server) (*engine, error) {
 // run carries sessions. It returns once it has been told to stop and the last
 // session has ended.
 func (e *engine) run() {
-	if !e.enter(engineRunning) {
+	if !e.begin(engineRunning) {
 		return
 	}
 	close(e.server.running)
@@ -65,7 +65,7 @@ func (e *engine) run() {
 // close frees what an engine holds that was never run, and reports whether it did: not for one that runs or has run, nor
 // twice.
 func (e *engine) close() bool {
-	if !e.enter(engineClosed) {
+	if !e.begin(engineClosed) {
 		return false
 	}
 	for _, l := range e.loops {
@@ -76,8 +76,8 @@ func (e *engine) close() bool {
 	return true
 }
 
-// enter begins a phase, unless one has begun before.
-func (e *engine) enter(p enginePhase) bool {
+// begin begins a phase, unless one has begun before.
+func (e *engine) begin(p enginePhase) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.phase != engineMade {
@@ -89,12 +89,12 @@ func (e *engine) enter(p enginePhase) bool {
 
 // stop ends accepting.
 func (e *engine) stop() {
-	e.each((*loop).stop)
-	e.server.http.drain() // it serves what the loops have taken
+	e.eachLoop((*loop).stop)
+	e.server.http.stop() // it serves what the loops have taken
 }
 
-// each has every loop call f, and waits until all have. Before the loops run, it calls f itself.
-func (e *engine) each(f func(*loop)) {
+// eachLoop has every loop call f, and waits until all have. Before the loops run, it calls f itself.
+func (e *engine) eachLoop(f func(*loop)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var called sync.WaitGroup
@@ -122,10 +122,10 @@ func (e *engine) endAll() {
 	}
 }
 
-// count adds what the loops have counted.
-func (e *engine) count(stats *Stats) {
+// addTo adds what the loops have counted.
+func (e *engine) addTo(stats *Stats) {
 	var mu sync.Mutex
-	e.each(func(l *loop) {
+	e.eachLoop(func(l *loop) {
 		mu.Lock()
 		defer mu.Unlock()
 		stats.add(&l.counters)

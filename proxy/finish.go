@@ -13,7 +13,7 @@ import (
 
 // refuse tells the client, in its own version, that it is not taken, and sees it off.
 func (l *loop) refuse(s *session, r opening.Refusal) step {
-	return l.refuseWith(s, s.pending.Refuse(r, &l.opener))
+	return l.refuseWith(s, s.pending.Refuse(r, &l.openingScratch))
 }
 
 // refuseWith does what a verdict of Refuse says.
@@ -41,8 +41,8 @@ func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	s.outcome = o
 	s.pending.Take()
 	s.pending.bytes, s.pending.owned = nil, false
-	s.pending.endCount()
-	if s.place = l.server.refuse(s.listener.port, s.place); s.place == placeNone {
+	s.pending.releaseMemory()
+	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone {
 		return l.finish(s, o)
 	}
 	return l.beginLinger(s)
@@ -53,7 +53,7 @@ func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 func (l *loop) finish(s *session, o outcome.Outcome) step {
 	node := s.node()
 	if s.pending != nil && s.pending.borrower == clientHTTP {
-		s.count(s.pending.http)
+		s.countHTTP(s.pending.http)
 		if o == outcome.ConnectTimeout && s.pending.fault == "" {
 			s.pending.fault = s.pending.http.lateRead()
 		}
@@ -65,7 +65,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	}
 	l.Timers.Clear(s.slot)
 	if o := s.pending; o != nil {
-		o.endCount()
+		o.releaseMemory()
 		o.reclaim()
 	}
 	reactor.Close(s.client.fd)
@@ -73,7 +73,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		reactor.Close(s.server.fd)
 	}
 	if s.pending != nil {
-		l.opened(s)
+		l.releasePending(s)
 	}
 	if s.flow != nil {
 		s.flow.Open--
@@ -86,8 +86,8 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	if s.counted {
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
-	l.server.leave(s.listener.port, s.place)
-	l.server.journal.take(line)
+	l.server.freePlace(s.listener.port, s.place)
+	l.server.journal.add(line)
 	l.sessions.Release(s.slot)
 	return stepEnded
 }

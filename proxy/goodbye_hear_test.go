@@ -183,7 +183,7 @@ func (r *rig) inLoops(f func(*loop, *session)) {
 		done := make(chan struct{})
 		if !l.Do(func() {
 			defer close(done)
-			l.each(func(s *session) { f(l, s) })
+			l.eachSession(func(s *session) { f(l, s) })
 		}) {
 			close(done)
 		}

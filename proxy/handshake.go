@@ -28,7 +28,7 @@ func (l *loop) handshake(s *session) step {
 	o, t := s.pending, s.pending.listener.TLS
 	s.deadline = l.connectDeadline(s) // the goroutine has its own
 	l.countOpening(s, queuedHandshake)
-	c, held := l.lend(s), o.held
+	c, held := l.borrowClient(s), o.held
 	hello := c.rest
 	c.rest = nil
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.handshakeBy-l.Now()))
@@ -50,7 +50,7 @@ func (l *loop) handshake(s *session) step {
 // afterHandshake is the step after a handshake.
 func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
-	o.endCount()
+	o.releaseMemory()
 	s.client.readable = true
 	if err != nil {
 		o.reclaim()
@@ -101,7 +101,7 @@ func (l *loop) secureNode(s *session) step {
 	}
 	header, err := l.proxyHeader(s)
 	if err != nil {
-		l.giveUp(s, err)
+		l.failAttempt(s, err)
 		return stepDial
 	}
 	if next := l.writeFirst(s, header); next != stepSecure {
@@ -115,9 +115,9 @@ func (l *loop) secureNode(s *session) step {
 	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
 	o.loan = loan{borrower: nodeHandshake, conn: c}
 	t, node, birth, back := o.pool.TLS, o.node.Name, s.server.birth, l.callback(s)
-	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
+	go func() { // ends with the handshake, or the attempt: failAttempt and finish close c
 		defer cancel()
-		made, err := connect(ctx, t, node, c, unsent)
+		made, err := connectTLS(ctx, t, node, c, unsent)
 		back(func(s *session) {
 			if s.server.birth == birth { // it is still this attempt that counts
 				l.resume(s, l.afterNodeHandshake(s, made, err))
@@ -127,9 +127,9 @@ func (l *loop) secureNode(s *session) step {
 	return stepWait
 }
 
-// connect makes a handshake with a node on a connection that was lent, when the node's gate lets it. It sends first what of
+// connectTLS makes a handshake with a node on a connection that was lent, when the node's gate lets it. It sends first what of
 // the PROXY header is not sent.
-func connect(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
+func connectTLS(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func connect(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedC
 func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
 	if err != nil {
-		l.giveUp(s, &tlsterm.NodeError{Err: err})
+		l.failAttempt(s, &tlsterm.NodeError{Err: err})
 		return stepDial
 	}
 	made.Detach()

@@ -184,7 +184,7 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 // impatient are the waits of a server whose test sits them out: a node that is alive has its time for a CONNACK.
 var impatient = waits{
 	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: usualWaits.connack,
-	giveUp: 50 * time.Millisecond,
+	portRelease: 50 * time.Millisecond,
 }
 
 // prepare is start for a server whose waits are set before it is run.

@@ -144,9 +144,9 @@ func (h *httpServer) close() {
 	}
 }
 
-// drain ends connections that wait for a request, and the others after it. Those
+// stop ends connections that wait for a request, and the others after it. Those
 // that have just come are still served.
-func (h *httpServer) drain() {
+func (h *httpServer) stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range h.readers {

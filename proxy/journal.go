@@ -39,12 +39,12 @@ func newJournal(log *slog.Logger) *journal {
 	return &journal{log: log, records: make(chan record, journalSize), done: make(chan struct{})}
 }
 
-// has reports whether the level, which can change, has lines of this one.
-func (j *journal) has(level slog.Level) bool { return j.log.Enabled(context.Background(), level) }
+// enabled reports whether the level, which can change, has lines of this one.
+func (j *journal) enabled(level slog.Level) bool { return j.log.Enabled(context.Background(), level) }
 
-// take takes a line; it never waits.
-func (j *journal) take(r record) {
-	if !j.has(slog.LevelInfo) {
+// add takes a line; it never waits.
+func (j *journal) add(r record) {
+	if !j.enabled(slog.LevelInfo) {
 		return
 	}
 	select {
@@ -57,8 +57,8 @@ func (j *journal) take(r record) {
 // dialFailed takes the line of a connection to a node that could not be made.
 // The session's line has it where no other node was left, so this one is for debugging.
 func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
-	if j.has(slog.LevelDebug) {
-		j.take(record{listener: ln.Name, node: n.Name, dialError: err})
+	if j.enabled(slog.LevelDebug) {
+		j.add(record{listener: ln.Name, node: n.Name, dialError: err})
 	}
 }
 

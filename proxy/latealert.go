@@ -16,13 +16,13 @@ func (l *loop) keepForTLS(s *session) {
 		o.bytes, o.owned = nil, false
 		return
 	}
-	o.keep()
+	o.ownBytes()
 	o.sent = s.client.moved
 }
 
-// turnedAway reports whether err, of reading from the node, is an alert in place of
+// refusedByNode reports whether err, of reading from the node, is an alert in place of
 // its answer.
-func (s *session) turnedAway(err error) bool {
+func (s *session) refusedByNode(err error) bool {
 	return tlsterm.IsRefusal(err) && s.pending != nil && s.server.moved == 0 && len(s.pending.answer) == 0
 }
 
@@ -32,7 +32,7 @@ func (l *loop) dialAgain(s *session, err error) step {
 	o := s.pending
 	s.flow.Open--
 	s.flow = nil
-	l.giveUp(s, nodeAlert(err))
+	l.failAttempt(s, nodeAlert(err))
 	if len(o.bytes) == 0 || s.client.moved != o.sent || s.client.ended {
 		return l.noNodeLeft(s)
 	}

@@ -120,17 +120,17 @@ func (l *loop) unseal(h *stream, room []byte) (n int, err error) {
 				t.end = io.EOF
 			}
 		case emptied:
-			return n, l.settle(h, n)
+			return n, l.flushTLS(h, n)
 		default:
-			emptied = l.feed(h)
+			emptied = l.feedTLS(h)
 		}
 	}
 	t.tls.Hold() // the ciphertext is in the loop's buffer
-	return n, l.settle(h, n)
+	return n, l.flushTLS(h, n)
 }
 
-// feed hands TLS what is in the socket, and reports whether there is no more.
-func (l *loop) feed(h *stream) (emptied bool) {
+// feedTLS hands TLS what is in the socket, and reports whether there is no more.
+func (l *loop) feedTLS(h *stream) (emptied bool) {
 	t := h.layers
 	if l.cipher == nil {
 		l.cipher = make([]byte, cipherSize)
@@ -150,8 +150,8 @@ func (l *loop) feed(h *stream) (emptied bool) {
 	return false
 }
 
-// settle sends what TLS itself has to say, and returns the error that n bytes have come with.
-func (l *loop) settle(h *stream, n int) error {
+// flushTLS sends what TLS itself has to say, and returns the error that n bytes have come with.
+func (l *loop) flushTLS(h *stream, n int) error {
 	t := h.layers
 	if l.sealed = t.tls.Owed(l.sealed[:0]); len(l.sealed) > 0 {
 		if err := l.sendSealed(h); err != nil && t.end == nil {

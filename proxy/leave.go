@@ -70,7 +70,7 @@ func (l *loop) leaveAtBoundary(s *session) step {
 		}
 		n := s.untilBoundary(b)
 		s.flow.Sent += uint64(n)
-		if l.pass(s, &s.client, b[:n]) != nil {
+		if l.forward(s, &s.client, b[:n]) != nil {
 			return l.finish(s, s.outcome)
 		}
 	}
@@ -91,7 +91,7 @@ func (l *loop) sayGoodbye(s *session) step {
 	case s.version == mqttparse.V5 && s.connacked && s.connack == 0 && s.atBoundary() && g.disconnect != 0:
 		packet = mqttparse.AppendDisconnect(l.refusal[:0], g.disconnect)
 	}
-	if s.passes {
+	if s.framesPass {
 		packet = s.goodbyeFrames(packet, g.close)
 	}
 	if err := l.end(&s.client, packet, g.close); err != nil {

@@ -63,8 +63,8 @@ func (c *ledger) flow(listener, pool string, n *balancer.Node) *flow {
 	return f
 }
 
-// keep has numbers of all that a generation has, and drops what it has not and nobody uses.
-func (c *ledger) keep(g *generation) {
+// retain has numbers of all that a generation has, and drops what it has not and nobody uses.
+func (c *ledger) retain(g *generation) {
 	listeners, flows := map[*listener]bool{}, map[*flow]bool{}
 	for i, ln := range g.Listeners {
 		listeners[c.listener(ln, g.ports[i])] = true

@@ -83,7 +83,7 @@ func (l *loop) event(s *session, h *stream, e reactor.Events) {
 		h.broken, h.reset = true, h.reset || e.Any(reactor.Failed)
 		l.limitBroken(s, h)
 	}
-	if e.Any(reactor.Room) && h.kept != nil && l.flushed(s, h) {
+	if e.Any(reactor.Room) && h.kept != nil && l.flushAndResume(s, h) {
 		return
 	}
 	if s.step.dialling() && h == &s.client && !h.broken {
@@ -95,24 +95,24 @@ func (l *loop) event(s *session, h *stream, e reactor.Events) {
 // expire ends what a session was waiting for, if its time is over.
 func (l *loop) expire(s *session) {
 	now := l.Timers.Now()
-	h, look := l.nextLook(s)
+	h, look := l.nextCheck(s)
 	switch at := l.due(s); {
 	case at == 0:
 	case at > now:
 		l.setTimer(s, at)
 	case h != nil && look <= now:
-		l.look(s, h)
+		l.checkBacklog(s, h)
 	case s.step == stepDial, s.step == stepAnnounce && s.pending.unproven > 0:
 		l.advance(s) // the pause is over, or it is time to look
 	case s.step.dialling():
-		l.giveUp(s, l.dialTimeout(s))
+		l.failAttempt(s, l.dialTimeout(s))
 		s.step = stepDial
 		l.advance(s)
 	case s.step == stepLeave:
 		l.resume(s, l.sayGoodbye(s))
 	case s.step == stepLinger:
 		l.finish(s, s.outcome)
-	case s.deadline == 0 && unheard(s):
+	case s.deadline == 0 && stillSending(s):
 		l.setTimer(s, now+1)
 	case s.deadline == 0:
 		l.resume(s, l.leave(s, outcome.IdleTimeout))
@@ -149,7 +149,7 @@ func (l *loop) limitBroken(s *session, h *stream) {
 func (l *loop) await(s *session) {
 	if s.pending != nil {
 		s.pending.Keep()
-		s.pending.keep()
+		s.pending.ownBytes()
 		if s.pending.borrower.ofClient() {
 			l.arm(s)
 			return // the client's connection is not ours to watch
@@ -184,7 +184,7 @@ func (l *loop) due(s *session) reactor.Tick {
 	if at == 0 && s.idle != 0 {
 		at = s.active + s.idle + 1 // the tick that it began in is not a whole one
 	}
-	if _, look := l.nextLook(s); at == 0 || look != 0 && look < at {
+	if _, look := l.nextCheck(s); at == 0 || look != 0 && look < at {
 		at = look
 	}
 	return at

@@ -111,10 +111,10 @@ type waits struct {
 	// of their own. It ends the sessions of clients that have none.
 	connack time.Duration
 
-	// giveUp is how long the connections that are being made to an address may take when no
+	// portRelease is how long the connections that are being made to an address may take when no
 	// listener has it any more. It is longer than deferAccept of package reactor.
-	giveUp time.Duration
+	portRelease time.Duration
 }
 
 // usualWaits are those of every server but some of tests.
-var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, connack: time.Minute, giveUp: 2 * time.Second}
+var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, connack: time.Minute, portRelease: 2 * time.Second}

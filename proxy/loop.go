@@ -11,20 +11,20 @@ import (
 type loop struct {
 	*reactor.Loop
 	server   *Server
-	current  *generation // the present one, as far as this loop goes
-	doors    []door      // by the numbers of the listening sockets
+	current  *generation    // the present one, as far as this loop goes
+	sockets  []listenSocket // by the numbers of the listening sockets
 	sessions reactor.Slots[session]
 	openings []*pending           // free ones
 	resume   func(*session, step) // advance from a step, for what comes back to a step that life names
 
 	// Used by one session at a time, within one turn.
-	scratch []byte
-	refusal [16]byte
-	header  [headroom]byte
-	cipher  []byte // of streams that speak TLS
-	sealed  []byte // for streams that speak TLS
-	opener  opening.Scratch
-	connack mqttparse.Connack
+	scratch        []byte
+	refusal        [16]byte
+	header         [headroom]byte
+	cipher         []byte // of streams that speak TLS
+	sealed         []byte // for streams that speak TLS
+	openingScratch opening.Scratch
+	connack        mqttparse.Connack
 
 	counters   ledger
 	opensUnder map[*generation]int // clients that are not on their node yet, by the generation that they were accepted under

@@ -100,22 +100,22 @@ func (m *model) begin(kind, seed byte) {
 	m.client = newModelPeer(m, "client", uint64(seed), m.kind != modelBare, true)
 	m.node = newModelPeer(m, "node", uint64(seed)+1000, m.kind == modelPasses, false)
 
-	s := m.l.take()
+	s := m.l.newSession()
 	m.s, m.slot = s, s.slot
 	s.listener, s.step = m.l.counters.listener(ln, m.l.current.ports[0]), stepRelay
-	s.place = srv.enter(s.listener.port, &pending{generation: m.l.current, listener: ln})
+	s.place = srv.takePlace(s.listener.port, &pending{generation: m.l.current, listener: ln})
 	s.flow, s.version, s.connacked = m.l.counters.flow("l", "p", pool.Nodes()[0]), m.version, true
 	s.flow.Open++
 	s.listener.Open++
 	m.listener, m.flow = s.listener, s.flow
 	pool.Nodes()[0].Acquire()
 	s.idle, s.active, s.byKeepAlive = reactor.Ticks(modelIdle), m.l.Timers.Now(), kind&0x40 != 0
-	s.client, s.server = m.l.born(m.client.open()), m.l.born(m.node.open())
+	s.client, s.server = m.l.newStream(m.client.open()), m.l.newStream(m.node.open())
 	m.ours = [2]int32{s.client.fd, s.server.fd}
 	m.inodes = [2]uint64{inodeOf(s.client.fd), inodeOf(s.server.fd)}
 	switch m.kind {
 	case modelPasses:
-		s.passes = true
+		s.framesPass = true
 	case modelTranslated:
 		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}}}
 	case modelBare, modelKinds:
@@ -176,7 +176,7 @@ func (m *model) checkStep() {
 		m.fail("the session has limits and no timer")
 	case s.deadline == 0 && (s.client.ended || s.server.ended || s.step >= stepLeave):
 		m.fail("step %d of a session that ends has no limit", s.step)
-	case s.step == stepRelay && stuckFor(s, now) > reactor.Ticks(modelWrite+modelWrite/looksPerLimit)+2:
+	case s.step == stepRelay && stuckFor(s, now) > reactor.Ticks(modelWrite+modelWrite/checksPerLimit)+2:
 		m.fail("a side takes nothing for %d ticks", stuckFor(s, now))
 	case s.step == stepLeave && s.deadline > now+reactor.Ticks(usualWaits.boundary)+1:
 		m.fail("it waits for a boundary until %d, now is %d", s.deadline, now)

@@ -80,7 +80,7 @@ func (m *model) mail(o outcome.Outcome) {
 	m.tell("mail %v", o)
 	m.ask(o)
 	m.l.Do(func() {
-		m.l.each(func(s *session) {
+		m.l.eachSession(func(s *session) {
 			if s.step < stepLeave {
 				m.l.resume(s, m.l.leave(s, o))
 			}

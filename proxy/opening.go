@@ -17,7 +17,7 @@ func (l *loop) open(s *session) step {
 	}
 	var sent []byte
 	for {
-		v := o.Feed(sent, &l.opener)
+		v := o.Feed(sent, &l.openingScratch)
 		sent, s.version = nil, o.Version
 		next := stepOpen
 		switch v.Kind {
@@ -71,7 +71,7 @@ func (l *loop) checkAddress(s *session) step {
 	s.counted = counted
 	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
-		if s.place = l.server.refuse(s.listener.port, s.place); s.place == placeNone || !counted {
+		if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone || !counted {
 			return l.finish(s, refused)
 		}
 	}
@@ -108,8 +108,8 @@ func (l *loop) countOpening(s *session, bytes int) {
 	o.held.set(int64(bytes) + openingSize)
 }
 
-// endCount ends the count of the opening's memory: it is over, or begins anew.
-func (o *pending) endCount() {
+// releaseMemory ends the count of the opening's memory: it is over, or begins anew.
+func (o *pending) releaseMemory() {
 	o.held.end()
 	o.held = nil
 }
@@ -122,7 +122,7 @@ func (l *loop) connectDeadline(s *session) reactor.Tick {
 // admit applies the limits to a client whose first bytes are whole.
 func (l *loop) admit(s *session, v opening.Verdict) step {
 	timeouts := &s.pending.generation.Timeouts
-	s.pending.endCount()
+	s.pending.releaseMemory()
 	if v.Connect != nil {
 		s.id = logged(v.Connect.ClientID)
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))

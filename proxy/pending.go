@@ -52,8 +52,8 @@ type attempt struct {
 	answer   []byte         // the beginning of a CONNACK that is not whole yet
 }
 
-// keep makes bytes outlive the turn.
-func (a *attempt) keep() {
+// ownBytes makes bytes outlive the turn.
+func (a *attempt) ownBytes() {
 	if !a.owned && len(a.bytes) > 0 {
 		a.bytes = append(make([]byte, 0, len(a.bytes)), a.bytes...)
 	}

@@ -6,19 +6,19 @@ import "sync/atomic"
 type place uint8
 
 const (
-	placeNone    place = iota
-	placeTaken         // it was let in, and counts in both limits
-	placeRefused       // it is only there to be told why it is refused: one of refusalHeadroom
+	placeNone     place = iota
+	placeAdmitted       // it was let in, and counts in both limits
+	placeRefused        // it is only there to be told why it is refused: one of refusalHeadroom
 )
 
-// enter counts a connection that was accepted on a port, under the limits of its opening. With placeNone it is to be
+// takePlace counts a connection that was accepted on a port, under the limits of its opening. With placeNone it is to be
 // closed at once.
-func (srv *Server) enter(p *port, o *pending) place {
-	if acquire(&p.taken, o.listener.Limit()) {
-		if acquire(&srv.taken, o.generation.maxConnections) {
-			return placeTaken
+func (srv *Server) takePlace(p *port, o *pending) place {
+	if acquire(&p.admitted, o.listener.Limit()) {
+		if acquire(&srv.admitted, o.generation.maxConnections) {
+			return placeAdmitted
 		}
-		p.taken.Add(-1)
+		p.admitted.Add(-1)
 	}
 	if acquire(&srv.refused, refusalHeadroom) {
 		return placeRefused
@@ -26,14 +26,14 @@ func (srv *Server) enter(p *port, o *pending) place {
 	return placeNone
 }
 
-// refuse gives up the place in the limits of a connection that is refused after it was let in, so that it is not in the
+// placeToRefuse gives up the place in the limits of a connection that is refused after it was let in, so that it is not in the
 // way of one that is not. It returns placeNone when too many others wait to be told the same: the connection is to be
 // closed at once.
-func (srv *Server) refuse(at *port, p place) place {
+func (srv *Server) placeToRefuse(at *port, p place) place {
 	if p == placeRefused {
 		return p
 	}
-	srv.leave(at, p)
+	srv.freePlace(at, p)
 	if acquire(&srv.refused, refusalHeadroom) {
 		return placeRefused
 	}
@@ -41,11 +41,11 @@ func (srv *Server) refuse(at *port, p place) place {
 }
 
 // leave uncounts a connection that ends.
-func (srv *Server) leave(at *port, p place) {
+func (srv *Server) freePlace(at *port, p place) {
 	switch p {
-	case placeTaken:
-		at.taken.Add(-1)
-		srv.taken.Add(-1)
+	case placeAdmitted:
+		at.admitted.Add(-1)
+		srv.admitted.Add(-1)
 	case placeRefused:
 		srv.refused.Add(-1)
 	case placeNone:
@@ -53,7 +53,7 @@ func (srv *Server) leave(at *port, p place) {
 }
 
 // open is how many connections have been accepted and have not ended.
-func (srv *Server) open() int64 { return srv.taken.Load() + srv.refused.Load() }
+func (srv *Server) open() int64 { return srv.admitted.Load() + srv.refused.Load() }
 
 // acquire adds one to a count that has not reached its limit.
 func acquire(count *atomic.Int64, limit int64) bool {

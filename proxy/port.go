@@ -15,11 +15,11 @@ import (
 // outlives the snapshots that have a listener there: the sockets keep the clients that wait in them, whatever else of the
 // listener changes.
 type port struct {
-	key   portKey
-	bound net.Addr
-	path  fs.FileInfo  // the socket's file, on a path; nil: none
-	socks []int32      // by loop; they are the loops' own
-	taken atomic.Int64 // connections by their place
+	key      portKey
+	bound    net.Addr
+	path     fs.FileInfo  // the socket's file, on a path; nil: none
+	socks    []int32      // by loop; they are the loops' own
+	admitted atomic.Int64 // connections by their place
 
 	clientFirst bool          // see [reactor.ListenTCP]
 	kept        chan struct{} // closed when a port that is being given up is wanted again; nil: it is not being given up

@@ -30,7 +30,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	srv := &Server{journal: newJournal(slog.New(slog.DiscardHandler))}
 	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newLedger()}
 	l.current = newGeneration(&snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}}, []*port{{}})
-	s = l.take()
+	s = l.newSession()
 	pair := func() (ours, theirs int) {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
@@ -182,14 +182,14 @@ func TestBytesThatWaitAreNoSilence(t *testing.T) {
 			l, s, client, node := pumpRig(t)
 			s.byKeepAlive = c.byKeepAlive
 			if c.held {
-				l.keep(&s.client, []byte("x"))
+				l.keepUnsent(&s.client, []byte("x"))
 			}
 			if c.from != "" {
 				if _, err := unix.Write(pick(c.from == "client", client, node), []byte("x")); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got := unheard(s); got != c.want {
+			if got := stillSending(s); got != c.want {
 				t.Errorf("got %v", got)
 			}
 		})

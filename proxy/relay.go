@@ -36,7 +36,7 @@ func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 		if err != nil {
 			return l.inputEnded(s, from, to, err)
 		}
-		if err := l.pass(s, to, b); err != nil {
+		if err := l.forward(s, to, b); err != nil {
 			return l.outputBroke(s, to)
 		}
 	}
@@ -46,8 +46,8 @@ func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 	return false
 }
 
-// pass writes b, which came from the other stream, to a stream.
-func (l *loop) pass(s *session, to *stream, b []byte) error {
+// forward writes b, which came from the other stream, to a stream.
+func (l *loop) forward(s *session, to *stream, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -73,8 +73,8 @@ func (l *loop) countMoved(s *session, from, to *stream, n uint64) {
 	}
 }
 
-// flushed goes on with a session one of whose streams has room again. It reports whether the session has ended.
-func (l *loop) flushed(s *session, to *stream) (ended bool) {
+// flushAndResume goes on with a session one of whose streams has room again. It reports whether the session has ended.
+func (l *loop) flushAndResume(s *session, to *stream) (ended bool) {
 	taken, err := l.flush(to)
 	if err != nil {
 		return l.outputBroke(s, to)
@@ -140,17 +140,17 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 		l.finish(s, s.firstOutcome(outcome.ClientGone))
 		return true
 	case s.flow == nil: // a node that was asked for an upgrade
-		l.giveUp(s, l.alertBefore(s, errUpgradeReset))
+		l.failAttempt(s, l.alertBefore(s, errUpgradeReset))
 		l.resume(s, stepDial)
 		return true
 	}
 	for range readsPerTurn {
 		b, err := l.read(gone)
-		if !client && s.turnedAway(err) {
+		if !client && s.refusedByNode(err) {
 			l.resume(s, l.dialAgain(s, err))
 			return true
 		}
-		if err != nil || other.kept != nil || l.pass(s, other, b) != nil {
+		if err != nil || other.kept != nil || l.forward(s, other, b) != nil {
 			break
 		}
 	}
@@ -163,7 +163,7 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 
 // normalClose is the code of the close frame with which an end is passed on; 0, none, where frames pass as they are.
 func (s *session) normalClose() websocket.CloseCode {
-	if s.passes {
+	if s.framesPass {
 		return 0
 	}
 	return websocket.Normal

@@ -22,7 +22,7 @@ func (r *rig) each(f func(*session)) {
 		done := make(chan struct{})
 		l.Do(func() {
 			defer close(done)
-			l.each(f)
+			l.eachSession(f)
 		})
 		<-done
 	}

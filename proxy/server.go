@@ -35,7 +35,7 @@ type Server struct {
 	drains   map[nodeName]*drain
 	working  sync.WaitGroup // of giving up ports, and of drains
 
-	taken, refused atomic.Int64 // connections by their place
+	admitted, refused atomic.Int64 // connections by their place
 }
 
 // New binds the listeners; clients wait in the kernel's queue until Run. One loop
@@ -146,7 +146,7 @@ func (srv *Server) Close() {
 func (srv *Server) Stats() Stats {
 	g := srv.current.Load()
 	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load()}
-	srv.engine.count(&stats)
+	srv.engine.addTo(&stats)
 	stats.order(g)
 	for _, ln := range g.Listeners {
 		counts := stats.Listener(ln.Name)

@@ -25,8 +25,8 @@ type session struct {
 
 	begun int64 // the accept, in ns of the loop's clock
 
-	given    given  // what the client has been given
-	lingered uint32 // bytes that were thrown away after the goodbye
+	delivered delivered // what the client has been given
+	lingered  uint32    // bytes that were thrown away after the goodbye
 
 	timer    reactor.Tick // when its timer fires; 0: it is not set
 	active   reactor.Tick // when the idle limit began to run
@@ -43,7 +43,7 @@ type session struct {
 	connacked   bool // the node's CONNACK has passed
 	place       place
 	counted     bool // among those of its address
-	passes      bool // frames of WebSocket pass as they are: both sides speak it
+	framesPass  bool // frames of WebSocket pass as they are: both sides speak it
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
 
@@ -58,11 +58,11 @@ func (s *session) node() *balancer.Node {
 	return nil
 }
 
-// unheard reports whether a session that is out of time has not been silent: bytes
+// stillSending reports whether a session that is out of time has not been silent: bytes
 // of the client wait in its socket, because the node takes none, or bytes that this turn
 // of a loop that is late has not come to.
-func unheard(s *session) bool {
-	return s.client.waits() || !s.byKeepAlive && s.client.kept == nil && s.server.waits()
+func stillSending(s *session) bool {
+	return s.client.hasUnread() || !s.byKeepAlive && s.client.kept == nil && s.server.hasUnread()
 }
 
 // origin is where a client is, in 20 bytes where netip.AddrPort takes 32. The
@@ -86,20 +86,20 @@ func (o origin) addrPort() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(o.ip).Unmap(), o.port)
 }
 
-// born is a stream for a descriptor.
-func (l *loop) born(fd int32) stream {
+// newStream is a stream for a descriptor.
+func (l *loop) newStream(fd int32) stream {
 	return stream{fd: fd, birth: l.sessions.Birth()}
 }
 
-// take returns an empty session.
-func (l *loop) take() *session {
+// newSession returns an empty session.
+func (l *loop) newSession() *session {
 	slot, s := l.sessions.Take()
 	*s = session{slot: slot, client: stream{fd: -1}, server: stream{fd: -1}}
 	return s
 }
 
-// each calls f for every session that is open; f may end it.
-func (l *loop) each(f func(*session)) {
+// eachSession calls f for every session that is open; f may end it.
+func (l *loop) eachSession(f func(*session)) {
 	for s := range l.sessions.All() {
 		if s.listener != nil {
 			f(s)

@@ -11,7 +11,7 @@ func (l *loop) stop() {
 // leaveShare has one part in so many of the sessions leave that do not yet.
 func (l *loop) leaveShare(parts int) {
 	staying := 0
-	l.each(func(s *session) {
+	l.eachSession(func(s *session) {
 		if s.step < stepLeave {
 			staying++
 		}
@@ -27,7 +27,7 @@ func (l *loop) leaveShare(parts int) {
 
 // endAll ends every session at once, with what can be said of a goodbye.
 func (l *loop) endAll() {
-	l.each(func(s *session) {
+	l.eachSession(func(s *session) {
 		next := s.step
 		if next < stepLeave {
 			next = l.leave(s, outcome.Shutdown)

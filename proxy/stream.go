@@ -104,8 +104,8 @@ func (h *stream) closeOutput() {
 	}
 }
 
-// waits reports whether bytes of the stream wait in its socket, and no end behind them.
-func (h *stream) waits() bool {
+// hasUnread reports whether bytes of the stream wait in its socket, and no end behind them.
+func (h *stream) hasUnread() bool {
 	return !h.readToEnd && reactor.Unread(h.fd) > 0
 }
 

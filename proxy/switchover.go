@@ -23,10 +23,10 @@ func (l *loop) switchOver(s *session) step {
 		case reactor.ErrAgain:
 			return stepWait
 		case io.EOF:
-			l.giveUp(s, errNoUpgrade)
+			l.failAttempt(s, errNoUpgrade)
 			return stepDial
 		default:
-			l.giveUp(s, upgradeBroken(err))
+			l.failAttempt(s, upgradeBroken(err))
 			return stepDial
 		}
 		o.answer = append(o.answer, read...)
@@ -39,19 +39,19 @@ func (l *loop) switchOver(s *session) step {
 			err = errUpgradeTooLong
 		}
 		if err != nil {
-			l.giveUp(s, err)
+			l.failAttempt(s, err)
 			return stepDial
 		}
-		s.passes = true
+		s.framesPass = true
 		if err := l.write(&s.server, o.bytes); err != nil {
-			l.giveUp(s, err)
+			l.failAttempt(s, err)
 			return stepDial
 		}
 		early := b[length:]
 		o.answer, s.server.moved = nil, uint64(len(early))
 		next := l.reached(s)
 		if len(early) > 0 && next == stepConfirm {
-			return l.heard(s, early)
+			return l.forwardAnswer(s, early)
 		}
 		return next
 	}

@@ -36,8 +36,8 @@ func (l *loop) dial(s *session) step {
 			break
 		}
 		o.node = node
-		if err := l.connect(s); err != nil {
-			l.giveUp(s, err)
+		if err := l.dialNode(s); err != nil {
+			l.failAttempt(s, err)
 			continue
 		}
 		o.begun, o.until, o.unproven = now, l.In(o.generation.Timeouts.Dial), 0

@@ -96,7 +96,7 @@ func (l *Loop) dispatch(i int) {
 	case tag >= 0:
 		l.handler.Event(Target{Slot: uint32(tag) / 2, Side: uint8(tag % 2), Birth: birth}, events)
 	case tag == tagWakeup:
-		l.poller.awake()
+		l.poller.clearWakeups()
 		l.readMail()
 	default:
 		l.accept(int(tagListener - tag))

@@ -41,8 +41,8 @@ func (p *poller) wake() {
 	_, _ = unix.Write(p.wakeup, one[:])
 }
 
-// awake takes note of all wakes so far.
-func (p *poller) awake() {
+// clearWakeups takes note of all wakes so far.
+func (p *poller) clearWakeups() {
 	var count [8]byte
 	_, _ = unix.Read(p.wakeup, count[:])
 }

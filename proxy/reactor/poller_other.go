@@ -11,7 +11,7 @@ type poller struct{}
 func (*poller) open() error                                        { return ErrUnsupported }
 func (*poller) close()                                             {}
 func (*poller) wake()                                              {}
-func (*poller) awake()                                             {}
+func (*poller) clearWakeups()                                      {}
 func (*poller) wait(int) int                                       { return 0 }
 func (*poller) event(int) (tag int32, birth uint32, events Events) { return 0, 0, 0 }
 func (*poller) watch(int32, int32, uint32, Watch, Watch) error     { return ErrUnsupported }

@@ -72,8 +72,8 @@ func Close(fd int32) { _ = unix.Close(int(fd)) }
 // Duplicate returns another descriptor of the same socket. Any goroutine may call it
 // while fd is open.
 func Duplicate(fd int32) (int32, error) {
-	twin, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	return int32(twin), err
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	return int32(duplicate), err
 }
 
 // NewSocket makes a socket for a TCP connection to an address.

@@ -24,29 +24,29 @@ const (
 	proofInterval = 500 * time.Millisecond
 )
 
-// doubt has a session wait for a proof of its connection, over which it has sent all its
+// awaitProof has a session wait for a proof of its connection, over which it has sent all its
 // first bytes, of that length.
-func (l *loop) doubt(s *session, sent int) step {
+func (l *loop) awaitProof(s *session, sent int) step {
 	o := s.pending
 	o.unproven = sent
-	return l.prove(s)
+	return l.checkProof(s)
 }
 
-// doubtful reports whether a connection that has just been made may exist on this side
+// needsProof reports whether a connection that has just been made may exist on this side
 // alone. TLS and WebSocket are answered before the client's first bytes are sent.
-func (l *loop) doubtful(s *session) bool {
+func (l *loop) needsProof(s *session) bool {
 	o := s.pending
 	return s.server.layers == nil && !o.pool.WebSocket && l.Timers.Now()-o.begun >= reactor.Ticks(secondSYN)
 }
 
-// prove looks for the proof.
-func (l *loop) prove(s *session) step {
+// checkProof looks for the proof.
+func (l *loop) checkProof(s *session) step {
 	o := s.pending
 	switch {
 	case s.server.readable || reactor.Unacknowledged(s.server.fd) < o.unproven:
 		return l.reached(s)
 	case l.Timers.Now() >= o.until:
-		l.giveUp(s, errDialTimeout)
+		l.failAttempt(s, errDialTimeout)
 		return stepDial
 	}
 	s.deadline = min(l.In(proofInterval), o.until)
