@@ -8,15 +8,14 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// listenSocket is a listening socket of a loop, and who comes in there.
+// listenSocket is a listening socket of a loop, with its listener in the generation in force.
 type listenSocket struct {
 	port       *port // nil: the socket is closed
 	generation *generation
 	listener   *snapshot.Listener
 }
 
-// Accepted makes the session of a connection that was accepted, and takes it as far
-// as it goes.
+// Accepted makes the session of an accepted connection and runs its first steps.
 func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	d := &l.sockets[number]
 	s := l.newSession()
@@ -47,5 +46,5 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	l.advance(s)
 }
 
-// AcceptFailed counts what the loop pauses for.
+// AcceptFailed counts a failed accept, after which the loop pauses.
 func (l *loop) AcceptFailed(error) { l.counters.acceptErrors++ }

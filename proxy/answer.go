@@ -2,8 +2,8 @@ package proxy
 
 import "mqttlb/proxy/reactor"
 
-// confirm reads the node's CONNACK on its way to the client: the log names its
-// code, and a Server Keep Alive in it replaces the client's [MQTT-3.2.2-21].
+// confirm reads the node's CONNACK and forwards it to the client. The log shows its code, and its
+// Server Keep Alive replaces the client's [MQTT-3.2.2-21].
 func (l *loop) confirm(s *session) step {
 	if l.pump(s, &s.client, &s.server) {
 		return stepEnded
@@ -28,7 +28,8 @@ func (l *loop) confirm(s *session) step {
 	return stepWait
 }
 
-// noAnswer is the step after a node that has ended before its answer was whole: the client gets what there is of it.
+// noAnswer handles a node that closed before its answer was whole. The client gets the part that has
+// arrived.
 func (l *loop) noAnswer(s *session, err error) step {
 	answer := s.pending.answer
 	s.flow.Sent += uint64(len(answer))
@@ -43,7 +44,7 @@ func (l *loop) noAnswer(s *session, err error) step {
 	return stepRelay
 }
 
-// forwardAnswer takes the first bytes of a node, from a packet's or a frame's beginning.
+// forwardAnswer reads and forwards the first bytes of a node, which begin with a packet or a frame.
 func (l *loop) forwardAnswer(s *session, b []byte) step {
 	answer := l.classifyAnswer(s, b)
 	if answer == answerShort {
@@ -72,7 +73,7 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 	return stepRelay
 }
 
-// classifyAnswer is what a node's first bytes are, the CONNACK in l.connack.
+// classifyAnswer says what the first bytes of a node are. It parses a CONNACK into l.connack.
 func (l *loop) classifyAnswer(s *session, b []byte) answer {
 	if len(b) > maxAnswer {
 		return answerOther
@@ -83,7 +84,7 @@ func (l *loop) classifyAnswer(s *session, b []byte) answer {
 	return readAnswer(b, &l.connack, s.version)
 }
 
-// releasePending frees what only the opening needed.
+// releasePending frees the state that only the opening and the attempts need.
 func (l *loop) releasePending(s *session) {
 	l.endOpening(s.pending)
 	*s.pending = pending{}
