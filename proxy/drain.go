@@ -8,18 +8,18 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// nodeName is what a node is found by.
+// nodeName identifies a node.
 type nodeName struct{ pool, node string }
 
-// drain is the sessions of a removed node on their way out.
+// drain is the state of a removed node whose sessions are leaving.
 type drain struct {
 	cancelled chan struct{}
 	perSecond atomic.Int64
 }
 
-// drainRemoved has the sessions of nodes leave that a generation does not have any more, where their pool wants it. It ends
-// the drains of nodes that it has again, and sets the pace of the others. Sessions that are still on their way to such a
-// node follow.
+// drainRemoved begins to drain the nodes that the generation no longer has, if their pool wants that.
+// It cancels the drains of nodes that are back, and sets the pace of the others. Sessions that are
+// still being connected to such a node leave once they have reached it.
 func (srv *Server) drainRemoved(before, g *generation) {
 	present := map[nodeName]bool{}
 	for _, p := range g.sessionPools {
@@ -67,8 +67,8 @@ func (srv *Server) drained(d *drain, name nodeName) {
 	}
 }
 
-// drain has the sessions of a node leave, so many a second, until it has none and none can come, the drain is cancelled or
-// the server stops.
+// drain has the sessions of a node leave at the drain's pace. It returns when the node has no session
+// and can get none, the drain is cancelled, or the server stops.
 func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 	ticks := time.NewTicker(drainInterval)
 	defer ticks.Stop()
@@ -81,7 +81,7 @@ func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 		case <-srv.stopping:
 			return
 		}
-		// A tick in which too few were found is made up for, but not more than a second.
+		// Sessions missed in one tick are added to the next, up to those of one second.
 		perSecond := float64(d.perSecond.Load())
 		due = min(due+perSecond*drainInterval.Seconds(), perSecond)
 		for range looksPerTick * len(srv.engine.loops) {
@@ -94,8 +94,8 @@ func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 	}
 }
 
-// opensUnderEarlier reports whether a client that is not on its node yet was accepted under a generation that is not in
-// force any more: it may come to a node that was removed.
+// opensUnderEarlier reports whether any loop has an opening accepted under an earlier generation. Such
+// a client may still reach a removed node.
 func (e *engine) opensUnderEarlier() (some bool) {
 	for _, l := range e.loops {
 		found := make(chan bool, 1)
@@ -106,7 +106,7 @@ func (e *engine) opensUnderEarlier() (some bool) {
 	return false
 }
 
-// leaveNode has at most so many sessions of a node leave on one loop, and returns how many do.
+// leaveNode has at most most sessions of a node leave on one loop, and returns their number.
 func (e *engine) leaveNode(loop int, name nodeName, most int) (leaving int) {
 	l, done := e.loops[loop], make(chan int, 1)
 	if !l.Do(func() { done <- l.leaveNode(name, most) }) {
@@ -115,7 +115,7 @@ func (e *engine) leaveNode(loop int, name nodeName, most int) (leaving int) {
 	return <-done
 }
 
-// leaveNode looks at some of the loop's sessions, and has those leave that are on a node, most at most.
+// leaveNode looks at slotsPerLook slots and has up to most sessions of the node leave.
 func (l *loop) leaveNode(name nodeName, most int) (leaving int) {
 	for range min(l.sessions.Cap(), slotsPerLook) {
 		s := l.sessions.At(l.leaving % uint32(l.sessions.Cap()))
