@@ -160,7 +160,7 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 }
 
 // upgradeBytes returns the first bytes for a node that speaks WebSocket: PROXY header and upgrade in
-// one write, since some nodes give only the first read to the parser of the header.
+// one write, since some nodes read the header with a single recv that times out after a second.
 func (l *loop) upgradeBytes(s *session, header []byte) []byte {
 	s.pending.ownBytes()
 	return s.pending.request.Append(append(l.scratch[:0], header...))

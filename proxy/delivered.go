@@ -5,14 +5,14 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// delivered follows what a client is given, to know where a goodbye can come. Where both sides speak WebSocket, frames pass as
-// they are, and it follows those; what passes to a node is not followed.
+// delivered tracks the bytes sent to a client, to know where a goodbye may be inserted. If both sides
+// speak WebSocket it tracks the frames, which pass unchanged. Bytes to a node are not tracked.
 type delivered struct {
-	packets mqttparse.Scanner // of a client of MQTT 5
+	packets mqttparse.Scanner // of MQTT 5 clients
 	frames  websocket.Follower
 }
 
-// follow notes what the client is given next.
+// follow tracks b, which is sent to the client next.
 func (s *session) follow(b []byte) {
 	switch {
 	case s.framesPass:
@@ -24,23 +24,23 @@ func (s *session) follow(b []byte) {
 	}
 }
 
-// next notes where the next header, or the rest of a frame, ends, and returns how many bytes of b that are.
+// next tracks the next frame header, or the rest of a frame, and returns its length in b.
 func (d *delivered) next(b []byte) int {
 	n, payload := d.frames.Next(b)
 	d.packets.Skip(payload)
 	return n
 }
 
-// betweenMessages reports whether a message of ours may come now among those that pass.
+// betweenMessages reports whether a message of our own may be inserted now.
 func (d *delivered) betweenMessages() bool { return d.frames.BetweenMessages() && d.packets.Between() }
 
-// canEnd reports whether the goodbye of a version may come now among the frames that pass.
+// canEnd reports whether the goodbye of this version may be inserted now between the frames.
 func (d *delivered) canEnd(v mqttparse.Version) bool {
 	return d.betweenMessages() || v != mqttparse.V5 && d.frames.Between()
 }
 
-// atBoundary reports whether the client has been given whole packets only, or, where nothing can be said to it in MQTT,
-// whole frames of WebSocket.
+// atBoundary reports whether the client has received whole packets only, or whole WebSocket frames
+// only if its protocol has no goodbye in MQTT.
 func (s *session) atBoundary() bool {
 	switch {
 	case s.listener.Opaque() || s.pending != nil:
@@ -51,7 +51,8 @@ func (s *session) atBoundary() bool {
 	return s.version != mqttparse.V5 || s.delivered.packets.Between()
 }
 
-// untilBoundary is how many bytes of b, which come next for the client, are the rest of what has begun.
+// untilBoundary returns how many bytes of b, which the client gets next, belong to the packet or frame
+// that has begun.
 func (s *session) untilBoundary(b []byte) int {
 	ahead, n := s.delivered, 0
 	if s.framesPass {
@@ -68,7 +69,8 @@ func (s *session) untilBoundary(b []byte) int {
 	return n
 }
 
-// goodbyeFrames is a last message and the close frame as far as they may come now among the frames that pass.
+// goodbyeFrames returns the part of a last message and a close frame that may be inserted now between
+// the frames.
 func (s *session) goodbyeFrames(packet []byte, code websocket.CloseCode) []byte {
 	switch {
 	case code == 0 || !s.delivered.frames.Between():

@@ -12,7 +12,8 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
+// limitHandshake starts the time limit of the client's handshake, if the session waits for its
+// ClientHello.
 func (l *loop) limitHandshake(s *session) {
 	o, t := s.pending, s.pending.listener.TLS
 	if t == nil || o.handshakeBy != 0 || !o.AwaitsTLS() {
@@ -22,11 +23,11 @@ func (l *loop) limitHandshake(s *session) {
 	s.deadline = min(s.deadline, l.In(t.Timeout))
 }
 
-// handshake lends the connection of a client whose ClientHello is whole to a goroutine that
-// makes the TLS handshake, once the listener's gate lets it.
+// handshake starts the TLS handshake of a client whose ClientHello is whole. A goroutine waits for the
+// listener's gate and then makes it on the borrowed connection.
 func (l *loop) handshake(s *session) step {
 	o, t := s.pending, s.pending.listener.TLS
-	s.deadline = l.connectDeadline(s) // the goroutine has its own
+	s.deadline = l.connectDeadline(s) // the goroutine has its own limit
 	l.countOpening(s, queuedHandshake)
 	c, held := l.borrowClient(s), o.held
 	hello := c.rest
@@ -47,7 +48,7 @@ func (l *loop) handshake(s *session) step {
 	return stepWait
 }
 
-// afterHandshake is the step after a handshake.
+// afterHandshake handles the result of a handshake and returns the next step.
 func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
 	o.releaseMemory()
@@ -55,7 +56,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	if err != nil {
 		o.reclaim()
 		o.fault = err.Error()
-		return l.refuseAndLinger(s, handshakeOutcome(err)) // its alert is still under way
+		return l.refuseAndLinger(s, handshakeOutcome(err)) // the alert must still reach the client
 	}
 	info := made.Info()
 	o.Secured(&info)
@@ -67,7 +68,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	return stepOpen
 }
 
-// detach ends the use of the borrowed connection: TLS is the loop's from here on.
+// detach ends the loan: from here on the loop reads and writes the TLS.
 func (l *loop) detach(s *session) {
 	s.client.layers.tls.Detach()
 	s.pending.reclaim()
@@ -89,8 +90,8 @@ func handshakeOutcome(err error) outcome.Outcome {
 	}
 }
 
-// secureNode makes TLS of a new connection to a node: the PROXY header, then the
-// handshake, in a goroutine to which the connection is lent.
+// secureNode sends the PROXY header on a new connection to a node and starts the TLS handshake, in a
+// goroutine that borrows the connection.
 func (l *loop) secureNode(s *session) step {
 	o := s.pending
 	if s.client.broken {
@@ -119,7 +120,7 @@ func (l *loop) secureNode(s *session) step {
 		defer cancel()
 		made, err := connectTLS(ctx, t, node, c, unsent)
 		back(func(s *session) {
-			if s.server.birth == birth { // it is still this attempt that counts
+			if s.server.birth == birth { // it is still this attempt
 				l.resume(s, l.afterNodeHandshake(s, made, err))
 			}
 		})
@@ -127,8 +128,8 @@ func (l *loop) secureNode(s *session) step {
 	return stepWait
 }
 
-// connectTLS makes a handshake with a node on a connection that was lent, when the node's gate lets it. It sends first what of
-// the PROXY header is not sent.
+// connectTLS waits for the node's gate and makes the handshake on a borrowed connection. It first
+// sends the unsent bytes of the PROXY header.
 func connectTLS(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
@@ -146,7 +147,7 @@ func connectTLS(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrow
 	return t.Originator.Connect(ctx, c, node)
 }
 
-// afterNodeHandshake is the step after a handshake with a node.
+// afterNodeHandshake handles the result of a handshake with a node and returns the next step.
 func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
 	if err != nil {
