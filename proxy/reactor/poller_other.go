@@ -2,10 +2,10 @@
 
 package reactor
 
-// Supported returns ErrUnsupported where there is no loop.
+// Supported returns ErrUnsupported on systems without an event loop.
 func Supported() error { return ErrUnsupported }
 
-// poller does not open here, so that nothing else of it is ever called.
+// poller fails to open here, so its other methods are never called.
 type poller struct{}
 
 func (*poller) open() error                                        { return ErrUnsupported }
