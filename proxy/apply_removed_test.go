@@ -13,7 +13,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// patiently starts a server that gives up no port before it stops.
+// patiently starts a server that releases no port before it stops.
 func patiently(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, settings...)
@@ -22,7 +22,7 @@ func patiently(t *testing.T, nodes []string, settings ...setting) *rig {
 	return r
 }
 
-// connects reports whether a client can connect within a while in which a living listener takes it.
+// connects reports whether a client can connect within a time that is enough for a living listener.
 func (r *rig) connects(network, address string) bool {
 	ctx, cancel := context.WithTimeout(r.t.Context(), 500*time.Millisecond)
 	defer cancel()
@@ -33,10 +33,11 @@ func (r *rig) connects(network, address string) bool {
 	return err == nil
 }
 
-// A client has connected when the kernel has taken it, whatever a loop knows of it.
+// A client counts as connected once the kernel has completed the handshake, before any loop knows of
+// it.
 func TestRemovedListenerServesWhoHasConnected(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	for _, protocol := range []snapshot.Protocol{snapshot.MQTT, snapshot.TCP} { // those who speak first are waited for
+	for _, protocol := range []snapshot.Protocol{snapshot.MQTT, snapshot.TCP} { // listeners whose clients speak first wait for them
 		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
 			address := proxytest.FreeAddr(t, "127.0.0.1")
 			r := patiently(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = protocol }, another("second", "tcp", address))
@@ -91,7 +92,7 @@ func TestAddressOfARemovedListenerIsFreeAfterAWhile(t *testing.T) {
 	}
 }
 
-// A path is free at once, and another socket may be there while clients of the one before are taken.
+// A path is free at once: another socket may be there while clients of the old one are accepted.
 func TestUnixSocketIsRemovedAndAddedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mqtt.sock")
 	for _, start := range []func(*testing.T, []string, ...setting) *rig{patiently, impatiently} {
@@ -128,7 +129,7 @@ func TestUnixSocketIsRemovedAndAddedAgain(t *testing.T) {
 	}
 }
 
-// Before a server runs it has no loop that could take the clients of a port that is given up.
+// A server that does not run yet has no loop that could accept the clients of a released port.
 func TestPortIsNotGivenUpBeforeTheServerRuns(t *testing.T) {
 	address := proxytest.FreeAddr(t, "127.0.0.1")
 	r := prepare(t, []string{startNode(t, nil).address()}, another("second", "tcp", address), func(s *snapshot.Snapshot) {
@@ -174,7 +175,7 @@ func TestServerThatIsClosedBeforeItRunsLeavesNothing(t *testing.T) {
 	}
 }
 
-// numbers are those of a listener; nil: there are none.
+// numbers returns the counters of a listener, or nil if there are none.
 func (r *rig) numbers(listener string) *ListenerStats {
 	stats := r.srv.Stats()
 	return stats.Listener(listener)
@@ -213,7 +214,7 @@ func TestSessionsOfARemovedListenerAreCountedUntilTheyEnd(t *testing.T) {
 	}
 }
 
-// Counters of a listener go on when its address or protocol changes: they are its name's.
+// The counters belong to the listener's name and continue when its address or protocol changes.
 func TestCountersOfAListenerDoNotGoBack(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()}, onFreeAddress(t))
 	toTCP := func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP }

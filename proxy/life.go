@@ -65,7 +65,7 @@ func (l *loop) advance(s *session) {
 	}
 }
 
-// event notes what has happened to a stream and lets its session go on.
+// event notes what has happened to a stream and runs the steps of its session.
 func (l *loop) event(s *session, h *stream, e reactor.Events) {
 	if e.Any(reactor.Input | reactor.InputHungUp | reactor.HungUp | reactor.Failed) {
 		h.readable = true
