@@ -77,7 +77,7 @@ func TestMovingBytesAllocatesNothing(t *testing.T) {
 	}
 }
 
-// accepted is the other side of a connection that connect begins.
+// accepted returns the other side of a connection that connect begins.
 func accepted(t *testing.T, connect func(to netip.AddrPort)) *net.TCPConn {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
