@@ -32,7 +32,7 @@ func refusals(code byte) []struct{ connect, answer []byte } {
 // openFrom opens an MQTT session from an address.
 func (r *rig) openFrom(source string) *client {
 	r.t.Helper()
-	c := r.greet(r.dialFrom(source))
+	c := r.handshakeAndUpgrade(r.dialFrom(source))
 	c.send(connect311)
 	c.expect(connack311)
 	return c

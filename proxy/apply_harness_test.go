@@ -169,11 +169,11 @@ func removedAt(perSecond int) setting {
 	return func(s *snapshot.Snapshot) { s.Listeners[0].Pool.RemovedNodesRate = perSecond }
 }
 
-// impatiently starts a server whose waits are short.
-func impatiently(t *testing.T, nodes []string, settings ...setting) *rig {
+// startShortWaits starts a server whose waits are short.
+func startShortWaits(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, settings...)
-	r.srv.waits = impatient
+	r.srv.waits = shortWaits
 	r.run()
 	return r
 }

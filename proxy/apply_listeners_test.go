@@ -71,7 +71,7 @@ func TestClientThatWaitsIsServedAsTheListenerIsNow(t *testing.T) {
 			defer c.Close() // before the rig counts what is left
 			r.apply(change.of, r.onNodesOf(mqtt, ws))
 			r.run()
-			c = r.greet(c)
+			c = r.handshakeAndUpgrade(c)
 			c.send(connect311)
 			c.expect(connack311)
 		})
@@ -144,7 +144,7 @@ func TestAddressesThatCannotAllBeBoundChangeNothing(t *testing.T) {
 func TestListenerMovesToItsAddressInOtherWords(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	_, port, _ := net.SplitHostPort(proxytest.FreeAddr(t, "127.0.0.1"))
-	r := impatiently(t, []string{startNode(t, nil).address()}, at("tcp", ":"+port))
+	r := startShortWaits(t, []string{startNode(t, nil).address()}, at("tcp", ":"+port))
 	to := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: r.srv.Addr("mqtt").(*net.TCPAddr).Port}
 	open := func() *client {
 		c := r.dialTo(to)

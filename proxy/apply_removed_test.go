@@ -13,8 +13,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// patiently starts a server that releases no port before it stops.
-func patiently(t *testing.T, nodes []string, settings ...setting) *rig {
+// startKeepingPorts starts a server that releases no port before it stops.
+func startKeepingPorts(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, settings...)
 	r.srv.waits.portRelease = time.Hour
@@ -40,7 +40,7 @@ func TestRemovedListenerServesWhoHasConnected(t *testing.T) {
 	for _, protocol := range []snapshot.Protocol{snapshot.MQTT, snapshot.TCP} { // listeners whose clients speak first wait for them
 		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
 			address := proxytest.FreeAddr(t, "127.0.0.1")
-			r := patiently(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = protocol }, another("second", "tcp", address))
+			r := startKeepingPorts(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = protocol }, another("second", "tcp", address))
 			to := r.srv.Addr("second").(*net.TCPAddr)
 			before := listening(t, to.Port)
 			open := r.dialTo(to)
@@ -72,7 +72,7 @@ func TestRemovedListenerServesWhoHasConnected(t *testing.T) {
 
 func TestAddressOfARemovedListenerIsFreeAfterAWhile(t *testing.T) {
 	address := proxytest.FreeAddr(t, "127.0.0.1")
-	r := impatiently(t, []string{startNode(t, nil).address()}, another("second", "tcp", address))
+	r := startShortWaits(t, []string{startNode(t, nil).address()}, another("second", "tcp", address))
 	to := r.srv.Addr("second").(*net.TCPAddr)
 	for range 3 {
 		open := r.dialTo(to)
@@ -95,7 +95,7 @@ func TestAddressOfARemovedListenerIsFreeAfterAWhile(t *testing.T) {
 // A path is free at once: another socket may be there while clients of the old one are accepted.
 func TestUnixSocketIsRemovedAndAddedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mqtt.sock")
-	for _, start := range []func(*testing.T, []string, ...setting) *rig{patiently, impatiently} {
+	for _, start := range []func(*testing.T, []string, ...setting) *rig{startKeepingPorts, startShortWaits} {
 		r := start(t, []string{startNode(t, nil).address()}, another("second", "unix", path))
 		descriptors := 0
 		for i := range 4 {

@@ -44,7 +44,7 @@ func (r *rig) clientPeer(m mode) *peer {
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	p := &peer{t: r.t, socket: &watched{Conn: c.Conn}, ws: m.clientWS()}
 	c.Conn = p.socket
-	p.Conn = belowFrames(r.greet(c).Conn)
+	p.Conn = belowFrames(r.handshakeAndUpgrade(c).Conn)
 	return p
 }
 

@@ -180,9 +180,9 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	return r
 }
 
-// impatient are the waits of a server whose test waits for their end. A living node still has enough
+// shortWaits are the waits of a server whose test waits for their end. A living node still has enough
 // time for its CONNACK.
-var impatient = waits{
+var shortWaits = waits{
 	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: usualWaits.connack,
 	portRelease: 50 * time.Millisecond,
 }
@@ -317,11 +317,11 @@ func (r *rig) dial() *client {
 // dialTo opens a client connection, with TLS and an upgrade if the listener's clients use them.
 func (r *rig) dialTo(to net.Addr) *client {
 	r.t.Helper()
-	return r.greet(r.dialBare(to))
+	return r.handshakeAndUpgrade(r.dialBare(to))
 }
 
-// greet makes the TLS handshake and the upgrade on a connection, if the listener's clients use them.
-func (r *rig) greet(c *client) *client {
+// handshakeAndUpgrade makes the TLS handshake and the upgrade on a connection, if the listener's clients use them.
+func (r *rig) handshakeAndUpgrade(c *client) *client {
 	r.t.Helper()
 	if r.snap.Listeners[0].TLS != nil {
 		c.secure(nil)

@@ -170,7 +170,7 @@ func TestOpeningThatStallsAtAnyByteIsEnded(t *testing.T) {
 func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		backend := m.startNode(t, nil)
-		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 3 * time.Second }) // for 16 handshakes in 5 modes at once, too
+		r := m.startShortWaits(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 3 * time.Second }) // for 16 handshakes in 5 modes at once
 		var clients []*client
 		for i := range connect311 {
 			c := r.dial()

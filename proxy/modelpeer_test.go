@@ -154,7 +154,7 @@ func (p *modelPeer) end() {
 		return
 	}
 	p.m.tell("%s ends", p.name)
-	p.hasty()
+	p.noteEarlyEnd()
 	if p.framed && p.frames[len(p.sent)] && p.rng.IntN(2) == 0 {
 		p.pending = nil
 		p.frame(finClose, closeWith(websocket.Normal, ""))
@@ -172,15 +172,15 @@ func (p *modelPeer) close() {
 		return
 	}
 	p.m.tell("%s closes", p.name)
-	p.hasty()
+	p.noteEarlyEnd()
 	p.ended, p.closed = true, true
 	_ = unix.Close(p.fd)
 	p.fd = -1
 }
 
-// hasty notes that the peer ended before the session began to leave, so that its end may be the
+// noteEarlyEnd notes that the peer ended before the session began to leave, so that its end may be the
 // outcome.
-func (p *modelPeer) hasty() {
+func (p *modelPeer) noteEarlyEnd() {
 	m := p.m
 	if m.asked != outcome.None && m.alive() && m.s.step < stepLeave {
 		m.calm = false

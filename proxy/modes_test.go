@@ -76,11 +76,11 @@ func (m mode) start(t *testing.T, nodes []string, settings ...setting) *rig {
 	return start(t, nodes, append(settings, m.set)...)
 }
 
-// startImpatient is start for a test that waits for the end of the server's waits.
-func (m mode) startImpatient(t *testing.T, nodes []string, settings ...setting) *rig {
+// startShortWaits is start for a test that waits for the end of the server's waits.
+func (m mode) startShortWaits(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, append(settings, m.set)...)
-	r.srv.waits = impatient
+	r.srv.waits = shortWaits
 	r.run()
 	return r
 }

@@ -41,11 +41,11 @@ var badNodes = map[string]struct {
 		config.ClientAuth, config.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 		_ = tls.Server(c, config).HandshakeContext(t.Context())
 	}, "TLS: remote error: tls: handshake failure"},
-	"a client's certificate is asked for in TLS 1.3": {turnAway, "TLS: remote error: tls: certificate required"},
+	"a client's certificate is asked for in TLS 1.3": {rejectCertificate, "TLS: remote error: tls: certificate required"},
 }
 
-// turnAway is a node that rejects our certificate once our handshake is over.
-func turnAway(t *testing.T, c net.Conn) {
+// rejectCertificate is a node that rejects our certificate once our handshake is over.
+func rejectCertificate(t *testing.T, c net.Conn) {
 	config := nodeConfig().Clone()
 	config.ClientAuth = tls.RequireAnyClientCert
 	_ = tls.Server(c, config).HandshakeContext(t.Context())
@@ -105,7 +105,7 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 func TestNodeThatTurnsUsAwayHasTakenNothing(t *testing.T) {
 	for _, m := range []mode{mqttToMQTTS, wssToWSS, {name: "ws to mqtts", protocol: snapshot.WS, nodeTLS: true}} {
 		t.Run(m.name, func(t *testing.T) {
-			turns := startNode(t, func(c net.Conn) { turnAway(t, c) })
+			turns := startNode(t, func(c net.Conn) { rejectCertificate(t, c) })
 			good := m.startNode(t, nil)
 			r := m.start(t, []string{turns.address(), good.address()})
 			for i := range 30 {

@@ -359,7 +359,7 @@ func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 func TestRefusedClientThatStaysIsClosed(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
-		r := m.startImpatient(t, []string{"name.invalid:1883"})
+		r := m.startShortWaits(t, []string{"name.invalid:1883"})
 		c := r.dial()
 		c.send(connect311)
 		c.expect([]byte("\x20\x02\x00\x03"))

@@ -18,11 +18,11 @@ func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 			s.OpeningMemory, s.MaxConnectSize, s.Timeouts.ConnectPacket = 20*each, 1<<20, time.Hour
 		})
-		slow := r.greet(r.dialFrom("127.0.0.3"))
+		slow := r.handshakeAndUpgrade(r.dialFrom("127.0.0.3"))
 		slow.send(connect311[:7])
 		begun := append([]byte("\x10\xff\xff\x03\x00\x04MQTT\x04\x02\x00\x00\x7f\xff"), make([]byte, each)...)
 		for range 60 {
-			_, _ = r.greet(r.dialFrom("127.0.0.2")).Write(begun) // it may be evicted meanwhile
+			_, _ = r.handshakeAndUpgrade(r.dialFrom("127.0.0.2")).Write(begun) // it may be evicted meanwhile
 		}
 		eventually(t, "evictions", func() bool { return r.outcomes(outcome.RefusedOpening) >= 30 })
 		_ = r.open("good").Close()

@@ -216,7 +216,7 @@ func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
 			_, _ = io.Copy(io.Discard, c)
 			<-end // a node that does not close before the end of this test
 		})
-		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
+		r := m.startShortWaits(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
 		t.Cleanup(func() { close(end) })
 		c := r.open("c1")
 		c.halfClose()
@@ -328,7 +328,7 @@ func TestSessionThatIsSilentForLongerThanItsKeepAliveAllowsEnds(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		quick := func(s *snapshot.Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond }
-		r := m.startImpatient(t, []string{m.startNode(t, nil).address()}, quick)
+		r := m.startShortWaits(t, []string{m.startNode(t, nil).address()}, quick)
 		c := r.open("silent")
 		c.rest()
 		r.waitOutcome(outcome.IdleTimeout, 1)

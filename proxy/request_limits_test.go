@@ -130,11 +130,11 @@ func noRequestHoldsItsConnectionForEver(t *testing.T) {
 	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
 		r := limitedWeb(t, m)
 		var all sync.WaitGroup
-		var door sync.Mutex // one handshake at a time, since handshakes have a limit, too
+		var handshaking sync.Mutex // one handshake at a time, since handshakes have a limit, too
 		for name, c := range stuckRequests {
 			for _, before := range []int{0, 2} {
 				all.Go(func() {
-					conn, in := r.visited(&door, m, before)
+					conn, in := r.connAfterRequests(&handshaking, m, before)
 					local := conn.LocalAddr().String()
 					answer := conn.stick(in, c.request, c.drip)
 					if !strings.HasPrefix(answer, "HTTP/1.1 "+c.answer) && !strings.HasPrefix(answer, "HTTP/1.0 "+c.answer) && c.answer != "" {
@@ -157,10 +157,10 @@ func noRequestHoldsItsConnectionForEver(t *testing.T) {
 	})
 }
 
-// visited returns a connection of the mode after so many requests.
-func (r *rig) visited(door *sync.Mutex, m mode, requests int) (*client, *bufio.Reader) {
-	door.Lock()
-	defer door.Unlock()
+// connAfterRequests returns a connection of the mode after so many requests.
+func (r *rig) connAfterRequests(handshaking *sync.Mutex, m mode, requests int) (*client, *bufio.Reader) {
+	handshaking.Lock()
+	defer handshaking.Unlock()
 	conn := r.dialBare(r.srv.Addr("mqtt"))
 	if m.tls {
 		conn.secure(nil)

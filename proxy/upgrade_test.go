@@ -49,8 +49,8 @@ func upgradeRequest(changes ...string) string {
 	return b.String() + "\r\n"
 }
 
-// choosy admits one host, and the origins of one domain.
-func choosy(s *snapshot.Snapshot) {
+// oneHostAndOrigin admits one host, and the origins of one domain.
+func oneHostAndOrigin(s *snapshot.Snapshot) {
 	s.Listeners[0].Hosts = []string{"broker.example"}
 	s.Listeners[0].Routes[0].Origins = []string{"https://*.example.com"}
 }
@@ -114,7 +114,7 @@ func TestHostileUpgrades(t *testing.T) {
 		{name: "a request line without end", sent: "GET /" + strings.Repeat("a", 9<<10), status: 431, fault: "431 Request Header Fields Too Large"},
 	}
 	backend := startNode(t, nil)
-	r := start(t, []string{backend.address()}, wsToMQTT.set, choosy, func(s *snapshot.Snapshot) { s.MaxHeaderSize = 4 << 10 })
+	r := start(t, []string{backend.address()}, wsToMQTT.set, oneHostAndOrigin, func(s *snapshot.Snapshot) { s.MaxHeaderSize = 4 << 10 })
 	var n uint64
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -191,7 +191,7 @@ func (c *client) response() (*http.Response, string) {
 
 // All forms that RFC 6455 and RFC 9110 allow, and the subprotocol that the server chooses.
 func TestUpgradesThatAreTaken(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, wsToMQTT.set, choosy)
+	r := start(t, []string{startNode(t, nil).address()}, wsToMQTT.set, oneHostAndOrigin)
 	for name, row := range map[string]struct{ sent, protocol string }{
 		"plain":                         {upgradeRequest(), "mqtt"},
 		"with a query":                  {upgradeRequest("GET /mqtt?token=1 HTTP/1.1"), "mqtt"},
