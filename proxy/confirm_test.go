@@ -12,7 +12,7 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 		packet  string
 		version mqttparse.Version
 		want    answer
-		auth    int // length of the AUTH if more follows
+		auth    int // length of the AUTH, if another packet follows it
 	}{
 		"CONNACK of 3.1.1": {"\x20\x02\x00\x05", mqttparse.V311, answerConnack, 0},
 		"CONNACK of 5":     {"\x20\x03\x00\x87\x00", mqttparse.V5, answerConnack, 0},

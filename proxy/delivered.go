@@ -39,8 +39,8 @@ func (d *delivered) canEnd(v mqttparse.Version) bool {
 	return d.betweenMessages() || v != mqttparse.V5 && d.frames.Between()
 }
 
-// atBoundary reports whether the client has received whole packets only, or whole WebSocket frames
-// only if its protocol has no goodbye in MQTT.
+// atBoundary reports whether a goodbye may come now. A client that gets a DISCONNECT must have whole
+// packets. If frames pass unchanged, a client that gets only a close frame must have whole frames.
 func (s *session) atBoundary() bool {
 	switch {
 	case s.listener.Opaque() || s.pending != nil:

@@ -46,7 +46,7 @@ func (srv *Server) fitDescriptors(g *generation) int64 {
 		return wanted
 	}
 	fits := max((int64(min(limit, 1<<40))-reserve)/each, 1)
-	if before := srv.current.Load(); wanted > 0 && (before == nil || before.maxConnections != fits) { // not at every reload
+	if before := srv.current.Load(); wanted > 0 && (before == nil || before.maxConnections != fits) { // log a change only, not every reload
 		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",
 			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit, "taken", fits)
 	}

@@ -106,7 +106,7 @@ func (e *engine) opensUnderEarlier() (some bool) {
 	return false
 }
 
-// leaveNode has at most most sessions of a node leave on one loop, and returns their number.
+// leaveNode has up to most sessions of a node leave on one loop, and returns their number.
 func (e *engine) leaveNode(loop int, name nodeName, most int) (leaving int) {
 	l, done := e.loops[loop], make(chan int, 1)
 	if !l.Do(func() { done <- l.leaveNode(name, most) }) {

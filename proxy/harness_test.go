@@ -75,6 +75,7 @@ func (n *node) address() string { return n.listener.Addr().String() }
 // test.
 const refusing = "127.0.0.1:1"
 
+// stop ends the node at once, like a killed process.
 func (n *node) stop() {
 	_ = n.listener.Close()
 	n.mu.Lock()

@@ -43,13 +43,13 @@ type httpConn struct {
 
 	// The result, valid after left.
 	pool    *snapshot.Pool     // of the upgrade; nil: no upgrade
-	request *websocket.Request // as opening.NodeRequest has it
+	request *websocket.Request // the upgrade for the nodes, from opening.NodeRequest
 	fault   string             // why there was no upgrade
 }
 
 type httpConnKey struct{}
 
-// phase is the phase of an HTTP connection.
+// phase is what an HTTP connection is doing.
 type phase = uint32
 
 const (

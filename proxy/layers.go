@@ -90,7 +90,7 @@ func (l *loop) sendSealed(h *stream) error {
 	return l.send(h, l.sealed)
 }
 
-// endLayers is the part of end above the FIN.
+// endLayers says goodbye in the layers of a stream. Its caller then sends FIN.
 func (l *loop) endLayers(h *stream, packet []byte, code websocket.CloseCode) (err error) {
 	if ws := h.layers.ws; ws != nil {
 		if b := ws.goodbye(packet, code); len(b) > 0 {

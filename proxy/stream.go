@@ -49,7 +49,7 @@ const (
 // violation of the framing, and others if the connection or its TLS is broken.
 func (l *loop) read(h *stream) ([]byte, error) { return l.readUpTo(h, scratchSize) }
 
-// readUpTo is read for at most most bytes.
+// readUpTo is read with a limit of most bytes.
 func (l *loop) readUpTo(h *stream, most int) ([]byte, error) {
 	room := l.scratch[headroom : headroom+most]
 	if h.layers != nil {

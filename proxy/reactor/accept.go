@@ -37,8 +37,8 @@ func (l *Loop) StopListening(listener int) {
 	l.closeListener(listener)
 }
 
-// accept accepts connections that wait on a listening socket. It reports whether more may wait than
-// one turn accepts.
+// accept accepts up to AcceptBatch connections from a listening socket. It reports whether more may
+// wait.
 func (l *Loop) accept(listener int) (more bool) {
 	if l.socks[listener] < 0 {
 		return false // closed earlier in this turn
@@ -86,7 +86,7 @@ func (l *Loop) closeListener(i int) {
 
 // acceptPause is the pause of a loop that does not accept because descriptors or memory are short.
 type acceptPause struct {
-	length time.Duration // doubles with each failure; 0: no pause before
+	length time.Duration // of the last pause, doubled for the next; 0: an accept has succeeded since
 	until  int64         // loop time
 	on     bool
 }

@@ -49,11 +49,11 @@ func (p *poller) clearWakeups() {
 
 // wait waits for events, at most timeout ms, or without limit if it is -1, and returns their number.
 //
-// The first milliseconds are waited for without telling Go's scheduler. Under load, telling it costs
-// more than the wait saves: its monitor wakes every 20 µs to take the processor away from a blocked
-// thread, and the thread has to win it back (11 % of the CPU of a storm of new connections). A wait
-// that the scheduler does not know of must be short, and it is: a garbage collection that wants to
-// stop this thread interrupts it with a signal, or proceeds when it ends.
+// For the first milliseconds it does not tell Go's scheduler that it waits. Under load, telling it
+// costs more than the wait saves: its monitor wakes every 20 µs to take the processor away from a
+// blocked thread, and the thread has to win it back (11 % of the CPU of a storm of new connections). A
+// wait that the scheduler does not know of must be short. A garbage collection that wants to stop this
+// thread interrupts the wait with a signal, or proceeds when the wait ends.
 func (p *poller) wait(timeout int) int {
 	n, err := p.waitRaw(min(uint(timeout), rawWait))
 	if n == 0 && err == nil && timeout != 0 {
