@@ -8,20 +8,19 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// door is a listening socket of a loop, and who comes in there.
-type door struct {
+// listenSocket is a listening socket of a loop, with its listener in the generation in force.
+type listenSocket struct {
 	port       *port // nil: the socket is closed
 	generation *generation
 	listener   *snapshot.Listener
 }
 
-// Accepted makes the session of a connection that was accepted, and takes it as far
-// as it goes.
+// Accepted makes the session of an accepted connection and runs its first steps.
 func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
-	d := &l.doors[number]
-	s := l.take()
+	d := &l.sockets[number]
+	s := l.newSession()
 	s.listener = l.counters.listener(d.listener, d.port)
-	s.client = l.born(fd)
+	s.client = l.newStream(fd)
 	s.client.readable = true
 	s.source = originOf(peer)
 	s.begun = l.Now()
@@ -37,8 +36,8 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	s.listener.Accepted++
 	s.listener.Open++
 
-	s.place = l.server.enter(d.port, s.pending)
-	s.excess = pick(s.place == placeTaken, outcome.None, outcome.RefusedConnections)
+	s.place = l.server.takePlace(d.port, s.pending)
+	s.excess = pick(s.place == placeAdmitted, outcome.None, outcome.RefusedConnections)
 	s.pending.Excess = s.excess
 	if s.place == placeNone {
 		l.finish(s, outcome.RefusedConnections)
@@ -47,5 +46,5 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	l.advance(s)
 }
 
-// AcceptFailed counts what the loop pauses for.
+// AcceptFailed counts a failed accept, after which the loop pauses.
 func (l *loop) AcceptFailed(error) { l.counters.acceptErrors++ }

@@ -10,7 +10,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// The handshake is what the limits are to spare: nothing is read, nothing is sent.
+// The limits must save the cost of a handshake: nothing is read and nothing is sent.
 func TestAddressOverItsLimitHasNoHandshake(t *testing.T) {
 	inEachTLSMode(t, func(t *testing.T, m mode) {
 		for want, limit := range map[outcome.Outcome]setting{outcome.RefusedAddress: perAddress(1, 0), outcome.RefusedAddressRate: perAddress(0, 1)} {
@@ -99,7 +99,7 @@ func TestRequestsOfAnAddressOverItsLimitAreAnswered429(t *testing.T) {
 	}
 }
 
-// Its hello is not waited for.
+// The server does not wait for the ClientHello.
 func TestAddressOverItsLimitIsClosedBeforeTLSIsPassedOn(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.Passthrough })

@@ -10,7 +10,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// needLoopbackNetwork skips a test whose clients come from all over 127.0.0.0/8.
+// needLoopbackNetwork skips a test on systems where only 127.0.0.1 is on loopback.
 func needLoopbackNetwork(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("other systems do not have all of 127.0.0.0/8 on loopback")
@@ -21,7 +21,7 @@ func perAddress(connections, rate int) setting {
 	return func(s *snapshot.Snapshot) { s.MaxConnectionsPerAddress, s.ConnectRatePerAddress = connections, rate }
 }
 
-// refusals are what clients of each version are told of a limit.
+// refusals are the CONNECTs of each version and their refusals.
 func refusals(code byte) []struct{ connect, answer []byte } {
 	v3 := []byte("\x20\x02\x00\x03")
 	return []struct{ connect, answer []byte }{
@@ -32,13 +32,14 @@ func refusals(code byte) []struct{ connect, answer []byte } {
 // openFrom opens an MQTT session from an address.
 func (r *rig) openFrom(source string) *client {
 	r.t.Helper()
-	c := r.greet(r.dialFrom(source))
+	c := r.handshakeAndUpgrade(r.dialFrom(source))
 	c.send(connect311)
 	c.expect(connack311)
 	return c
 }
 
-// refusedFrom connects in each version from an address that is over a limit, and is told the code.
+// refusedFrom connects in each version from an address over a limit, and expects a refusal with the
+// code.
 func (r *rig) refusedFrom(source string, code byte) {
 	r.t.Helper()
 	for _, row := range refusals(code) {
@@ -60,7 +61,7 @@ func TestAddressWithTooManyConnectionsIsToldInItsVersion(t *testing.T) {
 	r.waitLine("outcome=address_connections")
 	r.openFrom("127.0.0.3")
 
-	// Who waits for a refusal holds no place.
+	// A client that waits for its refusal takes no place.
 	silent := r.dialFrom("127.0.0.2")
 	silent.send(connect311[:4])
 	eventually(t, "the silent client", func() bool { return r.srv.open() == 4 })
@@ -83,7 +84,7 @@ func TestAddressThatConnectsTooOftenIsToldInItsVersion(t *testing.T) {
 	r.openFrom("127.0.0.3")
 }
 
-// Past the headroom for refusals nothing is read any more.
+// Beyond the headroom for refusals nothing is read.
 func TestFloodOfAnAddressIsClosedAtOnce(t *testing.T) {
 	needLoopbackNetwork(t)
 	for name, row := range map[string]struct {
@@ -116,7 +117,7 @@ func TestFloodOfAnAddressIsClosedAtOnce(t *testing.T) {
 	}
 }
 
-// The proxy's own address has no limit, also where it speaks for itself.
+// The proxy's own address has no limit, even for connections of its own.
 func TestClientsBehindOneProxyAreCountedApart(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()}, perAddress(1, 0), func(s *snapshot.Snapshot) {
 		s.Listeners[0].AcceptProxy, s.Listeners[0].Trusted = true, loopback

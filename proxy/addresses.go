@@ -10,12 +10,12 @@ import (
 	"mqttlb/proxy/rate"
 )
 
-// addresses counts the connections of each client address, for the limits of one.
-// It is touched when the address of a connection is known and when that ends, never
-// between. Where nothing is limited nothing is counted.
+// addresses counts the connections of each client address for the limits of one address. A connection
+// is counted when its address is known and uncounted when it ends. Without such limits nothing is
+// counted.
 //
-// Its memory is bounded: an address has an entry while it has connections, and
-// leaves a time behind for the second in which its rate still remembers them.
+// Its memory is bounded. An address has an entry while it has connections; after that only the time of
+// its pace is kept, for the second in which it still matters.
 type addresses struct {
 	seed   maphash.Seed
 	shards [addressShards]addressShard
@@ -24,31 +24,32 @@ type addresses struct {
 // addressLimits are the limits of one address.
 type addressLimits struct {
 	most uint32    // connections at the same time; 0: no limit
-	pace rate.Pace // of new ones
+	pace rate.Pace // of new connections
 }
 
 type addressShard struct {
 	mu   sync.Mutex // guards the fields below
 	open map[addressKey]tally
 
-	// Of addresses without a connection, the time at which their next one would be
-	// on schedule, by the second in which they closed their last one: this one or
-	// the one before. No time is later than a second after it.
+	// resting and before hold, for addresses without a connection, the time at which their next
+	// connection is on schedule. resting holds the addresses whose last connection closed in this
+	// second, before those of the second before. No such time is more than a second after the close.
 	resting, before map[addressKey]int64
-	began           int64 // this second, in ns
-	// forgotten is the latest time for which there was no room. Addresses without an
-	// entry start from it: who was over the rate stays so, however many others come.
+	began           int64 // start of this second, in ns
+	// forgotten is the latest time that was dropped for want of room. Addresses without an entry start
+	// from it, so that an address over its rate stays over it even if a flood of other addresses fills
+	// the table.
 	forgotten int64
 }
 
-// tally is what an address has open.
+// tally counts the open connections of an address.
 type tally struct {
-	taken, refused uint32 // refused: those that are told so
-	next           int64  // of the pace
+	admitted, refused uint32 // refused: connections that linger after their refusal
+	next              int64  // the time of the pace
 }
 
-// addressKey is what counts as one address: of IPv6 a network of 64 bits, since any
-// host has a whole one to choose from.
+// addressKey identifies an address for the limits. An IPv6 address counts as its network of 64 bits,
+// since a host can choose any address in it.
 type addressKey [16]byte
 
 func keyOf(a netip.Addr) addressKey {
@@ -67,15 +68,16 @@ func newAddresses() *addresses {
 	return a
 }
 
-// shard is the one of a key. Its hash is keyed: nobody can choose addresses that meet.
+// shard returns the shard of a key. The hash is seeded, so that nobody can choose addresses that share
+// a shard.
 func (a *addresses) shard(key addressKey) *addressShard {
 	return &a.shards[maphash.Comparable(a.seed, key)%addressShards]
 }
 
-// enter counts a connection that begins and says what it is to be refused with;
-// outcomeNone: it is within the limits. What was counted is to leave. A refused one
-// that was not counted is to be closed at once; an unknown address is neither. now is
-// in ns.
+// enter counts a new connection and returns the outcome with which to refuse it, or outcome.None if it
+// is within the limits. If counted is true, the caller must call leave at the end of the connection. A
+// refused connection that was not counted must be closed at once. An unknown address is neither
+// refused nor counted. now is in ns.
 func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (refused outcome.Outcome, counted bool) {
 	if limits == (addressLimits{}) || !from.IsValid() {
 		return outcome.None, false
@@ -89,7 +91,7 @@ func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (ref
 		t.next = max(s.resting[key], s.before[key], s.forgotten)
 	}
 	switch next, inTime := limits.pace.Take(t.next, now); {
-	case limits.most > 0 && t.taken >= limits.most:
+	case limits.most > 0 && t.admitted >= limits.most:
 		refused = outcome.RefusedAddress
 	case !inTime:
 		refused = outcome.RefusedAddressRate
@@ -98,7 +100,7 @@ func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (ref
 	}
 	switch {
 	case refused == outcome.None:
-		t.taken++
+		t.admitted++
 	case t.refused < addressHeadroom:
 		t.refused++
 	default:
@@ -108,7 +110,7 @@ func (a *addresses) enter(from netip.Addr, limits addressLimits, now int64) (ref
 	return refused, true
 }
 
-// leave uncounts a connection that ends; refused is what enter said.
+// leave uncounts a connection that ends. refused tells whether enter refused it.
 func (a *addresses) leave(from netip.Addr, refused bool, now int64) {
 	key := keyOf(from)
 	s := a.shard(key)
@@ -118,9 +120,9 @@ func (a *addresses) leave(from netip.Addr, refused bool, now int64) {
 	if refused {
 		t.refused--
 	} else {
-		t.taken--
+		t.admitted--
 	}
-	if t.taken > 0 || t.refused > 0 {
+	if t.admitted > 0 || t.refused > 0 {
 		s.open[key] = t
 		return
 	}
@@ -128,7 +130,7 @@ func (a *addresses) leave(from netip.Addr, refused bool, now int64) {
 	s.restLocked(key, t.next, now)
 }
 
-// restLocked remembers an address without connections for as long as it matters.
+// restLocked remembers the time of an address without connections while it is in the future.
 func (s *addressShard) restLocked(key addressKey, next, now int64) {
 	if now-s.began >= int64(time.Second) {
 		s.before, s.resting, s.began = s.resting, nil, now

@@ -12,7 +12,7 @@ import (
 	"mqttlb/proxy/rate"
 )
 
-// addressCount is what a table of addresses remembers.
+// addressCount is the size of a table of addresses.
 type addressCount struct{ open, resting int }
 
 func (a *addresses) count() (n addressCount) {
@@ -26,7 +26,7 @@ func (a *addresses) count() (n addressCount) {
 	return n
 }
 
-// exhaust has the rate of an address allow nothing for as long as a test may take.
+// exhaust uses up the rate of an address for longer than a test takes.
 func (a *addresses) exhaust(address string) {
 	key := keyOf(netip.MustParseAddr(address))
 	s := a.shard(key)
@@ -100,7 +100,7 @@ func TestPlacesOfAnAddressAreTakenAndGivenBack(t *testing.T) {
 	enter(network(2), outcome.None, true)
 	a.leave(network(2), false, 0)
 
-	// Who is refused takes no place, and who leaves makes room for one of each kind.
+	// A refused connection takes no place, and a connection that ends makes room for one of its kind.
 	a.leave(network(1), false, 0)
 	enter(network(1), outcome.None, true)
 	enter(network(1), outcome.RefusedAddress, false)
@@ -117,7 +117,7 @@ func TestPlacesOfAnAddressAreTakenAndGivenBack(t *testing.T) {
 	}
 }
 
-// visit is a connection that comes and goes at once.
+// visit opens and closes a connection.
 func (a *addresses) visit(from netip.Addr, limits addressLimits, now int64) outcome.Outcome {
 	refused, counted := a.enter(from, limits, now)
 	if counted {
@@ -150,7 +150,7 @@ func TestRateOfAnAddressLetsItsNumberPassASecond(t *testing.T) {
 	if n := passed(network(0)); n != 50 {
 		t.Errorf("half a second later: %d, want 50", n)
 	}
-	now += int64(999 * time.Millisecond) // not one second after the other, but one after this
+	now += int64(999 * time.Millisecond) // in the next second by the clock, but less than one second later
 	if n := passed(network(0)); n != 99 {
 		t.Errorf("0.999 s later: %d, want 99", n)
 	}
@@ -160,7 +160,7 @@ func TestRateOfAnAddressLetsItsNumberPassASecond(t *testing.T) {
 	}
 }
 
-// A connection that is refused for their number is none that the rate has let pass.
+// A connection refused by the limit of connections does not count in the rate.
 func TestAddressAtItsConnectionsKeepsItsRate(t *testing.T) {
 	a, limits := newAddresses(), addressLimits{1, rate.NewPace(2, time.Second)}
 	a.enter(network(1), limits, 0)
@@ -177,7 +177,7 @@ func TestAddressAtItsConnectionsKeepsItsRate(t *testing.T) {
 	}
 }
 
-// Whoever has a network of 32 bits has 2³² addresses.
+// An owner of a network of 32 bits has 2³² addresses.
 func TestManyAddressesDoNotFillTheMemoryNorClearTheirOwn(t *testing.T) {
 	const bound = 2 * addressShards * addressesResting
 	for _, perSecond := range []int{1, 10} {
@@ -209,10 +209,10 @@ func TestManyAddressesDoNotFillTheMemoryNorClearTheirOwn(t *testing.T) {
 			}
 		}
 
-		// Two seconds are all that is remembered.
+		// The table remembers two seconds.
 		for range 2 {
 			now += int64(time.Second)
-			for i := range 20 * addressShards { // some in every shard
+			for i := range 20 * addressShards { // in every shard
 				a.visit(network(i), limits, now)
 			}
 		}

@@ -7,9 +7,8 @@ import (
 	"mqttlb/proxy/rate"
 )
 
-// checkLimits decides whether the limits let a session in whose CONNECT is valid.
-// excess is the limit that it was accepted past, outcomeNone: none; now is in ns
-// of a clock that only goes forward.
+// checkLimits decides whether the limits admit a session with a valid CONNECT. excess is the limit
+// that the session exceeded when it was accepted, or outcome.None. now is in ns of a monotonic clock.
 func checkLimits(excess outcome.Outcome, limit *rate.Limiter, now int64) (opening.Refusal, bool) {
 	switch {
 	case excess == outcome.RefusedAddressRate:

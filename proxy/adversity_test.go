@@ -20,7 +20,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// pauseLoops has the loops stand still for a while, as a paused container does.
+// pauseLoops stops the loops for a while, like a paused container.
 func (r *rig) pauseLoops(d time.Duration) {
 	for _, l := range r.srv.engine.loops {
 		l.Do(func() { time.Sleep(d) }) //nolint:forbidigo // it is the adversity
@@ -42,7 +42,7 @@ func TestLoopThatStoodStillEndsNobodyWhoWasHeard(t *testing.T) {
 	})
 }
 
-// A client that sends all the time is not idle because its node does not read.
+// A client that keeps sending is not idle while its node does not read.
 func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
@@ -56,7 +56,7 @@ func TestClientUnderBackPressureIsNotIdle(t *testing.T) {
 		r := m.start(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Idle = time.Second })
 		c := r.open("c1")
 		sent := make(chan error)
-		go func() { // ends when the node has taken what is sent before it wakes
+		go func() { // ends when the node has read all of it
 			_, err := io.Copy(struct{ io.Writer }{c}, zerosUntil{awake})
 			sent <- err
 		}()
@@ -85,8 +85,7 @@ func (z zerosUntil) Read(b []byte) (int, error) {
 	}
 }
 
-// While bytes are held for the other side nothing is read that would show that
-// one is gone, so epoll's word has to do.
+// While bytes are held for one side the other is not read, so only epoll reports that it is gone.
 func TestSideThatBreaksWhileTheOtherIsFullIsLetGo(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {

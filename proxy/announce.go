@@ -10,14 +10,14 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// appendProxyHeader appends the PROXY header of the given version, 1 or 2, that names a
-// client to a node: always PROXY with TCP4 or TCP6 and no TLVs, the one form
-// that every broker's listener takes. Addresses of two families are both
-// written as IPv6.
+// appendProxyHeader appends the PROXY header of the given version, 1 or 2, that tells a node the
+// address of a client. The header always has the command PROXY with TCP4 or TCP6 and no TLVs, the one
+// form that the listeners of all brokers accept. If only one address is IPv6, both are written as
+// IPv6.
 //
-// Version 1 is the library's. Version 2 opens nearly every connection, and in
-// this one form it is 28 or 52 bytes at fixed places: it is written here, without
-// the library's 6 allocations, and a test holds it against the library.
+// The library formats version 1. Version 2 begins nearly every connection, and in this form it has 28
+// or 52 bytes at fixed places. It is formatted here without the library's 6 allocations, and a test
+// compares it with the library.
 func appendProxyHeader(dst []byte, version int, source, destination netip.AddrPort) ([]byte, error) {
 	if version != 2 {
 		if source.Addr().Is4() != destination.Addr().Is4() {
@@ -41,12 +41,12 @@ func appendProxyHeader(dst []byte, version int, source, destination netip.AddrPo
 	return binary.BigEndian.AppendUint16(dst, destination.Port()), nil
 }
 
-// in6 is a as an IPv6 address.
+// in6 returns a in IPv6 form.
 func in6(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
 }
 
-// withTLS is a PROXY v2 header that also tells of the client's TLS.
+// withTLS adds the TLVs of the client's TLS to a PROXY v2 header.
 func withTLS(header []byte, info *tlsterm.Info) []byte {
 	const fixed = 16 // signature, version and command, family, length
 	header = tlsterm.AppendTLVs(header, info, len(header))

@@ -2,8 +2,8 @@ package proxy
 
 import "mqttlb/proxy/reactor"
 
-// confirm reads the node's CONNACK on its way to the client: the log names its
-// code, and a Server Keep Alive in it replaces the client's [MQTT-3.2.2-21].
+// confirm reads the node's CONNACK and forwards it to the client. The log shows its code, and its
+// Server Keep Alive replaces the client's [MQTT-3.2.2-21].
 func (l *loop) confirm(s *session) step {
 	if l.pump(s, &s.client, &s.server) {
 		return stepEnded
@@ -13,7 +13,7 @@ func (l *loop) confirm(s *session) step {
 		switch {
 		case err == reactor.ErrAgain:
 			return stepWait
-		case s.turnedAway(err):
+		case s.refusedByNode(err):
 			return l.dialAgain(s, err)
 		case err != nil:
 			return l.noAnswer(s, err)
@@ -21,19 +21,20 @@ func (l *loop) confirm(s *session) step {
 		if s.pending.answer != nil {
 			b = append(s.pending.answer, b...)
 		}
-		if next := l.heard(s, b); next != stepConfirm {
+		if next := l.forwardAnswer(s, b); next != stepConfirm {
 			return next
 		}
 	}
 	return stepWait
 }
 
-// noAnswer is the step after a node that has ended before its answer was whole: the client gets what there is of it.
+// noAnswer handles a node that closed before its answer was whole. The client gets the part that has
+// arrived.
 func (l *loop) noAnswer(s *session, err error) step {
 	answer := s.pending.answer
 	s.flow.Sent += uint64(len(answer))
-	l.opened(s)
-	if l.pass(s, &s.client, answer) != nil {
+	l.releasePending(s)
+	if l.forward(s, &s.client, answer) != nil {
 		l.outputBroke(s, &s.client)
 		return stepEnded
 	}
@@ -43,9 +44,9 @@ func (l *loop) noAnswer(s *session, err error) step {
 	return stepRelay
 }
 
-// heard takes the first bytes of a node, from a packet's or a frame's beginning.
-func (l *loop) heard(s *session, b []byte) step {
-	answer := l.answer(s, b)
+// forwardAnswer reads and forwards the first bytes of a node, which begin with a packet or a frame.
+func (l *loop) forwardAnswer(s *session, b []byte) step {
+	answer := l.classifyAnswer(s, b)
 	if answer == answerShort {
 		s.pending.answer = append([]byte(nil), b...)
 		return stepConfirm
@@ -61,19 +62,19 @@ func (l *loop) heard(s *session, b []byte) step {
 	}
 	s.pending.answer = nil
 	s.flow.Sent += uint64(len(b))
-	if l.pass(s, &s.client, b) != nil {
+	if l.forward(s, &s.client, b) != nil {
 		l.outputBroke(s, &s.client)
 		return stepEnded
 	}
 	if answer == answerAuth {
 		return stepConfirm
 	}
-	l.opened(s)
+	l.releasePending(s)
 	return stepRelay
 }
 
-// answer is what a node's first bytes are, the CONNACK in l.connack.
-func (l *loop) answer(s *session, b []byte) answer {
+// classifyAnswer says what the first bytes of a node are. It parses a CONNACK into l.connack.
+func (l *loop) classifyAnswer(s *session, b []byte) answer {
 	if len(b) > maxAnswer {
 		return answerOther
 	}
@@ -83,8 +84,8 @@ func (l *loop) answer(s *session, b []byte) answer {
 	return readAnswer(b, &l.connack, s.version)
 }
 
-// opened frees what only the opening needed.
-func (l *loop) opened(s *session) {
+// releasePending frees the state that only the opening and the attempts need.
+func (l *loop) releasePending(s *session) {
 	l.endOpening(s.pending)
 	*s.pending = pending{}
 	if len(l.openings) < openingsKept {

@@ -10,14 +10,14 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// ErrStopping is the error of Apply when the server has been told to stop.
+// ErrStopping is returned by Apply when the server was told to stop.
 var ErrStopping = errors.New("mqttlb is stopping: nothing can be changed any more")
 
-// Apply has the server go by another snapshot from now on. New addresses are bound first: an error means that one cannot
-// be, and that nothing has changed. Listeners whose address stays keep their sockets and the clients that wait in them.
-// Sessions keep the node and the limits that they have; those of nodes that are gone leave as their pool's Removed says.
-// A listener that is gone still takes the clients whose connections were being made. When Apply returns, every loop goes
-// by the snapshot. It may be called from any goroutine.
+// Apply replaces the server's snapshot. It binds new addresses first; after an error nothing has
+// changed. Listeners whose address stays keep their sockets and the clients that wait in them.
+// Sessions keep their node and their limits, and those of removed nodes leave at the RemovedNodesRate
+// of their pool. A removed listener still accepts the clients whose TCP handshake had begun. When
+// Apply returns, every loop uses the snapshot. It may be called from any goroutine.
 func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.applying.Lock()
 	defer srv.applying.Unlock()
@@ -41,13 +41,14 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.http.apply(g)
 	srv.continueDrains(g)
 	srv.current.Store(g)
-	srv.engine.each(func(l *loop) { l.apply(g, opened) })
-	srv.giveUpPorts(g)
+	srv.engine.eachLoop(func(l *loop) { l.apply(g, opened) })
+	srv.releasePorts(g)
 	srv.drainRemoved(before, g)
 	return nil
 }
 
-// bind finds the ports of a snapshot's listeners, and binds those that are not there. After an error none was.
+// bind returns the ports of a snapshot's listeners and binds those that are new. After an error none
+// of them stays bound.
 func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err error) {
 	wanted := map[portKey]bool{}
 	for _, ln := range snap.Listeners {
@@ -73,8 +74,8 @@ func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err err
 	return ports, opened, nil
 }
 
-// bindPort binds the port of a listener. A port that is not wanted any more may have its address in other words, as 0.0.0.0
-// in place of no host: both then have it for a moment.
+// bindPort binds the port of a listener. An unwanted port may have the same address in another
+// spelling, such as 0.0.0.0 in place of no host. Then both have it for a moment.
 func (srv *Server) bindPort(ln *snapshot.Listener, wanted map[portKey]bool) (*port, error) {
 	p, err := listen(ln, len(srv.engine.loops), false)
 	if !errors.Is(err, syscall.EADDRINUSE) || ln.Network == "unix" {
@@ -88,28 +89,30 @@ func (srv *Server) bindPort(ln *snapshot.Listener, wanted map[portKey]bool) (*po
 	return nil, err
 }
 
-// apply has the loop go by a generation. Ports that were opened for it get their sockets.
+// apply makes a generation the loop's current one and accepts clients on the ports that were opened
+// for it.
 func (l *loop) apply(g *generation, opened []*port) {
 	l.current = g
-	l.counters.keep(g)
-	for i := range l.doors {
-		if d := &l.doors[i]; d.port != nil && g.listeners[d.port] != nil {
+	l.counters.retain(g)
+	for i := range l.sockets {
+		if d := &l.sockets[i]; d.port != nil && g.listeners[d.port] != nil {
 			d.generation, d.listener = g, g.listeners[d.port]
 		}
 	}
 	at := slices.Index(l.server.engine.loops, l)
 	for _, p := range opened {
-		d := door{p, g, g.listeners[p]}
-		if number := l.Listen(p.socks[at]); number == len(l.doors) {
-			l.doors = append(l.doors, d)
+		d := listenSocket{p, g, g.listeners[p]}
+		if number := l.Listen(p.socks[at]); number == len(l.sockets) {
+			l.sockets = append(l.sockets, d)
 		} else {
-			l.doors[number] = d
+			l.sockets[number] = d
 		}
 	}
 }
 
-// giveUpPorts begins to give up the ports that a generation does not have, and keeps those that it has again.
-func (srv *Server) giveUpPorts(g *generation) {
+// releasePorts begins to release the ports that a generation does not have, and keeps those that it
+// has again.
+func (srv *Server) releasePorts(g *generation) {
 	for p, ln := range g.listeners {
 		if p.kept != nil {
 			close(p.kept)
@@ -127,26 +130,27 @@ func (srv *Server) giveUpPorts(g *generation) {
 			p.kept = kept
 			p.refuseSYN()
 			if p.key.network == "unix" {
-				delete(srv.ports, p.key) // its path is gone: a new listener there binds anew
+				delete(srv.ports, p.key) // its path is gone: a new listener there gets a new port
 			}
-			srv.working.Go(func() { srv.giveUp(p, kept) }) // ends after waits.giveUp, or at the stop
+			srv.working.Go(func() { srv.releasePort(p, kept) }) // ends after waits.portRelease, or at the stop
 		}
 	}
 }
 
-// giveUp closes a port once the clients are taken whose connections were being made, unless it is wanted again.
-func (srv *Server) giveUp(p *port, kept <-chan struct{}) {
-	running, over := srv.running, (<-chan time.Time)(nil) // before it runs, nobody takes the clients
+// releasePort closes a port after waits.portRelease, in which it still accepts the clients whose
+// connection was being made, unless a generation has the port again.
+func (srv *Server) releasePort(p *port, kept <-chan struct{}) {
+	running, over := srv.running, (<-chan time.Time)(nil) // before the server runs, no loop accepts the clients
 	for given := false; !given; {
 		select {
 		case <-running:
-			running, over = nil, time.After(srv.waits.giveUp)
+			running, over = nil, time.After(srv.waits.portRelease)
 		case <-over:
 			given = true
 		case <-kept:
 			return
 		case <-srv.stopping:
-			return // the stop closes it
+			return // the stop closes the port
 		}
 	}
 	srv.applying.Lock()
@@ -161,20 +165,20 @@ func (srv *Server) giveUp(p *port, kept <-chan struct{}) {
 	if srv.ports[p.key] == p {
 		delete(srv.ports, p.key)
 	}
-	srv.engine.each(func(l *loop) { l.close(p) })
+	srv.engine.eachLoop(func(l *loop) { l.closePort(p) })
 }
 
-// close takes the clients that still wait in the loop's socket of a port, and closes it.
-func (l *loop) close(p *port) {
-	for number := range l.doors {
-		if l.doors[number].port == p {
+// closePort accepts the clients that still wait in the loop's socket of a port, and closes the socket.
+func (l *loop) closePort(p *port) {
+	for number := range l.sockets {
+		if l.sockets[number].port == p {
 			l.StopListening(number)
-			l.doors[number] = door{}
+			l.sockets[number] = listenSocket{}
 		}
 	}
 }
 
-// closePorts ends what is left when the last session has ended.
+// closePorts ends HTTP and removes the paths of Unix sockets after the last session.
 func (srv *Server) closePorts() {
 	srv.http.close()
 	for _, p := range srv.ports {

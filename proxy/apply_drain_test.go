@@ -13,7 +13,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// inPool has the sessions of the first listener on another pool.
+// inPool moves the first listener to another pool.
 func (r *rig) inPool(name string, addresses ...string) setting {
 	return func(s *snapshot.Snapshot) {
 		r.pool(func(spec *balancer.PoolSpec) { spec.Name = name })(s)
@@ -21,7 +21,7 @@ func (r *rig) inPool(name string, addresses ...string) setting {
 	}
 }
 
-// openSessions opens so many, and returns them.
+// openSessions opens n sessions and returns their clients.
 func (r *rig) openSessions(n int) (open []*client) {
 	for i := range n {
 		open = append(open, r.open(fmt.Sprint(i)))
@@ -29,7 +29,7 @@ func (r *rig) openSessions(n int) (open []*client) {
 	return open
 }
 
-// wantLiving checks that all of the sessions but those of an outcome go on.
+// wantLiving checks that all of the sessions continue except those that ended in the outcome.
 func (r *rig) wantLiving(sessions []*client, ended outcome.Outcome) {
 	r.t.Helper()
 	living := 0
@@ -43,7 +43,7 @@ func (r *rig) wantLiving(sessions []*client, ended outcome.Outcome) {
 	r.waitOutcome(ended, uint64(len(sessions)-living))
 }
 
-// next reads the next bytes, and reports whether there are as many.
+// next fills b and reports whether there were enough bytes.
 func (c *client) next(b []byte) bool {
 	n, err := io.ReadFull(c, b)
 	return err == nil && n == len(b)
@@ -117,7 +117,7 @@ func TestDrainTakesThePaceOfThePresentFile(t *testing.T) {
 	}
 }
 
-// Of many sessions no more leave at a time than a second allows, however late the drain is.
+// However late a drain is, at most one second's worth of sessions leave at once.
 func TestDrainIsSpread(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	const sessions, perSecond = 300, 300
@@ -148,7 +148,8 @@ func TestStopEndsADrain(t *testing.T) {
 	}
 }
 
-// A client that came under the file before finds no node that the present one does not have.
+// A client accepted under an earlier snapshot is not sent to a node that the current one does not
+// have.
 func TestOpeningGoesToANodeOfThePresentFile(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		a, b := m.startNode(t, nil), m.startNode(t, nil)
@@ -165,7 +166,8 @@ func TestOpeningGoesToANodeOfThePresentFile(t *testing.T) {
 	})
 }
 
-// Where its pool is gone, it goes there all the same, and leaves with the others: the drain waits for it.
+// If its pool is gone, the client still goes to the old node and then leaves with the others: the
+// drain waits for it.
 func TestOpeningOfARemovedPoolIsDrained(t *testing.T) {
 	a, b := startNode(t, nil), startNode(t, nil)
 	r := start(t, []string{a.address()}, removedAt(1000))

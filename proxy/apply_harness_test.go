@@ -11,7 +11,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// apply has the server go by a changed snapshot.
+// apply applies a changed snapshot.
 func (r *rig) apply(settings ...setting) {
 	r.t.Helper()
 	if err := r.tryApply(settings...); err != nil {
@@ -44,7 +44,7 @@ func hasListener(s *snapshot.Snapshot, name string) bool {
 	return false
 }
 
-// changed is the rig's snapshot with changes, built anew as from a file: nothing in it is in use.
+// changed returns the rig's snapshot with changes. All of it is new, as if read from a file.
 func (r *rig) changed(settings ...setting) *snapshot.Snapshot {
 	r.t.Helper()
 	snap := *r.snap
@@ -80,7 +80,7 @@ func (r *rig) changed(settings ...setting) *snapshot.Snapshot {
 	return &snap
 }
 
-// join has the nodes of a snapshot share the state of those before.
+// join has the nodes of a snapshot share the state of earlier ones.
 func (r *rig) join(s *snapshot.Snapshot) {
 	for _, p := range poolsOf(s) {
 		r.registry.Join(p.Pool)
@@ -88,7 +88,7 @@ func (r *rig) join(s *snapshot.Snapshot) {
 	}
 }
 
-// poolsOf are the pools of a snapshot, each once.
+// poolsOf returns the pools of a snapshot, each once.
 func poolsOf(s *snapshot.Snapshot) (pools []*snapshot.Pool) {
 	seen := map[*snapshot.Pool]bool{nil: true}
 	add := func(p *snapshot.Pool) {
@@ -105,7 +105,7 @@ func poolsOf(s *snapshot.Snapshot) (pools []*snapshot.Pool) {
 	return pools
 }
 
-// rebuilt is a pool built anew from a changed spec.
+// rebuilt builds a pool anew from a changed spec.
 func rebuilt(t *testing.T, p *balancer.Pool, change func(*balancer.PoolSpec)) *balancer.Pool {
 	t.Helper()
 	spec := balancer.PoolSpec{Name: p.Name, Algorithm: p.Algorithm, HashKey: p.HashKey}
@@ -128,7 +128,8 @@ func (r *rig) pool(change func(*balancer.PoolSpec)) setting {
 	}
 }
 
-// on gives the first listener's pool other nodes: node-a and so on; where an address is empty there is none.
+// on gives the first listener's pool other nodes, node-a and so on. An empty address leaves a node
+// out.
 func (r *rig) on(addresses ...string) setting {
 	return r.pool(func(spec *balancer.PoolSpec) {
 		spec.Nodes = nil
@@ -162,24 +163,25 @@ func another(name, network, address string) setting {
 // onlyFirst removes all listeners but the first.
 func onlyFirst(s *snapshot.Snapshot) { s.Listeners = s.Listeners[:1] }
 
-// removedAt has the sessions of removed nodes of the first listener's pool leave, so many a second; 0: they stay.
+// removedAt sets how many sessions a second leave removed nodes of the first listener's pool; 0: they
+// stay.
 func removedAt(perSecond int) setting {
 	return func(s *snapshot.Snapshot) { s.Listeners[0].Pool.RemovedNodesRate = perSecond }
 }
 
-// impatiently starts a server whose waits are short.
-func impatiently(t *testing.T, nodes []string, settings ...setting) *rig {
+// startShortWaits starts a server whose waits are short.
+func startShortWaits(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, settings...)
-	r.srv.waits = impatient
+	r.srv.waits = shortWaits
 	r.run()
 	return r
 }
 
-// onFreeAddress gives the first listener an address that it can have again.
+// onFreeAddress gives the first listener a free address that later listeners can bind again.
 func onFreeAddress(t *testing.T) setting { return at("tcp", proxytest.FreeAddr(t, "127.0.0.1")) }
 
-// listening are the inodes of the process's sockets that listen on a TCP port of IPv4 or IPv6, in order.
+// listening returns the inodes of the process's sockets that listen on a TCP port, in order.
 func listening(t *testing.T, port int) string {
 	t.Helper()
 	var inodes []string

@@ -14,15 +14,15 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// headers is another limit of net/http: connections that come from now on have another server.
+// headers changes a limit of net/http, so that later connections get another http.Server.
 func headers(bytes int) setting { return func(s *snapshot.Snapshot) { s.MaxHeaderSize = bytes } }
 
-// pagesAt has the pages at another path.
+// pagesAt serves the pages at another path.
 func pagesAt(path string) setting {
 	return func(s *snapshot.Snapshot) { s.Listeners[0].Routes[0].Path = path }
 }
 
-// wantPage asks for a page on a connection that goes on.
+// wantPage requests a page on a connection that is kept alive.
 func (c *client) wantPage(in *bufio.Reader, path, status string) {
 	c.t.Helper()
 	if got := c.get(in, path); !strings.HasPrefix(got, status) {
@@ -50,7 +50,8 @@ func TestRequestsGoByTheRoutesOfNow(t *testing.T) {
 	}
 }
 
-// What listens no more, or for other clients, answers by the routes that the connection came under, and closes.
+// A connection whose listener is gone, or serves other clients now, is answered by its old routes and
+// closed.
 func TestConnectionToAListenerThatIsGoneIsAnsweredAndClosed(t *testing.T) {
 	for name, gone := range map[string]setting{
 		"the listener": func(s *snapshot.Snapshot) {
@@ -85,7 +86,7 @@ func TestConnectionToAListenerThatIsGoneIsAnsweredAndClosed(t *testing.T) {
 	}
 }
 
-// The numbers of a listener go on when its handler is another.
+// The counters of a listener continue under another handler.
 func TestAnswersAreCountedOverChanges(t *testing.T) {
 	r := dashboard(t)
 	c := r.dialBare(r.srv.Addr("mqtt"))
@@ -126,7 +127,7 @@ func TestUpgradeUnderWayGoesOn(t *testing.T) {
 	}
 }
 
-// A response goes on that was under way, and its connection to the node is freed after it.
+// A response in progress continues, and its connection to the node is freed after it.
 func TestResponseUnderWayGoesOn(t *testing.T) {
 	more := make(chan string)
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

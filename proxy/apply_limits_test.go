@@ -11,7 +11,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// refused is that the client of a new connection is refused with an outcome, for the nth time.
+// refused checks that a new client is refused with the outcome, for the nth time.
 func (r *rig) refused(o outcome.Outcome, nth uint64) {
 	r.t.Helper()
 	c := r.dial()
@@ -21,7 +21,7 @@ func (r *rig) refused(o outcome.Outcome, nth uint64) {
 	r.waitOutcome(o, nth)
 }
 
-// A limit below what is open ends nothing: it lets nobody in until there is room.
+// A limit below the number of open sessions ends none of them. It admits nobody until there is room.
 func TestMaxConnectionsIsLoweredAndRaised(t *testing.T) {
 	for name, limit := range map[string]func(int) setting{
 		"of the process":  func(n int) setting { return func(s *snapshot.Snapshot) { s.MaxConnections = n } },
@@ -59,7 +59,7 @@ func TestConnectRateChanges(t *testing.T) {
 	rate := func(n int) setting { return func(s *snapshot.Snapshot) { s.ConnectRate = n } }
 	r.open("a")
 	r.apply(rate(1))
-	for connack := make([]byte, 4); connack[3] == 0; { // one a second passes
+	for connack := make([]byte, 4); connack[3] == 0; { // one client a second passes
 		c := r.dial()
 		c.send(connect311)
 		if _, err := io.ReadFull(c, connack); err != nil {
@@ -77,7 +77,7 @@ func TestConnectRateChanges(t *testing.T) {
 	}
 }
 
-// Connections are counted while there is a limit: those from before it are not, and the others are until they end.
+// Connections are counted from when there is a limit until they end. Earlier ones are not counted.
 func TestLimitsOfAnAddressAreTurnedOnAndOff(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()})
 	most := func(n int) setting { return func(s *snapshot.Snapshot) { s.MaxConnectionsPerAddress = n } }
@@ -125,14 +125,14 @@ func TestOpeningMemoryIsLowered(t *testing.T) {
 	r.open("whole at once")
 }
 
-// used is how much the openings hold.
+// used returns the bytes that the openings hold.
 func (m *openingMemory) used() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.held
 }
 
-// The rest of a CONNECT may come before its loop hears that it was evicted.
+// The rest of a CONNECT may arrive before the loop learns of the eviction.
 func TestOpeningThatEndsBeforeItsEvictionGoesOn(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()})
 	half := r.dial()
@@ -143,7 +143,7 @@ func TestOpeningThatEndsBeforeItsEvictionGoesOn(t *testing.T) {
 		l.Do(func() {
 			<-release
 			r.srv.openingMemory.setLimit(1)
-			l.each(func(s *session) { l.event(s, &s.client, reactor.Input) }) // before the mail of its eviction
+			l.eachSession(func(s *session) { l.event(s, &s.client, reactor.Input) }) // before the mail of its eviction
 		})
 	}
 	half.send(connect311[5:])
@@ -156,7 +156,8 @@ func TestOpeningThatEndsBeforeItsEvictionGoesOn(t *testing.T) {
 	}
 }
 
-// The limit of an opening is that of the file that the client came under, whichever way it changes.
+// An opening keeps the time limit of the snapshot that accepted it, whether the limit grows or
+// shrinks.
 func TestOpeningKeepsItsTime(t *testing.T) {
 	within := func(d time.Duration) setting {
 		return func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = d }
@@ -175,7 +176,7 @@ func TestOpeningKeepsItsTime(t *testing.T) {
 	long.expect(connack311)
 }
 
-// The count of a node's sessions goes on in the pools that follow, whatever else of it changes.
+// The count of a node's sessions continues in later pools, whatever else changes.
 func TestMaxConnectionsOfANodeCountsWhatIsOpen(t *testing.T) {
 	a, b := startNode(t, nil), startNode(t, nil)
 	r := start(t, []string{a.address()})

@@ -12,7 +12,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// changes are those of a listener that keeps its address, one after the other.
+// changes are successive changes of a listener that keeps its address.
 var changes = []struct {
 	name string
 	of   setting
@@ -31,7 +31,7 @@ var changes = []struct {
 	}},
 }
 
-// onNodesOf has a pool whose nodes speak WebSocket now have the second node, and any other the first.
+// onNodesOf gives pools of WebSocket nodes the second node and other pools the first.
 func (r *rig) onNodesOf(mqtt, ws *node) setting {
 	return func(s *snapshot.Snapshot) {
 		r.on(pick(s.Listeners[0].Pool.WebSocket, ws, mqtt).address())(s)
@@ -61,7 +61,7 @@ func TestListenerThatChangesKeepsItsSockets(t *testing.T) {
 	}
 }
 
-// The kernel has taken these clients before the change, and the server accepts them after it.
+// The kernel completed these connections before the change, and the server accepts them after it.
 func TestClientThatWaitsIsServedAsTheListenerIsNow(t *testing.T) {
 	for _, change := range changes {
 		t.Run(change.name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func TestClientThatWaitsIsServedAsTheListenerIsNow(t *testing.T) {
 			defer c.Close() // before the rig counts what is left
 			r.apply(change.of, r.onNodesOf(mqtt, ws))
 			r.run()
-			c = r.greet(c)
+			c = r.handshakeAndUpgrade(c)
 			c.send(connect311)
 			c.expect(connack311)
 		})
@@ -140,11 +140,11 @@ func TestAddressesThatCannotAllBeBoundChangeNothing(t *testing.T) {
 	r.open("c2")
 }
 
-// An address in other words is another one to the kernel, and both have it for a moment.
+// The kernel sees another spelling of an address as another address, and both are bound for a moment.
 func TestListenerMovesToItsAddressInOtherWords(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	_, port, _ := net.SplitHostPort(proxytest.FreeAddr(t, "127.0.0.1"))
-	r := impatiently(t, []string{startNode(t, nil).address()}, at("tcp", ":"+port))
+	r := startShortWaits(t, []string{startNode(t, nil).address()}, at("tcp", ":"+port))
 	to := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: r.srv.Addr("mqtt").(*net.TCPAddr).Port}
 	open := func() *client {
 		c := r.dialTo(to)
@@ -167,7 +167,7 @@ func TestListenerMovesToItsAddressInOtherWords(t *testing.T) {
 	}
 }
 
-// A port of the kernel's choice is kept as long as the listener's name.
+// A port chosen by the kernel is kept while the listener keeps its name.
 func TestListenerOnAPortOfTheKernelsChoiceKeepsIt(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()})
 	before := r.srv.Addr("mqtt").String()

@@ -13,16 +13,16 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// patiently starts a server that gives up no port before it stops.
-func patiently(t *testing.T, nodes []string, settings ...setting) *rig {
+// startKeepingPorts starts a server that releases no port before it stops.
+func startKeepingPorts(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, settings...)
-	r.srv.waits.giveUp = time.Hour
+	r.srv.waits.portRelease = time.Hour
 	r.run()
 	return r
 }
 
-// connects reports whether a client can connect within a while in which a living listener takes it.
+// connects reports whether a client can connect within a time that is enough for a living listener.
 func (r *rig) connects(network, address string) bool {
 	ctx, cancel := context.WithTimeout(r.t.Context(), 500*time.Millisecond)
 	defer cancel()
@@ -33,13 +33,14 @@ func (r *rig) connects(network, address string) bool {
 	return err == nil
 }
 
-// A client has connected when the kernel has taken it, whatever a loop knows of it.
+// A client counts as connected once the kernel has completed the handshake, before any loop knows of
+// it.
 func TestRemovedListenerServesWhoHasConnected(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	for _, protocol := range []snapshot.Protocol{snapshot.MQTT, snapshot.TCP} { // those who speak first are waited for
+	for _, protocol := range []snapshot.Protocol{snapshot.MQTT, snapshot.TCP} { // listeners whose clients speak first wait for them
 		t.Run(fmt.Sprint(protocol), func(t *testing.T) {
 			address := proxytest.FreeAddr(t, "127.0.0.1")
-			r := patiently(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = protocol }, another("second", "tcp", address))
+			r := startKeepingPorts(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = protocol }, another("second", "tcp", address))
 			to := r.srv.Addr("second").(*net.TCPAddr)
 			before := listening(t, to.Port)
 			open := r.dialTo(to)
@@ -71,7 +72,7 @@ func TestRemovedListenerServesWhoHasConnected(t *testing.T) {
 
 func TestAddressOfARemovedListenerIsFreeAfterAWhile(t *testing.T) {
 	address := proxytest.FreeAddr(t, "127.0.0.1")
-	r := impatiently(t, []string{startNode(t, nil).address()}, another("second", "tcp", address))
+	r := startShortWaits(t, []string{startNode(t, nil).address()}, another("second", "tcp", address))
 	to := r.srv.Addr("second").(*net.TCPAddr)
 	for range 3 {
 		open := r.dialTo(to)
@@ -91,10 +92,10 @@ func TestAddressOfARemovedListenerIsFreeAfterAWhile(t *testing.T) {
 	}
 }
 
-// A path is free at once, and another socket may be there while clients of the one before are taken.
+// A path is free at once: another socket may be there while clients of the old one are accepted.
 func TestUnixSocketIsRemovedAndAddedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mqtt.sock")
-	for _, start := range []func(*testing.T, []string, ...setting) *rig{patiently, impatiently} {
+	for _, start := range []func(*testing.T, []string, ...setting) *rig{startKeepingPorts, startShortWaits} {
 		r := start(t, []string{startNode(t, nil).address()}, another("second", "unix", path))
 		descriptors := 0
 		for i := range 4 {
@@ -110,7 +111,7 @@ func TestUnixSocketIsRemovedAndAddedAgain(t *testing.T) {
 			open.expect([]byte("bytes"))
 			_ = open.Close()
 			eventually(t, "its end", func() bool { n := r.numbers("second"); return n == nil || n.Open == 0 })
-			if r.srv.waits.giveUp < time.Second {
+			if r.srv.waits.portRelease < time.Second {
 				eventually(t, "the sockets of before to be closed", func() bool {
 					n := proxytest.OpenDescriptors(t)
 					if i == 0 {
@@ -128,13 +129,13 @@ func TestUnixSocketIsRemovedAndAddedAgain(t *testing.T) {
 	}
 }
 
-// Before a server runs it has no loop that could take the clients of a port that is given up.
+// A server that does not run yet has no loop that could accept the clients of a released port.
 func TestPortIsNotGivenUpBeforeTheServerRuns(t *testing.T) {
 	address := proxytest.FreeAddr(t, "127.0.0.1")
 	r := prepare(t, []string{startNode(t, nil).address()}, another("second", "tcp", address), func(s *snapshot.Snapshot) {
 		s.Timeouts.ConnectPacket = time.Hour
 	})
-	r.srv.waits.giveUp = time.Nanosecond
+	r.srv.waits.portRelease = time.Nanosecond
 	to := r.srv.Addr("second").(*net.TCPAddr)
 	before := listening(t, to.Port)
 	c := r.dialTo(to)
@@ -174,7 +175,7 @@ func TestServerThatIsClosedBeforeItRunsLeavesNothing(t *testing.T) {
 	}
 }
 
-// numbers are those of a listener; nil: there are none.
+// numbers returns the counters of a listener, or nil if there are none.
 func (r *rig) numbers(listener string) *ListenerStats {
 	stats := r.srv.Stats()
 	return stats.Listener(listener)
@@ -213,7 +214,7 @@ func TestSessionsOfARemovedListenerAreCountedUntilTheyEnd(t *testing.T) {
 	}
 }
 
-// Counters of a listener go on when its address or protocol changes: they are its name's.
+// The counters belong to the listener's name and continue when its address or protocol changes.
 func TestCountersOfAListenerDoNotGoBack(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()}, onFreeAddress(t))
 	toTCP := func(s *snapshot.Snapshot) { s.Listeners[0].Protocol = snapshot.TCP }

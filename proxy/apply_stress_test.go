@@ -50,7 +50,7 @@ func (m mode) connect(to net.Addr, id string) (_ net.Conn, err error) {
 	return c, nil
 }
 
-// echoes sends n bytes that differ from each other's neighbours, and checks that they come back.
+// echoes sends n bytes, in a pattern that shows lost ones, and checks that they come back.
 func echoes(c net.Conn, seed, n int) error {
 	sent, got := make([]byte, n), make([]byte, n)
 	for i := range sent {
@@ -68,7 +68,7 @@ func echoes(c net.Conn, seed, n int) error {
 	return nil
 }
 
-// churn is the i-th of many changes, none of which ends a session.
+// churn returns the i-th of many changes, none of which ends a session.
 func (r *rig) churn(i int, a, b, address, path string) []setting {
 	nodes := [][]string{{a}, {"", b}, {a, b}, {b, a}}[i%4]
 	return []setting{
@@ -100,7 +100,7 @@ func (r *rig) churn(i int, a, b, address, path string) []setting {
 	}
 }
 
-// Nobody notices a change: no connection is refused or reset, no byte is lost, and no session ends.
+// No change refuses or resets a connection, loses a byte or ends a session.
 func TestNobodyNoticesManyChanges(t *testing.T) {
 	const applies = 50
 	for _, row := range []struct {
@@ -111,7 +111,7 @@ func TestNobodyNoticesManyChanges(t *testing.T) {
 			m := row.mode
 			a, b := m.startNode(t, nil).address(), m.startNode(t, nil).address()
 			r := prepare(t, []string{a}, onFreeAddress(t), m.set, headers(16<<10))
-			r.srv.waits.giveUp = 200 * time.Millisecond
+			r.srv.waits.portRelease = 200 * time.Millisecond
 			r.run()
 			to, second, path := r.srv.Addr("mqtt"), proxytest.FreeAddr(t, "127.0.0.1"), filepath.Join(t.TempDir(), "third.sock")
 			over := make(chan struct{})
@@ -131,7 +131,7 @@ func TestNobodyNoticesManyChanges(t *testing.T) {
 						select {
 						case <-over:
 							return
-						case <-time.After(50 * time.Millisecond): // not to use up the machine
+						case <-time.After(50 * time.Millisecond): // spares the machine
 						}
 					}
 				})

@@ -6,8 +6,8 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// connect begins a connection to the session's node.
-func (l *loop) connect(s *session) error {
+// dialNode begins a connection to the session's node.
+func (l *loop) dialNode(s *session) error {
 	addrs := s.pending.node.Addrs()
 	if len(addrs) == 0 {
 		return walk.ErrUnresolved
@@ -17,20 +17,20 @@ func (l *loop) connect(s *session) error {
 	if err != nil {
 		return err
 	}
-	s.server = l.born(fd)
+	s.server = l.newStream(fd)
 	if s.idle == 0 {
-		// No idle limit will find out that the node's machine is gone.
+		// Without an idle limit, only TCP's keepalive notices that the node's machine is gone.
 		reactor.KeepAlive(fd)
 	}
 	return l.Connect(fd, addrs[0])
 }
 
-// giveUp drops the connection to a node that could not be made.
-func (l *loop) giveUp(s *session, err error) {
+// failAttempt drops the attempt to reach a node, counts it and tells the pool.
+func (l *loop) failAttempt(s *session, err error) {
 	o, node := s.pending, s.pending.node
 	failed := o.walk.Failed(err)
 	if failed.TimedOut && s.server.fd >= 0 {
-		reactor.Abort(s.server.fd) // what the node has not accepted it then need not
+		reactor.Abort(s.server.fd) // the node then need not accept a connection that nobody uses
 	}
 	l.dropAttempt(s)
 	o.failure = failure(node, err)
@@ -41,7 +41,7 @@ func (l *loop) giveUp(s *session, err error) {
 	l.server.journal.dialFailed(s.listener, node, err)
 }
 
-// dropAttempt closes the connection to a node that has not got the client, if there is one.
+// dropAttempt closes the connection to a node that does not have the client yet, if there is one.
 func (l *loop) dropAttempt(s *session) {
 	o := s.pending
 	if o.borrower == nodeHandshake {
@@ -57,18 +57,17 @@ func (l *loop) dropAttempt(s *session) {
 	}
 }
 
-// announce writes the PROXY header and the CONNECT, in one, as soon as the
-// connection takes them.
+// announce writes the PROXY header and the CONNECT in one write, once the connection is made.
 func (l *loop) announce(s *session) step {
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}
 	if s.pending.unproven > 0 {
-		return l.prove(s)
+		return l.checkProof(s)
 	}
 	first, err := l.firstBytes(s)
 	if err != nil {
-		l.giveUp(s, err)
+		l.failAttempt(s, err)
 		return stepDial
 	}
 	if next := l.writeFirst(s, first); next != stepAnnounce {
@@ -81,41 +80,41 @@ func (l *loop) announce(s *session) step {
 		s.pending.answer = nil
 		return stepSwitch
 	}
-	if s.server.kept == nil && len(first) > 0 && l.doubtful(s) {
-		return l.doubt(s, len(first))
+	if s.server.kept == nil && len(first) > 0 && l.needsProof(s) {
+		return l.awaitProof(s, len(first))
 	}
 	return l.reached(s)
 }
 
-// writeFirst writes to a node what comes first. A connection that is still being made takes
-// nothing, and the step to take is stepWait; on loopback it is made at once.
+// writeFirst writes the first bytes to a node. If the connection is still being made it writes nothing
+// and returns stepWait. On loopback the connection is made at once.
 func (l *loop) writeFirst(s *session, first []byte) step {
 	var err error
 	switch {
 	case len(first) == 0:
 		err = reactor.Connected(s.server.fd)
-	case s.server.layers != nil: // it was made before the handshake
+	case s.server.layers != nil: // the connection was made before the handshake
 		err = l.write(&s.server, first)
 	default:
 		var n int
 		if n, err = reactor.Send(s.server.fd, first); err == nil && n == 0 {
 			err = reactor.ErrNotConnected
 		} else if err == nil && n < len(first) {
-			l.keep(&s.server, first[n:])
+			l.keepUnsent(&s.server, first[n:])
 		}
 	}
 	switch err {
 	case nil:
 		return s.step
 	case reactor.ErrNotConnected:
-		s.server.wantsRoom = true // the loop is told when it is made
+		s.server.wantsRoom = true // reports when the connection is made
 		return stepWait
 	}
-	l.giveUp(s, l.alertBefore(s, err))
+	l.failAttempt(s, l.alertBefore(s, err))
 	return stepDial
 }
 
-// reached begins what a session does on its node, which has been given the first bytes.
+// reached begins the session's time on its node, to which the first bytes were written.
 func (l *loop) reached(s *session) step {
 	o := s.pending
 	s.flow = l.counters.flow(s.listener.Name, o.pool.Name, o.node)
@@ -125,22 +124,22 @@ func (l *loop) reached(s *session) step {
 	l.keepForTLS(s)
 	s.active, s.deadline = l.Timers.Now(), l.In(l.server.waits.connack)
 	if s.client.unread() {
-		s.client.readable = true // what has come with the CONNECT
+		s.client.readable = true // frames arrived with the CONNECT
 	}
 	if s.listener.Opaque() {
-		l.opened(s)
+		l.releasePending(s)
 		return stepRelay
 	}
 	return stepConfirm
 }
 
-// firstBytes is what a node gets first: the PROXY header, if its pool speaks
-// PROXY and it is not sent yet, and what the client has sent so far. Good until the
-// scratch buffer is used again.
+// firstBytes returns the first bytes for a node: the PROXY header, if its pool sends one and it was
+// not sent before the TLS handshake, and the bytes that the client has sent so far. They are valid
+// until the scratch buffer is used again.
 func (l *loop) firstBytes(s *session) ([]byte, error) {
 	o := s.pending
 	var header []byte
-	if s.server.layers == nil { // else it is before the handshake
+	if s.server.layers == nil { // otherwise the header was sent before the handshake
 		var err error
 		if header, err = l.proxyHeader(s); err != nil {
 			return nil, err
@@ -160,15 +159,15 @@ func (l *loop) firstBytes(s *session) ([]byte, error) {
 	return append(append(l.scratch[start-len(header):start-len(header)], header...), o.bytes...), nil
 }
 
-// upgradeBytes is what a node that speaks WebSocket gets first, in one write: some
-// read the PROXY header once and give it a second.
+// upgradeBytes returns the first bytes for a node that speaks WebSocket: PROXY header and upgrade in
+// one write, since some nodes read the header with a single recv that times out after a second.
 func (l *loop) upgradeBytes(s *session, header []byte) []byte {
-	s.pending.keep()
+	s.pending.ownBytes()
 	return s.pending.request.Append(append(l.scratch[:0], header...))
 }
 
-// proxyHeader is the PROXY header for the session's node, in l.header; empty where
-// its pool speaks no PROXY.
+// proxyHeader returns the PROXY header for the session's node, in l.header. It is empty if the pool
+// sends none.
 func (l *loop) proxyHeader(s *session) ([]byte, error) {
 	o := s.pending
 	if o.pool.SendProxy == 0 {
@@ -176,7 +175,7 @@ func (l *loop) proxyHeader(s *session) ([]byte, error) {
 	}
 	source, destination := s.source.addrPort(), o.destination
 	if !source.IsValid() {
-		// A client on a Unix socket has no address: this is our own connection.
+		// A client on a Unix socket has no address: the header names our own connection to the node.
 		own, err := l.LocalAddr(s.server.fd)
 		if err != nil {
 			return nil, err

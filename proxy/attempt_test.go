@@ -15,8 +15,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// fullListener is an address whose kernel drops what arrives: nobody accepts
-// there and the queue is full.
+// fullListener returns an address whose kernel drops new connections: the accept queue is full and
+// nobody accepts.
 func fullListener(t *testing.T) string {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -43,8 +43,8 @@ func fullListener(t *testing.T) string {
 	return address
 }
 
-// A node that is reached by no packet is passed over after timeouts.dial. The
-// kernel drops a SYN when the queue of a listener that accepts nothing is full.
+// A node that receives no packet is passed over after timeouts.dial. The kernel drops a SYN if the
+// accept queue is full.
 func TestNodeThatDoesNotAnswerIsPassedOverAfterDialTimeout(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {

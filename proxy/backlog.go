@@ -7,44 +7,46 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// backlog is what the socket of a stream has not taken yet. A peer that takes none of it for timeouts.write is stuck.
+// backlog holds the bytes that the socket of a stream has not taken yet. A peer that takes none of
+// them for timeouts.write is stuck.
 //
-// A slow reader is not. The kernel reports room in a large socket only when a third of it is free, which a slow reader can
-// take minutes for, so the loop asks several times within the limit whether the peer has acknowledged anything.
+// A slow reader is not stuck. The kernel reports room in a large socket only when a third of it is
+// free, and that can take a slow reader minutes. So the loop checks several times within the limit
+// whether the peer has acknowledged anything.
 type backlog struct {
-	bytes    []byte       // as the socket is to get them
-	waiting  int          // bytes in the socket that the peer had not acknowledged when it was last looked at
-	lastTake reactor.Tick // when the peer was last seen to take some; at first, when it did not take all
-	lastLook reactor.Tick
+	bytes     []byte       // in the form that the socket gets
+	waiting   int          // bytes in the socket that the peer had not acknowledged at the last check
+	lastTake  reactor.Tick // when the peer was last seen to take bytes; at first, when the backlog began
+	lastCheck reactor.Tick
 }
 
-// looksPerLimit is how often a backlog is looked at within timeouts.write. A peer has stopped taking bytes for that time,
-// and for a quarter more at the most, when its session ends.
-const looksPerLimit = 4
+// checksPerLimit is how often a backlog is checked within timeouts.write. A session ends when its peer
+// has taken nothing for that time, or for at most a quarter more.
+const checksPerLimit = 4
 
-// send gives b to the socket of a stream, after what is kept.
+// send writes b to the socket of a stream, after the bytes that are kept.
 func (l *loop) send(h *stream, b []byte) error {
 	if h.kept != nil {
-		l.keep(h, b)
+		l.keepUnsent(h, b)
 		return nil
 	}
 	n, err := reactor.Send(h.fd, b)
 	if err == nil && n < len(b) {
-		l.keep(h, b[n:])
+		l.keepUnsent(h, b[n:])
 	}
 	return err
 }
 
-// keep keeps what the socket did not take, after what is kept already.
-func (l *loop) keep(h *stream, b []byte) {
+// keepUnsent adds bytes that the socket did not take to the backlog.
+func (l *loop) keepUnsent(h *stream, b []byte) {
 	if h.kept == nil {
 		h.kept = &backlog{bytes: make([]byte, 0, len(b))}
-		l.taken(h)
+		l.noteProgress(h)
 	}
 	h.kept.bytes, h.wantsRoom = append(h.kept.bytes, b...), true
 }
 
-// flush sends what is kept for a stream that has room again, and reports how many bytes its socket took.
+// flush sends the backlog of a stream that has room again, and returns how many bytes its socket took.
 func (l *loop) flush(h *stream) (taken int, err error) {
 	taken, err = reactor.Send(h.fd, h.kept.bytes)
 	switch {
@@ -54,50 +56,52 @@ func (l *loop) flush(h *stream) (taken int, err error) {
 		h.closeOutput()
 	case taken > 0:
 		h.kept.bytes = h.kept.bytes[taken:]
-		l.taken(h)
+		l.noteProgress(h)
 	}
 	return taken, err
 }
 
-// taken notes that the peer has taken some of what is kept for it.
-func (l *loop) taken(h *stream) {
+// noteProgress notes that the peer has taken bytes of its backlog.
+func (l *loop) noteProgress(h *stream) {
 	now := l.Timers.Now()
-	h.kept.lastTake, h.kept.lastLook, h.kept.waiting = now, now, reactor.Unacknowledged(h.fd)
+	h.kept.lastTake, h.kept.lastCheck, h.kept.waiting = now, now, reactor.Unacknowledged(h.fd)
 }
 
-// lookAt is when to look at what is kept for a stream; 0: never.
-func (l *loop) lookAt(h *stream) reactor.Tick {
+// checkAt returns when to check the backlog of a stream, or 0 for never.
+func (l *loop) checkAt(h *stream) reactor.Tick {
 	limit := l.current.Timeouts.Write
 	if h.kept == nil || limit == 0 {
 		return 0
 	}
-	return h.kept.lastLook + reactor.Ticks(limit/looksPerLimit) + 1 // the tick that it began in is not a whole one
+	return h.kept.lastCheck + reactor.Ticks(limit/checksPerLimit) + 1 // the current tick is not a whole one
 }
 
-// nextLook is the stream of a session that is to be looked at next, and when; nil: none. A session that is not on its node
-// yet, or that leaves, has a limit of its step.
-func (l *loop) nextLook(s *session) (h *stream, at reactor.Tick) {
+// nextCheck returns the stream of a session whose backlog is checked next, and when, or nil if there
+// is none. A session that has not reached its node, or that leaves, is limited by the deadline of its
+// step.
+func (l *loop) nextCheck(s *session) (h *stream, at reactor.Tick) {
 	if s.step != stepConfirm && s.step != stepRelay {
 		return nil, 0
 	}
-	client, server := l.lookAt(&s.client), l.lookAt(&s.server)
+	client, server := l.checkAt(&s.client), l.checkAt(&s.server)
 	if client == 0 || server != 0 && server < client {
 		return pick(server != 0, &s.server, nil), server
 	}
 	return &s.client, client
 }
 
-// look goes on with a session whose backlog it is time to look at, or ends it.
-func (l *loop) look(s *session, h *stream) {
-	if l.flushed(s, h) { // this turn may have an event for it that was not handled yet
+// checkBacklog sends what it can of a backlog whose check is due. It ends the session if the peer is
+// stuck and runs its steps otherwise.
+func (l *loop) checkBacklog(s *session, h *stream) {
+	if l.flushAndResume(s, h) { // an event in this turn may have reported room
 		return
 	}
 	if b := h.kept; b != nil {
 		if waiting := reactor.Unacknowledged(h.fd); waiting < b.waiting {
-			l.taken(h)
+			l.noteProgress(h)
 		}
-		b.lastLook = l.Timers.Now()
-		if b.lastLook > b.lastTake+reactor.Ticks(l.current.Timeouts.Write) {
+		b.lastCheck = l.Timers.Now()
+		if b.lastCheck > b.lastTake+reactor.Ticks(l.current.Timeouts.Write) {
 			l.giveUpWriting(s, h)
 			return
 		}
@@ -105,17 +109,17 @@ func (l *loop) look(s *session, h *stream) {
 	l.advance(s)
 }
 
-// giveUpWriting ends a session one of whose peers is stuck.
+// giveUpWriting ends a session with a stuck peer.
 func (l *loop) giveUpWriting(s *session, h *stream) {
 	if s.outcome == outcome.ClientReset || s.outcome == outcome.ServerReset {
-		l.finish(s, s.outcome) // the other's connection had broken before
+		l.finish(s, s.outcome) // the connection of the other peer broke before
 		return
 	}
 	s.stuck = pick(h == &s.client, clientStuck, nodeStuck)
 	l.resume(s, l.leave(s, outcome.WriteTimeout))
 }
 
-// stuck is the side of a session that takes nothing.
+// stuck is the side of a session whose peer takes no bytes.
 type stuck uint8
 
 const (
@@ -124,7 +128,7 @@ const (
 	nodeStuck
 )
 
-// stuckFault is what the line says of a session that one of its sides has ended so.
+// stuckFault is the error in the log line of a session that a stuck peer has ended.
 func (l *loop) stuckFault(s *session) string {
 	const why = "took nothing of what is kept for it within timeouts.write"
 	limit := l.current.Timeouts.Write
@@ -134,8 +138,8 @@ func (l *loop) stuckFault(s *session) string {
 	return failure(s.flow.node, fmt.Errorf("it %s (%v)", why, limit))
 }
 
-// abortStuck makes the kernel forget what it could not deliver to a stuck peer, and tell it so with a RST. The kernel would
-// otherwise keep it for as long as the peer answers its probes, which may be for ever.
+// abortStuck makes the kernel drop the bytes that it could not deliver, and send RST. Otherwise the
+// kernel keeps them while the peer answers its probes, which may be for ever.
 func (s *session) abortStuck() {
 	for _, h := range [...]*stream{&s.client, &s.server} {
 		if h.kept != nil {

@@ -9,7 +9,8 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// startStuck is a model's session, whose time passes as the test says, with bytes kept for one of its sides.
+// startStuck starts the session of a model, with bytes kept for one side and with time set by the
+// test.
 func startStuck(t *testing.T, side string) (m *model, reader *modelPeer, h *stream) {
 	t.Helper()
 	m = &model{t: t, lastKept: [2]int{-1, -1}}
@@ -29,7 +30,7 @@ func startStuck(t *testing.T, side string) (m *model, reader *modelPeer, h *stre
 
 const (
 	modelWriteTicks = reactor.Tick(modelWrite / reactor.TickLength)
-	modelLookTicks  = modelWriteTicks/looksPerLimit + 1
+	modelLookTicks  = modelWriteTicks/checksPerLimit + 1
 )
 
 func TestSideThatTakesNothingHasItsTimeAndAQuarter(t *testing.T) {
@@ -59,7 +60,7 @@ func TestSideThatTakesSomethingHasItsTimeAnew(t *testing.T) {
 	for _, side := range []string{"client", "node"} {
 		t.Run(side, func(t *testing.T) {
 			m, reader, h := startStuck(t, side)
-			m.l.keep(h, make([]byte, 1<<20))
+			m.l.keepUnsent(h, make([]byte, 1<<20))
 			for range 20 {
 				m.pass(modelWriteTicks - 1)
 				reader.read(16 << 10)
@@ -81,7 +82,7 @@ func TestWithoutATimeASideThatTakesNothingStays(t *testing.T) {
 	}
 }
 
-// Time passes before a loop that is late has read its events.
+// A late loop sees time pass before it reads its events.
 func TestLoopThatIsLateGivesUpNobodyWhoHasRead(t *testing.T) {
 	m, reader, _ := startStuck(t, "client")
 	reader.read(1 << 20)
@@ -91,11 +92,11 @@ func TestLoopThatIsLateGivesUpNobodyWhoHasRead(t *testing.T) {
 	}
 }
 
-// What had ended the session before is its outcome.
+// The first cause of the end is the outcome.
 func TestClientThatBreaksBeforeItsStuckNodeIsGivenUpIsTheReason(t *testing.T) {
 	m, _, _ := startStuck(t, "node")
 	m.l.current.Timeouts.HalfClosed = 10 * modelWrite
-	m.node.send(1) // unread by the client: its close is a reset
+	m.node.send(1) // the client does not read it, so its close is a reset
 	m.turn()
 	m.client.close()
 	m.turn()

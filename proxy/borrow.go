@@ -11,38 +11,38 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// serveHTTP lends the client's connection to the listener's HTTP server, which runs in a
-// goroutine. The session keeps its own descriptor, its place among the limits and its
-// time; until the connection comes back, nothing else touches it.
+// serveHTTP hands the client's connection to the HTTP server, which serves it in a goroutine. The
+// session keeps its descriptor, its place in the limits and its deadline. Nothing else touches the
+// connection until it comes back.
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
-	o.endCount()
+	o.releaseMemory()
 	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, port: s.listener.port, listener: o.listener}
-	if s.client.layers != nil { // over the connection that the handshake has left
+	if s.client.layers != nil { // over the borrowed connection of the TLS handshake
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
 	} else {
-		o.conn = l.lend(s)
+		o.conn = l.borrowClient(s)
 		if o.conn.open() != nil {
 			return l.finish(s, outcome.DescriptorsExceeded)
 		}
 		v.Conn = o.conn
 	}
-	mine := l.callback(s)
+	inLoop := l.callback(s)
 	v.staying = func() {
-		mine(func(s *session) {
+		inLoop(func(s *session) {
 			s.deadline, v.stayed = 0, true
 			l.endOpening(o)
 		})
 	}
-	v.left = func() { mine(func(s *session) { l.returned(s, v) }) }
+	v.left = func() { inLoop(func(s *session) { l.httpReturned(s, v) }) }
 	o.borrower, o.http = clientHTTP, v
 	l.server.http.arrive(v)
 	return stepWait
 }
 
-// callback is how a goroutine that has the client's connection has the loop go on
-// with the session, if that has not ended since.
+// callback returns a function with which a borrower has the loop call then, unless the session has
+// ended by then.
 func (l *loop) callback(s *session) func(then func(*session)) {
 	slot, birth := s.slot, s.client.birth
 	return func(then func(*session)) {
@@ -54,9 +54,9 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 	}
 }
 
-// lend makes a connection of the client's descriptor, which reads first what the loop
-// has read already.
-func (l *loop) lend(s *session) *borrowedConn {
+// borrowClient makes a net.Conn of the client's descriptor. It first reads the bytes that the loop has
+// already read.
+func (l *loop) borrowClient(s *session) *borrowedConn {
 	o := s.pending
 	if !o.Destination.IsValid() {
 		o.Destination, _ = l.LocalAddr(s.client.fd)
@@ -69,14 +69,14 @@ func (l *loop) lend(s *session) *borrowedConn {
 		rest:   append([]byte(nil), sent...),
 		writes: writeLimit{pace: writePace(o.generation.Snapshot)},
 	}
-	s.client.moved -= uint64(len(sent)) // they will be read again
+	s.client.moved -= uint64(len(sent)) // they are read and counted again
 	return c
 }
 
-// returned takes a connection back from the HTTP server.
-func (l *loop) returned(s *session, v *httpConn) {
+// httpReturned takes a connection back from the HTTP server.
+func (l *loop) httpReturned(s *session, v *httpConn) {
 	o := s.pending
-	s.count(v)
+	s.countHTTP(v)
 	s.client.readable = true
 	if v.pool != nil && v.session != nil {
 		v.session.Detach()
@@ -103,8 +103,8 @@ func (l *loop) returned(s *session, v *httpConn) {
 	}
 }
 
-// count adds what net/http has moved, and the limit of time that it came to.
-func (s *session) count(v *httpConn) {
+// countHTTP adds the bytes that net/http has moved and notes the time limit that was exceeded.
+func (s *session) countHTTP(v *httpConn) {
 	s.client.moved += v.received.Load()
 	s.server.moved += v.sent.Load()
 	if why := v.late.Load(); why != nil {
@@ -112,36 +112,37 @@ func (s *session) count(v *httpConn) {
 	}
 }
 
-// borrowedConn is a duplicate of a descriptor, as net/http and crypto/tls want a connection.
+// borrowedConn is a net.Conn for net/http and crypto/tls on a duplicate of a descriptor.
 type borrowedConn struct {
 	*os.File // nil until open
 
-	fd            int32 // of the session, which closes the connection before it
+	fd            int32 // the session's; the session closes the borrowedConn first
 	local, remote net.Addr
-	rest          []byte // what comes before what the descriptor has
+	rest          []byte // read before the descriptor
 	writes        writeLimit
-	returned      func() // called at the close; nil: nobody waits for that
+	returned      func() // called by Close; nil: not called
 
 	mu     sync.Mutex // guards the fields below, and the descriptor while it is duplicated
 	closed bool
 	opened time.Time // zero: not yet
 }
 
-// open duplicates the descriptor, in any goroutine: who waits for a turn needs none yet.
+// open duplicates the descriptor, in any goroutine. A session queued at the gate does not need a
+// second descriptor yet.
 func (c *borrowedConn) open() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return net.ErrClosed // and the descriptor may be another's by now
+		return net.ErrClosed // by now fd may be the descriptor of another connection
 	}
-	twin, err := reactor.Duplicate(c.fd)
+	duplicate, err := reactor.Duplicate(c.fd)
 	if err == nil {
-		c.File, c.opened = os.NewFile(uintptr(twin), "socket"), time.Now()
+		c.File, c.opened = os.NewFile(uintptr(duplicate), "socket"), time.Now()
 	}
 	return err
 }
 
-// openFor is how long it has been open.
+// openFor returns the time since open, or 0 before it.
 func (c *borrowedConn) openFor() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,7 +152,7 @@ func (c *borrowedConn) openFor() time.Duration {
 	return time.Since(c.opened)
 }
 
-// Close may be called twice.
+// Close closes the duplicate. It may be called twice.
 func (c *borrowedConn) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -159,17 +160,17 @@ func (c *borrowedConn) Close() error {
 	if c.returned != nil {
 		c.returned()
 	}
-	return c.File.Close() // os.ErrInvalid where it was not opened
+	return c.File.Close() // os.ErrInvalid if it was never opened
 }
 
-// LocalAddr is where the client connected to; nil for a node.
+// LocalAddr returns the address that the client connected to; nil for a node.
 func (c *borrowedConn) LocalAddr() net.Addr { return c.local }
 
-// RemoteAddr is where the client or node is.
+// RemoteAddr returns the address of the client or node.
 func (c *borrowedConn) RemoteAddr() net.Addr { return c.remote }
 
-// Read returns the errors of a network connection, not of a file: net/http tells
-// its own deadline, which ends a read of its own, from a broken connection by them.
+// Read returns the errors of a network connection and not those of a file. By them net/http
+// distinguishes a read that its own deadline ended from a broken connection.
 func (c *borrowedConn) Read(b []byte) (int, error) {
 	if len(c.rest) > 0 {
 		n := copy(b, c.rest)
@@ -185,23 +186,23 @@ func (c *borrowedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write ends within a limit of its own where no deadline is set: net/http writes its own
-// answers, and TLS its own records, without one.
+// Write has its own time limit where no deadline is set: net/http and TLS write answers and records of
+// their own without one.
 func (c *borrowedConn) Write(b []byte) (int, error) { return c.writes.write(c.File, b) }
 
-// SetWriteDeadline takes the place of the limit of writes.
+// SetWriteDeadline replaces the time limit of writes.
 func (c *borrowedConn) SetWriteDeadline(t time.Time) error {
 	c.writes.replaced.Store(!t.IsZero())
 	return c.File.SetWriteDeadline(t)
 }
 
-// SetDeadline takes the place of the limit of writes, too.
+// SetDeadline also replaces the time limit of writes.
 func (c *borrowedConn) SetDeadline(t time.Time) error {
 	c.writes.replaced.Store(!t.IsZero())
 	return c.File.SetDeadline(t)
 }
 
-// CloseWrite ends our stream.
+// CloseWrite sends FIN.
 func (c *borrowedConn) CloseWrite() error {
 	raw, err := c.SyscallConn()
 	if err != nil {

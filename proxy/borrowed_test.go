@@ -10,7 +10,7 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// A refusal lingers until its client has left: the loop has the connection back by then.
+// A refusal lingers until its client has left, and by then the loop has the connection back.
 func TestRefusedUpgradeIsNobodysButTheLoops(t *testing.T) {
 	for _, m := range []mode{wsToMQTT, wssToMQTT, wssToWS} {
 		t.Run(m.name, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestRefusedUpgradeIsNobodysButTheLoops(t *testing.T) {
 	}
 }
 
-// What broke a client's TLS before its CONNECT is said as what breaks it later.
+// The line has the TLS error, whether TLS breaks before the CONNECT or later.
 func TestLineSaysWhatBrokeTLSBeforeTheConnect(t *testing.T) {
 	r := mqttsToMQTT.start(t, []string{startNode(t, nil).address()})
 	c := r.dialBare(r.srv.Addr("mqtt"))

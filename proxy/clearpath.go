@@ -9,12 +9,11 @@ import (
 	"syscall"
 )
 
-// ClearPath makes way for a Unix socket. One that a process left at the path is
-// removed; one that answers, or is too busy to, is EADDRINUSE. What is no socket
-// is left alone, for bind to complain of.
+// ClearPath removes a Unix socket that a dead process left at the path. It returns EADDRINUSE if a
+// process answers there or is too busy to answer. It leaves any other file alone, and bind then fails.
 func ClearPath(path string) error {
 	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != fs.ModeSocket {
-		return nil //nolint:nilerr // bind says what is wrong there
+		return nil //nolint:nilerr // bind returns the error
 	}
 	var d net.Dialer
 	c, err := d.DialContext(context.Background(), "unix", path)
@@ -22,7 +21,7 @@ func ClearPath(path string) error {
 		_ = c.Close()
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return syscall.EADDRINUSE // it answers, or is too busy to
+		return syscall.EADDRINUSE // a process answers, or is too busy to answer
 	}
 	return os.Remove(path)
 }

@@ -6,19 +6,18 @@ import (
 	"mqttlb/mqttparse"
 )
 
-// answer is what a node's first bytes are.
+// answer says what the first bytes of a node are.
 type answer uint8
 
 const (
 	answerShort   answer = iota // the beginning of a CONNACK or an AUTH
 	answerConnack               // a CONNACK
 	answerAuth                  // an AUTH: its CONNACK comes once the client has replied
-	answerOther                 // none that is known, so nothing can be learned from it
+	answerOther                 // anything else, from which nothing can be learned
 )
 
-// readAnswer reads what a node sent first, at a packet's beginning, and the
-// CONNACK into c. Nothing is judged here: what the node said is forwarded
-// whatever it is.
+// readAnswer classifies the first bytes of a node, which begin with a packet, and parses a CONNACK
+// into c. It judges nothing: whatever the node sent is forwarded.
 func readAnswer(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	const auth = 15 << 4
 	for v == mqttparse.V5 && len(b) > 0 && b[0] == auth {
@@ -31,7 +30,7 @@ func readAnswer(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 		case n == len(b):
 			return answerAuth
 		}
-		b = b[n:] // a client that spoke first may have its CONNACK at once
+		b = b[n:] // a client that has already replied may get its CONNACK at once
 	}
 	switch _, err := c.Parse(b, v, maxAnswer); err {
 	case nil:
@@ -43,7 +42,7 @@ func readAnswer(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	}
 }
 
-// packetEnd is the length of the packet that b begins with; 0: it is not whole.
+// packetEnd returns the length of the packet at the start of b, or 0 if it is not whole.
 func packetEnd(b []byte) (int, error) {
 	var packets mqttparse.Scanner
 	for piece, err := range packets.Scan(b) {
@@ -55,11 +54,11 @@ func packetEnd(b []byte) (int, error) {
 	return 0, nil
 }
 
-// logged is the part of a client identifier that the log shows.
+// logged returns the part of a client identifier that the log shows.
 func logged(id []byte) string { return string(id[:min(len(id), loggedID)]) }
 
-// idleLimit is how long a session may be silent: the setting, or what the keep
-// alive that is in force allows. 0: for ever.
+// idleLimit returns how long a session may be silent: the setting, or the time that the keep alive in
+// force allows. 0 means for ever.
 func idleLimit(setting time.Duration, keepAlive uint16) time.Duration {
 	if setting > 0 || keepAlive == 0 {
 		return setting

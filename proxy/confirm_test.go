@@ -12,7 +12,7 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 		packet  string
 		version mqttparse.Version
 		want    answer
-		auth    int // where its AUTH ends, with more behind it
+		auth    int // length of the AUTH, if another packet follows it
 	}{
 		"CONNACK of 3.1.1": {"\x20\x02\x00\x05", mqttparse.V311, answerConnack, 0},
 		"CONNACK of 5":     {"\x20\x03\x00\x87\x00", mqttparse.V5, answerConnack, 0},
@@ -42,7 +42,7 @@ func TestAnswersAreToldApartAtEveryByte(t *testing.T) {
 	}
 }
 
-// Behind the CONNACK a node that refuses may close at once.
+// A node that refuses may send a close frame behind its CONNACK.
 func TestTheAnswerInFramesIsFoundWhateverIsBehindIt(t *testing.T) {
 	frame := func(op websocket.Opcode, s string) string { return string(websocket.AppendFrame(nil, op, []byte(s))) }
 	const refusal = "\x20\x03\x00\x87\x00"

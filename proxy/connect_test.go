@@ -14,7 +14,7 @@ import (
 	"mqttlb/proxy/rate"
 )
 
-// What one read leaves is read in the same turn, into the same scratch buffer.
+// The rest is read in the same turn, into the same scratch buffer.
 func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 	l, s, client, _ := pumpRig(t)
 	l.current.MaxConnectSize = 1 << 20

@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// connListener is the listener that an httpReader takes its connections from.
+// connListener is the net.Listener from which an httpReader accepts its connections.
 type connListener struct {
-	some   *sync.Cond // there is a connection, or it was closed; its lock guards the fields below
+	some   *sync.Cond // a connection has arrived, or the listener was closed; its lock guards the fields below
 	conns  []net.Conn
 	closed bool
 }
 
 func newConnListener() connListener { return connListener{some: sync.NewCond(new(sync.Mutex))} }
 
-// arrive hands a connection over. It never waits. A listener that was closed closes the connection.
+// arrive hands over a connection and never waits. A closed listener closes the connection.
 func (a *connListener) arrive(c net.Conn) {
 	a.some.L.Lock()
 	closed := a.closed
@@ -28,7 +28,7 @@ func (a *connListener) arrive(c net.Conn) {
 	}
 }
 
-// Accept returns those that had arrived also after the close.
+// Accept also returns, after Close, the connections that had arrived before it.
 func (a *connListener) Accept() (net.Conn, error) {
 	a.some.L.Lock()
 	defer a.some.L.Unlock()
@@ -55,5 +55,5 @@ func (a *connListener) Close() error {
 	return nil
 }
 
-// Addr is none: the connections came to several addresses.
+// Addr returns no useful address: the connections were accepted on several.
 func (a *connListener) Addr() net.Addr { return &net.TCPAddr{} }

@@ -6,13 +6,13 @@ import (
 	"mqttlb/proxy/web"
 )
 
-// descriptorReserve is kept for listeners, epoll instances, logs, health probes
-// and the admin server, on top of what each loop and listener holds.
+// descriptorReserve is kept for listeners, epoll instances, logs, health probes and the admin server,
+// in addition to the descriptors of each loop and listener.
 const descriptorReserve = 128
 
-// fitDescriptors raises the descriptor limit to its hard value and returns the
-// connections that are to be taken: limits.max_connections, or what the limit
-// has room for. A session has two descriptors, a connection of HTTP requests three.
+// fitDescriptors raises the descriptor limit to its hard value and returns the number of connections
+// to admit: limits.max_connections, or fewer if the descriptor limit has no room for them. A session
+// has two descriptors, a connection with HTTP requests three.
 func (srv *Server) fitDescriptors(g *generation) int64 {
 	wanted := int64(g.MaxConnections)
 	limit, err := reactor.RaiseDescriptorLimit()
@@ -21,7 +21,7 @@ func (srv *Server) fitDescriptors(g *generation) int64 {
 	}
 	reserve := int64(descriptorReserve + refusalHeadroom + len(srv.engine.loops)*(2+len(g.Listeners)))
 	each := int64(2)
-	secure := map[*snapshot.Pool]int{} // nodes that speak TLS
+	secure := map[*snapshot.Pool]int{} // nodes that speak TLS, by pool
 	for _, ln := range g.Listeners {
 		for _, p := range ln.SessionPools() {
 			if p.TLS != nil {

@@ -20,19 +20,18 @@ var (
 	errUpgradeTooLong = &websocket.ResponseError{Reason: "a header that does not end"}
 )
 
-// timeoutError says that time ran out on a node.
+// timeoutError is an error that counts as a timeout.
 type timeoutError struct{ error }
 
-// Timeout is for package walk.
+// Timeout tells package walk that the node did not answer in time.
 func (*timeoutError) Timeout() bool { return true }
 
 func (e *timeoutError) Unwrap() error { return e.error }
 
-// failure is what a session's line has of a node that could not be reached, if no
-// other one is.
+// failure is the error in the log line of a session if this node was the last one tried.
 func failure(n *balancer.Node, err error) string { return "node " + n.Name + ": " + err.Error() }
 
-// noCandidate is the refusal when no candidate is left.
+// noCandidate returns the refusal of a session without a candidate left.
 func noCandidate(reason outcome.Outcome) opening.Refusal {
 	if reason == outcome.NodesFull {
 		return opening.Refusal{Outcome: reason, Code: mqttparse.ServerBusy}

@@ -8,16 +8,16 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// nodeName is what a node is found by.
+// nodeName identifies a node.
 type nodeName struct{ pool, node string }
 
-// drain is the sessions of a removed node on their way out.
+// drain is the state of a removed node whose sessions are leaving.
 type drain struct {
 	cancelled chan struct{}
 	perSecond atomic.Int64
 }
 
-// nodeNames are the names of the nodes that a generation has.
+// nodeNames returns the names of the generation's nodes.
 func (g *generation) nodeNames() map[nodeName]bool {
 	names := map[nodeName]bool{}
 	for _, p := range g.sessionPools {
@@ -28,8 +28,8 @@ func (g *generation) nodeNames() map[nodeName]bool {
 	return names
 }
 
-// continueDrains ends the drains of nodes that a generation has again, and sets the pace of the others. It is called before
-// a client can come to such a node.
+// continueDrains cancels the drains of nodes that are back in the generation, and sets the pace of the
+// others. It is called before a client can reach such a node.
 func (srv *Server) continueDrains(g *generation) {
 	present := g.nodeNames()
 	for name, d := range srv.drains {
@@ -43,8 +43,8 @@ func (srv *Server) continueDrains(g *generation) {
 	}
 }
 
-// drainRemoved has the sessions leave whose nodes a generation does not have any more, where their pool wants it. Sessions
-// that are still on their way to such a node follow.
+// drainRemoved begins to drain the nodes that the generation no longer has, if their pool wants that.
+// Sessions that are still being connected to such a node leave once they have reached it.
 func (srv *Server) drainRemoved(before, g *generation) {
 	if before == nil {
 		return
@@ -81,8 +81,8 @@ func (srv *Server) drained(d *drain, name nodeName) {
 	}
 }
 
-// drain has the sessions of a node leave, so many a second, until it has none and none can come, the drain is cancelled or
-// the server stops.
+// drain has the sessions of a node leave at the drain's pace. It returns when the node has no session
+// and can get none, the drain is cancelled, or the server stops.
 func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 	ticks := time.NewTicker(drainInterval)
 	defer ticks.Stop()
@@ -95,7 +95,7 @@ func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 		case <-srv.stopping:
 			return
 		}
-		// A tick in which too few were found is made up for, but not more than a second.
+		// Sessions missed in one tick are added to the next, up to those of one second.
 		perSecond := float64(d.perSecond.Load())
 		due = min(due+perSecond*drainInterval.Seconds(), perSecond)
 		for range looksPerTick * len(srv.engine.loops) {
@@ -108,8 +108,8 @@ func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 	}
 }
 
-// opensUnderEarlier reports whether a client that is not on its node yet was accepted under a generation that is not in
-// force any more: it may come to a node that was removed.
+// opensUnderEarlier reports whether any loop has an opening accepted under an earlier generation. Such
+// a client may still reach a removed node.
 func (e *engine) opensUnderEarlier() (some bool) {
 	for _, l := range e.loops {
 		found := make(chan bool, 1)
@@ -120,7 +120,7 @@ func (e *engine) opensUnderEarlier() (some bool) {
 	return false
 }
 
-// leaveNode has at most so many sessions of a node leave on one loop, and returns how many do.
+// leaveNode has up to most sessions of a node leave on one loop, and returns their number.
 func (e *engine) leaveNode(loop int, d *drain, name nodeName, most int) (leaving int) {
 	l, done := e.loops[loop], make(chan int, 1)
 	if !l.Do(func() { done <- l.leaveNode(d, name, most) }) {
@@ -129,8 +129,8 @@ func (e *engine) leaveNode(loop int, d *drain, name nodeName, most int) (leaving
 	return <-done
 }
 
-// leaveNode looks at some of the loop's sessions, and has those leave that are on a node, most at most, unless the drain was
-// cancelled meanwhile.
+// leaveNode looks at slotsPerLook slots and has up to most sessions of the node leave, unless the drain
+// has been cancelled.
 func (l *loop) leaveNode(d *drain, name nodeName, most int) (leaving int) {
 	select {
 	case <-d.cancelled:

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// engine carries the sessions of a server, in event loops.
+// engine runs the event loops of a server.
 type engine struct {
 	server *Server
 	loops  []*loop
@@ -14,26 +14,25 @@ type engine struct {
 	phase enginePhase
 }
 
-// enginePhase is how far an engine is.
+// enginePhase is the phase of an engine's life.
 type enginePhase uint8
 
 const (
-	engineMade    enginePhase = iota // nobody runs the loops yet
-	engineRunning                    // they run, or have ended
-	engineClosed                     // they never will
+	engineMade    enginePhase = iota // the loops are not run yet
+	engineRunning                    // the loops run, or have ended
+	engineClosed                     // the loops will never run
 )
 
-// cores is the number of loops: the cores that Go may use. Go itself gets as many
-// processors again, since a loop keeps its own while it waits for a moment: a storm of
-// TLS handshakes is to have all cores, and health probes, the log and the collector
-// should not have to wait for one.
+// cores is the number of loops: the cores that Go may use. It doubles GOMAXPROCS, since a loop keeps
+// its processor while it waits for events for a moment. A storm of TLS handshakes can then use all
+// cores, and health probes, the log and the collector need not wait for a loop.
 var cores = sync.OnceValue(func() int {
 	n := runtime.GOMAXPROCS(0)
 	runtime.GOMAXPROCS(2 * n)
 	return n
 })
 
-// newEngine makes a loop for each core, without a listener yet.
+// newEngine makes a loop without listeners for each core.
 func newEngine(srv *Server) (*engine, error) {
 	e := &engine{server: srv}
 	for range cores() {
@@ -47,10 +46,9 @@ func newEngine(srv *Server) (*engine, error) {
 	return e, nil
 }
 
-// run carries sessions. It returns once it has been told to stop and the last
-// session has ended.
+// run runs the loops until they were told to stop and the last session has ended.
 func (e *engine) run() {
-	if !e.enter(engineRunning) {
+	if !e.begin(engineRunning) {
 		return
 	}
 	close(e.server.running)
@@ -62,10 +60,10 @@ func (e *engine) run() {
 	e.server.closePorts()
 }
 
-// close frees what an engine holds that was never run, and reports whether it did: not for one that runs or has run, nor
-// twice.
+// close frees an engine that was never run, and reports whether it did. It does nothing to an engine
+// that was run or closed before.
 func (e *engine) close() bool {
-	if !e.enter(engineClosed) {
+	if !e.begin(engineClosed) {
 		return false
 	}
 	for _, l := range e.loops {
@@ -76,8 +74,8 @@ func (e *engine) close() bool {
 	return true
 }
 
-// enter begins a phase, unless one has begun before.
-func (e *engine) enter(p enginePhase) bool {
+// begin sets the phase if the engine is still in the first one.
+func (e *engine) begin(p enginePhase) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.phase != engineMade {
@@ -89,12 +87,12 @@ func (e *engine) enter(p enginePhase) bool {
 
 // stop ends accepting.
 func (e *engine) stop() {
-	e.each((*loop).stop)
-	e.server.http.drain() // it serves what the loops have taken
+	e.eachLoop((*loop).stop)
+	e.server.http.stop() // net/http still serves the connections that the loops have accepted
 }
 
-// each has every loop call f, and waits until all have. Before the loops run, it calls f itself.
-func (e *engine) each(f func(*loop)) {
+// eachLoop has every loop call f, and waits for all of them. Before the loops run, it calls f itself.
+func (e *engine) eachLoop(f func(*loop)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var called sync.WaitGroup
@@ -102,13 +100,13 @@ func (e *engine) each(f func(*loop)) {
 		called.Add(1)
 		inLoop := func() { f(l); called.Done() }
 		if e.phase == engineMade || !l.Do(inLoop) {
-			inLoop() // no loop would read its mail
+			inLoop() // no loop reads its mail
 		}
 	}
 	called.Wait()
 }
 
-// leaveShare has one part in so many of the sessions that are left leave.
+// leaveShare has one of the given number of parts of the remaining sessions leave.
 func (e *engine) leaveShare(parts int) {
 	for _, l := range e.loops {
 		l.Do(func() { l.leaveShare(parts) })
@@ -122,10 +120,10 @@ func (e *engine) endAll() {
 	}
 }
 
-// count adds what the loops have counted.
-func (e *engine) count(stats *Stats) {
+// addTo adds the counters of the loops to stats.
+func (e *engine) addTo(stats *Stats) {
 	var mu sync.Mutex
-	e.each(func(l *loop) {
+	e.eachLoop(func(l *loop) {
 		mu.Lock()
 		defer mu.Unlock()
 		stats.add(&l.counters)

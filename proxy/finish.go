@@ -11,12 +11,12 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// refuse tells the client, in its own version, that it is not taken, and sees it off.
+// refuse sends the client a refusal in its own version of MQTT and lingers.
 func (l *loop) refuse(s *session, r opening.Refusal) step {
-	return l.refuseWith(s, s.pending.Refuse(r, &l.opener))
+	return l.refuseWith(s, s.pending.Refuse(r, &l.openingScratch))
 }
 
-// refuseWith does what a verdict of Refuse says.
+// refuseWith carries out a verdict of the kind Refuse.
 func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 	if v.Fault != "" {
 		s.pending.fault = v.Fault
@@ -35,25 +35,25 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 	return l.refuseAndLinger(s, v.Outcome)
 }
 
-// refuseAndLinger ends our stream to a client that is not taken, and waits for the end of its own.
+// refuseAndLinger ends our stream to a refused client and waits for the client to end its own.
 func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
 	s.pending.Take()
 	s.pending.bytes, s.pending.owned = nil, false
-	s.pending.endCount()
-	if s.place = l.server.refuse(s.listener.port, s.place); s.place == placeNone {
+	s.pending.releaseMemory()
+	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone {
 		return l.finish(s, o)
 	}
 	return l.beginLinger(s)
 }
 
-// finish ends a session: closes what it holds, counts its outcome, gives its places
-// back, and then writes its line: who reads it finds them free.
+// finish ends a session: it closes its connections, counts its outcome and frees its places. It writes
+// the log line last, so that a reader of the log finds the places free.
 func (l *loop) finish(s *session, o outcome.Outcome) step {
 	node := s.node()
 	if s.pending != nil && s.pending.borrower == clientHTTP {
-		s.count(s.pending.http)
+		s.countHTTP(s.pending.http)
 		if o == outcome.ConnectTimeout && s.pending.fault == "" {
 			s.pending.fault = s.pending.http.lateRead()
 		}
@@ -65,7 +65,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	}
 	l.Timers.Clear(s.slot)
 	if o := s.pending; o != nil {
-		o.endCount()
+		o.releaseMemory()
 		o.reclaim()
 	}
 	reactor.Close(s.client.fd)
@@ -73,7 +73,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		reactor.Close(s.server.fd)
 	}
 	if s.pending != nil {
-		l.opened(s)
+		l.releasePending(s)
 	}
 	if s.flow != nil {
 		s.flow.Open--
@@ -86,13 +86,13 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	if s.counted {
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
-	l.server.leave(s.listener.port, s.place)
-	l.server.journal.take(line)
+	l.server.freePlace(s.listener.port, s.place)
+	l.server.journal.add(line)
 	l.sessions.Release(s.slot)
 	return stepEnded
 }
 
-// record is what the journal says of a session that ends now.
+// record returns the journal's record of a session that ends now.
 func (s *session) record(o outcome.Outcome, clock int64) record {
 	r := record{
 		listener: s.listener.Name,

@@ -6,14 +6,14 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// codeOf is the code in a close frame's payload.
+// codeOf returns the code in the payload of a close frame.
 func codeOf(payload []byte) websocket.CloseCode {
 	code, _ := websocket.CloseOf(payload)
 	return code
 }
 
-// connackIn is what readAnswer makes of a node's first bytes where the node speaks
-// WebSocket: the CONNACK may be spread over frames. What comes behind it is not looked at.
+// connackIn is readAnswer for a node that speaks WebSocket. The CONNACK may be spread over several
+// frames. Bytes after it are not read.
 func connackIn(b []byte, decide func(packet []byte) answer) answer {
 	var r websocket.Reader
 	var packet []byte
@@ -34,7 +34,7 @@ func connackIn(b []byte, decide func(packet []byte) answer) answer {
 	}
 }
 
-// errUnreadPongs is of a client that pings on and reads no answer.
+// errUnreadPongs ends a client that sends pings and does not read the pongs.
 var errUnreadPongs = &websocket.Error{
 	Code: websocket.PolicyViolation, Section: "RFC 6455, 5.5.3", Reason: "pings whose answers are not read",
 }

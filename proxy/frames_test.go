@@ -20,8 +20,8 @@ const (
 	beginBinary, more, last                        = 0x02, 0x00, 0x80 // of a message in fragments
 )
 
-// clientFrame is a client's frame with the first byte of its header as given: FIN,
-// the reserved bits and the opcode.
+// clientFrame returns a client's frame with this first byte of the header: FIN, the reserved bits and
+// the opcode.
 func clientFrame(first byte, payload []byte) []byte {
 	key := [4]byte{0x12, 0xa7, 0x00, 0xff}
 	b := websocket.AppendMaskedHeader(nil, websocket.Binary, len(payload), key)
@@ -31,7 +31,7 @@ func clientFrame(first byte, payload []byte) []byte {
 	return b
 }
 
-// inFrames is b with each piece of so many bytes in a frame of its own.
+// inFrames returns b in frames of size bytes.
 func inFrames(b []byte, size int) (frames []byte) {
 	for piece := range slices.Chunk(b, size) {
 		frames = append(frames, clientFrame(finBinary, piece)...)
@@ -39,12 +39,12 @@ func inFrames(b []byte, size int) (frames []byte) {
 	return frames
 }
 
-// closeWith is the payload of a close frame.
+// closeWith returns the payload of a close frame.
 func closeWith(code websocket.CloseCode, reason string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...)
 }
 
-// dialUpgraded opens a connection that is upgraded and whose frames are the test's own.
+// dialUpgraded opens and upgrades a connection. The test writes its own frames on it.
 func (r *rig) dialUpgraded(changes ...string) *client {
 	r.t.Helper()
 	c := r.dialBare(r.srv.Addr("mqtt"))
@@ -55,7 +55,7 @@ func (r *rig) dialUpgraded(changes ...string) *client {
 	return c
 }
 
-// frames reads to the end and says what came, frame by frame.
+// frames reads to the end and describes each frame.
 func (c *client) frames() (frames []string) {
 	c.t.Helper()
 	b := c.rest()
@@ -81,8 +81,8 @@ func (c *client) frames() (frames []string) {
 	return frames
 }
 
-// hostileFrames is what no client may send, whatever came before it, and the code of
-// the close frame that it gets.
+// hostileFrames are frames that no client may send at any time, with the code of the close frame in
+// reply.
 var hostileFrames = []struct {
 	name  string
 	sent  []byte
@@ -119,7 +119,7 @@ var hostileFrames = []struct {
 	{"7.4.2, code 5000", clientFrame(finClose, closeWith(5000, "")), 1002},
 }
 
-// Each row comes before the CONNECT and in the middle of it, whole and byte by byte.
+// Each row is sent before the CONNECT and in the middle of it, whole and byte by byte.
 func TestHostileFramesBeforeTheConnectIsWhole(t *testing.T) {
 	backend := startNode(t, nil)
 	r := wsToMQTT.start(t, []string{backend.address()})
@@ -147,13 +147,13 @@ func TestHostileFramesBeforeTheConnectIsWhole(t *testing.T) {
 	}
 }
 
-// brokenStream is what a node saw of a client, and how it ended.
+// brokenStream is the bytes that a node read of a client, and how they ended.
 type brokenStream struct {
 	payload []byte
 	err     error
 }
 
-// collect is a node that answers the CONNECT and notes what comes after it.
+// collect starts a node that answers the CONNECT and collects the bytes after it.
 func collect(t *testing.T) (*node, chan brokenStream) {
 	got := make(chan brokenStream, 1)
 	return startNode(t, func(c net.Conn) {
@@ -166,7 +166,7 @@ func collect(t *testing.T) (*node, chan brokenStream) {
 	}), got
 }
 
-// A node that speaks plain MQTT sees what came before, and then a clean end.
+// A node that speaks plain MQTT reads the earlier bytes and then a clean end.
 func TestHostileFramesAfterTheConnectEndTheSession(t *testing.T) {
 	backend, got := collect(t)
 	r := wsToMQTT.start(t, []string{backend.address()})

@@ -7,20 +7,20 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// framing is the WebSocket of a client's stream whose frames end here.
+// framing is the WebSocket layer of a client's stream whose frames end here.
 type framing struct {
 	reader websocket.Reader
-	rest   []byte // what has come and is not read: the beginning of a header or of a control frame
-	unread bool   // rest may have whole frames
-	closed bool   // our close frame is sent: nothing may follow it
+	rest   []byte // received and not parsed yet: the beginning of a header or a control frame
+	unread bool   // rest may hold whole frames
+	closed bool   // our close frame was sent, and nothing may follow it
 }
 
-// unread reports whether frames of the client have come that nobody has looked at.
+// unread reports whether frames of the client have arrived and were not parsed.
 func (h *stream) unread() bool {
 	return h.layers != nil && h.layers.ws != nil && h.layers.ws.unread
 }
 
-// wrap puts WebSocket on a stream.
+// wrap adds the WebSocket layer to a stream.
 func (h *stream) wrap(f *framing) {
 	if h.layers == nil {
 		h.layers = &layers{}
@@ -28,7 +28,8 @@ func (h *stream) wrap(f *framing) {
 	h.layers.ws = f
 }
 
-// readFrames is read for a stream whose frames end here: it returns what they carry, and answers pings and the close.
+// readFrames is read for a stream with a WebSocket layer. It returns the payloads, and answers pings
+// and the close frame.
 func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 	f := h.layers.ws
 	n := copy(room, f.rest)
@@ -53,8 +54,9 @@ func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 	return payload, nil
 }
 
-// unframe takes the frames off b and returns what they carry, moved together in place, and the frames that we answer
-// with. end is io.EOF when a close frame has come, after which nothing counts, and a *websocket.Error for what is wrong.
+// unframe parses the frames in b. It returns their payloads, moved together in place, and the frames
+// to reply with. After a close frame end is io.EOF, and the rest of b is ignored. After a violation of
+// the protocol end is a *websocket.Error.
 func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
 	payload = b[:0]
 	f.rest = nil
@@ -84,7 +86,7 @@ func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
 	}
 }
 
-// appendClose appends our close frame, if it is the first.
+// appendClose appends our close frame unless one was sent before.
 func (f *framing) appendClose(dst, frame []byte) []byte {
 	if f.closed {
 		return dst
@@ -93,16 +95,16 @@ func (f *framing) appendClose(dst, frame []byte) []byte {
 	return append(dst, frame...)
 }
 
-// reply sends frames of ours, unless too many wait already that the client does not read.
+// reply sends control frames. It returns false if the client does not read and too many already wait.
 func (l *loop) reply(h *stream, b []byte) bool {
 	if h.kept != nil && len(h.kept.bytes)+len(b) > 2*scratchSize {
 		return false
 	}
-	_ = l.seal(h, b) // the next read or write tells
+	_ = l.seal(h, b) // the next read or write returns the error
 	return true
 }
 
-// framed puts a frame around b: in place where b was read, with room before it.
+// framed puts a frame header before b, without a copy if b was read into the scratch buffer.
 func (l *loop) framed(b []byte) []byte {
 	header := websocket.AppendHeader(l.header[:0], websocket.Binary, len(b))
 	start := len(l.scratch) - cap(b) - len(header)
@@ -113,7 +115,7 @@ func (l *loop) framed(b []byte) []byte {
 	return l.scratch[start : start+len(header)+len(b)]
 }
 
-// goodbye is a last message and the close frame; of code 0 it is nothing.
+// goodbye returns a last message and the close frame. With code 0 it returns nothing.
 func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
 	if code == 0 || f.closed {
 		return nil
@@ -122,7 +124,7 @@ func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
 	return appendGoodbye(nil, packet, code)
 }
 
-// appendGoodbye appends a last message, of a packet that may be none, and the close frame.
+// appendGoodbye appends a message that holds packet, unless packet is empty, and the close frame.
 func appendGoodbye(dst, packet []byte, code websocket.CloseCode) []byte {
 	if len(packet) > 0 {
 		dst = websocket.AppendFrame(dst, websocket.Binary, packet)

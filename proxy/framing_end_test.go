@@ -12,7 +12,8 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// A stream whose frames broke the rules is read again, when its node is gone. What came before is not parsed anew.
+// A stream that broke the framing is read again when its node is gone. Its earlier bytes are not
+// parsed twice.
 func TestFramesThatBrokeTheRulesAreReadOnce(t *testing.T) {
 	m := &model{t: t, lastKept: [2]int{-1, -1}}
 	m.begin(byte(modelTranslated), 1)

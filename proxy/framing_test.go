@@ -15,8 +15,8 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// A refusal is told in MQTT, in a frame, where MQTT has words for it, and a close
-// frame follows that says it to who knows WebSocket only.
+// A refusal is an MQTT packet in a frame, if MQTT has one for it, and a close frame for clients that
+// know only WebSocket.
 func TestRefusalsComeInAFrameBeforeAClose(t *testing.T) {
 	for _, row := range []struct {
 		name, connect string
@@ -50,7 +50,7 @@ func TestRefusalsComeInAFrameBeforeAClose(t *testing.T) {
 	}
 }
 
-// splits are ways to frame the same bytes, all of them allowed.
+// splits returns valid ways to frame the same bytes.
 func splits(b []byte) map[string][]byte {
 	half := len(b) / 2
 	fragments := clientFrame(beginBinary, b[:half])
@@ -95,7 +95,7 @@ func TestFramesMeanNothingToMQTT(t *testing.T) {
 	}
 }
 
-// payload reads frames until they have carried n bytes.
+// payload reads frames until it has n bytes of payload.
 func (c *client) payload(n int) (payload []byte) {
 	c.t.Helper()
 	var r websocket.Reader
@@ -121,8 +121,7 @@ func (c *client) payload(n int) (payload []byte) {
 	return payload
 }
 
-// Pings are answered at every point, between fragments too, and stay between us and
-// the client.
+// Pings are answered at every point, also between fragments, and are not forwarded.
 func TestPingsAreAnsweredAndNotPassedOn(t *testing.T) {
 	ping := func(s string) []byte { return clientFrame(finPing, []byte(s)) }
 	largest := strings.Repeat("p", 125)
@@ -192,8 +191,8 @@ func TestCloseBeforeTheConnectIsAnswered(t *testing.T) {
 	}
 }
 
-// What a node says after the client's close frame has nobody to go to: a frame may
-// not follow the close frame that answers it.
+// Bytes of a node after the client's close frame cannot be forwarded: no frame may follow our close
+// frame.
 func TestCloseBeforeTheConnackIsTheLastWord(t *testing.T) {
 	closed := make(chan struct{})
 	backend := startNode(t, func(c net.Conn) {
@@ -216,7 +215,7 @@ func TestCloseBeforeTheConnackIsTheLastWord(t *testing.T) {
 	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
-// The DISCONNECT that comes before a close frame reaches the node, and then the end.
+// The node gets the DISCONNECT before a close frame, and then the end.
 func TestCloseFrameIsAnsweredInKindAndEndsTheNodesStream(t *testing.T) {
 	for _, row := range []struct {
 		payload []byte
@@ -280,7 +279,7 @@ func TestEndOfAPlainNodeIsACloseFrame(t *testing.T) {
 	}
 }
 
-// Pongs wait behind what is held for the client, and there is an end to it.
+// Pongs are kept behind the client's backlog, up to a limit.
 func TestClientThatPingsAndDoesNotReadIsLetGo(t *testing.T) {
 	r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
 	c := r.dialUpgraded()

@@ -7,20 +7,20 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// generation is a snapshot in force, and what of the server goes with it. It is immutable. A session's opening goes by
-// the one that it was accepted under; everything else goes by the present one.
+// generation is a snapshot with its ports and limits. It is immutable. A session's opening uses the
+// generation that the client was accepted under; everything else uses the current one.
 type generation struct {
 	*snapshot.Snapshot
-	ports     []*port // of its listeners, in their order
+	ports     []*port // of the listeners, in their order
 	listeners map[*port]*snapshot.Listener
 
-	sessionPools map[string]*snapshot.Pool // that sessions may be on, by name
+	sessionPools map[string]*snapshot.Pool // pools that may carry sessions, by name
 
-	maxConnections int64 // of the process: limits.max_connections, or what the descriptor limit has room for
+	maxConnections int64 // of the process: limits.max_connections, or fewer if the descriptor limit has no room for them
 	address        addressLimits
 }
 
-// newGeneration makes one of a snapshot whose listeners have these ports.
+// newGeneration makes a generation of a snapshot. ports belong to its listeners, in their order.
 func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 	g := &generation{
 		Snapshot:  snap,
@@ -44,7 +44,7 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 	return g
 }
 
-// port is that of a listener; nil: there is no such one.
+// port returns the port of a listener, or nil if there is no such listener.
 func (g *generation) port(name string) *port {
 	for i, ln := range g.Listeners {
 		if ln.Name == name {
@@ -54,8 +54,9 @@ func (g *generation) port(name string) *port {
 	return nil
 }
 
-// inForce is a pool as it is in this generation. Its nodes may be others than when the client came, and one that was
-// removed takes no new session. A pool that is gone, or whose nodes speak another protocol now, stays as it was.
+// inForce returns this generation's pool of the same name, whose nodes may have changed since the
+// client came. A removed node gets no new session. If the pool is gone, or now speaks another
+// protocol, inForce returns p itself.
 func (g *generation) inForce(p *snapshot.Pool) *snapshot.Pool {
 	if now := g.sessionPools[p.Name]; now != nil && now.WebSocket == p.WebSocket {
 		return now
@@ -63,13 +64,13 @@ func (g *generation) inForce(p *snapshot.Pool) *snapshot.Pool {
 	return p
 }
 
-// beginOpening counts an opening under the generation that its client was accepted under.
+// beginOpening counts an opening under the generation that accepted its client.
 func (l *loop) beginOpening(o *pending) {
 	o.counted = true
 	l.opensUnder[o.generation]++
 }
 
-// endOpening ends that count. It may be called twice.
+// endOpening uncounts it. It may be called twice.
 func (l *loop) endOpening(o *pending) {
 	if !o.counted {
 		return
@@ -80,7 +81,7 @@ func (l *loop) endOpening(o *pending) {
 	}
 }
 
-// opensUnderEarlier reports whether the loop has an opening of a generation before the present one.
+// opensUnderEarlier reports whether the loop has an opening under a generation before the current one.
 func (l *loop) opensUnderEarlier() bool {
 	for g := range l.opensUnder {
 		if g != l.current {

@@ -12,15 +12,15 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// begun is a way in which a node has begun a packet: what it has sent, what the rest is, and whether a frame that passes
-// was cut.
+// begun is the beginning of a node's packet, the rest of it, and whether the cut is within a frame
+// that passes.
 type begun struct {
 	name       string
 	sent, rest []byte
 	inFrame    bool
 }
 
-// ways are those of a mode, for a PUBLISH. Behind the rest comes the beginning of the next packet.
+// ways returns the cuts of a PUBLISH in this mode. The beginning of the next packet follows the rest.
 func (m mode) ways() (ways []begun) {
 	for _, cut := range []int{1, 2, 3, len(publish) - 1} {
 		half, rest := publish[:cut], publish[cut:]
@@ -46,7 +46,7 @@ func (m mode) ways() (ways []begun) {
 	return ways
 }
 
-// seen is how many bytes the client gets for what was sent.
+// seen returns how many bytes the client gets for the bytes sent.
 func (m mode) seen(sent []byte) int {
 	if m.translated() {
 		return len(websocket.AppendFrame(nil, websocket.Binary, sent))
@@ -54,7 +54,8 @@ func (m mode) seen(sent []byte) int {
 	return len(sent)
 }
 
-// begin opens a session whose node begins a packet that the client gets as much of, and has it leave.
+// begin opens a session, has its node begin a packet and waits until the client has that much, and
+// then has the session leave.
 func (r *leaving) begin(v mqttparse.Version, w begun) (client, node *peer, before []byte) {
 	r.t.Helper()
 	client, node = r.open(v)
@@ -80,7 +81,7 @@ func TestAPacketThatANodeHasBegunIsPassedOnBeforeTheGoodbye(t *testing.T) {
 	})
 }
 
-// A client of 3.1.1 gets no packet, so that whole frames are enough to say goodbye.
+// A 3.1.1 client gets no goodbye packet, so a goodbye may follow any whole frame.
 func TestClientOf311IsToldBetweenFrames(t *testing.T) {
 	for _, m := range []mode{wsToWS, wssToWSS} {
 		t.Run(m.name, func(t *testing.T) {
@@ -103,7 +104,7 @@ func TestClientOf311IsToldBetweenFrames(t *testing.T) {
 	}
 }
 
-// payloadOf is what one frame carries, its FIN or not.
+// payloadOf returns the payload of one frame.
 func payloadOf(t *testing.T, frame []byte) []byte {
 	t.Helper()
 	h, err := websocket.ParseHeader(frame)
@@ -113,8 +114,8 @@ func payloadOf(t *testing.T, frame []byte) []byte {
 	return frame[h.Size:]
 }
 
-// Where the rest does not come nothing is said in MQTT, which the client would take for a part of the packet, and no close
-// frame in a frame.
+// If the rest does not arrive, the client gets no MQTT goodbye, which it would parse as a part of the
+// packet, and no close frame within a frame.
 func TestWhereTheRestDoesNotComeNothingIsSaidInIt(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := startLeaving(t, m)
@@ -135,7 +136,8 @@ func TestWhereTheRestDoesNotComeNothingIsSaidInIt(t *testing.T) {
 	})
 }
 
-// hearRaw is hear for frames that are not whole: all bytes up to the end, and what is said below them.
+// hearRaw is hear for incomplete frames: it returns all bytes to the end, and what the lower layers
+// say.
 func (p *peer) hearRaw(before []byte) []string {
 	p.t.Helper()
 	ws := p.ws
@@ -158,7 +160,7 @@ func checkCut(t *testing.T, m mode, w begun, got []string) {
 	}
 }
 
-// boundaryTime is what ends the wait.
+// waits.boundary ends the wait.
 func TestTheWaitForTheRestIsBounded(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	m := wsToWS
@@ -171,7 +173,7 @@ func TestTheWaitForTheRestIsBounded(t *testing.T) {
 	r.waitOutcome(outcome.Shutdown, 1)
 }
 
-// A node that ends in the midst of its packet has nothing more to say.
+// A node that closes within a packet ends the wait.
 func TestANodeThatEndsInItsPacketEndsTheWait(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := startLeaving(t, m)
@@ -188,7 +190,7 @@ func TestANodeThatEndsInItsPacketEndsTheWait(t *testing.T) {
 	})
 }
 
-// Whoever does not read its goodbye, or what is kept before it, is not waited for.
+// A client that does not read its goodbye, or the backlog before it, is given up.
 func TestClientThatDoesNotReadItsGoodbyeIsGivenUp(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	for _, m := range []mode{mqttToMQTT, wssToWSS} {

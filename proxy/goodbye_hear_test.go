@@ -16,7 +16,8 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// watched is a connection that knows whether its end was read: crypto/tls does not tell a close_notify from a bare FIN.
+// watched is a connection that notes whether its end was read: crypto/tls does not distinguish
+// close_notify from a bare FIN.
 type watched struct {
 	net.Conn
 	ended bool
@@ -28,7 +29,7 @@ func (w *watched) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// peer is one end of a session, whose frames are the test's own once it is open.
+// peer is one end of a session. Once the session is open, the test writes and reads its frames.
 type peer struct {
 	t *testing.T
 	net.Conn
@@ -43,11 +44,11 @@ func (r *rig) clientPeer(m mode) *peer {
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	p := &peer{t: r.t, socket: &watched{Conn: c.Conn}, ws: m.clientWS()}
 	c.Conn = p.socket
-	p.Conn = belowFrames(r.greet(c).Conn)
+	p.Conn = belowFrames(r.handshakeAndUpgrade(c).Conn)
 	return p
 }
 
-// nodePeer is a node's end of a session, at which all that has come was read.
+// nodePeer returns a node's end of a session, all of whose bytes so far were read.
 func nodePeer(t *testing.T, m mode, c net.Conn) *peer {
 	p := &peer{t: t, Conn: belowFrames(c), ws: m.nodeWS, node: true}
 	if over, ok := p.Conn.(*tls.Conn); ok {
@@ -62,7 +63,7 @@ func nodePeer(t *testing.T, m mode, c net.Conn) *peer {
 	return p
 }
 
-// belowFrames is the connection that a framed one is on.
+// belowFrames returns the connection below the frames.
 func belowFrames(c net.Conn) net.Conn {
 	if f, ok := c.(*framed); ok {
 		return f.Conn
@@ -96,7 +97,7 @@ func (p *peer) read(n int) []byte {
 	return b
 }
 
-// expect reads exactly b, in a frame if the peer speaks WebSocket. It is what a client gets.
+// expect reads exactly b, in a frame if the peer speaks WebSocket.
 func (p *peer) expect(b []byte) {
 	p.t.Helper()
 	if p.ws {
@@ -107,8 +108,8 @@ func (p *peer) expect(b []byte) {
 	}
 }
 
-// hear reads to the end and says what came in each layer, in order: MQTT, which may be in any number of frames, close
-// frames, close_notify and FIN. before was read already.
+// hear reads to the end and returns what each layer said, in order: MQTT, in any number of frames,
+// close frames, close_notify and FIN. before was read already.
 func (p *peer) hear(before ...byte) (heard []string) {
 	p.t.Helper()
 	b, err := io.ReadAll(p.Conn)
@@ -169,7 +170,7 @@ func (r *rig) leave(o outcome.Outcome) {
 	r.inLoops(func(l *loop, s *session) { l.resume(s, l.leave(s, o)) })
 }
 
-// timeIsOver has the step's time be over for every session.
+// timeIsOver expires the deadline of every session.
 func (r *rig) timeIsOver() {
 	r.inLoops(func(l *loop, s *session) {
 		s.deadline = l.Timers.Now()
@@ -183,7 +184,7 @@ func (r *rig) inLoops(f func(*loop, *session)) {
 		done := make(chan struct{})
 		if !l.Do(func() {
 			defer close(done)
-			l.each(func(s *session) { f(l, s) })
+			l.eachSession(func(s *session) { f(l, s) })
 		}) {
 			close(done)
 		}

@@ -12,11 +12,11 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// told is what clients are told at an end of ours, by their protocol.
+// told lists the goodbyes for the outcomes with which we end sessions, by protocol.
 var told = []struct {
 	outcome    outcome.Outcome
 	disconnect string // version 5, after the CONNACK
-	connack5   string // before
+	connack5   string // version 5, before the CONNACK
 	connack3   string
 	close      int
 }{
@@ -32,15 +32,17 @@ var told = []struct {
 
 var connects = map[mqttparse.Version][]byte{mqttparse.V31: connect31, mqttparse.V311: connect311, mqttparse.V5: connect5}
 
-// publish is a packet of a node, long enough to be cut in its length and in its body.
+// publish is a PUBLISH that is long enough to be cut in its length and in its body.
 var publish = append([]byte("\x30\x80\x01\x00\x01a"), bytes.Repeat([]byte("p"), 125)...)
 
-// toClient is what a client hears where a packet, which may be none, and a close frame are said in all layers.
+// toClient returns the goodbye of a client in all layers: a packet, which may be empty, and a close
+// frame.
 func (m mode) toClient(packet string, code int) []string {
 	return m.said(packet, code, m.clientWS(), m.tls)
 }
 
-// toNode is what a node hears: where frames pass, those to it are not followed, and none of ours can be put between two.
+// toNode returns the goodbye of a node. Frames that pass to it are not tracked, so no close frame may
+// be inserted.
 func (m mode) toNode() []string { return m.said("", 0, false, m.nodeTLS) }
 
 func (m mode) said(packet string, code int, ws, tls bool) (said []string) {
@@ -56,7 +58,7 @@ func (m mode) said(packet string, code int, ws, tls bool) (said []string) {
 	return append(said, "FIN")
 }
 
-// leaving is a server before a node that lets the test speak for it.
+// leaving is a server with a node that the test plays.
 type leaving struct {
 	*rig
 	mode  mode
@@ -78,7 +80,7 @@ func startLeaving(t *testing.T, m mode, settings ...setting) *leaving {
 	return r
 }
 
-// connect has a client send a CONNECT, and its node read that.
+// connect has a client send a CONNECT and its node read it.
 func (r *leaving) connect(v mqttparse.Version) (client, node *peer) {
 	r.t.Helper()
 	client = r.clientPeer(r.mode)
@@ -100,7 +102,7 @@ func (r *leaving) open(v mqttparse.Version) (client, node *peer) {
 	return client, node
 }
 
-// ends checks what both have heard, and that the session ends with the outcome.
+// ends checks the goodbyes of both, and that the session ends with the outcome.
 func (r *leaving) ends(t *testing.T, o outcome.Outcome, client, node *peer, toClient, toNode []string, before ...byte) {
 	t.Helper()
 	if got := client.hear(before...); !slices.Equal(got, toClient) {
@@ -144,7 +146,7 @@ func TestBeforeItsConnackAClientIsToldInAConnack(t *testing.T) {
 	})
 }
 
-// The version is not known before the CONNECT, so that the other layers alone can speak.
+// Before the CONNECT the version is unknown, so only the lower layers can say goodbye.
 func TestBeforeItsConnectAClientIsToldBelowMQTT(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := startLeaving(t, m)

@@ -12,7 +12,8 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// limitHandshake begins the time of the client's handshake, if its ClientHello is waited for.
+// limitHandshake starts the time limit of the client's handshake, if the session waits for its
+// ClientHello.
 func (l *loop) limitHandshake(s *session) {
 	o, t := s.pending, s.pending.listener.TLS
 	if t == nil || o.handshakeBy != 0 || !o.AwaitsTLS() {
@@ -22,13 +23,13 @@ func (l *loop) limitHandshake(s *session) {
 	s.deadline = min(s.deadline, l.In(t.Timeout))
 }
 
-// handshake lends the connection of a client whose ClientHello is whole to a goroutine that
-// makes the TLS handshake, once the listener's gate lets it.
+// handshake starts the TLS handshake of a client whose ClientHello is whole. A goroutine waits for the
+// listener's gate and then makes it on the borrowed connection.
 func (l *loop) handshake(s *session) step {
 	o, t := s.pending, s.pending.listener.TLS
-	s.deadline = l.connectDeadline(s) // the goroutine has its own
+	s.deadline = l.connectDeadline(s) // the goroutine has its own limit
 	l.countOpening(s, queuedHandshake)
-	c, held := l.lend(s), o.held
+	c, held := l.borrowClient(s), o.held
 	hello := c.rest
 	c.rest = nil
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.handshakeBy-l.Now()))
@@ -47,15 +48,15 @@ func (l *loop) handshake(s *session) step {
 	return stepWait
 }
 
-// afterHandshake is the step after a handshake.
+// afterHandshake handles the result of a handshake and returns the next step.
 func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
-	o.endCount()
+	o.releaseMemory()
 	s.client.readable = true
 	if err != nil {
 		o.reclaim()
 		o.fault = err.Error()
-		return l.refuseAndLinger(s, handshakeOutcome(err)) // its alert is still under way
+		return l.refuseAndLinger(s, handshakeOutcome(err)) // the alert must still reach the client
 	}
 	info := made.Info()
 	o.Secured(&info)
@@ -67,7 +68,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	return stepOpen
 }
 
-// detach ends the use of the borrowed connection: TLS is the loop's from here on.
+// detach ends the loan: from here on the loop reads and writes the TLS.
 func (l *loop) detach(s *session) {
 	s.client.layers.tls.Detach()
 	s.pending.reclaim()
@@ -89,8 +90,8 @@ func handshakeOutcome(err error) outcome.Outcome {
 	}
 }
 
-// secureNode makes TLS of a new connection to a node: the PROXY header, then the
-// handshake, in a goroutine to which the connection is lent.
+// secureNode sends the PROXY header on a new connection to a node and starts the TLS handshake, in a
+// goroutine that borrows the connection.
 func (l *loop) secureNode(s *session) step {
 	o := s.pending
 	if s.client.broken {
@@ -101,7 +102,7 @@ func (l *loop) secureNode(s *session) step {
 	}
 	header, err := l.proxyHeader(s)
 	if err != nil {
-		l.giveUp(s, err)
+		l.failAttempt(s, err)
 		return stepDial
 	}
 	if next := l.writeFirst(s, header); next != stepSecure {
@@ -115,11 +116,11 @@ func (l *loop) secureNode(s *session) step {
 	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}
 	o.loan = loan{borrower: nodeHandshake, conn: c}
 	t, node, birth, back := o.pool.TLS, o.node.Name, s.server.birth, l.callback(s)
-	go func() { // ends with the handshake, or the attempt: giveUp and finish close c
+	go func() { // ends with the handshake, or the attempt: failAttempt and finish close c
 		defer cancel()
-		made, err := connect(ctx, t, node, c, unsent)
+		made, err := connectTLS(ctx, t, node, c, unsent)
 		back(func(s *session) {
-			if s.server.birth == birth { // it is still this attempt that counts
+			if s.server.birth == birth { // it is still this attempt
 				l.resume(s, l.afterNodeHandshake(s, made, err))
 			}
 		})
@@ -127,9 +128,9 @@ func (l *loop) secureNode(s *session) step {
 	return stepWait
 }
 
-// connect makes a handshake with a node on a connection that was lent, when the node's gate lets it. It sends first what of
-// the PROXY header is not sent.
-func connect(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
+// connectTLS waits for the node's gate and makes the handshake on a borrowed connection. It first
+// sends the unsent bytes of the PROXY header.
+func connectTLS(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedConn, unsent []byte) (made *tlsterm.Session, err error) {
 	gate := t.Gates[node]
 	if err := gate.Enter(ctx); err != nil {
 		return nil, err
@@ -146,11 +147,11 @@ func connect(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrowedC
 	return t.Originator.Connect(ctx, c, node)
 }
 
-// afterNodeHandshake is the step after a handshake with a node.
+// afterNodeHandshake handles the result of a handshake with a node and returns the next step.
 func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
 	if err != nil {
-		l.giveUp(s, &tlsterm.NodeError{Err: err})
+		l.failAttempt(s, &tlsterm.NodeError{Err: err})
 		return stepDial
 	}
 	made.Detach()

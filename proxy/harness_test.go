@@ -28,7 +28,7 @@ import (
 // patience bounds every wait of a test. It is long: only a failure uses it up.
 const patience = 20 * time.Second
 
-// CONNECTs that tests begin with; the identifier is "c1".
+// CONNECTs with the identifier "c1".
 var (
 	connect31  = []byte("\x10\x10\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02c1")
 	connect311 = []byte("\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02c1")
@@ -37,18 +37,18 @@ var (
 	connack5   = []byte("\x20\x03\x00\x00\x00")
 )
 
-// connectAs is a CONNECT of 3.1.1 with the identifier.
+// connectAs returns a CONNECT of 3.1.1 with the identifier.
 func connectAs(id string) []byte {
 	b := []byte{0x10, byte(12 + len(id)), 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, byte(len(id))}
 	return append(b, id...)
 }
 
-// node is a broker for tests: it notes what it is sent before the first byte of
-// its answer, answers a CONNECT with a CONNACK, and sends back what follows.
+// node is a broker for tests. It records the bytes before its first answer, answers a CONNECT with a
+// CONNACK, and echoes the rest.
 type node struct {
 	t        *testing.T
 	listener net.Listener
-	// handle, if set, takes the place of all that.
+	// handle, if set, replaces all of this.
 	handle func(net.Conn)
 
 	mu    sync.Mutex // guards the fields below
@@ -71,10 +71,11 @@ func startNode(t *testing.T, handle func(net.Conn)) *node {
 
 func (n *node) address() string { return n.listener.Addr().String() }
 
-// stop ends the node as a killed process does: at once.
-// refusing is where nobody listens: a port that was free a moment ago may be another test's.
+// refusing is an address where nobody listens. A port that was free a moment ago may belong to another
+// test.
 const refusing = "127.0.0.1:1"
 
+// stop ends the node at once, like a killed process.
 func (n *node) stop() {
 	_ = n.listener.Close()
 	n.mu.Lock()
@@ -108,7 +109,7 @@ func (n *node) accept() {
 func (n *node) serve(c net.Conn) {
 	var stream []byte
 	var connect mqttparse.Connect
-	_, records := c.(*tls.Conn) // in which one write comes in several reads
+	_, records := c.(*tls.Conn) // where one write may take several reads
 	b := make([]byte, 1<<20)
 	for {
 		got, err := c.Read(b)
@@ -147,14 +148,14 @@ func (n *node) serve(c net.Conn) {
 	}
 }
 
-// firstWrites is what each connection began with, as one read returned it.
+// firstWrites returns the first read of each connection.
 func (n *node) firstWrites() [][]byte {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return append([][]byte(nil), n.first...)
 }
 
-// rig is a server under test and what a test needs to know of it.
+// rig is a server under test with its log and snapshot.
 type rig struct {
 	t    *testing.T
 	srv  *Server
@@ -165,15 +166,14 @@ type rig struct {
 
 	registry  balancer.Registry
 	nodes     []*balancer.Node // of every snapshot
-	forgotten bool             // a listener was removed, and its numbers with it
+	forgotten bool             // a listener and its counters were removed
 }
 
 // setting changes a snapshot before the server starts.
 type setting func(*snapshot.Snapshot)
 
-// start runs a server with one MQTT listener, "mqtt", before the nodes. When the
-// test ends, every connection must have ended in one outcome and nothing of the
-// server may be left.
+// start runs a server with one MQTT listener, "mqtt", for the nodes. When the test ends, every
+// connection must have ended in one outcome and nothing of the server may be left.
 func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, settings...)
@@ -181,10 +181,11 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 	return r
 }
 
-// impatient are the waits of a server whose test sits them out: a node that is alive has its time for a CONNACK.
-var impatient = waits{
+// shortWaits are the waits of a server whose test waits for their end. A living node still has enough
+// time for its CONNACK.
+var shortWaits = waits{
 	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: usualWaits.connack,
-	giveUp: 50 * time.Millisecond,
+	portRelease: 50 * time.Millisecond,
 }
 
 // prepare is start for a server whose waits are set before it is run.
@@ -238,8 +239,8 @@ func prepare(t *testing.T, nodes []string, settings ...setting) *rig {
 	return r
 }
 
-// checkBooks checks that every accepted connection has ended in one outcome,
-// one line, and that the gauges are at zero.
+// checkBooks checks that every accepted connection has ended in one outcome and one line, and that the
+// gauges are at zero.
 func (r *rig) checkBooks() {
 	r.t.Helper()
 	stats := r.srv.Stats()
@@ -285,7 +286,7 @@ func (r *rig) outcomes(o outcome.Outcome) (n uint64) {
 	return n
 }
 
-// waitOutcome waits until as many connections have ended so.
+// waitOutcome waits until n connections have ended with the outcome.
 func (r *rig) waitOutcome(o outcome.Outcome, n uint64) {
 	r.t.Helper()
 	eventually(r.t, o.String(), func() bool { return r.outcomes(o) >= n })
@@ -294,8 +295,8 @@ func (r *rig) waitOutcome(o outcome.Outcome, n uint64) {
 	}
 }
 
-// waitLine waits until the log has a line with this in it: lines are written
-// after the outcome is counted.
+// waitLine waits for a line in the log that contains part. Lines are written after the outcome is
+// counted.
 func (r *rig) waitLine(part string) {
 	r.t.Helper()
 	defer func() {
@@ -314,14 +315,14 @@ func (r *rig) dial() *client {
 	return r.dialTo(r.srv.Addr(r.snap.Listeners[0].Name))
 }
 
-// dialTo opens one, in TLS and upgraded where the listener's clients are.
+// dialTo opens a client connection, with TLS and an upgrade if the listener's clients use them.
 func (r *rig) dialTo(to net.Addr) *client {
 	r.t.Helper()
-	return r.greet(r.dialBare(to))
+	return r.handshakeAndUpgrade(r.dialBare(to))
 }
 
-// greet has a connection speak TLS and upgrade where the listener's clients do.
-func (r *rig) greet(c *client) *client {
+// handshakeAndUpgrade makes the TLS handshake and the upgrade on a connection, if the listener's clients use them.
+func (r *rig) handshakeAndUpgrade(c *client) *client {
 	r.t.Helper()
 	if r.snap.Listeners[0].TLS != nil {
 		c.secure(nil)
@@ -337,14 +338,14 @@ func (r *rig) greet(c *client) *client {
 	return c
 }
 
-// dialBare opens a connection and no more.
+// dialBare opens a connection without TLS and upgrade.
 func (r *rig) dialBare(to net.Addr) *client {
 	r.t.Helper()
 	return r.dialWith(&net.Dialer{}, to)
 }
 
-// dialFrom opens a bare connection to the first listener from an address of
-// 127.0.0.0/8, all of which is on loopback on Linux alone.
+// dialFrom opens a bare connection to the first listener from an address of 127.0.0.0/8. Only on Linux
+// is all of that on loopback.
 func (r *rig) dialFrom(source string) *client {
 	r.t.Helper()
 	return r.dialWith(&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}, r.srv.Addr(r.snap.Listeners[0].Name))
@@ -392,7 +393,7 @@ func (c *client) expect(b []byte) {
 	}
 }
 
-// rest reads to the end of stream, or to the reset that some closes become.
+// rest reads to the end of the stream. Some closes end it with a reset.
 func (c *client) rest() []byte {
 	c.t.Helper()
 	b, err := io.ReadAll(c)
@@ -402,7 +403,7 @@ func (c *client) rest() []byte {
 	return b
 }
 
-// reset closes with RST, and without a close_notify before it.
+// reset closes with RST and without a close_notify.
 func (c *client) reset() {
 	_ = tcp(c.Conn).SetLinger(0)
 	_ = tcp(c.Conn).Close()
@@ -424,7 +425,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 			t.Fatalf("waited %v in vain for: %s\n%s", patience, what, buf[:runtime.Stack(buf, true)])
 		}
 		runtime.Gosched()
-		time.Sleep(time.Millisecond) //nolint:forbidigo // between two looks, not a guess at how long it takes
+		time.Sleep(time.Millisecond) //nolint:forbidigo // between two checks, not a guess at how long it takes
 	}
 }
 

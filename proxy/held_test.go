@@ -11,7 +11,7 @@ import (
 	gorilla "github.com/gorilla/websocket"
 )
 
-// What is held for a client of TLS is sealed already: a pong that joins it is too.
+// The backlog of a TLS client is encrypted already, and a pong that joins it must be, too.
 func TestPongsJoinWhatIsHeldForASlowReader(t *testing.T) {
 	for _, m := range []mode{wsToMQTT, wssToMQTT} {
 		t.Run(m.name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestPongsJoinWhatIsHeldForASlowReader(t *testing.T) {
 			if n, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, bulk) {
 				t.Fatalf("%d of %d bytes arrived, %v", n, len(bulk), err)
 			}
-			c.send([]byte("on")) // and the way back is open
+			c.send([]byte("on")) // the other direction is open
 			go func() {          // ends with the connection
 				_, _ = c.Read(make([]byte, 1))
 			}()

@@ -14,9 +14,9 @@ import (
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// TestHostileFirstBytes is the one table of what clients may begin with: the
-// bytes, the answer on the wire, and the outcome that is counted. Every row is
-// sent whole and byte by byte, and ends the connection from our side.
+// TestHostileFirstBytes is the one table of bytes that clients may begin with: the bytes, the answer
+// on the wire, and the outcome. Every row is sent whole and byte by byte, and ends the connection from
+// our side.
 func TestHostileFirstBytes(t *testing.T) {
 	const (
 		version31   = "\x20\x02\x00\x01" // return code 1
@@ -27,7 +27,7 @@ func TestHostileFirstBytes(t *testing.T) {
 		name, sent, answer string
 		outcome            outcome.Outcome
 	}{
-		// Not MQTT: closed without a word at the first byte that shows it.
+		// Not MQTT: closed without an answer at the first byte that shows it.
 		{"HTTP request", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "", outcome.NotMQTT},
 		{"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", outcome.NotMQTT},
 		{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", "", outcome.NotMQTT},
@@ -48,7 +48,7 @@ func TestHostileFirstBytes(t *testing.T) {
 		{"MQTT with level 0", "\x10\x0e\x00\x04MQTT\x00\x02\x00\x3c\x00\x02c1", version31, outcome.UnsupportedVersion},
 		{"MQTT with level 6", "\x10\x0e\x00\x04MQTT\x06\x02\x00\x3c\x00\x02c1", v5(0x84), outcome.UnsupportedVersion},
 
-		// 3.1.1: malformed is closed without a word, but for the identifier.
+		// 3.1.1: malformed packets are closed without an answer, except for the identifier.
 		{"200 MB Remaining Length, 3.1.1", "\x10\x80\xc2\xd7\x5f\x00\x04MQTT\x04", "", outcome.ConnectTooLarge},
 		{"Will QoS 3", "\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1", "", outcome.MalformedConnect},
 		{"Will QoS without Will", "\x10\x0e\x00\x04MQTT\x04\x0a\x00\x3c\x00\x02c1", "", outcome.MalformedConnect},
@@ -105,7 +105,7 @@ func TestHostileFirstBytes(t *testing.T) {
 	}
 }
 
-// What the specification allows, whatever HAProxy makes of it.
+// The specification allows these, although HAProxy rejects some.
 func TestUnusualButValidConnectsReachTheNode(t *testing.T) {
 	const segment = 16 << 10 // of loopback, at least
 	inEachMode(t, func(t *testing.T, m mode) {
@@ -128,7 +128,7 @@ func TestUnusualButValidConnectsReachTheNode(t *testing.T) {
 				want := row.sent
 				got := backend.firstWrites()
 				if len(want) > segment && len(got) == 1 && len(got[0]) >= segment {
-					want = want[:min(len(want), len(got[0]))] // it was one write, and may be read a segment at a time
+					want = want[:min(len(want), len(got[0]))] // one write, but possibly one read for each segment
 				}
 				if !m.nodeWS && (len(got) != 1 || string(got[0]) != want) {
 					t.Errorf("the node was sent %d bytes first, want the CONNECT of %d", len(got[0]), len(row.sent))
@@ -170,7 +170,7 @@ func TestOpeningThatStallsAtAnyByteIsEnded(t *testing.T) {
 func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		backend := m.startNode(t, nil)
-		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 3 * time.Second }) // for 16 handshakes in 5 modes at once, too
+		r := m.startShortWaits(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 3 * time.Second }) // for 16 handshakes in 5 modes at once
 		var clients []*client
 		for i := range connect311 {
 			c := r.dial()
@@ -186,7 +186,7 @@ func silenceAtAnyByteEndsAfterConnectPacket(t *testing.T) {
 	})
 }
 
-// A client that sends a byte now and then does not hold its place longer.
+// A client that sends a byte now and then does not get more time.
 func TestDrippingDoesNotPutOffConnectPacket(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 300 * time.Millisecond })
@@ -251,7 +251,7 @@ func TestProxyHeaderFromAStrangerIsNotBelieved(t *testing.T) {
 	c.expect(connack311)
 }
 
-// Who looks for the fault in a device is told which rule it broke.
+// The log names the rule that a device broke.
 func TestLineSaysWhatWasWrongWithTheFirstBytes(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.ConnectRate = 1 })
 	c := r.dial()
@@ -260,11 +260,11 @@ func TestLineSaysWhatWasWrongWithTheFirstBytes(t *testing.T) {
 	_ = c.Close()
 	r.waitLine("MQTT-3.1.2-14")
 	r.open("first")
-	for r.srv.rate.Take(int64(time.Hour)) { // or time makes room for one more
+	for r.srv.rate.Take(int64(time.Hour)) { // otherwise time makes room for one more
 	}
 	c = r.dial()
 	c.send(connectAs("second"))
 	c.rest()
 	_ = c.Close()
-	r.waitLine("client_id=second") // refused, and named all the same
+	r.waitLine("client_id=second") // refused, but named
 }

@@ -20,51 +20,49 @@ import (
 // httpConn is a client's connection while net/http has it.
 type httpConn struct {
 	net.Conn
-	session *tlsterm.Session // that Conn is of; nil: no TLS
-	excess  outcome.Outcome  // the limit that it is past, to be told so; 0: none
+	session *tlsterm.Session // of Conn; nil: no TLS
+	excess  outcome.Outcome  // the limit that the client exceeded and must be told; 0: none
 
-	// Each is called once at most, from any goroutine: staying when the
-	// connection turns out to be one of HTTP requests, left when net/http has let
-	// go of it, by closing it or with an upgrade.
+	// staying is called when the connection turns out to carry HTTP requests, left when net/http
+	// closes it or lets go of it in an upgrade. Each is called at most once, from any goroutine.
 	staying, left func()
-	stayed        bool // the loop knows of staying; its own
+	stayed        bool // the loop knows of staying; only the loop uses it
 
 	received, sent atomic.Uint64 // bytes
-	gone           atomic.Bool   // the client's stream ended before anything was answered
+	gone           atomic.Bool   // the client ended its stream before anything was answered
 	upgraded       atomic.Bool
 	stays, leaves  sync.Once
 
 	port       *port
-	generation *generation        // that it was accepted under
+	generation *generation        // under which the client was accepted
 	listener   *snapshot.Listener // in that generation
 	waits      *waits
-	phase      atomic.Uint32          // of the request; a phase
-	limited    atomic.Bool            // the read deadline is a limit, and no interruption of net/http's
-	late       atomic.Pointer[string] // the limit of time that it came to; nil: none
+	phase      atomic.Uint32          // of the request: a phase
+	limited    atomic.Bool            // the read deadline is a time limit and not an interruption by net/http
+	late       atomic.Pointer[string] // the time limit that was exceeded; nil: none
 
-	// What came of it, to be read after left.
-	pool    *snapshot.Pool     // of the upgrade; nil: there was none
-	request *websocket.Request // as opening.NodeRequest has it
-	fault   string             // why there was none
+	// The result, valid after left.
+	pool    *snapshot.Pool     // of the upgrade; nil: no upgrade
+	request *websocket.Request // the upgrade for the nodes, from opening.NodeRequest
+	fault   string             // why there was no upgrade
 }
 
 type httpConnKey struct{}
 
-// phase is what is read of an HTTP connection.
+// phase is what an HTTP connection is doing.
 type phase = uint32
 
 const (
-	phaseHeader phase = iota // of a request, from its first byte on
-	phaseBody                // the request is being served
-	phaseServed              // the request was served: the limit of the wait for the next comes now
-	phaseIdle                // the next request is waited for
+	phaseHeader phase = iota // reading a request header, from its first byte on
+	phaseBody                // serving the request
+	phaseServed              // the request was served: net/http sets the deadline of the wait next
+	phaseIdle                // waiting for the next request
 )
 
-// timedOut notes the first limit of time that the connection came to.
+// timedOut notes the first time limit that the connection exceeded.
 func (c *httpConn) timedOut(why string) { c.late.CompareAndSwap(nil, &why) }
 
-// lateRead says which limit of time the read came to that is waited for; empty: none that
-// is worth a word.
+// lateRead says which time limit the current read exceeded; empty if none that should be logged.
 func (c *httpConn) lateRead() string {
 	switch c.phase.Load() {
 	case phaseHeader:
@@ -75,8 +73,8 @@ func (c *httpConn) lateRead() string {
 	return ""
 }
 
-// SetReadDeadline is called by net/http with a time that is past to interrupt a read,
-// and at the beginning of each wait.
+// SetReadDeadline is called by net/http at the beginning of each wait, and with a time in the past to
+// interrupt a read.
 func (c *httpConn) SetReadDeadline(t time.Time) error {
 	if !c.phase.CompareAndSwap(phaseIdle, phaseHeader) {
 		c.phase.CompareAndSwap(phaseServed, phaseIdle)
@@ -89,7 +87,7 @@ func (c *httpConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if c.received.Add(uint64(n)) == uint64(n) && n > 0 {
 		if c.fault = notHTTP(b[0]); c.fault != "" {
-			return 0, io.EOF // at once: net/http would wait for the end of a line
+			return 0, io.EOF // net/http would wait for the end of a line
 		}
 	}
 	if err == nil {
@@ -107,7 +105,7 @@ func (c *httpConn) Read(b []byte) (int, error) {
 }
 
 func (c *httpConn) Write(b []byte) (int, error) {
-	if c.fault == "" && !c.gone.Load() { // an answer of net/http's own
+	if c.fault == "" && !c.gone.Load() { // an answer of net/http itself
 		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
 		c.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
 	}
@@ -119,7 +117,7 @@ func (c *httpConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// notHTTP guesses from its first byte what a client speaks that does not speak HTTP.
+// notHTTP guesses, from the first byte, which protocol a client speaks if it is not HTTP.
 func notHTTP(first byte) string {
 	switch first {
 	case 0x10:
@@ -130,15 +128,15 @@ func notHTTP(first byte) string {
 	return ""
 }
 
-// CloseWrite ends our stream.
+// CloseWrite sends FIN.
 func (c *httpConn) CloseWrite() error {
 	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 }
 
-// Close lets go of the connection.
+// Close ends net/http's use of the connection, and closes it unless an upgrade goes on with its TLS.
 func (c *httpConn) Close() error {
 	var err error
-	if c.session == nil || !c.upgraded.Load() { // TLS goes on after an upgrade
+	if c.session == nil || !c.upgraded.Load() { // the TLS goes on after an upgrade
 		err = c.Conn.Close()
 	}
 	c.leaves.Do(c.left)

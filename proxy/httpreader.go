@@ -11,25 +11,26 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// httpReader is net/http's server of one generation or more. Connections keep the limits that they arrived under.
+// httpReader is an http.Server for one or more generations with the same limits. Connections keep the
+// limits that they arrived under.
 type httpReader struct {
 	http.Server
 	arrived connListener
-	conns   atomic.Int64 // that have arrived, and that net/http has not let go of
+	conns   atomic.Int64 // arrived, and still with net/http
 }
 
-// newReader makes a server of net/http.
+// newReader makes an httpReader.
 func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *httpReader {
 	r := &httpReader{arrived: newConnListener()}
 	r.Server = http.Server{
 		Handler: http.HandlerFunc(h.serve),
-		// The session's own limit comes first; these are for the requests after the first.
+		// The first request is limited by the session's own deadline, which is shorter.
 		ReadHeaderTimeout: timeouts.ConnectPacket + time.Second,
-		// For what no handler sees: net/http reads bodies also behind its own answers.
+		// For bodies that no handler reads: net/http reads the rest of them after its own answers.
 		ReadTimeout:    pick(timeouts.RequestBody > 0, timeouts.ConnectPacket+time.Second+timeouts.RequestBody, 0),
 		IdleTimeout:    timeouts.KeepAlive,
 		MaxHeaderBytes: maxHeader,
-		// OPTIONS * is web's to answer.
+		// Package web answers OPTIONS *.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(h.proxy.log.Handler(), slog.LevelDebug),
 		ConnState: func(c net.Conn, state http.ConnState) {
@@ -50,11 +51,11 @@ func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *http
 	return r
 }
 
-// sameLimits reports whether two servers give a connection the same limits.
+// sameLimits reports whether both give a connection the same limits.
 func (r *httpReader) sameLimits(o *httpReader) bool {
 	return r.ReadHeaderTimeout == o.ReadHeaderTimeout && r.ReadTimeout == o.ReadTimeout &&
 		r.IdleTimeout == o.IdleTimeout && r.MaxHeaderBytes == o.MaxHeaderBytes
 }
 
-// unused reports whether the server has no connection.
+// unused reports whether r has no connection.
 func (r *httpReader) unused() bool { return r.conns.Load() == 0 }

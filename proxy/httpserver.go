@@ -15,23 +15,23 @@ import (
 	"mqttlb/proxy/web"
 )
 
-// httpServer is the HTTP side of the WS and HTTP listeners. net/http reads the requests, in
-// a goroutine for each connection. One that upgrades to WebSocket is let go of:
-// its session goes on in its loop, and net/http keeps nothing of it. Most upgrades
-// are answered by the loop itself, as package opening does.
+// httpServer serves HTTP on the listeners of protocol ws and http. net/http reads the requests, in a
+// goroutine for each connection. After an upgrade to WebSocket net/http keeps nothing of the
+// connection, and its session continues in its loop. The loop itself answers most upgrades; see
+// package opening.
 type httpServer struct {
 	proxy   *Server
 	context context.Context    // of the requests
-	cancel  context.CancelFunc // ends those that still go on
+	cancel  context.CancelFunc // ends the requests that still run
 	running sync.WaitGroup
-	serving sync.WaitGroup // connections that net/http has, and handlers
+	serving sync.WaitGroup // connections that net/http has, and running handlers
 
 	mu       sync.Mutex              // guards the fields below
-	readers  []*httpReader           // the last one takes the connections that arrive
+	readers  []*httpReader           // the last one serves new connections
 	handlers map[string]*httpHandler // by the listener's name
 }
 
-// httpHandler answers the requests to the listener of a name that are no upgrades to MQTT.
+// httpHandler answers the HTTP requests to one listener, except upgrades to MQTT.
 type httpHandler struct {
 	*web.Handler
 	answers web.Answers
@@ -43,7 +43,7 @@ func newHTTPServer(srv *Server) *httpServer {
 	return h
 }
 
-// apply has the server go by a generation. It starts net/http with the first listener of HTTP.
+// apply adopts a generation. The first listener that serves HTTP starts net/http.
 func (h *httpServer) apply(g *generation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -68,7 +68,7 @@ func (h *httpServer) apply(g *generation) {
 		if last.sameLimits(r) {
 			return
 		}
-		_ = last.arrived.Close() // it still serves those that have arrived
+		_ = last.arrived.Close() // it still serves the connections that have arrived
 	}
 	h.readers = append(slices.DeleteFunc(h.readers, (*httpReader).unused), r)
 	h.running.Go(func() { _ = r.Serve(&r.arrived) }) // ends at arrived's close
@@ -80,7 +80,7 @@ func (h *httpServer) newHandler() *httpHandler {
 	handler.Handler = web.NewHandler(web.Options{
 		Answers: &handler.answers,
 		TimedOut: func(r *http.Request, why string) {
-			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // it knows more than the connection
+			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // more precise than the limit that the connection notes
 		},
 		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
 			return appendProxyHeader(nil, version, source, destination)
@@ -93,13 +93,14 @@ func (h *httpServer) newHandler() *httpHandler {
 // arrive hands a connection to net/http. It never waits.
 func (h *httpServer) arrive(c *httpConn) {
 	h.mu.Lock()
-	defer h.mu.Unlock() // its reader stays the last one until the connection has arrived
+	defer h.mu.Unlock() // the reader must stay the last one until the connection has arrived
 	r := h.readers[len(h.readers)-1]
 	r.conns.Add(1)
 	r.arrived.arrive(c)
 }
 
-// webSettings are what a snapshot says of the HTTP requests to a listener; nil: one that is gone, whose last requests go on.
+// webSettings returns the settings for the HTTP requests to a listener. ln is nil for a removed
+// listener whose last requests still run.
 func webSettings(snap *snapshot.Snapshot, ln *snapshot.Listener) web.Settings {
 	s := web.Settings{
 		MaxRequestSize:    snap.MaxRequestSize,
@@ -122,7 +123,7 @@ func webSettings(snap *snapshot.Snapshot, ln *snapshot.Listener) web.Settings {
 	return s
 }
 
-// close ends every connection, and waits until net/http has none and no handler runs.
+// close closes every connection, and waits until net/http has none and no handler runs.
 func (h *httpServer) close() {
 	h.cancel()
 	h.mu.Lock()
@@ -132,9 +133,9 @@ func (h *httpServer) close() {
 		_ = r.arrived.Close()
 		_ = r.Close()
 	}
-	h.running.Wait() // no connection is new from here on
+	h.running.Wait() // no connection arrives after this
 	for _, r := range readers {
-		_ = r.Close() // those that were on their way
+		_ = r.Close() // connections that were being handed over
 	}
 	h.serving.Wait()
 	h.mu.Lock()
@@ -144,9 +145,9 @@ func (h *httpServer) close() {
 	}
 }
 
-// drain ends connections that wait for a request, and the others after it. Those
-// that have just come are still served.
-func (h *httpServer) drain() {
+// stop closes connections that wait for a request, and the others after their request. Connections
+// that have just arrived are still served.
+func (h *httpServer) stop() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range h.readers {
@@ -154,9 +155,9 @@ func (h *httpServer) drain() {
 	}
 }
 
-// serve answers a request, or takes it for an upgrade.
+// serve answers a request or upgrades its connection.
 func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
-	h.serving.Add(1) // beside its connection's, which a hijack ends
+	h.serving.Add(1) // in addition to that of the connection, which a hijack ends
 	defer h.serving.Done()
 	c := r.Context().Value(httpConnKey{}).(*httpConn)
 	c.phase.Store(phaseBody)
@@ -190,7 +191,7 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// reject answers a request that is not served, and ends the connection.
+// reject answers a request that is not served, and closes the connection.
 func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, ln *snapshot.Listener, why *opening.Rejection) {
 	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
 	h.handler(ln.Name).answers.Add(why.Status)
@@ -198,24 +199,25 @@ func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, ln *snapshot.Lis
 		w.Header().Set(why.Header[0], why.Header[1])
 	}
 	w.Header().Set("Connection", "close")
-	// net/http would wait for the rest of the request.
+	// Otherwise net/http waits for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.waits.linger))
 	http.Error(w, why.Reason, why.Status)
 }
 
-// tooMany is the answer to an address that is over one of its limits.
+// tooMany returns the answer to an address that exceeds one of its limits.
 func tooMany(o outcome.Outcome) *opening.Rejection {
 	r := &opening.Rejection{Status: http.StatusTooManyRequests, Reason: "too many connections from this address"}
 	if o == outcome.RefusedAddressRate {
 		r.Reason = "too many new connections from this address"
-		r.Header = [2]string{"Retry-After", "1"} // by then one more is on schedule
+		r.Header = [2]string{"Retry-After", "1"} // one more connection is on schedule by then
 	}
 	return r
 }
 
-// listenerOf is the listener that a request has come to: the one that its port has now, or, where that serves no such client,
-// the one that the connection was accepted under. A connection without TLS is no client of a listener that has TLS, nor the
-// other way round: routes may count on it.
+// listenerOf returns the listener that now has the port of a connection, or the one that the
+// connection was accepted under if the new one serves no such client; then gone is true. A connection
+// without TLS is never served by a listener with TLS, nor the reverse, since the configuration of
+// routes may rely on TLS.
 func (h *httpServer) listenerOf(c *httpConn) (ln *snapshot.Listener, gone bool) {
 	ln = h.proxy.current.Load().listeners[c.port]
 	if ln != nil && ln.ServesHTTP() && (ln.TLS != nil) == (c.session != nil) {
@@ -224,15 +226,14 @@ func (h *httpServer) listenerOf(c *httpConn) (ln *snapshot.Listener, gone bool) 
 	return c.listener, true
 }
 
-// handler is that of a listener.
+// handler returns the handler of a listener.
 func (h *httpServer) handler(listener string) *httpHandler {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.handlers[listener]
 }
 
-// upgrade answers an upgrade to WebSocket and lets go of the connection, whose
-// session goes on in its loop.
+// upgrade answers an upgrade to WebSocket and hands the connection back to its loop.
 func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, route *snapshot.Route) {
 	protocol, refused := opening.CheckUpgrade(r, ln.Hosts, route.Origins)
 	if refused != nil {
@@ -246,7 +247,7 @@ func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn
 	c.fault = "frames came before the answer to the upgrade"
 	upgraded, err := u.Upgrade(w, r, nil)
 	if err != nil {
-		return // the connection is closed, or answered and will be
+		return // Upgrade has closed the connection, or has answered and will close it
 	}
 	c.pool, c.request = route.Pool, opening.NodeRequest(route.Pool, r, protocol)
 	c.upgraded.Store(true)

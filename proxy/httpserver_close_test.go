@@ -12,11 +12,11 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// stuckLog is a log that holds up who writes a message to it.
+// stuckLog is a log that blocks the writer of one message.
 type stuckLog struct {
 	slog.Handler
 	message string
-	reached chan struct{} // closed when it was written
+	reached chan struct{} // closed when the message is written
 	release chan struct{}
 	ended   atomic.Bool
 }
@@ -32,7 +32,7 @@ func (s *stuckLog) Handle(ctx context.Context, r slog.Record) error {
 	return nil
 }
 
-// Nothing of a server is left when Run returns: no handler of a request, either.
+// Run returns after the last handler of a request.
 func TestRunReturnsAfterTheLastHandler(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	r := httpToWS.start(t, []string{refusing}, func(s *snapshot.Snapshot) {

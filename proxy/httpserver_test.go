@@ -18,7 +18,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// dashboard is a listener of HTTP before a server of pages, with MQTT at /mqtt.
+// dashboard starts an HTTP listener for a server of pages, with MQTT at /mqtt.
 func dashboard(t *testing.T, settings ...setting) *rig {
 	t.Helper()
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -36,7 +36,7 @@ func dashboard(t *testing.T, settings ...setting) *rig {
 	})...)
 }
 
-// get asks for a page and returns the answer, whole.
+// get requests a page and returns the whole answer.
 func (c *client) get(in *bufio.Reader, path string) string {
 	c.t.Helper()
 	c.send([]byte("GET " + path + " HTTP/1.1\r\nHost: broker.example\r\n\r\n"))
@@ -81,7 +81,7 @@ func TestRequestsAndAnUpgradeOnOneConnection(t *testing.T) {
 	r.waitOutcome(outcome.HTTPServed, 1)
 }
 
-// Requests have no limit of time for the whole of them; the CONNECT behind them has.
+// The requests of a connection have no common time limit, but the CONNECT behind them has one.
 func TestUpgradeAfterRequestsIsBoundedInTimeToo(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	r := dashboard(t, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
@@ -122,7 +122,7 @@ func TestUpgradeOnAUnixSocketNamesNoAddress(t *testing.T) {
 	r.waitLine("client=unix ")
 }
 
-// The same identifier goes to the same node, whatever the client speaks.
+// The same identifier goes to the same node over every protocol.
 func TestSameIdentifierGoesToTheSameNodeOverEveryProtocol(t *testing.T) {
 	homes := map[string][]int{}
 	inEachMode(t, func(t *testing.T, m mode) {
@@ -156,8 +156,8 @@ func TestSameIdentifierGoesToTheSameNodeOverEveryProtocol(t *testing.T) {
 	}
 }
 
-// Who has arrived at the stop is served, and who upgrades when the time is over is
-// ended with the others.
+// Clients that have arrived before the stop are served. Those that upgrade too late are ended with the
+// others.
 func TestStopEndsUpgradesThatStall(t *testing.T) {
 	r := dashboard(t, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
 	begun := r.dialBare(r.srv.Addr("mqtt"))

@@ -12,8 +12,8 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// journal writes a line for each session that has ended, in a goroutine of its
-// own: a log that is slow, or a pipe that nobody reads, never stops a loop.
+// journal writes a log line for each ended session, in a goroutine of its own. A slow log, or a pipe
+// that nobody reads, never stops a loop.
 type journal struct {
 	log     *slog.Logger
 	records chan record
@@ -21,7 +21,7 @@ type journal struct {
 	done    chan struct{}
 }
 
-// record is a session that has ended.
+// record describes an ended session, or a failed dial.
 type record struct {
 	listener, node string
 	source         netip.AddrPort
@@ -32,19 +32,19 @@ type record struct {
 	duration       time.Duration
 	outcome        outcome.Outcome
 	fault          string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
-	dialError      error  // set: no session's end, but a connection to a node that could not be made
+	dialError      error  // set: the record is of a failed dial
 }
 
 func newJournal(log *slog.Logger) *journal {
 	return &journal{log: log, records: make(chan record, journalSize), done: make(chan struct{})}
 }
 
-// has reports whether the level, which can change, has lines of this one.
-func (j *journal) has(level slog.Level) bool { return j.log.Enabled(context.Background(), level) }
+// enabled reports whether lines of this level are logged now. The level can change at any time.
+func (j *journal) enabled(level slog.Level) bool { return j.log.Enabled(context.Background(), level) }
 
-// take takes a line; it never waits.
-func (j *journal) take(r record) {
-	if !j.has(slog.LevelInfo) {
+// add queues a record. It never waits.
+func (j *journal) add(r record) {
+	if !j.enabled(slog.LevelInfo) {
 		return
 	}
 	select {
@@ -54,15 +54,15 @@ func (j *journal) take(r record) {
 	}
 }
 
-// dialFailed takes the line of a connection to a node that could not be made.
-// The session's line has it where no other node was left, so this one is for debugging.
+// dialFailed queues a failed dial, at debug. The session's own line has the error if no other node was
+// left.
 func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
-	if j.has(slog.LevelDebug) {
-		j.take(record{listener: ln.Name, node: n.Name, dialError: err})
+	if j.enabled(slog.LevelDebug) {
+		j.add(record{listener: ln.Name, node: n.Name, dialError: err})
 	}
 }
 
-// run writes lines until close, and then those that are left.
+// run writes lines until close, and then the queued ones.
 func (j *journal) run() {
 	defer close(j.done)
 	for r := range j.records {

@@ -22,8 +22,9 @@ import (
 
 var wsToWSS = mode{name: "ws to wss", protocol: snapshot.WS, nodeWS: true, nodeTLS: true}
 
-// A node of TLS 1.3 may ask for new keys before its 101 (RFC 8446, 4.6.3). The answer waits behind an upgrade that the
-// node does not read, and when it breaks then it is the node that has, and not the client: the next one is tried.
+// A TLS 1.3 node may ask for new keys before its 101 (RFC 8446, 4.6.3). Our answer is kept behind an
+// upgrade that the node does not read. If the connection then breaks, the node is to blame and not the
+// client, and the next node is tried.
 func TestNodeThatAsksForKeysInItsUpgradeAndBreaksIsPassedOver(t *testing.T) {
 	var conns atomic.Int32
 	accepted, sized, ask, over := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -84,8 +85,8 @@ func TestNodeThatAsksForKeysInItsUpgradeAndBreaksIsPassedOver(t *testing.T) {
 	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
-// keyUpdate is the first record of a server after its handshake, which asks for new keys. Go's own never does. It needs
-// the key log.
+// keyUpdate returns the first record of a server after its handshake, which asks for new keys. Go's
+// own server never sends one. It needs the key log.
 func keyUpdate(t *testing.T, suite uint16, log string) []byte {
 	t.Helper()
 	if suite != tls.TLS_AES_128_GCM_SHA256 {
@@ -101,5 +102,5 @@ func keyUpdate(t *testing.T, suite uint16, log string) []byte {
 	message := []byte{24, 0, 0, 1, 1, handshake} // update_requested
 	aead := must(cipher.NewGCM(must(aes.NewCipher(expand("key", 16)))))
 	header := []byte{applicationData, 3, 3, 0, byte(len(message) + aead.Overhead())}
-	return aead.Seal(header, expand("iv", 12), message, header) // its number, which goes into the nonce, is 0
+	return aead.Seal(header, expand("iv", 12), message, header) // the sequence number, which goes into the nonce, is 0
 }

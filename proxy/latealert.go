@@ -4,43 +4,41 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// In TLS 1.3 a node that does not take our certificate says so only after our
-// handshake is over (RFC 8446, 4.4.4): an alert comes in place of its answer, when
-// it has had the client's first bytes and taken none of them.
+// In TLS 1.3 a node that rejects our certificate says so only after our handshake is over (RFC 8446,
+// 4.4.4). Its alert comes in place of its answer, when it has received the client's first bytes and
+// processed none of them.
 
-// keepForTLS ends the use of the client's first bytes, which a node has got; where it
-// may still turn them away, they are kept until it has answered.
+// keepForTLS drops the client's first bytes once the node has them. It keeps them while a TLS 1.3 node
+// can still reject our certificate, so that the next node can be tried.
 func (l *loop) keepForTLS(s *session) {
 	o := s.pending
 	if s.server.layers == nil || s.server.layers.tls == nil || s.client.unread() {
 		o.bytes, o.owned = nil, false
 		return
 	}
-	o.keep()
+	o.ownBytes()
 	o.sent = s.client.moved
 }
 
-// turnedAway reports whether err, of reading from the node, is an alert in place of
-// its answer.
-func (s *session) turnedAway(err error) bool {
+// refusedByNode reports whether err, from reading the node, is an alert in place of its answer.
+func (s *session) refusedByNode(err error) bool {
 	return tlsterm.IsRefusal(err) && s.pending != nil && s.server.moved == 0 && len(s.pending.answer) == 0
 }
 
-// dialAgain is the step of a session that a node has turned away: on to the next
-// candidate, or the refusal if what the client has sent is not at hand any more.
+// dialAgain goes on to the next candidate after an alert in place of an answer. It refuses the client
+// if the client's bytes are no longer kept.
 func (l *loop) dialAgain(s *session, err error) step {
 	o := s.pending
 	s.flow.Open--
 	s.flow = nil
-	l.giveUp(s, nodeAlert(err))
+	l.failAttempt(s, nodeAlert(err))
 	if len(o.bytes) == 0 || s.client.moved != o.sent || s.client.ended {
 		return l.noNodeLeft(s)
 	}
 	return stepDial
 }
 
-// alertBefore is the alert of a node that explains why a write to it has failed, or
-// else why.
+// alertBefore returns the alert with which a node explains a failed write, or why if there is none.
 func (l *loop) alertBefore(s *session, why error) error {
 	if s.server.layers != nil {
 		if _, err := l.read(&s.server); tlsterm.IsRefusal(err) {
@@ -50,7 +48,7 @@ func (l *loop) alertBefore(s *session, why error) error {
 	return why
 }
 
-// nodeAlert is an error as the log has it, which says of an alert that it is of TLS.
+// nodeAlert returns err in the form of the log, where an alert is marked as an error of TLS.
 func nodeAlert(err error) error {
 	if tlsterm.IsRefusal(err) {
 		return &tlsterm.NodeError{Err: err}

@@ -10,7 +10,8 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// fault is what of the stream's TLS or frames has ended it, and neither its end nor the socket; nil: nothing.
+// fault returns the error of the stream's TLS or frames that ended it, or nil if it ended normally or
+// by an error of the socket.
 func (h *stream) fault() error {
 	if h.layers == nil || h.layers.end == io.EOF {
 		return nil
@@ -21,11 +22,11 @@ func (h *stream) fault() error {
 	return h.layers.end
 }
 
-// layers are what a stream speaks between its socket and MQTT: TLS below, WebSocket above it.
+// layers are the protocols between a stream's socket and MQTT: TLS below, WebSocket above it.
 type layers struct {
-	tls *tlsterm.Session // nil: in the clear
-	ws  *framing         // nil: MQTT comes bare, or in frames that pass as they are
-	end error            // why nothing more will come: io.EOF, or what is wrong; nil: it may
+	tls *tlsterm.Session // nil: no TLS
+	ws  *framing         // nil: no WebSocket, or frames pass unchanged
+	end error            // why the stream has ended: io.EOF, or an error; nil: it has not
 }
 
 // readLayers is readUpTo for a stream with layers.
@@ -37,7 +38,7 @@ func (l *loop) readLayers(h *stream, room []byte) ([]byte, error) {
 	return room[:n], err
 }
 
-// receive reads what has come into room, TLS taken off. With an error nothing has.
+// receive reads into room, without TLS's records. n is 0 if err is not nil.
 func (l *loop) receive(h *stream, room []byte) (n int, err error) {
 	switch {
 	case h.layers.tls != nil:
@@ -69,7 +70,7 @@ func (l *loop) writeLayers(h *stream, b []byte) error {
 	return l.seal(h, b)
 }
 
-// seal gives b to the socket, inside TLS where the stream speaks it: for what is framed already.
+// seal writes b, framed already, to the socket, in TLS records if the stream has TLS.
 func (l *loop) seal(h *stream, b []byte) error {
 	if h.layers == nil || h.layers.tls == nil {
 		return l.send(h, b)
@@ -81,15 +82,15 @@ func (l *loop) seal(h *stream, b []byte) error {
 	return l.sendSealed(h)
 }
 
-// sendSealed gives l.sealed to the socket.
+// sendSealed writes l.sealed to the socket.
 func (l *loop) sendSealed(h *stream) error {
 	if h.kept != nil && len(h.kept.bytes)+len(l.sealed) > 4*scratchSize {
-		return syscall.ENOBUFS // it asks and does not read
+		return syscall.ENOBUFS // the peer causes replies and does not read them
 	}
 	return l.send(h, l.sealed)
 }
 
-// endLayers is what end says above the FIN.
+// endLayers says goodbye in the layers of a stream. Its caller then sends FIN.
 func (l *loop) endLayers(h *stream, packet []byte, code websocket.CloseCode) (err error) {
 	if ws := h.layers.ws; ws != nil {
 		if b := ws.goodbye(packet, code); len(b) > 0 {
@@ -107,7 +108,7 @@ func (l *loop) endLayers(h *stream, packet []byte, code websocket.CloseCode) (er
 	return err
 }
 
-// unseal fills room with what has come inside TLS, or reads all that there is.
+// unseal decrypts into room, until it is full or the socket has no more.
 func (l *loop) unseal(h *stream, room []byte) (n int, err error) {
 	t := h.layers
 	for emptied := false; n < len(room) && t.end == nil; {
@@ -120,17 +121,17 @@ func (l *loop) unseal(h *stream, room []byte) (n int, err error) {
 				t.end = io.EOF
 			}
 		case emptied:
-			return n, l.settle(h, n)
+			return n, l.flushTLS(h, n)
 		default:
-			emptied = l.feed(h)
+			emptied = l.feedTLS(h)
 		}
 	}
-	t.tls.Hold() // the ciphertext is in the loop's buffer
-	return n, l.settle(h, n)
+	t.tls.Hold() // TLS must copy the rest of the loop's buffer
+	return n, l.flushTLS(h, n)
 }
 
-// feed hands TLS what is in the socket, and reports whether there is no more.
-func (l *loop) feed(h *stream) (emptied bool) {
+// feedTLS reads ciphertext from the socket for TLS, and reports whether the socket has no more.
+func (l *loop) feedTLS(h *stream) (emptied bool) {
 	t := h.layers
 	if l.cipher == nil {
 		l.cipher = make([]byte, cipherSize)
@@ -150,8 +151,9 @@ func (l *loop) feed(h *stream) (emptied bool) {
 	return false
 }
 
-// settle sends what TLS itself has to say, and returns the error that n bytes have come with.
-func (l *loop) settle(h *stream, n int) error {
+// flushTLS sends the records that TLS itself has produced, such as alerts, and returns the error for a
+// read of n bytes.
+func (l *loop) flushTLS(h *stream, n int) error {
 	t := h.layers
 	if l.sealed = t.tls.Owed(l.sealed[:0]); len(l.sealed) > 0 {
 		if err := l.sendSealed(h); err != nil && t.end == nil {
@@ -160,7 +162,7 @@ func (l *loop) settle(h *stream, n int) error {
 	}
 	switch {
 	case n > 0:
-		h.readToEnd = h.readToEnd || t.end != nil // the end comes with the next read
+		h.readToEnd = h.readToEnd || t.end != nil // the next read returns the end
 		return nil
 	case t.end == nil:
 		return reactor.ErrAgain

@@ -8,24 +8,25 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// Leaving is how a session ends for a reason of ours. It waits until the client has the whole of the packet that the node
-// has begun, says goodbye in every layer that the client and the node speak, and stays for a while to throw away what
-// they still send: closing at once could reset the connection, and the goodbye would be lost.
+// Leaving is how a session ends when we end it. First the client gets the rest of the packet that the
+// node has begun. Then we say goodbye in every layer that the client and the node speak. Then the
+// session lingers and throws away what they still send: closing at once could reset the connection,
+// and the goodbye would be lost.
 
-// goodbye is what a client is told at such an end.
+// goodbye is what a client is told when we end its session.
 type goodbye struct {
-	disconnect mqttparse.ReasonCode // MQTT 5, after its CONNACK; 0: nothing
-	connack    mqttparse.ReasonCode // before; 0: nothing
+	disconnect mqttparse.ReasonCode // in MQTT 5 after the CONNACK; 0: nothing
+	connack    mqttparse.ReasonCode // before the CONNACK; 0: nothing
 	close      websocket.CloseCode
 }
 
-// goodbyes are those of the outcomes that are ours.
+// goodbyes are those of the outcomes with which we end a session.
 var goodbyes = [outcome.Count]goodbye{
 	outcome.IdleTimeout:       {mqttparse.KeepAliveTimeout, 0, websocket.GoingAway},
 	outcome.ConnackTimeout:    {0, mqttparse.ServerUnavailable, websocket.TryAgainLater},
 	outcome.HalfClosedTimeout: {0, 0, websocket.GoingAway},
-	// For a client whose node is stuck; a stuck client does not read it. MQTT 5 has no 0x88 in a DISCONNECT (3.14.2.1);
-	// 0x89 is "busy and cannot continue processing requests from this Client".
+	// For the client of a stuck node; a stuck client does not read it. MQTT 5 has no 0x88 in a
+	// DISCONNECT (3.14.2.1); 0x89 is "busy and cannot continue processing requests from this Client".
 	outcome.WriteTimeout: {mqttparse.ServerBusy, mqttparse.ServerBusy, websocket.TryAgainLater},
 	outcome.Shutdown:     {mqttparse.ServerShuttingDown, mqttparse.ServerUnavailable, websocket.GoingAway},
 	outcome.Kicked:       {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
@@ -33,7 +34,7 @@ var goodbyes = [outcome.Count]goodbye{
 	outcome.Moved:        {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
 }
 
-// leave begins the end of a session with an outcome of ours. The caller goes on with the step that it returns.
+// leave begins to end a session with this outcome. The caller goes on with the step that it returns.
 func (l *loop) leave(s *session, o outcome.Outcome) step {
 	if s.flow == nil {
 		return l.leaveOpening(s, o)
@@ -43,7 +44,7 @@ func (l *loop) leave(s *session, o outcome.Outcome) step {
 	return stepLeave
 }
 
-// leaveOpening is leave for a session that no node has: its client is refused.
+// leaveOpening is leave for a session without a node: it refuses the client.
 func (l *loop) leaveOpening(s *session, o outcome.Outcome) step {
 	if s.pending.borrower.ofClient() {
 		return l.finish(s, o) // a handshake or net/http has the connection
@@ -52,7 +53,7 @@ func (l *loop) leaveOpening(s *session, o outcome.Outcome) step {
 	return l.refuse(s, opening.Refusal{Outcome: o, Code: goodbyes[o].connack, Close: goodbyes[o].close})
 }
 
-// leaveAtBoundary passes the rest of the packet on that the node has begun, and then says goodbye.
+// leaveAtBoundary forwards the rest of the packet that the node has begun, and then says goodbye.
 func (l *loop) leaveAtBoundary(s *session) step {
 	if s.client.broken {
 		return l.finish(s, s.outcome)
@@ -66,51 +67,51 @@ func (l *loop) leaveAtBoundary(s *session) step {
 			return stepWait
 		}
 		if err != nil {
-			break // the rest does not come
+			break // the rest will not come
 		}
 		n := s.untilBoundary(b)
 		s.flow.Sent += uint64(n)
-		if l.pass(s, &s.client, b[:n]) != nil {
+		if l.forward(s, &s.client, b[:n]) != nil {
 			return l.finish(s, s.outcome)
 		}
 	}
 	return l.sayGoodbye(s)
 }
 
-// sayGoodbye ends both streams.
+// sayGoodbye ends both streams with their goodbyes.
 func (l *loop) sayGoodbye(s *session) step {
 	g := goodbyes[s.outcome]
 	var packet []byte
 	switch {
 	case s.listener.Opaque():
-	case s.pending != nil: // the node's answer has not come
-		s.server.moved -= uint64(len(s.pending.answer)) // the client does not get it
+	case s.pending != nil: // the node's answer is not whole
+		s.server.moved -= uint64(len(s.pending.answer)) // the client does not get them
 		if g.connack != 0 {
 			packet = mqttparse.AppendRefusal(l.refusal[:0], s.version, g.connack)
 		}
 	case s.version == mqttparse.V5 && s.connacked && s.connack == 0 && s.atBoundary() && g.disconnect != 0:
 		packet = mqttparse.AppendDisconnect(l.refusal[:0], g.disconnect)
 	}
-	if s.passes {
+	if s.framesPass {
 		packet = s.goodbyeFrames(packet, g.close)
 	}
 	if err := l.end(&s.client, packet, g.close); err != nil {
 		return l.finish(s, s.outcome)
 	}
-	_ = l.end(&s.server, nil, 0) // frames to a node are not followed: no close frame can be put between two
+	_ = l.end(&s.server, nil, 0) // without a close frame: frames to a node are not tracked, so there may be one that has begun
 	return l.beginLinger(s)
 }
 
-// beginLinger is the step of a session that has nothing more to say.
+// beginLinger begins to linger, with nothing left to say.
 func (l *loop) beginLinger(s *session) step {
 	s.lingered = 0
-	s.client.readable, s.server.readable = true, true // what was not asked for yet
+	s.client.readable, s.server.readable = true, true // bytes may have arrived unnoticed
 	s.deadline = l.In(l.server.waits.linger)
 	return stepLinger
 }
 
-// linger throws away what is still sent by a client that was refused or told goodbye, and by its node, until they have
-// closed too.
+// linger throws away the bytes that still come from a client after its refusal or goodbye, and from
+// its node, until both have closed.
 func (l *loop) linger(s *session) step {
 	for _, h := range []*stream{&s.client, &s.server} {
 		for h.fd >= 0 && h.readable && !h.ended {
@@ -120,7 +121,7 @@ func (l *loop) linger(s *session) step {
 				break
 			}
 			h.ended = n == 0                            // or err is not nil
-			if h.layers == nil || h.layers.tls == nil { // else it is not what moved counts
+			if h.layers == nil || h.layers.tls == nil { // moved does not count ciphertext
 				h.moved += uint64(n)
 			}
 			s.lingered += uint32(n)

@@ -7,25 +7,25 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// ledger has the numbers of one loop, by name: they outlive snapshots. The loop alone touches them: no atomics on the
-// byte path. Stats asks each loop for a copy.
+// ledger holds the counters of one loop by name, so that they outlive snapshots. Only the loop touches
+// them: there are no atomics on the byte path. Stats asks each loop for its sums.
 type ledger struct {
 	listeners    map[listenerKey]*listener
 	flows        map[flowKey]*flow
 	acceptErrors uint64
 }
 
-// listener is what the sessions of one listener on one loop have in common.
+// listener is shared by the sessions of one listener on one loop.
 type listener struct {
 	ListenerStats
 	port   *port
 	opaque bool // see [snapshot.Listener.Opaque]
 }
 
-// flow is what the sessions of one listener on one node, on one loop, have in common.
+// flow is shared by the sessions of one listener on one node, on one loop.
 type flow struct {
 	FlowStats
-	node *balancer.Node // of the last generation that had a session here; it shares its state with those before
+	node *balancer.Node // from the last generation that had a session here; it shares its state with earlier ones of the name
 }
 
 type listenerKey struct {
@@ -40,7 +40,7 @@ func newLedger() ledger {
 	return ledger{listeners: map[listenerKey]*listener{}, flows: map[flowKey]*flow{}}
 }
 
-// listener returns the numbers of a listener.
+// listener returns the counters of a listener.
 func (c *ledger) listener(ln *snapshot.Listener, p *port) *listener {
 	key := listenerKey{ln.Name, p, ln.Opaque()}
 	l := c.listeners[key]
@@ -51,7 +51,7 @@ func (c *ledger) listener(ln *snapshot.Listener, p *port) *listener {
 	return l
 }
 
-// flow returns the numbers of a listener on a node of a pool.
+// flow returns the counters of a listener on a node of a pool.
 func (c *ledger) flow(listener, pool string, n *balancer.Node) *flow {
 	key := flowKey{listener, pool, n.Name}
 	f := c.flows[key]
@@ -63,8 +63,9 @@ func (c *ledger) flow(listener, pool string, n *balancer.Node) *flow {
 	return f
 }
 
-// keep has numbers of all that a generation has, and drops what it has not and nobody uses.
-func (c *ledger) keep(g *generation) {
+// retain makes counters for all listeners and flows of a generation, and drops the others once no
+// session uses them.
+func (c *ledger) retain(g *generation) {
 	listeners, flows := map[*listener]bool{}, map[*flow]bool{}
 	for i, ln := range g.Listeners {
 		listeners[c.listener(ln, g.ports[i])] = true
@@ -90,5 +91,5 @@ func (c *ledger) keep(g *generation) {
 	}
 }
 
-// Opaque reports whether nothing in the bytes of the clients is understood.
+// Opaque reports whether the clients' bytes are not parsed.
 func (l *listener) Opaque() bool { return l.opaque }

@@ -17,8 +17,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// A path is taken over from a process that left its socket there, and from
-// nobody else.
+// A path is taken over only from a dead process that left its socket there.
 func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
 	dir := t.TempDir()
 	on := func(path string) setting {
@@ -41,7 +40,7 @@ func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
 		if err := bindError(t, r.snap); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("bound twice: %v", err)
 		}
-		r.waitOutcome(outcome.ClientGone, 1) // the question whether somebody answers
+		r.waitOutcome(outcome.ClientGone, 1) // the connection that asks whether a process answers
 		r.open("still there")
 	})
 	t.Run("a file", func(t *testing.T) {
@@ -59,8 +58,7 @@ func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
 	})
 }
 
-// An address that is taken is an error that names the listener, and those
-// bound before it are given back.
+// If an address is in use, the error names the listener, and earlier addresses are released.
 func TestListenerWhoseAddressIsTakenIsNamed(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -82,7 +80,7 @@ func TestListenerWhoseAddressIsTakenIsNamed(t *testing.T) {
 	}
 }
 
-// bindError is the error of a server that cannot bind.
+// bindError returns the error of a server that cannot bind.
 func bindError(t *testing.T, snap *snapshot.Snapshot) error {
 	t.Helper()
 	srv, err := New(snap, slog.New(slog.DiscardHandler))

@@ -6,30 +6,30 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// loop is one event loop and the sessions that arrived on its listening sockets. Its
-// goroutine alone touches it.
+// loop is one event loop and the sessions that arrived on its listening sockets. Only its own
+// goroutine touches it.
 type loop struct {
 	*reactor.Loop
 	server   *Server
-	current  *generation // the present one, as far as this loop goes
-	doors    []door      // by the numbers of the listening sockets
+	current  *generation    // the generation that this loop has applied last
+	sockets  []listenSocket // by socket number
 	sessions reactor.Slots[session]
-	openings []*pending           // free ones
-	resume   func(*session, step) // advance from a step, for what comes back to a step that life names
+	openings []*pending           // free structs for reuse
+	resume   func(*session, step) // continues at a step; a field, because the table of steps refers to its callers
 
 	// Used by one session at a time, within one turn.
-	scratch []byte
-	refusal [16]byte
-	header  [headroom]byte
-	cipher  []byte // of streams that speak TLS
-	sealed  []byte // for streams that speak TLS
-	opener  opening.Scratch
-	connack mqttparse.Connack
+	scratch        []byte
+	refusal        [16]byte
+	header         [headroom]byte
+	cipher         []byte // received by streams that speak TLS
+	sealed         []byte // to be sent by streams that speak TLS
+	openingScratch opening.Scratch
+	connack        mqttparse.Connack
 
 	counters   ledger
-	opensUnder map[*generation]int // clients that are not on their node yet, by the generation that they were accepted under
+	opensUnder map[*generation]int // openings that are not over, by the generation that accepted their client
 	stopping   bool
-	leaving    uint32 // the slot that is looked at next when sessions leave at a pace
+	leaving    uint32 // the slot at which the next batch of leaving sessions begins
 }
 
 // newLoop makes a loop without a listening socket.
@@ -52,22 +52,22 @@ func newLoop(srv *Server) (*loop, error) {
 	return l, err
 }
 
-// Done reports whether the loop has been told to stop and its last session has ended.
+// Done reports whether the loop was told to stop and its last session has ended.
 func (l *loop) Done() bool { return l.stopping && l.sessions.Len() == 0 }
 
-// Event lets the session go on that an event is for.
+// Event passes an event on to the session of its target.
 func (l *loop) Event(t reactor.Target, e reactor.Events) {
 	s := l.sessions.At(t.Slot)
 	h := &s.client
 	if t.Side == serverSide {
 		h = &s.server
 	}
-	if s.listener != nil && h.birth == t.Birth { // it may have ended in this turn
+	if s.listener != nil && h.birth == t.Birth { // the session may have ended in this turn
 		l.event(s, h, e)
 	}
 }
 
-// Due is called when a session's timer has fired.
+// Due handles the timer of a session, which has fired.
 func (l *loop) Due(slot uint32) {
 	s := l.sessions.At(slot)
 	s.timer = 0

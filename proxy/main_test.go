@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	cores() // before tests that run abreast have Go use more
+	cores() // before parallel tests raise GOMAXPROCS
 	proxytest.Main(m)
 }

@@ -20,9 +20,9 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// model plays one session in the relay against its invariants. A script decides what happens next: the peers send
-// and read in cuts of any size, end and close, time passes, mail comes, and the loop takes a turn. There is no other
-// goroutine, so that a script plays the same way each time.
+// model plays one session in the relay and checks its invariants. A script decides what happens next:
+// the peers send and read in cuts of any size, end and close, time passes, mail arrives, and the loop
+// takes a turn. There is no other goroutine, so a script always plays in the same way.
 type model struct {
 	t      testing.TB
 	script []byte
@@ -39,14 +39,14 @@ type model struct {
 	ours         [2]int32 // the session's descriptors
 	inodes       [2]uint64
 
-	lastKept [2]int          // of a stream to which goodbye was said; -1: it was not
-	passed   reactor.Tick    // time
-	asked    outcome.Outcome // what a mail has asked for last
+	lastKept [2]int          // bytes kept of a stream after its goodbye; -1: no goodbye yet
+	passed   reactor.Tick    // time that has passed
+	asked    outcome.Outcome // the outcome that mail last asked for
 	asks     []outcome.Outcome
-	calm     bool // nobody but mail has been in the way of a goodbye
+	calm     bool // only mail may have prevented a goodbye
 }
 
-// modelKind is what the two sides speak.
+// modelKind is the protocols of the two sides.
 type modelKind uint8
 
 const (
@@ -85,7 +85,7 @@ func (m *model) fail(format string, a ...any) {
 
 func (m *model) tell(format string, a ...any) { m.told = append(m.told, fmt.Sprintf(format, a...)) }
 
-// begin makes a session that its node has just taken.
+// begin makes a session whose node has just answered.
 func (m *model) begin(kind, seed byte) {
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
 	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
@@ -95,27 +95,27 @@ func (m *model) begin(kind, seed byte) {
 	m.l = must(newLoop(srv))
 	m.l.current = newGeneration(snap, []*port{{}})
 	m.l.current.maxConnections = 1
-	m.l.Timers.Advance(100, m.l.Due) // real time, 10 s of it, does not count
+	m.l.Timers.Advance(100, m.l.Due) // 10 s of real time, which do not count
 	m.kind, m.version = modelKind(kind)%modelKinds, pick(kind&0x80 == 0, mqttparse.V5, mqttparse.V311)
 	m.client = newModelPeer(m, "client", uint64(seed), m.kind != modelBare, true)
 	m.node = newModelPeer(m, "node", uint64(seed)+1000, m.kind == modelPasses, false)
 
-	s := m.l.take()
+	s := m.l.newSession()
 	m.s, m.slot = s, s.slot
 	s.listener, s.step = m.l.counters.listener(ln, m.l.current.ports[0]), stepRelay
-	s.place = srv.enter(s.listener.port, &pending{generation: m.l.current, listener: ln})
+	s.place = srv.takePlace(s.listener.port, &pending{generation: m.l.current, listener: ln})
 	s.flow, s.version, s.connacked = m.l.counters.flow("l", "p", pool.Nodes()[0]), m.version, true
 	s.flow.Open++
 	s.listener.Open++
 	m.listener, m.flow = s.listener, s.flow
 	pool.Nodes()[0].Acquire()
 	s.idle, s.active, s.byKeepAlive = reactor.Ticks(modelIdle), m.l.Timers.Now(), kind&0x40 != 0
-	s.client, s.server = m.l.born(m.client.open()), m.l.born(m.node.open())
+	s.client, s.server = m.l.newStream(m.client.open()), m.l.newStream(m.node.open())
 	m.ours = [2]int32{s.client.fd, s.server.fd}
 	m.inodes = [2]uint64{inodeOf(s.client.fd), inodeOf(s.server.fd)}
 	switch m.kind {
 	case modelPasses:
-		s.passes = true
+		s.framesPass = true
 	case modelTranslated:
 		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}}}
 	case modelBare, modelKinds:
@@ -142,7 +142,7 @@ func (m *model) pass(ticks reactor.Tick) {
 	m.l.Timers.Advance(m.l.Timers.Now()+ticks, m.l.Due)
 }
 
-// streams are those of the session, while it lives.
+// streams returns the open streams of the session.
 func (m *model) streams() []*stream {
 	if !m.alive() {
 		return nil
@@ -150,7 +150,7 @@ func (m *model) streams() []*stream {
 	return []*stream{&m.s.client, &m.s.server}
 }
 
-// checkStep checks what holds after every step.
+// checkStep checks the invariants after every step.
 func (m *model) checkStep() {
 	for i, h := range m.streams() {
 		kept := 0
@@ -176,7 +176,7 @@ func (m *model) checkStep() {
 		m.fail("the session has limits and no timer")
 	case s.deadline == 0 && (s.client.ended || s.server.ended || s.step >= stepLeave):
 		m.fail("step %d of a session that ends has no limit", s.step)
-	case s.step == stepRelay && stuckFor(s, now) > reactor.Ticks(modelWrite+modelWrite/looksPerLimit)+2:
+	case s.step == stepRelay && stuckFor(s, now) > reactor.Ticks(modelWrite+modelWrite/checksPerLimit)+2:
 		m.fail("a side takes nothing for %d ticks", stuckFor(s, now))
 	case s.step == stepLeave && s.deadline > now+reactor.Ticks(usualWaits.boundary)+1:
 		m.fail("it waits for a boundary until %d, now is %d", s.deadline, now)
@@ -185,7 +185,7 @@ func (m *model) checkStep() {
 	}
 }
 
-// stuckFor is for how many ticks a side of a session has not taken what is kept for it.
+// stuckFor returns for how many ticks a side of the session has taken nothing of its backlog.
 func stuckFor(s *session, now reactor.Tick) (longest reactor.Tick) {
 	for _, h := range []*stream{&s.client, &s.server} {
 		if h.kept != nil {
@@ -195,7 +195,7 @@ func stuckFor(s *session, now reactor.Tick) (longest reactor.Tick) {
 	return longest
 }
 
-// settle has the peers read, and the loop turn, until nothing more comes.
+// settle has the peers read and the loop turn until nothing more arrives.
 func (m *model) settle() {
 	for quiet := 0; quiet < 3; {
 		before := len(m.client.got) + len(m.node.got)
@@ -207,7 +207,7 @@ func (m *model) settle() {
 	}
 }
 
-// finish ends what the script has left.
+// finish ends the session that the script has left open.
 func (m *model) finish() {
 	m.tell("settle")
 	m.settle()
@@ -234,7 +234,7 @@ func (m *model) finish() {
 	}
 }
 
-// close frees what the peers and the loop have.
+// close frees the peers and the loop.
 func (m *model) close() {
 	for _, p := range []*modelPeer{m.client, m.node} {
 		if p != nil && p.fd >= 0 {
@@ -247,7 +247,7 @@ func (m *model) close() {
 	m.l.Close()
 }
 
-// inodeOf names what a descriptor is of; 0: it is not open.
+// inodeOf returns the inode of a descriptor, or 0 if it is not open.
 func inodeOf(fd int32) uint64 {
 	var stat unix.Stat_t
 	if unix.Fstat(int(fd), &stat) != nil {
@@ -256,7 +256,7 @@ func inodeOf(fd int32) uint64 {
 	return stat.Ino
 }
 
-// checkEnd checks the books of a session that has ended, and what its peers have got.
+// checkEnd checks the counters after the end of a session, and the bytes that its peers got.
 func (m *model) checkEnd() {
 	c, node := m.listener, m.flow.node
 	var ended []outcome.Outcome
@@ -279,7 +279,7 @@ func (m *model) checkEnd() {
 		m.fail("a timer is left, for tick %d", at)
 	}
 	for i, fd := range m.ours {
-		if m.inodes[i] == inodeOf(fd) { // else the number is another descriptor's by now
+		if m.inodes[i] == inodeOf(fd) { // otherwise fd is another descriptor by now
 			m.fail("descriptor %d is open", fd)
 		}
 	}

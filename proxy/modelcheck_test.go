@@ -11,10 +11,10 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// allowed are the outcomes that what has happened can have.
+// allowed returns the outcomes that the events so far allow.
 func (m *model) allowed() (o []outcome.Outcome) {
 	o = append(o, m.asks...)
-	o = append(o, outcome.ClientClosed, outcome.ServerClosed) // both ends come when the script is over
+	o = append(o, outcome.ClientClosed, outcome.ServerClosed) // both peers end when the script is over
 	if m.client.closed {
 		o = append(o, outcome.ClientReset)
 	}
@@ -31,13 +31,13 @@ func (m *model) allowed() (o []outcome.Outcome) {
 		o = append(o, outcome.HalfClosedTimeout)
 	}
 	if m.kind == modelTranslated {
-		o = append(o, outcome.FrameError) // pongs that it does not read
+		o = append(o, outcome.FrameError) // the client did not read the pongs
 	}
 	return o
 }
 
-// carriedIn is what b, which a framed peer has sent or got, carries in data frames, and the rest of b that begins with
-// a close frame.
+// carriedIn returns the payload of the data frames in b, which a framed peer has sent or got, and the
+// rest of b from the first close frame on.
 func carriedIn(m *model, b []byte, fromClient bool) (payload, ending []byte) {
 	r := websocket.Reader{FromClient: fromClient}
 	for b = bytes.Clone(b); ; {
@@ -56,7 +56,7 @@ func carriedIn(m *model, b []byte, fromClient bool) (payload, ending []byte) {
 	}
 }
 
-// sentBy is what a peer has sent for the other.
+// sentBy returns the bytes that a peer has sent for the other.
 func (m *model) sentBy(p *modelPeer) []byte {
 	if m.kind == modelTranslated && p == m.client {
 		payload, _ := carriedIn(m, p.sent, true)
@@ -65,7 +65,7 @@ func (m *model) sentBy(p *modelPeer) []byte {
 	return p.sent
 }
 
-// gotBy is what has come for a peer, without a close frame where frames do not pass.
+// gotBy returns the bytes that a peer has got, without a close frame where frames do not pass.
 func (m *model) gotBy(p *modelPeer) (got, ending []byte) {
 	if m.kind == modelTranslated && p == m.client {
 		return carriedIn(m, p.got, false)
@@ -73,7 +73,7 @@ func (m *model) gotBy(p *modelPeer) (got, ending []byte) {
 	return p.got, nil
 }
 
-// checkWhole checks that all of what one peer has sent has come to the other.
+// checkWhole checks that to got all bytes that from has sent.
 func (m *model) checkWhole(from, to *modelPeer) {
 	sent := m.sentBy(from)
 	got, _ := m.gotBy(to)
@@ -81,9 +81,9 @@ func (m *model) checkWhole(from, to *modelPeer) {
 		return
 	}
 	if m.client.said && m.kind == modelTranslated {
-		return // a client that has said goodbye gets nothing more
+		return // a client that has sent a close frame gets nothing more
 	}
-	if m.kind == modelTranslated && to == m.client && !m.node.ended { // a goodbye of ours is the last frame
+	if m.kind == modelTranslated && to == m.client && !m.node.ended { // our goodbye is the last frame
 		if pings, pongs := controls(m.client.sent, websocket.Ping), controls(m.client.got, websocket.Pong); pings != pongs {
 			m.fail("the client has got %d pongs for %d pings", pongs, pings)
 		}
@@ -96,7 +96,7 @@ func (m *model) checkWhole(from, to *modelPeer) {
 	}
 }
 
-// controls is how many whole control frames of a kind b has.
+// controls returns how many whole control frames of a kind are in b.
 func controls(b []byte, kind websocket.Opcode) (n int) {
 	for len(b) > 0 {
 		h, err := websocket.ParseHeader(b)
@@ -111,7 +111,7 @@ func controls(b []byte, kind websocket.Opcode) (n int) {
 	return n
 }
 
-// common is how many bytes a and b begin with alike.
+// common returns the length of the common prefix of a and b.
 func common(a, b []byte) (n int) {
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
@@ -119,7 +119,8 @@ func common(a, b []byte) (n int) {
 	return n
 }
 
-// goodbyeAfter finds where in got the rest of sent gives way to a goodbye; -1: something else comes.
+// goodbyeAfter returns where in got a goodbye takes the place of the rest of sent, or -1 if other
+// bytes follow.
 func goodbyeAfter(sent, got []byte, may func(at int, goodbye []byte) bool) int {
 	n := common(sent, got)
 	for at := n; at >= max(n-8, 0); at-- {
@@ -130,7 +131,7 @@ func goodbyeAfter(sent, got []byte, may func(at int, goodbye []byte) bool) int {
 	return -1
 }
 
-// checkNode checks that the node has got a prefix of what the client has sent, and nothing of ours.
+// checkNode checks that the node got a prefix of the client's bytes and nothing of ours.
 func (m *model) checkNode() {
 	got, _ := m.gotBy(m.node)
 	if !bytes.HasPrefix(m.sentBy(m.client), got) {
@@ -138,12 +139,12 @@ func (m *model) checkNode() {
 	}
 }
 
-// mustSay reports whether a session that ended so had to say goodbye where it could.
+// mustSay reports whether a session with this outcome had to say goodbye if it could.
 func (m *model) mustSay(o outcome.Outcome) bool {
 	return m.calm && m.asked != outcome.None && o == m.asked && !m.client.closed
 }
 
-// reachable reports whether one of the places in a stream is from at to the end of what was sent of it.
+// reachable reports whether one of the places lies between at and end.
 func reachable(places map[int]bool, at, end int) bool {
 	for place, may := range places {
 		if may && place >= at && place <= end {
@@ -153,8 +154,9 @@ func reachable(places map[int]bool, at, end int) bool {
 	return false
 }
 
-// checkClient checks that the client has got a prefix of what the node has sent, and then at most the goodbye of the
-// outcome, where a packet may come; and that it was told where it could be.
+// checkClient checks that the client got a prefix of the node's bytes and then at most the goodbye of
+// the outcome, at a place where a packet may come. It also checks that the client got the goodbye if
+// that was possible.
 func (m *model) checkClient(o outcome.Outcome) {
 	got, ending := m.gotBy(m.client)
 	g := goodbyes[o]
@@ -181,7 +183,7 @@ func (m *model) checkClient(o outcome.Outcome) {
 		n := common(m.sentBy(m.node), got)
 		m.fail("the client has got % x instead of what the node sent, from %d on, with outcome %v", got[n:min(len(got), n+40)], n, o)
 	}
-	normal := websocket.AppendClose(nil, websocket.Normal, "") // that the node's end became
+	normal := websocket.AppendClose(nil, websocket.Normal, "") // this is how the node's end is passed on
 	if m.kind == modelTranslated && len(ending) > 0 && !bytes.Equal(ending, closing) && (!m.node.ended && !m.client.said || !bytes.Equal(ending, normal)) && o != outcome.FrameError {
 		m.fail("the client's last frames are % x, want % x", ending, closing)
 	}

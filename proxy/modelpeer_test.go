@@ -11,7 +11,7 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// modelPeer is a side of a model's session, as the test plays it.
+// modelPeer is a side of a model's session, played by the test.
 type modelPeer struct {
 	m      *model
 	name   string
@@ -20,18 +20,18 @@ type modelPeer struct {
 	framed bool
 	masked bool
 
-	packets  []byte       // that no frame has yet
-	inFrames int          // bytes of packets that frames have
-	packed   map[int]bool // where among those a packet may begin
-	pending  []byte       // what comes next
+	packets  []byte       // packets that are in no frame yet
+	inFrames int          // bytes of packets that are in frames
+	packed   map[int]bool // offsets in the framed packets where a packet may begin
+	pending  []byte       // composed but not sent yet
 	sent     []byte
 	got      []byte
-	frames   map[int]bool // where in sent a frame may come
-	ends     map[int]bool // where in sent a packet may come, in a message of its own
+	frames   map[int]bool // offsets in sent where a frame may begin
+	ends     map[int]bool // offsets in sent where a packet may come in a message of its own
 
-	ended  bool // its stream
-	said   bool // a close frame was its last
-	closed bool // its socket
+	ended  bool // it has ended its stream
+	said   bool // it has sent a close frame
+	closed bool // it has closed its socket
 }
 
 func newModelPeer(m *model, name string, seed uint64, framed, masked bool) *modelPeer {
@@ -41,7 +41,7 @@ func newModelPeer(m *model, name string, seed uint64, framed, masked bool) *mode
 	}
 }
 
-// open connects the peer, and returns the descriptor of our end.
+// open connects the peer and returns the descriptor of our end.
 func (p *modelPeer) open() int32 {
 	fds := must(unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0))
 	for _, fd := range fds {
@@ -51,7 +51,7 @@ func (p *modelPeer) open() int32 {
 	return int32(fds[0])
 }
 
-// send sends at most n bytes more.
+// send sends up to n more bytes.
 func (p *modelPeer) send(n int) {
 	if p.fd < 0 || p.ended {
 		return
@@ -67,7 +67,7 @@ func (p *modelPeer) send(n int) {
 	}
 }
 
-// compose adds a packet, or a message, to what comes next.
+// compose adds a packet or a message to pending.
 func (p *modelPeer) compose() {
 	size := p.rng.IntN(40)
 	switch p.rng.IntN(12) {
@@ -118,7 +118,7 @@ func (p *modelPeer) compose() {
 	p.ends[len(p.sent)+len(p.pending)] = p.packed[p.inFrames]
 }
 
-// frame adds a frame.
+// frame adds a frame to pending.
 func (p *modelPeer) frame(first byte, payload []byte) {
 	if p.masked {
 		p.add(clientFrame(first, payload))
@@ -132,7 +132,7 @@ func (p *modelPeer) frame(first byte, payload []byte) {
 
 func (p *modelPeer) add(b []byte) { p.pending = append(p.pending, b...) }
 
-// read reads at most n bytes of what has come.
+// read reads up to n bytes.
 func (p *modelPeer) read(n int) {
 	b := make([]byte, min(n, 32<<10))
 	for total := 0; p.fd >= 0 && total < n; {
@@ -154,11 +154,11 @@ func (p *modelPeer) end() {
 		return
 	}
 	p.m.tell("%s ends", p.name)
-	p.hasty()
+	p.noteEarlyEnd()
 	if p.framed && p.frames[len(p.sent)] && p.rng.IntN(2) == 0 {
 		p.pending = nil
 		p.frame(finClose, closeWith(websocket.Normal, ""))
-		delete(p.frames, len(p.sent)+len(p.pending)) // nothing follows it
+		delete(p.frames, len(p.sent)+len(p.pending)) // nothing follows a close frame
 		p.send(len(p.pending))
 		p.said = len(p.pending) == 0
 	}
@@ -166,20 +166,21 @@ func (p *modelPeer) end() {
 	_ = unix.Shutdown(p.fd, unix.SHUT_WR)
 }
 
-// close closes its socket: what it has not read resets the connection.
+// close closes its socket. Unread bytes reset the connection.
 func (p *modelPeer) close() {
 	if p.fd < 0 {
 		return
 	}
 	p.m.tell("%s closes", p.name)
-	p.hasty()
+	p.noteEarlyEnd()
 	p.ended, p.closed = true, true
 	_ = unix.Close(p.fd)
 	p.fd = -1
 }
 
-// hasty: an end that comes before the session has begun to leave may be what ends it.
-func (p *modelPeer) hasty() {
+// noteEarlyEnd notes that the peer ended before the session began to leave, so that its end may be the
+// outcome.
+func (p *modelPeer) noteEarlyEnd() {
 	m := p.m
 	if m.asked != outcome.None && m.alive() && m.s.step < stepLeave {
 		m.calm = false

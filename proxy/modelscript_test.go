@@ -21,7 +21,7 @@ func TestSessionKeepsItsInvariants(t *testing.T) {
 	}
 }
 
-// modelScript is a script of random steps.
+// modelScript returns a script of random steps.
 func modelScript(seed uint64) []byte {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	script := make([]byte, 2+2*rng.IntN(120))
@@ -38,7 +38,7 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) { playModel(t, script[:min(len(script), 400)]) })
 }
 
-// step does what two bytes of a script say.
+// step plays one step, which is two bytes of a script.
 func (m *model) step(what byte, n int) {
 	peer := pick(what&1 == 0, m.client, m.node)
 	switch what >>= 1; {
@@ -61,26 +61,26 @@ func (m *model) step(what byte, n int) {
 	case what < 127:
 		m.tell("end all")
 		m.ask(outcome.Shutdown)
-		m.calm = false // nothing is waited for
+		m.calm = false // the script does not wait for the effect
 		m.l.Do(m.l.endAll)
 	default:
 		m.pass(reactor.Tick(n))
 	}
 }
 
-// ask notes what the session is to end with, at the latest.
+// ask notes the outcome with which the session must end at the latest.
 func (m *model) ask(o outcome.Outcome) {
 	m.calm = m.calm && m.asked == outcome.None && !m.node.ended && !m.client.ended
 	m.asked = o
 	m.asks = append(m.asks, o)
 }
 
-// mail asks the session to leave, as a command of the admin's or a stop does.
+// mail has the session leave, as a command of the admin socket or a stop does.
 func (m *model) mail(o outcome.Outcome) {
 	m.tell("mail %v", o)
 	m.ask(o)
 	m.l.Do(func() {
-		m.l.each(func(s *session) {
+		m.l.eachSession(func(s *session) {
 			if s.step < stepLeave {
 				m.l.resume(s, m.l.leave(s, o))
 			}

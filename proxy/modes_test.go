@@ -16,7 +16,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// mode is what clients and nodes speak. One body of a test runs in every mode.
+// mode is the protocols of clients and nodes. One test body runs in every mode.
 type mode struct {
 	name     string
 	protocol snapshot.Protocol // of the listener
@@ -37,10 +37,10 @@ var (
 	wssToWSS    = mode{name: "wss to wss", protocol: snapshot.WS, nodeWS: true, tls: true, nodeTLS: true}
 )
 
-// clientWS: clients upgrade, and their bytes are in frames.
+// clientWS reports whether clients upgrade, so that their bytes are in frames.
 func (m mode) clientWS() bool { return m.protocol == snapshot.WS || m.protocol == snapshot.HTTP }
 
-// translated: frames end here.
+// translated reports whether frames end in the proxy.
 func (m mode) translated() bool { return m.clientWS() && !m.nodeWS }
 
 var allModes = []mode{mqttToMQTT, wsToWS, wsToMQTT, httpToWS, mqttsToMQTT, wssToWS, wssToMQTT, wssToWSS, mqttToMQTTS}
@@ -52,8 +52,8 @@ func inEachMode(t *testing.T, test func(*testing.T, mode)) {
 	}
 }
 
-// inModesAbreast runs a test that waits more than it works in all the modes at once. One that
-// works is slower so: each loop keeps a processor for a moment when it has nothing to do.
+// inModesAbreast runs a test in all modes at once. It is for tests that mostly wait. A test that
+// mostly works is slower this way, since each idle loop keeps a processor for a moment.
 func inModesAbreast(t *testing.T, modes []mode, test func(*testing.T, mode)) {
 	t.Helper()
 	tests := map[string]func(*testing.T){}
@@ -63,7 +63,7 @@ func inModesAbreast(t *testing.T, modes []mode, test func(*testing.T, mode)) {
 	proxytest.RunAbreast(t, tests)
 }
 
-// inEachWSMode is inEachMode for what WebSocket clients alone can do.
+// inEachWSMode is inEachMode for tests that need WebSocket clients.
 func inEachWSMode(t *testing.T, test func(*testing.T, mode)) {
 	for _, m := range []mode{wsToWS, wsToMQTT, httpToWS} {
 		t.Run(m.name, func(t *testing.T) { test(t, m) })
@@ -76,16 +76,16 @@ func (m mode) start(t *testing.T, nodes []string, settings ...setting) *rig {
 	return start(t, nodes, append(settings, m.set)...)
 }
 
-// startImpatient is start for a server whose constants are waited for.
-func (m mode) startImpatient(t *testing.T, nodes []string, settings ...setting) *rig {
+// startShortWaits is start for a test that waits for the end of the server's waits.
+func (m mode) startShortWaits(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	r := prepare(t, nodes, append(settings, m.set)...)
-	r.srv.waits = impatient
+	r.srv.waits = shortWaits
 	r.run()
 	return r
 }
 
-// set comes after other settings, which are of the listener's pool.
+// set sets the mode in a snapshot, after the settings of the listener's pool.
 func (m mode) set(s *snapshot.Snapshot) {
 	ln := s.Listeners[0]
 	ln.Protocol, ln.Pool.WebSocket = m.protocol, m.nodeWS
@@ -103,7 +103,7 @@ func (m mode) set(s *snapshot.Snapshot) {
 	}
 }
 
-// startNode is startNode for what nodes speak in this mode.
+// startNode is startNode with the protocol of the nodes in this mode.
 func (m mode) startNode(t *testing.T, handle func(net.Conn)) *node {
 	t.Helper()
 	if !m.nodeWS && !m.nodeTLS {
@@ -134,11 +134,11 @@ func (m mode) startNode(t *testing.T, handle func(net.Conn)) *node {
 	return n
 }
 
-// unwrapped is a node's connection behind the PROXY header, if there is one.
+// unwrapped is a node's connection that skips the PROXY header, if there is one.
 type unwrapped struct {
 	net.Conn
 	r    *bufio.Reader
-	read bool // the header
+	read bool // the header was read
 }
 
 func (u *unwrapped) Read(b []byte) (int, error) {
@@ -151,8 +151,7 @@ func (u *unwrapped) Read(b []byte) (int, error) {
 	return u.r.Read(b)
 }
 
-// acceptUpgrade answers an upgrade as a node that speaks WebSocket; nil: there was
-// none.
+// acceptUpgrade answers an upgrade like a node that speaks WebSocket. It returns nil if there is none.
 func acceptUpgrade(t *testing.T, c net.Conn) net.Conn {
 	r := bufio.NewReader(c)
 	if _, err := proxyproto.Read(r); err != nil && err != proxyproto.ErrNoProxyProtocol {
@@ -163,7 +162,7 @@ func acceptUpgrade(t *testing.T, c net.Conn) net.Conn {
 		return nil
 	}
 	u := gorilla.Upgrader{Subprotocols: []string{"mqtt"}, CheckOrigin: func(*http.Request) bool { return true }}
-	ws, err := u.Upgrade(hijack{c, r}, request, nil) // it does not take frames that come before its 101
+	ws, err := u.Upgrade(hijack{c, r}, request, nil) // gorilla accepts no frames before its 101
 	if err != nil {
 		t.Errorf("the node's upgrade: %v", err)
 		return nil
@@ -171,7 +170,7 @@ func acceptUpgrade(t *testing.T, c net.Conn) net.Conn {
 	return &framed{Conn: c, ws: ws}
 }
 
-// hijack is a connection as an upgrader takes it over.
+// hijack is an http.Hijacker on a connection.
 type hijack struct {
 	conn net.Conn
 	r    *bufio.Reader
@@ -184,10 +183,10 @@ func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return h.conn, bufio.NewReadWriter(h.r, bufio.NewWriter(h.conn)), nil
 }
 
-// upgraded is a client's connection after the upgrade.
+// upgraded upgrades a client's connection.
 func upgraded(c net.Conn) (net.Conn, error) { return upgradedAt(c, "/mqtt") }
 
-// upgradedAt is upgraded with another path, or a query.
+// upgradedAt is upgraded with another path or a query.
 func upgradedAt(c net.Conn, path string) (net.Conn, error) {
 	d := gorilla.Dialer{NetDial: func(string, string) (net.Conn, error) { return c, nil }, Subprotocols: []string{"mqtt"}}
 	ws, resp, err := d.Dial("ws://broker.example"+path, nil)
@@ -198,7 +197,7 @@ func upgradedAt(c net.Conn, path string) (net.Conn, error) {
 	return &framed{Conn: c, ws: ws}, nil
 }
 
-// tcp is the connection below the frames and TLS, if there are any.
+// tcp returns the connection below frames and TLS.
 func tcp(c net.Conn) *net.TCPConn {
 	if f, ok := c.(*framed); ok {
 		c = f.Conn
@@ -216,11 +215,10 @@ func tcp(c net.Conn) *net.TCPConn {
 type framed struct {
 	net.Conn // the one below
 	ws       *gorilla.Conn
-	message  io.Reader // the one that is being read; nil: none
+	message  io.Reader // the message being read; nil: none
 }
 
-// Read reads on through the messages: what bounds them have means nothing. A stream
-// that ends without a close frame has ended all the same.
+// Read reads across messages, whose boundaries mean nothing. A stream may end without a close frame.
 func (f *framed) Read(b []byte) (int, error) {
 	for {
 		if f.message == nil {
@@ -240,7 +238,7 @@ func (f *framed) Read(b []byte) (int, error) {
 	}
 }
 
-// endOf is io.EOF for what gorilla makes of an end, with a close frame or without.
+// endOf returns io.EOF for gorilla's errors at an end, with a close frame or without.
 func endOf(err error) error {
 	if _, ok := err.(*gorilla.CloseError); ok {
 		return io.EOF
@@ -255,7 +253,7 @@ func (f *framed) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// SetDeadline has gorilla know of it too, which sets its own at each write.
+// SetDeadline also sets the deadline in gorilla, which sets its own before each write.
 func (f *framed) SetDeadline(at time.Time) error {
 	_ = f.ws.SetWriteDeadline(at)
 	return f.Conn.SetDeadline(at)

@@ -21,7 +21,7 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// badNodes are nodes whose handshake fails, and what the log says of each.
+// badNodes are nodes whose handshake fails, and the errors in the log.
 var badNodes = map[string]struct {
 	handle func(*testing.T, net.Conn)
 	said   string
@@ -41,11 +41,11 @@ var badNodes = map[string]struct {
 		config.ClientAuth, config.MaxVersion = tls.RequireAnyClientCert, tls.VersionTLS12
 		_ = tls.Server(c, config).HandshakeContext(t.Context())
 	}, "TLS: remote error: tls: handshake failure"},
-	"a client's certificate is asked for in TLS 1.3": {turnAway, "TLS: remote error: tls: certificate required"},
+	"a client's certificate is asked for in TLS 1.3": {rejectCertificate, "TLS: remote error: tls: certificate required"},
 }
 
-// turnAway is a node that says what it thinks of us when our handshake is over.
-func turnAway(t *testing.T, c net.Conn) {
+// rejectCertificate is a node that rejects our certificate once our handshake is over.
+func rejectCertificate(t *testing.T, c net.Conn) {
 	config := nodeConfig().Clone()
 	config.ClientAuth = tls.RequireAnyClientCert
 	_ = tls.Server(c, config).HandshakeContext(t.Context())
@@ -53,7 +53,7 @@ func turnAway(t *testing.T, c net.Conn) {
 
 var foreignCA = sync.OnceValue(func() *proxytest.CA { return proxytest.NewCA("foreign") })
 
-// shows makes a handshake in which the node shows a certificate.
+// shows returns a node that makes a handshake with this certificate.
 func shows(certificate func() tls.Certificate) func(*testing.T, net.Conn) {
 	return func(t *testing.T, c net.Conn) {
 		_ = tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate()}}).HandshakeContext(t.Context())
@@ -69,11 +69,11 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 			var told sync.Map
 			r := startToTLS(t, []string{fails.address(), good.address()}, func(s *snapshot.Snapshot) {
 				if name == "never answers" {
-					s.Timeouts.Dial = 2 * time.Second // longer than a handshake here takes
+					s.Timeouts.Dial = 2 * time.Second // longer than a handshake takes here
 				}
 				s.Listeners[0].Pool.DialFailed = func(n *balancer.Node) { told.Store(n.Name, true) }
 			})
-			var clients []*client // those that meet the bad node wait together
+			var clients []*client // the clients that meet the bad node wait at the same time
 			for i := range 8 {
 				c := r.dial()
 				c.send(connectAs(fmt.Sprint("device-", i)))
@@ -100,12 +100,12 @@ func TestNodeWhoseHandshakeFailsIsPassedOver(t *testing.T) {
 	}
 }
 
-// The alert races with the CONNECT, and the reset behind it with what is still to be written: wherever it is met,
-// the next candidate gets all that the client has sent.
+// The alert races with the CONNECT, and the reset behind it with our next writes. Wherever we meet it,
+// the next candidate gets all of the client's bytes.
 func TestNodeThatTurnsUsAwayHasTakenNothing(t *testing.T) {
 	for _, m := range []mode{mqttToMQTTS, wssToWSS, {name: "ws to mqtts", protocol: snapshot.WS, nodeTLS: true}} {
 		t.Run(m.name, func(t *testing.T) {
-			turns := startNode(t, func(c net.Conn) { turnAway(t, c) })
+			turns := startNode(t, func(c net.Conn) { rejectCertificate(t, c) })
 			good := m.startNode(t, nil)
 			r := m.start(t, []string{turns.address(), good.address()})
 			for i := range 30 {
@@ -127,7 +127,7 @@ func TestNodeThatTurnsUsAwayHasTakenNothing(t *testing.T) {
 	}
 }
 
-// What a node has been sent since its first bytes is not at hand for another.
+// Bytes sent to a node after the first ones are not kept for another node.
 func TestClientThatHasSentMoreIsRefusedWhenItsNodeTurnsUsAway(t *testing.T) {
 	sent, met := make(chan struct{}), make(chan struct{}, 2)
 	config := nodeConfig().Clone()
@@ -179,7 +179,7 @@ func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
 			for i := range 3 {
 				c := r.open("c1")
 				c.send([]byte("more"))
-				c.expect([]byte("more")) // tickets of 1.3 come behind the handshake
+				c.expect([]byte("more")) // TLS 1.3 tickets come behind the handshake
 				_ = c.Close()
 				r.waitOutcome(outcome.ClientClosed, uint64(i+1))
 				state := <-states
@@ -191,7 +191,7 @@ func TestNodeIsShownOurCertificateAndResumesOurSessions(t *testing.T) {
 	}
 }
 
-// stallToTLS is a client whose node has the hello and does not answer.
+// stallToTLS returns a client whose node has the ClientHello and does not answer.
 func stallToTLS(t *testing.T, settings ...setting) (*rig, *client) {
 	t.Helper()
 	reached := make(chan struct{})
@@ -220,7 +220,7 @@ func TestStopEndsAHandshakeWithANode(t *testing.T) {
 	r.waitOutcome(outcome.Shutdown, 1)
 }
 
-// The gate bounds handshakes, not sessions: all get through.
+// The gate bounds handshakes and not sessions: all clients get through.
 func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 	backend := startTLSNode(t, nodeConfig(), nil)
 	gate := tlsterm.NewGate(2, 0, 1000)
@@ -242,7 +242,8 @@ func TestHandshakesWithNodesWaitForTheirTurn(t *testing.T) {
 	}
 }
 
-// A node that answers no hello has its time, and who has waited in our queue blames it for nothing.
+// A node gets its full time to answer a ClientHello. A session that has waited in our queue does not
+// blame the node.
 func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	mute := startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
@@ -270,7 +271,8 @@ func TestNodeIsNotBlamedForOurQueue(t *testing.T) {
 	}
 }
 
-// What a socket does not take of an upgrade waits for room, inside TLS too, and no longer than timeouts.dial.
+// The part of an upgrade that the socket does not take waits for room, also inside TLS, for at most
+// timeouts.dial.
 func TestNodeOfTLSThatDoesNotTakeTheUpgradeWholeIsPassedOverAfterDialTimeout(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	full := startTLSNode(t, nodeConfig(), func(c *tls.Conn) { <-t.Context().Done() })

@@ -14,7 +14,7 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// startTLSNode is a node that speaks TLS as config says, and MQTT in it as startNode's does.
+// startTLSNode starts a node that is startNode's inside TLS.
 func startTLSNode(t *testing.T, config *tls.Config, handle func(*tls.Conn)) *node {
 	t.Helper()
 	var n *node
@@ -47,7 +47,7 @@ func startToTLS(t *testing.T, nodes []string, settings ...setting) *rig {
 	return start(t, nodes, append(settings, toTLS)...)
 }
 
-// A broker reads the PROXY header before it knows of TLS, and some give it one read.
+// A broker reads the PROXY header before it starts TLS, and some brokers read it with one read.
 func TestProxyHeaderComesBeforeTheHelloInAWriteOfItsOwn(t *testing.T) {
 	for version := range 3 {
 		t.Run(fmt.Sprint("version ", version), func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestProxyHeaderComesBeforeTheHelloInAWriteOfItsOwn(t *testing.T) {
 			backend := startNode(t, func(c net.Conn) {
 				b := make([]byte, 1<<16)
 				n, _ := io.ReadAtLeast(c, b, 1)
-				for !bytes.Contains(b[:n], []byte("node.example")) { // the hello may be a read of its own
+				for !bytes.Contains(b[:n], []byte("node.example")) { // the ClientHello may take a read of its own
 					more, err := c.Read(b[n:])
 					if err != nil {
 						break
@@ -86,7 +86,7 @@ func TestProxyHeaderComesBeforeTheHelloInAWriteOfItsOwn(t *testing.T) {
 	}
 }
 
-// An end is an end with a close_notify and without, and a break is a break.
+// An end is an end, with and without close_notify, and a reset is a reset.
 func TestNodeOfTLSEndsAndBreaks(t *testing.T) {
 	for name, row := range map[string]struct {
 		end  func(*tls.Conn)
@@ -119,13 +119,13 @@ func TestNodeOfTLSEndsAndBreaks(t *testing.T) {
 	}
 }
 
-// The node learns that the client has ended, in TLS's own words, and may still send.
+// The node gets a close_notify when the client has ended, and may still send.
 func TestEndOfTheClientIsACloseNotifyToTheNode(t *testing.T) {
 	seen := make(chan error, 1)
 	backend := startTLSNode(t, nodeConfig(), func(c *tls.Conn) {
 		_, _ = io.ReadFull(c, make([]byte, len(connect311)))
 		_, _ = c.Write(connack311)
-		_, err := io.Copy(io.Discard, c) // nil is a close_notify
+		_, err := io.Copy(io.Discard, c) // err is nil after a close_notify
 		seen <- err
 		_, _ = c.Write([]byte("and goodbye"))
 	})
@@ -141,7 +141,7 @@ func TestEndOfTheClientIsACloseNotifyToTheNode(t *testing.T) {
 	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
-// What the client sends before the node's handshake is over waits, and is not lost.
+// The client's bytes before the end of the node's handshake wait and are not lost.
 func TestBytesBehindTheConnectWaitForTheNodesHandshake(t *testing.T) {
 	backend := startTLSNode(t, nodeConfig(), nil)
 	r := startToTLS(t, []string{backend.address()})
@@ -157,7 +157,7 @@ func TestBytesBehindTheConnectWaitForTheNodesHandshake(t *testing.T) {
 	<-sent
 }
 
-// A listener that looks at nothing has nothing to announce, and the node may speak first.
+// A listener that parses nothing has nothing to announce, and the node may speak first.
 func TestTCPListenerSpeaksTLSToNodes(t *testing.T) {
 	backend := startTLSNode(t, nodeConfig(), func(c *tls.Conn) {
 		_, _ = c.Write([]byte("hello"))
@@ -172,7 +172,7 @@ func TestTCPListenerSpeaksTLSToNodes(t *testing.T) {
 	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
-// Every record boundary, and keys that change: the node's bytes come in pieces.
+// The node's records are cut at every byte, also while keys change.
 func TestRecordsOfTheNodeSplitAtEveryByte(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
@@ -181,7 +181,7 @@ func TestRecordsOfTheNodeSplitAtEveryByte(t *testing.T) {
 			var r *rig
 			cut := make(chan *splitter, 1)
 			backend := startNode(t, func(c net.Conn) {
-				s := &splitter{Conn: c, between: func() { r.each(func(*session) {}) }} // the loop has its turn
+				s := &splitter{Conn: c, between: func() { r.each(func(*session) {}) }} // the loop takes a turn
 				over := tls.Server(s, config)
 				if over.HandshakeContext(t.Context()) != nil {
 					return

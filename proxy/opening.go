@@ -9,7 +9,7 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// open reads what the client sends first, and does what that comes to.
+// open reads the client's first bytes and carries out the verdicts on them.
 func (l *loop) open(s *session) step {
 	o := s.pending
 	if o.borrower != nobody {
@@ -17,7 +17,7 @@ func (l *loop) open(s *session) step {
 	}
 	var sent []byte
 	for {
-		v := o.Feed(sent, &l.opener)
+		v := o.Feed(sent, &l.openingScratch)
 		sent, s.version = nil, o.Version
 		next := stepOpen
 		switch v.Kind {
@@ -46,13 +46,13 @@ func (l *loop) open(s *session) step {
 	}
 }
 
-// fill reads at most so many bytes of what the client sends first. They are in the scratch
-// buffer, with room before them. Where there are some it returns stepOpen.
+// fill reads up to most of the client's first bytes into the scratch buffer, with room before them. It
+// returns stepOpen if there are any.
 func (l *loop) fill(s *session, most int) ([]byte, step) {
 	if !s.client.readable {
 		return nil, stepWait
 	}
-	s.pending.Keep() // the scratch buffer is read into again
+	s.pending.Keep() // the read overwrites the scratch buffer
 	b, err := l.readUpTo(&s.client, min(most, scratchSize))
 	switch {
 	case err == reactor.ErrAgain:
@@ -63,7 +63,7 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 	return b, stepOpen
 }
 
-// checkAddress applies the limits of the client's address, which is known now.
+// checkAddress applies the limits of the client's address, which is now known.
 func (l *loop) checkAddress(s *session) step {
 	o := s.pending
 	s.source = originOf(o.Source)
@@ -71,25 +71,26 @@ func (l *loop) checkAddress(s *session) step {
 	s.counted = counted
 	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
-		if s.place = l.server.refuse(s.listener.port, s.place); s.place == placeNone || !counted {
+		if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone || !counted {
 			return l.finish(s, refused)
 		}
 	}
 	return stepOpen
 }
 
-// answerOpening sends a reply to a client whose opening goes on.
+// answerOpening replies to a client whose opening goes on.
 func (l *loop) answerOpening(s *session, v opening.Verdict) step {
 	if v.Kind == opening.Upgrade {
 		s.server.moved += uint64(len(v.Reply))
 	}
 	if l.seal(&s.client, v.Reply) != nil || s.client.kept != nil {
-		return l.finish(s, outcome.ClientGone) // a new socket has room for it, if its client reads
+		return l.finish(s, outcome.ClientGone) // a new socket has room for the reply if its client reads
 	}
 	return stepOpen
 }
 
-// countOpening counts what an unfinished opening holds of the process's memory, beside its own struct.
+// countOpening sets the bytes that an unfinished opening holds of the process's memory, beside its own
+// struct.
 func (l *loop) countOpening(s *session, bytes int) {
 	o := s.pending
 	if o.held == nil {
@@ -97,7 +98,7 @@ func (l *loop) countOpening(s *session, bytes int) {
 		var held *holding
 		evict := func(s *session) {
 			if s.pending == nil || s.pending.held != held {
-				return // the opening was over before the loop heard of it
+				return // the opening was over before this call
 			}
 			s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
 			l.finish(s, outcome.RefusedOpening)
@@ -108,13 +109,13 @@ func (l *loop) countOpening(s *session, bytes int) {
 	o.held.set(int64(bytes) + openingSize)
 }
 
-// endCount ends the count of the opening's memory: it is over, or begins anew.
-func (o *pending) endCount() {
+// releaseMemory uncounts the opening's memory.
+func (o *pending) releaseMemory() {
 	o.held.end()
 	o.held = nil
 }
 
-// connectDeadline is when timeouts.connect_packet is over.
+// connectDeadline returns the tick at which timeouts.connect_packet is over.
 func (l *loop) connectDeadline(s *session) reactor.Tick {
 	return l.In(s.pending.generation.Timeouts.ConnectPacket - time.Duration(l.Now()-s.begun))
 }
@@ -122,7 +123,7 @@ func (l *loop) connectDeadline(s *session) reactor.Tick {
 // admit applies the limits to a client whose first bytes are whole.
 func (l *loop) admit(s *session, v opening.Verdict) step {
 	timeouts := &s.pending.generation.Timeouts
-	s.pending.endCount()
+	s.pending.releaseMemory()
 	if v.Connect != nil {
 		s.id = logged(v.Connect.ClientID)
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
@@ -136,7 +137,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 	return stepOpen
 }
 
-// route begins the attempts to reach a node, in the order that the session's key gives them.
+// route begins the walk over the pool's nodes, in the order for the session's key.
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
 	o.pool = l.current.inForce(v.Pool)

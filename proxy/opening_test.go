@@ -103,7 +103,7 @@ func TestClientsNamedByATrustedProxyAreNamedToTheNode(t *testing.T) {
 	}
 }
 
-// LOCAL and UNKNOWN speak of the proxy's own connection.
+// LOCAL and UNKNOWN are for connections of the proxy itself.
 func TestProxyHeaderWithoutAddressesLeavesThePeers(t *testing.T) {
 	for name, header := range map[string]string{
 		"v1 UNKNOWN":              "PROXY UNKNOWN\r\n",
@@ -131,7 +131,7 @@ func TestClientOnAUnixSocketIsAnnouncedWithOurOwnAddresses(t *testing.T) {
 	r := start(t, []string{backend.address()}, sendProxy(2), func(s *snapshot.Snapshot) {
 		s.Listeners[0].Network, s.Listeners[0].Address = "unix", path
 	})
-	for range 4 { // whichever loop takes it
+	for range 4 { // in whichever loop
 		c := r.dial()
 		c.send(connect311)
 		c.expect(connack311)
@@ -261,7 +261,7 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 					open = append(open, r.open(fmt.Sprint(i)))
 				}
 				if row.name == "rate" {
-					for r.srv.rate.Take(int64(time.Hour)) { // or time makes room for one more
+					for r.srv.rate.Take(int64(time.Hour)) { // otherwise time makes room for one more
 					}
 				}
 				c := r.dial()
@@ -279,7 +279,7 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 					_ = c.Close()
 				}
 				if row.name == "rate" {
-					return // it is time that makes room
+					return // time makes room
 				}
 				r.waitOutcome(outcome.ClientClosed, 3)
 				r.open("room again")
@@ -288,7 +288,7 @@ func TestLimitsRefuseInTheClientsVersion(t *testing.T) {
 	})
 }
 
-// What a limit counts is only what it let in: clients that are refused and stay do not use it up.
+// A limit counts only admitted clients: refused clients that stay do not use it up.
 func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
 	for name, first := range map[string][]byte{"past the limit": connect5, "malformed": []byte("\x10\x0d\x00\x04MQTT\x05\x03\x00\x3c\x00\x00\x00")} {
 		t.Run(name, func(t *testing.T) {
@@ -298,7 +298,7 @@ func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
 				}
 				r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.Listeners[0].MaxConnections = 2 })
 				open := []*client{r.open("one"), r.open("two")}
-				if name == "malformed" { // it comes in, and is refused then
+				if name == "malformed" { // it is accepted first and refused then
 					_ = open[1].Close()
 					r.waitOutcome(outcome.ClientClosed, 1)
 				}
@@ -320,7 +320,7 @@ func TestRefusedClientsThatStayHoldNoPlace(t *testing.T) {
 	}
 }
 
-// Past the headroom for refusals nothing is read any more.
+// Beyond the headroom for refusals nothing is read.
 func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		if m.tls {
@@ -343,7 +343,7 @@ func TestFloodPastTheLimitIsClosedAtOnce(t *testing.T) {
 	})
 }
 
-// A refusal is read by a client that sent more than its CONNECT.
+// A client that sent more than its CONNECT still gets the refusal.
 func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.MaxConnectSize = 64 })
@@ -359,11 +359,11 @@ func TestRefusalIsNotLostToUnreadBytes(t *testing.T) {
 func TestRefusedClientThatStaysIsClosed(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
-		r := m.startImpatient(t, []string{"name.invalid:1883"})
+		r := m.startShortWaits(t, []string{"name.invalid:1883"})
 		c := r.dial()
 		c.send(connect311)
 		c.expect([]byte("\x20\x02\x00\x03"))
-		r.waitOutcome(outcome.DialFailed, 1) // after waits.linger, though the client never closes
+		r.waitOutcome(outcome.DialFailed, 1) // after waits.linger, even if the client never closes
 		_ = c.Close()
 	})
 }

@@ -7,26 +7,28 @@ import (
 	"sync"
 )
 
-// openingMemory bounds what all clients together hold of the process's memory before they are sessions: the beginnings
-// of a CONNECT or a ClientHello, and TLS handshakes that are not over. Above the limit the address that holds the most
-// loses its oldest opening. So a flood from one address evicts itself, and one from many addresses, each of which holds
-// as much as any good client, evicts its own oldest openings, which have stalled the longest.
+// openingMemory bounds the memory that all clients together hold before they are sessions: the
+// beginnings of a CONNECT or a ClientHello, and unfinished TLS handshakes. Above the limit the address
+// that holds the most loses its oldest opening. So a flood from one address evicts itself. A flood
+// from many addresses, each of which holds no more than a good client, evicts its own oldest openings,
+// which have stalled the longest.
 //
-// A CONNECT or a ClientHello that comes whole at the first read, as nearly all do, holds nothing here.
+// A CONNECT or ClientHello that arrives whole in the first read, as nearly all do, counts nothing
+// here.
 type openingMemory struct {
 	mu        sync.Mutex // guards the fields below, and those of every holding and holder
 	limit     int64      // bytes; 0: none
-	held      int64
+	held      int64      // bytes of all openings
 	byAddress map[addressKey]*holder
 	heaviest  holders
-	opened    uint64 // numbers the holdings
+	opened    uint64 // the number of the last holding
 }
 
-// holding is what one opening holds.
+// holding is the memory that one opening holds.
 type holding struct {
 	memory *openingMemory
-	by     *holder       // nil: it holds nothing any more
-	place  *list.Element // among the holder's
+	by     *holder       // nil: it was removed
+	place  *list.Element // in by.openings
 	bytes  int64
 	number uint64
 	evict  func() // ends the opening; called with the lock held, from any goroutine
@@ -44,8 +46,8 @@ func newOpeningMemory() *openingMemory {
 	return &openingMemory{byAddress: map[addressKey]*holder{}}
 }
 
-// begin begins to count an opening of an address, the zero one for clients on a Unix socket. evict must not block, and
-// must not call the holding.
+// begin begins to count an opening of an address, which is the zero address for clients on a Unix
+// socket. evict must not block and must not call the holding.
 func (m *openingMemory) begin(from netip.Addr, evict func()) *holding {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,8 +64,8 @@ func (m *openingMemory) begin(from netip.Addr, evict func()) *holding {
 	return h
 }
 
-// set says that the opening holds n bytes now, and evicts openings until all of them are within the limit. It may be
-// called from any goroutine. Of an opening that has been evicted, and of nil, nothing is counted.
+// set sets the bytes that the opening holds, and evicts openings until all are within the limit. It
+// may be called from any goroutine. It does nothing for an evicted opening or for nil.
 func (h *holding) set(n int64) {
 	if h == nil {
 		return
@@ -81,7 +83,7 @@ func (h *holding) set(n int64) {
 	m.fitLocked()
 }
 
-// setLimit sets the limit, 0 for none, and evicts openings until all of them are within it.
+// setLimit sets the limit, 0 for none, and evicts openings until all are within it.
 func (m *openingMemory) setLimit(limit int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -97,7 +99,7 @@ func (m *openingMemory) fitLocked() {
 	}
 }
 
-// end ends the count. It may be called twice, and of nil.
+// end uncounts the opening. It may be called twice, and on nil.
 func (h *holding) end() {
 	if h == nil {
 		return
@@ -124,12 +126,13 @@ func (h *holding) removeLocked() {
 	delete(m.byAddress, by.key)
 }
 
-// holders is a heap, the one that loses next first.
+// holders is a heap with the address that loses an opening next at the top.
 type holders []*holder
 
 func (h holders) Len() int { return len(h) }
 
-// Less puts the heavier address first, and of two that are equal the one whose oldest opening is older.
+// Less puts the address with more bytes first, and of two with equally many the one with the older
+// opening.
 func (h holders) Less(i, j int) bool {
 	a, b := h[i], h[j]
 	if a.bytes != b.bytes || a.openings.Len() == 0 || b.openings.Len() == 0 {
@@ -143,14 +146,14 @@ func (h holders) Swap(i, j int) {
 	h[i].index, h[j].index = i, j
 }
 
-// Push is for package heap.
+// Push implements heap.Interface.
 func (h *holders) Push(x any) {
 	by := x.(*holder)
 	by.index = len(*h)
 	*h = append(*h, by)
 }
 
-// Pop is for package heap.
+// Pop implements heap.Interface.
 func (h *holders) Pop() any {
 	last := len(*h) - 1
 	by := (*h)[last]

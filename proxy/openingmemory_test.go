@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// openings is a set of openings that notes which of them are evicted, in order.
+// openings is a set of openings that records their evictions in order.
 type openings struct {
 	*openingMemory
 	held    map[string]*holding
@@ -20,7 +20,7 @@ func newOpenings(limit int64) *openings {
 	return &openings{openingMemory: m, held: map[string]*holding{}}
 }
 
-// hold has an opening of an address hold so many bytes.
+// hold has an opening of an address hold this many bytes.
 func (o *openings) hold(name, from string, bytes int64) {
 	if o.held[name] == nil {
 		o.held[name] = o.begin(netip.MustParseAddr(from), func() { o.evicted = append(o.evicted, name) })

@@ -8,7 +8,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// The beginnings of CONNECTs that never end are bounded together, and good clients of other addresses do not pay for it.
+// All unfinished CONNECTs together are bounded, at no cost to good clients of other addresses.
 func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		if m.tls {
@@ -18,11 +18,11 @@ func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
 			s.OpeningMemory, s.MaxConnectSize, s.Timeouts.ConnectPacket = 20*each, 1<<20, time.Hour
 		})
-		slow := r.greet(r.dialFrom("127.0.0.3"))
+		slow := r.handshakeAndUpgrade(r.dialFrom("127.0.0.3"))
 		slow.send(connect311[:7])
 		begun := append([]byte("\x10\xff\xff\x03\x00\x04MQTT\x04\x02\x00\x00\x7f\xff"), make([]byte, each)...)
 		for range 60 {
-			_, _ = r.greet(r.dialFrom("127.0.0.2")).Write(begun) // it may be cut off meanwhile
+			_, _ = r.handshakeAndUpgrade(r.dialFrom("127.0.0.2")).Write(begun) // it may be evicted meanwhile
 		}
 		eventually(t, "evictions", func() bool { return r.outcomes(outcome.RefusedOpening) >= 30 })
 		_ = r.open("good").Close()
@@ -31,7 +31,7 @@ func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 	})
 }
 
-// A handshake that waits for its client counts for what it holds.
+// A handshake that waits for its client counts the bytes that it holds.
 func TestHandshakesThatStallAreBoundedTogether(t *testing.T) {
 	const most = 10
 	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *snapshot.TLS) { t.Timeout = time.Hour }), func(s *snapshot.Snapshot) {

@@ -11,7 +11,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// tlsNode is a node that says a word to each client of TLS and then echoes.
+// tlsNode starts a node that sends a word to each TLS client and then echoes.
 func tlsNode(t *testing.T, word string) *node {
 	config := &tls.Config{Certificates: []tls.Certificate{testCA().Issue(word).TLS}}
 	return startNode(t, func(c net.Conn) {

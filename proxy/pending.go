@@ -12,78 +12,77 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// pending is what a session needs only until its node has answered: the client's opening,
+// pending is the state that a session needs only until its node has answered: the client's opening,
 // then the attempts to reach a node.
 type pending struct {
 	opening.Opening
 	attempt
 	loan
 
-	generation *generation        // that it was accepted under
+	generation *generation        // under which the client was accepted
 	listener   *snapshot.Listener // in that generation
 	counted    bool               // in the loop's opensUnder
 
-	held        *holding // what it counts for in the process's opening memory; nil: nothing
-	handshakeBy int64    // when the client's handshake must be over, in ns of the loop's clock; 0: it has not begun
+	held        *holding // its part of the process's opening memory; nil: none
+	handshakeBy int64    // deadline of the client's handshake, in ns of the loop's clock; 0: no handshake has begun
 	fault       string   // what was wrong with the client's first bytes, or with the last node
 }
 
-// attempt is how far a session has come on its way to a node. Valid from the route on.
+// attempt is the state of a session on its way to a node. Valid after route.
 type attempt struct {
-	// bytes is what the client has sent and no node has taken: the CONNECT and what
-	// came with it. While owned is false it is a view into the loop's scratch buffer
-	// and good for this turn alone.
+	// bytes are the client's bytes that no node has processed: the CONNECT and anything behind it.
+	// While owned is false they are a view into the loop's scratch buffer, valid for this turn only.
 	bytes []byte
 	owned bool
-	sent  uint64 // how much the client had sent when a node of TLS got bytes
+	sent  uint64 // client.moved when a TLS node got bytes
 
-	tls         *tlsterm.Info      // of the client's handshake; nil: none
-	request     *websocket.Request // the upgrade that nodes are asked for; nil: they speak plain MQTT
-	destination netip.AddrPort     // where the client connected to; not valid: not known yet
+	tls         *tlsterm.Info      // of the client; nil: no TLS
+	request     *websocket.Request // the upgrade for the nodes; nil: they speak plain MQTT
+	destination netip.AddrPort     // the address that the client connected to; not valid if not known yet
 
 	pool     *snapshot.Pool
 	walk     walk.Walk
-	node     *balancer.Node // the node dialled last; nil: none
+	node     *balancer.Node // the current candidate; nil: none
 	dialled  netip.AddrPort // the address of the last candidate
-	begun    reactor.Tick   // when it was dialled
-	until    reactor.Tick   // when the time of the attempt is over
-	unproven int            // how many bytes the node has yet to acknowledge one of; 0: none
-	failure  string         // why the last candidate was passed over
-	answer   []byte         // the beginning of a CONNACK that is not whole yet
+	begun    reactor.Tick   // when dialling it began
+	until    reactor.Tick   // deadline of the attempt
+	unproven int            // bytes sent, while the node has acknowledged none of them; 0: no proof is needed
+	failure  string         // why the last attempt failed
+	answer   []byte         // the node's first bytes while its answer is not whole
 }
 
-// keep makes bytes outlive the turn.
-func (a *attempt) keep() {
+// ownBytes copies bytes out of the scratch buffer, so that they outlive the turn.
+func (a *attempt) ownBytes() {
 	if !a.owned && len(a.bytes) > 0 {
 		a.bytes = append(make([]byte, 0, len(a.bytes)), a.bytes...)
 	}
 	a.owned = len(a.bytes) > 0
 }
 
-// borrower says who else uses a connection of the session. Nobody but the borrower may
-// touch it.
+// borrower says which goroutine uses a connection of the session. Only the borrower may touch that
+// connection.
 type borrower uint8
 
 const (
-	nobody          borrower = iota // the loop has both connections
+	nobody          borrower = iota // the loop uses both connections
 	clientHandshake                 // a goroutine makes the client's TLS handshake
 	clientHTTP                      // net/http serves the client
 	nodeHandshake                   // a goroutine makes the TLS handshake with a node
 )
 
-// ofClient reports whether it is the client's connection that is borrowed.
+// ofClient reports whether the client's connection is borrowed.
 func (b borrower) ofClient() bool { return b == clientHandshake || b == clientHTTP }
 
-// loan is a connection that is borrowed.
+// loan is a borrowed connection.
 type loan struct {
 	borrower borrower
-	conn     *borrowedConn // what the borrower has; nil: nothing
+	conn     *borrowedConn // the duplicate; nil: none
 	http     *httpConn     // valid only if borrower is clientHTTP
 }
 
 // reclaim ends the borrower's use of the connection.
 func (n *loan) reclaim() {
-	if n.conn != nil { // first: net/http's close then has no close_notify to wait for
+	if n.conn != nil { // closed first, so that the close by net/http does not wait to send close_notify
 		_ = n.conn.Close()
 	}
 	if n.borrower == clientHTTP {

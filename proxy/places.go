@@ -2,23 +2,23 @@ package proxy
 
 import "sync/atomic"
 
-// place is what a connection counts for in limits.max_connections and that of its listener.
+// place says in which limits a connection counts.
 type place uint8
 
 const (
-	placeNone    place = iota
-	placeTaken         // it was let in, and counts in both limits
-	placeRefused       // it is only there to be told why it is refused: one of refusalHeadroom
+	placeNone     place = iota
+	placeAdmitted       // it counts in limits.max_connections and in its listener's limit
+	placeRefused        // it lingers only to hear why it is refused, and counts in refusalHeadroom
 )
 
-// enter counts a connection that was accepted on a port, under the limits of its opening. With placeNone it is to be
-// closed at once.
-func (srv *Server) enter(p *port, o *pending) place {
-	if acquire(&p.taken, o.listener.Limit()) {
-		if acquire(&srv.taken, o.generation.maxConnections) {
-			return placeTaken
+// takePlace counts a connection that was accepted on a port. With placeNone the caller must close it
+// at once.
+func (srv *Server) takePlace(p *port, o *pending) place {
+	if acquire(&p.admitted, o.listener.Limit()) {
+		if acquire(&srv.admitted, o.generation.maxConnections) {
+			return placeAdmitted
 		}
-		p.taken.Add(-1)
+		p.admitted.Add(-1)
 	}
 	if acquire(&srv.refused, refusalHeadroom) {
 		return placeRefused
@@ -26,36 +26,36 @@ func (srv *Server) enter(p *port, o *pending) place {
 	return placeNone
 }
 
-// refuse gives up the place in the limits of a connection that is refused after it was let in, so that it is not in the
-// way of one that is not. It returns placeNone when too many others wait to be told the same: the connection is to be
-// closed at once.
-func (srv *Server) refuse(at *port, p place) place {
+// placeToRefuse moves a connection that is now refused out of the limits, so that it takes no place
+// from an admitted one. It returns placeNone when too many refused connections linger: then the caller
+// must close it at once.
+func (srv *Server) placeToRefuse(at *port, p place) place {
 	if p == placeRefused {
 		return p
 	}
-	srv.leave(at, p)
+	srv.freePlace(at, p)
 	if acquire(&srv.refused, refusalHeadroom) {
 		return placeRefused
 	}
 	return placeNone
 }
 
-// leave uncounts a connection that ends.
-func (srv *Server) leave(at *port, p place) {
+// freePlace uncounts a connection that ends.
+func (srv *Server) freePlace(at *port, p place) {
 	switch p {
-	case placeTaken:
-		at.taken.Add(-1)
-		srv.taken.Add(-1)
+	case placeAdmitted:
+		at.admitted.Add(-1)
+		srv.admitted.Add(-1)
 	case placeRefused:
 		srv.refused.Add(-1)
 	case placeNone:
 	}
 }
 
-// open is how many connections have been accepted and have not ended.
-func (srv *Server) open() int64 { return srv.taken.Load() + srv.refused.Load() }
+// open returns the number of connections that were accepted and have not ended.
+func (srv *Server) open() int64 { return srv.admitted.Load() + srv.refused.Load() }
 
-// acquire adds one to a count that has not reached its limit.
+// acquire adds one to a count unless it has reached its limit.
 func acquire(count *atomic.Int64, limit int64) bool {
 	for {
 		n := count.Load()

@@ -11,21 +11,21 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// port is an address where clients arrive, and its listening sockets, one for each loop. It is found by its address and
-// outlives the snapshots that have a listener there: the sockets keep the clients that wait in them, whatever else of the
-// listener changes.
+// port is an address where clients arrive, with a listening socket for each loop. It outlives the
+// snapshots that have a listener there. So its sockets keep the clients that wait in them, whatever
+// else of the listener changes.
 type port struct {
-	key   portKey
-	bound net.Addr
-	path  fs.FileInfo  // the socket's file, on a path; nil: none
-	socks []int32      // by loop; they are the loops' own
-	taken atomic.Int64 // connections by their place
+	key      portKey
+	bound    net.Addr
+	path     fs.FileInfo  // the file of a Unix socket; nil: none
+	socks    []int32      // by loop; the loops own them
+	admitted atomic.Int64 // connections with placeAdmitted
 
 	clientFirst bool          // see [reactor.ListenTCP]
-	kept        chan struct{} // closed when a port that is being given up is wanted again; nil: it is not being given up
+	kept        chan struct{} // not nil while the port is being released; closed when a generation has the port again
 }
 
-// portKey is what a port is found by. A listener on port 0 has a port of its own.
+// portKey identifies a port. Each listener on port 0 has a port of its own.
 type portKey struct{ network, address, name string }
 
 func portKeyOf(ln *snapshot.Listener) portKey {
@@ -36,8 +36,8 @@ func portKeyOf(ln *snapshot.Listener) portKey {
 	return key
 }
 
-// listen binds the port of a listener, with a socket for each of n loops. With beside another socket of ours may have the
-// same address.
+// listen binds the port of a listener, with a socket for each of n loops. If beside is true, other
+// sockets of ours may have the same address.
 func listen(ln *snapshot.Listener, n int, beside bool) (_ *port, err error) {
 	p := &port{key: portKeyOf(ln), clientFirst: clientFirst(ln)}
 	if ln.Network != "unix" {
@@ -58,17 +58,18 @@ func listen(ln *snapshot.Listener, n int, beside bool) (_ *port, err error) {
 func listenTCP(address string, n int, clientFirst, beside bool) ([]int32, net.Addr, error) {
 	socks, bound, err := reactor.ListenTCP(address, n, clientFirst, beside)
 	if err != nil {
-		return nil, nil, err // and no *net.TCPAddr in a net.Addr
+		return nil, nil, err // bound is a nil *net.TCPAddr, which would be a net.Addr that is not nil
 	}
 	return socks, bound, nil
 }
 
-// clientFirst reports whether the clients of a listener speak first. Those of plain TCP may wait for the server.
+// clientFirst reports whether the clients of a listener speak first. Clients of a plain TCP listener
+// may wait for the server.
 func clientFirst(ln *snapshot.Listener) bool {
 	return ln.Network == "tcp" && ln.Protocol != snapshot.TCP
 }
 
-// closeSocks closes the sockets of a port that no loop has got.
+// closeSocks closes the sockets of a port that no loop owns yet.
 func (p *port) closeSocks() {
 	for _, fd := range p.socks {
 		reactor.Close(fd)
@@ -76,7 +77,7 @@ func (p *port) closeSocks() {
 	p.removePath()
 }
 
-// removePath removes the Unix socket's file at the end, if it is still ours.
+// removePath removes the file of a Unix socket if it is still ours.
 func (p *port) removePath() {
 	if p.path == nil {
 		return
@@ -87,14 +88,15 @@ func (p *port) removePath() {
 	p.path = nil
 }
 
-// refuseSYN and acceptSYN say whether clients can begin to connect. Those that have begun can end it.
+// refuseSYN keeps clients from beginning to connect, and acceptSYN lets them again. Handshakes that
+// have begun can finish.
 func (p *port) refuseSYN() {
 	if p.key.network == "unix" {
 		p.removePath()
 		return
 	}
 	for _, fd := range p.socks {
-		_ = reactor.RefuseSYN(fd) // without it such a client is reset
+		_ = reactor.RefuseSYN(fd) // if it fails, such clients are reset when the socket closes
 	}
 }
 
@@ -106,11 +108,11 @@ func (p *port) acceptSYN() {
 
 func (p *port) setClientFirst() {
 	for _, fd := range p.socks {
-		_ = reactor.SetClientFirst(fd, p.clientFirst) // what it saves is a wake-up
+		_ = reactor.SetClientFirst(fd, p.clientFirst) // after an error some clients cost one more wake-up
 	}
 }
 
-// tcpPort is the number of a TCP port; 0: it is none.
+// tcpPort returns the number of a TCP port, or 0 for a Unix socket.
 func (p *port) tcpPort() int {
 	if a, ok := p.bound.(*net.TCPAddr); ok {
 		return a.Port
@@ -118,7 +120,7 @@ func (p *port) tcpPort() int {
 	return 0
 }
 
-// tcpPortOf is the number of the TCP port in an address; 0: it has none.
+// tcpPortOf returns the number of the TCP port in an address, or 0 if it has none.
 func tcpPortOf(address string) int {
 	if a, err := net.ResolveTCPAddr("tcp", address); err == nil {
 		return a.Port

@@ -18,8 +18,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// pumpRig is a session in the relay between two socket pairs, without a loop
-// running, so that the inner step can be counted and timed alone.
+// pumpRig makes a session in the relay between two socket pairs. No loop runs, so the inner step can
+// be counted and timed alone.
 func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	tb.Helper()
 	pool, err := balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: "127.0.0.1:1"}}})
@@ -30,7 +30,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	srv := &Server{journal: newJournal(slog.New(slog.DiscardHandler))}
 	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newLedger()}
 	l.current = newGeneration(&snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}}, []*port{{}})
-	s = l.take()
+	s = l.newSession()
 	pair := func() (ours, theirs int) {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
@@ -78,8 +78,7 @@ func TestRelayAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkRelayRoundTrip includes the peers' own reads and writes, which are
-// half of its system calls.
+// BenchmarkRelayRoundTrip includes the peers' reads and writes, which are half of its system calls.
 func BenchmarkRelayRoundTrip(b *testing.B) {
 	l, s, client, node := pumpRig(b)
 	publish, puback, buf := make([]byte, 80), make([]byte, 4), make([]byte, 128)
@@ -123,7 +122,7 @@ func BenchmarkRoute(b *testing.B) {
 	}
 }
 
-// An idle session is bounded in bytes: what a million of them cost is this.
+// The size of a session bounds the memory of a million idle ones.
 func TestSessionStaysSmall(t *testing.T) {
 	const most = 200
 	if size := int(unsafe.Sizeof(session{})); size > most {
@@ -131,7 +130,7 @@ func TestSessionStaysSmall(t *testing.T) {
 	}
 }
 
-// epoll says once that a client is gone. What the node does not take yet may come after that.
+// epoll reports once that a client is gone. The node's backlog may begin after that.
 func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 	l, s, client, _ := pumpRig(t)
 	var err error
@@ -140,7 +139,7 @@ func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 	}
 	t.Cleanup(l.Close)
 	l.current.Timeouts.HalfClosed = patience
-	for { // fill what the node has room for, and once more the client's own socket
+	for { // fill the sockets to the node, and then the client's own
 		_, err := unix.Write(client, make([]byte, 4096))
 		if err == unix.EAGAIN && s.server.kept != nil {
 			break
@@ -153,7 +152,7 @@ func TestClientThatBreaksBeforeItsNodeIsFullIsLetGo(t *testing.T) {
 		}
 	}
 	held := s.server.kept.bytes
-	s.server.kept = nil // as when the node took it a moment before epoll spoke
+	s.server.kept = nil // as if the node had read it just before the event
 	_ = unix.Shutdown(client, unix.SHUT_RDWR)
 	l.event(s, &s.client, reactor.Input|reactor.InputHungUp|reactor.HungUp|reactor.Failed)
 	if s.server.kept == nil || len(held) == 0 {
@@ -168,7 +167,7 @@ func TestBytesThatWaitAreNoSilence(t *testing.T) {
 	for name, c := range map[string]struct {
 		from        string
 		byKeepAlive bool
-		held        bool // for the client, who takes nothing
+		held        bool // a backlog for the client, which reads nothing
 		want        bool
 	}{
 		"none":                        {},
@@ -182,21 +181,21 @@ func TestBytesThatWaitAreNoSilence(t *testing.T) {
 			l, s, client, node := pumpRig(t)
 			s.byKeepAlive = c.byKeepAlive
 			if c.held {
-				l.keep(&s.client, []byte("x"))
+				l.keepUnsent(&s.client, []byte("x"))
 			}
 			if c.from != "" {
 				if _, err := unix.Write(pick(c.from == "client", client, node), []byte("x")); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if got := unheard(s); got != c.want {
+			if got := stillSending(s); got != c.want {
 				t.Errorf("got %v", got)
 			}
 		})
 	}
 }
 
-// net/http may keep a connection for hours that a loop has begun to read.
+// net/http may keep a connection for hours after a loop has read its beginning.
 func TestWhatALoopHadReadIsNotKept(t *testing.T) {
 	c := &borrowedConn{rest: make([]byte, 10)}
 	for c.rest != nil {

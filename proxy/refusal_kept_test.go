@@ -13,7 +13,7 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// A refusal that the client's socket has no room for is sent when there is some, and the FIN after it.
+// A refusal that does not fit into the client's socket is sent when there is room, and then FIN.
 func TestARefusalThatDoesNotFitTheSocketIsStillHeard(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := &leaving{rig: m.start(t, []string{fullListener(t)}), mode: m}

@@ -2,13 +2,13 @@ package proxy
 
 import "mqttlb/proxy/reactor"
 
-// The sides of a session, as its events name them.
+// The sides of a session, for reactor.Target.
 const (
 	clientSide = iota
 	serverSide
 )
 
-// target is what the events of a stream belong to.
+// target returns the target for the events of a stream.
 func (s *session) target(h *stream) reactor.Target {
 	side := uint8(clientSide)
 	if h == &s.server {
@@ -17,8 +17,8 @@ func (s *session) target(h *stream) reactor.Target {
 	return reactor.Target{Slot: s.slot, Side: side, Birth: h.birth}
 }
 
-// register asks for the events that the stream waits for, if that is not done yet. Each
-// costs one report, and none a change of the registration.
+// register asks for the events that the stream waits for, unless it has asked before. An event costs
+// one report and no change of the registration.
 func (l *loop) register(s *session, h *stream) error {
 	want := reactor.WatchInput
 	if h.wantsRoom {
@@ -32,9 +32,8 @@ func (l *loop) register(s *session, h *stream) error {
 	return l.Watch(h.fd, s.target(h), before, want)
 }
 
-// rearm has a stream reported once more that has more to read than one turn
-// allows. What TLS has of it already does not show at the socket: a stream that speaks
-// TLS goes on by mail.
+// rearm has a stream reported once more that has more to read than one turn allows. Bytes that TLS
+// already holds do not show at the socket: a stream with layers continues by mail.
 func (l *loop) rearm(s *session, h *stream) {
 	if h.layers != nil {
 		l.callback(s)(func(s *session) { l.resume(s, s.step) })

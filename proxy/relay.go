@@ -9,7 +9,7 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// relay moves bytes both ways.
+// relay moves bytes in both directions.
 func (l *loop) relay(s *session) step {
 	if l.pump(s, &s.client, &s.server) || l.pump(s, &s.server, &s.client) {
 		return stepEnded
@@ -17,8 +17,8 @@ func (l *loop) relay(s *session) step {
 	return stepWait
 }
 
-// pump moves bytes from one stream to the other: until there are no more, until the other keeps some, or for a turn. It
-// reports whether the session has ended.
+// pump moves bytes from one stream to the other: until there are no more, the other has a backlog, or
+// the turn is over. It reports whether the session has ended.
 func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 	for turn := 0; from.readable && to.kept == nil && !from.ended; turn++ {
 		if turn == readsPerTurn {
@@ -27,7 +27,7 @@ func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 		}
 		before := from.moved
 		b, err := l.read(from)
-		if n := from.moved - before; n > 0 { // a close frame, too
+		if n := from.moved - before; n > 0 { // also for a close frame
 			l.countMoved(s, from, to, n)
 		}
 		if err == reactor.ErrAgain {
@@ -36,18 +36,18 @@ func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 		if err != nil {
 			return l.inputEnded(s, from, to, err)
 		}
-		if err := l.pass(s, to, b); err != nil {
+		if err := l.forward(s, to, b); err != nil {
 			return l.outputBroke(s, to)
 		}
 	}
 	if from.broken {
-		l.limitBroken(s, from) // its event had come before the other stream was full
+		l.limitBroken(s, from) // the event had come before the other stream had a backlog
 	}
 	return false
 }
 
-// pass writes b, which came from the other stream, to a stream.
-func (l *loop) pass(s *session, to *stream, b []byte) error {
+// forward writes b, read from the other stream, to a stream.
+func (l *loop) forward(s *session, to *stream, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -57,7 +57,7 @@ func (l *loop) pass(s *session, to *stream, b []byte) error {
 	return l.write(to, b)
 }
 
-// countMoved counts n bytes that have come from a stream.
+// countMoved counts n bytes read from a stream.
 func (l *loop) countMoved(s *session, from, to *stream, n uint64) {
 	if from == &s.client {
 		s.flow.Received += n
@@ -69,12 +69,13 @@ func (l *loop) countMoved(s *session, from, to *stream, n uint64) {
 		}
 	}
 	if to.ended {
-		s.deadline = l.In(l.current.Timeouts.HalfClosed) // the direction that is open is in use
+		s.deadline = l.In(l.current.Timeouts.HalfClosed) // the open direction is in use
 	}
 }
 
-// flushed goes on with a session one of whose streams has room again. It reports whether the session has ended.
-func (l *loop) flushed(s *session, to *stream) (ended bool) {
+// flushAndResume sends the backlog of a stream that has room again. It reports whether the session has
+// ended.
+func (l *loop) flushAndResume(s *session, to *stream) (ended bool) {
 	taken, err := l.flush(to)
 	if err != nil {
 		return l.outputBroke(s, to)
@@ -88,8 +89,8 @@ func (l *loop) flushed(s *session, to *stream) (ended bool) {
 	return s.other(to).ended && l.endOutput(s, to)
 }
 
-// inputEnded handles the end of a stream, or the error that broke it. An end travels: the other stream is ended, and the
-// session ends when both have, or after timeouts.half_closed.
+// inputEnded handles the end of a stream, or the error that broke it. It passes an end on to the other
+// stream. The session ends when both streams have ended, or after timeouts.half_closed.
 func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) {
 	client := from == &s.client
 	_, frames := errors.AsType[*websocket.Error](err)
@@ -111,10 +112,10 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 	return l.endOutput(s, to)
 }
 
-// endOutput ends our direction of a stream because the other one has ended, and with it the session if nothing is left to
-// come either.
+// endOutput ends our direction of a stream because the other stream has ended. It ends the session if
+// the peer has ended, too.
 func (l *loop) endOutput(s *session, to *stream) (ended bool) {
-	_ = l.end(to, nil, s.normalClose()) // a peer that is gone is found out by the next read
+	_ = l.end(to, nil, s.normalClose()) // if the peer is gone, the next read returns the error
 	if to.ended && to.output == outputEnded {
 		l.finish(s, s.outcome)
 		return true
@@ -122,13 +123,14 @@ func (l *loop) endOutput(s *session, to *stream) (ended bool) {
 	return false
 }
 
-// outputBroke handles a stream that takes no more bytes because its peer is gone. What that sent last, such as a
-// DISCONNECT that says why, still reaches the other. It reports true: the caller has nothing left to do for the session.
+// outputBroke handles a stream that takes no more bytes because its peer is gone. The last bytes of
+// that peer, such as a DISCONNECT with the reason, are still forwarded. It returns true: the caller
+// must not touch the session again.
 func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	client, other := gone == &s.client, s.other(gone)
 	switch {
 	case (s.step == stepLeave || s.step == stepLinger) && !client:
-		// The node gets nothing more, and the client still gets its goodbye.
+		// The node gets no more bytes, but the client still gets its goodbye.
 		gone.kept, gone.output = nil, outputEnded
 		gone.readable, gone.readToEnd = true, true
 		l.resume(s, s.step)
@@ -139,18 +141,18 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	case s.flow == nil && client:
 		l.finish(s, s.firstOutcome(outcome.ClientGone))
 		return true
-	case s.flow == nil: // a node that was asked for an upgrade
-		l.giveUp(s, l.alertBefore(s, errUpgradeReset))
+	case s.flow == nil: // the node was asked for an upgrade
+		l.failAttempt(s, l.alertBefore(s, errUpgradeReset))
 		l.resume(s, stepDial)
 		return true
 	}
 	for range readsPerTurn {
 		b, err := l.read(gone)
-		if !client && s.turnedAway(err) {
+		if !client && s.refusedByNode(err) {
 			l.resume(s, l.dialAgain(s, err))
 			return true
 		}
-		if err != nil || other.kept != nil || l.pass(s, other, b) != nil {
+		if err != nil || other.kept != nil || l.forward(s, other, b) != nil {
 			break
 		}
 	}
@@ -161,15 +163,16 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	return true
 }
 
-// normalClose is the code of the close frame with which an end is passed on; 0, none, where frames pass as they are.
+// normalClose returns the code of the close frame that passes an end on, or 0 if frames pass unchanged
+// and none is added.
 func (s *session) normalClose() websocket.CloseCode {
-	if s.passes {
+	if s.framesPass {
 		return 0
 	}
 	return websocket.Normal
 }
 
-// other is the stream opposite h.
+// other returns the stream opposite h.
 func (s *session) other(h *stream) *stream {
 	if h == &s.client {
 		return &s.server
@@ -177,7 +180,7 @@ func (s *session) other(h *stream) *stream {
 	return &s.client
 }
 
-// firstOutcome is what ended the session first: o, if nothing did before.
+// firstOutcome returns the outcome that was decided before, or o if none was.
 func (s *session) firstOutcome(o outcome.Outcome) outcome.Outcome {
 	if s.outcome != outcome.None {
 		return s.outcome

@@ -26,13 +26,13 @@ func TestBytesAfterTheConnectArriveInOrder(t *testing.T) {
 		r.waitOutcome(outcome.ClientClosed, 1)
 		moved := "received=24 sent=12"
 		if m.clientWS() {
-			moved = "received=" // and so much more for the upgrade and the frames
+			moved = "received=" // more for the upgrade and the frames
 		}
 		r.waitLine("client_id=c1 version=3.1.1 node=node-a " + moved)
 	})
 }
 
-// Each side writes random pieces at random times while the other reads so.
+// Each side writes random pieces at random times while the other reads them.
 func TestBulkBothWaysIsDeliveredOnceAndInOrder(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		const size = 32 << 20
@@ -98,8 +98,7 @@ func digest(t *testing.T, r io.Reader, size int64) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// A reader that stops costs at most one scratch buffer for each direction, and
-// nobody else waits for it.
+// A reader that stops costs at most one scratch buffer for each direction and delays no other session.
 func TestSlowReaderIsHeldBackAndHoldsNobodyElseBack(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		const much = 64 << 20
@@ -117,11 +116,11 @@ func TestSlowReaderIsHeldBackAndHoldsNobodyElseBack(t *testing.T) {
 		})
 		r := m.start(t, []string{backend.address()})
 		slow := r.open("slow")
-		// The session is full once a buffer is held for the client.
+		// The session is full once there is a backlog for the client.
 		eventually(t, "back-pressure", func() bool { return r.held() > 0 })
 		most := scratchSize
 		if m.tls {
-			most += scratchSize / (16 << 10) * 22 // what sealing adds to each record
+			most += scratchSize / (16 << 10) * 22 // the overhead of each record
 		}
 		if held := r.held(); held > most {
 			t.Errorf("%d bytes are held for one reader", held)
@@ -148,7 +147,7 @@ func TestHalfCloseTravelsBothWays(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		t.Run("client first", func(t *testing.T) {
 			backend := m.startNode(t, func(c net.Conn) {
-				b, _ := io.ReadAll(c) // sees the client's end of stream
+				b, _ := io.ReadAll(c) // to the client's end of stream
 				_, _ = c.Write(connack311)
 				_, _ = c.Write(b)
 			})
@@ -215,9 +214,9 @@ func TestHalfThatStaysOpenSilentlyIsEnded(t *testing.T) {
 			_, _ = c.Read(make([]byte, 64))
 			_, _ = c.Write(connack311)
 			_, _ = io.Copy(io.Discard, c)
-			<-end // a node that never closes, as far as this test goes
+			<-end // a node that does not close before the end of this test
 		})
-		r := m.startImpatient(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
+		r := m.startShortWaits(t, []string{backend.address()}, func(s *snapshot.Snapshot) { s.Timeouts.HalfClosed = 50 * time.Millisecond })
 		t.Cleanup(func() { close(end) })
 		c := r.open("c1")
 		c.halfClose()
@@ -296,8 +295,8 @@ func TestLastWordsOfANodeReachTheClient(t *testing.T) {
 			_ = c.Close()
 			r.waitOutcome(outcome.ServerClosed, 1)
 		})
-		// Its kernel resets, at once where bytes are unread and otherwise when more
-		// arrive. A read or a write meets that first.
+		// The kernel resets the connection at once if bytes are unread, and otherwise when more
+		// arrive. Either a read or a write fails first.
 		t.Run("that is killed while the client sends", func(t *testing.T) {
 			backend := m.startNode(t, func(c net.Conn) {
 				_, _ = c.Read(make([]byte, 64))
@@ -329,7 +328,7 @@ func TestSessionThatIsSilentForLongerThanItsKeepAliveAllowsEnds(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		quick := func(s *snapshot.Snapshot) { s.Timeouts.Idle = 100 * time.Millisecond }
-		r := m.startImpatient(t, []string{m.startNode(t, nil).address()}, quick)
+		r := m.startShortWaits(t, []string{m.startNode(t, nil).address()}, quick)
 		c := r.open("silent")
 		c.rest()
 		r.waitOutcome(outcome.IdleTimeout, 1)
@@ -379,7 +378,7 @@ func TestIdleLimitComesFromTheKeepAliveInForce(t *testing.T) {
 	})
 }
 
-// The CONNACK that an enhanced authentication ends in is found behind its AUTH.
+// The CONNACK at the end of an enhanced authentication is found behind an AUTH.
 func TestAuthBeforeTheConnackIsForwarded(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		auth := []byte("\xf0\x06\x18\x04\x15\x00\x01x")

@@ -12,8 +12,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// A client that reads nothing fills the buffers between us and it with its answers,
-// whoever writes them: a node, this package, web or net/http.
+// A client that does not read fills all buffers with answers, whoever writes them: a node, this
+// package, package web or net/http.
 func TestClientThatReadsNothingIsGivenUp(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	const get = " HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -49,7 +49,7 @@ func TestClientThatReadsNothingIsGivenUp(t *testing.T) {
 	})
 }
 
-// What is alive may be silent or slow for longer than its limits, as long as it moves.
+// A connection may be silent or slow for longer than its limits as long as bytes move.
 func whatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
 		r := limitedWeb(t, m, func(s *snapshot.Snapshot) {
@@ -62,7 +62,7 @@ func whatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 		conn.send([]byte("POST /read/ HTTP/1.1\r\nHost: x\r\nContent-Length: 30\r\n\r\n"))
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
-		for range 30 { // three seconds of a limit of two, at ten times the rate
+		for range 30 { // three seconds with a limit of two, at ten times the rate
 			<-tick.C
 			conn.send([]byte("x"))
 		}
@@ -73,7 +73,7 @@ func whatMovesHasNoLimitForTheWholeOfIt(t *testing.T) {
 	})
 }
 
-// A refusal closes, and is no reason to wait for a body.
+// A refusal closes the connection and does not wait for a body.
 func refusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
 	inModesAbreast(t, []mode{wsToWS, wssToWS}, func(t *testing.T, m mode) {
 		r := limitedWeb(t, m) // its ConnectPacket is longer than its linger
@@ -100,7 +100,7 @@ func refusalsOfAListenerOfWebSocketHoldNoConnection(t *testing.T) {
 		}
 		all.Wait()
 		r.waitOutcome(outcome.BadUpgrade, 4)
-		r.waitOutcome(outcome.ConnectTimeout, 2) // the header that is not whole, and net/http's own 417
+		r.waitOutcome(outcome.ConnectTimeout, 2) // an incomplete header, and net/http's own 417
 		r.waitLine(`error="404: path`)
 		r.waitLine("request header: not whole within timeouts.connect_packet")
 	})

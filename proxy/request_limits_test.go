@@ -17,10 +17,10 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// Each of these requests stops where a server waits for its client.
+// Each of these requests stops at a point where a server waits for its client.
 var stuckRequests = map[string]struct {
 	request string
-	drip    string // is sent again and again after it
+	drip    string // sent repeatedly after it
 	answer  string // "": any, or none
 	why     string // the end of the connection's line; "": any
 }{
@@ -54,7 +54,7 @@ var stuckRequests = map[string]struct {
 	"on a path of WebSocket":       {"POST /mqtt HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n", "", "405", ""},
 }
 
-// limitedWeb is a listener of HTTP, with MQTT at /mqtt, whose limits are short.
+// limitedWeb starts an HTTP listener with short limits, and MQTT at /mqtt.
 func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 	t.Helper()
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -97,7 +97,7 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 	}
 	short := func(s *snapshot.Snapshot) {
 		s.MaxRequestSize = 1000
-		s.Timeouts.ConnectPacket = 2 * time.Second // the handshake has its part of it
+		s.Timeouts.ConnectPacket = 2 * time.Second // the handshake takes a part of it
 		s.Timeouts.RequestBody, s.Timeouts.Tunnel, s.Timeouts.KeepAlive = time.Second, time.Second, 2*time.Second
 	}
 	r := prepare(t, []string{refusing}, append(append([]setting{short}, settings...), func(s *snapshot.Snapshot) {
@@ -109,14 +109,14 @@ func limitedWeb(t *testing.T, m mode, settings ...setting) *rig {
 			s.Listeners[0].Routes = append(s.Listeners[0].Routes, snapshot.Route{Path: "/dead/", Pool: pool(refusing)})
 		}
 	}, m.set)...)
-	r.srv.waits.linger = 500 * time.Millisecond // clients read their answers in it
+	r.srv.waits.linger = 500 * time.Millisecond // clients read their answers in this time
 	r.run()
 	return r
 }
 
 var webModes = []mode{httpToWS, {name: "https to ws", protocol: snapshot.HTTP, nodeWS: true, tls: true}}
 
-// Most of the time of these tests is that of limits of seconds.
+// These tests mostly wait for limits of seconds.
 func TestRequestsAreLimitedInTime(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
@@ -130,11 +130,11 @@ func noRequestHoldsItsConnectionForEver(t *testing.T) {
 	inModesAbreast(t, webModes, func(t *testing.T, m mode) {
 		r := limitedWeb(t, m)
 		var all sync.WaitGroup
-		var door sync.Mutex // one handshake at a time: they have a limit, too
+		var handshaking sync.Mutex // one handshake at a time, since handshakes have a limit, too
 		for name, c := range stuckRequests {
 			for _, before := range []int{0, 2} {
 				all.Go(func() {
-					conn, in := r.visited(&door, m, before)
+					conn, in := r.connAfterRequests(&handshaking, m, before)
 					local := conn.LocalAddr().String()
 					answer := conn.stick(in, c.request, c.drip)
 					if !strings.HasPrefix(answer, "HTTP/1.1 "+c.answer) && !strings.HasPrefix(answer, "HTTP/1.0 "+c.answer) && c.answer != "" {
@@ -157,10 +157,10 @@ func noRequestHoldsItsConnectionForEver(t *testing.T) {
 	})
 }
 
-// visited is a connection of the mode that has carried so many requests.
-func (r *rig) visited(door *sync.Mutex, m mode, requests int) (*client, *bufio.Reader) {
-	door.Lock()
-	defer door.Unlock()
+// connAfterRequests returns a connection of the mode after so many requests.
+func (r *rig) connAfterRequests(handshaking *sync.Mutex, m mode, requests int) (*client, *bufio.Reader) {
+	handshaking.Lock()
+	defer handshaking.Unlock()
 	conn := r.dialBare(r.srv.Addr("mqtt"))
 	if m.tls {
 		conn.secure(nil)
@@ -174,8 +174,8 @@ func (r *rig) visited(door *sync.Mutex, m mode, requests int) (*client, *bufio.R
 	return conn, in
 }
 
-// stick sends a request, and what drips after it, until the connection ends. It
-// returns what came back.
+// stick sends a request, and drip repeatedly after it, until the connection ends. It returns the
+// answer.
 func (c *client) stick(in io.Reader, request, drip string) string {
 	c.send([]byte(request))
 	done := make(chan struct{})
@@ -203,7 +203,7 @@ func (c *client) stick(in io.Reader, request, drip string) string {
 	return string(b)
 }
 
-// lineOf waits for the line of the connection from an address.
+// lineOf waits for the log line of the connection from an address.
 func (r *rig) lineOf(client string) (line string) {
 	want := fmt.Sprintf("msg=session listener=mqtt client=%s ", client)
 	eventually(r.t, "the line of "+client, func() bool {

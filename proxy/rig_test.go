@@ -22,13 +22,13 @@ func (r *rig) each(f func(*session)) {
 		done := make(chan struct{})
 		l.Do(func() {
 			defer close(done)
-			l.each(f)
+			l.eachSession(f)
 		})
 		<-done
 	}
 }
 
-// held is how many bytes the loops hold for streams that take no more.
+// held returns the bytes in all backlogs.
 func (r *rig) held() (n int) {
 	r.each(func(s *session) {
 		for _, h := range []*stream{&s.client, &s.server} {
@@ -40,8 +40,7 @@ func (r *rig) held() (n int) {
 	return n
 }
 
-// idleLimits are the idle limits of the sessions that have had their CONNACK,
-// by identifier.
+// idleLimits returns the idle limits of the sessions that have got their CONNACK, by identifier.
 func (r *rig) idleLimits() map[string]time.Duration {
 	limits := map[string]time.Duration{}
 	r.each(func(s *session) {

@@ -13,8 +13,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// Server accepts clients on the listeners of a snapshot and carries their
-// sessions. Apply has it go by another snapshot.
+// Server accepts clients on the listeners of a snapshot and carries their sessions. Apply replaces the
+// snapshot.
 type Server struct {
 	log       *slog.Logger
 	engine    *engine
@@ -33,13 +33,13 @@ type Server struct {
 	running  chan struct{} // closed when the loops run
 	stopping chan struct{} // closed by the stop
 	drains   map[nodeName]*drain
-	working  sync.WaitGroup // of giving up ports, and of drains
+	working  sync.WaitGroup // goroutines of releasePort and drain
 
-	taken, refused atomic.Int64 // connections by their place
+	admitted, refused atomic.Int64 // connections by their place
 }
 
-// New binds the listeners; clients wait in the kernel's queue until Run. One loop
-// is made for each core that Go may use (GOMAXPROCS). A server that will not be run is to be closed.
+// New binds the listeners. Clients wait in the kernel's queue until Run. There is one loop for each
+// core that Go may use (GOMAXPROCS). A server that is never run must be closed.
 func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 	srv := &Server{
 		log:       log,
@@ -67,8 +67,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 	return srv, nil
 }
 
-// Addr is the address that the named listener is bound to, nil if there is no
-// such listener.
+// Addr returns the address that the named listener is bound to, or nil if there is no such listener.
 func (srv *Server) Addr(name string) net.Addr {
 	if p := srv.current.Load().port(name); p != nil {
 		return p.bound
@@ -76,11 +75,11 @@ func (srv *Server) Addr(name string) net.Addr {
 	return nil
 }
 
-// Run carries sessions until ctx is done, then stops accepting and gives the
-// sessions timeouts.shutdown to end: by themselves, and in its last third with a
-// goodbye. When it returns, nothing of the server is left. It may be called once.
+// Run carries sessions until ctx is done. Then it stops accepting and gives the sessions
+// timeouts.shutdown to end: by themselves at first, and with a goodbye in the last third. When it
+// returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
-	go srv.journal.run() // ends at close
+	go srv.journal.run() // ends at journal.close
 	ended := make(chan struct{})
 	go func() { // ends when the engine was told to stop and its last session has ended
 		defer close(ended)
@@ -89,7 +88,7 @@ func (srv *Server) Run(ctx context.Context) {
 
 	<-ctx.Done()
 	srv.applying.Lock()
-	close(srv.stopping) // nothing is applied from here on
+	close(srv.stopping) // Apply fails from here on
 	srv.applying.Unlock()
 	srv.engine.stop()
 	shutdown := srv.current.Load().Timeouts.Shutdown
@@ -99,12 +98,12 @@ func (srv *Server) Run(ctx context.Context) {
 	srv.journal.close()
 }
 
-// endSessions gives the sessions two thirds of timeouts.shutdown to end by themselves, has those that are left leave one
-// after the other in the last third, so that their clients do not all come back together, and ends at the end of it those
-// that have not closed since. It returns when the last session has ended.
+// endSessions gives the sessions two thirds of timeouts.shutdown to end by themselves. In the last
+// third it has the rest leave one after the other, so that their clients do not all reconnect at once.
+// At its end it ends the sessions that remain. It returns when the last session has ended.
 func (srv *Server) endSessions(ended <-chan struct{}, shutdown time.Duration) {
 	third := shutdown / 3
-	pace := third - min(third/4, srv.waits.linger) // the last to leave has time to hear its goodbye
+	pace := third - min(third/4, srv.waits.linger) // the last sessions need time to linger
 	parts := max(int(pace/leaveInterval), 1)
 	next := time.NewTimer(shutdown - third)
 	defer next.Stop()
@@ -127,8 +126,8 @@ func (srv *Server) endSessions(ended <-chan struct{}, shutdown time.Duration) {
 	<-ended
 }
 
-// Close frees what a server holds that was not run; clients in the kernel's queue are reset. It does nothing to one that
-// was, which frees everything itself, and may be called twice.
+// Close frees a server that was never run and resets the clients in the kernel's queue. It does
+// nothing to a server that was run, since Run frees everything. It may be called twice.
 func (srv *Server) Close() {
 	srv.applying.Lock()
 	closed := srv.engine.close()
@@ -141,17 +140,16 @@ func (srv *Server) Close() {
 	}
 }
 
-// Stats is what the server has counted so far. It may be called from any
-// goroutine at any time.
+// Stats returns the counters since the start. It may be called from any goroutine at any time.
 func (srv *Server) Stats() Stats {
 	g := srv.current.Load()
 	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load()}
-	srv.engine.count(&stats)
+	srv.engine.addTo(&stats)
 	stats.order(g)
 	for _, ln := range g.Listeners {
 		counts := stats.Listener(ln.Name)
 		if counts == nil {
-			continue // applied a moment ago, and not by every loop yet
+			continue // not every loop has applied the generation yet
 		}
 		if ln.ServesHTTP() {
 			counts.Answers = srv.http.handler(ln.Name).answers.ByStatus()

@@ -15,7 +15,7 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// A program may make a server and fail in something else before it runs it.
+// A program may make a server and fail elsewhere before it runs the server.
 func TestServerThatIsNotRunCanBeCountedAndLeavesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	for name, on := range map[string]setting{

@@ -9,9 +9,9 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// session is one client connection and its server connection. It belongs to
-// one loop, and only that loop's goroutine touches it. An idle session is this
-// struct, its client identifier and two descriptors: no buffer, no goroutine.
+// session is one client connection and its server connection. It belongs to one loop, and only that
+// loop's goroutine touches it. An idle session is this struct, its client identifier and two
+// descriptors: no buffer, no goroutine.
 type session struct {
 	client, server stream
 
@@ -19,35 +19,35 @@ type session struct {
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	pending  *pending // nil once the node has answered
 
-	id     string // client identifier, as much as is logged; empty on TCP listeners
-	source origin // the client
-	slot   uint32 // its index in the loop's sessions
+	id     string // client identifier, truncated for the log; empty on TCP listeners
+	source origin // address of the client
+	slot   uint32 // index in the loop's sessions
 
-	begun int64 // the accept, in ns of the loop's clock
+	begun int64 // when it was accepted, in ns of the loop's clock
 
-	given    given  // what the client has been given
-	lingered uint32 // bytes that were thrown away after the goodbye
+	delivered delivered // position in the bytes sent to the client
+	lingered  uint32    // bytes thrown away after the goodbye
 
-	timer    reactor.Tick // when its timer fires; 0: it is not set
-	active   reactor.Tick // when the idle limit began to run
+	timer    reactor.Tick // when the timer fires; 0: not set
+	active   reactor.Tick // start of the idle limit
 	idle     reactor.Tick // the idle limit; 0: none
-	deadline reactor.Tick // of the step, where it is not the idle limit; 0: none
+	deadline reactor.Tick // deadline of the step, in place of the idle limit; 0: none
 
 	step    step
 	version mqttparse.Version
-	connack uint8           // the code of the node's CONNACK, valid only if connacked
-	excess  outcome.Outcome // the limit that it was accepted past, to be told so; 0: none
-	outcome outcome.Outcome // decided before the end, while a refusal lingers
+	connack uint8           // code of the node's CONNACK, valid only if connacked
+	excess  outcome.Outcome // the limit that the client exceeded and must be told; 0: none
+	outcome outcome.Outcome // decided before the end, for example while a refusal lingers
 
 	stuck       stuck
-	connacked   bool // the node's CONNACK has passed
+	connacked   bool // the node's CONNACK was forwarded
 	place       place
-	counted     bool // among those of its address
-	passes      bool // frames of WebSocket pass as they are: both sides speak it
+	counted     bool // in addresses
+	framesPass  bool // both sides speak WebSocket, and frames pass unchanged
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
 
-// node is the one that the session is on, or that it dials; nil: none.
+// node returns the node that the session is on or dials, or nil if there is none.
 func (s *session) node() *balancer.Node {
 	switch {
 	case s.flow != nil:
@@ -58,15 +58,15 @@ func (s *session) node() *balancer.Node {
 	return nil
 }
 
-// unheard reports whether a session that is out of time has not been silent: bytes
-// of the client wait in its socket, because the node takes none, or bytes that this turn
-// of a loop that is late has not come to.
-func unheard(s *session) bool {
-	return s.client.waits() || !s.byKeepAlive && s.client.kept == nil && s.server.waits()
+// stillSending reports whether a session whose idle limit is over has in fact not been idle. Bytes
+// wait in its socket because the other side takes none, or because a late loop has not reached them in
+// this turn.
+func stillSending(s *session) bool {
+	return s.client.hasUnread() || !s.byKeepAlive && s.client.kept == nil && s.server.hasUnread()
 }
 
-// origin is where a client is, in 20 bytes where netip.AddrPort takes 32. The
-// zero value is that of a Unix socket.
+// origin is the address of a client in 20 bytes, where netip.AddrPort takes 32. The zero value stands
+// for a Unix socket.
 type origin struct {
 	ip    [16]byte
 	port  uint16
@@ -77,8 +77,7 @@ func originOf(a netip.AddrPort) origin {
 	return origin{a.Addr().As16(), a.Port(), a.IsValid()}
 }
 
-// addrPort is the origin in the form used elsewhere, IPv4 unmapped; not valid
-// where it is not known.
+// addrPort returns the origin as an AddrPort with IPv4 unmapped. It is not valid for a Unix socket.
 func (o origin) addrPort() netip.AddrPort {
 	if !o.known {
 		return netip.AddrPort{}
@@ -86,20 +85,20 @@ func (o origin) addrPort() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(o.ip).Unmap(), o.port)
 }
 
-// born is a stream for a descriptor.
-func (l *loop) born(fd int32) stream {
+// newStream returns a stream for a descriptor.
+func (l *loop) newStream(fd int32) stream {
 	return stream{fd: fd, birth: l.sessions.Birth()}
 }
 
-// take returns an empty session.
-func (l *loop) take() *session {
+// newSession returns an empty session.
+func (l *loop) newSession() *session {
 	slot, s := l.sessions.Take()
 	*s = session{slot: slot, client: stream{fd: -1}, server: stream{fd: -1}}
 	return s
 }
 
-// each calls f for every session that is open; f may end it.
-func (l *loop) each(f func(*session)) {
+// eachSession calls f for every open session. f may end the session.
+func (l *loop) eachSession(f func(*session)) {
 	for s := range l.sessions.All() {
 		if s.listener != nil {
 			f(s)
@@ -107,7 +106,7 @@ func (l *loop) each(f func(*session)) {
 	}
 }
 
-// pick is one of two values.
+// pick returns ifFirst if first is true, and otherwise the other value.
 func pick[T any](first bool, ifFirst, otherwise T) T {
 	if first {
 		return ifFirst

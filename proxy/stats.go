@@ -8,15 +8,15 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// Stats is what a server has counted since its start. Open and Total of a flow
-// count sessions that reached the node.
+// Stats are the counters of a server since its start. Open and Total of a flow count sessions that
+// reached the node.
 type Stats struct {
-	Listeners []ListenerStats // those of the snapshot, in its order, then those that it has not and that have sessions
-	Flows     []FlowStats     // of every listener and node of its pools, in the same order
+	Listeners []ListenerStats // in the order of the snapshot, followed by removed listeners that still have sessions
+	Flows     []FlowStats     // of every listener and each node of its pools, in the same order
 
-	MaxConnections int64  // in force: the setting, or what the descriptor limit allows
+	MaxConnections int64  // in force: the setting, or fewer if the descriptor limit has no room for them
 	AcceptErrors   uint64 // accepts that failed for want of descriptors or memory
-	LinesDropped   uint64 // log lines that the log's writer had no time for
+	LinesDropped   uint64 // log lines dropped because the log was too slow
 }
 
 // ListenerStats counts the connections of a listener.
@@ -24,13 +24,13 @@ type ListenerStats struct {
 	Name     string
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
-	Outcomes [outcome.Count]uint64 // by Outcome; their sum and Open make Accepted
+	Outcomes [outcome.Count]uint64 // by Outcome; Accepted is their sum plus Open
 
-	// Answers counts the HTTP requests that were answered here and by no node, by
-	// status; nil where no HTTP is served.
+	// Answers counts the HTTP requests that the balancer itself answered, by status; nil if the
+	// listener serves no HTTP.
 	Answers map[int]uint64
 
-	// Handshakes and Certificates are valid only if TLS, whether the listener has TLS.
+	// TLS tells whether the listener has TLS. Handshakes and Certificates are valid only if it has.
 	TLS          bool
 	Handshakes   tlsterm.GateCounts
 	Certificates []tlsterm.CertificateStatus
@@ -45,10 +45,10 @@ type FlowStats struct {
 	Received uint64 // bytes from clients
 	Sent     uint64 // bytes to clients
 
-	DialErrors uint64 // connections to the node that could not be made
+	DialErrors uint64 // failed attempts to connect to the node
 }
 
-// add adds a loop's numbers to the sum.
+// add adds the counters of a loop.
 func (s *Stats) add(c *ledger) {
 	s.AcceptErrors += c.acceptErrors
 	for _, from := range c.listeners {
@@ -78,7 +78,7 @@ func (s *Stats) add(c *ledger) {
 	}
 }
 
-// add adds what the loops count.
+// add adds the counters of the same listener on a loop.
 func (l *ListenerStats) add(from *ListenerStats) {
 	l.Open += from.Open
 	l.Accepted += from.Accepted
@@ -87,7 +87,7 @@ func (l *ListenerStats) add(from *ListenerStats) {
 	}
 }
 
-// Listener is the numbers of a listener; nil: there are none.
+// Listener returns the counters of a listener, or nil if there are none.
 func (s *Stats) Listener(name string) *ListenerStats {
 	if i := slices.IndexFunc(s.Listeners, func(l ListenerStats) bool { return l.Name == name }); i >= 0 {
 		return &s.Listeners[i]
@@ -97,7 +97,7 @@ func (s *Stats) Listener(name string) *ListenerStats {
 
 func (f *FlowStats) key() flowKey { return flowKey{f.Listener, f.Pool, f.Node} }
 
-// order puts the numbers into the order of a generation.
+// order sorts the counters into the order of a generation.
 func (s *Stats) order(g *generation) {
 	listeners, flows := map[string]int{}, map[flowKey]int{}
 	for i, ln := range g.Listeners {

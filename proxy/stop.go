@@ -2,16 +2,16 @@ package proxy
 
 import "mqttlb/proxy/outcome"
 
-// stop ends accepting; what the kernel has taken already is served.
+// stop ends accepting. Connections that the kernel has completed are still served.
 func (l *loop) stop() {
 	l.stopping = true
 	l.StopAccepting()
 }
 
-// leaveShare has one part in so many of the sessions leave that do not yet.
+// leaveShare has one of the given number of parts of the remaining sessions leave.
 func (l *loop) leaveShare(parts int) {
 	staying := 0
-	l.each(func(s *session) {
+	l.eachSession(func(s *session) {
 		if s.step < stepLeave {
 			staying++
 		}
@@ -25,9 +25,9 @@ func (l *loop) leaveShare(parts int) {
 	}
 }
 
-// endAll ends every session at once, with what can be said of a goodbye.
+// endAll ends every session at once. It says goodbye if the sockets take it now.
 func (l *loop) endAll() {
-	l.each(func(s *session) {
+	l.eachSession(func(s *session) {
 		next := s.step
 		if next < stepLeave {
 			next = l.leave(s, outcome.Shutdown)

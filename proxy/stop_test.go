@@ -16,13 +16,13 @@ func TestStopEndsSessionsAtEveryStepAfterShutdown(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		silent := m.startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 		r := m.start(t, []string{silent.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 0 })
-		half := r.dial() // in peek
+		half := r.dial() // in stepOpen
 		half.send(connect311[:5])
-		unanswered := r.dial() // in confirm
+		unanswered := r.dial() // in stepConfirm
 		unanswered.send(connect311)
 		eventually(t, "the CONNECT at the node", func() bool { return r.srv.Stats().Flows[0].Total == 1 })
 		r.node(0).SetOperator(balancer.Down)
-		refused := r.dial() // seen off
+		refused := r.dial() // in stepLinger
 		refused.send(connect311)
 		refused.expect([]byte("\x20\x02\x00\x03"))
 
@@ -31,7 +31,7 @@ func TestStopEndsSessionsAtEveryStepAfterShutdown(t *testing.T) {
 			c.rest()
 		}
 		r.waitOutcome(outcome.Shutdown, 2)
-		r.waitOutcome(outcome.NoNode, 1) // that is why it was refused
+		r.waitOutcome(outcome.NoNode, 1) // the reason for the refusal
 		if _, err := net.Dial("tcp", r.srv.Addr("mqtt").String()); err == nil {
 			t.Error("a client is taken after the end")
 		}
@@ -69,7 +69,7 @@ func TestStopLetsSessionsEndByThemselves(t *testing.T) {
 	})
 }
 
-// The sessions of a loop leave part by part: none leaves twice, and none is left after the last part.
+// The sessions of a loop leave in parts: none leaves twice, and none is left after the last part.
 func TestSessionsLeaveInShares(t *testing.T) {
 	r := startLeaving(t, mqttToMQTT)
 	const n = 9
@@ -107,5 +107,5 @@ func TestSessionsLeaveInShares(t *testing.T) {
 		}
 		_ = c.Close()
 	}
-	r.srv.engine.leaveShare(1) // of none
+	r.srv.engine.leaveShare(1) // no session is left
 }

@@ -9,8 +9,8 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// switchOver waits for a node's 101, and then writes the client's frames to it:
-// before, a node may take them for a part of the request.
+// switchOver waits for a node's 101 and then writes the client's frames. Before the 101 a node may
+// parse them as a part of the request.
 func (l *loop) switchOver(s *session) step {
 	o := s.pending
 	if s.client.broken {
@@ -23,10 +23,10 @@ func (l *loop) switchOver(s *session) step {
 		case reactor.ErrAgain:
 			return stepWait
 		case io.EOF:
-			l.giveUp(s, errNoUpgrade)
+			l.failAttempt(s, errNoUpgrade)
 			return stepDial
 		default:
-			l.giveUp(s, upgradeBroken(err))
+			l.failAttempt(s, upgradeBroken(err))
 			return stepDial
 		}
 		o.answer = append(o.answer, read...)
@@ -39,27 +39,28 @@ func (l *loop) switchOver(s *session) step {
 			err = errUpgradeTooLong
 		}
 		if err != nil {
-			l.giveUp(s, err)
+			l.failAttempt(s, err)
 			return stepDial
 		}
-		s.passes = true
+		s.framesPass = true
 		if err := l.write(&s.server, o.bytes); err != nil {
-			l.giveUp(s, err)
+			l.failAttempt(s, err)
 			return stepDial
 		}
 		early := b[length:]
 		o.answer, s.server.moved = nil, uint64(len(early))
 		next := l.reached(s)
 		if len(early) > 0 && next == stepConfirm {
-			return l.heard(s, early)
+			return l.forwardAnswer(s, early)
 		}
 		return next
 	}
 	return stepWait
 }
 
-// upgradeBroken is what is wrong with a node whose connection broke after it was asked for an upgrade. It may be what the
-// client asks for: that is no failure to reach the node, which an alert of its TLS is.
+// upgradeBroken returns the error for a node that broke the connection after it was asked for an
+// upgrade. An alert of TLS means that the node was not reached. Other errors may be due to the
+// client's own request, and do not blame the node.
 func upgradeBroken(err error) error {
 	if tlsterm.IsRefusal(err) {
 		return nodeAlert(err)

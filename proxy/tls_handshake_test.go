@@ -37,7 +37,7 @@ func TestWhatIsNoTLSIsSaidToBe(t *testing.T) {
 	}
 }
 
-// hello is a ClientHello as it is on the wire.
+// hello returns a ClientHello in wire form.
 func hello(t *testing.T) []byte {
 	t.Helper()
 	here, there := net.Pipe()
@@ -53,7 +53,7 @@ func hello(t *testing.T) []byte {
 	return b[:n]
 }
 
-// Whichever limit comes first ends it.
+// The shorter limit ends the handshake.
 func handshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
 	whole := hello(t)
 	tests := map[string]func(*testing.T){}
@@ -127,8 +127,8 @@ func TestHandshakesPastTheGateAreClosed(t *testing.T) {
 	r.open("room again")
 }
 
-// A handshake that waits for its client is in nobody's way: neither one whose hello is not whole, nor one that has been
-// answered and is silent.
+// A handshake that waits for its client delays no other: neither before its ClientHello is whole nor
+// after it was answered.
 func TestStalledHandshakesHoldUpNoOther(t *testing.T) {
 	for _, m := range []mode{mqttsToMQTT, wssToMQTT} {
 		t.Run(m.name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestStalledHandshakesHoldUpNoOther(t *testing.T) {
 	}
 }
 
-// The handshake is what the limit is to spare.
+// The limit must save the cost of a handshake.
 func TestConnectionsPastTheLimitHaveNoHandshake(t *testing.T) {
 	r := startTLS(t, []string{startNode(t, nil).address()}, func(s *snapshot.Snapshot) { s.MaxConnections = 1 })
 	first := r.open("one")
@@ -179,10 +179,10 @@ func TestConnectionsPastTheLimitHaveNoHandshake(t *testing.T) {
 	r.open("room again")
 }
 
-// Who has no time left gives up the place in the queue: the turns are for those that still wait.
+// A session whose time is over leaves the queue, so that turns are for those that still wait.
 func TestSessionThatEndsLeavesTheQueueOfTheGate(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	const queue = 30 // seconds of it, more than patience
+	const queue = 30 // in seconds, more than patience
 	r := startTLS(t, []string{startNode(t, nil).address()},
 		over(func(t *snapshot.TLS) { t.Gate, t.Timeout = tlsterm.NewGate(0, 1, queue), time.Hour }),
 		func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })

@@ -9,13 +9,13 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// A client may ask for new keys at any time (RFC 8446, 4.6.3), and for ours: Go's never does, openssl's does at a
-// line that begins with K.
+// A client may ask for new keys, its own and ours, at any time (RFC 8446, 4.6.3). Go's client never
+// does. openssl's does at a line that begins with K.
 func TestKeyUpdatesPassWhileTheSessionGoesOn(t *testing.T) {
 	r := startTLS(t, []string{startNode(t, nil).address()})
 	c := startOpenSSL(t, r, "-tls1_3")
-	c.Say(string(connect311))   // the node sends back what follows the CONNECT
-	c.Hears(string(connack311)) // a command is one only at the beginning of what openssl reads at once
+	c.Say(string(connect311))   // the node echoes the bytes after the CONNECT
+	c.Hears(string(connack311)) // openssl finds a command only at the beginning of a read
 	for range 5 {
 		c.Say("K")
 		c.Hears("KEYUPDATE")
@@ -26,7 +26,7 @@ func TestKeyUpdatesPassWhileTheSessionGoesOn(t *testing.T) {
 	r.waitOutcome(outcome.ClientClosed, 1)
 }
 
-// TLS 1.2's renegotiation is refused with an alert, and the session ends with it (RFC 5246, 7.2.2).
+// A renegotiation in TLS 1.2 is refused with an alert, which ends the session (RFC 5246, 7.2.2).
 func TestRenegotiationIsRefused(t *testing.T) {
 	r := startTLS(t, []string{startNode(t, nil).address()})
 	c := startOpenSSL(t, r, "-tls1_2")
@@ -39,7 +39,7 @@ func TestRenegotiationIsRefused(t *testing.T) {
 	r.waitLine("outcome=client_reset error=\"TLS: ")
 }
 
-// A node may do so too. It gets the answer, and both directions go on.
+// A node may ask for new keys, too. It gets the answer, and both directions continue.
 func TestKeyUpdatesOfANodePassWhileTheSessionGoesOn(t *testing.T) {
 	n, c, r := openSSLNode(t, "-tls1_3")
 	for range 5 {
@@ -64,7 +64,7 @@ func TestRenegotiationOfANodeIsRefused(t *testing.T) {
 	r.waitLine("outcome=server_reset error=\"node node-a: TLS: ")
 }
 
-// openSSLNode is an openssl s_server as a node, and a client on it.
+// openSSLNode starts an openssl s_server as a node, and a client on it.
 func openSSLNode(t *testing.T, version string) (*proxytest.OpenSSL, *client, *rig) {
 	t.Helper()
 	pair := testCA().Issue("node.example").File(t)
@@ -79,10 +79,10 @@ func openSSLNode(t *testing.T, version string) (*proxytest.OpenSSL, *client, *ri
 	return n, c, r
 }
 
-// startOpenSSL starts one, whose input is what it sends; a line may be a command.
+// startOpenSSL starts an openssl s_client. It sends its input, in which a line may be a command.
 func startOpenSSL(t *testing.T, r *rig, args ...string) *proxytest.OpenSSL {
 	t.Helper()
 	c := proxytest.StartOpenSSL(t, append([]string{"s_client", "-connect", r.srv.Addr("mqtt").String(), "-noservername"}, args...)...)
-	c.Hears("Verify return code") // the handshake is over, and its input is read from here on
+	c.Hears("Verify return code") // the handshake is over, and openssl reads its input from now on
 	return c
 }

@@ -21,7 +21,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// over sets what the listener's TLS is to be.
+// over changes the listener's TLS.
 func over(change func(*snapshot.TLS)) setting {
 	return func(s *snapshot.Snapshot) {
 		s.Listeners[0].TLS = testTLS()
@@ -29,13 +29,13 @@ func over(change func(*snapshot.TLS)) setting {
 	}
 }
 
-// startTLS starts an mqtts listener with these settings, the listener's own kept.
+// startTLS starts an mqtts listener with these settings.
 func startTLS(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
 	return start(t, nodes, append([]setting{over(func(*snapshot.TLS) {})}, settings...)...)
 }
 
-// splitter cuts what is written in two, or in single bytes where at is negative.
+// splitter cuts each write in two, or into single bytes if at is negative.
 type splitter struct {
 	net.Conn
 	at      int
@@ -58,13 +58,13 @@ func (s *splitter) Write(b []byte) (n int, err error) {
 	return n + got, err
 }
 
-// What the client sends reaches the loop in as many pieces as it can be.
+// The client's bytes reach the loop in as many pieces as possible.
 func TestRecordsSplitAtEveryByte(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			r := startTLS(t, []string{startNode(t, nil).address()})
 			c := r.dialBare(r.srv.Addr("mqtt"))
-			cut := &splitter{Conn: c.Conn, at: -1, between: func() { r.each(func(*session) {}) }} // the loop has its turn
+			cut := &splitter{Conn: c.Conn, at: -1, between: func() { r.each(func(*session) {}) }} // the loop takes a turn
 			c.Conn = cut
 			c.secure(func(config *tls.Config) { config.MinVersion, config.MaxVersion = version, version })
 			c.send(connect311)
@@ -80,7 +80,7 @@ func TestRecordsSplitAtEveryByte(t *testing.T) {
 	}
 }
 
-// MQTT has its own DISCONNECT: an end without close_notify is an end.
+// MQTT has its own DISCONNECT, so an end without close_notify is an end, too.
 func TestClientEndsWithAndWithoutCloseNotify(t *testing.T) {
 	for name, end := range map[string]func(*tls.Conn){
 		"close_notify":       func(c *tls.Conn) { _ = c.Close() },
@@ -114,7 +114,7 @@ func TestClientEndsWithAndWithoutCloseNotify(t *testing.T) {
 	}
 }
 
-// The client can tell a node's end from a broken connection: one has a close_notify.
+// A node's end has a close_notify, by which the client distinguishes it from a broken connection.
 func TestEndOfTheNodeIsACloseNotifyAndItsResetIsNone(t *testing.T) {
 	inEachTLSMode(t, func(t *testing.T, m mode) {
 		for _, reset := range []bool{false, true} {
@@ -170,9 +170,8 @@ func TestRecordThatIsForgedEndsTheSessionWithAnAlert(t *testing.T) {
 	r.waitOutcome(outcome.ClientReset, 1)
 }
 
-// The goroutines of handshakes and upgrades, their buffers and their descriptors are gone
-// once the session is in its loop: two descriptors a session are left, and the other ends
-// of both.
+// Once the session is in its loop, the goroutines of handshakes and upgrades, their buffers and their
+// descriptors are gone. Two descriptors for each session remain, and the peers' ends of both.
 func TestSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address()})
@@ -182,14 +181,14 @@ func TestSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
 		for i := range sessions {
 			r.open(fmt.Sprint("device-", i))
 		}
-		// Of the goroutines, one for each session is the test's own node.
+		// One goroutine for each session belongs to the test's node.
 		eventually(t, "one goroutine and four descriptors for each session", func() bool {
 			return runtime.NumGoroutine() <= goroutines+sessions && proxytest.OpenDescriptors(t) <= descriptors+4*sessions
 		})
 	})
 }
 
-// showing is a client that shows a certificate with the Common Name.
+// showing returns a client with a certificate of this Common Name.
 func (r *rig) showing(name string) *client {
 	r.t.Helper()
 	c := r.dialBare(r.srv.Addr("mqtt"))
@@ -253,7 +252,7 @@ func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {
 	}
 }
 
-// Its header and the hello come in one piece.
+// The PROXY header and the ClientHello arrive in one segment.
 func TestClientOfTLSIsNamedByATrustedProxy(t *testing.T) {
 	inEachTLSMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address()}, func(s *snapshot.Snapshot) {
@@ -278,7 +277,7 @@ func TestClientOfTLSIsNamedByATrustedProxy(t *testing.T) {
 	})
 }
 
-// prefixed writes something before its first bytes, in one.
+// prefixed writes a prefix together with its first bytes.
 type prefixed struct {
 	net.Conn
 	before []byte
@@ -292,8 +291,7 @@ func (p *prefixed) Write(b []byte) (int, error) {
 	return max(got-n, 0), err
 }
 
-// A turn may end while TLS holds bytes that the socket has not any more, and that
-// nothing more comes behind.
+// A turn may end while TLS holds bytes that are no longer in the socket, and no more bytes may follow.
 func TestLastBytesOfABurstAreNotLeftInTLS(t *testing.T) {
 	const bursts, burst = 300, readsPerTurn*scratchSize + 1000
 	received := make(chan struct{}, bursts)

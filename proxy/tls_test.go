@@ -13,15 +13,14 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// inEachTLSMode is inEachMode for clients that speak TLS.
+// inEachTLSMode is inEachMode for tests that need TLS clients.
 func inEachTLSMode(t *testing.T, test func(*testing.T, mode)) {
 	for _, m := range []mode{mqttsToMQTT, wssToWS, wssToMQTT, wssToWSS} {
 		t.Run(m.name, func(t *testing.T) { test(t, m) })
 	}
 }
 
-// testCA signs the certificate that every listener of a test shows, and those of
-// its clients.
+// testCA signs the certificates of the test listeners and of their clients.
 var testCA = sync.OnceValue(func() *proxytest.CA { return proxytest.NewCA("CA") })
 
 func must[T any](v T, err error) T {
@@ -31,13 +30,13 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// nodeConfig is that of the nodes that speak TLS.
+// nodeConfig is the configuration of nodes that speak TLS.
 var nodeConfig = sync.OnceValue(func() *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{testCA().Issue("node.example").TLS}}
 })
 
-// testNodeTLS believes the certificates of testCA that name node.example; show is what
-// the nodes are shown.
+// testNodeTLS trusts certificates of testCA for node.example. show are our own certificates for the
+// nodes.
 func testNodeTLS(nodes []*balancer.Node, show ...proxytest.Pair) *snapshot.NodeTLS {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
 	defer os.RemoveAll(dir) // the files are read once
@@ -54,7 +53,7 @@ func testNodeTLS(nodes []*balancer.Node, show ...proxytest.Pair) *snapshot.NodeT
 	return snapshot.NewNodeTLS(must(tlsterm.NewOriginator(o)), nodes)
 }
 
-// testTerminator asks clients for a certificate and takes them without one too.
+// testTerminator requests a client certificate and does not require one.
 var testTerminator = sync.OnceValue(func() *tlsterm.Terminator {
 	dir := must(os.MkdirTemp("", "mqttlb-proxy-"))
 	defer os.RemoveAll(dir) // the files are read once
@@ -66,12 +65,12 @@ var testTerminator = sync.OnceValue(func() *tlsterm.Terminator {
 	}))
 })
 
-// testTLS is what a listener of a test needs to end TLS, with no limits of its own.
+// testTLS returns the TLS of a test listener, without limits.
 func testTLS() *snapshot.TLS {
 	return &snapshot.TLS{Terminator: testTerminator(), Gate: tlsterm.NewGate(0, 0, 0), Timeout: patience}
 }
 
-// clientTLS is a client's configuration that believes testCA; change may be nil.
+// clientTLS returns a client's configuration that trusts testCA. change may be nil.
 func clientTLS(change func(*tls.Config)) *tls.Config {
 	c := testCA().Trust("broker.example")
 	if change != nil {
@@ -80,7 +79,7 @@ func clientTLS(change func(*tls.Config)) *tls.Config {
 	return c
 }
 
-// secure makes the client's connection one of TLS; change may be nil.
+// secure makes the TLS handshake on the client's connection. change may be nil.
 func (c *client) secure(change func(*tls.Config)) {
 	c.t.Helper()
 	over := tls.Client(c.Conn, clientTLS(change))

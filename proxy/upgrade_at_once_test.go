@@ -2,7 +2,7 @@ package proxy
 
 import "testing"
 
-// An HTTP server that is closed serves nobody.
+// A closed HTTP server serves no request, so the loop must have answered.
 func TestUpgradeNeedsNoHTTPServer(t *testing.T) {
 	for _, m := range []mode{wsToMQTT, wsToWS, httpToWS} {
 		t.Run(m.name, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// largeUpgrades is a server whose clients may ask for an upgrade with megabytes of cookies, which nodes get. blamed counts
-// the failures that it reports to the health checks.
+// largeUpgrades starts a server that accepts upgrades with megabytes of cookies and forwards them to
+// its nodes. blamed counts the failures that it reports to the health checks.
 func largeUpgrades(t *testing.T, backend *node) (r *rig, blamed *atomic.Int32) {
 	t.Helper()
 	blamed = new(atomic.Int32)
@@ -28,16 +28,16 @@ func largeUpgrades(t *testing.T, backend *node) (r *rig, blamed *atomic.Int32) {
 	return r, blamed
 }
 
-// largeCookie is more than a socket takes at once.
+// largeCookie is larger than a socket takes at once.
 var largeCookie = "+Cookie: a=" + strings.Repeat("c", 8<<20)
 
-// waitHeld waits until a node takes no more of an upgrade.
+// waitHeld waits until there is a backlog of an upgrade.
 func (r *rig) waitHeld() {
 	r.t.Helper()
 	eventually(r.t, "a part of the upgrade is kept", func() bool { return r.held() > 0 })
 }
 
-// awaitRelease waits until the test releases the node, or has failed.
+// awaitRelease waits until the test releases the node or has failed.
 func awaitRelease(t *testing.T, release <-chan struct{}) {
 	select {
 	case <-release:
@@ -45,7 +45,7 @@ func awaitRelease(t *testing.T, release <-chan struct{}) {
 	}
 }
 
-// A client's request may be longer than what a node's socket takes at once. The rest waits for room.
+// A client's request may be larger than a node's socket takes at once. The rest waits for room.
 func TestAnUpgradeLargerThanTheNodesSocketWaitsForRoom(t *testing.T) {
 	release := make(chan struct{})
 	backend := startNode(t, func(c net.Conn) {
@@ -72,7 +72,7 @@ func TestAnUpgradeLargerThanTheNodesSocketWaitsForRoom(t *testing.T) {
 	}
 }
 
-// What a node does with a client's upgrade says nothing of how well it can be reached.
+// A node that breaks the connection over a client's upgrade is still reachable.
 func TestNodeThatBreaksOverAnUpgradeIsNotBlamed(t *testing.T) {
 	for _, kept := range []bool{false, true} {
 		release := make(chan struct{})

@@ -13,9 +13,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// upgradeRequest is an upgrade that is taken, with some of its lines replaced by
-// others: "Name: value" takes the place of the header, "-Name" leaves it out, and
-// "+Name: value" adds one. A line without a colon is the request line.
+// upgradeRequest returns a valid upgrade with changes: "Name: value" replaces the header, "-Name"
+// removes it, and "+Name: value" adds one. A change without a colon replaces the request line.
 func upgradeRequest(changes ...string) string {
 	lines := []string{
 		"GET /mqtt HTTP/1.1",
@@ -50,15 +49,14 @@ func upgradeRequest(changes ...string) string {
 	return b.String() + "\r\n"
 }
 
-// choosy serves one host, and the pages of one domain.
-func choosy(s *snapshot.Snapshot) {
+// oneHostAndOrigin admits one host, and the origins of one domain.
+func oneHostAndOrigin(s *snapshot.Snapshot) {
 	s.Listeners[0].Hosts = []string{"broker.example"}
 	s.Listeners[0].Routes[0].Origins = []string{"https://*.example.com"}
 }
 
-// TestHostileUpgrades is the table of what clients of a WS listener may begin with:
-// what is sent, the answer, and what the log says of it. Each row is sent whole and
-// byte by byte, and ends the connection from our side.
+// TestHostileUpgrades is the table of upgrades that are refused: the bytes, the answer, and the error
+// in the log. Each row is sent whole and byte by byte, and ends the connection from our side.
 func TestHostileUpgrades(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	const badRequest = "400 Bad Request" // net/http's own
@@ -116,7 +114,7 @@ func TestHostileUpgrades(t *testing.T) {
 		{name: "a request line without end", sent: "GET /" + strings.Repeat("a", 9<<10), status: 431, fault: "431 Request Header Fields Too Large"},
 	}
 	backend := startNode(t, nil)
-	r := start(t, []string{backend.address()}, wsToMQTT.set, choosy, func(s *snapshot.Snapshot) { s.MaxHeaderSize = 4 << 10 })
+	r := start(t, []string{backend.address()}, wsToMQTT.set, oneHostAndOrigin, func(s *snapshot.Snapshot) { s.MaxHeaderSize = 4 << 10 })
 	var n uint64
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -162,7 +160,7 @@ func lineWith(r *rig, part string) string {
 	return ""
 }
 
-// trickle sends b whole, or byte by byte until it is refused.
+// trickle sends b whole, or byte by byte until the server refuses it.
 func (c *client) trickle(b []byte, drip bool) {
 	c.t.Helper()
 	if !drip {
@@ -191,9 +189,9 @@ func (c *client) response() (*http.Response, string) {
 	return resp, string(body)
 }
 
-// Every form that RFC 6455 and RFC 9110 allow, and the subprotocol that is chosen.
+// All forms that RFC 6455 and RFC 9110 allow, and the subprotocol that the server chooses.
 func TestUpgradesThatAreTaken(t *testing.T) {
-	r := start(t, []string{startNode(t, nil).address()}, wsToMQTT.set, choosy)
+	r := start(t, []string{startNode(t, nil).address()}, wsToMQTT.set, oneHostAndOrigin)
 	for name, row := range map[string]struct{ sent, protocol string }{
 		"plain":                         {upgradeRequest(), "mqtt"},
 		"with a query":                  {upgradeRequest("GET /mqtt?token=1 HTTP/1.1"), "mqtt"},
@@ -250,7 +248,7 @@ func TestClientThatLeavesAtAnyByteOfItsUpgradeIsCounted(t *testing.T) {
 	r.waitOutcome(outcome.ClientGone, uint64(2*(len(request)-1)))
 }
 
-// Who sends frames before the 101 cannot know that they are read as frames.
+// A client that sends frames before the 101 cannot know that they are parsed as frames.
 func TestFramesBeforeTheAnswerEndTheConnection(t *testing.T) {
 	r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
 	c := r.dialBare(r.srv.Addr("mqtt"))

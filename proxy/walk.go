@@ -16,7 +16,7 @@ func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
 	o.walk = walk.New(c, until, min(l.server.waits.walkPause, o.generation.Timeouts.Dial))
 }
 
-// walkTime is a tick on the clock of walks.
+// walkTime returns a tick in the time of package walk.
 func walkTime(at reactor.Tick) int64 { return int64(at) * int64(reactor.TickLength) }
 
 // dial begins a connection to the next candidate.
@@ -36,8 +36,8 @@ func (l *loop) dial(s *session) step {
 			break
 		}
 		o.node = node
-		if err := l.connect(s); err != nil {
-			l.giveUp(s, err)
+		if err := l.dialNode(s); err != nil {
+			l.failAttempt(s, err)
 			continue
 		}
 		o.begun, o.until, o.unproven = now, l.In(o.generation.Timeouts.Dial), 0
@@ -53,13 +53,13 @@ func (l *loop) dial(s *session) step {
 	return l.noNodeLeft(s)
 }
 
-// noNodeLeft refuses a session that no candidate has taken.
+// noNodeLeft refuses a session after its last candidate.
 func (l *loop) noNodeLeft(s *session) step {
 	s.pending.fault = s.pending.failure
 	return l.refuse(s, noCandidate(s.pending.walk.Reason()))
 }
 
-// dialTimeout is what is wrong when time runs out while a node is dialled.
+// dialTimeout returns the error for an attempt that has run out of time.
 func (l *loop) dialTimeout(s *session) error {
 	switch c := s.pending.conn; {
 	case s.step == stepSwitch:
@@ -67,7 +67,7 @@ func (l *loop) dialTimeout(s *session) error {
 	case s.step != stepSecure:
 		return errDialTimeout
 	case c != nil && c.openFor() < s.pending.generation.Timeouts.Dial/2:
-		return walk.ErrNoTurn // the node has not had its time
+		return walk.ErrNoTurn // the node had less than half of the time, because of the gate
 	default:
 		return errHandshakeTimeout
 	}

@@ -17,15 +17,15 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// again has sessions try their nodes again, each time for a while in which a living node answers.
+// again has sessions try their nodes again, with enough time for a living node to answer.
 func again(s *snapshot.Snapshot) {
 	s.Timeouts.Dial, s.Timeouts.ConnectNode = 500*time.Millisecond, time.Hour
 }
 
-// dialErrors is how many attempts to reach a node have failed.
+// dialErrors returns the failed attempts to reach a node.
 func (r *rig) dialErrors(node int) uint64 { return r.srv.Stats().Flows[node].DialErrors }
 
-// Most of the time of these tests is that of limits, or of the kernel's before it sends a SYN again.
+// These tests mostly wait for limits, or for the kernel to send a SYN again.
 func TestNodesAreTriedForConnectNode(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	proxytest.RunAbreast(t, map[string]func(*testing.T){
@@ -37,8 +37,8 @@ func TestNodesAreTriedForConnectNode(t *testing.T) {
 	})
 }
 
-// A node that admits no more clients for a while drops what comes, or lets it wait; that
-// another one refuses is no reason to give up on it.
+// A node that is busy for a while drops new connections or lets them wait. A refusal by another node
+// is no reason not to try it again.
 func nodesAreTriedAgainAfterOneTimedOut(t *testing.T) {
 	silent := func(t *testing.T) string {
 		return startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }).address()
@@ -82,7 +82,7 @@ func TestNodesThatRefuseAreNotTriedAgain(t *testing.T) {
 	})
 }
 
-// A node that is full is not slow: it has said all there is to say.
+// A full node is not slow, so trying it again is useless.
 func TestFullNodesAreNotWaitedFor(t *testing.T) {
 	full := startNode(t, nil)
 	r := start(t, []string{full.address()}, again, func(s *snapshot.Snapshot) {
@@ -117,7 +117,7 @@ func sessionIsRefusedWhenConnectNodeIsOver(t *testing.T) {
 	})
 }
 
-// The last attempt is cut short: the client is told in time.
+// The last attempt is cut short so that the client gets its refusal in time.
 func connectNodeCutsTheLastAttempt(t *testing.T) {
 	r := start(t, []string{fullListener(t)}, func(s *snapshot.Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = time.Hour, time.Second })
 	c := r.dial()
@@ -128,7 +128,7 @@ func connectNodeCutsTheLastAttempt(t *testing.T) {
 	r.waitOutcome(outcome.DialFailed, 1)
 }
 
-// A client that breaks in the pause between two walks is not kept until the next.
+// A client that breaks in the pause between two walks is ended at once.
 func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
@@ -138,7 +138,7 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 		eventually(t, "a pause", func() bool {
 			pausing := false
 			r.each(func(s *session) {
-				if s.step == stepDial { // for long from now on
+				if s.step == stepDial { // far in the future
 					s.pending.walk = endlessPause(s.pending.pool)
 					s.deadline, pausing = 0, true
 				}
@@ -150,7 +150,7 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 	})
 }
 
-// endlessPause is a walk in a pause that no test sees the end of.
+// endlessPause returns a walk in a pause that outlasts the test.
 func endlessPause(p *snapshot.Pool) walk.Walk {
 	w := walk.New(p.Candidates(0, false), math.MaxInt64, math.MaxInt64/2)
 	for node, pause := w.Next(0); pause < 1000*time.Hour; node, pause = w.Next(0) {

@@ -9,18 +9,18 @@ import (
 	"mqttlb/proxy/web"
 )
 
-// writeLimit is a limit of time for each write on a connection that is lent.
+// writeLimit limits the time of each write on a borrowed connection.
 type writeLimit struct {
 	pace     web.Pace
-	replaced atomic.Bool // by a deadline that somebody else has set
+	replaced atomic.Bool // by a deadline that the borrower has set
 }
 
-// writePace is the limit of a write to a client of HTTP.
+// writePace returns the limit of a write to an HTTP client.
 func writePace(s *snapshot.Snapshot) web.Pace {
 	return web.Pace{Within: s.Timeouts.Response, Rate: s.MinBodyRate}
 }
 
-// deadlineWriter is the part of a connection that is needed here.
+// deadlineWriter is the part of a connection that writeLimit needs.
 type deadlineWriter interface {
 	io.Writer
 	SetWriteDeadline(time.Time) error

@@ -18,8 +18,8 @@ func writeWithin(d time.Duration) setting {
 	return func(s *snapshot.Snapshot) { s.Timeouts.Write = d }
 }
 
-// fill has one peer send packets until some are kept for the other, which does not read. The kernel may have room for
-// them a moment later: call it again.
+// fill has one peer send packets until there is a backlog for the other, which does not read. The
+// kernel may take it a moment later; call fill again then.
 func (r *leaving) fill(from *peer) {
 	r.t.Helper()
 	packet := append([]byte("\x30\x80\x80\x04"), make([]byte, 64<<10)...)
@@ -28,7 +28,7 @@ func (r *leaving) fill(from *peer) {
 	}
 }
 
-// stuck has one peer keep the session full until the other has used up its time.
+// stuck has one peer keep a backlog for the other until timeouts.write is over.
 func (r *leaving) stuck(from *peer, meanwhile func()) {
 	r.t.Helper()
 	eventually(r.t, "the end of the limit", func() bool {
@@ -42,7 +42,7 @@ func (r *leaving) stuck(from *peer, meanwhile func()) {
 	})
 }
 
-// The pings keep it from being idle.
+// The pings keep the session from being idle.
 func TestClientThatReadsNothingAndPingsIsGivenUp(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
@@ -63,7 +63,7 @@ func TestClientThatReadsNothingAndPingsIsGivenUp(t *testing.T) {
 	})
 }
 
-// ending reads all that comes and tells how it ends.
+// ending reads to the end and sends the error of the last read.
 func (p *peer) ending() <-chan error {
 	ended := make(chan error, 1)
 	go func() { // ends with the connection
@@ -91,7 +91,7 @@ func TestNodeThatReadsNothingIsGivenUpAndItsClientIsTold(t *testing.T) {
 	})
 }
 
-// The kernel reports no room in its socket for many times the limit. What it acknowledges counts.
+// The kernel reports no room in the socket for many times the limit, but acknowledged bytes count.
 func TestClientThatReadsALittleAtATimeGoesOn(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, []mode{mqttToMQTT, wsToWS, wsToMQTT, mqttsToMQTT}, func(t *testing.T, m mode) {

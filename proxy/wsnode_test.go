@@ -23,16 +23,16 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// asked is a connection to a node that speaks WebSocket: what came before the node
-// said anything, in one read, and the request in it.
+// asked is a connection to a node that speaks WebSocket, with the bytes before the node's answer, in
+// one read, and the request in them.
 type asked struct {
 	net.Conn
 	first   []byte
 	request *http.Request
 }
 
-// startUpgradeNode is a node whose handle has the connection after the request and
-// answers it. What comes before the answer is an error.
+// startUpgradeNode starts a node whose handle gets the connection after the request and answers it.
+// Bytes between the request and the answer are an error.
 func startUpgradeNode(t *testing.T, handle func(*asked)) *node {
 	t.Helper()
 	return startNode(t, func(c net.Conn) {
@@ -52,7 +52,7 @@ func startUpgradeNode(t *testing.T, handle func(*asked)) *node {
 	})
 }
 
-// switching is the 101 to the request.
+// switching returns the 101 for the request.
 func (a *asked) switching() string {
 	sum := sha1.Sum([]byte(a.request.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: " +
@@ -61,8 +61,8 @@ func (a *asked) switching() string {
 
 var connackFrame = append([]byte{0x82, 4}, connack311...)
 
-// The first write to a node holds the PROXY header and the whole upgrade: what the
-// client asked for, the headers that the pool forwards, and who the client is.
+// The first write to a node holds the PROXY header and the whole upgrade: the client's request, the
+// headers that the pool forwards, and the client's address.
 func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T) {
 	got := make(chan *asked, 1)
 	backend := startUpgradeNode(t, func(a *asked) {
@@ -118,7 +118,7 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 	}
 }
 
-// Who is behind a trusted proxy is named in both places.
+// A client behind a trusted proxy is named in the PROXY header and in the upgrade.
 func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
 	backend := startUpgradeNode(t, func(a *asked) {
 		h, _ := opening.ReadProxyHeader(a.first)
@@ -141,8 +141,8 @@ func TestUpgradeOfAClientBehindAProxyNamesTheClient(t *testing.T) {
 	r.waitLine("client=192.0.2.7:40000 ")
 }
 
-// However slowly its 101 comes, a node gets no frame before it, and what it sends
-// behind it in the same segment reaches the client.
+// However slowly its 101 arrives, a node gets no frame before it. The bytes behind the 101 in the same
+// segment reach the client.
 func TestNodeGetsNoFrameBeforeItsAnswer(t *testing.T) {
 	const early = "\x89\x02hi" // a ping
 	for name, answer := range map[string]func(a *asked, whole string){
@@ -174,7 +174,7 @@ func TestNodeGetsNoFrameBeforeItsAnswer(t *testing.T) {
 			frames := slices.Concat(clientFrame(finBinary, connect311), clientFrame(finBinary, []byte("\xc0\x00")))
 			c.send(frames)
 			<-asking
-			c.send(frames[:7]) // waits in its socket
+			c.send(frames[:7]) // waits in the client's socket
 			close(goOn)
 			want := append(bytes.Clone(connackFrame), clientFrame(finBinary, []byte("\xc0\x00"))...)
 			if strings.Contains(name, "ping") {
@@ -194,7 +194,7 @@ func trickleTo(w io.Writer, s string) {
 	}
 }
 
-// Answers that are no upgrade.
+// Answers that refuse the upgrade.
 var refusedUpgrades = map[string]func(*asked){
 	"400":             func(a *asked) { _, _ = io.WriteString(a, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") },
 	"403":             func(a *asked) { _, _ = io.WriteString(a, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno") },
@@ -257,8 +257,8 @@ func TestNodeThatNeverAnswersTheUpgradeIsPassedOverAfterDialTimeout(t *testing.T
 	r.waitOutcome(outcome.UpgradeRefused, 1)
 }
 
-// Both ways, byte for byte: masks, fragments and pings too, and what breaks the
-// rules. It is the node that judges them.
+// Frames pass both ways unchanged: masks, fragments, pings, and violations of the protocol, which the
+// node judges.
 func TestFramesPassToAWebSocketNodeAsTheyAre(t *testing.T) {
 	after := slices.Concat(clientFrame(beginBinary, []byte("a")), clientFrame(finPing, []byte("p")), clientFrame(last, bytes.Repeat([]byte("b"), 70000)),
 		clientFrame(finText, []byte("text")), []byte("\x82\x01x"), clientFrame(finClose, closeWith(1000, "bye")))
@@ -276,7 +276,7 @@ func TestFramesPassToAWebSocketNodeAsTheyAre(t *testing.T) {
 			})
 			r := wsToWS.start(t, []string{backend.address()})
 			c := r.dialUpgraded()
-			c.send(ping) // before the CONNECT it is ours
+			c.send(ping) // before the CONNECT we answer it ourselves
 			c.expect([]byte("\x8a\x04mine"))
 			c.send(connect)
 			c.expect(append(bytes.Clone(connackFrame), after...))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Listen has the loop accept connections on a listening socket, which it owns from now on,
-// and returns the socket's number. Where memory for it is short, the loop pauses before it
-// tries again. Until the loop runs, any goroutine may call it.
+// Listen has the loop accept connections on a listening socket, which the loop owns from now on, and
+// returns the socket's number. If the kernel has no memory to watch it, the loop pauses and tries
+// again. Any goroutine may call Listen until the loop runs.
 func (l *Loop) Listen(fd int32) (listener int) {
 	listener = slices.Index(l.socks, -1)
 	if listener < 0 {
@@ -29,16 +29,16 @@ func (l *Loop) Listen(fd int32) (listener int) {
 	return listener
 }
 
-// StopListening takes the connections that the kernel has taken already, within bounds, and
-// closes the listening socket with this number.
+// StopListening accepts the connections that the kernel has completed, within bounds, and closes the
+// listening socket with this number.
 func (l *Loop) StopListening(listener int) {
 	for n := 0; n < stopBatches && l.accept(listener); n++ {
 	}
 	l.closeListener(listener)
 }
 
-// accept takes connections that wait on a listening socket. It reports whether there
-// may be more than it takes in one turn.
+// accept accepts up to AcceptBatch connections from a listening socket. It reports whether more may
+// wait.
 func (l *Loop) accept(listener int) (more bool) {
 	if l.socks[listener] < 0 {
 		return false // closed earlier in this turn
@@ -53,7 +53,7 @@ func (l *Loop) accept(listener int) (more bool) {
 			return false
 		case syscall.EINTR, syscall.ECONNABORTED:
 		default:
-			// Descriptors or memory have run out; only time helps.
+			// Descriptors or memory have run out, and only time helps.
 			l.handler.AcceptFailed(err)
 			l.pauseAccept()
 			return false
@@ -69,7 +69,7 @@ func (l *Loop) StopAccepting() {
 	}
 }
 
-// CloseListeners closes the listening sockets, and resets the connections that the kernel has taken.
+// CloseListeners closes the listening sockets and resets the connections that wait on them.
 func (l *Loop) CloseListeners() {
 	for i := range l.socks {
 		l.closeListener(i)
@@ -78,16 +78,15 @@ func (l *Loop) CloseListeners() {
 
 func (l *Loop) closeListener(i int) {
 	if l.socks[i] >= 0 {
-		l.poller.ignore(l.socks[i]) // other loops may have the same socket, on a path: its close alone would not end the reports
+		l.poller.ignore(l.socks[i]) // other loops may have the same Unix socket, so closing it does not end the reports
 		Close(l.socks[i])
 		l.socks[i] = -1
 	}
 }
 
-// acceptPause is a loop's rest from accepting while descriptors or memory are
-// short.
+// acceptPause is the pause of a loop that does not accept because descriptors or memory are short.
 type acceptPause struct {
-	length time.Duration // doubles while it does not help; 0: none
+	length time.Duration // of the last pause, doubled for the next; 0: an accept has succeeded since
 	until  int64         // loop time
 	on     bool
 }
@@ -106,18 +105,18 @@ func (l *Loop) pauseAccept() {
 	}
 }
 
-// resumeWhenDue ends the pause when its time is over. Its length stays, for the
-// next, until an accept succeeds.
+// resumeWhenDue ends the pause when its time is over. The next pause depends on its length until an
+// accept succeeds.
 func (l *Loop) resumeWhenDue() {
 	if l.pause.on && l.clock >= l.pause.until {
 		l.pause.on = false
 		if l.resumeAccept() != nil {
-			l.pauseAccept() // what was short still is
+			l.pauseAccept() // memory is still short
 		}
 	}
 }
 
-// resumeAccept asks for the connections of every listening socket.
+// resumeAccept watches all listening sockets again.
 func (l *Loop) resumeAccept() error {
 	for i, fd := range l.socks {
 		if fd < 0 {

@@ -30,7 +30,7 @@ func TestConnectionsAreHandedOverWithTheirPeer(t *testing.T) {
 	stop()
 }
 
-// The pause was for want of memory, and so may its end be.
+// Memory may still be short when the pause ends.
 func TestAcceptingResumesThoughTheFirstTryFails(t *testing.T) {
 	h, address, stop := startEcho(t)
 	done := make(chan struct{})
@@ -64,7 +64,7 @@ func TestAcceptThatFailsPausesAndIsTold(t *testing.T) {
 	dialTCP(t, bound.String())
 	sock := h.socks[0]
 	defer Close(sock)
-	no, other := pair(t) // which do not listen
+	no, other := pair(t) // these do not listen
 	defer Close(no)
 	defer Close(other)
 	h.socks[0] = no
@@ -79,7 +79,7 @@ func TestAcceptThatFailsPausesAndIsTold(t *testing.T) {
 	}
 }
 
-// What the kernel has taken before the stop is served.
+// Connections that the kernel completed before the stop are accepted.
 func TestStopTakesWhatWaits(t *testing.T) {
 	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
 	if err != nil {
@@ -97,7 +97,7 @@ func TestStopTakesWhatWaits(t *testing.T) {
 	if _, err := net.Dial("tcp", bound.String()); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a client after the stop: %v", err)
 	}
-	h.StopAccepting() // twice is once
+	h.StopAccepting() // a second call does nothing
 	if n := h.slots.Len(); n != waiting {
 		t.Errorf("%d connections after a second stop", n)
 	}
@@ -124,10 +124,10 @@ func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 	}
 }
 
-// The first of several sockets is bound to find out whether the address is free, and closed again. Nobody may get into its
-// queue, whose closing would reset the connection.
+// The first socket only finds out whether the address is free, and is closed again. No client may get
+// into its queue, since closing it would reset the connection.
 func TestClientThatConnectsWhileSocketsAreBoundIsNotReset(t *testing.T) {
-	const address = "127.7.7.7:0" // not the client's own, which could connect to itself
+	const address = "127.7.7.7:0" // not the client's own address, since a client could connect to itself
 	fds, bound, err := ListenTCP(address, 3, false, false)
 	if err != nil {
 		t.Fatal(err)
@@ -201,8 +201,8 @@ func TestUnixSocketIsOneForAllLoops(t *testing.T) {
 	}
 }
 
-// descriptors counts those of the process, but for Go's own epoll, which begins with
-// the first use of package net.
+// descriptors counts the process's descriptors, except Go's own epoll, which begins with the first use
+// of package net.
 func descriptors(t *testing.T) int {
 	t.Helper()
 	warm, err := net.Listen("tcp", "127.0.0.1:0")
@@ -217,7 +217,8 @@ func descriptors(t *testing.T) int {
 	return len(entries)
 }
 
-// The socket that finds out whether an address is free is closed again: a client that it had taken would be reset.
+// The socket that finds out whether an address is free is closed again, and would reset a client in
+// its queue.
 func TestSocketThatIsOnlyBoundTakesNobody(t *testing.T) {
 	fd, bound, err := bindTCP(netip.MustParseAddrPort("127.0.0.1:0"), false, false)
 	if err != nil {

@@ -10,16 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sockaddr is a socket address as the kernel reads and writes it. A loop owns
-// one and uses it for every call, so that accept and connect do not allocate as
-// their wrappers in package unix do.
+// sockaddr is a socket address in the form of the kernel. A loop uses one of them for all calls, so
+// that accept and connect do not allocate as their wrappers in package unix do.
 type sockaddr struct {
 	raw unix.RawSockaddrAny
 	len uint32
 }
 
-// accept takes a connection from a listening descriptor: non-blocking, closed
-// on exec, the peer's address in a.
+// accept accepts a connection from a listening descriptor and stores the peer's address in a. The
+// connection is non-blocking and closed on exec.
 func (a *sockaddr) accept(fd int32) (int32, error) {
 	a.len = unix.SizeofSockaddrAny
 	r, _, errno := unix.Syscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&a.raw)),
@@ -30,7 +29,7 @@ func (a *sockaddr) accept(fd int32) (int32, error) {
 	return int32(r), nil
 }
 
-// local puts the socket's own address in a.
+// local stores the socket's own address in a.
 func (a *sockaddr) local(fd int32) error {
 	a.len = unix.SizeofSockaddrAny
 	_, _, errno := unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&a.raw)), uintptr(unsafe.Pointer(&a.len)))
@@ -40,7 +39,7 @@ func (a *sockaddr) local(fd int32) error {
 	return nil
 }
 
-// bind gives a socket the address in a.
+// bind binds a socket to the address in a.
 func (a *sockaddr) bind(fd int) error {
 	_, _, errno := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&a.raw)), uintptr(a.len))
 	if errno != 0 {
@@ -49,7 +48,7 @@ func (a *sockaddr) bind(fd int) error {
 	return nil
 }
 
-// connect begins a connection to the address in a; EINPROGRESS is no error.
+// connect begins a connection to the address in a. EINPROGRESS is not an error.
 func (a *sockaddr) connect(fd int32) error {
 	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&a.raw)), uintptr(a.len))
 	if errno != 0 && errno != unix.EINPROGRESS {
@@ -58,8 +57,7 @@ func (a *sockaddr) connect(fd int32) error {
 	return nil
 }
 
-// addrPort is the address in a, an IPv4 address in IPv6 form unmapped. It is
-// not valid for a Unix socket.
+// addrPort returns the address in a, with IPv4 unmapped. It is not valid for a Unix socket.
 func (a *sockaddr) addrPort() netip.AddrPort {
 	switch a.raw.Addr.Family {
 	case unix.AF_INET:
@@ -72,7 +70,7 @@ func (a *sockaddr) addrPort() netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// set puts an address in a.
+// set stores an address in a.
 func (a *sockaddr) set(to netip.AddrPort) {
 	if family(to) == unix.AF_INET {
 		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(&a.raw))
@@ -87,8 +85,8 @@ func (a *sockaddr) set(to netip.AddrPort) {
 	a.len = unix.SizeofSockaddrInet6
 }
 
-// scope is the number of an IPv6 zone, which is that or the name of an
-// interface; 0 where there is none.
+// scope returns the number of an IPv6 zone, which is that number or the name of an interface, or 0 if
+// there is none.
 func scope(zone string) uint32 {
 	if zone == "" {
 		return 0
@@ -103,7 +101,7 @@ func scope(zone string) uint32 {
 	return uint32(i.Index)
 }
 
-// family is the address family of an address: IPv4 in IPv6 form is IPv4.
+// family returns the address family of an address. IPv4 in IPv6 form counts as IPv4.
 func family(a netip.AddrPort) int {
 	if ip := a.Addr(); ip.Is4() || ip.Is4In6() {
 		return unix.AF_INET

@@ -1,8 +1,7 @@
 package reactor
 
-// Credentials are those of the process at the other end of a Unix socket, as the
-// kernel noted them when it connected.
+// Credentials identify the process at the other end of a Unix socket, at the time when it connected.
 type Credentials struct {
-	PID int32 // as this process's PID namespace has it; 0: it is of another one
+	PID int32 // in this process's PID namespace; 0: the peer is in another one
 	UID uint32
 }

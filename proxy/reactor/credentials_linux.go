@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PeerCredentials returns the credentials of the process that has connected.
+// PeerCredentials returns the credentials of the process that connected.
 func PeerCredentials(c *net.UnixConn) (Credentials, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {

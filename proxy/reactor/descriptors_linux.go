@@ -2,8 +2,8 @@ package reactor
 
 import "golang.org/x/sys/unix"
 
-// RaiseDescriptorLimit raises the process's limit of descriptors to its hard value, if
-// it may, and returns the limit.
+// RaiseDescriptorLimit raises the process's descriptor limit to its hard value, if the process may,
+// and returns the limit.
 func RaiseDescriptorLimit() (uint64, error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

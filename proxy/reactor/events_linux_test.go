@@ -16,8 +16,8 @@ func TestEventsAreEpolls(t *testing.T) {
 	}
 }
 
-// The first of two events of a turn ends the connection of the second, and a new one
-// takes its slot, and even its descriptor's number.
+// The first of two events in a turn ends the connection of the second. A new connection takes its
+// slot, and even its descriptor number.
 func TestEventOfADescriptorThatIsGoneReachesNobody(t *testing.T) {
 	for name, reuse := range map[string]bool{"the slot is free": false, "the slot is in use again": true} {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestEventIsReportedOnceAndAgainWhenAskedFor(t *testing.T) {
 	}
 }
 
-// watcher is a handler that notes events.
+// watcher is a handler that records events.
 type watcher struct {
 	echo
 	events []Events

@@ -12,17 +12,17 @@ import (
 // patience bounds every wait of a test. Only a failure uses it up.
 const patience = 20 * time.Second
 
-// echo is a handler that sends back what its peers send.
+// echo is a handler that sends back the bytes of its peers.
 type echo struct {
 	*Loop
 	slots   Slots[echoConn]
-	timers  chan uint32 // of slots whose timer has fired
+	timers  chan uint32 // slots whose timer has fired
 	peers   chan netip.AddrPort
 	failed  []error
 	stale   int // events of earlier descriptors
 	stopped bool
 
-	each func(t Target, e Events) // called first; nil: nothing is
+	each func(t Target, e Events) // called first, unless nil
 }
 
 type echoConn struct {
@@ -84,7 +84,7 @@ func (h *echo) end(slot uint32) {
 	h.slots.Release(slot)
 }
 
-// turn does what one turn of Run does, at once.
+// turn runs one turn without waiting.
 func (h *echo) turn() {
 	n := h.poller.wait(0)
 	for i := range n {
@@ -106,7 +106,7 @@ func newEcho(t *testing.T, socks ...int32) *echo {
 		}
 	}
 	t.Cleanup(func() {
-		if h.Do(func() {}) { // it has not run
+		if h.Do(func() {}) { // the loop has not run
 			h.Close()
 		}
 		for c := range h.slots.All() {
@@ -118,7 +118,7 @@ func newEcho(t *testing.T, socks ...int32) *echo {
 	return h
 }
 
-// startEcho runs an echo on an address and returns that, and how to end it.
+// startEcho runs an echo on a free address. It returns the address and a function that stops the echo.
 func startEcho(t *testing.T) (h *echo, address string, stop func()) {
 	t.Helper()
 	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
@@ -150,7 +150,7 @@ func startEcho(t *testing.T) (h *echo, address string, stop func()) {
 	return h, bound.String(), stop
 }
 
-// pair is a connected pair of sockets, both without blocking.
+// pair returns a connected pair of non-blocking sockets.
 func pair(t *testing.T) (ours, theirs int32) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -160,7 +160,7 @@ func pair(t *testing.T) (ours, theirs int32) {
 	return int32(fds[0]), int32(fds[1])
 }
 
-// dialTCP is a client of an address.
+// dialTCP connects to an address.
 func dialTCP(t *testing.T, address string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", address)

@@ -9,13 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ListenTCP binds a TCP address, such as ":1883", and returns n listening sockets, one
-// for each loop, between which the kernel spreads the connections (SO_REUSEPORT), and
-// the address that they are bound to. Without a host it takes IPv6 and IPv4. Connections
-// have TCP_NODELAY and TCP's keepalive, and their urgent bytes are bytes. With clientFirst,
-// a connection is accepted once its peer has sent something, or after a second. An
-// address that another socket has is EADDRINUSE, except with beside: then sockets of ListenTCP
-// may have it, of any process of this user.
+// ListenTCP binds a TCP address, such as ":1883". It returns n listening sockets, one for each loop,
+// between which the kernel spreads the connections (SO_REUSEPORT), and the address that they are bound
+// to. Without a host it listens on IPv6 and IPv4. Connections have TCP_NODELAY and TCP's keepalive,
+// and urgent bytes are in their normal stream. If clientFirst is true, a connection is accepted once
+// its peer has sent something, or after a second. If another socket has the address, the error is
+// EADDRINUSE. If beside is true, sockets of ListenTCP in any process of this user may have it.
 func ListenTCP(address string, n int, clientFirst, beside bool) (fds []int32, bound *net.TCPAddr, err error) {
 	defer func() {
 		if err != nil {
@@ -31,9 +30,9 @@ func ListenTCP(address string, n int, clientFirst, beside bool) (fds []int32, bo
 	if to.IP == nil {
 		on = netip.AddrPortFrom(netip.IPv6Unspecified(), on.Port())
 	}
-	// With SO_REUSEPORT another process of ours could share the port unnoticed,
-	// so the first socket is bound without it, to find out. It does not listen: it
-	// is closed again, and clients that had connected to it would be reset.
+	// With SO_REUSEPORT another process of ours could share the port unnoticed. So the first socket is
+	// bound without it, to find out. It never listens: clients that had connected to it would be reset
+	// when it closes.
 	fd, bound, err := bindTCP(on, beside, clientFirst)
 	if errors.Is(err, unix.EAFNOSUPPORT) && to.IP == nil {
 		on = netip.AddrPortFrom(netip.IPv4Unspecified(), on.Port())
@@ -60,7 +59,7 @@ func listen(fd int32) error {
 	return os.NewSyscallError("listen", unix.Listen(int(fd), backlog))
 }
 
-// SetClientFirst changes clientFirst of a socket of ListenTCP.
+// SetClientFirst changes clientFirst for a socket of ListenTCP.
 func SetClientFirst(fd int32, on bool) error {
 	seconds := 0
 	if on {
@@ -69,9 +68,8 @@ func SetClientFirst(fd int32, on bool) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, seconds))
 }
 
-// RefuseSYN has the kernel drop every new connection to a socket of ListenTCP. Handshakes that
-// have begun go on, and their connections can be accepted: closing the socket at once would
-// reset them.
+// RefuseSYN has the kernel drop every new connection to a socket of ListenTCP. Handshakes that have
+// begun go on, and their connections can be accepted; closing the socket would reset them.
 func RefuseSYN(fd int32) error {
 	const flags, syn = 13, 0x02 // of the TCP header (RFC 9293, 3.1)
 	drop := []unix.SockFilter{
@@ -89,8 +87,8 @@ func AcceptSYN(fd int32) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
 }
 
-// bindTCP makes a socket that can listen. Options that the kernel hands on to
-// accepted sockets are set here, once, and not for each of them.
+// bindTCP makes and binds a socket that can listen. Options that accepted sockets inherit are set here
+// once, and not for each connection.
 func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, bound *net.TCPAddr, err error) {
 	var a sockaddr
 	a.set(address)
@@ -112,7 +110,7 @@ func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, boun
 	set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, reusePort)
 	set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0, address.Addr() == netip.IPv6Unspecified())
 	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, true)
-	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1, true) // urgent bytes are bytes
+	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1, true) // urgent bytes come in the stream
 	set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1, true)
 	set(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle, true)
 	set(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval, true)
@@ -130,8 +128,8 @@ func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, boun
 	return int32(fd), net.TCPAddrFromAddrPort(a.addrPort()), nil
 }
 
-// ListenUnix binds a Unix socket to a path, where nothing may be, and returns n
-// descriptors of it, one for each loop.
+// ListenUnix binds a Unix socket to a path, where no file may exist, and returns n descriptors of it,
+// one for each loop.
 func ListenUnix(path string, n int) (fds []int32, err error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -5,54 +5,52 @@ import (
 	"time"
 )
 
-// Handler is what a loop calls, always in its own goroutine. A method may take all
-// the time that its slot deserves, and no more: every other slot waits.
+// Handler has the methods that a loop calls, always in its own goroutine. While a method runs, all
+// other slots wait.
 type Handler interface {
-	// Event says what has happened to a descriptor that was given to Watch. The slot
-	// may have been released, and even be in use again, since the kernel noticed:
-	// then Birth is not that of the descriptor in it, and the event means nothing.
+	// Event handles events of a descriptor that was given to Watch. The slot may have been released
+	// and taken again since the kernel noticed them. Then Birth is not that of the slot's descriptor,
+	// and the handler must ignore them.
 	Event(t Target, e Events)
 
-	// Due says that the timer of a slot has fired, and is not set any more.
+	// Due handles a timer that has fired. The timer is no longer set.
 	Due(slot uint32)
 
-	// Accepted hands over a connection from a listening socket, by the number that
-	// Listen gave it: a descriptor that does not block, and the peer's address, not valid
-	// for a Unix socket.
+	// Accepted handles a new connection. listener is the number that Listen returned, fd does not
+	// block, and peer is not valid for a Unix socket.
 	Accepted(listener int, fd int32, peer netip.AddrPort)
 
-	// AcceptFailed says that a connection could not be taken for want of descriptors
-	// or memory. The loop pauses before it tries again.
+	// AcceptFailed is called if a connection cannot be accepted for want of descriptors or memory. The
+	// loop pauses before it tries again.
 	AcceptFailed(err error)
 
-	// Done is asked between two turns and reports whether the loop is to end.
+	// Done is called between two turns and reports whether the loop should end.
 	Done() bool
 }
 
-// Loop is one event loop: an epoll instance, its own listening sockets, and a timer
-// for each slot. Unless it says otherwise, a method is called in the loop's own
-// goroutine only: by its Handler, or by a function given to Do.
+// Loop is one event loop: an epoll instance, its own listening sockets, and a timer for each slot.
+// Unless its comment says otherwise, a method may be called in the loop's own goroutine only: by the
+// Handler, or by a function given to Do.
 type Loop struct {
-	// Timers are those of the slots.
+	// Timers has a timer for each slot.
 	Timers Wheel
 
 	handler Handler
 	due     func(slot uint32)
 	poller  poller
-	socks   []int32 // listening sockets, by their numbers; -1: none has this number
+	socks   []int32 // listening sockets, by number; -1: the number is free
 
 	epoch   time.Time
 	clock   int64 // ns since epoch, read once each turn
-	stood   int64 // how much of it the loop stood still, ns
-	used    int64 // CPU time of the process at sampled, ns
-	sampled int64 // a clock, once a tick
+	stood   int64 // total of all standstills, in ns
+	used    int64 // CPU time of the process when sampled, in ns
+	sampled int64 // clock at which used was read, once a tick
 	pause   acceptPause
-	address sockaddr // of one socket at a time
+	address sockaddr // reused by every call
 	mailbox mailbox
 }
 
-// NewLoop makes a loop. Its clock counts from epoch; loops that share an epoch share their
-// time.
+// NewLoop makes a loop. Its clock counts from epoch. Loops with the same epoch have the same time.
 func NewLoop(h Handler, epoch time.Time) (*Loop, error) {
 	l := &Loop{handler: h, epoch: epoch, used: cpuTime()}
 	if err := l.poller.open(); err != nil {
@@ -62,7 +60,7 @@ func NewLoop(h Handler, epoch time.Time) (*Loop, error) {
 	return l, nil
 }
 
-// Run is the loop. It returns when the handler is done, and has called Close then.
+// Run handles events until the handler is done, and then calls Close.
 func (l *Loop) Run() {
 	defer l.Close()
 	for !l.handler.Done() {
@@ -70,7 +68,7 @@ func (l *Loop) Run() {
 	}
 }
 
-// Turn waits for something to happen, and handles all that has. Run is turns.
+// Turn waits for events and handles them. Run is a loop of turns.
 func (l *Loop) Turn() {
 	timeout := l.timeout()
 	n := l.poller.wait(timeout)
@@ -82,43 +80,42 @@ func (l *Loop) Turn() {
 	l.resumeWhenDue()
 }
 
-// Close frees what the loop itself has opened, which is no socket. Mail that came
-// before is read; a later caller of Do is told. Only a loop that does not run is to be
-// closed.
+// Close frees what the loop itself has opened, which includes no sockets. It calls the functions given
+// to Do before, and later calls of Do return false. Call Close only for a loop that does not run.
 func (l *Loop) Close() {
 	l.stopMail()
 	l.poller.close()
 }
 
-// dispatch hands an event of this turn to what it belongs to.
+// dispatch passes an event of this turn on.
 func (l *Loop) dispatch(i int) {
 	switch tag, birth, events := l.poller.event(i); {
 	case tag >= 0:
 		l.handler.Event(Target{Slot: uint32(tag) / 2, Side: uint8(tag % 2), Birth: birth}, events)
 	case tag == tagWakeup:
-		l.poller.awake()
+		l.poller.clearWakeups()
 		l.readMail()
 	default:
 		l.accept(int(tagListener - tag))
 	}
 }
 
-// What an event belongs to: a slot times two plus the side, or one of these.
+// The tag of an event: twice the slot plus the side, or one of these.
 const (
 	tagWakeup   = -1
-	tagListener = -2 // less the listener's number
+	tagListener = -2 // minus the listener's number
 )
 
 func (t Target) tag() int32 { return int32(t.Slot)*2 + int32(t.Side) }
 
-// Watch asks for the events of a descriptor: for those of want in place of those of
-// before. Each is reported once, when it happens; asking again for the same reports
-// what holds still. Closing the descriptor ends it.
+// Watch changes the events that are reported for a descriptor from those of before to those of want.
+// Each event is reported once, when it happens. Calling Watch again with the same want reports the
+// present state again. Closing the descriptor ends the reports.
 func (l *Loop) Watch(fd int32, t Target, before, want Watch) error {
 	return l.poller.watch(fd, t.tag(), t.Birth, before, want)
 }
 
-// timeout is how long the loop may sleep, in ms; -1: until something happens.
+// timeout returns how long the loop may sleep, in ms, or -1 for until an event.
 func (l *Loop) timeout() int {
 	d := time.Duration(-1)
 	if at, ok := l.Timers.Next(); ok {
@@ -135,11 +132,10 @@ func (l *Loop) timeout() int {
 	return int((d + time.Millisecond - 1) / time.Millisecond)
 }
 
-// tellTime sets the clock after a wait of at most timeout ms. Time in which the
-// loop stood still, since its container was paused or its machine was moved, is
-// one tick to the wheel: the clients who were not heard in it did not go silent,
-// and it must not end them all at once. Time that a long turn has worked, by the
-// process's CPU time, is time: limits must not stretch under load.
+// tellTime sets the clock after a wait of at most timeout ms. Time in which the loop stood still,
+// because its container was paused or its machine was moved, counts as one tick for the wheel: clients
+// were not silent in it, and must not all be ended at once. Time in which a long turn has worked, by
+// the process's CPU time, counts in full: limits must not stretch under load.
 func (l *Loop) tellTime(now int64, timeout int, cpu func() int64) {
 	if timeout >= 0 {
 		late := now - l.clock - int64(timeout)*int64(time.Millisecond)
@@ -155,9 +151,8 @@ func (l *Loop) tellTime(now int64, timeout int, cpu func() int64) {
 
 func (l *Loop) tick() Tick { return Tick((l.clock-l.stood)/int64(TickLength)) + 1 }
 
-// Now is the time at which this turn began, in ns since the epoch. It goes forward
-// only.
+// Now returns the time at which this turn began, in ns since the epoch. It never goes back.
 func (l *Loop) Now() int64 { return l.clock }
 
-// In is the tick at which d from now is over.
+// In returns the tick at which d from now is over.
 func (l *Loop) In(d time.Duration) Tick { return l.Timers.now + Ticks(d) + 1 }

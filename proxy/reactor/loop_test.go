@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Time in which a container was paused is one tick to the timers.
+// Time in which a container was paused counts as one tick for the timers.
 func TestTimeThatTheLoopStoodStillIsOneTick(t *testing.T) {
 	var l Loop
 	at := func(d time.Duration) int64 { return int64(d) }
@@ -14,7 +14,7 @@ func TestTimeThatTheLoopStoodStillIsOneTick(t *testing.T) {
 	if got := l.tick(); got != 11 {
 		t.Fatalf("after 1 s it is tick %d, want 11", got)
 	}
-	l.tellTime(at(2*time.Second+standstill), 1000, idle) // late, and no more than it may be
+	l.tellTime(at(2*time.Second+standstill), 1000, idle) // as late as a turn may be
 	if got := l.tick(); got != 23 {
 		t.Errorf("after 2.2 s it is tick %d, want 23", got)
 	}
@@ -25,20 +25,20 @@ func TestTimeThatTheLoopStoodStillIsOneTick(t *testing.T) {
 	if l.Now() != at(time.Hour) {
 		t.Errorf("the clock says %v", time.Duration(l.Now()))
 	}
-	l.tellTime(at(2*time.Hour), -1, idle) // nothing was due: it has slept
+	l.tellTime(at(2*time.Hour), -1, idle) // no timer was set: the loop has slept
 	if got := l.tick(); got != 24+36000 {
 		t.Errorf("after an hour's sleep it is tick %d, want %d", got, 24+36000)
 	}
 }
 
-// A turn that takes long because there is much to do has not stood still: its time counts, or the limits of time would
+// A turn that takes long because it has much to do is no standstill. Its time counts, or limits would
 // stretch under load.
 func TestTimeThatTheLoopHasWorkedCounts(t *testing.T) {
 	var l Loop
 	used := time.Duration(0)
 	cpu := func() int64 { return int64(used) }
 	l.tellTime(int64(time.Second), -1, cpu)
-	for turn := range 10 { // of 500 ms each, with a timer that is due
+	for turn := range 10 { // of 500 ms each, with a due timer
 		used += 500 * time.Millisecond
 		l.tellTime(int64(time.Second)+int64(turn+1)*int64(500*time.Millisecond), 0, cpu)
 	}
@@ -71,7 +71,7 @@ func TestLoopSleepsUntilItsFirstTimerOrTheEndOfItsPause(t *testing.T) {
 	}
 }
 
-// A pause doubles while it does not help, and has an end.
+// The pause doubles with each failure, up to a limit.
 func TestPauseOfAcceptingDoubles(t *testing.T) {
 	l := Loop{clock: 1000}
 	want := acceptBackoffMin

@@ -2,16 +2,15 @@ package reactor
 
 import "sync"
 
-// mailbox holds functions for a loop to call.
+// mailbox holds functions that a loop will call.
 type mailbox struct {
 	mu      sync.Mutex // guards the fields below
 	mail    []func()
 	stopped bool
 }
 
-// Do has the loop call f in its own goroutine, in the order of the calls of Do. It
-// reports false, and f is not called, when the loop has stopped. Any goroutine may
-// call it.
+// Do has the loop call f in its own goroutine. Functions are called in the order of the calls of Do.
+// If the loop has stopped, Do returns false and f is not called. Any goroutine may call Do.
 func (l *Loop) Do(f func()) bool {
 	m := &l.mailbox
 	m.mu.Lock()
@@ -24,7 +23,7 @@ func (l *Loop) Do(f func()) bool {
 	return true
 }
 
-// readMail calls what is in the mailbox.
+// readMail calls the functions in the mailbox.
 func (l *Loop) readMail() {
 	m := &l.mailbox
 	m.mu.Lock()
@@ -36,7 +35,7 @@ func (l *Loop) readMail() {
 	}
 }
 
-// stopMail ends Do, and calls what came before.
+// stopMail makes Do return false, and calls the functions given to it before.
 func (l *Loop) stopMail() {
 	m := &l.mailbox
 	m.mu.Lock()

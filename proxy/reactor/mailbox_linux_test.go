@@ -27,7 +27,7 @@ func TestMailIsReadInOrder(t *testing.T) {
 	stop()
 }
 
-// Whoever calls Do at the end learns whether it was in time, and is not lied to.
+// A caller of Do at the end learns whether f was called.
 func TestMailAfterTheStopIsRefusedAndNoneIsLost(t *testing.T) {
 	h, _, stop := startEcho(t)
 	var taken, read atomic.Int64
@@ -49,7 +49,7 @@ func TestMailAfterTheStopIsRefusedAndNoneIsLost(t *testing.T) {
 	}
 }
 
-// A letter may write another one.
+// A function given to Do may call Do.
 func TestMailFromMailIsRead(t *testing.T) {
 	h, _, stop := startEcho(t)
 	done := make(chan struct{})

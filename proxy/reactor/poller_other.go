@@ -2,16 +2,16 @@
 
 package reactor
 
-// Supported returns ErrUnsupported where there is no loop.
+// Supported returns ErrUnsupported on systems without an event loop.
 func Supported() error { return ErrUnsupported }
 
-// poller does not open here, so that nothing else of it is ever called.
+// poller fails to open here, so its other methods are never called.
 type poller struct{}
 
 func (*poller) open() error                                        { return ErrUnsupported }
 func (*poller) close()                                             {}
 func (*poller) wake()                                              {}
-func (*poller) awake()                                             {}
+func (*poller) clearWakeups()                                      {}
 func (*poller) wait(int) int                                       { return 0 }
 func (*poller) event(int) (tag int32, birth uint32, events Events) { return 0, 0, 0 }
 func (*poller) watch(int32, int32, uint32, Watch, Watch) error     { return ErrUnsupported }

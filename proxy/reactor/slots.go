@@ -2,13 +2,11 @@ package reactor
 
 import "iter"
 
-// slotChunk is how many slots are allocated at once: for most types that is a whole
-// number of pages.
+// slotChunk is how many slots are allocated at once. For most types that is a whole number of pages.
 const slotChunk = 1024
 
-// Slots holds values by slot, the number by which a loop knows them. A value never
-// moves, and a slot is used again after its release. The zero Slots is empty and
-// ready to use, by one goroutine.
+// Slots holds values by slot, the number by which a loop knows them. A value never moves. A released
+// slot is taken again. The zero Slots is empty and ready for use by one goroutine.
 type Slots[T any] struct {
 	chunks []*[slotChunk]T
 	free   []uint32
@@ -31,12 +29,12 @@ func (s *Slots[T]) Take() (uint32, *T) {
 	return slot, s.At(slot)
 }
 
-// At is the value in a slot that was taken once. While the slot is free it is zero.
+// At returns the value in a slot that was taken at least once. The value of a free slot is zero.
 func (s *Slots[T]) At(slot uint32) *T {
 	return &s.chunks[slot/slotChunk][slot%slotChunk]
 }
 
-// Release gives a taken slot back and makes its value zero.
+// Release frees a taken slot and zeroes its value.
 func (s *Slots[T]) Release(slot uint32) {
 	var zero T
 	*s.At(slot) = zero
@@ -44,15 +42,14 @@ func (s *Slots[T]) Release(slot uint32) {
 	s.taken--
 }
 
-// Len is how many slots are taken.
+// Len returns the number of taken slots.
 func (s *Slots[T]) Len() int { return s.taken }
 
-// Cap is how many slots there are, taken or free: those below it have a value.
+// Cap returns the number of slots, taken or free. Each slot below it has a value.
 func (s *Slots[T]) Cap() int { return len(s.chunks) * slotChunk }
 
-// All is every value that there is room for, those of free slots included, which are
-// zero. The loop body may take and release slots; whether it sees a slot that it
-// takes is not defined.
+// All iterates over all values, including those of free slots, which are zero. The loop body may take
+// and release slots. Whether it sees a slot that it takes is not defined.
 func (s *Slots[T]) All() iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for _, chunk := range s.chunks {
@@ -65,9 +62,9 @@ func (s *Slots[T]) All() iter.Seq[*T] {
 	}
 }
 
-// Birth returns a number for a descriptor that is about to be watched: its
-// [Target] has it, and so have its events. Those of an earlier descriptor in the same
-// slot have another one. Never 0, until it wraps around after 2^32 descriptors.
+// Birth returns a number for a descriptor that is about to be watched. The number is in its [Target]
+// and so in its events, and events of an earlier descriptor in the same slot have another number. It
+// is never 0 until it wraps around after 2^32 descriptors.
 func (s *Slots[T]) Birth() uint32 {
 	s.births++
 	return s.births

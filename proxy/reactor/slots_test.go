@@ -55,7 +55,7 @@ func TestAllIsEveryValueAndAllowsRelease(t *testing.T) {
 	seen := map[uint32]bool{}
 	for v := range s.All() {
 		if *v == 0 {
-			continue // a free one
+			continue // a free slot
 		}
 		slot := *v - 1
 		seen[slot] = true
@@ -68,7 +68,7 @@ func TestAllIsEveryValueAndAllowsRelease(t *testing.T) {
 		if *v != 0 {
 			t.Errorf("%d is left", *v)
 		}
-		break // and so may a loop end
+		break // a loop may also break
 	}
 }
 

@@ -8,13 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Receive reads what there is from a socket. 0 is the peer's end of stream, or comes
-// with an error: ErrAgain when there is nothing. It may be called from any goroutine
-// that owns the descriptor, like the other functions on one.
+// Receive reads from a socket. It returns 0 and no error at the peer's end of stream, and ErrAgain if
+// there is nothing to read. Like the other functions on a descriptor, it may be called from any
+// goroutine that owns the descriptor.
 //
-// Receive and Send call recv and send, which cost 4 % less of a round trip than
-// read(2) and write(2), and raw, since a call that cannot block need not be
-// known to Go's scheduler (4 % more; docs/benchmarks.md).
+// Receive and Send call recv and send, which cost 4 % less of a round trip than read(2) and write(2).
+// They do not tell Go's scheduler, since these calls cannot block (another 4 %; docs/benchmarks.md).
 func Receive(fd int32, b []byte) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)
@@ -24,8 +23,8 @@ func Receive(fd int32, b []byte) (int, error) {
 	return int(n), nil
 }
 
-// Send writes what the socket takes of b. Taking nothing is 0 and no error;
-// ErrNotConnected means that the connection is not made yet.
+// Send writes the part of b that the socket takes, and returns its length. Taking nothing is not an
+// error. ErrNotConnected means that the connection is still being made.
 func Send(fd int32, b []byte) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
@@ -39,7 +38,7 @@ func Send(fd int32, b []byte) (int, error) {
 	}
 }
 
-// Unread is how many bytes a read would find in the socket; 0 if it cannot tell.
+// Unread returns how many bytes wait to be read in the socket, or 0 if it cannot tell.
 func Unread(fd int32) int {
 	n, err := unix.IoctlGetInt(int(fd), unix.SIOCINQ)
 	if err != nil {
@@ -48,8 +47,7 @@ func Unread(fd int32) int {
 	return n
 }
 
-// Unacknowledged is how many bytes that were sent the peer has not acknowledged; 0 if it
-// cannot tell.
+// Unacknowledged returns how many sent bytes the peer has not acknowledged, or 0 if it cannot tell.
 func Unacknowledged(fd int32) int {
 	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
 	if err != nil {
@@ -58,10 +56,10 @@ func Unacknowledged(fd int32) int {
 	return n
 }
 
-// CloseWrite ends our stream: the peer reads its end.
+// CloseWrite sends FIN.
 func CloseWrite(fd int32) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }
 
-// Abort makes the next close send RST and forget what was not sent.
+// Abort makes the next Close send RST and drop the unsent bytes.
 func Abort(fd int32) {
 	_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
@@ -72,8 +70,8 @@ func Close(fd int32) { _ = unix.Close(int(fd)) }
 // Duplicate returns another descriptor of the same socket. Any goroutine may call it
 // while fd is open.
 func Duplicate(fd int32) (int32, error) {
-	twin, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	return int32(twin), err
+	duplicate, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	return int32(duplicate), err
 }
 
 // NewSocket makes a socket for a TCP connection to an address.
@@ -82,20 +80,20 @@ func NewSocket(to netip.AddrPort) (int32, error) {
 	if err != nil {
 		return -1, err
 	}
-	// Otherwise a small packet waits for the acknowledgement of the one before.
+	// Without it a small packet waits until the one before is acknowledged.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	return int32(fd), nil
 }
 
-// Connect begins a connection. Whether it is made says Send, or Connected; Room is
-// the event that asks for another look.
+// Connect begins a connection. Send or Connected tells whether it is made; an event with Room says
+// when to ask again.
 func (l *Loop) Connect(fd int32, to netip.AddrPort) error {
 	l.address.set(to)
 	return l.address.connect(fd)
 }
 
-// Connected is nil once a connection is made, ErrNotConnected while it is being made,
-// or why it was not.
+// Connected returns nil once a connection is made, ErrNotConnected while it is being made, or the
+// reason why it failed.
 func Connected(fd int32) error {
 	if v, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ERROR); err != nil || v != 0 {
 		return errors.Join(err, unix.Errno(v))
@@ -104,7 +102,7 @@ func Connected(fd int32) error {
 	return err
 }
 
-// LocalAddr is the socket's own address; not valid for a Unix socket.
+// LocalAddr returns the socket's own address. It is not valid for a Unix socket.
 func (l *Loop) LocalAddr(fd int32) (netip.AddrPort, error) {
 	if err := l.address.local(fd); err != nil {
 		return netip.AddrPort{}, err
@@ -112,8 +110,7 @@ func (l *Loop) LocalAddr(fd int32) (netip.AddrPort, error) {
 	return l.address.addrPort(), nil
 }
 
-// KeepAlive has the kernel look after a peer that is silent: it ends the connection
-// 7 minutes after the peer is gone.
+// KeepAlive has the kernel probe a silent peer. A connection ends 7 minutes after its peer is gone.
 func KeepAlive(fd int32) {
 	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle)
@@ -121,9 +118,9 @@ func KeepAlive(fd int32) {
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount)
 }
 
-// QuickAck acknowledges at once what comes next. A broker's tickets and its CONNACK
-// are two small writes, and one that leaves Nagle's algorithm on holds the second back
-// until the first is acknowledged, which is 40 ms later otherwise.
+// QuickAck acknowledges the next bytes at once. A broker sends its session tickets and its CONNACK as
+// two small writes. A broker with Nagle's algorithm holds the second back until the first is
+// acknowledged, 40 ms later without QuickAck.
 func QuickAck(fd int32) {
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
 }

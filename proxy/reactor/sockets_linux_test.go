@@ -77,7 +77,7 @@ func TestMovingBytesAllocatesNothing(t *testing.T) {
 	}
 }
 
-// accepted is the other side of a connection that connect begins.
+// accepted returns the other side of a connection that connect begins.
 func accepted(t *testing.T, connect func(to netip.AddrPort)) *net.TCPConn {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -125,16 +125,16 @@ func TestConnectionIsMadeAndAborted(t *testing.T) {
 	if idle, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE); err != nil || idle != keepAliveIdle {
 		t.Errorf("keepalive after %d s, %v", idle, err)
 	}
-	twin, err := Duplicate(fd)
+	duplicate, err := Duplicate(fd)
 	if err != nil {
 		t.Fatal(err)
 	}
 	Close(fd)
-	if err := Connected(twin); err != nil {
+	if err := Connected(duplicate); err != nil {
 		t.Errorf("the other descriptor, after the close of the first: %v", err)
 	}
-	Abort(twin)
-	Close(twin)
+	Abort(duplicate)
+	Close(duplicate)
 	if _, err := peer.Read(make([]byte, 1)); err == nil || err == io.EOF {
 		t.Errorf("the peer reads %v, want a reset", err)
 	}

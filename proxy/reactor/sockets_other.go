@@ -7,7 +7,7 @@ import (
 	"net/netip"
 )
 
-// There are no sockets here, so that most of these are never called.
+// Loops cannot be made here, so most of the following functions are never called.
 
 type sockaddr struct{}
 

@@ -5,55 +5,53 @@ import (
 	"time"
 )
 
-// Tick is a loop's time in units of TickLength, from 1 at the loop's start. 0 is no
-// time. 32 bits last 13 years.
+// Tick is a time of a loop in units of TickLength, beginning with 1 at the loop's start. 0 stands for
+// no time. 32 bits last 13 years.
 type Tick uint32
 
 const (
-	// TickLength is the length of a tick: how exact timers are.
+	// TickLength is the length of a tick and so the resolution of timers.
 	TickLength = 100 * time.Millisecond
 
 	wheelSpokes = 4096 // 409 s
 )
 
-// Ticks is d in ticks, rounded up: a limit is never cut short.
+// Ticks returns d in ticks, rounded up: a limit is never cut short.
 func Ticks(d time.Duration) Tick {
 	return Tick((d + TickLength - 1) / TickLength)
 }
 
-// Wheel is a hashed timer wheel with one timer for each slot of a loop. Setting,
-// clearing and expiring cost the same however many timers there are. A timer is
-// 8 bytes, with no pointer for the collector to follow. The zero Wheel is ready to
-// use, by one goroutine.
+// Wheel is a hashed timer wheel with one timer for each slot of a loop. The cost of setting, clearing
+// and expiring does not depend on the number of timers. A timer has 8 bytes, without a pointer for the
+// collector to follow. The zero Wheel is ready for use by one goroutine.
 type Wheel struct {
-	now    Tick // every spoke up to this one has been expired
+	now    Tick // every spoke up to this one has expired
 	chunks []*[slotChunk]timer
 	spokes [wheelSpokes]link        // the first timer of each; 0: none
 	used   [wheelSpokes / 64]uint64 // a bit for each spoke that has timers
 }
 
-// timer is the place of a slot in the list of its spoke.
+// timer is the entry of a slot in the list of its spoke.
 type timer struct {
-	next link // 0: it is the last
-	prev link // 0: it is not set; onSpoke plus the spoke: it is the first
+	next link // 0: the last one
+	prev link // 0: not set; onSpoke plus the spoke: the first one
 }
 
 // link is a slot plus one.
 type link uint32
 
-// onSpoke marks a link that is a spoke. Slots stay below: each has two descriptors,
-// and there are no 2^32 of those.
+// onSpoke marks a link that is a spoke. Slots stay below it: each slot has two descriptors, and there
+// are no 2^32 descriptors.
 const onSpoke link = 1 << 31
 
-// Now is the tick up to which timers have fired.
+// Now returns the tick up to which timers have fired.
 func (w *Wheel) Now() Tick { return w.now }
 
-// Set sets the timer of a slot, in place of an earlier setting, and returns the tick
-// at which it fires: at, or the nearest tick that the wheel has. That is the next one
-// for a tick that is over, and 409 s from now for one that is further away: then the
-// handler sets the timer again. A timer fires once.
+// Set sets the timer of a slot, replacing an earlier setting, and returns the tick at which it fires:
+// at, or the nearest tick that the wheel has. That is the next tick if at is over, and 409 s from now
+// if at is further away; the handler then sets the timer again. A timer fires once.
 //
-// It is cheaper to let a timer that was put off fire in vain than to move it.
+// To postpone a timer, let it fire in vain and set it again: that is cheaper than moving it.
 func (w *Wheel) Set(slot uint32, at Tick) Tick {
 	w.Clear(slot)
 	for int(slot/slotChunk) >= len(w.chunks) {
@@ -71,7 +69,7 @@ func (w *Wheel) Set(slot uint32, at Tick) Tick {
 	return at
 }
 
-// Clear takes the timer of a slot out of the wheel; it need not be set.
+// Clear clears the timer of a slot. The timer need not be set.
 func (w *Wheel) Clear(slot uint32) {
 	if int(slot/slotChunk) >= len(w.chunks) {
 		return
@@ -99,8 +97,8 @@ func (w *Wheel) timer(of link) *timer {
 	return &w.chunks[slot/slotChunk][slot%slotChunk]
 }
 
-// Advance moves the wheel to tick now and calls due with every slot whose timer is
-// due. due may set and clear timers.
+// Advance moves the wheel to tick now and calls due for every slot whose timer is due. due may set and
+// clear timers.
 func (w *Wheel) Advance(now Tick, due func(slot uint32)) {
 	for w.now < now {
 		at, ok := w.Next()
@@ -108,8 +106,8 @@ func (w *Wheel) Advance(now Tick, due func(slot uint32)) {
 			w.now = now
 			return
 		}
-		// The spoke is emptied before the wheel moves on, so that what due sets
-		// lands on later spokes only.
+		// The spoke is emptied before the wheel moves on, so that timers set by due land on later
+		// spokes only.
 		w.now = at
 		for first := w.spokes[at%wheelSpokes]; first != 0; first = w.spokes[at%wheelSpokes] {
 			slot := uint32(first - 1)
@@ -119,7 +117,7 @@ func (w *Wheel) Advance(now Tick, due func(slot uint32)) {
 	}
 }
 
-// Next is the tick at which the first timer fires; false if none is set.
+// Next returns the tick at which the first timer fires, or false if none is set.
 func (w *Wheel) Next() (Tick, bool) {
 	from := w.now + 1
 	i := from % wheelSpokes

@@ -11,7 +11,7 @@ func TestTimersFireOnceAtTheirTick(t *testing.T) {
 	const slots = 5000
 	var w Wheel
 	want := map[uint32]Tick{}
-	fires := map[uint32]Tick{} // where it fires first: a tick out of reach is looked at again
+	fires := map[uint32]Tick{} // first firing; a tick beyond the wheel fires early and is set again
 	put := func(slot uint32, at Tick) {
 		want[slot], fires[slot] = at, w.Set(slot, at)
 		if nearest := min(at, w.now+wheelSpokes-1); fires[slot] != nearest {
@@ -21,7 +21,7 @@ func TestTimersFireOnceAtTheirTick(t *testing.T) {
 	for slot := range uint32(slots) {
 		put(slot, 1+Tick(rng.IntN(3*wheelSpokes)))
 	}
-	for slot, at := range want { // some are moved, some are taken out
+	for slot, at := range want { // some are moved, some are cleared
 		switch rng.IntN(4) {
 		case 0:
 			w.Clear(slot)
@@ -72,8 +72,7 @@ func TestNextIsTheFirstSpokeInUse(t *testing.T) {
 	}
 }
 
-// A timer for the past, or for a tick further away than the wheel reaches,
-// goes to the nearest spoke.
+// A timer for the past, or for a tick beyond the wheel, goes to the nearest spoke.
 func TestTimersOutOfReachGoToTheNearestSpoke(t *testing.T) {
 	w := Wheel{now: 100}
 	for at, want := range map[Tick]Tick{0: 101, 100: 101, 101: 101, 100 + wheelSpokes: 100 + wheelSpokes - 1, 1 << 30: 100 + wheelSpokes - 1} {
@@ -86,8 +85,8 @@ func TestTimersOutOfReachGoToTheNearestSpoke(t *testing.T) {
 	}
 }
 
-// A session ends another one in the turn in which the timers of both are due: its slot
-// is released, and may be taken anew.
+// The timer of one session ends another session whose timer is due in the same turn. The other's slot
+// is released and may be taken again.
 func TestTimerThatIsClearedByAnotherOneDoesNotFire(t *testing.T) {
 	for name, then := range map[string]func(w *Wheel, slot uint32){
 		"cleared":        func(w *Wheel, slot uint32) { w.Clear(slot) },

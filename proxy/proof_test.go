@@ -16,22 +16,22 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// What a listener's kernel takes of a connection that is being made.
+// Filters for the packets that a listener's kernel accepts for a new connection.
 var (
 	nothing = []unix.SockFilter{{Code: unix.BPF_RET}}
-	// A SYN alone: the node's side answers it and hears no more, as when its queue is
-	// full again by the time that the handshake is over.
+	// A SYN alone. The node's side answers it and gets nothing more, as if its queue were full again
+	// when the handshake ends.
 	aSYN = []unix.SockFilter{
 		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: 13}, // the flags
-		{Code: unix.BPF_JMP | unix.BPF_JEQ, Jf: 1, K: 2},       // SYN and no other
+		{Code: unix.BPF_JMP | unix.BPF_JEQ, Jf: 1, K: 2},       // SYN alone
 		{Code: unix.BPF_RET, K: 1 << 16},
 		{Code: unix.BPF_RET},
 	}
 	everything = []unix.SockFilter{{Code: unix.BPF_RET, K: 1 << 16}}
 )
 
-// startFilteredNode starts a node whose kernel can be told what to take: that of MPTCP,
-// which Go listens with, cannot.
+// startFilteredNode starts a node whose kernel can filter packets. Go listens with MPTCP, which
+// cannot.
 func startFilteredNode(t *testing.T, handle func(net.Conn)) *node {
 	t.Helper()
 	var plain net.ListenConfig
@@ -46,7 +46,7 @@ func startFilteredNode(t *testing.T, handle func(net.Conn)) *node {
 	return n
 }
 
-// take sets what the kernel of a node takes.
+// take sets the filter of a node's kernel.
 func (n *node) take(filter []unix.SockFilter) {
 	n.t.Helper()
 	raw, err := n.listener.(*net.TCPListener).SyscallConn()
@@ -62,8 +62,7 @@ func (n *node) take(filter []unix.SockFilter) {
 	}
 }
 
-// waitStep waits until the only session is at a step, with a connection that is proven
-// or not.
+// waitStep waits until the only session is at a step, with or without a proof to wait for.
 func (r *rig) waitStep(want step, unproven bool) {
 	r.t.Helper()
 	eventually(r.t, "the step", func() (there bool) {
@@ -72,8 +71,7 @@ func (r *rig) waitStep(want step, unproven bool) {
 	})
 }
 
-// late has the first SYN of a client's session lost, and the node take something of the
-// second.
+// late drops the first SYN of a client's session and filters the packets after the second.
 func late(t *testing.T, n *node, filter []unix.SockFilter, dial time.Duration) (*rig, *client) {
 	n.take(nothing)
 	r := start(t, []string{n.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial, s.Timeouts.ConnectNode = dial, time.Hour })
@@ -97,7 +95,7 @@ func connectionWhoseFirstSYNWasLostIsInDoubt(t *testing.T) {
 func oneSidedConnectionIsGivenUp(t *testing.T) {
 	idle := netip.MustParseAddrPort(startNode(t, nil).address())
 	full := startFilteredNode(t, nil)
-	r, c := late(t, full, aSYN, 2500*time.Millisecond) // time for the second SYN, and no more than that is waited for the third
+	r, c := late(t, full, aSYN, 2500*time.Millisecond) // time for the second SYN, but not for the third
 	r.waitStep(stepAnnounce, true)
 	r.node(0).SetAddrs([]netip.AddrPort{idle})
 	c.expect(connack311)
@@ -127,7 +125,7 @@ func lateAnswerIsProof(t *testing.T) {
 
 func lateAcknowledgementIsProof(t *testing.T) {
 	r, _ := late(t, startFilteredNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), everything, patience)
-	r.waitStep(stepConfirm, true) // what is unproven is not looked at any more
+	r.waitStep(stepConfirm, true) // the proof is no longer checked
 	if n := r.dialErrors(0); n != 0 {
 		t.Errorf("%d attempts have failed", n)
 	}
