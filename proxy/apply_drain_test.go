@@ -102,6 +102,7 @@ func TestDrainEndsWhenTheNodeComesBack(t *testing.T) {
 }
 
 func TestDrainTakesThePaceOfThePresentFile(t *testing.T) {
+	proxytest.WaitAbreast(t)
 	a, b := startNode(t, nil), startNode(t, nil)
 	r := start(t, []string{a.address()}, removedAt(1))
 	sessions := r.openSessions(60)

@@ -177,7 +177,7 @@ func TestSessionIsTwoDescriptorsAndNoGoroutine(t *testing.T) {
 		r := m.start(t, []string{m.startNode(t, nil).address()})
 		r.open("first")
 		goroutines, descriptors := runtime.NumGoroutine(), proxytest.OpenDescriptors(t)
-		const sessions = 200
+		const sessions = 60
 		for i := range sessions {
 			r.open(fmt.Sprint("device-", i))
 		}

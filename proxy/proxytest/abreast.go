@@ -13,7 +13,7 @@ const (
 	// parallel is how many tests that call WaitAbreast run at once. They wait, so that they may be more than the
 	// processors; they have limits of time that living peers keep, so that they may not be many. With the race detector
 	// they work more than they wait.
-	parallel     = "6"
+	parallel     = "10"
 	parallelRace = "1"
 
 	// processors is what Go gets while tests run abreast. An event loop keeps its processor for some milliseconds when it
