@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// apiTime bounds reading a request and, once more, writing its answer.
-	apiTime = 10 * time.Second
-	// apiHeader and apiBody bound a request in bytes: ours have a path at most.
-	apiHeader = 8 << 10
-	apiBody   = 64 << 10
-	// apiEnd is how long requests have when their server ends.
-	apiEnd = time.Second
+	// apiTimeout bounds reading a request and, once more, writing its answer.
+	apiTimeout = 10 * time.Second
+	// maxAPIHeader and maxAPIBody bound a request in bytes: ours have a path at most.
+	maxAPIHeader = 8 << 10
+	maxAPIBody   = 64 << 10
+	// apiShutdownTimeout is how long requests have when their server ends.
+	apiShutdownTimeout = time.Second
 )
 
 // api is the HTTP server of the admin socket.
@@ -31,22 +31,22 @@ type api struct {
 // serve answers requests on ln until ctx is done, and those that have begun by then.
 func (a *api) serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/config", a.config)
-	mux.HandleFunc("POST /api/v1/reload", a.reload)
-	mux.HandleFunc("POST /api/v1/diff", a.diff)
+	mux.HandleFunc("GET /api/v1/config", a.getConfig)
+	mux.HandleFunc("POST /api/v1/reload", a.postReload)
+	mux.HandleFunc("POST /api/v1/diff", a.postDiff)
 	server := &http.Server{
-		Handler:           http.MaxBytesHandler(mux, apiBody),
-		ReadTimeout:       apiTime,
-		ReadHeaderTimeout: apiTime,
-		MaxHeaderBytes:    apiHeader,
-		ConnContext:       withPeer,
+		Handler:           http.MaxBytesHandler(mux, maxAPIBody),
+		ReadTimeout:       apiTimeout,
+		ReadHeaderTimeout: apiTimeout,
+		MaxHeaderBytes:    maxAPIHeader,
+		ConnContext:       withOrigin,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // an operator can cause these
 	}
 	server.SetKeepAlivesEnabled(false) // so that a connection holds its place for one request
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiEnd)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiShutdownTimeout)
 		defer cancel()
 		if server.Shutdown(last) != nil {
 			_ = server.Close()
@@ -70,7 +70,7 @@ type runningConfig struct {
 	Errors     []string  `json:"errors,omitempty"` // of a later one, which could not be used
 }
 
-func (a *api) config(w http.ResponseWriter, r *http.Request) {
+func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
 	var c runningConfig
 	err := a.do(w, r, func(context.Context) {
 		m := a.manager
@@ -83,8 +83,8 @@ func (a *api) config(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *api) reload(w http.ResponseWriter, r *http.Request) {
-	by, _ := r.Context().Value(peerKey{}).(origin)
+func (a *api) postReload(w http.ResponseWriter, r *http.Request) {
+	by, _ := r.Context().Value(originKey{}).(origin)
 	var result reloadResult
 	if a.do(w, r, func(serving context.Context) { result = a.manager.reload(serving, by) }) != nil {
 		return
@@ -110,7 +110,7 @@ type diffResult struct {
 	Errors  []string `json:"errors"`  // for which it would be refused
 }
 
-func (a *api) diff(w http.ResponseWriter, r *http.Request) {
+func (a *api) postDiff(w http.ResponseWriter, r *http.Request) {
 	var request diffRequest
 	body := json.NewDecoder(r.Body)
 	body.DisallowUnknownFields()
@@ -155,9 +155,9 @@ func (a *api) do(w http.ResponseWriter, r *http.Request, work func(serving conte
 	return err
 }
 
-// reply writes an answer as JSON; the client has apiTime to take it.
+// reply writes an answer as JSON; the client has apiTimeout to take it.
 func reply(w http.ResponseWriter, status int, answer any) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTime))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTimeout))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// askTime is how long a running mqttlb may take to answer: its reload may wait for
+	// answerTimeout is how long a running mqttlb may take to answer: its reload may wait for
 	// another one, and that for names to be resolved.
-	askTime = 2 * time.Minute
+	answerTimeout = 2 * time.Minute
 	// maxAnswer is the longest answer in bytes: a configuration twice over.
 	maxAnswer = 8 << 20
 )
@@ -34,10 +34,10 @@ type apiClient struct {
 // setting has its socket.
 func newAPIClient(path string) *apiClient {
 	if path == "" {
-		path = usualSocket()
+		path = findSocket()
 	}
 	c := &apiClient{path: path}
-	c.http.Timeout = askTime
+	c.http.Timeout = answerTimeout
 	c.http.Transport = &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -47,15 +47,15 @@ func newAPIClient(path string) *apiClient {
 	return c
 }
 
-// usualSocket is the first of the usual places where there is a socket.
-func usualSocket() string {
-	places := socketPlaces()
-	for _, path := range places {
+// findSocket is the first of the usual places where there is a socket.
+func findSocket() string {
+	paths := socketPaths()
+	for _, path := range paths {
 		if info, err := os.Stat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 			return path
 		}
 	}
-	return places[0]
+	return paths[0]
 }
 
 // ask sends a request and returns the answer's body, as it came. Ok says that it is
@@ -93,7 +93,7 @@ func (c *apiClient) explain(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the admin socket %s may be used by the user of the running mqttlb and by root alone", c.path)
 	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
-		return fmt.Errorf("the mqttlb at the admin socket %s has not answered within %s", c.path, askTime)
+		return fmt.Errorf("the mqttlb at the admin socket %s has not answered within %s", c.path, answerTimeout)
 	default:
 		return fmt.Errorf("the admin socket %s: %w", c.path, err)
 	}

@@ -9,27 +9,27 @@ import (
 // apply puts a revision in force in the place of the one before. Whatever can fail is
 // done first; after an error nothing has changed.
 func (s *server) apply(ctx context.Context, before, next *revision) (warnings []string, err error) {
-	toStatus, stay, err := s.status.move(ctx, next.config.Admin.Address)
+	commitStatus, undoStatus, err := s.status.move(ctx, next.config.Admin.Address)
 	if err != nil {
 		return nil, err
 	}
 	// Without the setting a socket that another process had is tried for again.
-	s.chosen = next.config.Admin.Socket != ""
-	toSocket, keepSocket, err := s.socket.move(ctx, socketAddress(next.config.Admin))
+	s.socketConfigured = next.config.Admin.Socket != ""
+	commitSocket, undoSocket, err := s.socket.move(ctx, socketAddress(next.config.Admin))
 	if err != nil {
-		s.chosen = before.config.Admin.Socket != ""
-		stay()
+		s.socketConfigured = before.config.Admin.Socket != ""
+		undoStatus()
 		return nil, err
 	}
 	if warnings, err = s.applySessions(ctx, next.plan); err != nil {
-		s.chosen = before.config.Admin.Socket != ""
-		stay()
-		keepSocket()
+		s.socketConfigured = before.config.Admin.Socket != ""
+		undoStatus()
+		undoSocket()
 		return nil, err
 	}
-	toStatus()
-	toSocket()
-	s.control.log.set(next.config.Log)
+	commitStatus()
+	commitSocket()
+	s.manager.log.set(next.config.Log)
 	return warnings, nil
 }
 
@@ -40,15 +40,15 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	if err := s.Apply(&next.snapshot); err != nil {
 		return nil, err
 	}
-	for _, enact := range next.enact {
-		if err := enact(); err != nil {
-			for _, e := range each(err) {
+	for _, step := range next.afterApply {
+		if err := step(); err != nil {
+			for _, e := range splitErrors(err) {
 				s.log.Error("a file cannot be used: what was good before stays in force", "error", e)
 				warnings = append(warnings, "what was good before stays in force: "+e.Error())
 			}
 		}
 	}
-	s.background.apply(ctx, next.workers)
+	s.background.setWorkers(ctx, next.workers)
 	s.plan.Store(next)
 	for _, warning := range next.warnings() {
 		s.log.Warn("a file needs attention", "warning", warning)
@@ -59,6 +59,6 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 
 // listenSocket binds the admin socket, see bindSocket.
 func (s *server) listenSocket(a config.Admin) error {
-	s.chosen = a.Socket != ""
+	s.socketConfigured = a.Socket != ""
 	return s.socket.listen(socketAddress(a))
 }

@@ -28,8 +28,8 @@ var (
 // socketOrigin is the process at the other end of a connection of the admin socket.
 func socketOrigin(c net.Conn) origin {
 	o := origin{who: "socket"}
-	if placed, ok := c.(*placedConn); ok {
-		c = placed.Conn
+	if limited, ok := c.(*limitedConn); ok {
+		c = limited.Conn
 	}
 	if c, ok := c.(*net.UnixConn); ok {
 		if peer, err := reactor.PeerCredentials(c); err == nil {
@@ -50,8 +50,8 @@ func audit(log *slog.Logger, by origin, action string, attrs ...slog.Attr) {
 	_ = log.Handler().Handle(context.Background(), r) // there is nobody to tell
 }
 
-// brief lists changes as an audit line has them.
-func brief(changes []change) string {
+// summarize lists changes as an audit line has them.
+func summarize(changes []change) string {
 	var parts []string
 	for i, c := range changes {
 		if i == maxAudited {

@@ -15,8 +15,8 @@ type background struct {
 	wait    sync.WaitGroup
 }
 
-// apply starts the workers that do not run yet, and ends those that are not among them. They outlive ctx.
-func (b *background) apply(ctx context.Context, workers []worker) {
+// setWorkers starts the workers that do not run yet, and ends those that are not among them. They outlive ctx.
+func (b *background) setWorkers(ctx context.Context, workers []worker) {
 	if b.running == nil {
 		b.running = map[worker]context.CancelFunc{}
 	}
@@ -35,8 +35,8 @@ func (b *background) apply(ctx context.Context, workers []worker) {
 	}
 }
 
-// end ends them all and waits for them.
-func (b *background) end() {
+// stop ends them all and waits for them.
+func (b *background) stop() {
 	for _, end := range b.running {
 		end()
 	}

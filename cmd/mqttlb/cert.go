@@ -104,16 +104,16 @@ type labFile struct {
 
 // write makes everything in memory, looks whether anything is in the way, and only then writes.
 func (l *lab) write() error {
-	if err := l.authority(); err != nil {
+	if err := l.loadOrCreateCA(); err != nil {
 		return err
 	}
 	if len(l.names) > 0 {
-		if err := l.issue("server", l.server()); err != nil {
+		if err := l.issue("server", l.serverTemplate()); err != nil {
 			return err
 		}
 	}
 	for _, name := range l.clients {
-		if err := l.issue(clientFile(name), client(name)); err != nil {
+		if err := l.issue(clientFile(name), clientTemplate(name)); err != nil {
 			return err
 		}
 	}
@@ -148,13 +148,13 @@ func (f *labFile) write() error {
 	return file.Close()
 }
 
-// authority reads the folder's CA, or makes one.
-func (l *lab) authority() error {
+// loadOrCreateCA reads the folder's CA, or makes one.
+func (l *lab) loadOrCreateCA() error {
 	certFile, keyFile := filepath.Join(l.dir, "ca.pem"), filepath.Join(l.dir, "ca.key")
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	switch key, ok := pair.PrivateKey.(*ecdsa.PrivateKey); {
 	case missing(certFile) && missing(keyFile):
-		return l.found(certFile, keyFile)
+		return l.createCA(certFile, keyFile)
 	case err != nil:
 		return fmt.Errorf("the CA in %s: %w", l.dir, err)
 	case !ok || !pair.Leaf.IsCA:
@@ -172,8 +172,8 @@ func missing(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-// found makes the CA.
-func (l *lab) found(certFile, keyFile string) error {
+// createCA makes the CA.
+func (l *lab) createCA(certFile, keyFile string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -194,8 +194,8 @@ func (l *lab) found(certFile, keyFile string) error {
 	return l.add(certFile, keyFile, der, key)
 }
 
-// server is the template of the server's certificate.
-func (l *lab) server() *x509.Certificate {
+// serverTemplate is the template of the server's certificate.
+func (l *lab) serverTemplate() *x509.Certificate {
 	c := &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	if len(l.names[0]) <= maxCommonName {
 		c.Subject.CommonName = l.names[0] // for people: clients read the names below
@@ -210,8 +210,8 @@ func (l *lab) server() *x509.Certificate {
 	return c
 }
 
-// client is the template of a client's certificate.
-func client(name string) *x509.Certificate {
+// clientTemplate is the template of a client's certificate.
+func clientTemplate(name string) *x509.Certificate {
 	return &x509.Certificate{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 }
 

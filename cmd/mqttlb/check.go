@@ -39,9 +39,9 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			fmt.Fprintln(stderr, "mqttlb check: --diff needs a file, which the running mqttlb reads; standard input it cannot")
 			return errUsage
 		}
-		return diff(ctx, *file, *socket, stdout, stderr)
+		return printDiff(ctx, *file, *socket, stdout, stderr)
 	}
-	cfg, err := load(ctx, *file)
+	cfg, err := loadFileOrStdin(ctx, *file)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
@@ -60,9 +60,9 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return r.config.Summary(stdout)
 }
 
-// load loads the configuration in a file or in standard input. From a terminal
+// loadFileOrStdin loads the configuration in a file or in standard input. From a terminal
 // nothing may come for long: it ends with ctx.
-func load(ctx context.Context, file string) (*config.Config, error) {
+func loadFileOrStdin(ctx context.Context, file string) (*config.Config, error) {
 	if file != standardInput {
 		return config.Load(file)
 	}

@@ -23,11 +23,11 @@ const (
 
 // demoFlags are what a person may choose.
 type demoFlags struct {
-	listen  string // "": the standard port, or one nearby that is free
-	brokers int
-	clients int
-	lasts   time.Duration // 0: until told to stop
-	script  script
+	listen   string // "": the standard port, or one nearby that is free
+	brokers  int
+	clients  int
+	duration time.Duration // 0: until told to stop
+	script   script
 }
 
 // demo shows mqttlb at work, in a terminal or as plain lines.
@@ -40,10 +40,10 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("demo %w", unsupported)
 	}
 	live := canRedraw(stdout)
-	if live && !terminalIsHeld() {
-		return holdTerminal(ctx, args, stderr)
+	if live && !isSupervised() {
+		return superviseDemo(ctx, args, stderr)
 	}
-	t, err := newTrial(f, unhurried)
+	t, err := newTrial(f, demoPace)
 	if errors.As(err, new(config.Errors)) {
 		fmt.Fprintln(stderr, err) // --listen is the one flag that config reads
 		return errUsage
@@ -51,9 +51,9 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if f.lasts > 0 {
+	if f.duration > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.lasts)
+		ctx, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
 	ctx, quit := context.WithCancel(ctx)
@@ -85,7 +85,7 @@ func parseDemo(args []string, stderr io.Writer) (demoFlags, error) {
 	flags.StringVar(&f.listen, "listen", "", "the `ADDRESS` where clients arrive (default 127.0.0.1:1883, or the next port that is free)")
 	flags.IntVar(&f.brokers, "brokers", 2, "how many brokers to start, 1 to 9")
 	flags.IntVar(&f.clients, "clients", 8, "how many clients to start, 0 to 500")
-	flags.DurationVar(&f.lasts, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
+	flags.DurationVar(&f.duration, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
 	steps := flags.String("script", "", "what to do at which `TIMES`, as \"5s kill 1, 10s start 1\"")
 	if err := parseFlags(flags, args, stderr); err != nil {
 		return f, err
@@ -100,8 +100,8 @@ func parseDemo(args []string, stderr io.Writer) (demoFlags, error) {
 	if f.clients < 0 || f.clients > maxDemoClients {
 		return wrong("--clients %d: must be 0 to %d", f.clients, maxDemoClients)
 	}
-	if f.lasts < 0 {
-		return wrong("--for %v: must not be negative", f.lasts)
+	if f.duration < 0 {
+		return wrong("--for %v: must not be negative", f.duration)
 	}
 	if f.listen != "" {
 		if _, _, err := net.SplitHostPort(f.listen); err != nil || strings.HasPrefix(f.listen, "unix:") {

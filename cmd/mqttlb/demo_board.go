@@ -62,9 +62,9 @@ func newBoard(nodes []string, home func(client string) string) *board {
 	return b
 }
 
-// connected notes that a client has its CONNACK. keyed is false for a client
+// clientConnected notes that a client has its CONNACK. keyed is false for a client
 // that left it to the broker to name it: it has no home.
-func (b *board) connected(node, client, addr string, keyed bool) {
+func (b *board) clientConnected(node, client, addr string, keyed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.clients[client]
@@ -86,9 +86,9 @@ func (b *board) connected(node, client, addr string, keyed bool) {
 	c.node, c.addr, c.online = node, addr, true
 }
 
-// disconnected notes the end of a connection. It is no news if the client is
+// clientDisconnected notes the end of a connection. It is no news if the client is
 // connected again by then.
-func (b *board) disconnected(node, client, addr string) {
+func (b *board) clientDisconnected(node, client, addr string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c := b.clients[client]; c != nil && c.online && c.node == node && c.addr == addr {
@@ -113,38 +113,38 @@ func (b *board) forget() {
 	}
 }
 
-// published counts a message that a client of the node has published.
-func (b *board) published(node string) {
+// messagePublished counts a message that a client of the node has published.
+func (b *board) messagePublished(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes[node].messages++
 }
 
-// started notes that a broker runs.
-func (b *board) started(node string) {
+// brokerStarted notes that a broker runs.
+func (b *board) brokerStarted(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes[node].alive = true
 	b.addLocked(event{kind: started, node: node})
 }
 
-// killed notes that a broker runs no more.
-func (b *board) killed(node string) {
+// brokerKilled notes that a broker runs no more.
+func (b *board) brokerKilled(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes[node].alive = false
 	b.addLocked(event{kind: killed, node: node})
 }
 
-// failed notes that a broker could not be started.
-func (b *board) failed(node string, err error) {
+// brokerFailed notes that a broker could not be started.
+func (b *board) brokerFailed(node string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.addLocked(event{kind: failed, node: node, err: err})
 }
 
-// verdict notes what the balancer thinks of a node.
-func (b *board) verdict(node string, up bool) {
+// setHealth notes what the balancer thinks of a node.
+func (b *board) setHealth(node string, up bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := b.nodes[node]

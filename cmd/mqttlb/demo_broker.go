@@ -56,7 +56,7 @@ func (b *broker) start() error {
 		return fmt.Errorf("start %s: %w", b.name, err)
 	}
 	b.live.Store(srv)
-	b.board.started(b.name)
+	b.board.brokerStarted(b.name)
 	return nil
 }
 
@@ -80,14 +80,14 @@ func (b *broker) kill() {
 	if srv == nil {
 		return
 	}
-	b.board.killed(b.name)
+	b.board.brokerKilled(b.name)
 	_ = srv.Close() // always nil
 }
 
 func (b *broker) running() bool { return b.live.Load() != nil }
 
-// share hands a message to the other brokers.
-func (b *broker) share(pk packets.Packet) {
+// forward hands a message to the other brokers.
+func (b *broker) forward(pk packets.Packet) {
 	if b.live.Load() == nil {
 		return // the last wills of a dead broker die with it
 	}
@@ -125,13 +125,13 @@ func (*hook) OnACLCheck(*mqtt.Client, string, bool) bool { return true }
 // OnSessionEstablished is called when a client has its CONNACK.
 func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
 	if !isProbe(cl) {
-		h.broker.board.connected(h.broker.name, cl.ID, cl.Net.Remote, pk.Connect.ClientIdentifier != "")
+		h.broker.board.clientConnected(h.broker.name, cl.ID, cl.Net.Remote, pk.Connect.ClientIdentifier != "")
 	}
 }
 
 // OnDisconnect is called when a client has gone, or another has taken over.
 func (h *hook) OnDisconnect(cl *mqtt.Client, _ error, _ bool) {
-	h.broker.board.disconnected(h.broker.name, cl.ID, cl.Net.Remote)
+	h.broker.board.clientDisconnected(h.broker.name, cl.ID, cl.Net.Remote)
 }
 
 // OnPublished is called when a message has been handed to the subscribers.
@@ -139,12 +139,12 @@ func (h *hook) OnPublished(cl *mqtt.Client, pk packets.Packet) {
 	if cl.Net.Inline {
 		return // from another broker: it must not go back
 	}
-	h.broker.board.published(h.broker.name)
-	h.broker.share(pk)
+	h.broker.board.messagePublished(h.broker.name)
+	h.broker.forward(pk)
 }
 
 // OnWillSent is OnPublished for last wills.
-func (h *hook) OnWillSent(_ *mqtt.Client, pk packets.Packet) { h.broker.share(pk) }
+func (h *hook) OnWillSent(_ *mqtt.Client, pk packets.Packet) { h.broker.forward(pk) }
 
 // isProbe reports whether the balancer speaks for itself, as its health checks
 // do: then the PROXY header names the address that the connection comes from.

@@ -18,16 +18,16 @@ type pace struct {
 	lastRetry  time.Duration // the retries double up to this
 }
 
-// unhurried is a pace that a person can follow.
-var unhurried = pace{
+// demoPace is a pace that a person can follow.
+var demoPace = pace{
 	publish:    time.Second,
 	stay:       10 * time.Second,
 	firstRetry: 250 * time.Millisecond,
 	lastRetry:  4 * time.Second,
 }
 
-// packetTime bounds a device's wait for an answer.
-const packetTime = 5 * time.Second
+// packetTimeout bounds a device's wait for an answer.
+const packetTimeout = 5 * time.Second
 
 // device is an MQTT client as they are in the field: it connects, publishes a
 // reading now and then, comes back with a growing back-off when its connection
@@ -63,7 +63,7 @@ func (d *device) run(ctx context.Context) {
 		if err == nil {
 			continue
 		}
-		wait(ctx, jittered(retry))
+		sleep(ctx, jittered(retry))
 		retry = min(2*retry, d.pace.lastRetry)
 	}
 }
@@ -71,12 +71,12 @@ func (d *device) run(ctx context.Context) {
 // session is one connection. An error means that it failed, as opposed to
 // having lasted as long as it should.
 func (d *device) session(ctx context.Context) (connected bool, err error) {
-	conn, err := (&net.Dialer{Timeout: packetTime}).DialContext(ctx, d.balancer.Network(), d.balancer.String())
+	conn, err := (&net.Dialer{Timeout: packetTimeout}).DialContext(ctx, d.balancer.Network(), d.balancer.String())
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close()
-	client := paho.NewClient(paho.ClientConfig{ClientID: d.id, Conn: conn, PacketTimeout: packetTime})
+	client := paho.NewClient(paho.ClientConfig{ClientID: d.id, Conn: conn, PacketTimeout: packetTimeout})
 	if _, err := client.Connect(ctx, &paho.Connect{ClientID: d.id, KeepAlive: 30, CleanStart: true}); err != nil {
 		return false, err
 	}
@@ -94,9 +94,9 @@ func (d *device) session(ctx context.Context) (connected bool, err error) {
 		case <-client.Done():
 			return true, fmt.Errorf("%s: the connection broke", d.id)
 		case <-stay.C:
-			return true, leave(client)
+			return true, disconnect(client)
 		case <-ctx.Done():
-			return true, leave(client)
+			return true, disconnect(client)
 		}
 	}
 }
@@ -107,8 +107,8 @@ func (d *device) next() *paho.Publish {
 	return &paho.Publish{Topic: "demo/" + d.id, Payload: fmt.Appendf(nil, "%.1f", d.reading)}
 }
 
-// leave says goodbye and waits until nothing of the client is left.
-func leave(client *paho.Client) error {
+// disconnect says goodbye and waits until nothing of the client is left.
+func disconnect(client *paho.Client) error {
 	err := client.Disconnect(&paho.Disconnect{})
 	<-client.Done()
 	return err
@@ -120,8 +120,8 @@ func jittered(d time.Duration) time.Duration {
 	return d*3/4 + rand.N(d/2+1) //nolint:gosec // G404: jitter, no secret
 }
 
-// wait waits for this time, or until ctx is done.
-func wait(ctx context.Context, d time.Duration) {
+// sleep waits for this time, or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

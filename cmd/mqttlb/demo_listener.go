@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// headerTime bounds the wait for a PROXY header, as in EMQX.
-	headerTime = 3 * time.Second
+	// headerTimeout bounds the wait for a PROXY header, as in EMQX.
+	headerTimeout = 3 * time.Second
 	// acceptRetry is the pause after an accept that failed.
 	acceptRetry = 50 * time.Millisecond
 )
@@ -37,7 +37,7 @@ type brokerListener struct {
 func newBrokerListener(name string, ln net.Listener) *brokerListener {
 	return &brokerListener{
 		name:  name,
-		ln:    &proxyproto.Listener{Listener: ln, ReadHeaderTimeout: headerTime},
+		ln:    &proxyproto.Listener{Listener: ln, ReadHeaderTimeout: headerTimeout},
 		conns: make(map[net.Conn]struct{}),
 	}
 }
@@ -56,7 +56,7 @@ func (*brokerListener) Protocol() string { return "tcp" }
 
 // Serve accepts until Close.
 func (l *brokerListener) Serve(establish listeners.EstablishFn) {
-	if !l.begin(nil) {
+	if !l.track(nil) {
 		return
 	}
 	defer l.serving.Done()
@@ -66,18 +66,18 @@ func (l *brokerListener) Serve(establish listeners.EstablishFn) {
 			return
 		}
 		if err != nil { // no descriptors left, or one connection that broke
-			wait(context.Background(), acceptRetry)
+			sleep(context.Background(), acceptRetry)
 			continue
 		}
-		if !l.begin(conn) {
+		if !l.track(conn) {
 			return
 		}
-		go l.serve(conn, establish) // ends with the connection, which Close closes
+		go l.serveConn(conn, establish) // ends with the connection, which Close closes
 	}
 }
 
-// serve does all that the broker does for a connection.
-func (l *brokerListener) serve(conn net.Conn, establish listeners.EstablishFn) {
+// serveConn does all that the broker does for a connection.
+func (l *brokerListener) serveConn(conn net.Conn, establish listeners.EstablishFn) {
 	defer l.serving.Done()
 	_ = establish(l.name, conn) // why the client has gone; hooks have been told
 	l.mu.Lock()
@@ -86,9 +86,9 @@ func (l *brokerListener) serve(conn net.Conn, establish listeners.EstablishFn) {
 	conn.Close()
 }
 
-// begin counts in what Close waits for. It returns false, and closes conn, when
+// track counts in what Close waits for. It returns false, and closes conn, when
 // Close has been called. The conn of the accept loop itself is nil.
-func (l *brokerListener) begin(conn net.Conn) bool {
+func (l *brokerListener) track(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if conn != nil && l.closed {

@@ -10,16 +10,16 @@ const (
 	// columnWidth is the least width of a node's column, in characters.
 	columnWidth = 24
 	columnGap   = 2
-	// leastLog is how many events are shown even if the columns are full,
+	// minLogLines is how many events are shown even if the columns are full,
 	// unless the screen is small.
-	leastLog = 4
+	minLogLines = 4
 	// columnHead is how many lines a column has above its clients.
 	columnHead = 3
 	// markFor is how long a client that has moved is marked.
 	markFor = 5 * time.Second
-	// blink is how long a client may be away before it is shown as such: a
+	// awayAfter is how long a client may be away before it is shown as such: a
 	// reconnect is not worth a flicker.
-	blink = 400 * time.Millisecond
+	awayAfter = 400 * time.Millisecond
 )
 
 // style is the parameter of an SGR sequence: how a terminal shows text.
@@ -58,7 +58,7 @@ func (s *screen) lines(v view, headline string, hints []hint) []string {
 	room := s.height - len(top) - len(bottom)
 	perBand := max(1, min(len(v.nodes), (s.width+columnGap)/(columnWidth+columnGap)))
 	bands := (len(v.nodes) + perBand - 1) / perBand
-	rows := max((room-min(leastLog, room/4))/bands-columnHead-1, 1)
+	rows := max((room-min(minLogLines, room/4))/bands-columnHead-1, 1)
 	var middle []string
 	for first := 0; first < len(v.nodes); first += perBand {
 		middle = append(middle, s.band(v.nodes[first:min(first+perBand, len(v.nodes))], first, perBand, rows)...)
@@ -137,7 +137,7 @@ func (s *screen) column(n *nodeView, index, width, rows int) []string {
 func (s *screen) client(c clientView, width int) string {
 	mark, right, look := "  ", c.addr, plainText
 	switch {
-	case !c.online && s.now.Sub(c.gone) > blink:
+	case !c.online && s.now.Sub(c.gone) > awayAfter:
 		right, look = "away", faint
 	case !c.moved.IsZero() && s.now.Sub(c.moved) < markFor:
 		mark, look = "> ", notice

@@ -50,7 +50,7 @@ func parseScript(s string, brokers int) (script, error) {
 func (s script) play(ctx context.Context, t *trial) {
 	start := time.Now()
 	for _, step := range s {
-		wait(ctx, time.Until(start.Add(step.after)))
+		sleep(ctx, time.Until(start.Add(step.after)))
 		if ctx.Err() != nil {
 			return
 		}

@@ -22,7 +22,7 @@ func canRedraw(w io.Writer) bool {
 }
 
 // terminal is the screen and the keyboard of the person who watches. What must
-// be undone in the end is holdTerminal's.
+// be undone in the end is superviseDemo's.
 type terminal struct {
 	*os.File
 	drawn string

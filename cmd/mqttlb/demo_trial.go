@@ -28,8 +28,8 @@ const (
 	// bindTries is how often to look for ports, because others may take one
 	// between the look and the bind.
 	bindTries = 5
-	// searched is how many ports are tried before giving up.
-	searched = 100
+	// maxPortsTried is how many ports are tried before giving up.
+	maxPortsTried = 100
 	// lookInterval is how often the balancer's verdicts are looked at.
 	lookInterval = 100 * time.Millisecond
 )
@@ -61,7 +61,7 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 	for i := range f.brokers {
 		names = append(names, fmt.Sprintf("broker-%d", i+1))
 	}
-	home, err := homes(names)
+	home, err := homeOf(names)
 	if err != nil {
 		return t, err
 	}
@@ -75,7 +75,7 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 			return t, err
 		}
 	}
-	if t.server, err = t.bind(f.listen); err != nil {
+	if t.server, err = t.newBalancer(f.listen); err != nil {
 		return t, err
 	}
 	address := t.address()
@@ -85,11 +85,11 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 	return t, nil
 }
 
-// bind makes the balancer of this trial; listen is the flag.
-func (t *trial) bind(listen string) (s *server, err error) {
+// newBalancer makes the balancer of this trial; listen is the flag.
+func (t *trial) newBalancer(listen string) (s *server, err error) {
 	for range bindTries {
 		var cfg *config.Config
-		if cfg, err = t.config(listen); err != nil {
+		if cfg, err = t.newConfig(listen); err != nil {
 			return nil, err
 		}
 		log := slog.New(slog.DiscardHandler)
@@ -108,8 +108,8 @@ func (t *trial) bind(listen string) (s *server, err error) {
 	return s, err
 }
 
-// config is what the balancer of this trial runs with; listen is the flag.
-func (t *trial) config(listen string) (*config.Config, error) {
+// newConfig is what the balancer of this trial runs with; listen is the flag.
+func (t *trial) newConfig(listen string) (*config.Config, error) {
 	var err error
 	if listen == "" {
 		if listen, err = freeAddress(mqttPort); err != nil {
@@ -163,19 +163,19 @@ func (t *trial) run(ctx context.Context) {
 	for _, d := range t.devices {
 		using.Go(func() { d.run(ctx) })
 	}
-	t.look(ctx)
+	t.watchNodes(ctx)
 	using.Wait()
 	t.killAll()
 }
 
-// look brings to the board what only the balancer knows, until ctx is done.
-func (t *trial) look(ctx context.Context) {
+// watchNodes brings to the board what only the balancer knows, until ctx is done.
+func (t *trial) watchNodes(ctx context.Context) {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
 		for _, pool := range t.server.plan.Load().pools {
 			for _, n := range pool.Nodes() {
-				t.board.verdict(n.Name, n.State() == balancer.Up)
+				t.board.setHealth(n.Name, n.State() == balancer.Up)
 			}
 		}
 		t.board.forget()
@@ -199,7 +199,7 @@ func (t *trial) toggle(i int) {
 // restart starts a broker again; a failure is an event on the board.
 func (t *trial) restart(i int) {
 	if err := t.brokers[i].start(); err != nil {
-		t.board.failed(t.brokers[i].name, err)
+		t.board.brokerFailed(t.brokers[i].name, err)
 	}
 }
 
@@ -218,9 +218,9 @@ func (t *trial) address() net.TCPAddr {
 	return a
 }
 
-// homes returns the function that knows a client's home: the node that the
+// homeOf returns the function that knows a client's home: the node that the
 // balancer's algorithm prefers when all are up.
-func homes(nodes []string) (func(client string) string, error) {
+func homeOf(nodes []string) (func(client string) string, error) {
 	spec := balancer.PoolSpec{Name: "homes", Algorithm: balancer.ConsistentHash, HashKey: balancer.ByClientID}
 	for _, name := range nodes {
 		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: name, Address: loopback + ":1"}) // never dialled
@@ -248,13 +248,13 @@ func freeAddress(port int) (string, error) {
 // listenNear listens on loopback at this port, or at the first one after it
 // that nobody listens on.
 func listenNear(port int) (ln net.Listener, err error) {
-	for p := port; p < port+searched; p++ {
+	for p := port; p < port+maxPortsTried; p++ {
 		ln, err = listenAt(net.JoinHostPort(loopback, strconv.Itoa(p)))
 		if err == nil {
 			return ln, nil
 		}
 	}
-	return nil, fmt.Errorf("none of the ports %d to %d is free: %w", port, port+searched-1, err)
+	return nil, fmt.Errorf("none of the ports %d to %d is free: %w", port, port+maxPortsTried-1, err)
 }
 
 func listenAt(address string) (net.Listener, error) {

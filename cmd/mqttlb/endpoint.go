@@ -58,8 +58,8 @@ func (e *endpoint) start(ctx context.Context) {
 	})
 }
 
-// end frees the address; requests that are being served are served to their end.
-func (e *endpoint) end() {
+// release frees the address; requests that are being served are served to their end.
+func (e *endpoint) release() {
 	if e.stop != nil {
 		e.stop()
 	}
@@ -71,7 +71,7 @@ func (e *endpoint) end() {
 
 // close ends the endpoint and waits for the last request.
 func (e *endpoint) close() {
-	e.end()
+	e.release()
 	e.running.Wait()
 }
 
@@ -91,7 +91,7 @@ func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo fu
 	if errors.Is(err, syscall.EADDRINUSE) && e.address.Network == "tcp" && to.Port == e.address.Port {
 		// One of the two is all addresses of this machine: they cannot be bound together.
 		from := e.address
-		e.end()
+		e.release()
 		back := func() {
 			if err := e.listen(from); err != nil {
 				e.log.Error("an admin server has lost its address", "error", err)
@@ -102,10 +102,10 @@ func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo fu
 			back()
 			return nil, nil, err
 		}
-		return take, func() { next.end(); back() }, nil
+		return take, func() { next.release(); back() }, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	return func() { e.end(); take() }, next.end, nil
+	return func() { e.release(); take() }, next.release, nil
 }

@@ -10,25 +10,25 @@ import (
 	"path/filepath"
 )
 
-// keptName is the file of the last good configuration.
-const keptName = "last-good.yaml"
+// lastGoodName is the file of the last good configuration.
+const lastGoodName = "last-good.yaml"
 
 // history keeps the configuration that is in force in a folder, for a start whose
 // file is broken.
 type history struct{ dir string }
 
 // file is where the configuration is kept.
-func (h history) file() string { return filepath.Join(h.dir, keptName) }
+func (h history) file() string { return filepath.Join(h.dir, lastGoodName) }
 
-// keep writes the configuration, so that at every moment there is a whole one.
-func (h history) keep(text []byte) (err error) {
+// save writes the configuration, so that at every moment there is a whole one.
+func (h history) save(text []byte) (err error) {
 	if old, err := os.ReadFile(h.file()); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(h.dir, keptName+".*.new") // of mode 0600
+	f, err := os.CreateTemp(h.dir, lastGoodName+".*.new") // of mode 0600
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func newLogger(c config.Log, to io.Writer) *logger {
 	out := &logOutput{}
 	out.handlers = map[config.LogFormat]slog.Handler{
 		config.FormatText: slog.NewTextHandler(to, &slog.HandlerOptions{Level: &out.level}),
-		config.FormatJSON: slog.NewJSONHandler(to, &slog.HandlerOptions{Level: &out.level, ReplaceAttr: spellDuration}),
+		config.FormatJSON: slog.NewJSONHandler(to, &slog.HandlerOptions{Level: &out.level, ReplaceAttr: formatDuration}),
 	}
 	l := &logger{Logger: slog.New(&logHandler{out: out}), out: out}
 	l.set(c)
@@ -94,9 +94,9 @@ func (h *logHandler) then(step func(slog.Handler) slog.Handler) slog.Handler {
 	return &logHandler{out: h.out, steps: append(slices.Clone(h.steps), step)}
 }
 
-// spellDuration writes durations with their unit, as the text format does: a
+// formatDuration writes durations with their unit, as the text format does: a
 // bare number would be one of nanoseconds.
-func spellDuration(_ []string, a slog.Attr) slog.Attr {
+func formatDuration(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
 	}

@@ -42,8 +42,8 @@ var (
 	errFailed = errors.New("failed") // exit code 1; what failed has been said
 )
 
-// exitImpatient is the exit code after a second signal: sessions were cut off.
-const exitImpatient = 1
+// exitForced is the exit code after a second signal: sessions were cut off.
+const exitForced = 1
 
 func main() {
 	// The first signal asks to stop, the second ends the process at once.
@@ -55,7 +55,7 @@ func main() {
 		stop()
 		<-signals
 		fmt.Fprintln(os.Stderr, "mqttlb: a second signal: ending at once, open sessions are cut off")
-		os.Exit(exitImpatient)
+		os.Exit(exitForced)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

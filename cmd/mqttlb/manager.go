@@ -14,9 +14,9 @@ import (
 	"mqttlb/proxy/admin"
 )
 
-// loadTime is how long the files of a configuration may take to be read: a network
+// loadTimeout is how long the files of a configuration may take to be read: a network
 // file system that is away holds a reload up, and not those after it.
-const loadTime = 30 * time.Second
+const loadTimeout = 30 * time.Second
 
 // errStopping is the answer to changes when the process has begun to stop.
 var errStopping = errors.New("mqttlb is stopping: nothing is changed any more")
@@ -32,13 +32,13 @@ type manager struct {
 	// nothing else.
 	apply func(ctx context.Context, before, next *revision) (warnings []string, err error)
 
-	hangups  <-chan os.Signal
-	news     chan sight   // of the watch
-	requests chan request // of the admin socket
-	ended    chan struct{}
-	reloads  atomic.Pointer[admin.Reloads]
-	watched  atomic.Pointer[watched] // the files that the watch looks at
-	tried    atomic.Pointer[string]  // the digest of the files that were read last
+	hangups     <-chan os.Signal
+	fileChanges chan fingerprint // of the watch
+	requests    chan request     // of the admin socket
+	ended       chan struct{}
+	reloads     atomic.Pointer[admin.Reloads]
+	watched     atomic.Pointer[watchedFiles] // the files that the watch looks at
+	lastRead    atomic.Pointer[string]       // the digest of the files that were read last
 
 	// Touched by run alone.
 	running    *revision
@@ -56,11 +56,11 @@ type request struct {
 // are those of the file, if it is not that which the revision was made of.
 func newManager(first *revision, broken faults, log *logger) *manager {
 	m := &manager{
-		log:      log,
-		news:     make(chan sight),
-		requests: make(chan request),
-		ended:    make(chan struct{}),
-		running:  first, generation: 1, lastFaults: broken,
+		log:         log,
+		fileChanges: make(chan fingerprint),
+		requests:    make(chan request),
+		ended:       make(chan struct{}),
+		running:     first, generation: 1, lastFaults: broken,
 	}
 	m.reloads.Store(&admin.Reloads{Failed: broken != nil, Last: time.Now()})
 	return m
@@ -75,10 +75,10 @@ func (m *manager) run(ctx, serving context.Context) {
 			return
 		case <-m.hangups:
 			m.reload(serving, bySignal)
-		case s := <-m.news:
+		case s := <-m.fileChanges:
 			// A reload may have read these files since they were looked at.
-			if s.digest != *m.tried.Load() && serving.Err() == nil {
-				m.tried.Store(&s.digest)
+			if s.digest != *m.lastRead.Load() && serving.Err() == nil {
+				m.lastRead.Store(&s.digest)
 				m.reload(serving, byFile)
 			}
 		case r := <-m.requests:
@@ -117,7 +117,7 @@ type reloadResult struct {
 func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	result := reloadResult{Generation: m.generation, Changes: []change{}}
 	before := *m.reloads.Load()
-	next, err := m.read(ctx)
+	next, err := m.nextRevision(ctx)
 	if err == nil {
 		result.Changes = differences(m.running.config, next.config)
 		result.Warnings, err = m.apply(ctx, m.running, next)
@@ -133,8 +133,8 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 		m.warn(&result, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
 	m.running = next
-	m.watched.Store(watchedOf(m.file, next.config, nil))
-	if err := m.keep(); err != nil {
+	m.watched.Store(newWatchedFiles(m.file, next.config, nil))
+	if err := m.saveLastGood(); err != nil {
 		m.warn(&result, "the configuration is in force and could not be kept: "+err.Error())
 	}
 	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
@@ -149,9 +149,9 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	return result
 }
 
-// read reads the next revision. Without a file that can be read again it is the
+// nextRevision reads the next revision. Without a file that can be read again it is the
 // configuration in force, with the files that it names read again.
-func (m *manager) read(ctx context.Context) (*revision, error) {
+func (m *manager) nextRevision(ctx context.Context) (*revision, error) {
 	if ctx.Err() != nil {
 		return nil, errStopping
 	}
@@ -172,22 +172,22 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 			r.err = faults{{line: m.file + ": is not a regular file any more, and cannot be read again"}}
 		default:
 			if m.watching {
-				r.tried = watched.look().digest // before the files are read: what changes later is news
+				r.tried = watched.fingerprint().digest // before the files are read: what changes later is news
 			}
 			r.revision, r.err = readRevision(m.file, before, m.log.Logger)
 		}
 		done <- r
 	}()
-	timeout := time.NewTimer(loadTime)
+	timeout := time.NewTimer(loadTimeout)
 	defer timeout.Stop()
 	select {
 	case r := <-done:
-		m.tried.Store(&r.tried)
+		m.lastRead.Store(&r.tried)
 		return r.revision, r.err
 	case <-ctx.Done():
 		return nil, errStopping
 	case <-timeout.C:
-		return nil, faults{{line: m.file + ": could not be read within " + loadTime.String()}}
+		return nil, faults{{line: m.file + ": could not be read within " + loadTimeout.String()}}
 	}
 }
 
@@ -206,14 +206,14 @@ func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, er
 	if !result.stopping {
 		count.Failed = true
 		m.lastFaults = all
-		m.watched.Store(watchedOf(m.file, m.running.config, all))
+		m.watched.Store(newWatchedFiles(m.file, m.running.config, all))
 	}
 	m.reloads.Store(&count)
 	for _, line := range result.Errors {
 		m.log.Error("the configuration", "error", line)
 	}
 	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(all), "generation", m.generation)
-	m.audit(result, by)
+	m.auditReload(result, by)
 	return result
 }
 
@@ -236,11 +236,11 @@ func (m *manager) report(result reloadResult, by origin) {
 	}
 	m.log.Info("the configuration was reloaded", "generation", m.generation,
 		"added", count[string(config.Added)], "removed", count[string(config.Removed)], "changed", count[string(config.Changed)])
-	m.audit(result, by)
+	m.auditReload(result, by)
 }
 
-// audit writes the audit line of a reload.
-func (m *manager) audit(result reloadResult, by origin) {
+// auditReload writes the audit line of a reload.
+func (m *manager) auditReload(result reloadResult, by origin) {
 	before, how := result.Generation, "done"
 	switch {
 	case len(result.Errors) > 0:
@@ -248,12 +248,12 @@ func (m *manager) audit(result reloadResult, by origin) {
 	case len(result.Changes) > 0:
 		before--
 	}
-	audit(m.log.Logger, by, "reload", slog.String("result", how), slog.String("file", m.file), slog.String("changes", brief(result.Changes)),
+	audit(m.log.Logger, by, "reload", slog.String("result", how), slog.String("file", m.file), slog.String("changes", summarize(result.Changes)),
 		slog.Int("before", before), slog.Int("after", result.Generation))
 }
 
-// keep keeps the configuration in force, where there is a folder for it.
-func (m *manager) keep() error {
+// saveLastGood keeps the configuration in force, where there is a folder for it.
+func (m *manager) saveLastGood() error {
 	dir := m.stateDir
 	if dir == "" {
 		dir = m.running.config.Admin.StateDir
@@ -261,5 +261,5 @@ func (m *manager) keep() error {
 	if dir == "" || m.file == "" {
 		return nil
 	}
-	return history{dir}.keep(m.running.config.YAML())
+	return history{dir}.save(m.running.config.YAML())
 }

@@ -27,9 +27,9 @@ type plan struct {
 
 	// workers run as long as a plan that is in force has them.
 	workers []worker
-	// enact has the workers go by the plan, once the server does. The errors are of files that cannot be used:
+	// afterApply has the workers go by the plan, once the server does. The errors are of files that cannot be used:
 	// what was good before stays in force.
-	enact []func() error
+	afterApply []func() error
 }
 
 // newPlan makes a plan of a configuration that follows another plan, which is nil at the start. It starts nothing, changes
@@ -46,7 +46,7 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 	for i := range cfg.Pools {
 		pool, err := p.addPool(&cfg.Pools[i], before, log)
 		if err != nil {
-			errs = append(errs, within("pool", cfg.Pools[i].Name, err))
+			errs = append(errs, nameErrors("pool", cfg.Pools[i].Name, err))
 			continue
 		}
 		pools[cfg.Pools[i].Name] = pool
@@ -57,7 +57,7 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 		if l.TLS != nil {
 			var err error
 			if ln.TLS, err = p.addTLS(l, before, log); err != nil {
-				errs = append(errs, within("listener", l.Name, err))
+				errs = append(errs, nameErrors("listener", l.Name, err))
 				continue
 			}
 		}
@@ -66,7 +66,7 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	p.enact = append(p.enact, func() error { p.names.Apply(p.nodes()); return nil })
+	p.afterApply = append(p.afterApply, func() error { p.names.Apply(p.nodes()); return nil })
 	return p, nil
 }
 
@@ -119,7 +119,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 		Trusted:        l.TrustedProxies,
 		MaxConnections: l.MaxConnections,
 		Hosts:          l.AllowedHosts,
-		Routes:         routes(l, pools),
+		Routes:         routesOf(l, pools),
 	}
 	if l.Address.Network == "unix" {
 		ln.Address = l.Address.Path
@@ -147,25 +147,25 @@ func (p *plan) warnings() (all []string) {
 	return all
 }
 
-// within says of each error in err what has it: a listener or a pool.
-func within(what, name string, err error) error {
+// nameErrors says of each error in err what has it: a listener or a pool.
+func nameErrors(what, name string, err error) error {
 	var errs []error
-	for _, e := range each(err) {
+	for _, e := range splitErrors(err) {
 		errs = append(errs, fmt.Errorf("%s %q: %w", what, name, e))
 	}
 	return errors.Join(errs...)
 }
 
-// each returns the errors that are joined in err, in one or more layers. What has
+// splitErrors returns the errors that are joined in err, in one or more layers. What has
 // words around joined errors is one error.
-func each(err error) []error {
+func splitErrors(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}
 	var errs []error
 	for _, e := range joined.Unwrap() {
-		errs = append(errs, each(e)...)
+		errs = append(errs, splitErrors(e)...)
 	}
 	return errs
 }
@@ -176,8 +176,8 @@ var protocols = map[config.Protocol]snapshot.Protocol{
 	config.Passthrough: snapshot.Passthrough,
 }
 
-// routes are what a listener's requests go by; none where it knows no requests.
-func routes(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
+// routesOf are what a listener's requests go by; none where it knows no requests.
+func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
 	switch l.Protocol {
 	case config.WS:
 		return []snapshot.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}

@@ -79,7 +79,7 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 	pool.DialFailed = checker.Failed
 	p.checkers[c.Name] = checker
 	p.workers = append(p.workers, checker)
-	p.enact = append(p.enact, func() error { checker.Apply(b, check); return nil })
+	p.afterApply = append(p.afterApply, func() error { checker.Apply(b, check); return nil })
 	p.pools = append(p.pools, pool)
 	return pool, nil
 }

@@ -57,10 +57,10 @@ func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	return err
 }
 
-// diff prints what a reload of the running mqttlb would change if file were its
+// printDiff prints what a reload of the running mqttlb would change if file were its
 // configuration, or all that is wrong with it. It is the running process that reads
 // the file: with its environment, and where it runs.
-func diff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
+func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
 	if socket == "" {
 		if cfg, err := config.Load(file); err == nil && cfg.Admin.Socket != config.SocketOff {
 			socket = cfg.Admin.Socket

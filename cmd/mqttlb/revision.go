@@ -45,7 +45,7 @@ func faultsOf(file string, err error) (all faults) {
 		}
 		return all
 	}
-	for _, e := range each(err) {
+	for _, e := range splitErrors(err) {
 		line := e.Error()
 		if file != "" { // else it came from flags
 			line = file + ": " + line

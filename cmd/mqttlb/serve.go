@@ -43,37 +43,37 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	lines := newLogWriter(stderr)
 	defer lines.close()
 	log := newLogger(config.Log{}, lines)
-	seen := (&watched{files: []string{f.file}}).look().digest // before it is read
-	first, broken, err := f.begin(log, stderr)
+	lastRead := (&watchedFiles{files: []string{f.file}}).fingerprint().digest // before it is read
+	first, broken, err := f.firstRevision(log, stderr)
 	if err != nil {
 		return err
 	}
-	tuneCollector()
+	tuneGC()
 	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone is no reason to end
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	log.Info("mqttlb", "version", buildVersion(), "go", runtime.Version(), "pid", os.Getpid())
-	f.sayWhatIsBroken(log, broken)
+	f.logBroken(log, broken)
 	m := newManager(first, broken, log)
 	m.hangups, m.watching, m.stateDir = hangups, f.watch, f.stateDir
 	if f.file != "" && rereadable(f.file) {
 		m.file = f.file
 	}
-	m.watched.Store(watchedOf(m.file, first.config, broken))
-	m.tried.Store(&seen)
+	m.watched.Store(newWatchedFiles(m.file, first.config, broken))
+	m.lastRead.Store(&lastRead)
 	s, err := newServer(first, log.Logger)
 	if err == nil {
-		err = s.takeControl(m)
+		err = s.attachManager(m)
 	}
 	if err != nil {
-		for _, e := range each(err) {
+		for _, e := range splitErrors(err) {
 			log.Error("mqttlb cannot serve", "error", e)
 		}
 		return errFailed
 	}
 	s.linesDropped = lines.dropped.Load
-	if err := m.keep(); err != nil {
+	if err := m.saveLastGood(); err != nil {
 		log.Error("the configuration could not be kept for --fallback", "error", err)
 	}
 	s.run(ctx)
@@ -130,8 +130,8 @@ var ballast []byte //nolint:unused // being there is its use
 
 const ballastSize = 16 << 20
 
-// tuneCollector sets heapGrowth, unless the environment has an opinion.
-func tuneCollector() {
+// tuneGC sets heapGrowth, unless the environment has an opinion.
+func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 		ballast = make([]byte, ballastSize)

@@ -26,9 +26,9 @@ type server struct {
 	background background
 
 	// Nil, and without meaning, where nothing can change, as in the demo.
-	control *manager
-	socket  *endpoint // of control
-	chosen  bool      // the address of socket, by the configuration
+	manager          *manager
+	socket           *endpoint // of control
+	socketConfigured bool      // the address of socket, by the configuration
 }
 
 // newServer binds the addresses; clients wait until run.
@@ -47,8 +47,8 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 		s.status.close()
 		return nil, err
 	}
-	for _, enact := range first.plan.enact {
-		_ = enact() // nothing is read again
+	for _, step := range first.plan.afterApply {
+		_ = step() // nothing is read again
 	}
 	for _, ln := range first.config.Listeners {
 		log.Info("listening", "listener", ln.Name, "address", s.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
@@ -56,14 +56,14 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 	return s, nil
 }
 
-// takeControl has a manager change the server, and binds its socket. After an error
+// attachManager has a manager change the server, and binds its socket. After an error
 // the server is closed.
-func (s *server) takeControl(m *manager) error {
+func (s *server) attachManager(m *manager) error {
 	m.apply = s.apply
-	s.control = m
+	s.manager = m
 	s.socket = &endpoint{
 		setting: "admin.socket", log: s.log, serve: (&api{m, s.log}).serve,
-		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.chosen, s.log) },
+		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.socketConfigured, s.log) },
 	}
 	err := s.listenSocket(m.running.config.Admin)
 	if err != nil {
@@ -76,20 +76,20 @@ func (s *server) takeControl(m *manager) error {
 // run serves until ctx is done and the sessions have ended. It may be called once.
 func (s *server) run(ctx context.Context) {
 	// Health checks, look-ups and the admin servers stop after the last session.
-	managing, leave := context.WithCancel(context.WithoutCancel(ctx))
+	managerCtx, stopManager := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	defer s.closeEndpoints() // after the manager, which moves them
-	defer s.background.end() // and this
+	defer s.closeEndpoints()  // after the manager, which moves them
+	defer s.background.stop() // and this
 	defer running.Wait()
-	defer leave()
+	defer stopManager()
 
 	first := s.plan.Load()
 	first.names.Resolve(ctx) // clients wait: without addresses they would be refused
-	s.background.apply(ctx, first.workers)
+	s.background.setWorkers(ctx, first.workers)
 	sources := admin.Sources{Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools }, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
-	if m := s.control; m != nil {
+	if m := s.manager; m != nil {
 		sources.Reloads = func() admin.Reloads { return *m.reloads.Load() }
-		running.Go(func() { m.run(managing, ctx) })
+		running.Go(func() { m.run(managerCtx, ctx) })
 		if m.watching {
 			running.Go(func() { m.watch(ctx) })
 		}

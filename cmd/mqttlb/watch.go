@@ -28,22 +28,22 @@ const (
 	maxWatched = 2 << 20
 )
 
-// sight is what one look at the files has seen.
-type sight struct {
+// fingerprint is what one look at the files has seen.
+type fingerprint struct {
 	digest string // the same for the same files with the same content
 	gone   bool   // one of them cannot be read
 }
 
-// watched are the files that a configuration is made of.
-type watched struct {
+// watchedFiles are the files that a configuration is made of.
+type watchedFiles struct {
 	files    []string // the first is the one that includes the others
 	patterns []string // of includes, from its folder on: a file that comes to fit one is news
 }
 
-// watchedOf are the files of a configuration that was read from file, and those that
+// newWatchedFiles are the files of a configuration that was read from file, and those that
 // have the faults of a later one.
-func watchedOf(file string, cfg *config.Config, broken faults) *watched {
-	w := &watched{files: []string{file}, patterns: cfg.Include}
+func newWatchedFiles(file string, cfg *config.Config, broken faults) *watchedFiles {
+	w := &watchedFiles{files: []string{file}, patterns: cfg.Include}
 	if file == "" || len(cfg.Files) == 0 || cfg.Files[0] != file { // it came from flags, or is the one that was kept
 		w.patterns = nil
 	} else {
@@ -58,7 +58,7 @@ func watchedOf(file string, cfg *config.Config, broken faults) *watched {
 }
 
 // list has the files that are there to look at.
-func (w *watched) list() []string {
+func (w *watchedFiles) list() []string {
 	files := slices.Clone(w.files)
 	for _, pattern := range w.patterns {
 		if !filepath.IsAbs(pattern) {
@@ -76,9 +76,9 @@ func (w *watched) list() []string {
 	return files
 }
 
-// look reads the files. What cannot be read counts with its error.
-func (w *watched) look() sight {
-	var s sight
+// fingerprint reads the files. What cannot be read counts with its error.
+func (w *watchedFiles) fingerprint() fingerprint {
+	var s fingerprint
 	h := sha256.New()
 	for _, file := range w.list() {
 		content := sha256.New()
@@ -114,9 +114,9 @@ type watcher struct {
 	looks int    // that have seen last, in a row
 }
 
-// see takes a look and reports whether it is news to who has tried the files with
+// changed takes a look and reports whether it is news to who has tried the files with
 // this digest last.
-func (w *watcher) see(s sight, tried string) bool {
+func (w *watcher) changed(s fingerprint, tried string) bool {
 	if s.digest != w.last {
 		w.last, w.looks = s.digest, 0
 	}
@@ -140,12 +140,12 @@ func (m *manager) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		s := m.watched.Load().look()
-		if !w.see(s, *m.tried.Load()) {
+		s := m.watched.Load().fingerprint()
+		if !w.changed(s, *m.lastRead.Load()) {
 			continue
 		}
 		select {
-		case m.news <- s:
+		case m.fileChanges <- s:
 		case <-ctx.Done():
 			return
 		}
