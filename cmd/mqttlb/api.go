@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	// apiTimeout bounds reading a request and, once more, writing its answer.
+	// apiTimeout limits the reading of a request, and then the writing of its answer.
 	apiTimeout = 10 * time.Second
-	// maxAPIHeader and maxAPIBody bound a request in bytes: ours have a path at most.
+	// maxAPIHeader and maxAPIBody limit a request in bytes. Our own requests hold at
+	// most a file path.
 	maxAPIHeader = 8 << 10
 	maxAPIBody   = 64 << 10
-	// apiShutdownTimeout is how long requests have when their server ends.
+	// apiShutdownTimeout limits the requests in progress when the server stops.
 	apiShutdownTimeout = time.Second
 )
 
@@ -28,7 +29,7 @@ type api struct {
 	log     *slog.Logger
 }
 
-// serve answers requests on ln until ctx is done, and those that have begun by then.
+// serve answers requests on ln until ctx is done, and then finishes those in progress.
 func (a *api) serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/config", a.getConfig)
@@ -40,9 +41,9 @@ func (a *api) serve(ctx context.Context, ln net.Listener) error {
 		ReadHeaderTimeout: apiTimeout,
 		MaxHeaderBytes:    maxAPIHeader,
 		ConnContext:       withOrigin,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // an operator can cause these
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // at debug: a client can cause these lines
 	}
-	server.SetKeepAlivesEnabled(false) // so that a connection holds its place for one request
+	server.SetKeepAlivesEnabled(false) // a connection counts in maxAPIConns for one request only
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
@@ -53,7 +54,7 @@ func (a *api) serve(ctx context.Context, ln net.Listener) error {
 		}
 	})
 	err := server.Serve(ln)
-	if stop() { // ctx is not done: ln has failed
+	if stop() { // ctx is not done, so ln has failed
 		_ = server.Close()
 		return err
 	}
@@ -66,8 +67,8 @@ type runningConfig struct {
 	Generation int       `json:"generation"` // 1 at the start, one more with each reload that changed something
 	File       string    `json:"file,omitempty"`
 	Read       time.Time `json:"read"`             // when the configuration in force was read
-	Config     string    `json:"config,omitempty"` // in force, as one file, without its secrets
-	Errors     []string  `json:"errors,omitempty"` // of a later one, which could not be used
+	Config     string    `json:"config,omitempty"` // the configuration in force, as one file, without secrets
+	Errors     []string  `json:"errors,omitempty"` // of a newer file that could not be used
 }
 
 func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
@@ -101,13 +102,13 @@ func (a *api) postReload(w http.ResponseWriter, r *http.Request) {
 
 // diffRequest is the body of POST /api/v1/diff.
 type diffRequest struct {
-	File string `json:"file"` // an absolute path, as this process has it
+	File string `json:"file"` // an absolute path, as this process sees the file system
 }
 
-// diffResult is the answer to it.
+// diffResult is the answer to POST /api/v1/diff.
 type diffResult struct {
-	Changes []change `json:"changes"` // that a reload of the file would make
-	Errors  []string `json:"errors"`  // for which it would be refused
+	Changes []change `json:"changes"` // the changes that a reload of the file would make
+	Errors  []string `json:"errors"`  // why a reload of the file would be refused
 }
 
 func (a *api) postDiff(w http.ResponseWriter, r *http.Request) {
@@ -140,13 +141,13 @@ func (a *api) postDiff(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, result)
 }
 
-// do has the manager do work; an error has been answered.
+// do runs work in the manager. After an error the client has its answer, or has gone.
 func (a *api) do(w http.ResponseWriter, r *http.Request, work func(serving context.Context)) error {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		reply(w, http.StatusBadRequest, diffResult{Errors: []string{err.Error()}})
 		return err
 	}
-	// From here on only the client's leaving ends the wait.
+	// From here on only a client that disconnects ends the wait.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	err := a.manager.do(r.Context(), work)
 	if errors.Is(err, errStopping) {
@@ -155,7 +156,7 @@ func (a *api) do(w http.ResponseWriter, r *http.Request, work func(serving conte
 	return err
 }
 
-// reply writes an answer as JSON; the client has apiTimeout to take it.
+// reply writes an answer as JSON. The client has apiTimeout to read it.
 func reply(w http.ResponseWriter, status int, answer any) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTimeout))
 	w.Header().Set("Content-Type", "application/json")

@@ -17,21 +17,21 @@ import (
 )
 
 const (
-	// answerTimeout is how long a running mqttlb may take to answer: its reload may wait for
-	// another one, and that for names to be resolved.
+	// answerTimeout limits the wait for the running mqttlb. Its reload may wait for another
+	// reload, and that one for DNS.
 	answerTimeout = 2 * time.Minute
-	// maxAnswer is the longest answer in bytes: a configuration twice over.
+	// maxAnswer limits an answer in bytes. A whole configuration fits twice.
 	maxAnswer = 8 << 20
 )
 
-// apiClient asks the running mqttlb at an admin socket.
+// apiClient sends requests to the running mqttlb over its admin socket.
 type apiClient struct {
 	path string // of the socket
 	http http.Client
 }
 
-// newAPIClient makes a client. Without a path it looks where a process without the
-// setting has its socket.
+// newAPIClient makes a client of the socket at path. If path is empty, it looks for the
+// socket in the default places.
 func newAPIClient(path string) *apiClient {
 	if path == "" {
 		path = findSocket()
@@ -47,7 +47,8 @@ func newAPIClient(path string) *apiClient {
 	return c
 }
 
-// findSocket is the first of the usual places where there is a socket.
+// findSocket returns the first default path at which there is a socket, or else the
+// first default path.
 func findSocket() string {
 	paths := socketPaths()
 	for _, path := range paths {
@@ -58,8 +59,8 @@ func findSocket() string {
 	return paths[0]
 }
 
-// ask sends a request and returns the answer's body, as it came. Ok says that it is
-// the answer to a request that was served.
+// ask sends a request and returns the body of the answer. ok reports whether the status
+// is 200.
 func (c *apiClient) ask(ctx context.Context, method, path string, body any) (answer []byte, ok bool, err error) {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -84,7 +85,7 @@ func (c *apiClient) ask(ctx context.Context, method, path string, body any) (ans
 	return answer, response.StatusCode == http.StatusOK, nil
 }
 
-// explain says what an operator can do about a socket that has no answer.
+// explain turns a failed request into an error that says what the operator can do.
 func (c *apiClient) explain(err error) error {
 	const setting = "name the socket of the running process with --socket; it is there that admin.socket has it, see the line \"admin\" of its log"
 	switch {

@@ -6,14 +6,14 @@ import (
 	"mqttlb/config"
 )
 
-// apply puts a revision in force in the place of the one before. Whatever can fail is
-// done first; after an error nothing has changed.
+// apply replaces the revision in force. Steps that can fail come first: after an error
+// nothing has changed.
 func (s *server) apply(ctx context.Context, before, next *revision) (warnings []string, err error) {
 	commitStatus, undoStatus, err := s.status.move(ctx, next.config.Admin.Address)
 	if err != nil {
 		return nil, err
 	}
-	// Without the setting a socket that another process had is tried for again.
+	// Without the setting, a socket path that another process had in use is tried again.
 	s.socketConfigured = next.config.Admin.Socket != ""
 	commitSocket, undoSocket, err := s.socket.move(ctx, socketAddress(next.config.Admin))
 	if err != nil {
@@ -33,10 +33,9 @@ func (s *server) apply(ctx context.Context, before, next *revision) (warnings []
 	return warnings, nil
 }
 
-// applySessions has clients and nodes dealt with as a plan says, in place of the plan in force. The warnings are of files
-// that cannot be used, or should not stay as they are.
+// applySessions replaces the plan in force. Each warning names a file that cannot be used or needs attention.
 func (s *server) applySessions(ctx context.Context, next *plan) (warnings []string, err error) {
-	next.names.ResolveNew(ctx, next.nodes()) // without addresses clients would be refused
+	next.names.ResolveNew(ctx, next.nodes()) // first: without node addresses clients would be refused
 	if err := s.Apply(&next.snapshot); err != nil {
 		return nil, err
 	}

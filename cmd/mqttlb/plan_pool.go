@@ -9,7 +9,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// addPool adds a pool, whose nodes and checks go on if there was one of its name.
+// addPool adds a pool. If the plan before has a pool of its name, the nodes and health
+// checks carry on.
 func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapshot.Pool, error) {
 	spec := balancer.PoolSpec{Name: c.Name}
 	var err error
