@@ -13,8 +13,8 @@ import (
 	"mqttlb/config"
 )
 
-// reload has the running mqttlb read its configuration again, and prints what has
-// changed, or all that is wrong.
+// reload makes the running mqttlb read its configuration again. It prints the changes,
+// or every error.
 func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("reload", flag.ContinueOnError)
 	socket := socketFlag(flags)
@@ -58,8 +58,8 @@ func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 }
 
 // printDiff prints what a reload of the running mqttlb would change if file were its
-// configuration, or all that is wrong with it. It is the running process that reads
-// the file: with its environment, and where it runs.
+// configuration, or every error in file. The running process reads the file, in its own
+// environment and working directory.
 func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
 	if socket == "" {
 		if cfg, err := config.Load(file); err == nil && cfg.Admin.Socket != config.SocketOff {
@@ -91,7 +91,7 @@ func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Write
 	return failedUnless(ok)
 }
 
-// socketFlag is the flag of commands that ask a running mqttlb.
+// socketFlag defines --socket, for commands that ask a running mqttlb.
 func socketFlag(flags *flag.FlagSet) *string {
 	return flags.String("socket", "", "the `PATH` of the admin socket of the running mqttlb (default: "+socketName+" in the runtime directory)")
 }

@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// socketName is the file of the admin socket in a runtime directory.
+	// socketName is the file name of the admin socket in a runtime directory.
 	socketName = "mqttlb.sock"
-	// runtimeDir is that of a service of the system.
+	// runtimeDir is the runtime directory of a system service.
 	runtimeDir = "/run/mqttlb"
-	// maxAPIConns is how many connections the admin socket serves at a time. Each is
-	// one request; more wait in the kernel's queue.
+	// maxAPIConns is how many connections the admin socket serves at a time. Each carries
+	// one request. Further connections wait in the accept queue of the kernel.
 	maxAPIConns = 16
 )
 
-// socketPaths are the paths where the admin socket is without the setting, the
-// best first. A process listens at the first one alone if XDG_RUNTIME_DIR is set.
+// socketPaths returns the default paths of the admin socket, the preferred one first.
+// A process listens only at the first; a client tries them all.
 func socketPaths() []string {
 	var paths []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
@@ -32,8 +32,8 @@ func socketPaths() []string {
 	return append(paths, filepath.Join(runtimeDir, socketName))
 }
 
-// socketAddress is where the configuration has the admin socket; the zero Address:
-// nowhere.
+// socketAddress returns the address of the admin socket, or the zero Address if there
+// is to be none.
 func socketAddress(a config.Admin) config.Address {
 	path := a.Socket
 	switch path {
@@ -55,9 +55,9 @@ func writable(dir string) bool {
 	return err == nil && info.IsDir() && syscall.Access(dir, forWriting) == nil
 }
 
-// bindSocket listens at the address of the admin socket. Where the configuration
-// has not chosen it, a failure is a warning and there is no socket: another process
-// may have the place already.
+// bindSocket listens at the address of the admin socket. If the address is a default
+// and not configured, a failure is only a warning and the listener is nil: another
+// process may use that path already.
 func bindSocket(a config.Address, configured bool, log *slog.Logger) (net.Listener, error) {
 	ln, err := bind(a, true)
 	if err != nil {
@@ -76,12 +76,12 @@ func bindSocket(a config.Address, configured bool, log *slog.Logger) (net.Listen
 // limitListener accepts a connection only while fewer than maxAPIConns are open.
 type limitListener struct {
 	net.Listener
-	slots  chan struct{} // one for each that is open
+	slots  chan struct{} // holds a value for each open connection
 	closed chan struct{}
 	once   sync.Once
 }
 
-// Accept waits for a connection and for a place for it.
+// Accept waits for a free slot and then for a connection.
 func (l *limitListener) Accept() (net.Conn, error) {
 	select {
 	case l.slots <- struct{}{}:
@@ -102,22 +102,22 @@ func (l *limitListener) Close() error {
 	return l.Listener.Close()
 }
 
-// limitedConn is a connection that gives its place back when it is closed.
+// limitedConn is a connection that frees its slot when it is closed.
 type limitedConn struct {
 	net.Conn
 	release func()
 }
 
-// Close ends the connection.
+// Close closes the connection and frees its slot.
 func (c *limitedConn) Close() error {
 	defer c.release()
 	return c.Conn.Close()
 }
 
-// originKey is the key of the origin of a connection in its context.
+// originKey is the context key of a connection's origin.
 type originKey struct{}
 
-// withOrigin notes in the context of a connection who has made it.
+// withOrigin adds the origin of a connection to its context.
 func withOrigin(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, originKey{}, socketOrigin(c))
 }

@@ -7,9 +7,9 @@ import (
 	"mqttlb/config"
 )
 
-// firstRevision reads what the process starts with, and sets the log as it says. With
-// --fallback that is the kept configuration if the file is broken, and broken says
-// how. An error has been explained.
+// firstRevision reads the configuration and sets the level and format of the log. If the
+// file is broken and --fallback is set, it returns the last good configuration, and the
+// faults of the file in broken. Before it returns an error it explains it.
 func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revision, broken faults, err error) {
 	cfg, err := f.loadConfig()
 	explain := func(line string) { fmt.Fprintln(stderr, line) }
@@ -45,7 +45,7 @@ func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revisi
 	return nil, nil, errFailed
 }
 
-// loadConfig reads the configuration of the flags.
+// loadConfig reads the configuration from the file or the flags.
 func (f *serveFlags) loadConfig() (*config.Config, error) {
 	if f.file == "" {
 		return config.FromFlags(f.listen, f.nodes, f.admin)
@@ -53,7 +53,7 @@ func (f *serveFlags) loadConfig() (*config.Config, error) {
 	return config.Load(f.file)
 }
 
-// logBroken logs why the process runs with the kept configuration.
+// logBroken logs why the process runs with the last good configuration.
 func (f *serveFlags) logBroken(log *logger, broken faults) {
 	if broken == nil {
 		return
