@@ -17,16 +17,16 @@ import (
 
 // Limits of the demo's flags.
 const (
-	maxDemoBrokers = 9   // a key of the keyboard for each
-	maxDemoClients = 500 // beyond what a screen can show
+	maxDemoBrokers = 9   // the keys 1 to 9 kill and start them
+	maxDemoClients = 500 // more than a screen can show
 )
 
-// demoFlags are what a person may choose.
+// demoFlags are the flags of demo.
 type demoFlags struct {
-	listen   string // "": the standard port, or one nearby that is free
+	listen   string // "": port 1883, or the next free one
 	brokers  int
 	clients  int
-	duration time.Duration // 0: until told to stop
+	duration time.Duration // 0: no limit
 	script   script
 }
 
@@ -45,7 +45,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	t, err := newTrial(f, demoPace)
 	if errors.As(err, new(config.Errors)) {
-		fmt.Fprintln(stderr, err) // --listen is the one flag that config reads
+		fmt.Fprintln(stderr, err) // only --listen goes through config
 		return errUsage
 	}
 	if err != nil {
@@ -59,7 +59,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 
-	// All of these end with ctx, which the keyboard can end, too.
+	// All of these end with ctx, which a key can cancel, too.
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { f.script.play(ctx, t) })

@@ -29,12 +29,11 @@ const (
 
 func isSupervised() bool { return os.Getenv(supervisedVariable) != "" }
 
-// superviseDemo prepares the terminal, runs the demo in a process of its own and
-// gives the terminal back as it was, however that process ends: a panic in any
-// goroutine, or SIGKILL, runs no defer. What it had to say to stderr is printed
-// when that can be read again.
+// superviseDemo prepares the terminal, runs the demo in a child process and restores
+// the terminal however the child ends: a panic in any goroutine, or SIGKILL, runs no
+// defer. The stderr of the child is printed after the terminal is restored.
 func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
-	// A second signal, too, must not end this process before its work is done.
+	// A second signal must not end this process before it has restored the terminal.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
