@@ -11,7 +11,7 @@ import (
 
 var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// crowded is a view with everything on it, and hostile identifiers.
+// crowded is a view with many nodes, clients and events, and with hostile identifiers.
 func crowded(nodes, clients int) view {
 	now := time.Now()
 	var names []string
@@ -101,7 +101,7 @@ func TestTheScreenShowsWhoIsWhere(t *testing.T) {
 	b.brokerStarted("broker-1")
 	b.setHealth("broker-1", false)
 	b.clientConnected("broker-1", "lamp", "127.0.0.1:1004", true)
-	b.clientDisconnected("broker-2", "lamp", "127.0.0.1:1003") // the old connection ends late: no news
+	b.clientDisconnected("broker-2", "lamp", "127.0.0.1:1003") // the old connection ends late: nothing changes
 	b.clientConnected("broker-1", "pump", "127.0.0.1:1005", true)
 	wantLines(t, show(time.Minute),
 		`^1  broker-1  down`,
@@ -128,10 +128,10 @@ func TestAClientThatDoesNotComeBackIsForgotten(t *testing.T) {
 			}
 		}
 		b.brokerKilled("broker-1")
-		isThere(true) // it has nowhere to go
+		isThere(true) // no node is up
 		isThere(true)
 		b.brokerStarted("broker-1")
-		isThere(true) // it may need this long
+		isThere(true) // within forgetAfter
 		<-time.After(time.Nanosecond)
 		isThere(false)
 		if _, is := places(b)["pump"]; !is {

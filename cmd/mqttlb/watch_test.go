@@ -15,7 +15,7 @@ func TestAChangeIsNewsOnceItRests(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		looks []fingerprint
-		news  []int // which of the looks are
+		news  []int // the indexes of the fingerprints that count as changed
 	}{
 		{"nothing changes", []fingerprint{ok("a"), ok("a"), ok("a")}, nil},
 		{"one change", []fingerprint{ok("a"), ok("b"), ok("b"), ok("b")}, []int{2}},
@@ -49,8 +49,7 @@ func TestAChangeIsNewsOnceItRests(t *testing.T) {
 	}
 }
 
-// A command may read what the watch has not seen yet, and the file may then be what
-// it was before.
+// A command may read a change before the watch does, and the change may then be undone.
 func TestNewsIsWhatWasNotReadLast(t *testing.T) {
 	var w watcher
 	was, other := fingerprint{digest: "a"}, fingerprint{digest: "b"}
