@@ -64,7 +64,7 @@ func (a *api) serve(ctx context.Context, ln net.Listener) error {
 
 // runningConfig is the answer of GET /api/v1/config.
 type runningConfig struct {
-	Generation int       `json:"generation"` // 1 at the start, one more with each reload that changed something
+	Generation int       `json:"generation"` // 1 at the start; each reload that changes something adds 1
 	File       string    `json:"file,omitempty"`
 	Read       time.Time `json:"read"`             // when the configuration in force was read
 	Config     string    `json:"config,omitempty"` // the configuration in force, as one file, without secrets

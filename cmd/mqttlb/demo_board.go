@@ -187,7 +187,7 @@ type nodeView struct {
 	name      string
 	alive, up bool // see nodeState
 	messages  uint64
-	clients   []clientView // by identifier
+	clients   []clientView // sorted by identifier
 }
 
 // online returns how many clients of the node are connected.

@@ -19,7 +19,7 @@ import (
 // liveDemo is `mqttlb demo` in a terminal.
 type liveDemo struct {
 	cmd    *exec.Cmd
-	pty    *os.File // the person's side
+	pty    *os.File // the side of keyboard and screen: the test
 	tty    *os.File // the demo's side
 	before unix.Termios
 	exited chan struct{} // closed when the demo has ended

@@ -74,7 +74,7 @@ func call[T any](page context.Context, format string, args ...any) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](fmt.Sprintf(format, args...), chromedp.EvalAwaitPromise))
 }
 
-// servePages serves the pages in testdata/mqttjs, and MQTT.js to them.
+// servePages serves the pages in testdata/mqttjs, and MQTT.js.
 func servePages(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.FileServer(http.Dir("testdata/mqttjs")))

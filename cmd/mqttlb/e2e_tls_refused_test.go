@@ -42,7 +42,7 @@ func TestClientCertificatesThatAreRefused(t *testing.T) {
 	expired := l.client(t, "")
 	expired.Certificates = []tls.Certificate{l.ca().IssueLike(proxytest.Expired(), "expired").TLS}
 	stranger := l.client(t, "")
-	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // although the server does not ask for its CA
+	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // sends the certificate although the server does not ask for its CA
 		return &strange.client(t, "device-1").Certificates[0], nil
 	}
 	for _, row := range []struct {
@@ -146,7 +146,7 @@ func TestOpenSSLGetsNoVersionOrCipherThatIsDeprecated(t *testing.T) {
 	} {
 		t.Run(row.args, func(t *testing.T) {
 			args := append([]string{"s_client", "-connect", b.addrs["mqtts"], "-CAfile", l.file("ca.pem"), "-verify_return_error"}, strings.Fields(row.args)...)
-			out, err := exec.Command(openssl, args...).CombinedOutput() // its input is empty: it ends after the handshake
+			out, err := exec.Command(openssl, args...).CombinedOutput() // the input is empty, so openssl ends after the handshake
 			if refused := err != nil; refused != (row.agreed == "") || !strings.Contains(string(out), row.agreed) {
 				t.Errorf("%v, want %q\n%s", err, row.agreed, out)
 			}

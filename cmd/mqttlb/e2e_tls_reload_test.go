@@ -15,7 +15,7 @@ import (
 
 // storm is a set of clients that connect all at once. Each reconnects when it has its CONNACK.
 type storm struct {
-	handshakes atomic.Int64 // that have led to a CONNACK
+	handshakes atomic.Int64 // how many have led to a CONNACK
 	failed     atomic.Int64
 	content    atomic.Int64 // clients that have connected often enough
 	shown      sync.Map     // the serial numbers of the certificates that clients have seen
@@ -145,7 +145,7 @@ func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) { // not 
 		t.Error("a pair whose key is torn is shown")
 	}
 
-	done := float64(s.handshakes.Load()) + 2 // and the two looks at the serial number
+	done := float64(s.handshakes.Load()) + 2 // plus the two of shownSerial
 	m := b.metrics(t)
 	for result, want := range map[string]float64{"done": done, "failed": 0, "refused": 0, "abandoned": 0} {
 		if got := m.sum(t, "mqttlb_tls_handshakes_total", fmt.Sprintf("result=%q", result)); got != want {

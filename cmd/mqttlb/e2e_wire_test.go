@@ -151,7 +151,7 @@ func tryJoin(addr, from string, version byte, clientID string) (*wire, error) {
 	return w, nil
 }
 
-// open opens a session, or closes the connection.
+// open opens a session. If that fails it closes the connection.
 func (w *wire) open(version byte, clientID string) error {
 	code, err := w.connect(version, clientID)
 	if err == nil && code != 0 {

@@ -88,7 +88,7 @@ func TestAdminSocketThatAProcessLeftIsReplaced(t *testing.T) {
 		_ = ln.Close()
 		t.Error("the socket of a process that lives was taken")
 	}
-	left.SetUnlinkOnClose(false) // as after kill -9
+	left.SetUnlinkOnClose(false) // the file stays, as after kill -9
 	_ = left.Close()
 	ln, err := bind(config.Address{Network: "unix", Path: path}, false)
 	if err != nil {

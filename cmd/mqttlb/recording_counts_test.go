@@ -41,7 +41,7 @@ func counted(t *testing.T, b *balancer, scenes []*scene) {
 	}
 }
 
-// of returns the counters of a scene's listener and pool that are not zero.
+// of returns the metrics of a scene's listener and pool that are not zero.
 func (m metrics) of(s *scene) (counts []string) {
 	for series, v := range m {
 		parts := seriesOf.FindStringSubmatch(series)

@@ -17,7 +17,7 @@ import (
 type server struct {
 	*proxy.Server
 	plan   atomic.Pointer[plan] // in force
-	status *endpoint            // of /healthz and /metrics
+	status *endpoint            // serves /healthz and /metrics
 	log    *slog.Logger
 
 	linesDropped func() uint64 // how many lines the log has dropped; nil: it drops none
