@@ -80,19 +80,19 @@ func (c *apiClient) ask(ctx context.Context, method, path string, body any) (ans
 		return nil, false, c.explain(err)
 	}
 	if !json.Valid(answer) {
-		return nil, false, fmt.Errorf("%s: what answers is no mqttlb that knows this command: %s: %.200s", c.path, response.Status, strings.TrimSpace(string(answer)))
+		return nil, false, fmt.Errorf("%s: the process that answers is no mqttlb that knows this command: %s: %.200s", c.path, response.Status, strings.TrimSpace(string(answer)))
 	}
 	return answer, response.StatusCode == http.StatusOK, nil
 }
 
 // explain turns a failed request into an error that says what the operator can do.
 func (c *apiClient) explain(err error) error {
-	const setting = "name the socket of the running process with --socket; it is there that admin.socket has it, see the line \"admin\" of its log"
+	const setting = "name its socket with --socket; admin.socket sets the path, and the line \"admin\" of its log has it"
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no mqttlb answers at the admin socket %s: is it running? If so, %s", c.path, setting)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the admin socket %s may be used by the user of the running mqttlb and by root alone", c.path)
+		return fmt.Errorf("only the user of the running mqttlb, and root, may use the admin socket %s", c.path)
 	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
 		return fmt.Errorf("the mqttlb at the admin socket %s has not answered within %s", c.path, answerTimeout)
 	default:

@@ -42,8 +42,8 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	for _, step := range next.afterApply {
 		if err := step(); err != nil {
 			for _, e := range splitErrors(err) {
-				s.log.Error("a file cannot be used: what was good before stays in force", "error", e)
-				warnings = append(warnings, "what was good before stays in force: "+e.Error())
+				s.log.Error("a file cannot be used: the content read before stays in force", "error", e)
+				warnings = append(warnings, "the content read before stays in force: "+e.Error())
 			}
 		}
 	}

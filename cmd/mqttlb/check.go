@@ -36,7 +36,7 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if *asDiff {
 		if *file == standardInput {
-			fmt.Fprintln(stderr, "mqttlb check: --diff needs a file, which the running mqttlb reads; standard input it cannot")
+			fmt.Fprintln(stderr, "mqttlb check: --diff needs a file: the running mqttlb reads it, and cannot read your standard input")
 			return errUsage
 		}
 		return printDiff(ctx, *file, *socket, stdout, stderr)

@@ -90,7 +90,7 @@ func (h history) read(log *slog.Logger) (*revision, error) {
 	}
 	r, err := readRevision(h.file(), nil, log)
 	if err != nil {
-		return nil, append(faults{{line: "--fallback: what is kept in " + h.dir + " is broken, too"}}, faultsOf("", err)...)
+		return nil, append(faults{{line: "--fallback: the last good configuration in " + h.dir + " is broken, too"}}, faultsOf("", err)...)
 	}
 	return r, nil
 }

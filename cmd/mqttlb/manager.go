@@ -19,7 +19,7 @@ import (
 const loadTimeout = 30 * time.Second
 
 // errStopping is the answer to every change once the process has begun to stop.
-var errStopping = errors.New("mqttlb is stopping: nothing is changed any more")
+var errStopping = errors.New("mqttlb is stopping: it makes no more changes")
 
 // manager makes every change of the running process, one after the other.
 type manager struct {
@@ -138,7 +138,7 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 		m.warn(&result, "the configuration is in force and could not be kept: "+err.Error())
 	}
 	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
-		m.log.Debug("a file of the configuration has changed, which means the same", "file", m.file)
+		m.log.Debug("a file of the configuration has changed, but no setting", "file", m.file)
 		return result
 	}
 	before.Done++
@@ -213,7 +213,7 @@ func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, er
 	for _, line := range result.Errors {
 		m.log.Error("the configuration", "error", line)
 	}
-	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(all), "generation", m.generation)
+	m.log.Error("the configuration was not reloaded; the one before stays in force", "errors", len(all), "generation", m.generation)
 	m.auditReload(result, by)
 	return result
 }

@@ -98,7 +98,7 @@ func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
 	wrong := ""
 	switch ofFile := f.watch || f.fallback || f.stateDir != ""; {
 	case f.file != "" && fromFlags:
-		wrong = "-c excludes --listen, --node and --admin: the file says what they say"
+		wrong = "-c excludes --listen, --node and --admin: the file has these settings"
 	case f.file == standardInput:
 		wrong = "-c needs a file, which can be read again; standard input cannot"
 	case f.file == "" && ofFile:
@@ -108,7 +108,7 @@ func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
 		flags.Usage()
 		return nil, errUsage
 	case f.watch && !rereadable(f.file):
-		wrong = fmt.Sprintf("--watch: %s is not a regular file, and can be read but once", f.file)
+		wrong = fmt.Sprintf("--watch: %s is not a regular file, and can be read only once", f.file)
 	}
 	if wrong != "" {
 		fmt.Fprintln(stderr, "mqttlb serve: "+wrong)
