@@ -86,7 +86,7 @@ func (t *terminal) readKeys(ctx context.Context, keys chan<- byte) {
 func showLive(ctx context.Context, quit func(), tty *terminal, t *trial, color bool) {
 	keys := make(chan byte)
 	go tty.readKeys(ctx, keys) // ends when demo closes the terminal
-	parent := os.Getppid()     // the process in superviseDemo
+	parent := os.Getppid()     // the process that runs superviseDemo
 	tick := time.NewTicker(frameInterval)
 	defer tick.Stop()
 	for {

@@ -49,7 +49,7 @@ func (m metrics) of(s *scene) (counts []string) {
 			continue
 		}
 		if strings.Contains(parts[2], `"resumed"`) || !s.measured() && parts[1] == "bytes_total" {
-			continue // a ticket may come late
+			continue // whether a client has its ticket in time varies
 		}
 		var own bool
 		words := []string{strings.TrimSuffix(parts[1], "_total")}
