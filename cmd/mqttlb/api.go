@@ -13,13 +13,14 @@ import (
 )
 
 const (
-	// apiTime bounds reading a request and, once more, writing its answer.
-	apiTime = 10 * time.Second
-	// apiHeader and apiBody bound a request in bytes: ours have a path at most.
-	apiHeader = 8 << 10
-	apiBody   = 64 << 10
-	// apiEnd is how long requests have when their server ends.
-	apiEnd = time.Second
+	// apiTimeout limits the reading of a request, and then the writing of its answer.
+	apiTimeout = 10 * time.Second
+	// maxAPIHeader and maxAPIBody limit a request in bytes. Our own requests hold at
+	// most a file path.
+	maxAPIHeader = 8 << 10
+	maxAPIBody   = 64 << 10
+	// apiShutdownTimeout limits the requests in progress when the server stops.
+	apiShutdownTimeout = time.Second
 )
 
 // api is the HTTP server of the admin socket.
@@ -28,32 +29,32 @@ type api struct {
 	log     *slog.Logger
 }
 
-// serve answers requests on ln until ctx is done, and those that have begun by then.
+// serve answers requests on ln until ctx is done, and then finishes those in progress.
 func (a *api) serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /api/v1/config", a.config)
-	mux.HandleFunc("POST /api/v1/reload", a.reload)
-	mux.HandleFunc("POST /api/v1/diff", a.diff)
+	mux.HandleFunc("GET /api/v1/config", a.getConfig)
+	mux.HandleFunc("POST /api/v1/reload", a.postReload)
+	mux.HandleFunc("POST /api/v1/diff", a.postDiff)
 	server := &http.Server{
-		Handler:           http.MaxBytesHandler(mux, apiBody),
-		ReadTimeout:       apiTime,
-		ReadHeaderTimeout: apiTime,
-		MaxHeaderBytes:    apiHeader,
-		ConnContext:       withPeer,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // an operator can cause these
+		Handler:           http.MaxBytesHandler(mux, maxAPIBody),
+		ReadTimeout:       apiTimeout,
+		ReadHeaderTimeout: apiTimeout,
+		MaxHeaderBytes:    maxAPIHeader,
+		ConnContext:       withOrigin,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug), // at debug: a client can cause these lines
 	}
-	server.SetKeepAlivesEnabled(false) // so that a connection holds its place for one request
+	server.SetKeepAlivesEnabled(false) // a connection counts in maxAPIConns for one request only
 	ended := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(ended)
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiEnd)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiShutdownTimeout)
 		defer cancel()
 		if server.Shutdown(last) != nil {
 			_ = server.Close()
 		}
 	})
 	err := server.Serve(ln)
-	if stop() { // ctx is not done: ln has failed
+	if stop() { // ctx is not done, so ln has failed
 		_ = server.Close()
 		return err
 	}
@@ -63,14 +64,14 @@ func (a *api) serve(ctx context.Context, ln net.Listener) error {
 
 // runningConfig is the answer of GET /api/v1/config.
 type runningConfig struct {
-	Generation int       `json:"generation"` // 1 at the start, one more with each reload that changed something
+	Generation int       `json:"generation"` // 1 at the start; each reload that changes something adds 1
 	File       string    `json:"file,omitempty"`
 	Read       time.Time `json:"read"`             // when the configuration in force was read
-	Config     string    `json:"config,omitempty"` // in force, as one file, without its secrets
-	Errors     []string  `json:"errors,omitempty"` // of a later one, which could not be used
+	Config     string    `json:"config,omitempty"` // the configuration in force, as one file, without secrets
+	Errors     []string  `json:"errors,omitempty"` // of a newer file that could not be used
 }
 
-func (a *api) config(w http.ResponseWriter, r *http.Request) {
+func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
 	var c runningConfig
 	err := a.do(w, r, func(context.Context) {
 		m := a.manager
@@ -83,8 +84,8 @@ func (a *api) config(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *api) reload(w http.ResponseWriter, r *http.Request) {
-	by, _ := r.Context().Value(peerKey{}).(origin)
+func (a *api) postReload(w http.ResponseWriter, r *http.Request) {
+	by, _ := r.Context().Value(originKey{}).(origin)
 	var result reloadResult
 	if a.do(w, r, func(serving context.Context) { result = a.manager.reload(serving, by) }) != nil {
 		return
@@ -101,16 +102,16 @@ func (a *api) reload(w http.ResponseWriter, r *http.Request) {
 
 // diffRequest is the body of POST /api/v1/diff.
 type diffRequest struct {
-	File string `json:"file"` // an absolute path, as this process has it
+	File string `json:"file"` // an absolute path, as this process sees the file system
 }
 
-// diffResult is the answer to it.
+// diffResult is the answer to POST /api/v1/diff.
 type diffResult struct {
-	Changes []change `json:"changes"` // that a reload of the file would make
-	Errors  []string `json:"errors"`  // for which it would be refused
+	Changes []change `json:"changes"` // the changes that a reload of the file would make
+	Errors  []string `json:"errors"`  // why a reload of the file would be refused
 }
 
-func (a *api) diff(w http.ResponseWriter, r *http.Request) {
+func (a *api) postDiff(w http.ResponseWriter, r *http.Request) {
 	var request diffRequest
 	body := json.NewDecoder(r.Body)
 	body.DisallowUnknownFields()
@@ -140,13 +141,13 @@ func (a *api) diff(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, result)
 }
 
-// do has the manager do work; an error has been answered.
+// do runs work in the manager. After an error the client has its answer, or has gone.
 func (a *api) do(w http.ResponseWriter, r *http.Request, work func(serving context.Context)) error {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		reply(w, http.StatusBadRequest, diffResult{Errors: []string{err.Error()}})
 		return err
 	}
-	// From here on only the client's leaving ends the wait.
+	// From here on only a client that disconnects ends the wait.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	err := a.manager.do(r.Context(), work)
 	if errors.Is(err, errStopping) {
@@ -155,9 +156,9 @@ func (a *api) do(w http.ResponseWriter, r *http.Request, work func(serving conte
 	return err
 }
 
-// reply writes an answer as JSON; the client has apiTime to take it.
+// reply writes an answer as JSON. The client has apiTimeout to read it.
 func reply(w http.ResponseWriter, status int, answer any) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTime))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(apiTimeout))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)

@@ -17,27 +17,27 @@ import (
 )
 
 const (
-	// askTime is how long a running mqttlb may take to answer: its reload may wait for
-	// another one, and that for names to be resolved.
-	askTime = 2 * time.Minute
-	// maxAnswer is the longest answer in bytes: a configuration twice over.
+	// answerTimeout limits the wait for the running mqttlb. Its reload may wait for another
+	// reload, and that one for DNS.
+	answerTimeout = 2 * time.Minute
+	// maxAnswer limits an answer in bytes. A whole configuration fits twice.
 	maxAnswer = 8 << 20
 )
 
-// apiClient asks the running mqttlb at an admin socket.
+// apiClient sends requests to the running mqttlb over its admin socket.
 type apiClient struct {
 	path string // of the socket
 	http http.Client
 }
 
-// newAPIClient makes a client. Without a path it looks where a process without the
-// setting has its socket.
+// newAPIClient makes a client of the socket at path. If path is empty, it looks for the
+// socket in the default places.
 func newAPIClient(path string) *apiClient {
 	if path == "" {
-		path = usualSocket()
+		path = findSocket()
 	}
 	c := &apiClient{path: path}
-	c.http.Timeout = askTime
+	c.http.Timeout = answerTimeout
 	c.http.Transport = &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -47,19 +47,20 @@ func newAPIClient(path string) *apiClient {
 	return c
 }
 
-// usualSocket is the first of the usual places where there is a socket.
-func usualSocket() string {
-	places := socketPlaces()
-	for _, path := range places {
+// findSocket returns the first default path at which there is a socket, or else the
+// first default path.
+func findSocket() string {
+	paths := socketPaths()
+	for _, path := range paths {
 		if info, err := os.Stat(path); err == nil && info.Mode().Type() == fs.ModeSocket {
 			return path
 		}
 	}
-	return places[0]
+	return paths[0]
 }
 
-// ask sends a request and returns the answer's body, as it came. Ok says that it is
-// the answer to a request that was served.
+// ask sends a request and returns the body of the answer. ok reports whether the status
+// is 200.
 func (c *apiClient) ask(ctx context.Context, method, path string, body any) (answer []byte, ok bool, err error) {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -79,21 +80,21 @@ func (c *apiClient) ask(ctx context.Context, method, path string, body any) (ans
 		return nil, false, c.explain(err)
 	}
 	if !json.Valid(answer) {
-		return nil, false, fmt.Errorf("%s: what answers is no mqttlb that knows this command: %s: %.200s", c.path, response.Status, strings.TrimSpace(string(answer)))
+		return nil, false, fmt.Errorf("%s: the process that answers is no mqttlb that knows this command: %s: %.200s", c.path, response.Status, strings.TrimSpace(string(answer)))
 	}
 	return answer, response.StatusCode == http.StatusOK, nil
 }
 
-// explain says what an operator can do about a socket that has no answer.
+// explain turns a failed request into an error that says what the operator can do.
 func (c *apiClient) explain(err error) error {
-	const setting = "name the socket of the running process with --socket; it is there that admin.socket has it, see the line \"admin\" of its log"
+	const setting = "name its socket with --socket; admin.socket sets the path, and the line \"admin\" of its log has it"
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no mqttlb answers at the admin socket %s: is it running? If so, %s", c.path, setting)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("the admin socket %s may be used by the user of the running mqttlb and by root alone", c.path)
+		return fmt.Errorf("only the user of the running mqttlb, and root, may use the admin socket %s", c.path)
 	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
-		return fmt.Errorf("the mqttlb at the admin socket %s has not answered within %s", c.path, askTime)
+		return fmt.Errorf("the mqttlb at the admin socket %s has not answered within %s", c.path, answerTimeout)
 	default:
 		return fmt.Errorf("the admin socket %s: %w", c.path, err)
 	}

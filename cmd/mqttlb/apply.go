@@ -6,52 +6,51 @@ import (
 	"mqttlb/config"
 )
 
-// apply puts a revision in force in the place of the one before. Whatever can fail is
-// done first; after an error nothing has changed.
+// apply replaces the revision in force. Steps that can fail come first: after an error
+// nothing has changed.
 func (s *server) apply(ctx context.Context, before, next *revision) (warnings []string, err error) {
-	toStatus, stay, err := s.status.move(ctx, next.config.Admin.Address)
+	commitStatus, undoStatus, err := s.status.move(ctx, next.config.Admin.Address)
 	if err != nil {
 		return nil, err
 	}
-	// Without the setting a socket that another process had is tried for again.
-	s.chosen = next.config.Admin.Socket != ""
-	toSocket, keepSocket, err := s.socket.move(ctx, socketAddress(next.config.Admin))
+	// Without the setting, a socket path that another process had in use is tried again.
+	s.socketConfigured = next.config.Admin.Socket != ""
+	commitSocket, undoSocket, err := s.socket.move(ctx, socketAddress(next.config.Admin))
 	if err != nil {
-		s.chosen = before.config.Admin.Socket != ""
-		stay()
+		s.socketConfigured = before.config.Admin.Socket != ""
+		undoStatus()
 		return nil, err
 	}
 	if warnings, err = s.applySessions(ctx, next.plan); err != nil {
-		s.chosen = before.config.Admin.Socket != ""
-		stay()
-		keepSocket()
+		s.socketConfigured = before.config.Admin.Socket != ""
+		undoStatus()
+		undoSocket()
 		return nil, err
 	}
-	toStatus()
-	toSocket()
-	s.control.log.set(next.config.Log)
+	commitStatus()
+	commitSocket()
+	s.manager.log.set(next.config.Log)
 	return warnings, nil
 }
 
-// applySessions has clients and nodes dealt with as a plan says, in place of the plan in force. The warnings are of files
-// that cannot be used, or should not stay as they are.
+// applySessions replaces the plan in force. Each warning names a file that cannot be used or needs attention.
 func (s *server) applySessions(ctx context.Context, next *plan) (warnings []string, err error) {
-	next.names.ResolveNew(ctx, next.nodes()) // without addresses clients would be refused
+	next.names.ResolveNew(ctx, next.nodes()) // first: without node addresses clients would be refused
 	if ctx.Err() != nil {
 		return nil, errStopping // which has cut the look-up short
 	}
 	if err := s.Apply(&next.snapshot); err != nil {
 		return nil, err
 	}
-	for _, enact := range next.enact {
-		if err := enact(); err != nil {
-			for _, e := range each(err) {
-				s.log.Error("a file cannot be used: what was good before stays in force", "error", e)
-				warnings = append(warnings, "what was good before stays in force: "+e.Error())
+	for _, step := range next.afterApply {
+		if err := step(); err != nil {
+			for _, e := range splitErrors(err) {
+				s.log.Error("a file cannot be used: the content read before stays in force", "error", e)
+				warnings = append(warnings, "the content read before stays in force: "+e.Error())
 			}
 		}
 	}
-	s.background.apply(ctx, next.workers)
+	s.background.setWorkers(ctx, next.workers)
 	s.plan.Store(next)
 	for _, warning := range next.warnings() {
 		s.log.Warn("a file needs attention", "warning", warning)
@@ -62,6 +61,6 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 
 // listenSocket binds the admin socket, see bindSocket.
 func (s *server) listenSocket(a config.Admin) error {
-	s.chosen = a.Socket != ""
+	s.socketConfigured = a.Socket != ""
 	return s.socket.listen(socketAddress(a))
 }

@@ -11,25 +11,26 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// maxAudited is how many changes an audit line names; the lines before it name all.
+// maxAudited is how many changes an audit line names. Each change also has a log line of
+// its own.
 const maxAudited = 20
 
-// origin is who has asked for a change.
+// origin is the source of a request for a change.
 type origin struct {
 	who   string      // SIGHUP, file or socket
-	attrs []slog.Attr // what is known of them
+	attrs []slog.Attr // of socket: the user and process ID of the peer
 }
 
 var (
 	bySignal = origin{who: "SIGHUP"}
-	byFile   = origin{who: "file"} // it has changed, and --watch has seen it
+	byFile   = origin{who: "file"} // --watch has seen a file change
 )
 
-// socketOrigin is the process at the other end of a connection of the admin socket.
+// socketOrigin is the peer of a connection to the admin socket.
 func socketOrigin(c net.Conn) origin {
 	o := origin{who: "socket"}
-	if placed, ok := c.(*placedConn); ok {
-		c = placed.Conn
+	if limited, ok := c.(*limitedConn); ok {
+		c = limited.Conn
 	}
 	if c, ok := c.(*net.UnixConn); ok {
 		if peer, err := reactor.PeerCredentials(c); err == nil {
@@ -39,19 +40,19 @@ func socketOrigin(c net.Conn) origin {
 	return o
 }
 
-// audit writes the one line that a change leaves, whatever the level of the log:
-// who has asked for what, and the states before and after.
+// audit writes the audit line of a change, whatever the level of the log: its origin,
+// the action, and the state before and after.
 func audit(log *slog.Logger, by origin, action string, attrs ...slog.Attr) {
 	r := slog.NewRecord(time.Now(), slog.LevelInfo, "audit", 0)
 	r.AddAttrs(slog.String("who", by.who))
 	r.AddAttrs(by.attrs...)
 	r.AddAttrs(slog.String("action", action))
 	r.AddAttrs(attrs...)
-	_ = log.Handler().Handle(context.Background(), r) // there is nobody to tell
+	_ = log.Handler().Handle(context.Background(), r) // an error of the log has nowhere to go
 }
 
-// brief lists changes as an audit line has them.
-func brief(changes []change) string {
+// summarize lists changes for an audit line, at most maxAudited of them.
+func summarize(changes []change) string {
 	var parts []string
 	for i, c := range changes {
 		if i == maxAudited {

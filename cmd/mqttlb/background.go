@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// worker keeps something up to date until its context is done: health checks, look-ups, the files of TLS. It is a pointer.
+// worker keeps something up to date until its context is done: health checks, DNS look-ups, TLS files. The value is a
+// pointer, so that it can be a map key.
 type worker interface{ Run(ctx context.Context) }
 
 // background runs the workers of the plan in force.
@@ -15,8 +16,8 @@ type background struct {
 	wait    sync.WaitGroup
 }
 
-// apply starts the workers that do not run yet, and ends those that are not among them. They outlive ctx.
-func (b *background) apply(ctx context.Context, workers []worker) {
+// setWorkers starts the workers that do not run yet, and stops those that are not in the list. Workers outlive ctx.
+func (b *background) setWorkers(ctx context.Context, workers []worker) {
 	if b.running == nil {
 		b.running = map[worker]context.CancelFunc{}
 	}
@@ -30,13 +31,13 @@ func (b *background) apply(ctx context.Context, workers []worker) {
 		if b.running[w] == nil {
 			own, end := context.WithCancel(context.WithoutCancel(ctx))
 			b.running[w] = end
-			b.wait.Go(func() { w.Run(own) }) // ends with a plan that does not have it, or at end
+			b.wait.Go(func() { w.Run(own) }) // ends when setWorkers or stop cancels its context
 		}
 	}
 }
 
-// end ends them all and waits for them.
-func (b *background) end() {
+// stop stops all workers and waits for them.
+func (b *background) stop() {
 	for _, end := range b.running {
 		end()
 	}

@@ -13,11 +13,11 @@ import (
 	"mqttlb/proxy"
 )
 
-// modePrivate is the mode of a Unix socket that its owner and root alone may use.
+// modePrivate is the file mode of a Unix socket for its owner and root only.
 const modePrivate = 0o600
 
-// bind listens on an address of an admin server. A Unix socket that a process has
-// left is replaced; private ones are of modePrivate from their first moment on.
+// bind listens on an address of an admin server. It replaces a Unix socket that no
+// process listens on. A private socket has modePrivate from the moment it exists.
 func bind(a config.Address, private bool) (net.Listener, error) {
 	if a.Network != "unix" {
 		return (&net.ListenConfig{}).Listen(context.Background(), a.Network, a.String())
@@ -39,7 +39,7 @@ func bind(a config.Address, private bool) (net.Listener, error) {
 		return nil, err
 	}
 	l := &pathListener{UnixListener: ln.(*net.UnixListener), path: a.Path}
-	l.SetUnlinkOnClose(false) // it would remove whatever is there
+	l.SetUnlinkOnClose(false) // that would also remove a file that has replaced ours
 	if l.file, err = os.Lstat(l.path); err != nil {
 		_ = l.Close()
 		return nil, err
@@ -47,7 +47,8 @@ func bind(a config.Address, private bool) (net.Listener, error) {
 	return l, nil
 }
 
-// pathListener is a Unix socket whose file is removed at the end, if it is still ours.
+// pathListener is a Unix listener. Close removes its file, unless another file has
+// replaced it.
 type pathListener struct {
 	*net.UnixListener
 	path   string
@@ -66,8 +67,7 @@ func (l *pathListener) Close() (err error) {
 	return err
 }
 
-// openToAll reports whether everybody may put another file in the place of the one
-// at path.
+// openToAll reports whether any user may replace the file at path.
 func openToAll(path string) bool {
 	dir, err := os.Stat(filepath.Dir(path))
 	return err == nil && dir.Mode().Perm()&0o002 != 0 && dir.Mode()&fs.ModeSticky == 0

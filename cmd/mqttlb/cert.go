@@ -21,17 +21,17 @@ import (
 )
 
 const (
-	// labValidity is the longest that iOS and macOS accept for a server.
+	// labValidity is the longest validity that iOS and macOS accept for a server.
 	labValidity = 825 * 24 * time.Hour
 
-	// labSkew is how far behind a device's clock may be.
+	// labSkew is how far the clock of a device may be behind.
 	labSkew = time.Hour
 
-	// maxCommonName is X.520's, in characters; here in bytes.
+	// maxCommonName is the limit of X.520 in characters; we count bytes.
 	maxCommonName = 64
 )
 
-// cert writes certificates for a laboratory: a CA, a server's for the names given, one for each client.
+// cert writes certificates for a lab: a CA, a server with the given names, and clients.
 func cert(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("cert", flag.ContinueOnError)
 	l := lab{now: time.Now()}
@@ -59,7 +59,7 @@ func cert(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// checkServerName accepts what a client may ask for: an address, a DNS name, or a wildcard.
+// checkServerName accepts an IP address, a DNS name, or a wildcard.
 func checkServerName(s string) error {
 	if _, err := netip.ParseAddr(s); err == nil {
 		return nil
@@ -83,10 +83,10 @@ func checkClientName(s string) error {
 	return nil
 }
 
-// lab is what shall be written, and the CA that signs it.
+// lab is a set of certificates to write, and the CA that signs them.
 type lab struct {
 	dir     string
-	names   []string // of the server; none: it has its certificate
+	names   []string // of the server; none: no server certificate is made
 	clients []string
 	now     time.Time
 
@@ -95,25 +95,25 @@ type lab struct {
 	files []labFile // in the order in which they are written
 }
 
-// labFile is a file with one block of PEM.
+// labFile is a file with one PEM block.
 type labFile struct {
 	path, kind string
 	der        []byte
 	mode       os.FileMode
 }
 
-// write makes everything in memory, looks whether anything is in the way, and only then writes.
+// write makes all certificates in memory, and writes them only if none of the files exists.
 func (l *lab) write() error {
-	if err := l.authority(); err != nil {
+	if err := l.loadOrCreateCA(); err != nil {
 		return err
 	}
 	if len(l.names) > 0 {
-		if err := l.issue("server", l.server()); err != nil {
+		if err := l.issue("server", l.serverTemplate()); err != nil {
 			return err
 		}
 	}
 	for _, name := range l.clients {
-		if err := l.issue(clientFile(name), client(name)); err != nil {
+		if err := l.issue(clientFile(name), clientTemplate(name)); err != nil {
 			return err
 		}
 	}
@@ -135,7 +135,7 @@ func (l *lab) write() error {
 	return nil
 }
 
-// write makes the file, which must not be there yet.
+// write creates the file, which must not exist yet.
 func (f *labFile) write() error {
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, f.mode)
 	if err != nil {
@@ -148,13 +148,13 @@ func (f *labFile) write() error {
 	return file.Close()
 }
 
-// authority reads the folder's CA, or makes one.
-func (l *lab) authority() error {
+// loadOrCreateCA reads the folder's CA, or makes one.
+func (l *lab) loadOrCreateCA() error {
 	certFile, keyFile := filepath.Join(l.dir, "ca.pem"), filepath.Join(l.dir, "ca.key")
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	switch key, ok := pair.PrivateKey.(*ecdsa.PrivateKey); {
 	case missing(certFile) && missing(keyFile):
-		return l.found(certFile, keyFile)
+		return l.createCA(certFile, keyFile)
 	case err != nil:
 		return fmt.Errorf("the CA in %s: %w", l.dir, err)
 	case !ok || !pair.Leaf.IsCA:
@@ -172,8 +172,8 @@ func missing(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-// found makes the CA.
-func (l *lab) found(certFile, keyFile string) error {
+// createCA makes the CA.
+func (l *lab) createCA(certFile, keyFile string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -194,11 +194,11 @@ func (l *lab) found(certFile, keyFile string) error {
 	return l.add(certFile, keyFile, der, key)
 }
 
-// server is the template of the server's certificate.
-func (l *lab) server() *x509.Certificate {
+// serverTemplate is the template of the server's certificate.
+func (l *lab) serverTemplate() *x509.Certificate {
 	c := &x509.Certificate{ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	if len(l.names[0]) <= maxCommonName {
-		c.Subject.CommonName = l.names[0] // for people: clients read the names below
+		c.Subject.CommonName = l.names[0] // for people; clients read the names below
 	}
 	for _, name := range l.names {
 		if addr, err := netip.ParseAddr(name); err == nil {
@@ -210,12 +210,12 @@ func (l *lab) server() *x509.Certificate {
 	return c
 }
 
-// client is the template of a client's certificate.
-func client(name string) *x509.Certificate {
+// clientTemplate is the template of a client's certificate.
+func clientTemplate(name string) *x509.Certificate {
 	return &x509.Certificate{Subject: pkix.Name{CommonName: name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 }
 
-// issue makes a key and has the CA certify it.
+// issue makes a key, and a certificate for it that the CA signs.
 func (l *lab) issue(name string, c *x509.Certificate) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -233,7 +233,7 @@ func (l *lab) issue(name string, c *x509.Certificate) error {
 	return l.add(filepath.Join(l.dir, name+".pem"), filepath.Join(l.dir, name+".key"), der, key)
 }
 
-// add puts a certificate and its key on the list of files.
+// add adds a certificate and its key to the files to write.
 func (l *lab) add(certFile, keyFile string, der []byte, key *ecdsa.PrivateKey) error {
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
@@ -243,7 +243,7 @@ func (l *lab) add(certFile, keyFile string, der []byte, key *ecdsa.PrivateKey) e
 	return nil
 }
 
-// clientFile is the file name of a client, which may be called anything.
+// clientFile is the file name for a client. It replaces characters that are unsafe in file names.
 func clientFile(name string) string {
 	return "client-" + strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
@@ -253,7 +253,7 @@ func clientFile(name string) string {
 	}, name)
 }
 
-// explain says what was written and how it is used.
+// explain prints which files were written and how to use them.
 func (l *lab) explain(w io.Writer) {
 	path := func(name string) string { return filepath.Join(l.dir, name) }
 	for _, f := range l.files {

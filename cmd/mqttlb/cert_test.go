@@ -16,7 +16,7 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// certCommand runs mqttlb cert and returns its exit code and what it printed.
+// certCommand runs mqttlb cert and returns its exit code and its output.
 func certCommand(args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = run(context.Background(), append([]string{"cert"}, args...), &out, &err)
@@ -47,7 +47,7 @@ func TestCertMakesWhatAListenerAndItsClientsNeed(t *testing.T) {
 			t.Errorf("%s has the mode %v", f, info.Mode())
 		}
 	}
-	if code, _, stderr := certCommand("--dir", dir, "--client", "device-3"); code != 0 { // of the same CA
+	if code, _, stderr := certCommand("--dir", dir, "--client", "device-3"); code != 0 { // signed by the same CA
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 
@@ -77,7 +77,7 @@ func TestCertMakesWhatAListenerAndItsClientsNeed(t *testing.T) {
 			go func() { // ends with the handshake, or with the pipe
 				err := client.Handshake()
 				if err == nil {
-					_, err = client.Read(make([]byte, 1)) // and takes the ticket, for which the server waits on a pipe
+					_, err = client.Read(make([]byte, 1)) // reads the ticket: on a pipe the server waits until it is read
 				}
 				over <- err
 			}()
@@ -116,9 +116,9 @@ func TestCertOverwritesNothing(t *testing.T) {
 	}
 	before := contents(t, dir)
 	for _, args := range [][]string{
-		{"--name", "other.example"},                // server.pem is there
-		{"--client", "new", "--client", "a"},       // client-a is, and new is not written either
-		{"--client", "b c", "--client", "b_c"},     // two of the same file
+		{"--name", "other.example"},                // server.pem exists
+		{"--client", "new", "--client", "a"},       // client-a exists: new is not written, either
+		{"--client", "b c", "--client", "b_c"},     // both map to the same file
 		{"--name", "x.example", "--client", "new"}, // the server's
 	} {
 		code, _, stderr := certCommand(append([]string{"--dir", dir}, args...)...)
@@ -137,7 +137,7 @@ func TestCertOverwritesNothing(t *testing.T) {
 	}
 }
 
-// contents are the files of a folder, names and text.
+// contents returns the files of a folder: their text by name.
 func contents(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -13,12 +13,12 @@ import (
 	"mqttlb/config"
 )
 
-// standardInput is the FILE of a configuration that comes over standard input, and
-// inputName what errors call it.
+// standardInput is the FILE argument that stands for standard input. Errors call it
+// inputName.
 const standardInput, inputName = "-", "<stdin>"
 
-// check reads a configuration file and the files that it names, and prints a
-// summary, or every error.
+// check reads a configuration file and the files that it names. It prints a summary, or
+// every error.
 func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	file := flags.String("c", "", "the configuration `FILE`, or - for standard input; the -c may be left out")
@@ -36,12 +36,12 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if *asDiff {
 		if *file == standardInput {
-			fmt.Fprintln(stderr, "mqttlb check: --diff needs a file, which the running mqttlb reads; standard input it cannot")
+			fmt.Fprintln(stderr, "mqttlb check: --diff needs a file: the running mqttlb reads it, and cannot read your standard input")
 			return errUsage
 		}
-		return diff(ctx, *file, *socket, stdout, stderr)
+		return printDiff(ctx, *file, *socket, stdout, stderr)
 	}
-	cfg, err := load(ctx, *file)
+	cfg, err := loadFileOrStdin(ctx, *file)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
@@ -60,9 +60,9 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return r.config.Summary(stdout)
 }
 
-// load loads the configuration in a file or in standard input. From a terminal
-// nothing may come for long: it ends with ctx.
-func load(ctx context.Context, file string) (*config.Config, error) {
+// loadFileOrStdin loads the configuration from a file or from standard input. A read
+// from a terminal may wait for long, so it ends with ctx.
+func loadFileOrStdin(ctx context.Context, file string) (*config.Config, error) {
 	if file != standardInput {
 		return config.Load(file)
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Nothing comes from a terminal until somebody types, and an interrupt must end that.
+// A read from a terminal blocks until somebody types. An interrupt must end it.
 func TestCheckStopsWaitingForStandardInputWhenItIsAskedTo(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {

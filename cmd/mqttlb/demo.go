@@ -17,17 +17,17 @@ import (
 
 // Limits of the demo's flags.
 const (
-	maxDemoBrokers = 9   // a key of the keyboard for each
-	maxDemoClients = 500 // beyond what a screen can show
+	maxDemoBrokers = 9   // the keys 1 to 9 kill and start them
+	maxDemoClients = 500 // more than a screen can show
 )
 
-// demoFlags are what a person may choose.
+// demoFlags are the flags of demo.
 type demoFlags struct {
-	listen  string // "": the standard port, or one nearby that is free
-	brokers int
-	clients int
-	lasts   time.Duration // 0: until told to stop
-	script  script
+	listen   string // "": port 1883, or the next free one
+	brokers  int
+	clients  int
+	duration time.Duration // 0: no limit
+	script   script
 }
 
 // demo shows mqttlb at work, in a terminal or as plain lines.
@@ -40,26 +40,26 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("demo %w", unsupported)
 	}
 	live := canRedraw(stdout)
-	if live && !terminalIsHeld() {
-		return holdTerminal(ctx, args, stderr)
+	if live && !isSupervised() {
+		return superviseDemo(ctx, args, stderr)
 	}
-	t, err := newTrial(f, unhurried)
+	t, err := newTrial(f, demoPace)
 	if errors.As(err, new(config.Errors)) {
-		fmt.Fprintln(stderr, err) // --listen is the one flag that config reads
+		fmt.Fprintln(stderr, err) // only --listen goes through config
 		return errUsage
 	}
 	if err != nil {
 		return err
 	}
-	if f.lasts > 0 {
+	if f.duration > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.lasts)
+		ctx, cancel = context.WithTimeout(ctx, f.duration)
 		defer cancel()
 	}
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 
-	// All of these end with ctx, which the keyboard can end, too.
+	// All of these end with ctx, which a key can cancel, too.
 	var running sync.WaitGroup
 	defer running.Wait()
 	running.Go(func() { f.script.play(ctx, t) })
@@ -85,7 +85,7 @@ func parseDemo(args []string, stderr io.Writer) (demoFlags, error) {
 	flags.StringVar(&f.listen, "listen", "", "the `ADDRESS` where clients arrive (default 127.0.0.1:1883, or the next port that is free)")
 	flags.IntVar(&f.brokers, "brokers", 2, "how many brokers to start, 1 to 9")
 	flags.IntVar(&f.clients, "clients", 8, "how many clients to start, 0 to 500")
-	flags.DurationVar(&f.lasts, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
+	flags.DurationVar(&f.duration, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
 	steps := flags.String("script", "", "what to do at which `TIMES`, as \"5s kill 1, 10s start 1\"")
 	if err := parseFlags(flags, args, stderr); err != nil {
 		return f, err
@@ -100,8 +100,8 @@ func parseDemo(args []string, stderr io.Writer) (demoFlags, error) {
 	if f.clients < 0 || f.clients > maxDemoClients {
 		return wrong("--clients %d: must be 0 to %d", f.clients, maxDemoClients)
 	}
-	if f.lasts < 0 {
-		return wrong("--for %v: must not be negative", f.lasts)
+	if f.duration < 0 {
+		return wrong("--for %v: must not be negative", f.duration)
 	}
 	if f.listen != "" {
 		if _, _, err := net.SplitHostPort(f.listen); err != nil || strings.HasPrefix(f.listen, "unix:") {

@@ -10,44 +10,43 @@ import (
 const (
 	// maxEvents is how many events a board remembers.
 	maxEvents = 1000
-	// forgetAfter is how long a client that has gone may take to come back
-	// before it counts as having left: longer than a device's longest retry.
+	// forgetAfter is how long a client may be offline before it counts as having left.
+	// It is longer than the longest retry of a device.
 	forgetAfter = 6 * time.Second
 )
 
-// board knows which client sits on which node, from what brokers and balancer
-// tell it. It may be used from any goroutine.
+// board records which client is on which node, and the state of the nodes. Brokers and
+// balancer report to it. It may be used from any goroutine.
 type board struct {
-	home  func(client string) string // the node that the balancer prefers for it
+	home  func(client string) string // returns the client's preferred node
 	names []string                   // of the nodes, in order
 
 	mu      sync.Mutex // guards the fields below
 	nodes   map[string]*nodeState
 	clients map[string]*clientState
-	outage  time.Time // when there last was no node to come back to
+	outage  time.Time // when all nodes were last down
 	events  []event
-	dropped int           // events that were there before events[0]
+	dropped int           // how many events before events[0] were dropped
 	grown   chan struct{} // closed, and replaced, when an event is added
 }
 
-// nodeState is what is known of a node.
+// nodeState is the state of a node.
 type nodeState struct {
 	alive    bool // the broker runs
 	up       bool // the balancer sends clients
 	messages uint64
 }
 
-// clientState is what is known of a client: where it is or, if it is not
-// online, where it was.
+// clientState is the present connection of a client or, if it is not online, the last.
 type clientState struct {
 	node, home string // home is empty for a client without an identifier of its own
-	addr       string // of the client itself, as the node has learned it
+	addr       string // the client's address, as the node knows it
 	online     bool
 	moved      time.Time // zero: never
 	gone       time.Time // valid only if not online
 }
 
-// newBoard is a board of nodes that have not been started.
+// newBoard makes a board of nodes that have not been started.
 func newBoard(nodes []string, home func(client string) string) *board {
 	b := &board{
 		home:    home,
@@ -62,9 +61,9 @@ func newBoard(nodes []string, home func(client string) string) *board {
 	return b
 }
 
-// connected notes that a client has its CONNACK. keyed is false for a client
-// that left it to the broker to name it: it has no home.
-func (b *board) connected(node, client, addr string, keyed bool) {
+// clientConnected records that a client has its CONNACK. keyed is false for a client
+// whose identifier the broker has assigned: such a client has no home.
+func (b *board) clientConnected(node, client, addr string, keyed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := b.clients[client]
@@ -86,9 +85,8 @@ func (b *board) connected(node, client, addr string, keyed bool) {
 	c.node, c.addr, c.online = node, addr, true
 }
 
-// disconnected notes the end of a connection. It is no news if the client is
-// connected again by then.
-func (b *board) disconnected(node, client, addr string) {
+// clientDisconnected records the end of a connection, unless the client has a newer one.
+func (b *board) clientDisconnected(node, client, addr string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c := b.clients[client]; c != nil && c.online && c.node == node && c.addr == addr {
@@ -96,8 +94,8 @@ func (b *board) disconnected(node, client, addr string) {
 	}
 }
 
-// forget lets go of clients that have not come back. They get their time again
-// once there is a node to come back to.
+// forget removes clients that have been offline for forgetAfter. Time in which all nodes
+// are down does not count.
 func (b *board) forget() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -113,38 +111,38 @@ func (b *board) forget() {
 	}
 }
 
-// published counts a message that a client of the node has published.
-func (b *board) published(node string) {
+// messagePublished counts a message from a client of the node.
+func (b *board) messagePublished(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes[node].messages++
 }
 
-// started notes that a broker runs.
-func (b *board) started(node string) {
+// brokerStarted records that a broker was started.
+func (b *board) brokerStarted(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes[node].alive = true
 	b.addLocked(event{kind: started, node: node})
 }
 
-// killed notes that a broker runs no more.
-func (b *board) killed(node string) {
+// brokerKilled records that a broker was killed.
+func (b *board) brokerKilled(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes[node].alive = false
 	b.addLocked(event{kind: killed, node: node})
 }
 
-// failed notes that a broker could not be started.
-func (b *board) failed(node string, err error) {
+// brokerFailed records that a broker could not be started.
+func (b *board) brokerFailed(node string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.addLocked(event{kind: failed, node: node, err: err})
 }
 
-// verdict notes what the balancer thinks of a node.
-func (b *board) verdict(node string, up bool) {
+// setHealth records whether the balancer sends clients to a node.
+func (b *board) setHealth(node string, up bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := b.nodes[node]
@@ -170,8 +168,8 @@ func (b *board) addLocked(e event) {
 	b.grown = make(chan struct{})
 }
 
-// since returns the events after the first n that there have been, how many
-// there have been now, and a channel that is closed when there are more.
+// since returns the events after the first n, the number of events so far, and a channel
+// that is closed at the next event.
 func (b *board) since(n int) (events []event, now int, more <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -189,10 +187,10 @@ type nodeView struct {
 	name      string
 	alive, up bool // see nodeState
 	messages  uint64
-	clients   []clientView // by identifier
+	clients   []clientView // sorted by identifier
 }
 
-// online is how many of the node's clients are connected.
+// online returns how many clients of the node are connected.
 func (n *nodeView) online() (count int) {
 	for _, c := range n.clients {
 		if c.online {
@@ -207,7 +205,7 @@ type clientView struct {
 	clientState
 }
 
-// view returns what the board knows now, with the last few events.
+// view returns the present state of the board, with the last lastEvents events.
 func (b *board) view(lastEvents int) view {
 	b.mu.Lock()
 	defer b.mu.Unlock()

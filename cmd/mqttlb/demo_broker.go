@@ -13,14 +13,14 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// broker is an MQTT broker in this process that can be killed and started
-// again. It keeps nothing over a restart.
+// broker is an MQTT broker in this process that can be killed and started again. A
+// restart loses all its state.
 type broker struct {
 	name    string
-	port    int    // where it listens for the first time, or near it
-	address string // where it listened first, and always does; empty until then
+	port    int    // the first port to try
+	address string // empty until the first start, and the same from then on
 	board   *board
-	// others are the rest of the cluster: what is published here reaches their
+	// others are the other brokers of the cluster. Messages published here reach their
 	// subscribers, too. Shared subscriptions are shared within a broker only.
 	others []*broker
 
@@ -28,7 +28,7 @@ type broker struct {
 	live atomic.Pointer[mqtt.Server]
 }
 
-// start begins to take clients. It does nothing to a broker that runs.
+// start starts the broker, unless it runs already.
 func (b *broker) start() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -40,10 +40,10 @@ func (b *broker) start() error {
 		return fmt.Errorf("start %s: %w", b.name, err)
 	}
 	capabilities := mqtt.NewDefaultServerCapabilities()
-	capabilities.MaximumClientWritesPending = 1024 // a queue of this size is made for each client
+	capabilities.MaximumClientWritesPending = 1024 // mochi allocates a queue of this size for each client
 	srv := mqtt.New(&mqtt.Options{
 		Logger:       slog.New(slog.DiscardHandler),
-		InlineClient: true, // publishes what comes from the other brokers
+		InlineClient: true, // publishes the messages of the other brokers
 		Capabilities: capabilities,
 	})
 	if err = srv.AddHook(&hook{broker: b}, nil); err == nil {
@@ -56,7 +56,7 @@ func (b *broker) start() error {
 		return fmt.Errorf("start %s: %w", b.name, err)
 	}
 	b.live.Store(srv)
-	b.board.started(b.name)
+	b.board.brokerStarted(b.name)
 	return nil
 }
 
@@ -71,8 +71,8 @@ func (b *broker) listen() (net.Listener, error) {
 	return ln, err
 }
 
-// kill closes the listener and every connection at once, as the end of a
-// process does. It does nothing to a broker that does not run.
+// kill closes the listener and every connection at once, as the end of a process does.
+// It does nothing if the broker does not run.
 func (b *broker) kill() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,27 +80,27 @@ func (b *broker) kill() {
 	if srv == nil {
 		return
 	}
-	b.board.killed(b.name)
+	b.board.brokerKilled(b.name)
 	_ = srv.Close() // always nil
 }
 
 func (b *broker) running() bool { return b.live.Load() != nil }
 
-// share hands a message to the other brokers.
-func (b *broker) share(pk packets.Packet) {
+// forward publishes a message on the other brokers.
+func (b *broker) forward(pk packets.Packet) {
 	if b.live.Load() == nil {
 		return // the last wills of a dead broker die with it
 	}
 	for _, other := range b.others {
 		if srv := other.live.Load(); srv != nil {
-			// The error is about the packet, which this broker has accepted.
+			// An error would be about the packet, and this broker has accepted it.
 			_ = srv.Publish(pk.TopicName, pk.Payload, pk.FixedHeader.Retain, pk.FixedHeader.Qos)
 		}
 	}
 }
 
-// hook tells the board and the other brokers what happens in a broker. Its
-// methods are called from the goroutines of the broker's clients.
+// hook passes the events of a broker to the board and to the other brokers. Its methods
+// are called from the goroutines of the broker's clients.
 type hook struct {
 	mqtt.HookBase
 	broker *broker
@@ -115,39 +115,38 @@ func (*hook) Provides(b byte) bool {
 	}, b) >= 0
 }
 
-// OnConnectAuthenticate lets everyone in: the broker is reached from this
-// machine alone.
+// OnConnectAuthenticate accepts every client: the broker listens on loopback only.
 func (*hook) OnConnectAuthenticate(*mqtt.Client, packets.Packet) bool { return true }
 
-// OnACLCheck lets everyone do everything.
+// OnACLCheck allows every publish and subscribe.
 func (*hook) OnACLCheck(*mqtt.Client, string, bool) bool { return true }
 
-// OnSessionEstablished is called when a client has its CONNACK.
+// OnSessionEstablished is called after the CONNACK.
 func (h *hook) OnSessionEstablished(cl *mqtt.Client, pk packets.Packet) {
 	if !isProbe(cl) {
-		h.broker.board.connected(h.broker.name, cl.ID, cl.Net.Remote, pk.Connect.ClientIdentifier != "")
+		h.broker.board.clientConnected(h.broker.name, cl.ID, cl.Net.Remote, pk.Connect.ClientIdentifier != "")
 	}
 }
 
-// OnDisconnect is called when a client has gone, or another has taken over.
+// OnDisconnect is called when a client has gone, or another has taken its session over.
 func (h *hook) OnDisconnect(cl *mqtt.Client, _ error, _ bool) {
-	h.broker.board.disconnected(h.broker.name, cl.ID, cl.Net.Remote)
+	h.broker.board.clientDisconnected(h.broker.name, cl.ID, cl.Net.Remote)
 }
 
-// OnPublished is called when a message has been handed to the subscribers.
+// OnPublished is called after a message was delivered to the subscribers.
 func (h *hook) OnPublished(cl *mqtt.Client, pk packets.Packet) {
 	if cl.Net.Inline {
-		return // from another broker: it must not go back
+		return // the message came from another broker: it must not loop
 	}
-	h.broker.board.published(h.broker.name)
-	h.broker.share(pk)
+	h.broker.board.messagePublished(h.broker.name)
+	h.broker.forward(pk)
 }
 
 // OnWillSent is OnPublished for last wills.
-func (h *hook) OnWillSent(_ *mqtt.Client, pk packets.Packet) { h.broker.share(pk) }
+func (h *hook) OnWillSent(_ *mqtt.Client, pk packets.Packet) { h.broker.forward(pk) }
 
-// isProbe reports whether the balancer speaks for itself, as its health checks
-// do: then the PROXY header names the address that the connection comes from.
+// isProbe reports whether the client is the balancer itself, as in a health check. The
+// PROXY header then names the source address of the connection.
 func isProbe(cl *mqtt.Client) bool {
 	conn, ok := cl.Net.Conn.(*proxyproto.Conn)
 	return ok && conn.Raw().RemoteAddr().String() == cl.Net.Remote

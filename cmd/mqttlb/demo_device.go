@@ -10,28 +10,27 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 )
 
-// pace is how fast devices live; every wait but the first retry is jittered.
+// pace holds the waits of a device. Each wait is jittered.
 type pace struct {
 	publish    time.Duration // between messages
-	stay       time.Duration // on a connection, up to twice as long
+	stay       time.Duration // the shortest life of a connection; the longest is twice that
 	firstRetry time.Duration // after a connection has failed
-	lastRetry  time.Duration // the retries double up to this
+	lastRetry  time.Duration // the longest wait: each retry doubles it up to here
 }
 
-// unhurried is a pace that a person can follow.
-var unhurried = pace{
+// demoPace is slow enough for a person to follow.
+var demoPace = pace{
 	publish:    time.Second,
 	stay:       10 * time.Second,
 	firstRetry: 250 * time.Millisecond,
 	lastRetry:  4 * time.Second,
 }
 
-// packetTime bounds a device's wait for an answer.
-const packetTime = 5 * time.Second
+// packetTimeout limits the wait of a device for an answer.
+const packetTimeout = 5 * time.Second
 
-// device is an MQTT client as they are in the field: it connects, publishes a
-// reading now and then, comes back with a growing back-off when its connection
-// breaks, and reconnects of its own accord after a while.
+// device is a typical MQTT client. It connects and publishes readings. It reconnects
+// with exponential back-off when its connection breaks, and now and then without cause.
 type device struct {
 	id       string
 	balancer net.Addr
@@ -39,7 +38,7 @@ type device struct {
 	reading  float64
 }
 
-// deviceNames are n client identifiers.
+// deviceNames returns n client identifiers.
 func deviceNames(n int) []string {
 	names := []string{
 		"thermostat-kitchen", "sensor-01", "meter-basement", "lamp-hall",
@@ -51,7 +50,7 @@ func deviceNames(n int) []string {
 	return names[:n]
 }
 
-// run lives until ctx is done.
+// run connects again and again until ctx is done.
 func (d *device) run(ctx context.Context) {
 	d.reading = 20
 	retry := d.pace.firstRetry
@@ -63,20 +62,20 @@ func (d *device) run(ctx context.Context) {
 		if err == nil {
 			continue
 		}
-		wait(ctx, jittered(retry))
+		sleep(ctx, jittered(retry))
 		retry = min(2*retry, d.pace.lastRetry)
 	}
 }
 
-// session is one connection. An error means that it failed, as opposed to
-// having lasted as long as it should.
+// session runs one connection. It returns an error if the connection fails, and nil if
+// the device ends it.
 func (d *device) session(ctx context.Context) (connected bool, err error) {
-	conn, err := (&net.Dialer{Timeout: packetTime}).DialContext(ctx, d.balancer.Network(), d.balancer.String())
+	conn, err := (&net.Dialer{Timeout: packetTimeout}).DialContext(ctx, d.balancer.Network(), d.balancer.String())
 	if err != nil {
 		return false, err
 	}
 	defer conn.Close()
-	client := paho.NewClient(paho.ClientConfig{ClientID: d.id, Conn: conn, PacketTimeout: packetTime})
+	client := paho.NewClient(paho.ClientConfig{ClientID: d.id, Conn: conn, PacketTimeout: packetTimeout})
 	if _, err := client.Connect(ctx, &paho.Connect{ClientID: d.id, KeepAlive: 30, CleanStart: true}); err != nil {
 		return false, err
 	}
@@ -94,34 +93,34 @@ func (d *device) session(ctx context.Context) (connected bool, err error) {
 		case <-client.Done():
 			return true, fmt.Errorf("%s: the connection broke", d.id)
 		case <-stay.C:
-			return true, leave(client)
+			return true, disconnect(client)
 		case <-ctx.Done():
-			return true, leave(client)
+			return true, disconnect(client)
 		}
 	}
 }
 
-// next is the message with the next reading.
+// next returns the message with the next reading.
 func (d *device) next() *paho.Publish {
 	d.reading += rand.Float64() - 0.5 //nolint:gosec // G404: a reading, no secret
 	return &paho.Publish{Topic: "demo/" + d.id, Payload: fmt.Appendf(nil, "%.1f", d.reading)}
 }
 
-// leave says goodbye and waits until nothing of the client is left.
-func leave(client *paho.Client) error {
+// disconnect sends a DISCONNECT and waits until the client has ended.
+func disconnect(client *paho.Client) error {
 	err := client.Disconnect(&paho.Disconnect{})
 	<-client.Done()
 	return err
 }
 
-// jittered is a time between 3/4 and 5/4 of this one: devices that lost their
-// broker together do not come back together.
+// jittered returns a random time between 3/4 and 5/4 of d, so that devices that lost
+// their broker together do not reconnect together.
 func jittered(d time.Duration) time.Duration {
 	return d*3/4 + rand.N(d/2+1) //nolint:gosec // G404: jitter, no secret
 }
 
-// wait waits for this time, or until ctx is done.
-func wait(ctx context.Context, d time.Duration) {
+// sleep waits for d, or until ctx is done.
+func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -10,30 +10,30 @@ import (
 type eventKind uint8
 
 const (
-	joined   eventKind = iota // a client was seen for the first time
-	moved                     // a client has come back on another node
-	cameHome                  // the same, and it is the node that the balancer prefers
-	left                      // a client has not come back
-	started                   // a broker runs
-	killed                    // a broker runs no more
+	joined   eventKind = iota // a client has connected for the first time
+	moved                     // a client has reconnected to another node
+	cameHome                  // a client has reconnected to its preferred node
+	left                      // a client has not reconnected
+	started                   // a broker was started
+	killed                    // a broker was killed
 	failed                    // a broker could not be started
 	nodeDown                  // the balancer sends no more clients to a node
 	nodeUp                    // the balancer sends clients to a node again
 )
 
-// event is something that a person who watches wants to know.
+// event is a line in the log of the demo.
 type event struct {
 	at         time.Time
 	kind       eventKind
 	client     string // of joined, moved, cameHome, left
-	addr       string // of joined: the client's own address, which the node knows by PROXY
+	addr       string // of joined: the client's address, which the node has from the PROXY header
 	node       string
 	from       string // of moved, cameHome
-	fromKilled bool   // of moved: the broker it was on does not run
+	fromKilled bool   // of moved: the broker named by from was killed
 	err        error  // of failed
 }
 
-// String says what happened, in printable ASCII.
+// String describes the event in printable ASCII.
 func (e event) String() string {
 	client := printable(e.client)
 	switch e.kind {
@@ -62,8 +62,8 @@ func (e event) String() string {
 	panic("demo: an event of no kind")
 }
 
-// printable is an identifier as a terminal may have it. Identifiers come from
-// anyone, and a terminal obeys some bytes.
+// printable quotes an identifier that is not printable ASCII. Any client can choose an
+// identifier, and a terminal would obey escape sequences in it.
 func printable(id string) string {
 	for i := range len(id) {
 		if id[i] <= ' ' || id[i] > '~' {

@@ -13,16 +13,15 @@ import (
 )
 
 const (
-	// headerTime bounds the wait for a PROXY header, as in EMQX.
-	headerTime = 3 * time.Second
+	// headerTimeout limits the wait for a PROXY header, as in EMQX.
+	headerTimeout = 3 * time.Second
 	// acceptRetry is the pause after an accept that failed.
 	acceptRetry = 50 * time.Millisecond
 )
 
-// brokerListener is where the connections of a broker arrive, each of which
-// opens with a PROXY header. It differs from mochi's own listeners in its end:
-// Close closes every connection, also those that have sent nothing yet, and
-// waits until the broker is done with them.
+// brokerListener is the listener of a broker. Each connection begins with a PROXY
+// header. Unlike mochi's own listeners, Close closes every connection, also those that
+// have sent nothing yet, and waits until the broker is done with them.
 type brokerListener struct {
 	name string
 	ln   *proxyproto.Listener
@@ -37,26 +36,26 @@ type brokerListener struct {
 func newBrokerListener(name string, ln net.Listener) *brokerListener {
 	return &brokerListener{
 		name:  name,
-		ln:    &proxyproto.Listener{Listener: ln, ReadHeaderTimeout: headerTime},
+		ln:    &proxyproto.Listener{Listener: ln, ReadHeaderTimeout: headerTimeout},
 		conns: make(map[net.Conn]struct{}),
 	}
 }
 
-// Init, ID, Address and Protocol make it one of mochi's listeners.
+// Init implements [listeners.Listener].
 func (*brokerListener) Init(*slog.Logger) error { return nil }
 
-// ID is the broker's name: it has one listener.
+// ID returns the name of the broker, which has one listener.
 func (l *brokerListener) ID() string { return l.name }
 
-// Address is what it is bound to.
+// Address returns the address that the listener is bound to.
 func (l *brokerListener) Address() string { return l.ln.Addr().String() }
 
-// Protocol is the network of Address.
+// Protocol returns the network of Address.
 func (*brokerListener) Protocol() string { return "tcp" }
 
-// Serve accepts until Close.
+// Serve accepts connections until Close.
 func (l *brokerListener) Serve(establish listeners.EstablishFn) {
-	if !l.begin(nil) {
+	if !l.track(nil) {
 		return
 	}
 	defer l.serving.Done()
@@ -65,30 +64,30 @@ func (l *brokerListener) Serve(establish listeners.EstablishFn) {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // no descriptors left, or one connection that broke
-			wait(context.Background(), acceptRetry)
+		if err != nil { // out of descriptors, or a connection that broke in the queue
+			sleep(context.Background(), acceptRetry)
 			continue
 		}
-		if !l.begin(conn) {
+		if !l.track(conn) {
 			return
 		}
-		go l.serve(conn, establish) // ends with the connection, which Close closes
+		go l.serveConn(conn, establish) // ends with the connection, which Close closes
 	}
 }
 
-// serve does all that the broker does for a connection.
-func (l *brokerListener) serve(conn net.Conn, establish listeners.EstablishFn) {
+// serveConn runs the broker's side of a connection.
+func (l *brokerListener) serveConn(conn net.Conn, establish listeners.EstablishFn) {
 	defer l.serving.Done()
-	_ = establish(l.name, conn) // why the client has gone; hooks have been told
+	_ = establish(l.name, conn) // the error says why the client has gone; hooks know it already
 	l.mu.Lock()
 	delete(l.conns, conn)
 	l.mu.Unlock()
 	conn.Close()
 }
 
-// begin counts in what Close waits for. It returns false, and closes conn, when
-// Close has been called. The conn of the accept loop itself is nil.
-func (l *brokerListener) begin(conn net.Conn) bool {
+// track makes Close wait for a connection, or, with a nil conn, for the accept loop.
+// After Close has been called, track closes conn and returns false.
+func (l *brokerListener) track(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if conn != nil && l.closed {
@@ -104,8 +103,8 @@ func (l *brokerListener) begin(conn net.Conn) bool {
 	return true
 }
 
-// Close ends everything that came in here. It does not call closeClients: that
-// says goodbye in MQTT, and a process that is killed does not.
+// Close closes the listener and its connections. It does not call its argument, which
+// would send a DISCONNECT to each client: a process that is killed sends none.
 func (l *brokerListener) Close(listeners.CloseFn) {
 	l.mu.Lock()
 	l.closed = true

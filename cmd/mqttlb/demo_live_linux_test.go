@@ -19,7 +19,7 @@ import (
 // liveDemo is `mqttlb demo` in a terminal.
 type liveDemo struct {
 	cmd    *exec.Cmd
-	pty    *os.File // the person's side
+	pty    *os.File // the side of keyboard and screen: the test
 	tty    *os.File // the demo's side
 	before unix.Termios
 	exited chan struct{} // closed when the demo has ended
@@ -28,7 +28,7 @@ type liveDemo struct {
 	output []byte
 }
 
-// oneDemo keeps a demo that begins from the port of another one's broker that is dead.
+// oneDemo lets one demo run at a time: a second one could take the port of a broker that the first has killed.
 var oneDemo sync.Mutex
 
 // startLive runs the demo in a terminal of this size.
@@ -115,8 +115,8 @@ func (d *liveDemo) said() []byte {
 
 var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// screen is what a person sees: the lines of the last frame but one, which is
-// complete; a frame starts at the top left.
+// screen returns the lines of the last frame but one, which is complete. A frame starts
+// at the top left.
 func (d *liveDemo) screen() []string {
 	frames := strings.Split(string(d.said()), "\x1b[H")
 	if len(frames) < 3 {
@@ -125,7 +125,7 @@ func (d *liveDemo) screen() []string {
 	return strings.Split(sgr.ReplaceAllString(frames[len(frames)-2], ""), "\r\n")
 }
 
-// see waits until the screen has a line like each of the patterns.
+// see waits until each of the patterns matches a line of the screen.
 func (d *liveDemo) see(t *testing.T, patterns ...string) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("the screen shows %q", patterns), func() bool {
@@ -228,10 +228,10 @@ func TestTheTerminalIsGivenBackHoweverTheDemoEnds(t *testing.T) {
 	}
 }
 
-// leftScreen ends the alternate screen.
+// leftScreen is the sequence that ends the alternate screen.
 const leftScreen = "\x1b[?1049l"
 
-// ended waits for the end of the demo, which leaves the terminal as it was.
+// ended waits for the end of the demo, and checks that the terminal is restored.
 func (d *liveDemo) ended(t *testing.T, code int) {
 	t.Helper()
 	eventually(t, "the demo has ended", func() bool {

@@ -8,8 +8,7 @@ import (
 	"strconv"
 )
 
-// printPlain prints what a person should know and then the events, line by
-// line, until ctx is done.
+// printPlain prints the headline and the hints, and then each event, until ctx is done.
 func printPlain(ctx context.Context, w io.Writer, t *trial) {
 	fmt.Fprintln(w, headline(t))
 	for _, h := range hints(t) {
@@ -30,13 +29,13 @@ func printPlain(ctx context.Context, w io.Writer, t *trial) {
 	}
 }
 
-// headline says what runs.
+// headline describes the balancer and its brokers in one line.
 func headline(t *trial) string {
 	address := t.address()
 	return fmt.Sprintf("mqttlb demo: %s -> %s, consistent_hash, PROXY v2", address.String(), count(len(t.brokers), "broker"))
 }
 
-// hint is something to try.
+// hint is a labelled line of advice.
 type hint struct{ label, text string }
 
 func hints(t *trial) []hint {

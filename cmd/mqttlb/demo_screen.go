@@ -10,16 +10,16 @@ const (
 	// columnWidth is the least width of a node's column, in characters.
 	columnWidth = 24
 	columnGap   = 2
-	// leastLog is how many events are shown even if the columns are full,
-	// unless the screen is small.
-	leastLog = 4
+	// minLogLines is how many events are shown even if the columns are full. A small
+	// screen shows fewer.
+	minLogLines = 4
 	// columnHead is how many lines a column has above its clients.
 	columnHead = 3
 	// markFor is how long a client that has moved is marked.
 	markFor = 5 * time.Second
-	// blink is how long a client may be away before it is shown as such: a
-	// reconnect is not worth a flicker.
-	blink = 400 * time.Millisecond
+	// awayAfter is how long a client may be offline before it is shown as away. Without
+	// the delay each reconnect would flicker.
+	awayAfter = 400 * time.Millisecond
 )
 
 // style is the parameter of an SGR sequence: how a terminal shows text.
@@ -34,16 +34,16 @@ const (
 	notice    style = "33"   // yellow
 )
 
-// screen is what a person sees: width by height characters.
+// screen lays out a view in width by height characters.
 type screen struct {
 	width, height int
 	color         bool
 	now           time.Time
 }
 
-// lines lays out the view between headline and hints. They fill the screen
-// exactly: nothing has to be erased, and nothing flickers. Of the hints, the
-// first that fit into a third of the screen are shown.
+// lines lays out the view between headline and hints. The lines fill the screen
+// exactly, so that nothing has to be erased and nothing flickers. The hints get at most
+// a third of the screen; those that do not fit are left out.
 func (s *screen) lines(v view, headline string, hints []hint) []string {
 	blank := s.cell("", s.width, plainText)
 	top := []string{s.cell(headline, s.width, bold), blank}
@@ -54,11 +54,11 @@ func (s *screen) lines(v view, headline string, hints []hint) []string {
 		}
 	}
 
-	// The columns get what they need, the log the rest.
+	// The columns get the lines that they need, the log the rest.
 	room := s.height - len(top) - len(bottom)
 	perBand := max(1, min(len(v.nodes), (s.width+columnGap)/(columnWidth+columnGap)))
 	bands := (len(v.nodes) + perBand - 1) / perBand
-	rows := max((room-min(leastLog, room/4))/bands-columnHead-1, 1)
+	rows := max((room-min(minLogLines, room/4))/bands-columnHead-1, 1)
 	var middle []string
 	for first := 0; first < len(v.nodes); first += perBand {
 		middle = append(middle, s.band(v.nodes[first:min(first+perBand, len(v.nodes))], first, perBand, rows)...)
@@ -78,8 +78,9 @@ func (s *screen) lines(v view, headline string, hints []hint) []string {
 	return out[:min(len(out), s.height)]
 }
 
-// band is the columns of nodes side by side, perBand to the width of the
-// screen; first is the index of the first. Each shows at most rows clients.
+// band lays out the columns of nodes side by side. perBand columns fill the width of
+// the screen. first is the index of the first node. Each column shows at most rows
+// clients.
 func (s *screen) band(nodes []nodeView, first, perBand, rows int) []string {
 	width := max(s.width-(perBand-1)*columnGap, 0) / perBand
 	columns := make([][]string, len(nodes))
@@ -106,7 +107,7 @@ func (s *screen) band(nodes []nodeView, first, perBand, rows int) []string {
 	return out
 }
 
-// column is a node: its state, its counts, and its clients.
+// column lays out a node: its state, its counts, and its clients.
 func (s *screen) column(n *nodeView, index, width, rows int) []string {
 	state, look := "up", good
 	switch {
@@ -137,7 +138,7 @@ func (s *screen) column(n *nodeView, index, width, rows int) []string {
 func (s *screen) client(c clientView, width int) string {
 	mark, right, look := "  ", c.addr, plainText
 	switch {
-	case !c.online && s.now.Sub(c.gone) > blink:
+	case !c.online && s.now.Sub(c.gone) > awayAfter:
 		right, look = "away", faint
 	case !c.moved.IsZero() && s.now.Sub(c.moved) < markFor:
 		mark, look = "> ", notice
@@ -147,8 +148,8 @@ func (s *screen) client(c clientView, width int) string {
 	return s.cell(spread(mark+printable(c.id), right, width), width, look)
 }
 
-// spread is left and right at both ends of the width; right is left out where
-// there is no room for it.
+// spread puts left and right at the two ends of the width. It drops right if there is
+// no room.
 func spread(left, right string, width int) string {
 	gap := width - len(left) - len(right)
 	if gap < 1 {
@@ -177,7 +178,8 @@ func eventStyle(k eventKind) style {
 	}
 }
 
-// cell is a text of ASCII in exactly this width. One that is too long ends in ~.
+// cell pads ASCII text to exactly this width. Text that is too long is cut and ends
+// in ~.
 func (s *screen) cell(text string, width int, look style) string {
 	if width <= 0 {
 		return ""
@@ -192,8 +194,7 @@ func (s *screen) cell(text string, width int, look style) string {
 	return "\x1b[" + string(look) + "m" + text + "\x1b[0m" + padding
 }
 
-// wrapped is a hint on as many lines as it takes: what is to be copied must not
-// be cut short.
+// wrapped breaks a hint into lines. A hint may be a command to copy, so it is never cut.
 func (s *screen) wrapped(h hint) []string {
 	const indent = 8
 	room := max(s.width-indent, 1)

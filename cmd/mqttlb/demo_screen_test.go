@@ -11,7 +11,7 @@ import (
 
 var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// crowded is a view with everything on it, and hostile identifiers.
+// crowded is a view with many nodes, clients and events, and with hostile identifiers.
 func crowded(nodes, clients int) view {
 	now := time.Now()
 	var names []string
@@ -20,13 +20,13 @@ func crowded(nodes, clients int) view {
 	}
 	b := newBoard(names, func(string) string { return names[0] })
 	for _, name := range names {
-		b.started(name)
+		b.brokerStarted(name)
 	}
-	b.killed(names[0])
-	b.verdict(names[nodes-1], false)
+	b.brokerKilled(names[0])
+	b.setHealth(names[nodes-1], false)
 	ids := []string{"\x1b[2J\x1b]0;owned\a", "线程", "a\r\nb", "", strings.Repeat("x", 1000), "plain-one", "another", "\u202egnp", "\x9b2J", "one more"}
 	for i := range clients {
-		b.connected(names[i%nodes], ids[i%len(ids)]+fmt.Sprint(i/len(ids)), "127.0.0.1:40000", true)
+		b.clientConnected(names[i%nodes], ids[i%len(ids)]+fmt.Sprint(i/len(ids)), "127.0.0.1:40000", true)
 	}
 	v := b.view(1000)
 	for i := range v.nodes {
@@ -75,14 +75,14 @@ func TestTheScreenIsFilledExactlyAtEverySize(t *testing.T) {
 
 func TestTheScreenShowsWhoIsWhere(t *testing.T) {
 	b := newBoard([]string{"broker-1", "broker-2"}, func(string) string { return "broker-1" })
-	b.started("broker-1")
-	b.started("broker-2")
-	b.connected("broker-1", "lamp", "127.0.0.1:1001", true)
-	b.connected("broker-1", "pump", "127.0.0.1:1002", true)
-	b.published("broker-1")
-	b.killed("broker-1")
-	b.connected("broker-2", "lamp", "127.0.0.1:1003", true)
-	b.disconnected("broker-1", "pump", "127.0.0.1:1002")
+	b.brokerStarted("broker-1")
+	b.brokerStarted("broker-2")
+	b.clientConnected("broker-1", "lamp", "127.0.0.1:1001", true)
+	b.clientConnected("broker-1", "pump", "127.0.0.1:1002", true)
+	b.messagePublished("broker-1")
+	b.brokerKilled("broker-1")
+	b.clientConnected("broker-2", "lamp", "127.0.0.1:1003", true)
+	b.clientDisconnected("broker-1", "pump", "127.0.0.1:1002")
 
 	show := func(later time.Duration) string {
 		s := screen{width: 80, height: 24, now: time.Now().Add(later)}
@@ -98,11 +98,11 @@ func TestTheScreenShowsWhoIsWhere(t *testing.T) {
 	)
 	wantLines(t, show(time.Minute), `  ~ lamp +127\.0\.0\.1:1003$`)
 
-	b.started("broker-1")
-	b.verdict("broker-1", false)
-	b.connected("broker-1", "lamp", "127.0.0.1:1004", true)
-	b.disconnected("broker-2", "lamp", "127.0.0.1:1003") // the old connection ends late: no news
-	b.connected("broker-1", "pump", "127.0.0.1:1005", true)
+	b.brokerStarted("broker-1")
+	b.setHealth("broker-1", false)
+	b.clientConnected("broker-1", "lamp", "127.0.0.1:1004", true)
+	b.clientDisconnected("broker-2", "lamp", "127.0.0.1:1003") // the old connection ends late: nothing changes
+	b.clientConnected("broker-1", "pump", "127.0.0.1:1005", true)
 	wantLines(t, show(time.Minute),
 		`^1  broker-1  down`,
 		`^2 sessions`,
@@ -115,10 +115,10 @@ func TestTheScreenShowsWhoIsWhere(t *testing.T) {
 func TestAClientThatDoesNotComeBackIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard([]string{"broker-1"}, func(string) string { return "broker-1" })
-		b.started("broker-1")
-		b.connected("broker-1", "lamp", "127.0.0.1:1001", true)
-		b.connected("broker-1", "pump", "127.0.0.1:1002", true)
-		b.disconnected("broker-1", "lamp", "127.0.0.1:1001")
+		b.brokerStarted("broker-1")
+		b.clientConnected("broker-1", "lamp", "127.0.0.1:1001", true)
+		b.clientConnected("broker-1", "pump", "127.0.0.1:1002", true)
+		b.clientDisconnected("broker-1", "lamp", "127.0.0.1:1001")
 		isThere := func(want bool) {
 			t.Helper()
 			<-time.After(forgetAfter)
@@ -127,11 +127,11 @@ func TestAClientThatDoesNotComeBackIsForgotten(t *testing.T) {
 				t.Errorf("after %v with broker-1 %+v: the client is there: %v, want %v", forgetAfter, b.nodes["broker-1"], is, want)
 			}
 		}
-		b.killed("broker-1")
-		isThere(true) // it has nowhere to go
+		b.brokerKilled("broker-1")
+		isThere(true) // no node is up
 		isThere(true)
-		b.started("broker-1")
-		isThere(true) // it may need this long
+		b.brokerStarted("broker-1")
+		isThere(true) // within forgetAfter
 		<-time.After(time.Nanosecond)
 		isThere(false)
 		if _, is := places(b)["pump"]; !is {

@@ -10,18 +10,17 @@ import (
 	"time"
 )
 
-// script is what to do with the brokers, and when, in place of a person at the
-// keyboard.
+// script is a list of steps that kill and start brokers in place of the keyboard.
 type script []step
 
 type step struct {
-	after  time.Duration // since the start
-	kill   bool          // or start
+	after  time.Duration // since the start of the demo
+	kill   bool          // false: start
 	broker int           // index
 }
 
-// parseScript reads steps as "5s kill 1, 10s start 1"; brokers is how many
-// there are.
+// parseScript parses steps such as "5s kill 1, 10s start 1". brokers is the number of
+// brokers.
 func parseScript(s string, brokers int) (script, error) {
 	if strings.TrimSpace(s) == "" {
 		return nil, nil
@@ -46,11 +45,11 @@ func parseScript(s string, brokers int) (script, error) {
 	return steps, nil
 }
 
-// play does the steps, each at its time, until ctx is done.
+// play runs each step at its time, until ctx is done.
 func (s script) play(ctx context.Context, t *trial) {
 	start := time.Now()
 	for _, step := range s {
-		wait(ctx, time.Until(start.Add(step.after)))
+		sleep(ctx, time.Until(start.Add(step.after)))
 		if ctx.Err() != nil {
 			return
 		}

@@ -11,25 +11,25 @@ import (
 	"golang.org/x/term"
 )
 
-// frameInterval is how often the screen is drawn again, if it has changed. The
-// terminal's size is looked at as often.
+// frameInterval is how often the size of the terminal is read and the screen drawn, if
+// it has changed.
 const frameInterval = 100 * time.Millisecond
 
-// canRedraw reports whether w is a terminal that knows escape sequences.
+// canRedraw reports whether w is a terminal that understands escape sequences.
 func canRedraw(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
 }
 
-// terminal is the screen and the keyboard of the person who watches. What must
-// be undone in the end is holdTerminal's.
+// terminal is the screen and the keyboard. superviseDemo prepares and restores its
+// modes.
 type terminal struct {
 	*os.File
-	drawn string
+	drawn string // the frame on the screen
 }
 
-// openTerminal opens the controlling terminal: unlike standard input, a file of
-// our own can be closed under a read.
+// openTerminal opens the controlling terminal. Unlike standard input, a file of our own
+// can be closed to end a read.
 func openTerminal() (*terminal, error) {
 	f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
@@ -38,14 +38,14 @@ func openTerminal() (*terminal, error) {
 	return &terminal{File: f}, nil
 }
 
-// size is what there is room for, in characters.
+// size returns the size of the terminal, in characters.
 func (t *terminal) size() (width, height int) {
-	width, height = 80, 24 // of a terminal that does not say, as a serial line
+	width, height = 80, 24 // for a terminal that does not tell its size, such as a serial line
 	conn, err := t.SyscallConn()
 	if err != nil {
 		return width, height
 	}
-	_ = conn.Control(func(fd uintptr) { // fails when closed, and then the size is of no use
+	_ = conn.Control(func(fd uintptr) { // fails only when closed; nobody needs the size then
 		if w, h, err := term.GetSize(int(fd)); err == nil && w > 0 && h > 0 {
 			width, height = w, h
 		}
@@ -53,8 +53,7 @@ func (t *terminal) size() (width, height int) {
 	return width, height
 }
 
-// draw replaces what is shown by lines that fill the screen, in place and in one
-// write.
+// draw replaces the content of the screen in one write. The lines must fill the screen.
 func (t *terminal) draw(lines []string) error {
 	frame := "\x1b[H" + strings.Join(lines, "\r\n")
 	if frame == t.drawn {
@@ -65,8 +64,8 @@ func (t *terminal) draw(lines []string) error {
 	return err
 }
 
-// readKeys sends each key that is pressed, until the terminal is closed or ctx
-// is done, and closes keys.
+// readKeys sends each key to keys until the terminal is closed or ctx is done. Then it
+// closes keys.
 func (t *terminal) readKeys(ctx context.Context, keys chan<- byte) {
 	defer close(keys)
 	var b [1]byte
@@ -82,12 +81,12 @@ func (t *terminal) readKeys(ctx context.Context, keys chan<- byte) {
 	}
 }
 
-// showLive shows the board and obeys the keyboard until ctx is done. It calls
-// quit when the person wants to, and when nobody is there any more.
+// showLive draws the board and handles keys until ctx is done. It calls quit when a key
+// asks for it, and when the terminal or the parent process is gone.
 func showLive(ctx context.Context, quit func(), tty *terminal, t *trial, color bool) {
 	keys := make(chan byte)
 	go tty.readKeys(ctx, keys) // ends when demo closes the terminal
-	parent := os.Getppid()     // holds the terminal
+	parent := os.Getppid()     // the process that runs superviseDemo
 	tick := time.NewTicker(frameInterval)
 	defer tick.Stop()
 	for {
@@ -99,7 +98,7 @@ func showLive(ctx context.Context, quit func(), tty *terminal, t *trial, color b
 		}
 		select {
 		case key, ok := <-keys:
-			const ctrlC, ctrlD = 3, 4 // a raw terminal makes no signals of them
+			const ctrlC, ctrlD = 3, 4 // a raw terminal sends no signals for them
 			switch {
 			case !ok, key == 'q', key == 'Q', key == ctrlC, key == ctrlD:
 				quit()
@@ -114,7 +113,7 @@ func showLive(ctx context.Context, quit func(), tty *terminal, t *trial, color b
 	}
 }
 
-// liveHints are the hints that need a screen and a keyboard.
+// liveHints returns the hints that need a screen and a keyboard.
 func liveHints(v view) []hint {
 	keys := make([]string, 0, len(v.nodes)+1)
 	for i, n := range v.nodes {

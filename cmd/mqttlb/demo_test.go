@@ -13,11 +13,11 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 )
 
-// demoPatience is how long a test waits for what must happen. It measures
-// nothing: a test that needs it has failed.
+// demoPatience is how long a test waits for an event that must happen. A test that
+// waits this long fails.
 const demoPatience = 60 * time.Second
 
-// hurried is a pace for tests.
+// hurried is a fast pace for tests.
 var hurried = pace{
 	publish:    50 * time.Millisecond,
 	stay:       200 * time.Millisecond,
@@ -25,8 +25,8 @@ var hurried = pace{
 	lastRetry:  200 * time.Millisecond,
 }
 
-// startTrial runs the demo without its looks until the test ends, or until stop
-// is called, which returns when nothing of it should be left.
+// startTrial runs the demo without its display until the test ends or stop is called.
+// When stop returns, nothing of the demo should be left.
 func startTrial(t *testing.T, brokers, clients int) (running *trial, stop func()) {
 	t.Helper()
 	running, err := newTrial(demoFlags{listen: loopback + ":0", brokers: brokers, clients: clients}, hurried)
@@ -47,7 +47,7 @@ func startTrial(t *testing.T, brokers, clients int) (running *trial, stop func()
 	return running, stop
 }
 
-// await waits until the places of the clients are as they should be.
+// await waits until each client is on the wanted node.
 func await(t *testing.T, b *board, what string, cond func(at map[string]string) bool) map[string]string {
 	t.Helper()
 	deadline := time.After(demoPatience)
@@ -66,7 +66,7 @@ func await(t *testing.T, b *board, what string, cond func(at map[string]string) 
 	}
 }
 
-// places are the nodes of the clients that are on one.
+// places returns the node of each client that is online.
 func places(b *board) map[string]string {
 	at := map[string]string{}
 	for _, n := range b.view(0).nodes {
@@ -145,7 +145,7 @@ func TestMessagesReachTheSubscribersOfEveryBrokerOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A message that came twice, or a loop, would show before the last ones.
+	// A message that was delivered twice, or looped, would arrive before the last ones.
 	const each = 20
 	want := map[string]int{}
 	for node, c := range perNode {
@@ -191,14 +191,15 @@ func TestNothingOfTheDemoIsLeft(t *testing.T) {
 		}
 		ln.Close()
 	}
-	// Libraries let their last goroutines end a moment later.
+	// The last goroutines of libraries end a moment later.
 	until(t, func() bool { return runtime.NumGoroutine() <= before }, func() string {
 		stacks := make([]byte, 1<<20)
 		return fmt.Sprintf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 	})
 }
 
-// until waits for what no event tells of; otherwise says what there was instead.
+// until polls a condition that no event announces. otherwise describes the state if the
+// condition never holds.
 func until(t *testing.T, cond func() bool, otherwise func() string) {
 	t.Helper()
 	deadline := time.After(demoPatience)
@@ -213,7 +214,7 @@ func until(t *testing.T, cond func() bool, otherwise func() string) {
 	}
 }
 
-// demoClient is a client from outside.
+// demoClient is a client that is not part of the demo.
 type demoClient struct {
 	*paho.Client
 	conn net.Conn

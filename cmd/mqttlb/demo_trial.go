@@ -19,37 +19,35 @@ const (
 	loopback = "127.0.0.1"
 	// mqttPort is where clients look for MQTT.
 	mqttPort = 1883
-	// statusPort is where serve has its admin server by default.
+	// statusPort is the default port of admin.address.
 	statusPort = 9090
-	// brokerPort is the first broker's; the others follow 1000 apart. All are
-	// below the range of outgoing connections, so that nobody takes the port
-	// of a broker that is down.
+	// brokerPort is the port of the first broker. The others follow 1000 apart. All are
+	// below the ephemeral ports, so that no connection takes the port of a broker that
+	// is down.
 	brokerPort = 11883
-	// bindTries is how often to look for ports, because others may take one
-	// between the look and the bind.
+	// bindTries is how often to look for free ports: another process may take one before
+	// the balancer binds it.
 	bindTries = 5
-	// searched is how many ports are tried before giving up.
-	searched = 100
-	// lookInterval is how often the balancer's verdicts are looked at.
+	// maxPortsTried is how many ports in a row are tried.
+	maxPortsTried = 100
+	// lookInterval is how often the states of the nodes are read from the balancer.
 	lookInterval = 100 * time.Millisecond
 )
 
-// trial is the demo without its looks: brokers, the balancer before them and
-// devices that use it. What happens is on the board.
+// trial is the demo without its display: brokers, the balancer before them and devices
+// as clients. It records events on the board.
 type trial struct {
 	board   *board
 	brokers []*broker
 	server  *server
 	devices []*device
-	// portTaken says that clients would have been expected on mqttPort, which
-	// is in use.
+	// portTaken reports that mqttPort was in use, so that the balancer has another port.
 	portTaken bool
 	counts    string // the address of /metrics
 }
 
-// newTrial starts the brokers and binds the balancer's addresses. It must be
-// followed by run, which ends it all. An error of type config.Errors is about
-// the flags.
+// newTrial starts the brokers and binds the balancer's addresses. The caller must call
+// run, which stops them all. An error of type config.Errors is about the flags.
 func newTrial(f demoFlags, p pace) (t *trial, err error) {
 	t = &trial{}
 	defer func() {
@@ -61,7 +59,7 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 	for i := range f.brokers {
 		names = append(names, fmt.Sprintf("broker-%d", i+1))
 	}
-	home, err := homes(names)
+	home, err := homeOf(names)
 	if err != nil {
 		return t, err
 	}
@@ -75,7 +73,7 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 			return t, err
 		}
 	}
-	if t.server, err = t.bind(f.listen); err != nil {
+	if t.server, err = t.newBalancer(f.listen); err != nil {
 		return t, err
 	}
 	address := t.address()
@@ -85,11 +83,11 @@ func newTrial(f demoFlags, p pace) (t *trial, err error) {
 	return t, nil
 }
 
-// bind makes the balancer of this trial; listen is the flag.
-func (t *trial) bind(listen string) (s *server, err error) {
+// newBalancer makes the balancer. listen is the value of --listen.
+func (t *trial) newBalancer(listen string) (s *server, err error) {
 	for range bindTries {
 		var cfg *config.Config
-		if cfg, err = t.config(listen); err != nil {
+		if cfg, err = t.newConfig(listen); err != nil {
 			return nil, err
 		}
 		log := slog.New(slog.DiscardHandler)
@@ -108,8 +106,8 @@ func (t *trial) bind(listen string) (s *server, err error) {
 	return s, err
 }
 
-// config is what the balancer of this trial runs with; listen is the flag.
-func (t *trial) config(listen string) (*config.Config, error) {
+// newConfig makes the configuration of the balancer. listen is the value of --listen.
+func (t *trial) newConfig(listen string) (*config.Config, error) {
 	var err error
 	if listen == "" {
 		if listen, err = freeAddress(mqttPort); err != nil {
@@ -127,7 +125,7 @@ func (t *trial) config(listen string) (*config.Config, error) {
 	}
 	pool := &cfg.Pools[0]
 	pool.ProxyProtocol = config.ProxyV2
-	// Nobody who watches wants to wait for the usual 15 s.
+	// With the defaults a killed broker would be up for another 15 s.
 	pool.Health = config.Health{Probe: config.ProbeMQTT, Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 2}
 	cfg.Timeouts.Dial = time.Second
 	cfg.Timeouts.Shutdown = time.Second
@@ -148,11 +146,10 @@ func (t *trial) config(listen string) (*config.Config, error) {
 	return cfg, nil
 }
 
-// run lets everything happen until ctx is done. When it returns, nothing of the
-// trial is left.
+// run runs balancer and devices until ctx is done, and then stops them and the brokers.
 func (t *trial) run(ctx context.Context) {
-	// The balancer outlives the devices and then the brokers: with both gone,
-	// no session is left for it to wait for.
+	// The balancer stops after devices and brokers. No session is left by then, so it
+	// has nothing to wait for.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var balancing sync.WaitGroup
 	defer balancing.Wait()
@@ -163,19 +160,19 @@ func (t *trial) run(ctx context.Context) {
 	for _, d := range t.devices {
 		using.Go(func() { d.run(ctx) })
 	}
-	t.look(ctx)
+	t.watchNodes(ctx)
 	using.Wait()
 	t.killAll()
 }
 
-// look brings to the board what only the balancer knows, until ctx is done.
-func (t *trial) look(ctx context.Context) {
+// watchNodes reports the states of the nodes to the board until ctx is done.
+func (t *trial) watchNodes(ctx context.Context) {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	for {
 		for _, pool := range t.server.plan.Load().pools {
 			for _, n := range pool.Nodes() {
-				t.board.verdict(n.Name, n.State() == balancer.Up)
+				t.board.setHealth(n.Name, n.State() == balancer.Up)
 			}
 		}
 		t.board.forget()
@@ -187,7 +184,7 @@ func (t *trial) look(ctx context.Context) {
 	}
 }
 
-// toggle kills the broker of this index, or starts it again.
+// toggle kills the broker with this index if it runs, and starts it otherwise.
 func (t *trial) toggle(i int) {
 	if t.brokers[i].running() {
 		t.brokers[i].kill()
@@ -196,10 +193,10 @@ func (t *trial) toggle(i int) {
 	t.restart(i)
 }
 
-// restart starts a broker again; a failure is an event on the board.
+// restart starts a broker again. It records a failure on the board.
 func (t *trial) restart(i int) {
 	if err := t.brokers[i].start(); err != nil {
-		t.board.failed(t.brokers[i].name, err)
+		t.board.brokerFailed(t.brokers[i].name, err)
 	}
 }
 
@@ -209,7 +206,7 @@ func (t *trial) killAll() {
 	}
 }
 
-// address is where clients arrive, as a client of this machine dials it.
+// address is the address that a client on this machine dials.
 func (t *trial) address() net.TCPAddr {
 	a := *t.server.Addr(t.server.plan.Load().snapshot.Listeners[0].Name).(*net.TCPAddr)
 	if a.IP.IsUnspecified() {
@@ -218,9 +215,9 @@ func (t *trial) address() net.TCPAddr {
 	return a
 }
 
-// homes returns the function that knows a client's home: the node that the
-// balancer's algorithm prefers when all are up.
-func homes(nodes []string) (func(client string) string, error) {
+// homeOf returns a function that returns the home of a client: the node that the
+// balancer chooses when all are up.
+func homeOf(nodes []string) (func(client string) string, error) {
 	spec := balancer.PoolSpec{Name: "homes", Algorithm: balancer.ConsistentHash, HashKey: balancer.ByClientID}
 	for _, name := range nodes {
 		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: name, Address: loopback + ":1"}) // never dialled
@@ -235,8 +232,8 @@ func homes(nodes []string) (func(client string) string, error) {
 	}, nil
 }
 
-// freeAddress is the address of loopback at this port, or at the first one
-// after it that nobody listens on.
+// freeAddress returns a loopback address with this port, or with the first free port
+// after it.
 func freeAddress(port int) (string, error) {
 	ln, err := listenNear(port)
 	if err != nil {
@@ -245,16 +242,15 @@ func freeAddress(port int) (string, error) {
 	return ln.Addr().String(), ln.Close()
 }
 
-// listenNear listens on loopback at this port, or at the first one after it
-// that nobody listens on.
+// listenNear listens on loopback at this port, or at the first free port after it.
 func listenNear(port int) (ln net.Listener, err error) {
-	for p := port; p < port+searched; p++ {
+	for p := port; p < port+maxPortsTried; p++ {
 		ln, err = listenAt(net.JoinHostPort(loopback, strconv.Itoa(p)))
 		if err == nil {
 			return ln, nil
 		}
 	}
-	return nil, fmt.Errorf("none of the ports %d to %d is free: %w", port, port+searched-1, err)
+	return nil, fmt.Errorf("none of the ports %d to %d is free: %w", port, port+maxPortsTried-1, err)
 }
 
 func listenAt(address string) (net.Listener, error) {

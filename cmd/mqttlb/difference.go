@@ -2,15 +2,15 @@ package main
 
 import "mqttlb/config"
 
-// change is one difference between two configurations, as the API has it.
+// change is one difference between two configurations, in the form of the API.
 type change struct {
 	Action string `json:"action"`           // added, removed or changed
 	Name   string `json:"name"`             // the path of the setting, as pools[emqx].nodes[n1].weight
-	Before string `json:"before,omitempty"` // as a file has it
+	Before string `json:"before,omitempty"` // spelled as in a file
 	After  string `json:"after,omitempty"`
 }
 
-// differences are what after has otherwise than before.
+// differences returns the differences between two configurations; never nil.
 func differences(before, after *config.Config) []change {
 	all := []change{}
 	for _, c := range config.Diff(before, after) {

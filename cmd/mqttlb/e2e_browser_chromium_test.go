@@ -14,8 +14,8 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// startChromium runs a browser without a window. Every name below example.test is
-// this machine, and there is no other.
+// startChromium runs a headless browser. Every name below example.test resolves to this
+// machine; no other name resolves.
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "chromium-") //nolint:usetesting // t.TempDir minds what a late process still writes
@@ -24,7 +24,7 @@ func startChromium(t *testing.T) context.Context {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(proxytest.Program(t, "/usr/bin/chromium")),
-		chromedp.NoSandbox, // as root it has none
+		chromedp.NoSandbox, // Chromium has no sandbox as root
 		chromedp.UserDataDir(filepath.Join(dir, "profile")),
 		chromedp.Env("TMPDIR="+dir),
 		chromedp.Flag("host-resolver-rules", "MAP *.example.test 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
@@ -38,7 +38,7 @@ func startChromium(t *testing.T) context.Context {
 	t.Cleanup(func() {
 		defer free()
 		defer stop()
-		// As a user closes it: killed, it leaves processes that still write for a moment.
+		// Close it as a user does: after a kill its processes still write for a moment.
 		closing, cancel := context.WithTimeout(browser, patience)
 		defer cancel()
 		if err := chromedp.Cancel(closing); err != nil {
@@ -51,7 +51,7 @@ func startChromium(t *testing.T) context.Context {
 	return browser
 }
 
-// openPage opens a page in a tab of its own, which is closed with the test.
+// openPage opens a page in a tab of its own. The tab is closed at the end of the test.
 func openPage(browser context.Context, t *testing.T, url string) context.Context {
 	t.Helper()
 	tab, closeTab := chromedp.NewContext(browser)
@@ -67,14 +67,14 @@ func openPage(browser context.Context, t *testing.T, url string) context.Context
 	return tab
 }
 
-// call runs a function of the page and waits for what it promises.
+// call runs a function of the page and waits for the promise that it returns.
 func call[T any](page context.Context, format string, args ...any) (T, error) {
 	ctx, cancel := context.WithTimeout(page, patience)
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[T](fmt.Sprintf(format, args...), chromedp.EvalAwaitPromise))
 }
 
-// servePages serves the pages in testdata/mqttjs, and MQTT.js to them.
+// servePages serves the pages in testdata/mqttjs, and MQTT.js.
 func servePages(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.FileServer(http.Dir("testdata/mqttjs")))

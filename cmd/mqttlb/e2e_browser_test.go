@@ -11,8 +11,8 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// delivered is one message that the page got: its QoS, its size, and whether it is
-// what was sent.
+// delivered is one message that the page received: its QoS, its size, and whether the
+// payload is unchanged.
 type delivered struct {
 	qos, size int
 	intact    bool
@@ -23,8 +23,8 @@ func (d *delivered) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// MQTT.js in Chromium, from pages and to brokers behind one port: that of a
-// dashboard, as EMQX has it.
+// MQTT.js in Chromium loads pages and reaches brokers over one port, as with the
+// dashboard of EMQX.
 func TestMQTTjsInChromiumThroughThePortOfADashboard(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t)
@@ -84,15 +84,15 @@ pools:
 		if ended[0].ClientID != "" || ended[0].Node != "" {
 			t.Errorf("the session's line is %+v", ended[0])
 		}
-		// The origin is what was wrong.
+		// The origin was the reason.
 		if _, err := call[bool](other, `open("ws://plain.example.test:%s/mqtt", {clientId: "welcome"})`, port); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-// RabbitMQ's web-MQTT plug-in with PROXY on: its own list has the address that the
-// browser connects from.
+// RabbitMQ's web-MQTT plug-in with PROXY on lists the address that the browser connects
+// from.
 func TestMQTTjsInChromiumBeforeRabbitMQ(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t)
@@ -128,8 +128,8 @@ pools:
 	}
 }
 
-// talk has the page publish to itself once with each QoS, and leave. The broker
-// delivers with the best QoS that it has, or less.
+// talk makes the page publish to itself once with each QoS, and disconnect. The broker
+// delivers with at most the highest QoS that it supports.
 func talk(page context.Context, t *testing.T, url string, version byte, id string, size, best int) {
 	t.Helper()
 	got, err := call[[]delivered](page, `converse(%q, {clientId: %q, protocolVersion: %d}, "pages/%s", [0, 1, 2], %d)`,

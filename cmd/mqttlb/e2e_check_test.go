@@ -39,7 +39,7 @@ func TestCheckReadsStandardInput(t *testing.T) {
 	}
 }
 
-// Input without an end is not read to its end.
+// check stops reading endless input at the size limit.
 func TestCheckReadsNoMoreOfStandardInputThanAFileMayHave(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(builtBinary(t), "check", "-")

@@ -12,14 +12,14 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// message is what a subscriber got.
+// message is a message that a subscriber received.
 type message struct {
 	topic   string
 	payload []byte
 }
 
-// client is what the tests need of the paho clients, 3.1.1 and 5 alike. Messages
-// are published and subscribed with QoS 1.
+// client is the part of the paho clients that the tests use, for 3.1.1 and 5 alike.
+// Messages are published and subscribed with QoS 1.
 type client interface {
 	subscribe(t *testing.T, topic string)
 	publish(t *testing.T, topic string, payload []byte)
@@ -52,7 +52,7 @@ type clientV3 struct {
 	conn    net.Conn
 }
 
-// localPort is the port that the client connects from.
+// localPort returns the client's own port.
 func (c *clientV3) localPort(t *testing.T) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(c.conn.LocalAddr().String())
@@ -185,18 +185,18 @@ func receive(t *testing.T, c client) message {
 	}
 }
 
-// hostPort are the flags of mosquitto_pub and mosquitto_sub for an address.
+// hostPort returns the flags of mosquitto_pub and mosquitto_sub for an address.
 func hostPort(addr string) []string {
 	host, port, _ := net.SplitHostPort(addr)
 	return []string{"-h", host, "-p", port}
 }
 
-// versionName is the name of a protocol level in logs and metrics.
+// versionName returns the name of a protocol level in logs and metrics.
 func versionName(version byte) string {
 	return map[byte]string{3: "3.1", 4: "3.1.1", 5: "5"}[version]
 }
 
-// ids are n client identifiers that begin alike, as those of real fleets do.
+// ids returns n client identifiers with a common prefix, as in real fleets.
 func ids(prefix string, n int) []string {
 	out := make([]string, n)
 	for i := range out {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Every connection ends in one outcome, one line and one count, and what is
-// open goes back to zero.
+// Every connection ends in one outcome, one line and one count, and the gauges of open
+// connections return to zero.
 func TestEveryConnectionIsOneLineAndOneCount(t *testing.T) {
 	t.Parallel()
 	brokers := startMosquittos(t, 2)
@@ -25,7 +25,7 @@ func TestEveryConnectionIsOneLineAndOneCount(t *testing.T) {
 		s.disconnect(t)
 	}
 	for _, s := range sessions[5:] {
-		s.Conn.(*net.TCPConn).SetLinger(0) // a reset
+		s.Conn.(*net.TCPConn).SetLinger(0) // so that Close sends a RST
 		s.Close()
 	}
 	for _, hostile := range [][]byte{

@@ -10,8 +10,8 @@ import (
 	"mqttlb/config"
 )
 
-// newKept is a reloadee that has been started and stopped, so that its configuration
-// is kept.
+// newKept returns a reloadee that was started and stopped, so that its state directory
+// holds the last good configuration.
 func newKept(t *testing.T, nodes string) *reloadee {
 	t.Helper()
 	r := newReloadee(t, nodes)
@@ -45,7 +45,7 @@ func TestTheLastGoodConfigurationIsKept(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", when, err)
 		}
-		want.Include, got.Include = nil, nil // it is one file
+		want.Include, got.Include = nil, nil // the last good configuration is one file
 		if differs := config.Diff(want, got); len(differs) > 0 || info.Mode() != 0o600 {
 			t.Errorf("%s: mode %v, kept is another configuration: %v", when, info.Mode(), differs)
 		}
@@ -60,7 +60,7 @@ func TestTheLastGoodConfigurationIsKept(t *testing.T) {
 		t.Errorf("the folder has %s", names)
 	}
 
-	// A folder that cannot be is a warning: the configuration is in force.
+	// A folder that cannot be made causes a warning only: the configuration is in force.
 	r.admin = strings.Replace(r.admin, "DIR/state", "DIR/mqttlb.yaml/state", 1)
 	r.put(t)
 	if out, code := r.reload(t); code != 0 || !strings.Contains(out, "could not be kept") {
@@ -105,7 +105,7 @@ func TestAStartWithABrokenFileFallsBack(t *testing.T) {
 	}
 }
 
-// The folder is known where the file itself can be read.
+// admin.state_dir counts where the file itself can be read.
 func TestAStartWithoutACertificateFallsBack(t *testing.T) {
 	t.Parallel()
 	r := newKept(t, nowhere)

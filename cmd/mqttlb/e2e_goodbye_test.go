@@ -16,7 +16,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// An end of ours as real clients see it. cause has the balancer end their sessions.
+// A goodbye of the balancer as real clients see it. cause makes the balancer end their sessions.
 var endsOfOurs = []struct {
 	name, timeouts string
 	cause          func(*testing.T, *balancer)
@@ -26,7 +26,7 @@ var endsOfOurs = []struct {
 	{"shutdown", "shutdown: 1s", func(t *testing.T, b *balancer) { b.signal(t, syscall.SIGTERM) }, packets.DisconnectServerShuttingDown},
 }
 
-// everyClient takes clients of every protocol in, to nodes that speak the same and to nodes that do not.
+// everyClient has a listener of every protocol, before nodes that speak the same protocol and before nodes that do not.
 func everyClient(t *testing.T, l lab, timeouts string) (*balancer, *mosquitto) {
 	t.Helper()
 	plain, ws := startWSMosquittos(t, 1)
@@ -59,7 +59,7 @@ func TestPahoSeesTheReasonCodeOfTheDisconnect(t *testing.T) {
 	}
 }
 
-// dialAs opens a connection that carries MQTT, as clients of a listener of everyClient do.
+// dialAs opens a connection for MQTT to a listener of everyClient.
 func dialAs(t *testing.T, l lab, listener, addr string) net.Conn {
 	t.Helper()
 	conn, err := dialer("").Dial("tcp", addr)
@@ -84,7 +84,7 @@ func dialAs(t *testing.T, l lab, listener, addr string) net.Conn {
 	return conn
 }
 
-// hearDisconnect opens a session with paho, which tells how it has ended.
+// hearDisconnect opens a session with paho, which reports how the session ends.
 func hearDisconnect(t *testing.T, conn net.Conn, name string, told chan<- string) {
 	t.Helper()
 	c := paho.NewClient(paho.ClientConfig{
@@ -111,7 +111,7 @@ func TestOpenSSLSeesACloseNotify(t *testing.T) {
 		t.Run(end.name, func(t *testing.T) {
 			b, broker := everyClient(t, l, end.timeouts)
 			c := proxytest.StartOpenSSL(t, "s_client", "-connect", b.addrs["mqtts"], "-noservername", "-msg")
-			c.Hears("Verify return code") // its input is read from here on
+			c.Hears("Verify return code") // s_client reads its input from here on
 			c.Say(typedConnect)
 			broker.waitFor(t, "as s1")
 			end.cause(t, b)
@@ -120,7 +120,7 @@ func TestOpenSSLSeesACloseNotify(t *testing.T) {
 	}
 }
 
-// What OpenSSL says of an end without one, so that the test above means something.
+// OpenSSL reports an end without close_notify, so that the test above would notice a missing one.
 func TestOpenSSLMissesACloseNotify(t *testing.T) {
 	t.Parallel()
 	pair := proxytest.NewCA("CA").Issue("broker.example").TLS
@@ -143,7 +143,7 @@ func TestOpenSSLMissesACloseNotify(t *testing.T) {
 	c.Hears("unexpected eof while reading")
 }
 
-// MQTT.js tells of a DISCONNECT, and the browser's WebSocket below it of the close code, and that both sides have said it.
+// MQTT.js reports a DISCONNECT. The browser's WebSocket below it reports the close code, and that both sides sent a close frame.
 func TestMQTTjsSeesTheReasonCodeAndTheCloseCode(t *testing.T) {
 	t.Parallel()
 	browser := startChromium(t)

@@ -10,8 +10,8 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// startHAProxy runs a HAProxy that passes connections on to addr behind a
-// PROXY header, "send-proxy" or "send-proxy-v2", and returns its address.
+// startHAProxy runs an HAProxy and returns its address. It passes connections on to
+// addr behind a PROXY header, "send-proxy" or "send-proxy-v2".
 func startHAProxy(t *testing.T, sendProxy, addr string) string {
 	t.Helper()
 	program := proxytest.Program(t, "/usr/sbin/haproxy")

@@ -9,7 +9,7 @@ func TestADeadNodeIsTakenOutAndComesBack(t *testing.T) {
 	t.Parallel()
 	brokers := startMosquittos(t, 2)
 	a, b := brokers[0], brokers[1]
-	restart := func() { a.restart(t) } // for the whole test: a subtest's end would end it
+	restart := func() { a.restart(t) } // with the outer t: the broker must outlive the subtest
 	for _, probe := range []string{"tcp", "mqtt"} {
 		t.Run(probe, func(t *testing.T) {
 			lb := serve(t, `
@@ -41,8 +41,8 @@ pools:
 	}
 }
 
-// twoStubs is one listener before two stubs that are next probed in an hour, unless
-// something brings the probe forward.
+// twoStubs is one listener before two stubs. The second probe of a stub comes after an
+// hour, unless something brings it forward.
 const twoStubs = `
 listeners:
   - {name: mqtt, address: "${mqtt}", pool: stubs}
@@ -60,7 +60,7 @@ func startTwoStubs(t *testing.T, fall int) (b *balancer, x, y *stub) {
 	return serve(t, fmt.Sprintf(twoStubs, fall)+stubs(x, y)), x, y
 }
 
-// A node that refuses some clients among many, and is there again when it is probed, is up.
+// A node that refuses some clients among many stays up if the next probe is good.
 func TestAFewFailedDialsTakeNoNodeOut(t *testing.T) {
 	t.Parallel()
 	b, x, _ := startTwoStubs(t, 3)
@@ -87,12 +87,12 @@ func TestAFewFailedDialsTakeNoNodeOut(t *testing.T) {
 	}
 }
 
-// The next probe is an hour away, and comes at once when a session meets a dead node.
+// The next probe is an hour away. It comes at once when a session cannot connect.
 func TestASessionHastensTheEndOfADeadNode(t *testing.T) {
 	t.Parallel()
 	b, x, _ := startTwoStubs(t, 3)
 	x.refuse()
-	for _, id := range ids("scout", 2) { // one of them in x's turn
+	for _, id := range ids("scout", 2) { // round robin sends one of them to x
 		join(t, b.addrs["mqtt"], "", 5, id)
 	}
 	b.waitFor(t, `"msg":"node is down"`, `"node":"x"`, "connection refused")
@@ -101,7 +101,7 @@ func TestASessionHastensTheEndOfADeadNode(t *testing.T) {
 	}
 }
 
-// What the probes have taken out is still better than a refusal.
+// While all nodes are down, a session still tries them before it is refused.
 func TestNodesThatAreDownAreTriedWhenNoneIsUp(t *testing.T) {
 	t.Parallel()
 	b, x, y := startTwoStubs(t, 1)

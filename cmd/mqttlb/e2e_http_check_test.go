@@ -25,8 +25,8 @@ func TestCheckSaysWhereEachRequestGoes(t *testing.T) {
 	}
 }
 
-// A route that can take nothing, a pool of another protocol and a key that only
-// another protocol has are errors, each at its place.
+// A route that can match nothing, a pool of another protocol, and a key of another
+// protocol are errors, each with its line and column.
 func TestCheckRefusesWhatCannotBeServed(t *testing.T) {
 	t.Parallel()
 	b := configure(t, `
@@ -61,7 +61,7 @@ pools:
 	}
 }
 
-// hasLine reports whether one of the lines has all the parts.
+// hasLine reports whether one of the lines contains all the parts.
 func hasLine(lines, parts []string) bool {
 next:
 	for _, line := range lines {

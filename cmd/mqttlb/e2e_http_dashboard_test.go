@@ -14,8 +14,9 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// dashboard is a node's: /status as EMQX answers it, a WebSocket at /live that sends
-// back what it gets, and at any other path who it is and what it is told of the client.
+// dashboard is the HTTP server of a node. /status answers as in EMQX. /live is a
+// WebSocket that echoes. Any other path answers with the node's name and the headers
+// about the client.
 type dashboard struct {
 	*httptest.Server
 	name    string
@@ -27,7 +28,7 @@ func startDashboards(t *testing.T, names ...string) []*dashboard {
 	return startDashboardsOver(t, nil, names...)
 }
 
-// startDashboardsOver is startDashboards with TLS; nil: none.
+// startDashboardsOver is startDashboards with TLS, or without if the configuration is nil.
 func startDashboardsOver(t *testing.T, config *tls.Config, names ...string) []*dashboard {
 	t.Helper()
 	var all []*dashboard
@@ -72,7 +73,7 @@ func echoWebSocket(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// httpNodes is the list of these for a pool in the configuration.
+// httpNodes returns the nodes of a pool in the configuration.
 func httpNodes(all ...*dashboard) string {
 	var b strings.Builder
 	for _, d := range all {
@@ -81,7 +82,7 @@ func httpNodes(all ...*dashboard) string {
 	return b.String()
 }
 
-// newBrowser is a client that keeps cookies.
+// newBrowser makes an HTTP client that keeps cookies.
 func newBrowser(t *testing.T, from string) *http.Client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -93,8 +94,8 @@ func newBrowser(t *testing.T, from string) *http.Client {
 	return &http.Client{Jar: jar, Transport: transport, Timeout: patience}
 }
 
-// get asks for a page, with a Host if one is named, and returns its status, the
-// node that answered and the body.
+// get requests a page, with a Host header if host is set. It returns the status, the
+// node that answered, and the body.
 func get(t *testing.T, client *http.Client, url, host string) (status int, node, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
@@ -102,7 +103,7 @@ func get(t *testing.T, client *http.Client, url, host string) (status int, node,
 		t.Fatal(err)
 	}
 	req.Host = host
-	req.Header.Set("X-Forwarded-For", "203.0.113.1") // a lie
+	req.Header.Set("X-Forwarded-For", "203.0.113.1") // forged
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

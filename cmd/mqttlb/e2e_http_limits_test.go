@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// held are requests that each held a place for ever with one packet.
+// held are requests of one packet. Each must give its place in the limits back.
 var held = map[string]struct {
 	request string
 	outcome string
@@ -29,7 +29,7 @@ var held = map[string]struct {
 	"half a header":      {"GET /api HTTP/1.1\r\nHo", "connect_timeout", "request header: not whole within timeouts.connect_packet 5s"},
 }
 
-// One packet for each connection takes every place of the process, and gives it back.
+// Requests that stop after one packet take every place of the process, and give it back.
 func TestRequestsThatStopGiveTheirPlacesBack(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
@@ -61,8 +61,8 @@ timeouts: {connect_packet: 5s, request_body: 1s, keep_alive: 1s, tunnel: 1s}
 	before := b.descriptors(t)
 	b.sessionsEnded(t, 1)
 	ended := 1
-	// fill takes every place with requests of these kinds, whose clients read nothing and
-	// close nothing, and waits until a client of MQTT gets one.
+	// fill takes every place with requests of these kinds, whose clients neither read nor
+	// close. Then it waits until an MQTT client gets a place.
 	fill := func(t *testing.T, kinds []string, connect func() (net.Conn, error)) {
 		conns := make([]net.Conn, places)
 		kindOf := make([]string, places)
@@ -122,7 +122,7 @@ timeouts: {connect_packet: 5s, request_body: 1s, keep_alive: 1s, tunnel: 1s}
 	eventually(t, "the descriptors are those of before", func() bool { return b.descriptors(t) <= before })
 }
 
-// descriptors is how many the process has open.
+// descriptors returns how many descriptors the process has open.
 func (p *process) descriptors(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))

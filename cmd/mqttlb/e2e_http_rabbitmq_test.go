@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// RabbitMQ's management through an http listener: its page, its API behind a
-// password, and the list of the connections that came through the same balancer.
+// An http listener carries RabbitMQ's management: its page, its API with a password, and
+// the list of connections.
 func TestRabbitMQsManagementThroughAnHTTPListener(t *testing.T) {
 	t.Parallel()
 	rabbit := startWebRabbit(t)
@@ -45,7 +45,7 @@ pools:
 		}
 	}
 
-	through := *rabbit // the same node, asked through the balancer
+	through := *rabbit // the same node, reached through the balancer
 	through.management = b.addrs["web"]
 	w, err := tryDialURL("ws://"+b.addrs["web"]+"/ws", "127.0.0.7")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Browsers behind one address are spread by a cookie of their own and each stays
-// where it is; a node that is taken out by its /status moves its own alone.
+// A cookie spreads browsers behind one address over the nodes, and each stays on its
+// node. When /status takes a node out, only its own browsers move.
 func TestADashboardKeepsItsBrowsersAndItsProbeTakesItOut(t *testing.T) {
 	t.Parallel()
 	nodes := startDashboards(t, "a", "b", "c")
@@ -83,8 +83,8 @@ pools:
 	}
 }
 
-// One port is MQTT over WebSocket at its host and path, and HTTP for the rest,
-// each with a pool of its own.
+// One port serves MQTT over WebSocket at one host and path, and HTTP elsewhere, each
+// with a pool of its own.
 func TestOnePortServesMQTTAndADashboard(t *testing.T) {
 	t.Parallel()
 	tcp, ws := startWSMosquittos(t, 1)
@@ -128,7 +128,7 @@ limits: {max_request_size: 1KiB}
 	}{
 		{"", "/", 200, "front"},
 		{"", "/mqtt/", 200, "front"},
-		{"www.example.test", "/mqtt", 200, "front"}, // the routes to MQTT are of other hosts
+		{"www.example.test", "/mqtt", 200, "front"}, // the MQTT routes have other hosts
 		{"ws.example.test", "/", 200, "front"},
 		{"ws.example.test", "/api/v5/status", 200, "api"},
 		{"ws.example.test", "/mqtt", 426, ""},
@@ -147,7 +147,7 @@ limits: {max_request_size: 1KiB}
 	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("the upgrade at ws.example.test: %v, %v", resp, err)
 	}
-	resp.Body.Close() // it is empty: the frames come after it
+	resp.Body.Close() // the body is empty; the frames follow
 	connect := connectPacket(4, "to-ws")
 	frame := append([]byte{0x82, 0x80 | byte(len(connect)), 0, 0, 0, 0}, connect...) // masked with zeros
 	w.Write(frame)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// newSecureBrowser is newBrowser over TLS; as browsers do, it offers HTTP/2 first.
+// newSecureBrowser is newBrowser over TLS. Like real browsers it offers HTTP/2 first.
 func newSecureBrowser(t *testing.T, l lab) *http.Client {
 	t.Helper()
 	browser := newBrowser(t, "")
@@ -19,7 +19,7 @@ func newSecureBrowser(t *testing.T, l lab) *http.Client {
 	return browser
 }
 
-// One port over TLS is a dashboard's that keeps its browsers, and MQTT over WebSocket's.
+// One TLS port serves a dashboard, with a node for each browser, and MQTT over WebSocket.
 func TestADashboardAndMQTTOverTLSOnOnePort(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -68,7 +68,7 @@ pools:
 			}
 			home := resp.Header.Get("X-Node")
 			guests[home]++
-			for range 2 { // and over a connection of its own each time
+			for range 2 { // each time over a new connection
 				browser.CloseIdleConnections()
 				status, node, body := get(t, browser, "https://"+addr+"/page", "")
 				want := fmt.Sprintf("%s /page cookies=\"\" for=127.0.0.1 host=%s proto=https", home, addr)

@@ -10,7 +10,7 @@ import (
 	v5 "github.com/eclipse/paho.golang/packets"
 )
 
-// Codes of a CONNACK, and what they are called in its version.
+// Codes of a CONNACK, and their names in each version.
 const (
 	serverBusy             = 0x89 // 5: Server busy
 	quotaExceeded          = 0x97 // 5: Quota exceeded
@@ -19,8 +19,8 @@ const (
 	serverUnavailable      = 3    // 3.1, 3.1.1: Connection Refused, Server unavailable
 )
 
-// refused checks that a CONNECT is answered with this code and the connection
-// closed after it.
+// refused checks that the answer to a CONNECT is this code, and that the connection is
+// closed then.
 func refused(t *testing.T, addr string, version byte, id string, want byte) {
 	t.Helper()
 	w := dialWire(t, addr, "")
@@ -32,7 +32,7 @@ func refused(t *testing.T, addr string, version byte, id string, want byte) {
 	w.waitClosed(t)
 }
 
-// refusalsOf is the code of a refusal in each version.
+// refusalsOf returns the code of a refusal in each version.
 func refusalsOf(v5code byte) map[byte]byte {
 	return map[byte]byte{3: serverUnavailable, 4: serverUnavailable, 5: v5code}
 }
@@ -81,7 +81,7 @@ pools:
 	}
 }
 
-// A full node's clients go on to the next candidate.
+// Clients of a full node go to the next candidate.
 func TestAFullNodePassesClientsOn(t *testing.T) {
 	t.Parallel()
 	brokers := startMosquittos(t, 2)
@@ -105,7 +105,7 @@ func TestAFullNodePassesClientsOn(t *testing.T) {
 func TestConnectsBeyondTheRateAreRefusedInMQTT(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
-	// One a second, and the whole second at once: the next must wait for it.
+	// The rate is one a second with a burst of one: the next CONNECT must wait a second.
 	b := serve(t, oneBroker+nodes(broker)+"limits: {connect_rate: 1}\n")
 	taken := map[byte]int{}
 	codes := map[byte]map[byte]int{3: {}, 4: {}, 5: {}}
@@ -133,7 +133,7 @@ func TestConnectsBeyondTheRateAreRefusedInMQTT(t *testing.T) {
 	}
 }
 
-// All of 127.0.0.0/8 is on loopback: each of its addresses is a client of its own.
+// All of 127.0.0.0/8 is loopback, so each client can have an address of its own.
 func TestAnAddressBeyondItsLimitIsRefusedInMQTT(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
@@ -156,8 +156,7 @@ func TestAnAddressBeyondItsLimitIsRefusedInMQTT(t *testing.T) {
 	join(t, b.addrs["mqtt"], "127.0.0.1", 4, "fourth")
 }
 
-// bigConnect is a v5 CONNECT with so many user properties that it has about
-// this many bytes.
+// bigConnect returns a v5 CONNECT of about this many bytes, most of them user properties.
 func bigConnect(size int, id string) []byte {
 	c := &v5.Connect{ProtocolName: "MQTT", ProtocolVersion: 5, CleanStart: true, ClientID: id, Properties: &v5.Properties{}}
 	value := strings.Repeat("x", 1000)
@@ -169,8 +168,8 @@ func bigConnect(size int, id string) []byte {
 	return b.Bytes()
 }
 
-// The CONNECT is larger than any buffer of mqttlb, and what follows it at once
-// must come after it.
+// The CONNECT is larger than any buffer of mqttlb. Packets sent right behind it must
+// arrive after it.
 func TestALargeConnectArrivesWhole(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")

@@ -1,7 +1,6 @@
-// Package main_test runs the real mqttlb before real brokers: Mosquitto,
-// RabbitMQ, and HAProxy where one more proxy is wanted. Every program is started
-// by the test that needs it, on free ports of loopback, and dies with it;
-// RabbitMQ alone is shared, because it takes its time to start.
+// Package main_test runs the real mqttlb before real brokers, Mosquitto and RabbitMQ,
+// and HAProxy as a further proxy. Each test starts the programs that it needs on free
+// ports of loopback, and stops them. Only RabbitMQ is shared, because it starts slowly.
 package main_test
 
 import (
@@ -16,11 +15,11 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for something that must happen. It is no
-// measure of speed: a test that needs it has failed.
+// patience is how long a test waits for an event that must happen. A test that waits
+// this long fails.
 const patience = 60 * time.Second
 
-// workDir holds what the whole test binary shares: the built command, RabbitMQ.
+// workDir holds the files that all tests share: the built command and those of RabbitMQ.
 var workDir string
 
 func TestMain(m *testing.M) {
@@ -37,8 +36,8 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// mqttlbBinary builds the command once, with the race detector if the tests
-// have it, and returns the path of the binary.
+// mqttlbBinary builds the command once and returns its path. The command has the race
+// detector if the tests have it.
 var mqttlbBinary = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(workDir, "mqttlb")
 	args := []string{"build", "-o", path}
@@ -52,8 +51,8 @@ var mqttlbBinary = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// raceEnabled reports whether this test binary has the race detector, which
-// makes everything slower and larger.
+// raceEnabled reports whether this test binary has the race detector, which needs more
+// time and memory.
 func raceEnabled() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// metrics are the values of /metrics by series, as they are spelled there:
+// metrics are the values of /metrics by series. A key is spelled as on that page:
 // name{label="value",...}.
 type metrics map[string]float64
 
@@ -48,8 +48,8 @@ func (b *balancer) metrics(t *testing.T) metrics {
 	return m
 }
 
-// sum adds up the series of a name that have all these labels, each written
-// as label="value". A name that has no series at all is a mistake in the test.
+// sum adds up the series of a name that have all these labels, each written as
+// label="value". A name without any series is a mistake in the test.
 func (m metrics) sum(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
 	total, found := 0.0, false

@@ -19,7 +19,7 @@ type mosquitto struct {
 	program, conf string // what it was started with
 }
 
-// startMosquitto starts a broker; a node of this name and address is it.
+// startMosquitto starts a broker for a node with this name.
 func startMosquitto(t *testing.T, name string, settings ...string) *mosquitto {
 	t.Helper()
 	program := proxytest.Program(t, "/usr/sbin/mosquitto")
@@ -31,7 +31,7 @@ func startMosquitto(t *testing.T, name string, settings ...string) *mosquitto {
 		"log_dest stderr",
 		"log_type all",
 		"persistence false",
-		"user root", // as root it would become a user that cannot read our files
+		"user root", // otherwise Mosquitto changes to a user that cannot read our files
 	}, settings...)
 	m.conf = filepath.Join(t.TempDir(), name+".conf")
 	if err := os.WriteFile(m.conf, []byte(strings.Join(config, "\n")+"\n"), 0o600); err != nil {
@@ -41,10 +41,10 @@ func startMosquitto(t *testing.T, name string, settings ...string) *mosquitto {
 	return m
 }
 
-// restart starts the broker, again on the same address if it was killed.
+// restart starts the broker, on the same address as before.
 func (m *mosquitto) restart(t *testing.T) {
 	t.Helper()
-	// Go lowers the descriptor limit of its children to what it found itself.
+	// Go gives its children the descriptor limit that it started with.
 	m.process = start(t, m.name, exec.Command("sh", "-c", `ulimit -n "$(ulimit -Hn)"; exec "$0" -c "$1"`, m.program, m.conf))
 	m.waitFor(t, "mosquitto version", "running")
 }
@@ -59,7 +59,7 @@ func startMosquittos(t *testing.T, n int, settings ...string) []*mosquitto {
 	return all
 }
 
-// nodes is the list of these brokers for a pool in the configuration.
+// nodes returns these brokers as the nodes of a pool in the configuration.
 func nodes(brokers ...*mosquitto) string {
 	var b strings.Builder
 	for _, m := range brokers {
@@ -68,8 +68,8 @@ func nodes(brokers ...*mosquitto) string {
 	return b.String()
 }
 
-// connects says how often each client has connected to this broker, which
-// logs: New client connected from 127.0.0.1:40000 as sensor-1 (p2, c1, k0).
+// connects returns how often each client has connected to this broker. It reads lines
+// such as: New client connected from 127.0.0.1:40000 as sensor-1 (p2, c1, k0).
 func (m *mosquitto) connects() map[string]int {
 	times := map[string]int{}
 	for _, line := range m.said("New client connected from") {
@@ -81,8 +81,8 @@ func (m *mosquitto) connects() map[string]int {
 	return times
 }
 
-// homes is the one broker of each client. Every client must have connected that
-// many times in all, to no more than one of the brokers.
+// homes returns the broker of each client. Every client must have connected that many
+// times in all, and only to one broker.
 func homes(t *testing.T, brokers []*mosquitto, clients []string, times int) map[string]*mosquitto {
 	t.Helper()
 	home := map[string]*mosquitto{}

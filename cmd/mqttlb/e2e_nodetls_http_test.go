@@ -10,8 +10,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// server is the configuration of a node that shows the lab's certificate and wants
-// one of its clients'.
+// server returns the TLS configuration of a node that shows the lab's certificate and
+// asks for a client certificate of the lab.
 func (l lab) server(t *testing.T) *tls.Config {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(l.file("server.pem"), l.file("server.key"))
@@ -23,7 +23,7 @@ func (l lab) server(t *testing.T) *tls.Config {
 	}
 }
 
-// A dashboard behind HTTPS: its pages, its probe, and a WebSocket that is not MQTT.
+// A dashboard over HTTPS works: its pages, its probe, and a WebSocket that is not MQTT.
 func TestADashboardOfHTTPSIsServedAndProbed(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "balancer")
@@ -47,7 +47,7 @@ pools:
 			return b.metrics(t).sum(t, "mqttlb_node_state", fmt.Sprintf("node=%q", d.name), `state="up"`) == want
 		}
 	}
-	const browsers = 40 // each has a node by chance: so many are never all on one
+	const browsers = 40 // nodes are random; 40 browsers practically never share one
 	visit := func(scheme string) map[string]int {
 		t.Helper()
 		guests := map[string]int{}

@@ -6,7 +6,7 @@ import (
 )
 
 // RabbitMQ reads the PROXY header before the ClientHello and then asks for our
-// certificate: it lists the client, and takes nobody who shows it none.
+// certificate. It lists the client, and refuses a connection without a certificate.
 func TestRabbitMQSeesClientsThroughTLSOfOurs(t *testing.T) {
 	t.Parallel()
 	rabbit := startRabbitMQ(t)

@@ -18,17 +18,17 @@ func (l lab) issueServer(file, ip string, until time.Time) {
 	proxytest.WriteFile(l.file(file), c.Cert, c.Key)
 }
 
-// wrongNodes are nodes of TLS that cannot be used, and why, by the name of their
-// listener.
+// wrongNodes are TLS nodes that cannot be used. The key is the name of the listener, the
+// value the error.
 var wrongNodes = map[string]string{
 	"name":     "certificate is valid for 127.0.0.9, not 127.0.0.1",
 	"stranger": "certificate signed by unknown authority",
 	"expired":  "certificate has expired or is not yet valid",
-	"unasked":  "remote error: tls: certificate required", // which it says when the handshake is over
+	"unasked":  "remote error: tls: certificate required", // the node sends this alert after the handshake
 	"in_clear": "TLS",
 }
 
-// startWrongMosquitto starts a broker each of whose listeners is one of wrongNodes.
+// startWrongMosquitto starts a broker with a listener for each of wrongNodes.
 func startWrongMosquitto(t *testing.T, l lab) map[string]*mosquitto {
 	t.Helper()
 	l.issueServer("name.pem", "127.0.0.9", time.Now().Add(time.Hour))
@@ -71,7 +71,7 @@ func beforeWrongNodes(l lab, wrong map[string]*mosquitto, health string, good ..
 	return listeners + pools
 }
 
-// The probe finds out, the log says why, and clients go to the other node.
+// The probe takes the node out, the log says why, and clients go to the other node.
 func TestAProbeTakesOutANodeWhoseTLSIsWrong(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -99,7 +99,7 @@ func TestAProbeTakesOutANodeWhoseTLSIsWrong(t *testing.T) {
 	}
 }
 
-// Without a probe each client finds out for itself.
+// Without a probe each session tries the node and goes on to the other one.
 func TestANodeWhoseTLSIsWrongIsPassedOver(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The file of a pool's CAs is another one from SIGHUP on, unless it is none; sessions
-// stay, and nothing is resumed that the new CAs have not seen.
+// SIGHUP reads the CA file of a pool again, and keeps the old CAs if the file is bad.
+// Sessions stay. TLS sessions from before are not resumed under new CAs.
 func TestTheCAOfAPoolIsReadAgain(t *testing.T) {
 	t.Parallel()
 	l, other := newLab(t), newLab(t)
@@ -89,7 +89,7 @@ pools:
 	if code := visit(); code != 0 {
 		t.Errorf("with a broken file of CAs: code 0x%02x, want the last good one to stay", code)
 	}
-	put(right) // and without a signal, which the watch is there for
+	put(right) // without a signal: the watch must see it
 	eventually(t, "the file is whole again", func() bool { return broken() == 0 })
 	if err := stays.ping(); err != nil {
 		t.Errorf("a session from before: %v", err)

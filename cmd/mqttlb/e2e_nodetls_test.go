@@ -9,16 +9,16 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// tlsBroker is a broker by each of its listeners: the same node with several
-// addresses. All but the first speak TLS.
+// tlsBroker is a broker with several listeners: one node with several addresses. All
+// listeners but the first speak TLS.
 type tlsBroker struct {
 	plain     *mosquitto
 	mqtts     *mosquitto
-	certified *mosquitto // asks for a client's certificate, whose name is then the user's
+	certified *mosquitto // requires a client certificate, and takes the user name from it
 	wss       *mosquitto
 }
 
-// startTLSMosquitto starts one that shows the lab's certificate.
+// startTLSMosquitto starts a tlsBroker that shows the lab's certificate.
 func startTLSMosquitto(t *testing.T, name string, l lab, settings ...string) *tlsBroker {
 	t.Helper()
 	var addrs []string
@@ -41,8 +41,8 @@ func startTLSMosquitto(t *testing.T, name string, l lab, settings ...string) *tl
 	return b
 }
 
-// startTLSMosquittos starts n brokers called a, b, c..., and returns what each is by
-// its listeners.
+// startTLSMosquittos starts n brokers called a, b, c..., and returns them by their
+// listeners.
 func startTLSMosquittos(t *testing.T, n int, l lab) (plain, mqtts, certified, wss []*mosquitto) {
 	t.Helper()
 	for i := range n {
@@ -52,18 +52,18 @@ func startTLSMosquittos(t *testing.T, n int, l lab) (plain, mqtts, certified, ws
 	return plain, mqtts, certified, wss
 }
 
-// toNodes is the section tls of a pool.
+// toNodes returns the tls section of a pool.
 func (l lab) toNodes(settings ...string) string {
 	return fmt.Sprintf("{%s}", strings.Join(append([]string{fmt.Sprintf("ca: %q", l.file("ca.pem"))}, settings...), ", "))
 }
 
-// shown are the settings of toNodes for a certificate that nodes are shown.
+// shown returns the settings of toNodes for a client certificate.
 func (l lab) shown(name string) string {
 	return fmt.Sprintf("cert: %q, key: %q", l.file("client-"+name+".pem"), l.file("client-"+name+".key"))
 }
 
-// everyWayToTLS takes clients in over MQTT and WebSocket, with TLS and without, to
-// nodes that speak TLS alone.
+// everyWayToTLS has listeners for MQTT and WebSocket, with TLS and without, before
+// nodes that speak only TLS.
 func everyWayToTLS(l lab, mqtts, certified, wss []*mosquitto) string {
 	return `
 listeners:
@@ -91,7 +91,7 @@ pools:
 ` + nodes(wss...)
 }
 
-// tlsNodeListeners are those of everyWayToTLS, with the beginning of their URLs.
+// tlsNodeListeners are the listeners of everyWayToTLS, with the schemes of their URLs.
 var tlsNodeListeners = map[string]string{"mqtt": "tcp://", "mqtts": "ssl://", "ws": "ws://", "wss": "wss://", "translated": "wss://"}
 
 func TestMosquittosClientsReachNodesOfTLS(t *testing.T) {
@@ -105,7 +105,7 @@ func TestMosquittosClientsReachNodesOfTLS(t *testing.T) {
 				topic := listener + "-" + version
 				passMessage(t, b, plain[0], listener, topic, append(flags, "-V", version)...)
 				if listener == "mqtts" {
-					plain[0].waitFor(t, "New client connected", "as sub-"+topic, "u'balancer'") // it was shown the certificate
+					plain[0].waitFor(t, "New client connected", "as sub-"+topic, "u'balancer'") // the broker has got the certificate
 				}
 			})
 		}
@@ -120,7 +120,7 @@ func TestPahosClientsReachNodesOfTLS(t *testing.T) {
 	for listener, scheme := range tlsNodeListeners {
 		for _, version := range []byte{4, 5} {
 			t.Run(listener+" "+versionName(version), func(t *testing.T) {
-				sizes := []int{0, 1, 16 << 10, 700_000} // less than a record, and more than is read at once
+				sizes := []int{0, 1, 16 << 10, 700_000} // from less than a TLS record to more than one read
 				if listener == "ws" || listener == "wss" {
 					sizes[3] = 20_000 // Mosquitto 2.0 sends 40 KB a second over WebSocket
 				}
@@ -130,8 +130,8 @@ func TestPahosClientsReachNodesOfTLS(t *testing.T) {
 	}
 }
 
-// One identifier is one node, whatever its clients speak, over TLS too; kill -9 of
-// one node of three cuts its clients and only them.
+// An identifier goes to the same node over every protocol, also over TLS. After kill -9
+// of one node of three only its clients are disconnected.
 func TestAClientHasOneNodeOfTLSAndAKilledOneMovesItsOwn(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, "balancer")
@@ -149,7 +149,7 @@ func TestAClientHasOneNodeOfTLSAndAKilledOneMovesItsOwn(t *testing.T) {
 	joinAll(t, b.addrs["mqtt"], clients, sessions)
 	home := homes(t, plain, clients, 2)
 	dead, alive := plain[1], []*mosquitto{plain[0], plain[2]}
-	b.sessionsEnded(t, len(clients)) // those over WebSocket
+	b.sessionsEnded(t, len(clients)) // the WebSocket sessions
 	dead.kill()
 
 	moving := clientsCut(t, b, clients, sessions, home, dead, len(clients))

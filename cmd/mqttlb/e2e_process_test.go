@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// process is a program that a test started. What it prints is kept by line.
+// process is a program that a test started. It keeps the lines that the program prints.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
-	exited chan struct{} // closed when it is gone and all it said is in lines
+	exited chan struct{} // closed when the program has ended and lines has all its output
 
 	mu    sync.Mutex // guards the fields below
 	lines []string
 	grown chan struct{} // closed, and replaced, when a line is added
 }
 
-// start runs a program until the test ends, when it is killed if it still runs.
+// start runs a program. If it still runs at the end of the test, it is killed.
 func start(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{name: name, cmd: cmd, exited: make(chan struct{}), grown: make(chan struct{})}
@@ -64,7 +64,7 @@ func (p *process) collect(r io.Reader, done chan struct{}) {
 	io.Copy(io.Discard, r)
 }
 
-// said returns the lines so far that hold every one of the parts.
+// said returns the lines so far that contain all the parts.
 func (p *process) said(parts ...string) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +81,7 @@ next:
 	return found
 }
 
-// waitFor waits for a line with all the parts, said earlier or later.
+// waitFor waits for a line with all the parts. The line may be there already.
 func (p *process) waitFor(t *testing.T, parts ...string) string {
 	t.Helper()
 	return p.waitForN(t, 1, parts...)[0]
@@ -163,8 +163,8 @@ func (p *process) exitCode(t *testing.T) int {
 	}
 }
 
-// residentBytes is the anonymous memory of a program, in bytes: what it has
-// allocated itself, and neither its text nor shared pages.
+// residentBytes returns the anonymous memory of a program, in bytes: its own
+// allocations, without its text and without shared pages.
 func (p *process) residentBytes(t *testing.T) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

@@ -9,8 +9,8 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// The broker's own list of connections has the client's address, which is not
-// the one that mqttlb dials from.
+// The broker's own list of connections has the client's address, not the address that
+// mqttlb dials from.
 func TestRabbitMQSeesTheClientsAddress(t *testing.T) {
 	t.Parallel()
 	rabbit := startRabbitMQ(t)
@@ -45,8 +45,8 @@ pools:
 	}
 }
 
-// mqttlb before mqttlb, as an appliance at the edge stands before a cluster's:
-// the second knows the client by the header of the first.
+// One mqttlb stands before another, as an appliance at the edge before a cluster. The
+// second knows the client's address from the PROXY header of the first.
 func TestTheClientsAddressTravelsThroughTwoBalancers(t *testing.T) {
 	t.Parallel()
 	rabbit := startRabbitMQ(t)
@@ -141,13 +141,13 @@ func TestAHeaderFromAStrangerIsRefused(t *testing.T) {
 	}
 }
 
-// acceptFrom is a listener that believes the headers of these proxies.
+// acceptFrom returns the settings of a listener that trusts these proxies.
 func acceptFrom(prefix string) string {
 	return strings.Replace(oneBroker, "pool: brokers}",
 		"pool: brokers, proxy_protocol: accept, trusted_proxies: [\""+prefix+"\"]}", 1)
 }
 
-// sendProxyHeader says that the client is another.
+// sendProxyHeader sends a PROXY header that names another client.
 func (w *wire) sendProxyHeader(t *testing.T, version byte, client string) {
 	t.Helper()
 	source := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(client))

@@ -87,7 +87,7 @@ func TestAHundredMegabytesArriveUnchangedInBothDirections(t *testing.T) {
 	echo(t, b, connectV3(t, clientConfig{addr: b.addrs["mqtt"], id: "echo"}), count, size)
 }
 
-// echo has the client, which is called echo, publish to itself, and compares.
+// echo makes the client publish to itself, and compares. The identifier is echo.
 func echo(t *testing.T, b *balancer, c *clientV3, count, size int) {
 	t.Helper()
 	c.subscribe(t, "echo")
@@ -118,15 +118,15 @@ func echo(t *testing.T, b *balancer, c *clientV3, count, size int) {
 
 func digest(h hash.Hash) []byte { return h.Sum(nil) }
 
-// Many subscribers stop reading while 40 MB are published: another one gets
-// every byte, and what mqttlb holds for the others is bounded.
+// Many subscribers stop reading while 40 MB are published. Another one gets every byte,
+// and the memory that mqttlb uses for the others is limited.
 func TestASlowSubscriberSlowsNobodyAndCostsLittle(t *testing.T) {
 	t.Parallel()
 	const slow, count, size = 40, 400, 100_000
 	broker := startMosquitto(t, "a")
 	b := serve(t, oneBroker+nodes(broker))
 	for _, id := range ids("slow", slow) {
-		join(t, b.addrs["mqtt"], "", 4, id).subscribe(t, "news") // and never reads again
+		join(t, b.addrs["mqtt"], "", 4, id).subscribe(t, "news") // reads nothing from here on
 	}
 	subscriber := connectClient(t, 5, clientConfig{addr: b.addrs["mqtt"], id: "fast"})
 	subscriber.subscribe(t, "news")
@@ -143,8 +143,8 @@ func TestASlowSubscriberSlowsNobodyAndCostsLittle(t *testing.T) {
 	}
 	grown := b.residentBytes(t) - before
 
-	// One scratch buffer of 128 KiB for each of them, twice over for the
-	// garbage collector, and something for the sessions at work.
+	// One scratch buffer of 128 KiB for each of them, doubled for the garbage collector,
+	// and some memory for the other sessions.
 	limit := slow*2*(128<<10) + 16<<20
 	if raceEnabled() {
 		limit *= 8 // the detector keeps shadow memory of every word
@@ -154,8 +154,7 @@ func TestASlowSubscriberSlowsNobodyAndCostsLittle(t *testing.T) {
 	}
 }
 
-// A session of a client that pauses resumes where it was: nothing is lost,
-// nothing is reordered.
+// A client that pauses its reading loses no message, and gets all in order.
 func TestASubscriberThatPausesLosesNothing(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a", "max_queued_messages 0", "max_inflight_messages 0")

@@ -21,9 +21,9 @@ var (
 	rabbit     *rabbitmq
 )
 
-// rabbitmq is a node of its own: other ports, another name and another epmd than
-// an installed one's. Its MQTT listeners demand a PROXY header, the one of TLS also a
-// certificate of the lab's client "balancer".
+// rabbitmq is a node whose ports, name and epmd differ from those of an installed
+// RabbitMQ. Its MQTT listeners require a PROXY header. The TLS listener also requires
+// the certificate of the lab's client "balancer".
 type rabbitmq struct {
 	cmd      *exec.Cmd
 	addr     string // MQTT
@@ -33,11 +33,11 @@ type rabbitmq struct {
 	epmdPort string
 }
 
-// rabbitBin holds the programs themselves; those in /usr/sbin change to the user
-// rabbitmq, who may not read our directory.
+// rabbitBin holds the programs. The scripts in /usr/sbin change to the user rabbitmq,
+// which may not read our directory.
 const rabbitBin = "/usr/lib/rabbitmq/bin"
 
-// startRabbitMQ returns the shared node, started if need be.
+// startRabbitMQ returns the shared node. It starts the node on the first call.
 func startRabbitMQ(t *testing.T) *rabbitmq {
 	t.Helper()
 	server := proxytest.Program(t, filepath.Join(rabbitBin, "rabbitmq-server"))
@@ -92,7 +92,7 @@ func (r *rabbitmq) start(t *testing.T, server string) error {
 	r.cmd = exec.Command(server)
 	r.cmd.Env = r.env(t)
 	r.cmd.Stdout, r.cmd.Stderr = log, log
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a shell, the node, and what it starts
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // one group for the shell, the node and its children
 	if err := r.cmd.Start(); err != nil {
 		return err
 	}
@@ -119,10 +119,10 @@ func (r *rabbitmq) env(t *testing.T) []string {
 	_, distPort, _ := net.SplitHostPort(proxytest.FreeAddr(t, "127.0.0.1"))
 	file := func(name string) string { return filepath.Join(r.dir, name) }
 	return append(os.Environ(),
-		"HOME="+r.dir, // the Erlang cookie
+		"HOME="+r.dir, // the Erlang cookie is there
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		"ERL_EPMD_PORT="+r.epmdPort,
-		"ERL_EPMD_RELAXED_COMMAND_CHECK=1", // epmd -kill, even before it has noticed that the node is gone
+		"ERL_EPMD_RELAXED_COMMAND_CHECK=1", // lets epmd -kill work before epmd has noticed the end of the node
 		"RABBITMQ_NODENAME="+r.node(),
 		"RABBITMQ_DIST_PORT="+distPort,
 		"RABBITMQ_CONF_ENV_FILE="+file("none"),
@@ -131,7 +131,7 @@ func (r *rabbitmq) env(t *testing.T) []string {
 		"RABBITMQ_MNESIA_BASE="+file("mnesia"),
 		"RABBITMQ_LOG_BASE="+file("log"),
 		"RABBITMQ_PID_FILE="+file("pid"),
-		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+S 1:1", // one scheduler: there is little to do, and others work here
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+S 1:1", // one scheduler: the load is small, and other tests need the cores
 	)
 }
 
@@ -170,7 +170,7 @@ func (r *rabbitmq) waitFor(t *testing.T, clientID, host, port string) {
 	})
 }
 
-// stopRabbitMQ ends the shared node, and its port mapper, which would stay.
+// stopRabbitMQ ends the shared node and its port mapper, which would otherwise go on.
 func stopRabbitMQ() {
 	if rabbit == nil {
 		return

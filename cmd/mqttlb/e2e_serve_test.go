@@ -17,7 +17,7 @@ import (
 type balancer struct {
 	*process
 	config string            // path of its file
-	addrs  map[string]string // what stands for each ${name} in the file
+	addrs  map[string]string // the address that replaces each ${name} in the file
 }
 
 var placeholder = regexp.MustCompile(`\$\{(\w+)\}`)
@@ -111,7 +111,7 @@ func (b *balancer) waitReady(t *testing.T) {
 	})
 }
 
-// healthz is the status that /healthz answers with, 0 if nobody answers.
+// healthz returns the status of /healthz, or 0 without an answer.
 func (b *balancer) healthz() int {
 	resp, err := http.Get("http://" + b.addrs["admin"] + "/healthz")
 	if err != nil {
@@ -142,7 +142,7 @@ func builtBinary(t *testing.T) string {
 	return path
 }
 
-// sessionLine is the line that mqttlb logs when a session has ended.
+// sessionLine is the log line of a session.
 type sessionLine struct {
 	Listener string `json:"listener"`
 	Client   string `json:"client"`
@@ -156,8 +156,8 @@ type sessionLine struct {
 	Error    string `json:"error"`
 }
 
-// sessionsEnded waits until n sessions, of those whose lines have all the
-// parts, have ended, and returns their lines.
+// sessionsEnded waits until the log has n session lines with all the parts, and returns
+// them.
 func (b *balancer) sessionsEnded(t *testing.T, n int, parts ...string) []sessionLine {
 	t.Helper()
 	var out []sessionLine

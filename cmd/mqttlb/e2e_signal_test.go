@@ -34,7 +34,7 @@ func TestAHangupEndsNothing(t *testing.T) {
 	join(t, b.addrs["mqtt"], "", 4, "after")
 }
 
-// As when the process that the log is piped to is restarted.
+// The reader of the log's pipe ends, as when that process is restarted.
 func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
@@ -57,7 +57,7 @@ func TestALogWhoseReaderIsGoneEndsNothing(t *testing.T) {
 		}
 	})
 	eventually(t, "mqttlb serves", func() bool { return b.healthz() == http.StatusOK })
-	for _, id := range ids("unlogged", 10) { // each ends with a line that nobody reads
+	for _, id := range ids("unlogged", 10) { // each session logs a line that is lost
 		join(t, b.addrs["mqtt"], "", 4, id).Close()
 	}
 	join(t, b.addrs["mqtt"], "", 4, "after")

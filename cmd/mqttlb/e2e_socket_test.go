@@ -32,7 +32,7 @@ func TestTheAdminSocketIsForItsOwnerAlone(t *testing.T) {
 		cmd := exec.Command(binary, "reload", "--socket", r.socket())
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 		out, _ := cmd.CombinedOutput()
-		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "by root alone") || len(r.said("audit")) > 0 {
+		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), "only the user of the running mqttlb, and root") || len(r.said("audit")) > 0 {
 			t.Errorf("another user: exit code %d, %s", cmd.ProcessState.ExitCode(), out)
 		}
 	}
@@ -60,7 +60,7 @@ func TestAdminSocketsOfOthersAreLeftAlone(t *testing.T) {
 	}
 	r.mustReload(t)
 
-	// Somebody has put their own in its place: it stays.
+	// Another process has replaced the socket's file: that file stays.
 	if err := os.Remove(r.socket()); err != nil {
 		t.Fatal(err)
 	}
@@ -94,13 +94,13 @@ func TestAdminSocketsOfOthersAreLeftAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left.SetUnlinkOnClose(false) // as after kill -9
+	left.SetUnlinkOnClose(false) // the file stays, as after kill -9
 	left.Close()
 	r.run(t)
 	r.mustReload(t)
 }
 
-// The usual place is the runtime directory's, and nobody dies of not getting it.
+// The default path is in the runtime directory. A process that cannot bind it still serves.
 func TestTheUsualAdminSocketGoesToTheFirst(t *testing.T) {
 	t.Parallel()
 	dir := socketDir(t)
@@ -136,7 +136,7 @@ func TestTheUsualAdminSocketGoesToTheFirst(t *testing.T) {
 	}
 	first.signal(t, syscall.SIGTERM)
 	first.exitCode(t)
-	second.signal(t, syscall.SIGHUP) // the place is free
+	second.signal(t, syscall.SIGHUP) // the path is free now
 	second.waitFor(t, `"msg":"audit"`, `"result":"done"`)
 	if out, code := ask("reload"); code != 0 {
 		t.Errorf("the second: exit code %d, %s", code, out)
@@ -184,8 +184,8 @@ func TestNobodyAtTheAdminSocket(t *testing.T) {
 	}
 }
 
-// More stuck clients than are served at a time hold up neither a signal nor, for
-// longer than they may be silent, another client.
+// Stuck clients, more than are served at a time, do not delay a signal. They delay
+// another client only until their timeout.
 func TestStuckClientsOfTheAdminSocketHoldNothing(t *testing.T) {
 	t.Parallel()
 	r := serveReloadable(t, nowhere)
@@ -201,7 +201,7 @@ func TestStuckClientsOfTheAdminSocketHoldNothing(t *testing.T) {
 		case 2:
 			fmt.Fprint(c, "POST /api/v1/diff HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
 		case 3:
-			fmt.Fprint(c, "GET /api/v1/config HTTP/1.1\r\nHost: x\r\n\r\n") // and reads nothing
+			fmt.Fprint(c, "GET /api/v1/config HTTP/1.1\r\nHost: x\r\n\r\n") // never reads the answer
 		}
 	}
 	began := time.Now()

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// stall opens a connection from an address, says something and then nothing more until the test ends. It waits for n
+// stall opens a connection from an address, sends some bytes and then nothing more until the test ends. It waits for n
 // bytes of an answer.
 func stall(t *testing.T, from netip.Addr, to string, says []byte, n int) {
 	t.Helper()
@@ -29,7 +29,7 @@ func stall(t *testing.T, from netip.Addr, to string, says []byte, n int) {
 	}
 }
 
-// clientHello is what a client of TLS says first.
+// clientHello returns the ClientHello of a TLS client.
 var clientHello = sync.OnceValues(func() ([]byte, error) {
 	here, there := net.Pipe()
 	defer there.Close()
@@ -41,7 +41,7 @@ var clientHello = sync.OnceValues(func() ([]byte, error) {
 	return b[:n], err
 })
 
-// Handshakes that stall, before their hello is whole or after the ServerHello, hold up nobody.
+// Handshakes that stall, before a whole ClientHello or after the ServerHello, delay nobody else.
 func TestStalledHandshakesHoldUpNobody(t *testing.T) {
 	t.Parallel()
 	hello, err := clientHello()
@@ -75,7 +75,7 @@ func TestStalledHandshakesHoldUpNobody(t *testing.T) {
 	}
 }
 
-// What unfinished openings hold is bounded, and the address that holds the most pays.
+// The memory of unfinished openings is limited. At the limit the address that holds the most loses connections.
 func TestOpeningMemoryIsTakenFromTheAddressThatHoldsMost(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
@@ -105,7 +105,7 @@ timeouts: {connect_packet: 1m}
 	join(t, b.addrs["mqtt"], "", 4, "good").disconnect(t)
 }
 
-// A client that is refused counts in no limit, however long it stays.
+// A refused client counts in no limit, however long it stays connected.
 func TestRefusedClientsThatStayUseUpNoLimit(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")

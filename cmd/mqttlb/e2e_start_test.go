@@ -23,7 +23,7 @@ func TestAShortDescriptorLimitIsSaidAtOnceWithBothNumbers(t *testing.T) {
 		t.Fatalf("%d connections are taken with 600 descriptors", line.Taken)
 	}
 
-	// It takes what it says, and no more.
+	// It takes as many sessions as it has announced, and no more.
 	for _, id := range ids("fits", line.Taken) {
 		join(t, b.addrs["mqtt"], "", 4, id)
 	}
@@ -109,7 +109,7 @@ func TestCheckSummarisesAFileThatLoads(t *testing.T) {
 	}
 }
 
-// The sidecar needs no file.
+// A sidecar runs without a configuration file.
 func TestServeWithoutAFile(t *testing.T) {
 	t.Parallel()
 	brokers := startMosquittos(t, 2)

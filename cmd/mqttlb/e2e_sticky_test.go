@@ -59,7 +59,7 @@ func TestAPersistentSessionFindsItsQueuedMessages(t *testing.T) {
 			first.subscribe(t, "orders/"+id)
 			first.disconnect(t)
 
-			// The brokers are no cluster: each knows what it was told itself.
+			// The brokers are no cluster: each knows only its own clients.
 			home := homes(t, brokers, []string{id}, 1)[id]
 			for _, m := range brokers {
 				publisher := connectClient(t, version, clientConfig{addr: m.addr, id: "publisher-" + id})
@@ -79,8 +79,8 @@ func TestAPersistentSessionFindsItsQueuedMessages(t *testing.T) {
 	}
 }
 
-// kill -9 of one broker of three under 2,000 sessions: its clients are closed,
-// come back and land on the others; nobody else notices.
+// One broker of three gets kill -9 under 2,000 sessions. Its clients are closed,
+// reconnect and land on the others. No other client is affected.
 func TestAKilledBrokerMovesItsOwnClientsOnly(t *testing.T) {
 	t.Parallel()
 	const sessions = 2000
@@ -154,8 +154,8 @@ func TestAKilledBrokerMovesItsOwnClientsOnly(t *testing.T) {
 	}
 }
 
-// clientsCut waits until every client of a broker that has died is cut, and returns
-// them. Before theirs, so many sessions had ended.
+// clientsCut waits until every client of a dead broker is disconnected, and returns
+// those clients. before is how many sessions had ended earlier.
 func clientsCut(t *testing.T, b *balancer, clients []string, sessions []*wire, home map[string]*mosquitto, dead *mosquitto, before int) []string {
 	t.Helper()
 	var cut []string

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Nodes that drop most of a storm for want of turns are slow, not down, and nobody is
-// refused while there is time. Before the nodes take anybody, so many attempts have run
-// out of time that each client has had more of them than there are nodes.
+// Nodes whose accept queues overflow in a storm are slow, not down, and no client is
+// refused before timeouts.connect_node. Before the nodes accept a client, each client has
+// had more attempts that timed out than there are nodes.
 func TestAStormOnNodesThatAdmitFewRefusesNobody(t *testing.T) {
 	t.Parallel()
 	const clients = 1500
 	x, y := startStub(t, "x", 200, 128), startStub(t, "y", 200, 128)
-	// A probe waits in the same queue and is dropped like the sessions: the more of them it
-	// takes to say that a node is down, the surer it is that no session does.
+	// A probe waits in the same queue as sessions and is dropped like them. With a high
+	// fall, probes do not take the node down, so a node that is down was taken by sessions.
 	b := serve(t, `
 listeners:
   - {name: mqtt, address: "${mqtt}", pool: stubs}

@@ -16,15 +16,15 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// stub is a broker that answers each CONNECT of version 5 with a CONNACK and says no more.
-// It admits so many clients a second, as EMQX does with max_conn_rate: the others wait in
-// the kernel's queue, and what finds that full is dropped.
+// stub is a broker that answers each v5 CONNECT with a CONNACK and sends nothing more.
+// It limits how many clients it admits a second, as EMQX does with max_conn_rate. The
+// others wait in the accept queue of the kernel, which drops SYNs when it is full.
 type stub struct {
 	name, addr string
 	pace       time.Duration
-	backlog    int // how many may wait
+	backlog    int // length of the accept queue
 
-	free      chan struct{} // has a token while it admits clients; the test takes it
+	free      chan struct{} // holds a token while the stub admits clients; the test removes it
 	ln        net.Listener  // nil while it refuses
 	accepting sync.WaitGroup
 	serving   sync.WaitGroup
@@ -38,12 +38,12 @@ func startStub(t *testing.T, name string, perSecond, backlog int) *stub {
 	s.admit(t)
 	t.Cleanup(func() {
 		s.refuse()
-		s.serving.Wait() // for the balancer, which was started later and has ended
+		s.serving.Wait() // the balancer was started later and has ended already
 	})
 	return s
 }
 
-// refuse has the stub take no connection, and keep those that it has.
+// refuse makes the stub refuse new connections and keep the open ones.
 func (s *stub) refuse() {
 	if s.ln != nil {
 		s.ln.Close()
@@ -52,7 +52,7 @@ func (s *stub) refuse() {
 	}
 }
 
-// admit has the stub take connections.
+// admit makes the stub accept connections.
 func (s *stub) admit(t *testing.T) {
 	t.Helper()
 	ln, err := net.Listen("tcp", s.addr)
@@ -75,7 +75,7 @@ func (s *stub) accept(ln net.Listener) {
 	turn := time.NewTicker(s.pace)
 	defer turn.Stop()
 	for range turn.C {
-		s.free <- <-s.free // it is the test that keeps it
+		s.free <- <-s.free // blocks while the test has the token
 		conn, err := ln.Accept()
 		if err != nil {
 			return
@@ -92,7 +92,7 @@ func (s *stub) accept(ln net.Listener) {
 	}
 }
 
-// stubs are the nodes of a pool, as its file has them.
+// stubs returns these stubs as the nodes of a pool in the configuration.
 func stubs(nodes ...*stub) string {
 	var b strings.Builder
 	for _, s := range nodes {

@@ -14,8 +14,8 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// Anything goes through a tcp listener: here HTTP, which an mqtt listener
-// would refuse at its first byte.
+// A tcp listener relays any protocol: here HTTP, which an mqtt listener would refuse at
+// the first byte.
 func TestATCPListenerRelaysAnythingByItsSource(t *testing.T) {
 	t.Parallel()
 	const size = 5_000_000
@@ -74,10 +74,10 @@ pools:
 	}
 }
 
-// A client that has sent all it has to say gets the whole answer.
+// A client that sends a FIN after its request still gets the whole answer.
 func TestAHalfClosedConnectionIsHalfClosedBeyond(t *testing.T) {
 	t.Parallel()
-	node := proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) { // answers only after the end of what it is told
+	node := proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) { // answers only after the client's FIN
 		said, _ := io.ReadAll(conn)
 		fmt.Fprintf(conn, "you said %d bytes", len(said))
 	})

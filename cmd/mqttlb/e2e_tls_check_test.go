@@ -11,7 +11,7 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// allOverTLS has two listeners and a pool with these sections tls.
+// allOverTLS is a configuration of two listeners and a pool with these tls sections.
 func allOverTLS(mqtts, wss, pool string) string {
 	return `
 listeners:
@@ -22,7 +22,7 @@ pools:
 `
 }
 
-// What serve could not use check says before it, of every file of every listener and pool.
+// check reports every TLS file that serve could not use, for every listener and pool.
 func TestCheckAndServeNameEveryFileThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

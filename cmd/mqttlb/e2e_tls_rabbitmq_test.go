@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What RabbitMQ lists of a connection comes from the PROXY header: to it the client speaks no TLS. Of the
-// certificate its list for MQTT has nothing, see TestProxyHeaderTellsOfTheClientsTLS in package proxy.
+// RabbitMQ takes what it lists of a TLS client from the PROXY header, since it sees plain TCP. Its list for MQTT has no
+// certificate; TestProxyHeaderTellsOfTheClientsTLS in package proxy tests that.
 func TestRabbitMQSeesTheClientsTLS(t *testing.T) {
 	t.Parallel()
 	rabbit := startRabbitMQ(t)

@@ -30,7 +30,7 @@ func secureWire(t *testing.T, addr string, config *tls.Config) (*wire, error) {
 	return w, nil
 }
 
-// Each failure has its reason in the log, and its alert at the client.
+// For each failure the log has the reason, and the client gets the alert.
 func TestClientCertificatesThatAreRefused(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
@@ -42,7 +42,7 @@ func TestClientCertificatesThatAreRefused(t *testing.T) {
 	expired := l.client(t, "")
 	expired.Certificates = []tls.Certificate{l.ca().IssueLike(proxytest.Expired(), "expired").TLS}
 	stranger := l.client(t, "")
-	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // though its CA is not asked for
+	stranger.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { // sends the certificate although the server does not ask for its CA
 		return &strange.client(t, "device-1").Certificates[0], nil
 	}
 	for _, row := range []struct {
@@ -57,7 +57,7 @@ func TestClientCertificatesThatAreRefused(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w, err := secureWire(t, b.addrs["mqtts"], row.config)
-			if err == nil { // in TLS 1.3 a client is done before its certificate is read
+			if err == nil { // in TLS 1.3 the client's handshake ends before the server reads its certificate
 				_, err = w.connect(4, row.name)
 			}
 			var alert *net.OpError
@@ -123,7 +123,7 @@ func TestIdentityIsRequiredOfTheCertificate(t *testing.T) {
 	}
 }
 
-// openssl speaks versions and ciphers that Go's client does not.
+// openssl s_client supports versions and ciphers that Go's client does not.
 func TestOpenSSLGetsNoVersionOrCipherThatIsDeprecated(t *testing.T) {
 	t.Parallel()
 	openssl := proxytest.Program(t, "/usr/bin/openssl")
@@ -146,7 +146,7 @@ func TestOpenSSLGetsNoVersionOrCipherThatIsDeprecated(t *testing.T) {
 	} {
 		t.Run(row.args, func(t *testing.T) {
 			args := append([]string{"s_client", "-connect", b.addrs["mqtts"], "-CAfile", l.file("ca.pem"), "-verify_return_error"}, strings.Fields(row.args)...)
-			out, err := exec.Command(openssl, args...).CombinedOutput() // its input is empty: it ends after the handshake
+			out, err := exec.Command(openssl, args...).CombinedOutput() // the input is empty, so openssl ends after the handshake
 			if refused := err != nil; refused != (row.agreed == "") || !strings.Contains(string(out), row.agreed) {
 				t.Errorf("%v, want %q\n%s", err, row.agreed, out)
 			}

@@ -13,16 +13,16 @@ import (
 	"testing"
 )
 
-// storm is clients that connect at once and, each when it has its CONNACK, again and again.
+// storm is a set of clients that connect all at once. Each reconnects when it has its CONNACK.
 type storm struct {
-	handshakes atomic.Int64 // that have led to a CONNACK
+	handshakes atomic.Int64 // how many have led to a CONNACK
 	failed     atomic.Int64
 	content    atomic.Int64 // clients that have connected often enough
 	shown      sync.Map     // the serial numbers of the certificates that clients have seen
 	clients    sync.WaitGroup
 }
 
-// visit is one of a client.
+// visit is one connection of a client.
 func (s *storm) visit(addr, id string, config *tls.Config) error {
 	serial, err := comeAndGo(addr, id, config)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *storm) visit(addr, id string, config *tls.Config) error {
 	return nil
 }
 
-// start sends the clients on their way. Each comes so many times, and goes on until ctx ends.
+// start starts the clients. Each connects at least so many times, and goes on until ctx is done.
 func (s *storm) start(ctx context.Context, t *testing.T, clients, times int, addr string, config *tls.Config) {
 	for i := range clients {
 		s.clients.Go(func() { // ends after ctx, when it has come often enough
@@ -52,9 +52,9 @@ func (s *storm) start(ctx context.Context, t *testing.T, clients, times int, add
 	}
 }
 
-// A thousand clients come at once, and again and again, while the certificate that they are shown changes under them in
-// every way that there is.
-func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) { // before the parallel tests, which it would starve
+// A thousand clients connect at once, and again and again, while the server's certificate is replaced in every possible
+// way.
+func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) { // not parallel: it would starve the parallel tests
 	const clients, times = 1000, 3
 	brokers := startMosquittos(t, 4) // each lets 100 wait to be accepted
 	l := newLab(t)
@@ -132,7 +132,7 @@ func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) { // befo
 	stop()
 	s.clients.Wait()
 
-	// What cannot be used leaves what is good in force, and says so.
+	// A file that cannot be used leaves the certificate in force, and is logged.
 	before := shownSerial(t, b.addrs["mqtts"], config)
 	l.renewInto(t, "..torn")
 	if err := os.WriteFile(l.file("..torn/server.key"), []byte("torn"), 0o600); err != nil {
@@ -145,7 +145,7 @@ func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) { // befo
 		t.Error("a pair whose key is torn is shown")
 	}
 
-	done := float64(s.handshakes.Load()) + 2 // and the two looks at the serial number
+	done := float64(s.handshakes.Load()) + 2 // plus the two of shownSerial
 	m := b.metrics(t)
 	for result, want := range map[string]float64{"done": done, "failed": 0, "refused": 0, "abandoned": 0} {
 		if got := m.sum(t, "mqttlb_tls_handshakes_total", fmt.Sprintf("result=%q", result)); got != want {
@@ -157,7 +157,7 @@ func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) { // befo
 	})
 }
 
-// renewInto makes a folder with a new certificate of the server by the same CA, and returns its serial number.
+// renewInto makes a folder with a new server certificate of the same CA, and returns its serial number.
 func (l lab) renewInto(t *testing.T, name string) (serial string) {
 	t.Helper()
 	dir := l.file(name)
@@ -179,7 +179,7 @@ func (l lab) renewInto(t *testing.T, name string) (serial string) {
 	return pair.Leaf.SerialNumber.String()
 }
 
-// swap has the link lead to another folder, at one stroke.
+// swap points the link to another folder in one step.
 func (l lab) swap(t *testing.T, name string) {
 	t.Helper()
 	next := l.file("..next")
@@ -191,8 +191,8 @@ func (l lab) swap(t *testing.T, name string) {
 	}
 }
 
-// comeAndGo connects a client over TLS and leaves. Nothing is resumed: each sees the certificate, whose serial number
-// is returned.
+// comeAndGo connects a client over TLS and disconnects. It resumes no session, so it always gets the certificate. It
+// returns the serial number.
 func comeAndGo(addr, id string, config *tls.Config) (serial string, err error) {
 	w, err := tryDialWire(addr, "")
 	if err != nil {
@@ -211,14 +211,14 @@ func comeAndGo(addr, id string, config *tls.Config) (serial string, err error) {
 	return conn.ConnectionState().PeerCertificates[0].SerialNumber.String(), conn.Close()
 }
 
-// withName is the configuration for a server at 127.0.0.1.
+// withName returns the client's configuration for a server at 127.0.0.1.
 func withName(config *tls.Config) *tls.Config {
 	config = config.Clone()
 	config.ServerName = "127.0.0.1"
 	return config
 }
 
-// shownSerial is the serial number of the certificate that the server shows.
+// shownSerial returns the serial number of the certificate that the server shows.
 func shownSerial(t *testing.T, addr string, config *tls.Config) string {
 	t.Helper()
 	serial, err := comeAndGo(addr, "looks", config)

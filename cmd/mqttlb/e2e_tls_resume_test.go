@@ -18,11 +18,11 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// visitor is a client that keeps the session of its first visit and offers it at each later one. A visit reaches
-// the broker, and says whether the session was resumed.
+// visitor connects a client once and returns whether the TLS session was resumed. The client keeps the session of its
+// first connection and offers it in each later one.
 type visitor func(t *testing.T, addr, id string) (resumed bool)
 
-// visitors speak both versions of TLS, each by two libraries.
+// visitors cover both versions of TLS, each with two libraries.
 func visitors(t *testing.T, l lab) map[string]visitor {
 	t.Helper()
 	openssl := proxytest.Program(t, "/usr/bin/openssl")
@@ -104,10 +104,10 @@ func opensslVisitor(openssl, version, ca, session string) visitor {
 	}
 }
 
-// tally is how many handshakes a balancer should have counted.
+// tally holds how many handshakes a balancer should have counted.
 type tally struct{ done, resumed int }
 
-// visit has every client come once, and counts.
+// visit connects every client once, and counts.
 func (c *tally) visit(t *testing.T, when string, b *balancer, clients map[string]visitor, resumed bool) {
 	t.Helper()
 	for name, visit := range clients {
@@ -127,7 +127,7 @@ func (c *tally) visit(t *testing.T, when string, b *balancer, clients map[string
 	}
 }
 
-// readAgain has every balancer read its files of TLS, and waits until it has.
+// readAgain makes every balancer read its TLS files again, and waits until it has.
 func readAgain(t *testing.T, all ...*balancer) {
 	t.Helper()
 	const done = "the configuration was reloaded"
@@ -138,7 +138,7 @@ func readAgain(t *testing.T, all ...*balancer) {
 	}
 }
 
-// addTicketKey adds a key to a file, which may not be there yet.
+// addTicketKey adds a key to a file, which may not exist yet.
 func addTicketKey(t *testing.T, file string) {
 	t.Helper()
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

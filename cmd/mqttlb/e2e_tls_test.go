@@ -42,24 +42,24 @@ func newLabIn(t *testing.T, dir string, clients ...string) lab {
 	return l
 }
 
-// file is one of its files.
+// file returns the path of a file in the lab.
 func (l lab) file(name string) string { return filepath.Join(string(l), name) }
 
-// ca is the lab's, for certificates that mqttlb cert makes none of.
+// ca returns the lab's CA, for certificates that mqttlb cert cannot make.
 func (l lab) ca() *proxytest.CA { return proxytest.LoadCA(l.file("ca.pem"), l.file("ca.key")) }
 
-// tls is the section tls of a listener, with further settings.
+// tls returns the tls section of a listener, with further settings.
 func (l lab) tls(settings ...string) string {
-	return fmt.Sprintf("{certificates: [{cert: %q, key: %q}], handshake_timeout: 1m%s}", // beside the storms of other tests
+	return fmt.Sprintf("{certificates: [{cert: %q, key: %q}], handshake_timeout: 1m%s}", // long, since other tests cause storms
 		l.file("server.pem"), l.file("server.key"), strings.Join(append([]string{""}, settings...), ", "))
 }
 
-// asking is tls for a listener that wants client certificates.
+// asking is tls for a listener that asks for client certificates.
 func (l lab) asking(settings ...string) string {
 	return l.tls(append([]string{fmt.Sprintf("client_ca: %q, client_auth: require", l.file("ca.pem"))}, settings...)...)
 }
 
-// client is the configuration of a client that shows the certificate with the name; "" shows none.
+// client returns the TLS configuration of a client that shows the certificate with this name, or none if it is "".
 func (l lab) client(t *testing.T, name string) *tls.Config {
 	t.Helper()
 	ca, err := os.ReadFile(l.file("ca.pem"))
@@ -77,7 +77,7 @@ func (l lab) client(t *testing.T, name string) *tls.Config {
 	return c
 }
 
-// flags are those of mosquitto_pub and mosquitto_sub.
+// flags returns the TLS flags of mosquitto_pub and mosquitto_sub.
 func (l lab) flags(name string) []string {
 	flags := []string{"--cafile", l.file("ca.pem")}
 	if name != "" {
@@ -86,8 +86,8 @@ func (l lab) flags(name string) []string {
 	return flags
 }
 
-// everyTLSWay takes clients in over mqtts without and with client certificates, over
-// wss to nodes that speak MQTT over WebSocket, and over wss to nodes that do not.
+// everyTLSWay has listeners for mqtts without and with client certificates, for wss
+// before nodes that speak MQTT over WebSocket, and for wss before nodes that do not.
 func everyTLSWay(l lab, tcp, ws []*mosquitto) string {
 	return `
 listeners:
@@ -98,7 +98,7 @@ listeners:
 ` + poolsOfBoth(tcp, ws)
 }
 
-// brokersOver is a listener called mqtts with this section tls before the brokers.
+// brokersOver is a configuration with a listener mqtts, with this tls section, before the brokers.
 func brokersOver(section string, brokers ...*mosquitto) string {
 	return `
 listeners:
@@ -110,7 +110,7 @@ pools:
 ` + nodes(brokers...)
 }
 
-// passMessage has Mosquitto's clients pass a message through the listener to the broker a, with these flags.
+// passMessage sends a message with Mosquitto's clients and these flags, through the listener to the broker a.
 func passMessage(t *testing.T, b *balancer, a *mosquitto, listener, topic string, flags ...string) {
 	t.Helper()
 	sub, pub := proxytest.Program(t, "/usr/bin/mosquitto_sub"), proxytest.Program(t, "/usr/bin/mosquitto_pub")
@@ -164,8 +164,8 @@ func TestPahosClientsSpeakTLS(t *testing.T) {
 	}
 }
 
-// passThroughPaho has a client of Paho publish payloads of these sizes to itself, by a
-// listener that a URL of this scheme reaches, at the broker a.
+// passThroughPaho makes a Paho client publish payloads of these sizes to itself, through
+// a listener with this URL scheme, at the broker a.
 func passThroughPaho(t *testing.T, b *balancer, listener, scheme string, version byte, config *tls.Config, sizes ...int) {
 	t.Helper()
 	id := "paho-" + listener + versionName(version)

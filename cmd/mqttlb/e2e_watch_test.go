@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// swapIn has the file of a reloadee arrive as editors and installers write it: under
-// another name first.
+// swapIn replaces the file of a reloadee as editors and installers do: it writes another
+// file and renames it.
 func (r *reloadee) swapIn(t *testing.T) {
 	t.Helper()
 	path := r.config
@@ -30,19 +30,20 @@ func TestWatchTakesWhatIsWritten(t *testing.T) {
 	r.swapIn(t)
 	byFile(2)
 
-	// What is read by a command is no news; what is written afterwards is.
+	// A file that a command has read causes no further reload; a later change does.
 	r.logs = "level: debug, format: json"
 	r.put(t)
 	r.mustReload(t)
 	r.logs = "level: info, format: json"
 	r.put(t)
 	byFile(3)
-	if n := r.reloads(t, "done"); n != 4 && n != 5 { // the watch may be between its two looks
+	if n := r.reloads(t, "done"); n != 4 && n != 5 { // the watch may have read the files only once
 		t.Errorf("%v reloads of four changes", n)
 	}
 }
 
-// Kubernetes mounts a file as a link into ..data, itself a link that it swaps.
+// Kubernetes mounts a file as a link into ..data. That is a link, too, which Kubernetes
+// swaps.
 func TestWatchFollowsLinks(t *testing.T) {
 	t.Parallel()
 	r := newReloadee(t, nowhere)
@@ -134,9 +135,9 @@ func TestWatchTakesIncludedFiles(t *testing.T) {
 		r.waitFor(t, `"level":"ERROR"`, part)
 		r.waitForN(t, n, `"msg":"audit"`, `"who":"file"`, `"result":"refused"`)
 	}
-	included("a.yaml", "tmeouts: {}\n") // a new file that fits
+	included("a.yaml", "tmeouts: {}\n") // a new file that matches the pattern
 	refused(1, filepath.Join(r.dir, "conf.d/a.yaml")+":1:1:")
-	included("a.yaml", "tiimeouts: {}\n") // not good yet
+	included("a.yaml", "tiimeouts: {}\n") // still broken
 	refused(2, "tiimeouts")
 	included("a.yaml", "# nothing yet\n")
 	r.waitFor(t, `"msg":"audit"`, `"who":"file"`, `"result":"done"`)

@@ -15,8 +15,8 @@ import (
 	v3 "github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// wire is a client that sends what a test wants and when it wants. Its packets
-// are written and read by the paho libraries.
+// wire is a client whose every packet the test controls. The paho libraries encode and
+// decode its packets.
 type wire struct {
 	net.Conn
 	in      *bufio.Reader
@@ -52,8 +52,8 @@ func tryDialWire(addr, from string) (*wire, error) {
 	return &wire{Conn: conn, in: bufio.NewReaderSize(conn, 256)}, nil
 }
 
-// connectPacket is the CONNECT of a client: version 3, 4 or 5, a clean session,
-// no keep alive.
+// connectPacket returns a CONNECT of version 3, 4 or 5 with a clean session and no keep
+// alive.
 func connectPacket(version byte, clientID string) []byte {
 	var b bytes.Buffer
 	if version == 5 {
@@ -104,8 +104,7 @@ func (w *wire) connack() (code byte, err error) {
 	return c.ReturnCode, nil
 }
 
-// ping sends a PINGREQ and waits for its PINGRESP, the same two bytes in
-// every version.
+// ping sends a PINGREQ and waits for the PINGRESP. Both are the same in every version.
 func (w *wire) ping() error {
 	if _, err := w.Write([]byte{0xC0, 0}); err != nil {
 		return err
@@ -120,8 +119,8 @@ func (w *wire) ping() error {
 	return nil
 }
 
-// waitClosed reads on until the other side has closed, and then closes, as a
-// client does. It fails when the other side does not.
+// waitClosed reads until the other side has closed, and then closes. It fails if the
+// other side does not close.
 func (w *wire) waitClosed(t *testing.T) {
 	t.Helper()
 	defer w.Close()
@@ -152,7 +151,7 @@ func tryJoin(addr, from string, version byte, clientID string) (*wire, error) {
 	return w, nil
 }
 
-// open opens a session, or closes the connection.
+// open opens a session. If that fails it closes the connection.
 func (w *wire) open(version byte, clientID string) error {
 	code, err := w.connect(version, clientID)
 	if err == nil && code != 0 {
@@ -196,7 +195,7 @@ func (w *wire) publishPacket(t *testing.T) *v3.PublishPacket {
 	return m
 }
 
-// disconnect ends the session as MQTT does.
+// disconnect sends a DISCONNECT and closes.
 func (w *wire) disconnect(t *testing.T) {
 	t.Helper()
 	if _, err := w.Write([]byte{0xE0, 0}); err != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// stream is a WebSocket as MQTT sees it: bytes, whatever their frames were.
+// stream reads and writes a WebSocket as a stream of bytes, without regard to frames.
 type stream struct {
 	*websocket.Conn
-	message io.Reader // what is left of the one that is being read
+	message io.Reader // the rest of the message that is being read
 }
 
 func (s *stream) Read(b []byte) (int, error) {
@@ -67,7 +67,7 @@ func tryDialURL(url, from string) (*wire, error) {
 	if err != nil {
 		if resp != nil {
 			defer resp.Body.Close()
-			said, _ := io.ReadAll(resp.Body) // the beginning, says gorilla
+			said, _ := io.ReadAll(resp.Body) // gorilla returns only the beginning of the body
 			err = fmt.Errorf("%w: %s: %q", err, resp.Status, said)
 		}
 		return nil, err
@@ -103,8 +103,8 @@ func tryJoinWS(addr, from string, version byte, clientID string) (*wire, error) 
 	return w, nil
 }
 
-// forEach calls do for each client, many at a time: Mosquitto 2.0 looks after its
-// WebSockets every 100 ms.
+// forEach calls do for each client, many at a time: Mosquitto 2.0 serves its WebSockets
+// only every 100 ms.
 func forEach(t *testing.T, clients []string, do func(i int, id string) error) {
 	t.Helper()
 	const workers = 25

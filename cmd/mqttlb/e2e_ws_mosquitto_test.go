@@ -7,9 +7,9 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// startWSMosquittos starts n brokers called a, b, c... that speak MQTT at one
-// address and MQTT over WebSocket at another. It returns each twice, by name the
-// same node: with the one address and with the other.
+// startWSMosquittos starts n brokers called a, b, c... that speak MQTT at one address
+// and MQTT over WebSocket at another. It returns each broker twice under the same node
+// name, once with each address.
 func startWSMosquittos(t *testing.T, n int) (tcp, ws []*mosquitto) {
 	t.Helper()
 	for i := range n {
@@ -23,8 +23,8 @@ func startWSMosquittos(t *testing.T, n int) (tcp, ws []*mosquitto) {
 	return tcp, ws
 }
 
-// everyWay takes clients in over MQTT, over WebSocket to nodes that speak it, and
-// over WebSocket to nodes that do not.
+// everyWay has listeners for MQTT, for WebSocket before nodes that speak it, and for
+// WebSocket before nodes that do not.
 func everyWay(tcp, ws []*mosquitto) string {
 	return `
 listeners:
@@ -34,7 +34,7 @@ listeners:
 ` + poolsOfBoth(tcp, ws)
 }
 
-// poolsOfBoth are the pools brokers and brokers-ws.
+// poolsOfBoth returns the pools brokers and brokers-ws.
 func poolsOfBoth(tcp, ws []*mosquitto) string {
 	return `
 pools:
@@ -49,5 +49,5 @@ pools:
 ` + nodes(ws...)
 }
 
-// wsListeners are those of everyWay that speak WebSocket.
+// wsListeners are the WebSocket listeners of everyWay.
 var wsListeners = []string{"ws", "translated"}

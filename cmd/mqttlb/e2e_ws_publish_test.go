@@ -8,7 +8,7 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 )
 
-// The clients' own WebSockets, of both versions, to both kinds of node.
+// Client libraries of both MQTT versions publish with their own WebSocket code to both kinds of node.
 func TestPahosClientsPublishAndSubscribeOverWebSocket(t *testing.T) {
 	t.Parallel()
 	tcp, ws := startWSMosquittos(t, 1)

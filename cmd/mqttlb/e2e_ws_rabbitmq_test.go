@@ -13,9 +13,9 @@ import (
 	"mqttlb/proxy/proxytest"
 )
 
-// webRabbit is what the shared RabbitMQ serves over HTTP: MQTT over WebSocket at
-// /ws, where it demands a PROXY header, and its management. Both start when the
-// first test needs them.
+// webRabbit is the HTTP side of the shared RabbitMQ: MQTT over WebSocket at /ws, which
+// requires a PROXY header, and the management. Both start when the first test needs
+// them.
 type webRabbit struct {
 	*rabbitmq
 	mqtt, management string // addresses
@@ -57,8 +57,8 @@ func (r *webRabbit) run(t *testing.T, command string, args ...string) {
 	}
 }
 
-// waitFor waits until the node lists a client, and returns the address and port
-// that it has for it.
+// waitFor waits until the node lists a client, and returns the address and port in that
+// list.
 func (r *webRabbit) waitFor(t *testing.T, clientID string) (address string) {
 	t.Helper()
 	eventually(t, "RabbitMQ lists "+clientID, func() bool {

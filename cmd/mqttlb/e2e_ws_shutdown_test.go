@@ -16,8 +16,8 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// busyWeb is one node's dashboard: a stream of events, each released by the test,
-// and a WebSocket that is not MQTT.
+// busyWeb is the dashboard of a node. It serves a stream of events that the test
+// releases one by one, and a WebSocket that is not MQTT.
 func busyWeb(t *testing.T) (addr string, release chan struct{}) {
 	t.Helper()
 	release = make(chan struct{})
@@ -38,8 +38,7 @@ func busyWeb(t *testing.T) (addr string, release chan struct{}) {
 	return s.Listener.Addr().String(), release
 }
 
-// openEverything is a balancer with a connection of each kind, in the midst of
-// what it does: 7 in all.
+// openEverything is a balancer with 7 open connections, one in each unfinished state.
 type openEverything struct {
 	*balancer
 	release              chan struct{}
@@ -132,7 +131,7 @@ func TestSIGTERMLetsWebSocketsAndRequestsEndByThemselves(t *testing.T) {
 	t.Parallel()
 	o := startEverything(t, "1h")
 	o.signal(t, syscall.SIGTERM)
-	o.idle.waitClosed(t) // nothing is lost with it
+	o.idle.waitClosed(t) // no request is in progress
 	eventually(t, "mqttlb has stopped listening", func() bool {
 		conn, err := net.Dial("tcp", o.addrs["web"])
 		if err == nil {

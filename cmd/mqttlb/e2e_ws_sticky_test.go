@@ -2,7 +2,7 @@ package main_test
 
 import "testing"
 
-// One identifier is one node, whatever its clients speak and whatever the node.
+// An identifier goes to the same node, whether client and node speak WebSocket or not.
 func TestAClientHasOneNodeOverTCPAndWebSocket(t *testing.T) {
 	t.Parallel()
 	tcp, ws := startWSMosquittos(t, 3)
@@ -40,14 +40,14 @@ func TestAClientHasOneNodeOverTCPAndWebSocket(t *testing.T) {
 	}
 }
 
-// kill -9 of one broker of three under 200 sessions over WebSocket: its clients
-// and only they are cut, and come back where they would go over TCP, too.
+// One broker of three gets kill -9 under 200 WebSocket sessions. Only its clients are
+// disconnected, and they reconnect to the nodes that they would get over TCP, too.
 func TestAKilledBrokerMovesItsOwnWebSocketClientsOnly(t *testing.T) {
 	t.Parallel()
 	tcp, ws := startWSMosquittos(t, 3)
 	b := serve(t, everyWay(tcp, ws))
 	clients := ids("panel", 200)
-	enter := func(id string) (*wire, error) { // half of them to nodes that speak WebSocket
+	enter := func(id string) (*wire, error) { // half of the clients use nodes that speak WebSocket
 		return tryJoinWS(b.addrs[wsListeners[id[len(id)-1]%2]], "", 4, id)
 	}
 	sessions := make([]*wire, len(clients))

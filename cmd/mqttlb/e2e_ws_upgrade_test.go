@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// upgradeRequest is a good request for an upgrade, as a browser sends it.
+// upgradeRequest is a valid upgrade request, as a browser sends it.
 const upgradeRequest = "GET /mqtt HTTP/1.1\r\nHost: ws.example.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n" +
 	"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin: https://app.example.test\r\n\r\n"
 
-// What is no upgrade that is served gets a status that says so and a reason in
-// words, on a port of its own and on one that it shares with HTTP alike.
+// A request that is not a valid upgrade gets a fitting status and a reason, on a ws port
+// and on a port shared with HTTP alike.
 func TestAWrongUpgradeIsToldWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	b := serve(t, `

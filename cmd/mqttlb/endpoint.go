@@ -12,21 +12,21 @@ import (
 	"mqttlb/config"
 )
 
-// endpoint is an address for operators, with the server behind it. The address can
+// endpoint is a listening address for operators, with its server. The address can
 // change while the server runs. Start, move and close are called one at a time.
 type endpoint struct {
-	setting string // that has the address
+	setting string // the configuration key of the address
 	bind    func(config.Address) (net.Listener, error)
 	serve   func(ctx context.Context, ln net.Listener) error // until ctx is done
 	log     *slog.Logger
 
-	address  config.Address // the zero Address: there is none
-	listener net.Listener   // nil: there is none
+	address  config.Address // the zero Address: the endpoint is off
+	listener net.Listener   // nil: the endpoint is off
 	stop     context.CancelFunc
-	running  sync.WaitGroup // of serve
+	running  sync.WaitGroup // counts calls of serve
 }
 
-// listen binds the first address; connections wait until start.
+// listen binds the first address. Connections wait in the accept queue until start.
 func (e *endpoint) listen(a config.Address) error {
 	if a.IsZero() {
 		return nil
@@ -42,12 +42,12 @@ func (e *endpoint) listen(a config.Address) error {
 	return nil
 }
 
-// start has connections served from now on.
+// start begins to serve connections.
 func (e *endpoint) start(ctx context.Context) {
 	if e.listener == nil {
 		return
 	}
-	// It goes on through a stop, of which it tells.
+	// The server goes on while the process stops: /healthz answers 503 then.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ln := e.listener
 	e.stop = stop
@@ -58,8 +58,8 @@ func (e *endpoint) start(ctx context.Context) {
 	})
 }
 
-// end frees the address; requests that are being served are served to their end.
-func (e *endpoint) end() {
+// release frees the address. Requests in progress are still answered.
+func (e *endpoint) release() {
 	if e.stop != nil {
 		e.stop()
 	}
@@ -69,14 +69,15 @@ func (e *endpoint) end() {
 	e.address, e.listener, e.stop = config.Address{}, nil, nil
 }
 
-// close ends the endpoint and waits for the last request.
+// close frees the address and waits for the last request.
 func (e *endpoint) close() {
-	e.end()
+	e.release()
 	e.running.Wait()
 }
 
-// move makes everything ready for another address. Commit goes there, undo stays
-// where it was; one of them is to be called. After an error nothing has changed.
+// move prepares a change of the address. The caller must call either commit, which
+// serves at the new address, or undo, which stays at the old one. After an error
+// nothing has changed.
 func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo func(), err error) {
 	nothing := func() {}
 	if to == e.address {
@@ -89,9 +90,9 @@ func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo fu
 	}
 	err = next.listen(to)
 	if errors.Is(err, syscall.EADDRINUSE) && e.address.Network == "tcp" && to.Port == e.address.Port {
-		// One of the two is all addresses of this machine: they cannot be bound together.
+		// One of the two is the wildcard address, so both cannot be bound at once.
 		from := e.address
-		e.end()
+		e.release()
 		back := func() {
 			if err := e.listen(from); err != nil {
 				e.log.Error("an admin server has lost its address", "error", err)
@@ -102,10 +103,10 @@ func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo fu
 			back()
 			return nil, nil, err
 		}
-		return take, func() { next.end(); back() }, nil
+		return take, func() { next.release(); back() }, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	return func() { e.end(); take() }, next.end, nil
+	return func() { e.release(); take() }, next.release, nil
 }

@@ -10,25 +10,25 @@ import (
 	"path/filepath"
 )
 
-// keptName is the file of the last good configuration.
-const keptName = "last-good.yaml"
+// lastGoodName is the name of the file with the last good configuration.
+const lastGoodName = "last-good.yaml"
 
-// history keeps the configuration that is in force in a folder, for a start whose
-// file is broken.
+// history is the state directory. It holds the last good configuration, for a start
+// with a broken file.
 type history struct{ dir string }
 
-// file is where the configuration is kept.
-func (h history) file() string { return filepath.Join(h.dir, keptName) }
+// file is the path of the last good configuration.
+func (h history) file() string { return filepath.Join(h.dir, lastGoodName) }
 
-// keep writes the configuration, so that at every moment there is a whole one.
-func (h history) keep(text []byte) (err error) {
+// save replaces the file in one step, so that it is whole at every moment.
+func (h history) save(text []byte) (err error) {
 	if old, err := os.ReadFile(h.file()); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(h.dir, keptName+".*.new") // of mode 0600
+	f, err := os.CreateTemp(h.dir, lastGoodName+".*.new") // of mode 0600
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (h history) keep(text []byte) (err error) {
 	return syncDir(h.dir)
 }
 
-// syncDir has the names in a folder outlive a power failure.
+// syncDir makes a rename in a folder survive a power failure.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -61,7 +61,8 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// hint says what is kept to an operator whose file is broken; empty: nothing is.
+// hint tells an operator whose file is broken how to start with the last good
+// configuration. It is empty if there is none.
 func (h history) hint(file string) string {
 	if h.dir == "" {
 		return ""
@@ -74,7 +75,7 @@ func (h history) hint(file string) string {
 		info.ModTime().Format("2006-01-02 15:04:05 MST"), h.file(), file, h.dir)
 }
 
-// read reads what is kept, for --fallback.
+// read reads the last good configuration, for --fallback.
 func (h history) read(log *slog.Logger) (*revision, error) {
 	if h.dir == "" {
 		return nil, errors.New("--fallback: no folder is known where the last good configuration is kept; name it with --state-dir")
@@ -89,7 +90,7 @@ func (h history) read(log *slog.Logger) (*revision, error) {
 	}
 	r, err := readRevision(h.file(), nil, log)
 	if err != nil {
-		return nil, append(faults{{line: "--fallback: what is kept in " + h.dir + " is broken, too"}}, faultsOf("", err)...)
+		return nil, append(faults{{line: "--fallback: the last good configuration in " + h.dir + " is broken, too"}}, faultsOf("", err)...)
 	}
 	return r, nil
 }

@@ -7,16 +7,15 @@ import (
 )
 
 const (
-	// logLines is how many lines may wait for a log that is slow.
+	// logLines is how many lines may wait for a slow log.
 	logLines = 4096
-	// logFlush is how long the end of the process waits for them.
+	// logFlush is how long the end of the process waits for those lines to be written.
 	logFlush = time.Second
 )
 
-// logWriter writes lines in a goroutine of its own, so that a log that nobody
-// reads, as a pipe to a hung process, holds nothing up: not a session, not a
-// health check, not the end of the process. Lines that find no place are dropped
-// and counted.
+// logWriter writes lines in a goroutine of its own. A log that nobody reads, such as a
+// pipe to a hung process, then blocks neither sessions nor health checks nor the end of
+// the process. When logLines lines wait, further ones are dropped and counted.
 type logWriter struct {
 	to      io.Writer
 	lines   chan []byte
@@ -46,7 +45,7 @@ func (w *logWriter) run() {
 	for {
 		select {
 		case line := <-w.lines:
-			_, _ = w.to.Write(line) // there is nobody to tell
+			_, _ = w.to.Write(line) // an error of the log has nowhere to go
 		case <-w.stop:
 			for range len(w.lines) {
 				_, _ = w.to.Write(<-w.lines)
@@ -56,7 +55,7 @@ func (w *logWriter) run() {
 	}
 }
 
-// close writes what waits, for logFlush at most. What is written later is lost.
+// close writes the lines that wait, for at most logFlush. Later lines are lost.
 func (w *logWriter) close() {
 	close(w.stop)
 	select {

@@ -13,7 +13,7 @@ import (
 	"mqttlb/config"
 )
 
-// gate is a writer that waits until it is opened.
+// gate is a writer that blocks until it is opened.
 type gate struct {
 	open chan struct{}
 
@@ -34,7 +34,7 @@ func TestLogThatNobodyReadsHoldsNothingUp(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(w, nil))
 	const lines = logLines + 100
 	for i := range lines {
-		log.Info("line", "n", i) // returns, or the test times out
+		log.Info("line", "n", i) // must not block
 	}
 	if n := w.dropped.Load(); n < 99 || n > 100 { // one line may wait in the writer
 		t.Errorf("%d lines dropped, want what has no place", n)
@@ -67,7 +67,7 @@ func TestLogIsWrittenWholeAtTheEnd(t *testing.T) {
 	}
 }
 
-// Operators read both formats side by side.
+// Both formats spell durations alike, since operators read them side by side.
 func TestDurationsHaveTheirUnitInBothFormats(t *testing.T) {
 	for _, format := range []config.LogFormat{config.FormatText, config.FormatJSON} {
 		var b bytes.Buffer
@@ -88,7 +88,7 @@ func TestAdminSocketThatAProcessLeftIsReplaced(t *testing.T) {
 		_ = ln.Close()
 		t.Error("the socket of a process that lives was taken")
 	}
-	left.SetUnlinkOnClose(false) // as after kill -9
+	left.SetUnlinkOnClose(false) // the file stays, as after kill -9
 	_ = left.Close()
 	ln, err := bind(config.Address{Network: "unix", Path: path}, false)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"mqttlb/config"
 )
 
-// logger is the log of the process. Its level and format can be changed at any
-// time, and loggers that were derived from it follow.
+// logger is the log of the process. Its level and format can change at any time, also
+// for the loggers derived from it.
 type logger struct {
 	*slog.Logger
 	out *logOutput
@@ -20,16 +20,16 @@ type logger struct {
 // logOutput is what all handlers of a logger write to.
 type logOutput struct {
 	level    slog.LevelVar
-	handlers map[config.LogFormat]slog.Handler // one of each format, which never change
+	handlers map[config.LogFormat]slog.Handler // one for each format; the map never changes
 	format   atomic.Pointer[slog.Handler]      // the one in force
 }
 
-// newLogger makes a logger whose Write calls get one whole line each.
+// newLogger makes a logger. It calls to.Write once for each line.
 func newLogger(c config.Log, to io.Writer) *logger {
 	out := &logOutput{}
 	out.handlers = map[config.LogFormat]slog.Handler{
 		config.FormatText: slog.NewTextHandler(to, &slog.HandlerOptions{Level: &out.level}),
-		config.FormatJSON: slog.NewJSONHandler(to, &slog.HandlerOptions{Level: &out.level, ReplaceAttr: spellDuration}),
+		config.FormatJSON: slog.NewJSONHandler(to, &slog.HandlerOptions{Level: &out.level, ReplaceAttr: formatDuration}),
 	}
 	l := &logger{Logger: slog.New(&logHandler{out: out}), out: out}
 	l.set(c)
@@ -50,15 +50,15 @@ func (l *logger) set(c config.Log) {
 	l.out.format.Store(&handler)
 }
 
-// logHandler passes records to the handler of the format in force. It remembers
-// the With and WithGroup calls that led to it, and repeats them on that handler.
+// logHandler passes records to the handler of the format in force. It remembers the
+// WithAttrs and WithGroup calls that made it, and repeats them on that handler.
 type logHandler struct {
 	out   *logOutput
 	steps []func(slog.Handler) slog.Handler
-	last  atomic.Pointer[derivedHandler] // what the steps made last
+	last  atomic.Pointer[derivedHandler] // the last result of the steps
 }
 
-// derivedHandler is a handler of one format after the steps of a logHandler.
+// derivedHandler is the result of applying the steps of a logHandler to from.
 type derivedHandler struct{ from, handler slog.Handler }
 
 // Enabled implements [slog.Handler].
@@ -94,9 +94,9 @@ func (h *logHandler) then(step func(slog.Handler) slog.Handler) slog.Handler {
 	return &logHandler{out: h.out, steps: append(slices.Clone(h.steps), step)}
 }
 
-// spellDuration writes durations with their unit, as the text format does: a
-// bare number would be one of nanoseconds.
-func spellDuration(_ []string, a slog.Attr) slog.Attr {
+// formatDuration writes durations with their unit, as the text format does. slog's JSON
+// handler would write a bare number of nanoseconds.
+func formatDuration(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.StringValue(a.Value.Duration().String())
 	}

@@ -12,7 +12,7 @@ import (
 	"mqttlb/config"
 )
 
-// A package derives its logger once and keeps it.
+// A derived logger follows changes: a package derives its logger once and keeps it.
 func TestDerivedLoggersFollowLevelAndFormat(t *testing.T) {
 	var b bytes.Buffer
 	l := newLogger(config.Log{Level: config.LevelInfo, Format: config.FormatText}, &b)
@@ -60,7 +60,7 @@ func TestDerivedLoggersFollowLevelAndFormat(t *testing.T) {
 			"two of one parent": `"msg":"probe","g":{"a":1,"n":1}}`,
 		}},
 	} {
-		for range 2 { // made anew, and remembered
+		for range 2 { // the second time from the cache
 			l.set(round.log)
 			for name, log := range derived {
 				if got := line(log); got != round.want[name] {
@@ -77,7 +77,7 @@ func TestDerivedLoggersFollowLevelAndFormat(t *testing.T) {
 	}
 }
 
-// lineWriter counts lines, and those that are not whole in one of the formats.
+// lineWriter counts lines, and those that are not whole lines of one of the formats.
 type lineWriter struct {
 	mu          sync.Mutex // guards the fields below
 	lines, torn int

@@ -1,6 +1,6 @@
-// Command mqttlb is an MQTT-aware load balancer: it reads each client's CONNECT,
-// sends each client identifier to the same healthy node of a broker cluster,
-// and moves bytes from then on.
+// Command mqttlb is an MQTT-aware load balancer. It reads each client's CONNECT, sends
+// the same client identifier to the same healthy node of a broker cluster, and from then
+// on relays bytes.
 package main
 
 import (
@@ -16,8 +16,8 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// command is one of mqttlb's subcommands. run returns errUsage after it has
-// said what was wrong with the arguments.
+// command is one of mqttlb's subcommands. If the arguments are wrong, run explains why
+// on stderr and returns errUsage.
 type command struct {
 	name, summary string
 	run           func(ctx context.Context, args []string, stdout, stderr io.Writer) error
@@ -34,19 +34,19 @@ func commands() []command {
 	}
 }
 
-// unsupported is why sessions cannot be carried on this system; nil: they can.
+// unsupported is why serve and demo cannot run on this system; nil: they can.
 var unsupported = reactor.Supported()
 
 var (
 	errUsage  = errors.New("usage")  // exit code 2
-	errFailed = errors.New("failed") // exit code 1; what failed has been said
+	errFailed = errors.New("failed") // exit code 1; the command has explained the failure
 )
 
-// exitImpatient is the exit code after a second signal: sessions were cut off.
-const exitImpatient = 1
+// exitForced is the exit code after a second signal, which cuts sessions off.
+const exitForced = 1
 
 func main() {
-	// The first signal asks to stop, the second ends the process at once.
+	// The first signal stops gracefully, the second ends the process at once.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	ctx, stop := context.WithCancel(context.Background())
@@ -55,7 +55,7 @@ func main() {
 		stop()
 		<-signals
 		fmt.Fprintln(os.Stderr, "mqttlb: a second signal: ending at once, open sessions are cut off")
-		os.Exit(exitImpatient)
+		os.Exit(exitForced)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -100,7 +100,7 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "\nmqttlb COMMAND -h lists a command's flags.\n")
 }
 
-// parseFlags parses a command's flags, which take no further arguments.
+// parseFlags parses the flags of a command that takes no other arguments.
 func parseFlags(flags *flag.FlagSet, args []string, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	if err := flags.Parse(args); err != nil {

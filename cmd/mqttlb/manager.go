@@ -14,35 +14,35 @@ import (
 	"mqttlb/proxy/admin"
 )
 
-// loadTime is how long the files of a configuration may take to be read: a network
-// file system that is away holds a reload up, and not those after it.
-const loadTime = 30 * time.Second
+// loadTimeout limits the reading of a configuration's files. A network file system
+// that is away then blocks one reload, not the later ones.
+const loadTimeout = 30 * time.Second
 
-// errStopping is the answer to changes when the process has begun to stop.
-var errStopping = errors.New("mqttlb is stopping: nothing is changed any more")
+// errStopping is the answer to every change once the process has begun to stop.
+var errStopping = errors.New("mqttlb is stopping: it makes no more changes")
 
 // manager makes every change of the running process, one after the other.
 type manager struct {
-	file     string // of the configuration; empty: it came from flags, or from a pipe, and cannot be read again
-	stateDir string // of --state-dir; empty: the configuration's
-	watching bool   // the file, for --watch
+	file     string // the configuration file; empty: the configuration came from flags or a pipe, and cannot be read again
+	stateDir string // the value of --state-dir; empty: admin.state_dir counts
+	watching bool   // --watch is set
 	log      *logger
-	// apply puts a revision in force in the place of the one before. After an error
-	// nothing has changed. The warnings, which it logs, are of what did not work and changes
-	// nothing else.
+	// apply replaces the revision in force. After an error nothing has changed. It logs
+	// its warnings and returns them: each names a file that could not be used or needs
+	// attention.
 	apply func(ctx context.Context, before, next *revision) (warnings []string, err error)
 
-	hangups  <-chan os.Signal
-	news     chan sight   // of the watch
-	requests chan request // of the admin socket
-	ended    chan struct{}
-	reloads  atomic.Pointer[admin.Reloads]
-	watched  atomic.Pointer[watched] // the files that the watch looks at
-	tried    atomic.Pointer[string]  // the digest of the files that were read last
+	hangups     <-chan os.Signal
+	fileChanges chan fingerprint // from watch
+	requests    chan request     // from the admin socket
+	ended       chan struct{}
+	reloads     atomic.Pointer[admin.Reloads]
+	watched     atomic.Pointer[watchedFiles] // the files that watch reads
+	lastRead    atomic.Pointer[string]       // the digest of the files at the last reload
 
-	// Touched by run alone.
+	// Only run uses the fields below.
 	running    *revision
-	generation int    // of running, from 1 on
+	generation int    // of running; the first is 1
 	lastFaults faults // of the last reload; nil: it succeeded
 }
 
@@ -52,21 +52,21 @@ type request struct {
 	done chan struct{}
 }
 
-// newManager makes the manager of a process that starts with a revision. The faults
-// are those of the file, if it is not that which the revision was made of.
+// newManager makes the manager of a process that starts with first. After a start with
+// --fallback, broken holds the faults of the configuration file; otherwise it is nil.
 func newManager(first *revision, broken faults, log *logger) *manager {
 	m := &manager{
-		log:      log,
-		news:     make(chan sight),
-		requests: make(chan request),
-		ended:    make(chan struct{}),
-		running:  first, generation: 1, lastFaults: broken,
+		log:         log,
+		fileChanges: make(chan fingerprint),
+		requests:    make(chan request),
+		ended:       make(chan struct{}),
+		running:     first, generation: 1, lastFaults: broken,
 	}
 	m.reloads.Store(&admin.Reloads{Failed: broken != nil, Last: time.Now()})
 	return m
 }
 
-// run takes changes until ctx is done; from the end of serving on it refuses them.
+// run makes changes until ctx is done. It refuses them once serving is done.
 func (m *manager) run(ctx, serving context.Context) {
 	defer close(m.ended)
 	for {
@@ -75,10 +75,10 @@ func (m *manager) run(ctx, serving context.Context) {
 			return
 		case <-m.hangups:
 			m.reload(serving, bySignal)
-		case s := <-m.news:
-			// A reload may have read these files since they were looked at.
-			if s.digest != *m.tried.Load() && serving.Err() == nil {
-				m.tried.Store(&s.digest)
+		case s := <-m.fileChanges:
+			// A reload may have read these files since watch took the fingerprint.
+			if s.digest != *m.lastRead.Load() && serving.Err() == nil {
+				m.lastRead.Store(&s.digest)
 				m.reload(serving, byFile)
 			}
 		case r := <-m.requests:
@@ -88,8 +88,8 @@ func (m *manager) run(ctx, serving context.Context) {
 	}
 }
 
-// do has the manager do work in its turn and waits for it. Ctx ends the wait for the
-// turn only.
+// do queues work for the manager and waits until it is done. ctx ends only the wait
+// in the queue.
 func (m *manager) do(ctx context.Context, work func(serving context.Context)) error {
 	r := request{work, make(chan struct{})}
 	select {
@@ -99,25 +99,25 @@ func (m *manager) do(ctx context.Context, work func(serving context.Context)) er
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	<-r.done // run has taken it, and does not end before it is done
+	<-r.done // run has received r, and finishes the work before it returns
 	return nil
 }
 
-// reloadResult is what has become of a reload.
+// reloadResult is the result of a reload.
 type reloadResult struct {
-	Generation int      `json:"generation"` // of the configuration that is in force now
-	Changes    []change `json:"changes"`    // made, or not if there are errors
+	Generation int      `json:"generation"` // of the configuration in force after the reload
+	Changes    []change `json:"changes"`    // made only if Errors is empty
 	Warnings   []string `json:"warnings,omitempty"`
 	Errors     []string `json:"errors,omitempty"` // empty: the configuration is in force
 	stopping   bool
 }
 
-// reload reads the configuration again and puts it in force, or leaves everything as
-// it is. It logs what has happened.
+// reload reads the configuration again and puts it in force as a whole, or changes
+// nothing. It logs the result.
 func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	result := reloadResult{Generation: m.generation, Changes: []change{}}
 	before := *m.reloads.Load()
-	next, err := m.read(ctx)
+	next, err := m.nextRevision(ctx)
 	if err == nil {
 		result.Changes = differences(m.running.config, next.config)
 		result.Warnings, err = m.apply(ctx, m.running, next)
@@ -133,12 +133,12 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 		m.warn(&result, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
 	m.running = next
-	m.watched.Store(watchedOf(m.file, next.config, nil))
-	if err := m.keep(); err != nil {
+	m.watched.Store(newWatchedFiles(m.file, next.config, nil))
+	if err := m.saveLastGood(); err != nil {
 		m.warn(&result, "the configuration is in force and could not be kept: "+err.Error())
 	}
 	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
-		m.log.Debug("a file of the configuration has changed, which means the same", "file", m.file)
+		m.log.Debug("a file of the configuration has changed, but no setting", "file", m.file)
 		return result
 	}
 	before.Done++
@@ -149,9 +149,10 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	return result
 }
 
-// read reads the next revision. Without a file that can be read again it is the
-// configuration in force, with the files that it names read again.
-func (m *manager) read(ctx context.Context) (*revision, error) {
+// nextRevision reads the configuration file and the files that it names. If the file
+// cannot be read again, nextRevision keeps the configuration in force and reads only the
+// files that it names.
+func (m *manager) nextRevision(ctx context.Context) (*revision, error) {
 	if ctx.Err() != nil {
 		return nil, errStopping
 	}
@@ -172,26 +173,26 @@ func (m *manager) read(ctx context.Context) (*revision, error) {
 			r.err = faults{{line: m.file + ": is not a regular file any more, and cannot be read again"}}
 		default:
 			if m.watching {
-				r.tried = watched.look().digest // before the files are read: what changes later is news
+				r.tried = watched.fingerprint().digest // first: a change during the read then causes another reload
 			}
 			r.revision, r.err = readRevision(m.file, before, m.log.Logger)
 		}
 		done <- r
 	}()
-	timeout := time.NewTimer(loadTime)
+	timeout := time.NewTimer(loadTimeout)
 	defer timeout.Stop()
 	select {
 	case r := <-done:
-		m.tried.Store(&r.tried)
+		m.lastRead.Store(&r.tried)
 		return r.revision, r.err
 	case <-ctx.Done():
 		return nil, errStopping
 	case <-timeout.C:
-		return nil, faults{{line: m.file + ": could not be read within " + loadTime.String()}}
+		return nil, faults{{line: m.file + ": could not be read within " + loadTimeout.String()}}
 	}
 }
 
-// refuse notes that a reload has changed nothing.
+// refuse counts and logs a reload that has changed nothing.
 func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, err error) reloadResult {
 	result.stopping = errors.Is(err, errStopping) || errors.Is(err, proxy.ErrStopping)
 	all := faultsOf(m.file, err)
@@ -200,30 +201,30 @@ func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, er
 	}
 	result.Errors = all.lines()
 	if by.who == byFile.who && slices.Equal(all, m.lastFaults) {
-		return result // the operator knows
+		return result // these errors are in the log already
 	}
 	count.Refused++
 	if !result.stopping {
 		count.Failed = true
 		m.lastFaults = all
-		m.watched.Store(watchedOf(m.file, m.running.config, all))
+		m.watched.Store(newWatchedFiles(m.file, m.running.config, all))
 	}
 	m.reloads.Store(&count)
 	for _, line := range result.Errors {
 		m.log.Error("the configuration", "error", line)
 	}
-	m.log.Error("the configuration was not reloaded; what was in force stays", "errors", len(all), "generation", m.generation)
-	m.audit(result, by)
+	m.log.Error("the configuration was not reloaded; the one before stays in force", "errors", len(all), "generation", m.generation)
+	m.auditReload(result, by)
 	return result
 }
 
-// warn logs what did not work and changes nothing else.
+// warn logs a warning and adds it to the result. A warning does not stop the reload.
 func (m *manager) warn(result *reloadResult, warning string) {
 	result.Warnings = append(result.Warnings, warning)
 	m.log.Warn("the configuration", "warning", warning)
 }
 
-// report logs a reload that has been made.
+// report logs a reload that has succeeded.
 func (m *manager) report(result reloadResult, by origin) {
 	count := map[string]int{}
 	for _, c := range result.Changes {
@@ -236,11 +237,11 @@ func (m *manager) report(result reloadResult, by origin) {
 	}
 	m.log.Info("the configuration was reloaded", "generation", m.generation,
 		"added", count[string(config.Added)], "removed", count[string(config.Removed)], "changed", count[string(config.Changed)])
-	m.audit(result, by)
+	m.auditReload(result, by)
 }
 
-// audit writes the audit line of a reload.
-func (m *manager) audit(result reloadResult, by origin) {
+// auditReload writes the audit line of a reload.
+func (m *manager) auditReload(result reloadResult, by origin) {
 	before, how := result.Generation, "done"
 	switch {
 	case len(result.Errors) > 0:
@@ -248,12 +249,12 @@ func (m *manager) audit(result reloadResult, by origin) {
 	case len(result.Changes) > 0:
 		before--
 	}
-	audit(m.log.Logger, by, "reload", slog.String("result", how), slog.String("file", m.file), slog.String("changes", brief(result.Changes)),
+	audit(m.log.Logger, by, "reload", slog.String("result", how), slog.String("file", m.file), slog.String("changes", summarize(result.Changes)),
 		slog.Int("before", before), slog.Int("after", result.Generation))
 }
 
-// keep keeps the configuration in force, where there is a folder for it.
-func (m *manager) keep() error {
+// saveLastGood writes the configuration in force to the state directory, if there is one.
+func (m *manager) saveLastGood() error {
 	dir := m.stateDir
 	if dir == "" {
 		dir = m.running.config.Admin.StateDir
@@ -261,5 +262,5 @@ func (m *manager) keep() error {
 	if dir == "" || m.file == "" {
 		return nil
 	}
-	return history{dir}.keep(m.running.config.YAML())
+	return history{dir}.save(m.running.config.YAML())
 }

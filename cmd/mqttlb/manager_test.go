@@ -11,16 +11,16 @@ import (
 	"mqttlb/config"
 )
 
-// Before the manager runs, nodes are being resolved; while it works, others wait; at
-// the end nobody is left waiting.
+// Requests wait until the manager runs, and while it works. When it ends, none is left
+// waiting.
 func TestChangesWaitForTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(&revision{config: &config.Config{}}, nil, newLogger(config.Log{}, io.Discard))
-		var order []int // of the work that has begun; touched by the manager alone
+		var order []int // order in which the work began; only the manager's goroutine uses it
 		var asked sync.WaitGroup
 		errs := make([]error, 4)
 		ask := func(ctx context.Context, i int, work func()) {
-			asked.Go(func() { // ends when the work is done, or not to be done
+			asked.Go(func() { // ends when the work is done or refused
 				errs[i] = m.do(ctx, func(context.Context) {
 					order = append(order, i)
 					work()

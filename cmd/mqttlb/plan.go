@@ -14,27 +14,27 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// plan is what a configuration means at run time. A plan that follows another one goes on with what that has under the same
-// names: the state of nodes, their health checks and look-ups, gates, what clients and nodes need to resume TLS.
+// plan holds the run-time objects of a configuration. A plan reuses the objects that the plan before it has under the same
+// names: node state, health checks, DNS look-ups, handshake gates, and the keys and sessions for TLS resumption.
 type plan struct {
 	snapshot snapshot.Snapshot
 	pools    []*snapshot.Pool
 
 	registry *balancer.Registry
-	names    *discovery.Discovery // the addresses of nodes that have a host name
+	names    *discovery.Discovery // resolves the host names of nodes
 	checkers map[string]*health.Checker
 	tls      map[string]*listenerTLS // by the listener's name
 	nodeTLS  map[string]*poolTLS     // by the pool's name
 
-	// workers run as long as a plan that is in force has them.
+	// workers run while the plan is in force, and go on if the next plan lists them, too.
 	workers []worker
-	// enact has the workers go by the plan, once the server does. The errors are of files that cannot be used:
-	// what was good before stays in force.
-	enact []func() error
+	// afterApply brings the workers up to date, after the server has applied the snapshot. An error names a file that
+	// cannot be used; the content read before stays in force.
+	afterApply []func() error
 }
 
-// newPlan makes a plan of a configuration that follows another plan, which is nil at the start. It starts nothing, changes
-// nothing and opens nothing but the files of TLS. The error is joined of all that is wrong.
+// newPlan makes the plan of a configuration. It takes over objects from before, which is nil at the start. It starts and
+// changes nothing, and opens only the TLS files. The error joins everything that is wrong.
 func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) {
 	if before == nil {
 		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log)}
@@ -47,7 +47,7 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 	for i := range cfg.Pools {
 		pool, err := p.addPool(&cfg.Pools[i], before, log)
 		if err != nil {
-			errs = append(errs, within("pool", cfg.Pools[i].Name, err))
+			errs = append(errs, nameErrors("pool", cfg.Pools[i].Name, err))
 			continue
 		}
 		pools[cfg.Pools[i].Name] = pool
@@ -58,7 +58,7 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 		if l.TLS != nil {
 			var err error
 			if ln.TLS, err = p.addTLS(l, before, log); err != nil {
-				errs = append(errs, within("listener", l.Name, err))
+				errs = append(errs, nameErrors("listener", l.Name, err))
 				continue
 			}
 		}
@@ -68,7 +68,7 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	p.enact = append(p.enact, func() error { p.names.Apply(p.nodes()); return nil })
+	p.afterApply = append(p.afterApply, func() error { p.names.Apply(p.nodes()); return nil })
 	return p, nil
 }
 
@@ -79,7 +79,7 @@ func (p *plan) isUsed(pool *snapshot.Pool) bool {
 	})
 }
 
-// nodes are those of all pools.
+// nodes returns the nodes of all pools.
 func (p *plan) nodes() []*balancer.Node {
 	var nodes []*balancer.Node
 	for _, pool := range p.pools {
@@ -88,7 +88,7 @@ func (p *plan) nodes() []*balancer.Node {
 	return nodes
 }
 
-// snapshotOf has the settings of a configuration, without its listeners.
+// snapshotOf returns the limits and timeouts of a configuration, without its listeners.
 func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 	return snapshot.Snapshot{
 		MaxConnections:           cfg.Limits.MaxConnections,
@@ -116,7 +116,7 @@ func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 	}
 }
 
-// listenerOf is a listener without its TLS.
+// listenerOf returns the run-time form of a listener, without its TLS.
 func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.Listener {
 	ln := &snapshot.Listener{
 		Name:           l.Name,
@@ -128,7 +128,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 		Trusted:        l.TrustedProxies,
 		MaxConnections: l.MaxConnections,
 		Hosts:          l.AllowedHosts,
-		Routes:         routes(l, pools),
+		Routes:         routesOf(l, pools),
 	}
 	if l.Address.Network == "unix" {
 		ln.Address = l.Address.Path
@@ -136,7 +136,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 	return ln
 }
 
-// warnings are of files that can be used and should not stay as they are.
+// warnings describes TLS files that can be used but need attention.
 func (p *plan) warnings() (all []string) {
 	warn := func(what, name string, warnings []string) {
 		for _, warning := range warnings {
@@ -156,37 +156,37 @@ func (p *plan) warnings() (all []string) {
 	return all
 }
 
-// within says of each error in err what has it: a listener or a pool.
-func within(what, name string, err error) error {
+// nameErrors adds the name of the listener or pool to each error in err.
+func nameErrors(what, name string, err error) error {
 	var errs []error
-	for _, e := range each(err) {
+	for _, e := range splitErrors(err) {
 		errs = append(errs, fmt.Errorf("%s %q: %w", what, name, e))
 	}
 	return errors.Join(errs...)
 }
 
-// each returns the errors that are joined in err, in one or more layers. What has
-// words around joined errors is one error.
-func each(err error) []error {
+// splitErrors returns the errors that are joined in err, at any depth. An error with
+// text around joined errors counts as one.
+func splitErrors(err error) []error {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}
 	var errs []error
 	for _, e := range joined.Unwrap() {
-		errs = append(errs, each(e)...)
+		errs = append(errs, splitErrors(e)...)
 	}
 	return errs
 }
 
-// protocols are those of listeners, in the words of package proxy.
+// protocols maps the protocols of listeners to those of package snapshot.
 var protocols = map[config.Protocol]snapshot.Protocol{
 	config.MQTT: snapshot.MQTT, config.TCP: snapshot.TCP, config.WS: snapshot.WS, config.HTTP: snapshot.HTTP,
 	config.Passthrough: snapshot.Passthrough,
 }
 
-// routes are what a listener's requests go by; none where it knows no requests.
-func routes(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
+// routesOf returns the routes of a listener, and nil for one without HTTP or SNI routing.
+func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
 	switch l.Protocol {
 	case config.WS:
 		return []snapshot.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}

@@ -9,7 +9,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// addPool adds a pool, whose nodes and checks go on if there was one of its name.
+// addPool adds a pool. If the plan before has a pool of its name, the nodes and health
+// checks carry on.
 func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapshot.Pool, error) {
 	spec := balancer.PoolSpec{Name: c.Name}
 	var err error
@@ -79,7 +80,7 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 	pool.DialFailed = checker.Failed
 	p.checkers[c.Name] = checker
 	p.workers = append(p.workers, checker)
-	p.enact = append(p.enact, func() error { checker.Apply(b, check); return nil })
+	p.afterApply = append(p.afterApply, func() error { checker.Apply(b, check); return nil })
 	p.pools = append(p.pools, pool)
 	return pool, nil
 }

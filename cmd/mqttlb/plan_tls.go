@@ -11,20 +11,20 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// listenerTLS is a listener's TLS and the configuration that it was made of.
+// listenerTLS is a listener's TLS and the configuration that it was made from.
 type listenerTLS struct {
 	*snapshot.TLS
 	config *config.TLS
 }
 
-// addTLS adds the TLS of a listener. What cannot be used of its files is an error where its settings are new; later, what
-// was good stays.
+// addTLS adds the TLS of a listener. If its settings are new, a file that cannot be used is an error. Otherwise the
+// content read before stays in force.
 func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snapshot.TLS, error) {
 	c, old := l.TLS, before.tls[l.Name]
 	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity]}}
 	if old != nil && sameFiles(old.config, c) {
 		t.Terminator = old.Terminator
-		p.enact = append(p.enact, t.Terminator.Reload)
+		p.afterApply = append(p.afterApply, t.Terminator.Reload)
 	} else {
 		var err error
 		if t.Terminator, err = newTerminator(c, log); err != nil {
@@ -39,7 +39,7 @@ func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snap
 	} else {
 		t.Gate = tlsterm.NewGate(c.MaxHandshakes, c.HandshakeRate, c.MaxHandshakeQueue)
 	}
-	p.enact = append(p.enact, func() error {
+	p.afterApply = append(p.afterApply, func() error {
 		t.Gate.SetLimits(c.MaxHandshakes, c.HandshakeRate, c.MaxHandshakeQueue)
 		return nil
 	})
@@ -48,7 +48,7 @@ func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snap
 	return t.TLS, nil
 }
 
-// sameFiles reports whether two configurations of TLS differ in nothing that a terminator is made of.
+// sameFiles reports whether a and b lead to the same terminator: the settings that it does not use may differ.
 func sameFiles(a, b *config.TLS) bool {
 	x, y := *a, *b
 	for _, c := range []*config.TLS{&x, &y} {
@@ -57,7 +57,7 @@ func sameFiles(a, b *config.TLS) bool {
 	return fmt.Sprintf("%#v", x) == fmt.Sprintf("%#v", y) // plain data: its text tells it apart
 }
 
-// newTerminator reads the files of a listener's TLS.
+// newTerminator reads the TLS files of a listener.
 func newTerminator(c *config.TLS, log *slog.Logger) (*tlsterm.Terminator, error) {
 	o := tlsterm.Options{
 		StrictSNI:  c.StrictSNI,
@@ -78,14 +78,14 @@ func newTerminator(c *config.TLS, log *slog.Logger) (*tlsterm.Terminator, error)
 	return tlsterm.New(o)
 }
 
-// poolTLS is the TLS that is spoken to the nodes of a pool, and what it was made of.
+// poolTLS is the TLS to the nodes of a pool, and the settings that it was made from.
 type poolTLS struct {
 	*snapshot.NodeTLS
 	config config.NodeTLS
-	hosts  map[string]string
+	hosts  map[string]string // the server name of each node, by the node's name
 }
 
-// addNodeTLS reads the files of a pool's TLS and has it spoken to the pool's nodes.
+// addNodeTLS reads the TLS files of a pool and sets the pool's TLS.
 func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, log *slog.Logger) error {
 	o := tlsterm.NodeOptions{
 		Hosts:       make(map[string]string),
@@ -100,7 +100,7 @@ func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, 
 	t, old := &poolTLS{config: *c, hosts: o.Hosts}, before.nodeTLS[pool.Name]
 	if old != nil && old.config == t.config && maps.Equal(old.hosts, t.hosts) {
 		t.NodeTLS = old.NodeTLS
-		p.enact = append(p.enact, t.Originator.Reload)
+		p.afterApply = append(p.afterApply, t.Originator.Reload)
 	} else {
 		originator, err := tlsterm.NewOriginator(o)
 		if err != nil {

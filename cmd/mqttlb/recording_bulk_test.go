@@ -2,17 +2,17 @@ package main_test
 
 import "crypto/sha256"
 
-// sendBulk writes so many PUBLISH packets, each of 64 KiB and one frame.
+// sendBulk writes n PUBLISH packets of 64 KiB, over WebSocket each in a frame.
 func (e *endpoint) sendBulk(packets int) {
 	b := e.framed(publishOf(patterned(64 << 10)))
 	for range packets {
 		if _, err := e.conn().Write(b); err != nil {
-			return // the reader, who misses bytes, says so
+			return // the reader reports the missing bytes
 		}
 	}
 }
 
-// readBulk reads what sendBulk writes and records it as one.
+// readBulk reads the packets of sendBulk and records them in one line.
 func (e *endpoint) readBulk(packets int) {
 	want, n := sha256.Sum256(publishOf(patterned(64<<10))), 0
 	for ; n < packets; n++ {
@@ -30,15 +30,15 @@ func (e *endpoint) readBulk(packets int) {
 	e.notef("< %d times PUBLISH of 64 KiB, as they were sent", n)
 }
 
-// bulk is so many packets that no socket takes them all: 10 MB.
+// bulk is a number of packets that fills any socket buffer: 10 MB.
 const bulk = 160
 
-// lateReader has one endpoint send until the other, which does not read, takes no more,
-// or nearly so, and then read.
+// lateReader makes one endpoint send until the buffers on the way to the other are full,
+// or nearly so. Only then does the other read.
 func (s *scene) lateReader(from, to *endpoint) {
 	began, done := make(chan struct{}), make(chan struct{})
 	from.notef("> %d times PUBLISH of 64 KiB", bulk)
-	go func() { // ends when all is sent, or with the connection
+	go func() { // ends when all is sent or the connection breaks
 		defer close(done)
 		from.sendBulk(bulk / 10)
 		close(began)

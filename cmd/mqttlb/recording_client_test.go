@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// arrival is how a client comes, where that is not in the usual way of its mode.
+// arrival describes a client that does not connect in the usual way of its mode.
 type arrival struct {
-	before  []byte      // bytes in the clear before all others: a PROXY header
+	before  []byte      // sent first, in the clear: a PROXY header
 	said    string      // the same in words
 	tls     *tls.Config // its side of TLS
 	bare    bool        // neither TLS nor an upgrade
@@ -23,8 +23,8 @@ type arrival struct {
 	noUp    bool        // TLS, but no upgrade
 }
 
-// upgradeText is an upgrade with these lines in place of the good ones of the same name;
-// a line that ends in "-" is left out.
+// upgradeText returns an upgrade request. Each of these lines replaces the valid one of
+// the same name; a line that ends in "-" removes it.
 func upgradeText(lines ...string) string {
 	text := []string{
 		"GET /mqtt HTTP/1.1",
@@ -63,11 +63,11 @@ func upgradeText(lines ...string) string {
 	return b.String() + "\r\n"
 }
 
-// dial is a client of the scene's mode that may send its CONNECT.
+// dial returns a client of the scene's mode that is ready to send its CONNECT.
 func (s *scene) dial() *endpoint { return s.dialAs(arrival{}) }
 
-// dialAs is dial for a client that comes in its own way. What refuses it on the way is
-// recorded; then it is the test that ends the connection.
+// dialAs is dial for a client with an arrival of its own. If the client is refused on
+// the way, that is recorded, and the test has to close the connection.
 func (s *scene) dialAs(a arrival) *endpoint {
 	conn, err := dialer(s.source()).Dial("tcp", s.address())
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *scene) dialAs(a arrival) *endpoint {
 	return e
 }
 
-// own is a connection that ends with the scene.
+// own adds a connection that is closed at the end of the scene.
 func (s *scene) own(conn net.Conn) *tapped {
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	s.mu.Lock()
@@ -100,7 +100,7 @@ func (s *scene) own(conn net.Conn) *tapped {
 	return &tapped{TCPConn: conn.(*net.TCPConn)}
 }
 
-// secure makes the client's TLS handshake. If it fails that is recorded, with the end.
+// secure makes the client's TLS handshake. A failure is recorded, with how the connection ends.
 func (e *endpoint) secure(a arrival) bool {
 	config := a.tls
 	if config == nil {
@@ -109,7 +109,7 @@ func (e *endpoint) secure(a arrival) bool {
 	config = config.Clone()
 	config.ServerName = "127.0.0.1"
 	if e.scene.mode.passthrough() && !e.scene.serving {
-		e.scene.acceptEarly() // the node is the other end
+		e.scene.acceptEarly() // the node is the TLS server
 	}
 	e.tls = tls.Client(e.tcp, config)
 	if err := e.tls.Handshake(); err != nil {
@@ -126,7 +126,7 @@ func (e *endpoint) secure(a arrival) bool {
 	return true
 }
 
-// upgrade asks for WebSocket and records the answer.
+// upgrade sends the upgrade request and records the answer.
 func (e *endpoint) upgrade(a arrival) {
 	request := a.request
 	if request == "" {
@@ -162,15 +162,15 @@ func (e *endpoint) upgrade(a arrival) {
 	e.ws = e.response() == http.StatusSwitchingProtocols
 }
 
-// goodAccept answers the key in upgradeText: it is the example of RFC 6455, 1.3.
+// goodAccept is the Sec-WebSocket-Accept for the key in upgradeText, both from RFC 6455, 1.3.
 const goodAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-// recordedHeaders are those of an HTTP response that a recording has.
+// recordedHeaders are the headers of an HTTP response that are recorded.
 var recordedHeaders = []string{
 	"Allow", "Connection", "Location", "Retry-After", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "Upgrade",
 }
 
-// response records an HTTP response, or the end where there is none: then its status is 0.
+// response records an HTTP response and returns its status. If there is none, it records the end and returns 0.
 func (e *endpoint) response() (status int) {
 	status, words := e.readResponse()
 	e.noteResponse(words)
@@ -183,7 +183,7 @@ func (e *endpoint) noteResponse(words string) {
 	}
 }
 
-// readResponse reads what response records.
+// readResponse reads the response for response to record.
 func (e *endpoint) readResponse() (status int, text string) {
 	resp, err := http.ReadResponse(e.in, nil)
 	if err != nil {

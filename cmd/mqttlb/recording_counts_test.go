@@ -10,9 +10,9 @@ import (
 
 var seriesOf = regexp.MustCompile(`^mqttlb_(\w+)\{(.*)\}$`)
 
-// counted waits until nothing of the scenes is open, and adds to each recording what
-// /metrics has counted for its listener and pool. Every process plays one scenario, so
-// that the difference to its beginning is the value itself.
+// counted waits until no session of the scenes is open, and adds to each recording the
+// counters of its listener and pool. Every process plays one scenario, so that counters
+// start at zero.
 func counted(t *testing.T, b *balancer, scenes []*scene) {
 	t.Helper()
 	var m metrics
@@ -41,7 +41,7 @@ func counted(t *testing.T, b *balancer, scenes []*scene) {
 	}
 }
 
-// of are the counters of a scene's listener and pool that are not zero.
+// of returns the metrics of a scene's listener and pool that are not zero.
 func (m metrics) of(s *scene) (counts []string) {
 	for series, v := range m {
 		parts := seriesOf.FindStringSubmatch(series)
@@ -49,7 +49,7 @@ func (m metrics) of(s *scene) (counts []string) {
 			continue
 		}
 		if strings.Contains(parts[2], `"resumed"`) || !s.measured() && parts[1] == "bytes_total" {
-			continue // a ticket may come late
+			continue // whether a client has its ticket in time varies
 		}
 		var own bool
 		words := []string{strings.TrimSuffix(parts[1], "_total")}

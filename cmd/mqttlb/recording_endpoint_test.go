@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// endpoint is one of the two peers that a scene plays: a client, or a node. What it
-// sends and what it reads is written to the recording when it does so.
+// endpoint is one of the two peers that a scene plays: a client, or a node. It records
+// the packets that it sends and reads, as it does so.
 type endpoint struct {
 	scene    *scene
 	name     string    // "client" or "node"
@@ -27,11 +27,11 @@ type endpoint struct {
 	stream   []byte // MQTT bytes that are read and not recorded yet
 }
 
-// tapped is a socket that remembers how its stream has ended: crypto/tls does not tell
-// a close_notify from a bare FIN.
+// tapped is a socket that remembers how its stream ended, since crypto/tls does not
+// distinguish a close_notify from a bare FIN.
 type tapped struct {
 	*net.TCPConn
-	before []byte // is read first
+	before []byte // bytes that Read returns first
 	err    error
 }
 
@@ -47,7 +47,7 @@ func (c *tapped) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-// conn is the endpoint's stream below frames.
+// conn returns the stream below WebSocket frames: TLS or the socket.
 func (e *endpoint) conn() net.Conn {
 	if e.tls != nil {
 		return e.tls
@@ -59,11 +59,11 @@ func (e *endpoint) notef(format string, args ...any) {
 	e.scene.notef("%-6s %s", e.name, fmt.Sprintf(format, args...))
 }
 
-// write writes bytes as they are. An error is of a peer that has gone, and the end of
-// its stream, which is recorded, says so.
+// write writes bytes unchanged. It ignores an error: the peer has gone then, and how its
+// stream ended is recorded anyway.
 func (e *endpoint) write(b []byte) { _, _ = e.conn().Write(b) }
 
-// framed is b as it is sent: in a frame of its own over WebSocket.
+// framed returns b in a frame of its own over WebSocket, and else b.
 func (e *endpoint) framed(b []byte) []byte {
 	if e.ws {
 		return wsFrame(wsBinary, e.name == "client", b)
@@ -81,7 +81,7 @@ func (e *endpoint) send(packets ...[]byte) {
 	e.write(b)
 }
 
-// drip is send, one byte in each write.
+// drip is send with one byte in each write.
 func (e *endpoint) drip(packets ...[]byte) {
 	for _, p := range packets {
 		e.notef("> %s, byte by byte", describePacket(p))
@@ -91,13 +91,13 @@ func (e *endpoint) drip(packets ...[]byte) {
 	}
 }
 
-// sendAs sends bytes below frames, recorded in words.
+// sendAs sends bytes without a frame, and records words for them.
 func (e *endpoint) sendAs(b []byte, what string) {
 	e.notef("> %s", what)
 	e.write(b)
 }
 
-// ping sends a ping of WebSocket; pong is what comes back for it.
+// ping sends a WebSocket ping, which pong answers.
 func (e *endpoint) ping(text string) {
 	e.sendAs(wsFrame(wsPing, e.name == "client", []byte(text)), fmt.Sprintf("WS ping %q", text))
 }
@@ -115,19 +115,19 @@ func (e *endpoint) closeTLS() {
 	}
 }
 
-// fin ends the endpoint's stream, that of TLS first.
+// fin sends a close_notify, if the endpoint speaks TLS, and a FIN.
 func (e *endpoint) fin() {
 	e.closeTLS()
 	e.finTCP()
 }
 
-// finTCP ends the stream of the socket alone.
+// finTCP sends a FIN only.
 func (e *endpoint) finTCP() {
 	e.notef("> FIN")
 	_ = e.tcp.CloseWrite()
 }
 
-// reset breaks the connection.
+// reset sends a RST.
 func (e *endpoint) reset() {
 	e.notef("> RST")
 	_ = e.tcp.SetLinger(0)
@@ -147,7 +147,7 @@ func (e *endpoint) read(n int) {
 	}
 }
 
-// end records all that comes, to the end of the stream.
+// end reads and records everything to the end of the stream.
 func (e *endpoint) end() {
 	for !e.ended {
 		line, _ := e.next()
@@ -157,7 +157,7 @@ func (e *endpoint) end() {
 	}
 }
 
-// drained reads to the end of the stream without a word, and returns its error.
+// drained reads to the end of the stream without recording, and returns the error at the end.
 func (e *endpoint) drained() (err error) {
 	for err == nil {
 		_, err = e.fill()
@@ -165,7 +165,7 @@ func (e *endpoint) drained() (err error) {
 	return err
 }
 
-// next is the next packet or control frame in words, or how the stream ends.
+// next reads the next packet or control frame and describes it, or how the stream ends.
 func (e *endpoint) next() (line string, ended bool) {
 	for {
 		if packet, rest := cutPacket(e.stream); packet != nil {
@@ -182,7 +182,7 @@ func (e *endpoint) next() (line string, ended bool) {
 	}
 }
 
-// fill reads more of the stream. A frame that is not MQTT's bytes is returned in words.
+// fill reads more of the stream. It returns a description of a frame that holds no MQTT bytes.
 func (e *endpoint) fill() (frame string, err error) {
 	if !e.ws {
 		b := make([]byte, 64<<10)
@@ -203,7 +203,7 @@ func (e *endpoint) fill() (frame string, err error) {
 	return "", nil
 }
 
-// ending says how a stream ends that a read has returned err for.
+// ending describes how the stream ended, after a read has returned err.
 func (e *endpoint) ending(err error) string {
 	e.ended = true
 	var words []string
@@ -211,11 +211,11 @@ func (e *endpoint) ending(err error) string {
 		words = append(words, "part of a packet "+describeBytes(e.stream))
 	}
 	alert := &net.OpError{}
-	if e.tls != nil && e.tcp.err == nil { // it is TLS that has ended, or broken
+	if e.tls != nil && e.tcp.err == nil { // TLS ended or failed, not the socket
 		switch {
 		case errors.As(err, &alert) && alert.Op == "remote error":
 			words = append(words, "TLS alert: "+alert.Err.Error())
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // in the midst of what was expected
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF): // before the expected bytes were whole
 			words = append(words, "close_notify")
 		default:
 			words = append(words, "broken TLS: "+err.Error())

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// First bytes of WebSocket frames: FIN and the opcode (RFC 6455, 5.2). They are
-// spelled out here, without proxy/websocket, which is what is recorded.
+// First bytes of WebSocket frames: FIN and the opcode (RFC 6455, 5.2). They do not come
+// from proxy/websocket, since that is under test here.
 const (
 	wsBinary      = 0x82
 	wsText        = 0x81
@@ -26,7 +26,7 @@ const (
 
 var wsKey = [4]byte{0x12, 0xA7, 0x00, 0xFF}
 
-// wsFrame is a frame with this first byte, masked as a client's is or not.
+// wsFrame returns a frame with this first byte, masked (as from clients) or not.
 func wsFrame(first byte, masked bool, payload []byte) []byte {
 	b, mask := []byte{first}, byte(0)
 	if masked {
@@ -50,19 +50,19 @@ func wsFrame(first byte, masked bool, payload []byte) []byte {
 	return b
 }
 
-// wsStatus is the payload of a close frame.
+// wsStatus returns the payload of a close frame.
 func wsStatus(code uint16, reason string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, code), reason...)
 }
 
-// readFrame is one frame that was read, its payload unmasked.
+// readFrame is a frame from the other side, with its payload unmasked.
 type readFrame struct {
 	first   byte
 	masked  bool
 	payload []byte
 }
 
-// nextFrame reads a frame. io.EOF is an end between two frames.
+// nextFrame reads a frame. It returns io.EOF if the stream ends between two frames.
 func nextFrame(r *bufio.Reader) (f readFrame, err error) {
 	if f.first, err = r.ReadByte(); err != nil {
 		return f, err
@@ -100,7 +100,7 @@ func nextFrame(r *bufio.Reader) (f readFrame, err error) {
 // control reports whether the frame is a ping, a pong or a close.
 func (f readFrame) control() bool { return f.first&wsControl != 0 }
 
-// String is the frame in a recording.
+// String describes the frame in a recording.
 func (f readFrame) String() string {
 	var text string
 	switch f.first {

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// recordingsDir holds a file for each scenario. A section is what happens in the modes
-// that its title names. Where that is a bug, a line that begins with "+ " is right and
-// does not happen, and one that begins with "- " happens and is not right.
+// recordingsDir holds a file for each scenario. A section records the modes that its
+// title names. Where a bug is known, a line that begins with "+ " is right and does not
+// happen, and one that begins with "- " happens and is wrong.
 const recordingsDir = "testdata/recordings"
 
 const (
@@ -39,7 +39,7 @@ func readGolden(t *testing.T, name string) golden {
 		case ok:
 			modes = strings.Split(strings.TrimSpace(title), ", ")
 		case strings.TrimSpace(line) != "":
-			for _, mode := range modes { // none: it is the comment at the top
+			for _, mode := range modes { // the comment at the top has no modes
 				g[mode] += line
 			}
 		}
@@ -47,7 +47,7 @@ func readGolden(t *testing.T, name string) golden {
 	return g
 }
 
-// write writes the file, modes whose sections are the same under one title.
+// write writes the file. Modes with the same section share one title.
 func (g golden) write(t *testing.T, sc *scenario) {
 	t.Helper()
 	var b strings.Builder
@@ -86,8 +86,8 @@ func unmarked(section, kept, dropped string) string {
 	return b.String()
 }
 
-// lineDiff is what must be done to a text to make another of it: its lines, "-" before
-// one that goes and "+" before one that comes.
+// lineDiff returns the difference between two texts by lines, "-" before a removed line
+// and "+" before an added one.
 func lineDiff(from, to string) string {
 	a, b := strings.Split(strings.TrimSuffix(from, "\n"), "\n"), strings.Split(strings.TrimSuffix(to, "\n"), "\n")
 	common := make([][]int, len(a)+1) // the length of the longest common subsequence of a[i:] and b[j:]

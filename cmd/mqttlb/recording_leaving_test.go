@@ -2,11 +2,11 @@ package main_test
 
 import "syscall"
 
-// goodbyes is what these scenarios say of an end of ours.
+// goodbyes describes, in the file of a scenario, how mqttlb ends a session.
 const goodbyes = "A client of MQTT 5 gets a DISCONNECT, WebSocket a close frame 1001, TLS a close_notify, and then comes the FIN;\n" +
 	"a node never gets a DISCONNECT."
 
-// leave records how mqttlb ends a session: at the client, then at the node.
+// leave records how mqttlb ends a session, first at the client, then at the node.
 func (s *scene) leave(client, node *endpoint) {
 	client.end()
 	node.end()
@@ -15,7 +15,7 @@ func (s *scene) leave(client, node *endpoint) {
 	s.end()
 }
 
-// idles are sessions that are silent for too long.
+// idles are scenarios in which a session is silent for too long.
 func idles() []*scenario {
 	return []*scenario{{
 		name: "idle-v3", about: "timeouts.idle, MQTT 3.1.1.\n" + goodbyes, settings: "timeouts: {idle: 2s}",
@@ -51,7 +51,7 @@ func (s *scene) stopping() error {
 	return err
 }
 
-// stops are what SIGTERM does.
+// stops are scenarios with SIGTERM.
 func stops() []*scenario {
 	remain := func(level byte) func(*scene) {
 		return func(s *scene) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// limitRefusals are clients past a limit. They are refused in the words of their version
-// where their CONNECT is read. Before TLS, and where nothing is read, they are closed.
+// limitRefusals are scenarios of clients over a limit. Where the CONNECT is read, a client
+// gets a CONNACK of its version. Before TLS, and where nothing is read, it is closed.
 func limitRefusals() []*scenario {
 	past := func(s *scene) {
 		held := s.hold()
@@ -33,8 +33,8 @@ func limitRefusals() []*scenario {
 	}}
 }
 
-// pastRate records a client of each version that comes too fast. A client that was not
-// too fast after all, on a machine that has stood still for a second, is forgotten.
+// pastRate records a client of each version over the rate. On a machine that stalls for
+// a second a client may be within the rate; that client is not recorded.
 func (s *scene) pastRate() {
 	s.serveNode()
 	for _, level := range recordedVersions {
@@ -70,13 +70,13 @@ func (s *scene) comeAndGo(connect []byte) {
 	s.sentAway(c)
 }
 
-// source is the address that clients of the scene's mode come from: limits of addresses
-// count over all listeners.
+// source returns the client address of the scene's mode. Each mode has its own, since
+// limits per address count over all listeners.
 func (s *scene) source() string {
 	return fmt.Sprintf("127.0.1.%d", 1+slices.Index(recordingModes, s.mode))
 }
 
-// nodeRefusals are clients for whom there is no node.
+// nodeRefusals are scenarios of clients that get no node.
 func nodeRefusals() []*scenario {
 	all := func(s *scene) {
 		for _, level := range recordedVersions {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// recordingMode is what clients and nodes speak in a section of a recording. Its
-// name, spelled as an identifier, is that of its listener and of its pool.
+// recordingMode holds the protocols of clients and nodes in a section of a recording.
+// Listener and pool have its name, spelled as an identifier.
 type recordingMode struct {
 	name     string
 	protocol string // of the listener
@@ -15,7 +15,7 @@ type recordingMode struct {
 	nodeTLS  bool   // the nodes speak TLS
 }
 
-// recordingModes are the nine of proxy's tests, and the two that pass bytes on unread.
+// recordingModes are the nine modes of proxy's tests, and the two that do not read the CONNECT.
 var recordingModes = []recordingMode{
 	{name: "mqtt", protocol: "mqtt"},
 	{name: "mqtts", protocol: "mqtt", tls: true},
@@ -30,7 +30,7 @@ var recordingModes = []recordingMode{
 	{name: "tls passthrough", protocol: "tls"},
 }
 
-// Sets of modes that a scenario may be for. No set: all modes.
+// The methods below are the sets of modes that a scenario may choose. Without a set it runs in all modes.
 func (m recordingMode) reads() bool       { return m.protocol != "tcp" && m.protocol != "tls" } // the CONNECT
 func (m recordingMode) clientWS() bool    { return m.protocol == "ws" || m.protocol == "http" }
 func (m recordingMode) clientTLS() bool   { return m.tls || m.passthrough() }
@@ -42,10 +42,10 @@ func (m recordingMode) overTCP() bool     { return !m.clientWS() }
 
 func (m recordingMode) id() string { return strings.ReplaceAll(m.name, " ", "_") }
 
-// answersInTLS: the node is one end of a TLS connection.
+// answersInTLS reports whether the node is the server of a TLS connection.
 func (m recordingMode) answersInTLS() bool { return m.nodeTLS || m.passthrough() }
 
-// config is the listener and the pool of a mode, before a node at the address.
+// config returns the listener and the pool of a mode, with a node at the address.
 func (m recordingMode) config(sc *scenario, l lab, node string) (listener, pools string) {
 	pool, protocol, path := m.id(), "mqtt", ""
 	switch {
@@ -79,7 +79,7 @@ func (m recordingMode) config(sc *scenario, l lab, node string) (listener, pools
 	return listener + sc.listener + "}", pools
 }
 
-// recordingConfig is the configuration of all modes of a scenario.
+// recordingConfig returns the configuration for all modes of a scenario.
 func recordingConfig(sc *scenario, l lab, nodes map[string]string) string {
 	listeners, pools := "listeners:\n", "pools:\n  - {name: web, protocol: http, health: {probe: none}, nodes: [{name: web, address: \"127.0.0.1:1\"}]}\n"
 	for _, m := range sc.inModes() {
@@ -90,7 +90,7 @@ func recordingConfig(sc *scenario, l lab, nodes map[string]string) string {
 	return listeners + pools + patient(sc.settings) + "\n"
 }
 
-// patient adds to settings the time that a busy machine needs, where it is not given.
+// patient adds timeouts for a busy machine to settings, where settings has none.
 func patient(settings string) string {
 	timeouts := "dial: 1m"
 	if !strings.Contains(settings, "connect_packet") {

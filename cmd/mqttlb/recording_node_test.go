@@ -14,14 +14,14 @@ import (
 	"github.com/pires/go-proxyproto"
 )
 
-// accepted is a connection that a node of the scene has taken, and what it has to tell.
+// accepted is a connection that the scene's node has accepted, with the lines to record for it.
 type accepted struct {
 	*endpoint
 	said []string
 	err  error
 }
 
-// accept is the next connection to the scene's node, ready for MQTT.
+// accept returns the next connection to the scene's node, ready for MQTT.
 func (s *scene) accept() *endpoint {
 	early := s.early
 	if s.early = nil; early == nil {
@@ -38,17 +38,17 @@ func (s *scene) accept() *endpoint {
 	return a.endpoint
 }
 
-// acceptEarly begins accept: the client's handshake needs the node.
+// acceptEarly begins accept before the client has connected: its TLS handshake is with the node.
 func (s *scene) acceptEarly() {
 	early := make(chan accepted, 1)
 	s.early = early
 	go func() { early <- s.takeNode() }() // ends with the listener of the node, at the latest
 }
 
-// firstRead is how much of the first write a node is given in one read.
+// firstRead is how many bytes of the first write a node reads at once.
 const firstRead = 64 << 10
 
-// takeNode accepts a connection and takes off it what comes before MQTT.
+// takeNode accepts a connection and reads everything before MQTT: PROXY header, TLS, upgrade.
 func (s *scene) takeNode() (a accepted) {
 	_ = s.node.SetDeadline(deadline())
 	conn, err := s.node.Accept()
@@ -93,7 +93,7 @@ func (s *scene) takeNode() (a accepted) {
 	return a
 }
 
-// firstWrite says what was in the first write to a node, of what must be.
+// firstWrite describes which of the required parts the first write to a node held.
 func firstWrite(rest []byte, header, upgrade bool) string {
 	whole := "the CONNECT in part"
 	if packet, _ := cutPacket(rest); packet != nil {
@@ -111,7 +111,7 @@ func firstWrite(rest []byte, header, upgrade bool) string {
 	return whole
 }
 
-// describeHeader is a PROXY header in a recording.
+// describeHeader describes a PROXY header in a recording.
 func (s *scene) describeHeader(h *proxyproto.Header) string {
 	text := fmt.Sprintf("PROXY v%d, command %x, family %x, from %v to %v", h.Version, byte(h.Command), byte(h.TransportProtocol),
 		s.replaced(fmt.Sprint(h.SourceAddr)), s.replaced(fmt.Sprint(h.DestinationAddr)))
@@ -125,7 +125,7 @@ func (s *scene) describeHeader(h *proxyproto.Header) string {
 	return text
 }
 
-// recordedOfRequest are the headers of an upgrade that a node is sent.
+// recordedOfRequest are the headers of an upgrade to a node that are recorded.
 var recordedOfRequest = []string{
 	"Connection", "Origin", "Sec-WebSocket-Protocol", "Sec-WebSocket-Version", "Upgrade", "User-Agent",
 	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto",
@@ -165,8 +165,8 @@ func (a *accepted) switchOver(sc *scenario) error {
 	return err
 }
 
-// serveNode has the scene's node accept whoever comes, answer each CONNECT with a
-// CONNACK and then wait for the end. None of that is recorded.
+// serveNode makes the scene's node accept every connection, answer each CONNECT with a
+// CONNACK and then wait for the end. Nothing of that is recorded.
 func (s *scene) serveNode() {
 	s.serving = true
 	s.served.Go(func() { // ends when the node's listener is closed
@@ -189,7 +189,7 @@ func (s *scene) serveNode() {
 	})
 }
 
-// packet reads the next packet without a word.
+// packet reads the next packet without recording it.
 func (e *endpoint) packet() ([]byte, error) {
 	for {
 		if packet, rest := cutPacket(e.stream); packet != nil {
@@ -202,7 +202,7 @@ func (e *endpoint) packet() ([]byte, error) {
 	}
 }
 
-// acceptBare is accept for a node that reads nothing of what comes.
+// acceptBare is accept for a node that reads nothing.
 func (s *scene) acceptBare() *endpoint {
 	_ = s.node.SetDeadline(deadline())
 	conn, err := s.node.Accept()

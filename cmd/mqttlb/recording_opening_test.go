@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// openings are how a client's CONNECT comes, and how a node answers it.
+// openings are scenarios of how a CONNECT arrives and how a node answers it.
 func openings() []*scenario {
 	return []*scenario{{
 		name: "opening-whole", about: "A CONNECT of each version in one write, and a client that leaves as it should.",
@@ -176,7 +176,7 @@ func openings() []*scenario {
 	}}
 }
 
-// large5 is a CONNECT of level 5 with more properties than connectWith can count.
+// large5 returns a CONNECT of level 5 whose properties are too long for connectWith.
 func large5(properties []byte) []byte {
 	body := append([]byte("\x00\x04MQTT\x05\x02\x00\x3c"), mqttPacket(0, properties)[1:]...)
 	return mqttPacket(0x10, append(body, "\x00\x02c1"...))

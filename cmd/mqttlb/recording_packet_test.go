@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Packets that scenarios are made of, as 3.1.1 has them.
+// Packets of MQTT 3.1.1 that scenarios use.
 var (
 	pingreqPacket    = []byte{0xC0, 0}
 	pingrespPacket   = []byte{0xD0, 0}
@@ -19,8 +19,8 @@ var (
 // recordedVersions are the protocol levels of MQTT 3.1, 3.1.1 and 5.
 var recordedVersions = []byte{3, 4, 5}
 
-// connectWith is a CONNECT of level 3, 4 or 5 with these connect flags, keep alive and
-// payload. Other levels are spelled as 4 is.
+// connectWith returns a CONNECT of level 3, 4 or 5 with these connect flags, keep alive
+// and payload. Other levels have the layout of level 4.
 func connectWith(level, flags byte, keepAlive uint16, properties []byte, payload ...string) []byte {
 	name := "MQTT"
 	if level == 3 {
@@ -37,12 +37,12 @@ func connectWith(level, flags byte, keepAlive uint16, properties []byte, payload
 	return mqttPacket(0x10, body)
 }
 
-// connectOf is a clean CONNECT with the identifier.
+// connectOf returns a CONNECT with a clean session and this identifier.
 func connectOf(level byte, id string) []byte {
 	return connectWith(level, 2, 60, nil, id)
 }
 
-// mqttPacket is a control packet with the first byte and the rest.
+// mqttPacket returns a control packet with this first byte and this rest.
 func mqttPacket(first byte, body []byte) []byte {
 	b, n := []byte{first}, len(body)
 	for ; n > 127; n >>= 7 {
@@ -51,7 +51,7 @@ func mqttPacket(first byte, body []byte) []byte {
 	return append(append(b, byte(n)), body...)
 }
 
-// connackOf is the CONNACK of level 3, 4 or 5 with a code.
+// connackOf returns a CONNACK of level 3, 4 or 5 with a code.
 func connackOf(level, code byte, properties ...byte) []byte {
 	if level == 5 {
 		return mqttPacket(0x20, append([]byte{0, code, byte(len(properties))}, properties...))
@@ -59,12 +59,12 @@ func connackOf(level, code byte, properties ...byte) []byte {
 	return []byte{0x20, 2, 0, code}
 }
 
-// publishOf is a PUBLISH of level 3 or 4 at QoS 0 to the topic t.
+// publishOf returns a PUBLISH of level 3 or 4 at QoS 0 to the topic t.
 func publishOf(payload []byte) []byte {
 	return mqttPacket(0x30, append([]byte("\x00\x01t"), payload...))
 }
 
-// patterned is so many bytes of which no two places look alike.
+// patterned returns n bytes without repetition, so that lost or moved bytes show.
 func patterned(size int) []byte {
 	b := make([]byte, 0, size+8)
 	for i := 0; len(b) < size; i++ {
@@ -73,7 +73,7 @@ func patterned(size int) []byte {
 	return b[:size]
 }
 
-// cutPacket is the first control packet of b and what follows; nil: it is not whole.
+// cutPacket returns the first control packet of b and the rest, or nil if the packet is not whole.
 func cutPacket(b []byte) (packet, rest []byte) {
 	length, used := binary.Uvarint(b[min(1, len(b)):]) // the Remaining Length is a varint of 4 bytes at most
 	if used <= 0 || uint64(len(b)) < uint64(1+used)+length {
@@ -88,8 +88,8 @@ var packetNames = [16]string{
 	"SUBSCRIBE", "SUBACK", "UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH",
 }
 
-// describePacket is a control packet in a recording: its name, what is important of it,
-// and its bytes if they are few.
+// describePacket describes a control packet in a recording: its name, its important
+// fields, and its bytes if they are few.
 func describePacket(b []byte) string {
 	words := []string{packetNames[b[0]>>4]}
 	if level := levelOf(b); level > 0 {
@@ -98,7 +98,7 @@ func describePacket(b []byte) string {
 	return strings.Join(append(words, describeBytes(b)), " ")
 }
 
-// levelOf is the protocol level in a CONNECT; 0: it is none, or not so much of one.
+// levelOf returns the protocol level in a CONNECT, or 0 if p is no CONNECT or too short.
 func levelOf(b []byte) byte {
 	if b[0]>>4 != 1 {
 		return 0
@@ -110,7 +110,7 @@ func levelOf(b []byte) byte {
 	return 0
 }
 
-// describeBytes is b itself if it is short, else its length and a digest.
+// describeBytes returns b itself if it is short, else its length and a digest.
 func describeBytes(b []byte) string {
 	if len(b) <= 40 {
 		return fmt.Sprintf("[% x]", b)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// proxyHeaders are the PROXY headers that nodes get and that proxies send.
+// proxyHeaders are scenarios with PROXY headers, sent to nodes or received from proxies.
 func proxyHeaders() (all []*scenario) {
 	for _, version := range []string{"v1", "v2"} {
 		all = append(all, &scenario{
@@ -61,7 +61,7 @@ func proxyHeaders() (all []*scenario) {
 	})
 }
 
-// proxyV2 is a header of version 2, command 1 is PROXY and 0 LOCAL.
+// proxyV2 returns a header of version 2. Command 1 is PROXY, 0 is LOCAL.
 func proxyV2(command byte, source string, sourcePort uint16, destination string, destinationPort uint16) []byte {
 	b := append([]byte("\r\n\r\n\x00\r\nQUIT\n"), 0x20|command, 0x11, 0, 12)
 	for _, ip := range []string{source, destination} {

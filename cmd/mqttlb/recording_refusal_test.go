@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// refusals are CONNECTs that are not taken.
+// refusals are scenarios in which a CONNECT is refused.
 func refusals() []*scenario {
 	each := func(name, about string, connects ...[]byte) *scenario {
 		return &scenario{

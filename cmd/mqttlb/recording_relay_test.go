@@ -1,6 +1,6 @@
 package main_test
 
-// relays are bytes on their way, and the ends of streams.
+// relays are scenarios of the relay and of how streams end.
 func relays() []*scenario {
 	return []*scenario{{
 		name: "relay", about: "Packets of all sizes, both ways.",
@@ -125,7 +125,8 @@ func relays() []*scenario {
 	}}
 }
 
-// ends are sessions that mqttlb ends for want of a second end. idles and stops are the others.
+// ends are scenarios in which mqttlb ends a session because one side has ended and the other has not. For other ends see
+// idles and stops.
 func ends() []*scenario {
 	const about = "TLS gets a close_notify, and WebSocket a close frame 1001."
 	return []*scenario{{

@@ -2,7 +2,7 @@ package main_test
 
 import "slices"
 
-// scenarios are all that is recorded.
+// scenarios are all scenarios that are recorded.
 func scenarios() []*scenario {
 	return slices.Concat(
 		openings(), proxyHeaders(), websocketOpenings(),
@@ -11,14 +11,14 @@ func scenarios() []*scenario {
 	)
 }
 
-// open is a session that the node has accepted.
+// open opens a session that the node accepts.
 func (s *scene) open(level byte) (client, node *endpoint) {
 	client = s.dial()
 	client.send(connectOf(level, "c1"))
 	return client, s.welcome(client, level)
 }
 
-// welcome is the node's part of an opening, to the CONNACK at the client.
+// welcome plays the node's part of an opening, up to the CONNACK at the client.
 func (s *scene) welcome(client *endpoint, level byte) (node *endpoint) {
 	node = s.accept()
 	node.read(1)
@@ -27,8 +27,8 @@ func (s *scene) welcome(client *endpoint, level byte) (node *endpoint) {
 	return node
 }
 
-// part ends a session as clients should. Over WebSocket the server closes first (RFC
-// 6455, 7.1.1).
+// part ends a session in the orderly way. Over WebSocket the server closes the connection
+// first (RFC 6455, 7.1.1).
 func (s *scene) part(client, node *endpoint) {
 	client.send(disconnectPacket)
 	switch {
@@ -55,7 +55,7 @@ func (s *scene) part(client, node *endpoint) {
 	s.end()
 }
 
-// refused is a client that sends packets and is turned away, then or before.
+// refused plays a client that sends packets and is refused, then or earlier.
 func (s *scene) refused(packets ...[]byte) {
 	c := s.dial()
 	if s.mayConnect(c) {
@@ -64,16 +64,16 @@ func (s *scene) refused(packets ...[]byte) {
 	s.sentAway(c)
 }
 
-// mayConnect reports whether nothing has refused the client yet.
+// mayConnect reports whether the client has not been refused yet.
 func (s *scene) mayConnect(c *endpoint) bool { return !c.ended && (c.ws || !s.mode.clientWS()) }
 
-// sentAway records the end of a client that is refused, and its session's.
+// sentAway records the end of a refused client's connection, and of its session.
 func (s *scene) sentAway(c *endpoint) {
 	s.turnAway(c)
 	s.end()
 }
 
-// turnAway records the end of a client that is refused.
+// turnAway records the end of a refused client's connection.
 func (s *scene) turnAway(c *endpoint) {
 	if s.mode.clientWS() && !c.ws && !c.answered && !c.ended {
 		c.response()
@@ -86,7 +86,7 @@ func (s *scene) turnAway(c *endpoint) {
 	c.finTCP()
 }
 
-// hold opens a session that is not recorded, on a node that serves whoever comes.
+// hold opens a session without recording it, on a node started by serveNode.
 func (s *scene) hold() (client *endpoint) {
 	s.quietly(func() {
 		s.serveNode()
@@ -100,7 +100,7 @@ func (s *scene) hold() (client *endpoint) {
 // release ends a session that hold has opened.
 func (s *scene) release(client *endpoint) {
 	s.quietly(func() {
-		client.finTCP() // a node that is passed a close_notify might close before the FIN
+		client.finTCP() // after a close_notify the node might close before the FIN
 		client.end()
 		s.end()
 	})

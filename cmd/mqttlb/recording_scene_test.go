@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// scene is a scenario as it is played in one mode, and the recording that comes of it.
+// scene is a scenario played in one mode, and its recording.
 type scene struct {
 	scenario *scenario
 	mode     recordingMode
@@ -21,7 +21,7 @@ type scene struct {
 	meeting  *meeting
 	node     *net.TCPListener // the node's
 	text     strings.Builder
-	muted    bool // nothing is recorded: this is how a scene sets its stage
+	muted    bool // nothing is recorded, as while a scene prepares
 	sessions int  // how many have ended
 
 	clientTLS, nodeTLS *tls.Config
@@ -43,7 +43,7 @@ func (s *scene) failf(format string, args ...any) {
 	panic(sceneFailure(fmt.Sprintf(format, args...)))
 }
 
-// play plays the scene to its end. Its error is a failure of the scene.
+// play plays the scene to its end. It returns an error if the scene cannot go on.
 func (s *scene) play() (err error) {
 	defer s.meeting.leave()
 	defer s.strike()
@@ -72,7 +72,7 @@ func (s *scene) strike() {
 	s.served.Wait()
 }
 
-// deadline is when a wait that begins now has failed.
+// deadline returns when a wait that begins now times out.
 func deadline() time.Time { return time.Now().Add(patience) }
 
 // address is the scene's listener.
@@ -85,14 +85,14 @@ func (s *scene) notef(format string, args ...any) {
 	}
 }
 
-// quietly runs a part of a scene that is not recorded.
+// quietly runs a part of a scene without recording it.
 func (s *scene) quietly(f func()) {
 	s.muted = true
 	defer func() { s.muted = false }()
 	f()
 }
 
-// learn has an address be called by a name in the recording.
+// learn gives an address a name for the recording.
 func (s *scene) learn(address net.Addr, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,7 @@ func (s *scene) learn(address net.Addr, name string) {
 
 var anyAddress = regexp.MustCompile(`127\.\d+\.\d+\.\d+:\d+`)
 
-// replaced is text with names in place of addresses, which differ from run to run.
+// replaced returns text with addresses replaced by names, since addresses differ from run to run.
 func (s *scene) replaced(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +116,7 @@ func (s *scene) replaced(text string) string {
 // end waits for the line of the next session of the scene and records it.
 func (s *scene) end() { s.endAll(1) }
 
-// endAll is end for sessions that end at the same time, in no order.
+// endAll is end for n sessions that end at the same time, in any order.
 func (s *scene) endAll(n int) {
 	s.sessions += n
 	lines, err := s.balancer.await(s.sessions, `"msg":"session"`, fmt.Sprintf(`"listener":%q`, s.mode.id()))
@@ -133,7 +133,7 @@ func (s *scene) endAll(n int) {
 	}
 }
 
-// describeLine is the line of a session in a recording.
+// describeLine returns a session's log line in the form of a recording.
 func (s *scene) describeLine(text string) string {
 	var line map[string]any
 	if err := json.Unmarshal([]byte(text), &line); err != nil {
@@ -154,12 +154,12 @@ func (s *scene) describeLine(text string) string {
 	return strings.Join(words, " ")
 }
 
-// measured reports whether the numbers of bytes are the same in each run. The length of
-// a TLS handshake that is passed on is not.
+// measured reports whether the byte counts are the same in each run. With TLS passed on
+// they are not: the length of a handshake varies.
 func (s *scene) measured() bool { return !s.scenario.unmeasured && !s.mode.passthrough() }
 
-// signal has the process be sent a signal once every mode of the scenario wants that,
-// and returns when it has been and then has returned.
+// signal waits until every mode of the scenario has called it. Then the process gets one
+// signal, and signal returns after then has returned.
 func (s *scene) signal(sig os.Signal, then func() error) {
 	s.notef("process < %v", sig)
 	var err error
@@ -173,7 +173,7 @@ func (s *scene) signal(sig os.Signal, then func() error) {
 	}
 }
 
-// meeting is where the modes of a scenario wait for each other.
+// meeting is a barrier at which the modes of a scenario wait for each other.
 type meeting struct {
 	mu      sync.Mutex // guards the fields below
 	members int
@@ -184,7 +184,7 @@ type meeting struct {
 
 func newMeeting(members int) *meeting { return &meeting{members: members, over: make(chan struct{})} }
 
-// meet waits until all members that are left are here; then one of them calls f.
+// meet waits until all remaining members have called it. Then one of them calls f.
 func (m *meeting) meet(f func()) {
 	m.mu.Lock()
 	m.here++
@@ -195,7 +195,7 @@ func (m *meeting) meet(f func()) {
 	<-over
 }
 
-// leave is of a member that comes to no further meeting.
+// leave removes a member that will not call meet again.
 func (m *meeting) leave() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,13 +15,13 @@ import (
 
 var updateRecordings = flag.Bool("update", false, "write the recordings in "+recordingsDir+" anew, but for what is marked as a bug")
 
-// scenario is what clients and nodes do, whatever they speak. It is played in each of
-// its modes at the same time, before one process of mqttlb, and comes out as a file of
+// scenario is a sequence of actions of clients and nodes, for every protocol. All its
+// modes play it at the same time, with one process of mqttlb. The result is a file in
 // recordingsDir.
 type scenario struct {
 	name  string
 	about string                   // the comment at the top of the file
-	bug   string                   // which one makes the recording wrong today, in some mode; "": none
+	bug   string                   // the known bug that makes the recording wrong in some mode; "": none
 	in    func(recordingMode) bool // the modes that it is played in; nil: all
 	play  func(*scene)
 
@@ -32,12 +32,12 @@ type scenario struct {
 	tls                                               []string
 
 	dead       bool   // nobody listens at the node's address
-	upgrades   bool   // those that are taken are recorded, too
+	upgrades   bool   // accepted upgrades are recorded, too
 	large      bool   // the first write to a node may come in several reads
-	unmeasured bool   // how many bytes a session receives depends on time
-	uncounted  bool   // how many sessions there are depends on time
-	stops      bool   // mqttlb ends in the course of it
-	nodeSays   string // to an upgrade, in place of the 101
+	unmeasured bool   // the byte counts of a session depend on time
+	uncounted  bool   // the number of sessions depends on time
+	stops      bool   // mqttlb stops during the scenario
+	nodeSays   string // the node's answer to an upgrade, in place of the 101
 }
 
 // inModes are the modes that the scenario is played in.
@@ -50,7 +50,7 @@ func (sc *scenario) inModes() (modes []recordingMode) {
 	return modes
 }
 
-// comment is what the file says of itself.
+// comment returns the comment at the top of the file.
 func (sc *scenario) comment() string {
 	text := sc.about
 	if sc.bug != "" {
@@ -59,8 +59,8 @@ func (sc *scenario) comment() string {
 	return "# " + strings.ReplaceAll(text, "\n", "\n# ") + "\n"
 }
 
-// TestRecordings holds what the binary does today, as it is seen from outside, against
-// the recordings of it.
+// TestRecordings compares the behaviour of the binary, as seen from outside, with the
+// recordings.
 func TestRecordings(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("mqttlb serves on Linux only")
@@ -78,11 +78,11 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-// recordingsAtOnce bounds the scenarios, and so the processes of mqttlb, that run at the
-// same time: more than there are cores, for some wait for time to run out.
+// recordingsAtOnce limits the scenarios, and so the processes of mqttlb, that run at the
+// same time. It may be more than the cores, since some scenarios wait for timeouts.
 const recordingsAtOnce = 6
 
-// A file that no scenario reads would be a promise that nobody keeps.
+// Every file in recordingsDir belongs to a scenario.
 func TestEveryRecordingHasAScenario(t *testing.T) {
 	known := map[string]bool{}
 	for _, sc := range scenarios() {
@@ -119,8 +119,8 @@ func labOfRecordings(t *testing.T) lab {
 	return recordingLab.lab
 }
 
-// recordingIP is where everything listens: an address of this process alone, so that no
-// stranger comes who means a port of 127.0.0.1 that was another's a moment ago.
+// recordingIP is the address of all listeners. Only this process uses it, so that no
+// other test's client connects to a port that belonged to that test a moment ago.
 var recordingIP = fmt.Sprintf("127.%d.%d.1", 64+os.Getpid()/256%128, os.Getpid()%256)
 
 // record plays the scenario and returns the recording of each mode.
@@ -144,7 +144,7 @@ func (sc *scenario) record(t *testing.T) golden {
 		}
 		s.learn(node.Addr(), "<node>")
 		if nodes[m.id()] = node.Addr().String(); sc.dead {
-			nodes[m.id()] = "127.0.0.1:1" // a port that is free is another test's a moment later
+			nodes[m.id()] = "127.0.0.1:1" // another test could take a free port
 		}
 		scenes = append(scenes, s)
 	}
@@ -178,7 +178,7 @@ func (sc *scenario) record(t *testing.T) golden {
 	return got
 }
 
-// check compares what was recorded with the scenario's file, or writes that.
+// check compares the recording with the scenario's file, or writes the file.
 func (sc *scenario) check(t *testing.T, got golden) {
 	want, marked := readGolden(t, sc.name), false
 	for mode, section := range got {

@@ -4,12 +4,12 @@ import (
 	"crypto/tls"
 )
 
-// askingForC1 is a section tls that wants the certificate of c1.
+// askingForC1 is a tls section that requires the certificate of c1.
 func askingForC1(more ...string) []string {
 	return append([]string{"client_ca: ${ca}", "client_auth: require"}, more...)
 }
 
-// tlsRefusals are clients whose TLS, or what is in it, is not taken.
+// tlsRefusals are scenarios in which a client is refused for its TLS or its certificate.
 func tlsRefusals() []*scenario {
 	return []*scenario{{
 		name: "not-tls", about: "Clients that do not speak TLS where it is served.", in: recordingMode.terminates,
@@ -111,7 +111,7 @@ func tlsRefusals() []*scenario {
 	}}
 }
 
-// breakTLS sends a record that is none of the endpoint's.
+// breakTLS sends a record that is not encrypted with the session's keys.
 func (e *endpoint) breakTLS() {
 	e.notef("> a record of TLS that cannot be decrypted")
 	_, _ = e.tcp.Write(append([]byte{0x17, 3, 3, 0, 32}, patterned(32)...))

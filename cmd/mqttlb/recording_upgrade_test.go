@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// upgradeRefusals are requests that are no upgrade of ours.
+// upgradeRefusals are scenarios of requests that are not a valid upgrade.
 func upgradeRefusals() []*scenario {
 	changes := []string{
 		"POST /mqtt HTTP/1.1",
@@ -28,7 +28,7 @@ func upgradeRefusals() []*scenario {
 			for _, other := range others {
 				s.turnAway(s.dialAs(arrival{request: string(other), asked: describeBytes(other)}))
 			}
-			s.endAll(len(changes) + len(others)) // over TLS each stays for two seconds, see upgrade-refused-client-leaves
+			s.endAll(len(changes) + len(others)) // over TLS each lingers for two seconds, see upgrade-refused-client-leaves
 		}
 	}
 	route := ", allowed_origins: [\"https://*.a.example\"]"
@@ -49,10 +49,10 @@ func upgradeRefusals() []*scenario {
 	}}
 }
 
-// leaveAfterRefusal records whether a session stays that is refused and whose client has
-// left. A machine that stands still makes it look so: then it is tried again.
+// leaveAfterRefusal records whether a refused session stays after its client has left.
+// On a machine that stalls it seems to stay, so it is tried again.
 func (s *scene) leaveAfterRefusal() {
-	const stays = 1900 * time.Millisecond // what a refusal lingers is two seconds
+	const stays = 1900 * time.Millisecond // a refused session lingers for two seconds
 	try := func() bool {
 		began := time.Now()
 		s.turnAway(s.dialAs(arrival{request: upgradeText("Sec-WebSocket-Protocol: amqp"), asked: "an upgrade to amqp"}))

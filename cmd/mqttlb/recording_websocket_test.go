@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// websocketOpenings are the ways in which a CONNECT comes over WebSocket.
+// websocketOpenings are scenarios of how a CONNECT arrives over WebSocket.
 func websocketOpenings() []*scenario {
 	connect := connectOf(4, "c1")
 	return []*scenario{{
@@ -41,7 +41,7 @@ func websocketOpenings() []*scenario {
 				frames  [][]byte
 				pong    bool
 				packets int
-				count   int // of the frames with data
+				count   int // how many data frames
 			}{
 				{"the CONNECT, a frame for each byte", framesOf(connect), false, 1, len(connect)},
 				{"a fragment, a ping, the other fragment", [][]byte{wsFrame(wsBegin, true, connect[:5]), ping, wsFrame(wsLast, true, connect[5:])}, true, 1, 2},
@@ -83,7 +83,7 @@ func websocketOpenings() []*scenario {
 	}}
 }
 
-// framesOf is each byte in a frame of its own.
+// framesOf returns each byte in a frame of its own.
 func framesOf(b []byte) (frames [][]byte) {
 	for i := range b {
 		frames = append(frames, wsFrame(wsBinary, true, b[i:i+1]))
@@ -91,7 +91,7 @@ func framesOf(b []byte) (frames [][]byte) {
 	return frames
 }
 
-// brokenFrames are frames that no client may send.
+// brokenFrames are scenarios of frames that no client may send.
 var brokenFrames = []struct {
 	what  string
 	frame []byte
@@ -108,7 +108,7 @@ var brokenFrames = []struct {
 	{"a reason that is not UTF-8", wsFrame(wsClose, true, wsStatus(1000, "\xff"))},
 }
 
-// websocketRelays are what frames do after the CONNECT.
+// websocketRelays are scenarios of frames after the CONNECT.
 func websocketRelays() []*scenario {
 	return []*scenario{{
 		name: "frame-error-before-connect", about: "A client that breaks the rules of frames is told which code (RFC 6455, 7.4.1).",

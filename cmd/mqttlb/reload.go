@@ -13,8 +13,8 @@ import (
 	"mqttlb/config"
 )
 
-// reload has the running mqttlb read its configuration again, and prints what has
-// changed, or all that is wrong.
+// reload makes the running mqttlb read its configuration again. It prints the changes,
+// or every error.
 func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("reload", flag.ContinueOnError)
 	socket := socketFlag(flags)
@@ -57,11 +57,11 @@ func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	return err
 }
 
-// diff prints what a reload of the running mqttlb would change if file were its
-// configuration, or all that is wrong with it. It is the running process that reads
-// the file: with its environment, and where it runs.
-func diff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
-	var broken error // the file cannot say where the socket is
+// printDiff prints what a reload of the running mqttlb would change if file were its
+// configuration, or every error in file. The running process reads the file, in its own
+// environment and working directory.
+func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
+	var broken error // the file, so that it cannot say where the socket is
 	if socket == "" {
 		cfg, err := config.Load(file)
 		if broken = err; err == nil && cfg.Admin.Socket != config.SocketOff {
@@ -96,7 +96,7 @@ func diff(ctx context.Context, file, socket string, stdout, stderr io.Writer) er
 	return failedUnless(ok)
 }
 
-// socketFlag is the flag of commands that ask a running mqttlb.
+// socketFlag defines --socket, for commands that ask a running mqttlb.
 func socketFlag(flags *flag.FlagSet) *string {
 	return flags.String("socket", "", "the `PATH` of the admin socket of the running mqttlb (default: "+socketName+" in the runtime directory)")
 }

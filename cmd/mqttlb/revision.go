@@ -9,19 +9,19 @@ import (
 	"mqttlb/config"
 )
 
-// revision is a configuration that was read, and what it means.
+// revision is a configuration and the plan made from it.
 type revision struct {
 	config *config.Config
 	plan   *plan
 }
 
-// fault is one thing wrong with a configuration.
+// fault is one error in a configuration.
 type fault struct {
-	file string // where it is, if the file's language knows; else empty
-	line string // for an operator
+	file string // the file with the error; empty: not known
+	line string // the message for the operator
 }
 
-// faults are all that is wrong with a configuration.
+// faults are all errors in a configuration.
 type faults []fault
 
 // Error returns the lines.
@@ -34,7 +34,8 @@ func (f faults) lines() (lines []string) {
 	return lines
 }
 
-// faultsOf are the faults in an error that a configuration of this file has caused.
+// faultsOf returns the faults that are in err. Those that name no place get the name of
+// the configuration file.
 func faultsOf(file string, err error) (all faults) {
 	if errors.As(err, &all) {
 		return all
@@ -45,9 +46,9 @@ func faultsOf(file string, err error) (all faults) {
 		}
 		return all
 	}
-	for _, e := range each(err) {
+	for _, e := range splitErrors(err) {
 		line := e.Error()
-		if file != "" { // else it came from flags
+		if file != "" { // empty: the configuration came from flags
 			line = file + ": " + line
 		}
 		all = append(all, fault{line: line})
@@ -55,8 +56,8 @@ func faultsOf(file string, err error) (all faults) {
 	return all
 }
 
-// readRevision reads a configuration file and all files that it names, to follow the
-// plan before, see newPlan. It starts nothing. The error is of type faults.
+// readRevision reads a configuration file and all files that it names. It starts
+// nothing. For before see newPlan. The error is of type faults.
 func readRevision(file string, before *plan, log *slog.Logger) (*revision, error) {
 	cfg, err := config.Load(file)
 	if err != nil {
@@ -65,8 +66,8 @@ func readRevision(file string, before *plan, log *slog.Logger) (*revision, error
 	return newRevision(cfg, file, before, log)
 }
 
-// newRevision makes the plan of a configuration that was read from a file. The error
-// is of type faults.
+// newRevision makes the plan of cfg, which was read from file. The error is of type
+// faults.
 func newRevision(cfg *config.Config, file string, before *plan, log *slog.Logger) (r *revision, err error) {
 	r = &revision{config: cfg}
 	if r.plan, err = newPlan(cfg, before, log); err != nil {
@@ -75,8 +76,9 @@ func newRevision(cfg *config.Config, file string, before *plan, log *slog.Logger
 	return r, nil
 }
 
-// rereadable reports whether file is not a pipe or another device, which would give
-// something else the next time, or wait for ever. What is not there may come.
+// rereadable reports whether file can be read more than once. A pipe or a device cannot:
+// its content differs each time, or a read blocks for ever. A file that does not exist
+// counts as rereadable, since it may appear.
 func rereadable(file string) bool {
 	info, err := os.Stat(file)
 	return err != nil || info.Mode().IsRegular()

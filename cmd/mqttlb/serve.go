@@ -21,7 +21,7 @@ type listFlag []string
 func (f *listFlag) String() string     { return strings.Join(*f, ",") }
 func (f *listFlag) Set(s string) error { *f = append(*f, s); return nil }
 
-// serveFlags are what serve may be told.
+// serveFlags are the flags of serve.
 type serveFlags struct {
 	file          string
 	listen, nodes listFlag
@@ -43,44 +43,44 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	lines := newLogWriter(stderr)
 	defer lines.close()
 	log := newLogger(config.Log{}, lines)
-	seen := (&watched{files: []string{f.file}}).look().digest // before it is read
-	first, broken, err := f.begin(log, stderr)
+	lastRead := (&watchedFiles{files: []string{f.file}}).fingerprint().digest // first: a change during the read causes a reload
+	first, broken, err := f.firstRevision(log, stderr)
 	if err != nil {
 		return err
 	}
-	tuneCollector()
-	signal.Ignore(syscall.SIGPIPE) // a log whose reader is gone is no reason to end
+	tuneGC()
+	signal.Ignore(syscall.SIGPIPE) // the process goes on when the reader of its log is gone
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	log.Info("mqttlb", "version", buildVersion(), "go", runtime.Version(), "pid", os.Getpid())
-	f.sayWhatIsBroken(log, broken)
+	f.logBroken(log, broken)
 	m := newManager(first, broken, log)
 	m.hangups, m.watching, m.stateDir = hangups, f.watch, f.stateDir
 	if f.file != "" && rereadable(f.file) {
 		m.file = f.file
 	}
-	m.watched.Store(watchedOf(m.file, first.config, broken))
-	m.tried.Store(&seen)
+	m.watched.Store(newWatchedFiles(m.file, first.config, broken))
+	m.lastRead.Store(&lastRead)
 	s, err := newServer(first, log.Logger)
 	if err == nil {
-		err = s.takeControl(m)
+		err = s.attachManager(m)
 	}
 	if err != nil {
-		for _, e := range each(err) {
+		for _, e := range splitErrors(err) {
 			log.Error("mqttlb cannot serve", "error", e)
 		}
 		return errFailed
 	}
 	s.linesDropped = lines.dropped.Load
-	if err := m.keep(); err != nil {
+	if err := m.saveLastGood(); err != nil {
 		log.Error("the configuration could not be kept for --fallback", "error", err)
 	}
 	s.run(ctx)
 	return nil
 }
 
-// parseServe parses the flags. An error has been explained.
+// parseServe parses the flags. Before it returns an error it explains it on stderr.
 func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
 	f := &serveFlags{}
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
@@ -98,7 +98,7 @@ func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
 	wrong := ""
 	switch ofFile := f.watch || f.fallback || f.stateDir != ""; {
 	case f.file != "" && fromFlags:
-		wrong = "-c excludes --listen, --node and --admin: the file says what they say"
+		wrong = "-c excludes --listen, --node and --admin: the file has these settings"
 	case f.file == standardInput:
 		wrong = "-c needs a file, which can be read again; standard input cannot"
 	case f.file == "" && ofFile:
@@ -108,7 +108,7 @@ func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
 		flags.Usage()
 		return nil, errUsage
 	case f.watch && !rereadable(f.file):
-		wrong = fmt.Sprintf("--watch: %s is not a regular file, and can be read but once", f.file)
+		wrong = fmt.Sprintf("--watch: %s is not a regular file, and can be read only once", f.file)
 	}
 	if wrong != "" {
 		fmt.Fprintln(stderr, "mqttlb serve: "+wrong)
@@ -118,20 +118,20 @@ func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
 }
 
 // heapGrowth is how much the heap may grow between two collections, in per cent.
-// Nearly all of it are sessions, which live long: Go's 100 would hold for every
-// byte in use another one in waste, and a collection is cheap where next to
-// nothing is allocated (docs/benchmarks.md).
+// Nearly all of the heap are sessions, which live long. Go's default of 100 would keep
+// a byte of garbage for each byte in use. Collections are rare, since a session in its
+// relay allocates next to nothing (docs/benchmarks.md).
 const heapGrowth = 25
 
-// ballast counts as heap and is never touched, so that it takes no memory. With it a
-// quarter of a small heap is 4 MiB more than that: enough for the garbage of some
-// hundred upgrades to WebSocket, which net/http does, between two collections.
-var ballast []byte //nolint:unused // being there is its use
+// ballast counts as heap but takes no memory, since nothing touches it. It lets a small
+// heap grow by 4 MiB more between two collections: enough for the garbage of some
+// hundred WebSocket upgrades in net/http.
+var ballast []byte //nolint:unused // only its size matters
 
 const ballastSize = 16 << 20
 
-// tuneCollector sets heapGrowth, unless the environment has an opinion.
-func tuneCollector() {
+// tuneGC sets heapGrowth, unless the environment sets GOGC.
+func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
 		ballast = make([]byte, ballastSize)

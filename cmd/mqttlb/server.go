@@ -13,25 +13,24 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// server is a whole mqttlb: what a configuration describes, bound to its
-// addresses.
+// server is a complete mqttlb, bound to the addresses of its configuration.
 type server struct {
 	*proxy.Server
 	plan   atomic.Pointer[plan] // in force
-	status *endpoint            // of /healthz and /metrics
+	status *endpoint            // serves /healthz and /metrics
 	log    *slog.Logger
 
-	linesDropped func() uint64 // by the log; nil: it drops none
+	linesDropped func() uint64 // how many lines the log has dropped; nil: it drops none
 
 	background background
 
-	// Nil, and without meaning, where nothing can change, as in the demo.
-	control *manager
-	socket  *endpoint // of control
-	chosen  bool      // the address of socket, by the configuration
+	// The fields below are unset where the configuration cannot change, as in the demo.
+	manager          *manager
+	socket           *endpoint // the admin socket
+	socketConfigured bool      // the configuration sets admin.socket
 }
 
-// newServer binds the addresses; clients wait until run.
+// newServer binds the addresses. Clients wait in the accept queue until run.
 func newServer(first *revision, log *slog.Logger) (*server, error) {
 	s := &server{log: log}
 	s.plan.Store(first.plan)
@@ -47,8 +46,8 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 		s.status.close()
 		return nil, err
 	}
-	for _, enact := range first.plan.enact {
-		_ = enact() // nothing is read again
+	for _, step := range first.plan.afterApply {
+		_ = step() // cannot fail here: a first plan does not reload files
 	}
 	for _, ln := range first.config.Listeners {
 		log.Info("listening", "listener", ln.Name, "address", s.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
@@ -56,14 +55,14 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 	return s, nil
 }
 
-// takeControl has a manager change the server, and binds its socket. After an error
+// attachManager lets m change the server, and binds the admin socket. After an error
 // the server is closed.
-func (s *server) takeControl(m *manager) error {
+func (s *server) attachManager(m *manager) error {
 	m.apply = s.apply
-	s.control = m
+	s.manager = m
 	s.socket = &endpoint{
 		setting: "admin.socket", log: s.log, serve: (&api{m, s.log}).serve,
-		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.chosen, s.log) },
+		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.socketConfigured, s.log) },
 	}
 	err := s.listenSocket(m.running.config.Admin)
 	if err != nil {
@@ -75,27 +74,27 @@ func (s *server) takeControl(m *manager) error {
 
 // run serves until ctx is done and the sessions have ended. It may be called once.
 func (s *server) run(ctx context.Context) {
-	// Health checks, look-ups and the admin servers stop after the last session.
-	managing, leave := context.WithCancel(context.WithoutCancel(ctx))
+	// Health checks, DNS look-ups and the admin servers stop after the last session.
+	managerCtx, stopManager := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	defer s.closeEndpoints() // after the manager, which moves them
-	defer s.background.end() // and this
+	defer s.closeEndpoints()  // after the manager has ended: it moves them
+	defer s.background.stop() // after the manager has ended: it starts workers
 	defer running.Wait()
-	defer leave()
+	defer stopManager()
 
 	first := s.plan.Load()
-	first.names.Resolve(ctx) // clients wait: without addresses they would be refused
-	s.background.apply(ctx, first.workers)
+	first.names.Resolve(ctx) // before the first accept: without node addresses clients would be refused
+	s.background.setWorkers(ctx, first.workers)
 	sources := admin.Sources{Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools }, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
-	if m := s.control; m != nil {
+	if m := s.manager; m != nil {
 		sources.Reloads = func() admin.Reloads { return *m.reloads.Load() }
-		running.Go(func() { m.run(managing, ctx) })
+		running.Go(func() { m.run(managerCtx, ctx) })
 		if m.watching {
 			running.Go(func() { m.watch(ctx) })
 		}
 		s.socket.start(ctx)
 	}
-	// Last: what is said of the process is then true.
+	// Start /healthz and /metrics last, so that their first answers are true.
 	s.status.serve = func(ctx context.Context, ln net.Listener) error { return admin.Serve(ctx, ln, sources, s.log) }
 	s.status.start(ctx)
 	s.Run(ctx)

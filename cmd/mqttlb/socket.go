@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// socketName is the file of the admin socket in a runtime directory.
+	// socketName is the file name of the admin socket in a runtime directory.
 	socketName = "mqttlb.sock"
-	// runtimeDir is that of a service of the system.
+	// runtimeDir is the runtime directory of a system service.
 	runtimeDir = "/run/mqttlb"
-	// maxOperators is how many connections the admin socket serves at a time. Each is
-	// one request; more wait in the kernel's queue.
-	maxOperators = 16
+	// maxAPIConns is how many connections the admin socket serves at a time. Each carries
+	// one request. Further connections wait in the accept queue of the kernel.
+	maxAPIConns = 16
 )
 
-// socketPlaces are the paths where the admin socket is without the setting, the
-// best first. A process listens at the first one alone if XDG_RUNTIME_DIR is set.
-func socketPlaces() []string {
+// socketPaths returns the default paths of the admin socket, the preferred one first.
+// A process listens only at the first; a client tries them all.
+func socketPaths() []string {
 	var paths []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		paths = append(paths, filepath.Join(dir, socketName))
@@ -31,15 +31,15 @@ func socketPlaces() []string {
 	return append(paths, filepath.Join(runtimeDir, socketName))
 }
 
-// socketAddress is where the configuration has the admin socket; the zero Address:
-// nowhere.
+// socketAddress returns the address of the admin socket, or the zero Address if there
+// is to be none.
 func socketAddress(a config.Admin) config.Address {
 	path := a.Socket
 	switch path {
 	case config.SocketOff:
 		return config.Address{}
 	case "":
-		path = socketPlaces()[0]
+		path = socketPaths()[0]
 		if filepath.Dir(path) == runtimeDir && !writable(runtimeDir) {
 			return config.Address{}
 		}
@@ -47,13 +47,13 @@ func socketAddress(a config.Admin) config.Address {
 	return config.Address{Network: "unix", Path: path}
 }
 
-// bindSocket listens at the address of the admin socket. Where the configuration
-// has not chosen it, a failure is a warning and there is no socket: another process
-// may have the place already.
-func bindSocket(a config.Address, chosen bool, log *slog.Logger) (net.Listener, error) {
+// bindSocket listens at the address of the admin socket. If the address is a default
+// and not configured, a failure is only a warning and the listener is nil: another
+// process may use that path already.
+func bindSocket(a config.Address, configured bool, log *slog.Logger) (net.Listener, error) {
 	ln, err := bind(a, true)
 	if err != nil {
-		if chosen {
+		if configured {
 			return nil, err
 		}
 		log.Warn("there is no admin socket: set admin.socket to a path, or to off", "path", a.Path, "error", err)
@@ -62,54 +62,54 @@ func bindSocket(a config.Address, chosen bool, log *slog.Logger) (net.Listener, 
 	if openToAll(a.Path) {
 		log.Warn("anybody can replace the admin socket: its folder can be written by all and is not sticky", "path", a.Path)
 	}
-	return &fewListener{Listener: ln, places: make(chan struct{}, maxOperators), closed: make(chan struct{})}, nil
+	return &limitListener{Listener: ln, slots: make(chan struct{}, maxAPIConns), closed: make(chan struct{})}, nil
 }
 
-// fewListener accepts a connection only while fewer than maxOperators are open.
-type fewListener struct {
+// limitListener accepts a connection only while fewer than maxAPIConns are open.
+type limitListener struct {
 	net.Listener
-	places chan struct{} // one for each that is open
+	slots  chan struct{} // holds a value for each open connection
 	closed chan struct{}
 	once   sync.Once
 }
 
-// Accept waits for a connection and for a place for it.
-func (l *fewListener) Accept() (net.Conn, error) {
+// Accept waits for a free slot and then for a connection.
+func (l *limitListener) Accept() (net.Conn, error) {
 	select {
-	case l.places <- struct{}{}:
+	case l.slots <- struct{}{}:
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.places
+		<-l.slots
 		return nil, err
 	}
-	return &placedConn{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
+	return &limitedConn{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
 }
 
 // Close ends Accept. It may be called twice.
-func (l *fewListener) Close() error {
+func (l *limitListener) Close() error {
 	l.once.Do(func() { close(l.closed) })
 	return l.Listener.Close()
 }
 
-// placedConn is a connection that gives its place back when it is closed.
-type placedConn struct {
+// limitedConn is a connection that frees its slot when it is closed.
+type limitedConn struct {
 	net.Conn
-	leave func()
+	release func()
 }
 
-// Close ends the connection.
-func (c *placedConn) Close() error {
-	defer c.leave()
+// Close closes the connection and frees its slot.
+func (c *limitedConn) Close() error {
+	defer c.release()
 	return c.Conn.Close()
 }
 
-// peerKey is the key of the origin of a connection in its context.
-type peerKey struct{}
+// originKey is the context key of a connection's origin.
+type originKey struct{}
 
-// withPeer notes in the context of a connection who has made it.
-func withPeer(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, peerKey{}, socketOrigin(c))
+// withOrigin adds the origin of a connection to its context.
+func withOrigin(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, originKey{}, socketOrigin(c))
 }

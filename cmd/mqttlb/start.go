@@ -7,11 +7,11 @@ import (
 	"mqttlb/config"
 )
 
-// begin reads what the process starts with, and sets the log as it says. With
-// --fallback that is the kept configuration if the file is broken, and broken says
-// how. An error has been explained.
-func (f *serveFlags) begin(log *logger, stderr io.Writer) (first *revision, broken faults, err error) {
-	cfg, err := f.load()
+// firstRevision reads the configuration and sets the level and format of the log. If the
+// file is broken and --fallback is set, it returns the last good configuration, and the
+// faults of the file in broken. Before it returns an error it explains it.
+func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revision, broken faults, err error) {
+	cfg, err := f.loadConfig()
 	explain := func(line string) { fmt.Fprintln(stderr, line) }
 	kept := history{f.stateDir}
 	if err == nil {
@@ -45,16 +45,16 @@ func (f *serveFlags) begin(log *logger, stderr io.Writer) (first *revision, brok
 	return nil, nil, errFailed
 }
 
-// load reads the configuration of the flags.
-func (f *serveFlags) load() (*config.Config, error) {
+// loadConfig reads the configuration from the file or the flags.
+func (f *serveFlags) loadConfig() (*config.Config, error) {
 	if f.file == "" {
 		return config.FromFlags(f.listen, f.nodes, f.admin)
 	}
 	return config.Load(f.file)
 }
 
-// sayWhatIsBroken logs why the process runs with the kept configuration.
-func (f *serveFlags) sayWhatIsBroken(log *logger, broken faults) {
+// logBroken logs why the process runs with the last good configuration.
+func (f *serveFlags) logBroken(log *logger, broken faults) {
 	if broken == nil {
 		return
 	}

@@ -10,8 +10,8 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// On a system without epoll what carries sessions says so in a line, whether or not
-// anything else is wrong; the rest works.
+// On a system without epoll, serve and demo fail with one line, whether or not anything
+// else is wrong. The other commands work.
 func TestOtherSystemsAreToldThatServingNeedsLinux(t *testing.T) {
 	defer func(here error) { unsupported = here }(unsupported)
 	unsupported = reactor.ErrUnsupported

@@ -10,7 +10,7 @@ import (
 	"runtime/debug"
 )
 
-// version prints the version, as the build has recorded it.
+// version prints the version that the build has recorded.
 func version(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := parseFlags(flag.NewFlagSet("version", flag.ContinueOnError), args, stderr); err != nil {
 		return err

@@ -14,37 +14,36 @@ import (
 )
 
 const (
-	// watchInterval is how often --watch looks at the files. Looking at their content
-	// works for everything that changes it: links that are swapped, network file
-	// systems, editors that rename.
+	// watchInterval is how often --watch reads the files. Comparing contents finds every
+	// change: a swapped link, a network file system, an editor that renames.
 	watchInterval = time.Second
-	// stableLooks is how many looks in a row have to see the same new content: a file
-	// may be written in parts.
+	// stableLooks is how many reads in a row must find the same new content: a file may
+	// be written in parts.
 	stableLooks = 2
-	// goneLooks is the same where a file cannot be read: between its removal and the
-	// next one's arrival there is none.
+	// goneLooks is the same for a file that cannot be read: an editor may remove a file
+	// for a moment before it writes the next one.
 	goneLooks = 5
-	// maxWatched is how much of a file is looked at. None that can be read is larger.
+	// maxWatched is how many bytes of a file are compared. A file may not be larger.
 	maxWatched = 2 << 20
 )
 
-// sight is what one look at the files has seen.
-type sight struct {
-	digest string // the same for the same files with the same content
-	gone   bool   // one of them cannot be read
+// fingerprint is the state of the watched files at one moment.
+type fingerprint struct {
+	digest string // of the names and contents of the files
+	gone   bool   // a file cannot be read
 }
 
-// watched are the files that a configuration is made of.
-type watched struct {
-	files    []string // the first is the one that includes the others
-	patterns []string // of includes, from its folder on: a file that comes to fit one is news
+// watchedFiles are the files that a configuration is read from.
+type watchedFiles struct {
+	files    []string // the main file, then those that it includes
+	patterns []string // of include, relative to the folder of the main file: a new file may match
 }
 
-// watchedOf are the files of a configuration that was read from file, and those that
-// have the faults of a later one.
-func watchedOf(file string, cfg *config.Config, broken faults) *watched {
-	w := &watched{files: []string{file}, patterns: cfg.Include}
-	if file == "" || len(cfg.Files) == 0 || cfg.Files[0] != file { // it came from flags, or is the one that was kept
+// newWatchedFiles returns the files of cfg, whose main file is file, and the files that
+// broken names.
+func newWatchedFiles(file string, cfg *config.Config, broken faults) *watchedFiles {
+	w := &watchedFiles{files: []string{file}, patterns: cfg.Include}
+	if file == "" || len(cfg.Files) == 0 || cfg.Files[0] != file { // cfg came from flags, or is the last good configuration
 		w.patterns = nil
 	} else {
 		w.files = append(w.files, cfg.Files[1:]...)
@@ -57,16 +56,16 @@ func watchedOf(file string, cfg *config.Config, broken faults) *watched {
 	return w
 }
 
-// list has the files that are there to look at.
-func (w *watched) list() []string {
+// list returns the files, and those that match a pattern now.
+func (w *watchedFiles) list() []string {
 	files := slices.Clone(w.files)
 	for _, pattern := range w.patterns {
 		if !filepath.IsAbs(pattern) {
 			pattern = filepath.Join(filepath.Dir(w.files[0]), pattern)
 		}
-		fit, _ := filepath.Glob(pattern) // one that is none was refused when it was read
+		fit, _ := filepath.Glob(pattern) // config has refused a malformed pattern
 		for _, file := range fit {
-			// As in an include, * takes no hidden file.
+			// As in include, * matches no hidden file.
 			hidden := filepath.Base(file)[0] == '.' && filepath.Base(pattern)[0] != '.'
 			if !hidden && !slices.Contains(files, file) {
 				files = append(files, file)
@@ -76,9 +75,10 @@ func (w *watched) list() []string {
 	return files
 }
 
-// look reads the files. What cannot be read counts with its error.
-func (w *watched) look() sight {
-	var s sight
+// fingerprint reads the files. For a file that cannot be read, the text of the error
+// takes the place of the content.
+func (w *watchedFiles) fingerprint() fingerprint {
+	var s fingerprint
 	h := sha256.New()
 	for _, file := range w.list() {
 		content := sha256.New()
@@ -96,7 +96,7 @@ func (w *watched) look() sight {
 
 // readInto copies a regular file to w.
 func readInto(w io.Writer, file string) error {
-	if !rereadable(file) { // it could hold the watch up for ever
+	if !rereadable(file) { // a pipe could block watch for ever
 		return nil
 	}
 	f, err := os.Open(file)
@@ -108,15 +108,15 @@ func readInto(w io.Writer, file string) error {
 	return err
 }
 
-// watcher finds out when files have changed and rest again.
+// watcher finds out when the files have changed and are stable again.
 type watcher struct {
-	last  string // the digest of the look before
-	looks int    // that have seen last, in a row
+	last  string // the digest of the fingerprint before
+	looks int    // how many fingerprints in a row had that digest
 }
 
-// see takes a look and reports whether it is news to who has tried the files with
-// this digest last.
-func (w *watcher) see(s sight, tried string) bool {
+// changed adds a fingerprint and reports whether the files are stable and differ from
+// tried, the digest at the last reload.
+func (w *watcher) changed(s fingerprint, tried string) bool {
 	if s.digest != w.last {
 		w.last, w.looks = s.digest, 0
 	}
@@ -128,8 +128,8 @@ func (w *watcher) see(s sight, tried string) bool {
 	return s.digest != tried && w.looks >= needed
 }
 
-// watch looks at the manager's files at every watchInterval until ctx is done, and
-// sends the sights that are news to it.
+// watch reads the files every watchInterval until ctx is done. When they have changed
+// and are stable, it sends their fingerprint to the manager.
 func (m *manager) watch(ctx context.Context) {
 	var w watcher
 	ticker := time.NewTicker(watchInterval)
@@ -140,12 +140,12 @@ func (m *manager) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		s := m.watched.Load().look()
-		if !w.see(s, *m.tried.Load()) {
+		s := m.watched.Load().fingerprint()
+		if !w.changed(s, *m.lastRead.Load()) {
 			continue
 		}
 		select {
-		case m.news <- s:
+		case m.fileChanges <- s:
 		case <-ctx.Done():
 			return
 		}

@@ -10,29 +10,29 @@ import (
 )
 
 func TestAChangeIsNewsOnceItRests(t *testing.T) {
-	ok := func(digest string) sight { return sight{digest: digest} }
-	gone := sight{digest: "gone", gone: true}
+	ok := func(digest string) fingerprint { return fingerprint{digest: digest} }
+	gone := fingerprint{digest: "gone", gone: true}
 	for _, c := range []struct {
 		name  string
-		looks []sight
-		news  []int // which of the looks are
+		looks []fingerprint
+		news  []int // the indexes of the fingerprints that count as changed
 	}{
-		{"nothing changes", []sight{ok("a"), ok("a"), ok("a")}, nil},
-		{"one change", []sight{ok("a"), ok("b"), ok("b"), ok("b")}, []int{2}},
-		{"written in parts", []sight{ok("b"), ok("c"), ok("d"), ok("d"), ok("d")}, []int{3}},
-		{"changed back before it rests", []sight{ok("b"), ok("a"), ok("a")}, nil},
-		{"changed back afterwards", []sight{ok("b"), ok("b"), ok("a"), ok("a"), ok("a")}, []int{1, 3}},
-		{"gone for a moment", []sight{ok("a"), gone, gone, gone, gone, ok("a"), ok("a")}, nil},
-		{"replaced after a moment", []sight{gone, gone, ok("b"), ok("b"), ok("b")}, []int{3}},
-		{"gone", []sight{gone, gone, gone, gone, gone, gone, gone}, []int{4}},
-		{"gone and back as it was", []sight{gone, gone, gone, gone, gone, ok("a"), ok("a"), ok("a")}, []int{4, 6}},
-		{"gone again and again", []sight{gone, gone, gone, gone, ok("a"), gone, gone, gone, gone, ok("a")}, nil},
+		{"nothing changes", []fingerprint{ok("a"), ok("a"), ok("a")}, nil},
+		{"one change", []fingerprint{ok("a"), ok("b"), ok("b"), ok("b")}, []int{2}},
+		{"written in parts", []fingerprint{ok("b"), ok("c"), ok("d"), ok("d"), ok("d")}, []int{3}},
+		{"changed back before it rests", []fingerprint{ok("b"), ok("a"), ok("a")}, nil},
+		{"changed back afterwards", []fingerprint{ok("b"), ok("b"), ok("a"), ok("a"), ok("a")}, []int{1, 3}},
+		{"gone for a moment", []fingerprint{ok("a"), gone, gone, gone, gone, ok("a"), ok("a")}, nil},
+		{"replaced after a moment", []fingerprint{gone, gone, ok("b"), ok("b"), ok("b")}, []int{3}},
+		{"gone", []fingerprint{gone, gone, gone, gone, gone, gone, gone}, []int{4}},
+		{"gone and back as it was", []fingerprint{gone, gone, gone, gone, gone, ok("a"), ok("a"), ok("a")}, []int{4, 6}},
+		{"gone again and again", []fingerprint{gone, gone, gone, gone, ok("a"), gone, gone, gone, gone, ok("a")}, nil},
 	} {
 		var w watcher
 		var news []int
 		tried := "a"
 		for i, s := range c.looks {
-			if w.see(s, tried) {
+			if w.changed(s, tried) {
 				news = append(news, i)
 				tried = s.digest
 			}
@@ -49,17 +49,16 @@ func TestAChangeIsNewsOnceItRests(t *testing.T) {
 	}
 }
 
-// A command may read what the watch has not seen yet, and the file may then be what
-// it was before.
+// A command may read a change before the watch does, and the change may then be undone.
 func TestNewsIsWhatWasNotReadLast(t *testing.T) {
 	var w watcher
-	was, other := sight{digest: "a"}, sight{digest: "b"}
+	was, other := fingerprint{digest: "a"}, fingerprint{digest: "b"}
 	for i, c := range []struct {
-		sight
+		fingerprint
 		tried string
 		news  bool
 	}{{was, "a", false}, {was, "a", false}, {was, "b", true}, {was, "a", false}, {other, "b", false}, {other, "b", false}} {
-		if news := w.see(c.sight, c.tried); news != c.news {
+		if news := w.changed(c.fingerprint, c.tried); news != c.news {
 			t.Errorf("look %d: news is %v", i, news)
 		}
 	}
@@ -84,7 +83,7 @@ func TestALookSeesContentAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	see := func() sight { return (&watched{files: []string{path("f")}}).look() }
+	see := func() fingerprint { return (&watchedFiles{files: []string{path("f")}}).fingerprint() }
 	put("1", "one")
 	put("2", "two")
 	put("copy", "one")
@@ -103,7 +102,7 @@ func TestALookSeesContentAndNothingElse(t *testing.T) {
 		t.Error("a link that leads nowhere is a file")
 	}
 	put("g", "one")
-	if (&watched{files: []string{path("1"), path("g")}}).look().digest == (&watched{files: []string{path("1")}}).look().digest {
+	if (&watchedFiles{files: []string{path("1"), path("g")}}).fingerprint().digest == (&watchedFiles{files: []string{path("1")}}).fingerprint().digest {
 		t.Error("another file is no change")
 	}
 }
@@ -125,13 +124,13 @@ func TestWatchedAreAllFilesOfAConfiguration(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		watched *watched
+		watched *watchedFiles
 		want    []string
 	}{
-		{"all good", watchedOf(path("main.yaml"), cfg, nil), []string{"main.yaml", "a.yaml", "conf.d/b.yaml"}},
-		{"one with a fault", watchedOf(path("main.yaml"), cfg, faults{{file: path("other.yaml")}, {file: path("a.yaml")}, {line: "x"}}),
+		{"all good", newWatchedFiles(path("main.yaml"), cfg, nil), []string{"main.yaml", "a.yaml", "conf.d/b.yaml"}},
+		{"one with a fault", newWatchedFiles(path("main.yaml"), cfg, faults{{file: path("other.yaml")}, {file: path("a.yaml")}, {line: "x"}}),
 			[]string{"main.yaml", "a.yaml", "conf.d/b.yaml", "other.yaml"}},
-		{"the kept one is in force", watchedOf(path("other.yaml"), cfg, nil), []string{"other.yaml"}},
+		{"the kept one is in force", newWatchedFiles(path("other.yaml"), cfg, nil), []string{"other.yaml"}},
 	} {
 		for i, name := range c.want {
 			c.want[i] = path(name)
@@ -140,12 +139,12 @@ func TestWatchedAreAllFilesOfAConfiguration(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
-	w := watchedOf(path("main.yaml"), cfg, nil)
-	before := w.look()
+	w := newWatchedFiles(path("main.yaml"), cfg, nil)
+	before := w.fingerprint()
 	if err := os.WriteFile(path("conf.d/c.yaml"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if w.look() == before {
+	if w.fingerprint() == before {
 		t.Error("a file that has come to fit a pattern is no news")
 	}
 }

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// heldVariable tells the demo that holdTerminal has started it.
-	heldVariable = "MQTTLB_DEMO_TERMINAL_HELD"
-	// holdTime is how long the demo may take to end before it is killed.
-	holdTime = 10 * time.Second
+	// supervisedVariable tells the demo that superviseDemo has started it.
+	supervisedVariable = "MQTTLB_DEMO_TERMINAL_HELD"
+	// killDelay is how long the demo may take to end before it is killed.
+	killDelay = 10 * time.Second
 
 	// enterScreen switches to the alternate screen, hides the cursor and stops
 	// the wrapping of long lines; leaveScreen undoes that.
@@ -27,14 +27,13 @@ const (
 	leaveScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 )
 
-func terminalIsHeld() bool { return os.Getenv(heldVariable) != "" }
+func isSupervised() bool { return os.Getenv(supervisedVariable) != "" }
 
-// holdTerminal prepares the terminal, runs the demo in a process of its own and
-// gives the terminal back as it was, however that process ends: a panic in any
-// goroutine, or SIGKILL, runs no defer. What it had to say to stderr is printed
-// when that can be read again.
-func holdTerminal(ctx context.Context, args []string, stderr io.Writer) error {
-	// A second signal, too, must not end this process before its work is done.
+// superviseDemo prepares the terminal, runs the demo in a child process and restores
+// the terminal however the child ends: a panic in any goroutine, or SIGKILL, runs no
+// defer. The stderr of the child is printed after the terminal is restored.
+func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
+	// A second signal must not end this process before it has restored the terminal.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
@@ -45,12 +44,12 @@ func holdTerminal(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	var said bytes.Buffer
+	var childStderr bytes.Buffer
 	child := exec.CommandContext(ctx, self, append([]string{"demo"}, args...)...)
-	child.Env = append(os.Environ(), heldVariable+"=1")
-	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, &said
+	child.Env = append(os.Environ(), supervisedVariable+"=1")
+	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, &childStderr
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
-	child.WaitDelay = holdTime
+	child.WaitDelay = killDelay
 
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
@@ -67,15 +66,15 @@ func holdTerminal(ctx context.Context, args []string, stderr io.Writer) error {
 	fmt.Fprint(tty, leaveScreen)
 	restored := term.Restore(fd, before)
 
-	if _, err := stderr.Write(said.Bytes()); err != nil {
+	if _, err := stderr.Write(childStderr.Bytes()); err != nil {
 		return err
 	}
 	switch exit := (*exec.ExitError)(nil); {
 	case err == nil, ctx.Err() != nil:
 		return restored
-	case errors.As(err, &exit) && exit.ExitCode() == 2 && said.Len() > 0:
+	case errors.As(err, &exit) && exit.ExitCode() == 2 && childStderr.Len() > 0:
 		return errUsage
-	case errors.As(err, &exit) && said.Len() > 0:
+	case errors.As(err, &exit) && childStderr.Len() > 0:
 		return errFailed
 	}
 	return fmt.Errorf("the demo ended: %w", err)
