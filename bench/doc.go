@@ -8,6 +8,6 @@
 //	err = f.Run(ctx, func() bool { return f.Stats().Settled() == 100 })
 //
 // A Fleet speaks MQTT over TCP, TLS, WebSocket, or WebSocket over TLS. The Broker has no TLS and routes
-// nothing: it acknowledges a PUBLISH and forgets it. The package shares no parser with mqttlb. Everything
-// but the packets needs Linux.
+// nothing: it acknowledges a PUBLISH and forgets it. The package shares no parser with mqttlb. The Fleet
+// and the Broker need Linux; the code for packets and frames builds everywhere.
 package bench

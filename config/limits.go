@@ -19,7 +19,8 @@ const (
 	// ${A:-${B:-c}} is two deep; each level copies its text once more.
 	maxDefaults = 10
 
-	// More sessions than the ports, descriptors and memory of one machine carry.
+	// maxConnections is more sessions than the ports, descriptors and memory of one machine
+	// allow, and maxRate is more events a second than its processors can handle.
 	maxConnections = 10_000_000
 	maxRate        = 10_000_000
 

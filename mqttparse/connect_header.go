@@ -17,9 +17,9 @@ type connectLayout struct {
 }
 
 // parseHeader reads the fixed header, the Protocol Name and the level. It fails at the
-// first byte that cannot belong to a CONNECT, such as the 'G' of an HTTP request or the 3
-// in the 0x16 0x03 of a TLS ClientHello (type 1, with flags, too short). So the caller
-// neither waits for nor keeps more bytes of such a connection.
+// first byte that cannot belong to a CONNECT, such as the 'G' of an HTTP request or the
+// second byte of a TLS ClientHello, 0x16 0x03: a Remaining Length of 3 is too small for a
+// CONNECT. So the caller neither waits for nor keeps more bytes of such a connection.
 func (c *Connect) parseHeader(b []byte, maxSize int) (h connectLayout, err error) {
 	bad := &c.malformed
 	if len(b) == 0 {

@@ -55,8 +55,9 @@ func (s *Scanner) Between() bool { return s.state == between }
 // Remaining Length in more bytes than it needs, because the end of such a packet is still
 // clear.
 //
-// ErrPacketType and ErrRemainingLength end the iteration, and every later one at its
-// start. The piece beside the error ends at the wrong byte.
+// After ErrPacketType or ErrRemainingLength the iteration ends, and every later Scan
+// returns the same error at its first byte. The last byte of the piece that comes with the
+// first error is the invalid byte.
 func (s *Scanner) Scan(chunk []byte) iter.Seq2[Piece, error] {
 	return func(yield func(Piece, error) bool) {
 		for at := 0; at < len(chunk); {

@@ -55,8 +55,8 @@ func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 }
 
 // unframe parses the frames in b. It returns their payloads, moved together in place, and the frames
-// to reply with. After a close frame end is io.EOF, and the rest of b is ignored. After a violation of
-// the protocol end is a *websocket.Error.
+// to reply with. The result end is io.EOF after a close frame, behind which b is ignored, and a
+// *websocket.Error after a violation of the protocol.
 func (f *framing) unframe(b []byte) (payload, replies []byte, end error) {
 	payload = b[:0]
 	f.rest = nil

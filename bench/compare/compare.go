@@ -114,7 +114,8 @@ func (b *bench) writeCertificates() (err error) {
 	return nil
 }
 
-// allCandidates returns the columns of the table.
+// allCandidates returns the candidates to compare, one for each column of the table: the
+// reference, the one that is compared with it, then the others.
 func (b *bench) allCandidates(ctx context.Context) []*candidate {
 	all := []*candidate{haproxy(b.opt.HAProxy), b.contender()}
 	if b.opt.Against != "" {

@@ -52,8 +52,8 @@ func openLoop(ctx context.Context, b *bench, m measure) ([]Measure, error) {
 	return held(onTime)(ctx, b, m)
 }
 
-// throughput counts the round trips a second of a closed loop, with one unacknowledged
-// message for each client.
+// throughput measures round trips per second in a closed loop: each client has one
+// unacknowledged message at a time.
 func throughput(ctx context.Context, b *bench, m measure, r *running, f *load.Fleet) ([]sample, error) {
 	m.work.inflight = 1
 	began := time.Now()

@@ -106,7 +106,7 @@ var measures = []measure{
 	}, work{clients: 9000, protocol: mqtts}, idleMemory},
 }
 
-// cpu makes a measure of one row, in microseconds.
+// cpu returns a measure of CPU time, in microseconds. It has one row in the table.
 func cpu(name, title string, w work, run func(context.Context, *bench, measure) ([]Measure, error)) measure {
 	return measure{name, []row{{name: name, title: title, unit: "µs"}}, w, run}
 }

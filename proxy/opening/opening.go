@@ -36,8 +36,8 @@ type Opening struct {
 	// valid only if the PROXY header has it.
 	Source, Destination netip.AddrPort
 
-	// Excess is the limit that the client exceeds, for which it is to be refused. None
-	// means no limit. The caller sets it.
+	// Excess is the outcome with which the client is to be refused, because it exceeds a
+	// limit; None: it exceeds no limit. The caller sets Excess.
 	Excess outcome.Outcome
 
 	Version mqttparse.Version // of the CONNECT, as soon as it is known

@@ -105,9 +105,9 @@ func Upgrader(protocol string) *gorilla.Upgrader {
 	}
 }
 
-// NodeRequest returns the upgrade request for a node that replaces the client's: its
-// target, host and subprotocol, the headers that the pool forwards, and our own headers
-// with the client's address. The client's own X-Forwarded-For is dropped, because EMQX
+// NodeRequest returns the upgrade request that a node gets in place of the client's. It
+// has the client's target, Host and subprotocol, those of the client's headers that the
+// pool forwards, and our own headers with the client's address. The client's own X-Forwarded-For is dropped, because EMQX
 // believes its leftmost address. The caller adds the key, which needs random bytes.
 // NodeRequest returns nil if the nodes speak plain MQTT.
 func NodeRequest(p *snapshot.Pool, r *http.Request, protocol string) *websocket.Request {

@@ -34,7 +34,7 @@ var abreast struct {
 func Main(m *testing.M) {
 	flag.Parse()
 	chosen := false
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" || f.Name == "test.fuzz" })
 	if !chosen {
 		n := parallel
 		if raceDetector {

@@ -49,8 +49,8 @@ func (ca *CA) IssueLike(template x509.Certificate, names ...string) Pair {
 	return ca.sign(leaf(template, names), newKey())
 }
 
-// IssueRSA is Issue with an RSA key of 2,048 bits, which all have in common: it takes
-// long to find one.
+// IssueRSA is like Issue, but with an RSA key of 2,048 bits. All RSA certificates share
+// one key, because generating a key takes long.
 func (ca *CA) IssueRSA(names ...string) Pair {
 	return ca.sign(leaf(x509.Certificate{}, names), rsaKey())
 }

@@ -32,7 +32,8 @@ type open struct{ goroutines, descriptors int }
 
 func countOpen() open { return open{runtime.NumGoroutine(), must(descriptors())} }
 
-// wait waits until the process has no more open than it had.
+// wait waits until the process has no more goroutines and descriptors than before. After 20 s it
+// returns an error.
 func (before open) wait() error {
 	for deadline := time.Now().Add(20 * time.Second); ; {
 		now := countOpen()

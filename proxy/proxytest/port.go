@@ -11,8 +11,8 @@ import (
 )
 
 // Ports come from below the range that the kernel gives to outgoing connections, of
-// which tests make thousands: a port that was free a moment ago is free still. From
-// 29000 on they are those of mqttbench compare.
+// which tests make thousands: a port that was free a moment ago is free still.
+// mqttbench compare uses the ports from 29000 on.
 const firstPort, lastPort = 14000, 28999
 
 // nextPort is where to look next. Another test binary begins elsewhere.

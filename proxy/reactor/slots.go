@@ -45,7 +45,7 @@ func (s *Slots[T]) Release(slot uint32) {
 // Len returns the number of taken slots.
 func (s *Slots[T]) Len() int { return s.taken }
 
-// Cap returns the number of slots, taken or free. Each slot below it has a value.
+// Cap returns the number of allocated slots, taken or free. At accepts any slot number below Cap.
 func (s *Slots[T]) Cap() int { return len(s.chunks) * slotChunk }
 
 // All iterates over all values, including those of free slots, which are zero. The loop body may take

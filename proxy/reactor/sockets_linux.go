@@ -12,8 +12,9 @@ import (
 // there is nothing to read. Like the other functions on a descriptor, it may be called from any
 // goroutine that owns the descriptor.
 //
-// Receive and Send call recv and send, which cost 4 % less of a round trip than read(2) and write(2).
-// They do not tell Go's scheduler, since these calls cannot block (another 4 %; docs/benchmarks.md).
+// Receive and Send use recv and send instead of read(2) and write(2), which saves 4 % of a round trip.
+// They make raw system calls, without notifying Go's scheduler, because these calls cannot block. That
+// saves another 4 % (docs/benchmarks.md).
 func Receive(fd int32, b []byte) (int, error) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0, 0, 0)

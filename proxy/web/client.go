@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// clientWriter is a ResponseWriter that sets a new deadline for every write. The server's
-// last flush gets what is left of the last deadline; then the server clears it.
+// clientWriter is a ResponseWriter that sets a new deadline for every write. net/http's
+// last flush of a response has only the rest of the last write's deadline; then net/http
+// clears the deadline.
 type clientWriter struct {
 	http.ResponseWriter
 	conn     *http.ResponseController

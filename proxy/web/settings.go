@@ -30,8 +30,8 @@ type Settings struct {
 	// with a second more for MinBodyRate bytes; 0: stallTimeout.
 	ResponseTimeout time.Duration
 
-	// TunnelTimeout is how long an upgraded connection may be silent in both directions,
-	// and a node inside the body of its response; 0: no limit.
+	// TunnelTimeout is how long an upgraded connection may carry no byte in either
+	// direction. It also limits how long a node may pause within a response body. 0: no limit.
 	TunnelTimeout time.Duration
 
 	HalfClosedTimeout time.Duration // like TunnelTimeout, after one side of a tunnel has ended its stream; 0: TunnelTimeout
