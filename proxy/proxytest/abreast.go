@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"runtime"
 	"sync"
 	"testing"
@@ -33,8 +34,14 @@ var abreast struct {
 // of any test may be left when the last has ended.
 func Main(m *testing.M) {
 	flag.Parse()
-	chosen := false
-	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" || f.Name == "test.fuzz" })
+	chosen, fuzzing := false, false
+	flag.Visit(func(f *flag.Flag) {
+		chosen = chosen || f.Name == "test.parallel"
+		fuzzing = fuzzing || strings.HasPrefix(f.Name, "test.fuzz")
+	})
+	if fuzzing { // it has workers of its own, and package testing leaves a goroutine
+		os.Exit(m.Run())
+	}
 	if !chosen {
 		n := parallel
 		if raceDetector {
