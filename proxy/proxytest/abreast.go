@@ -4,8 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"strings"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
