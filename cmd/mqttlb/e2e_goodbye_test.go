@@ -1,10 +1,12 @@
 package main_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,9 +23,24 @@ var endsOfOurs = []struct {
 	name, timeouts string
 	cause          func(*testing.T, *balancer)
 	disconnect     byte // the reason code of MQTT 5
+	close          int  // the close code of WebSocket
 }{
-	{"idle", "idle: 2s", func(*testing.T, *balancer) {}, packets.DisconnectKeepAliveTimeout},
-	{"shutdown", "shutdown: 1s", func(t *testing.T, b *balancer) { b.signal(t, syscall.SIGTERM) }, packets.DisconnectServerShuttingDown},
+	{"idle", "idle: 2s", func(*testing.T, *balancer) {}, packets.DisconnectKeepAliveTimeout, websocket.CloseGoingAway},
+	{"shutdown", "shutdown: 1s", func(t *testing.T, b *balancer) { b.signal(t, syscall.SIGTERM) }, packets.DisconnectServerShuttingDown, websocket.CloseGoingAway},
+	{"removed node", "shutdown: 1s", renameNodes, packets.DisconnectUseAnotherServer, websocket.CloseServiceRestart},
+}
+
+// renameNodes reloads a file with other nodes in the place of those that the sessions are on.
+func renameNodes(t *testing.T, b *balancer) {
+	t.Helper()
+	text, err := os.ReadFile(b.config)
+	if err == nil {
+		err = os.WriteFile(b.config, bytes.ReplaceAll(text, []byte("      - {name: "), []byte("      - {name: other-")), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.signal(t, syscall.SIGHUP)
 }
 
 // everyClient has a listener of every protocol, before nodes that speak the same protocol and before nodes that do not.
@@ -161,7 +178,7 @@ func TestMQTTjsSeesTheReasonCodeAndTheCloseCode(t *testing.T) {
 				opened = append(opened, page)
 			}
 			end.cause(t, b)
-			want := fmt.Sprint([]any{"disconnect", end.disconnect, "close", 1001, true})
+			want := fmt.Sprint([]any{"disconnect", end.disconnect, "close", end.close, true})
 			for i, page := range opened {
 				if heard, err := call[[]any](page, "heard"); err != nil || fmt.Sprint(heard) != want {
 					t.Errorf("%s: the page heard %v, %v; want %v", wsListeners[i], heard, err, want)
