@@ -38,6 +38,16 @@ type field struct {
 	list     bool
 }
 
+// mapping returns the section of a field and the section that it starts from: that of initial, which is the
+// same field with the defaults. A section that may be absent is optional; section is nil if it is.
+func (f field) mapping(initial field) (section, from []field, optional bool) {
+	section, from = f.section(), initial.section()
+	if optional = from == nil; optional && section != nil {
+		from = f.initial()
+	}
+	return section, from, optional
+}
+
 // scalar returns a field with a single value.
 func scalar[T any](key string, dst *T, parse func(*yaml.Node) (T, error)) field {
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {

@@ -157,13 +157,9 @@ func spellMapping(fields, initial []field) string {
 				continue
 			}
 		default:
-			section, from := f.section(), initial[i].section()
+			section, from, optional := f.mapping(initial[i])
 			if section == nil {
 				continue
-			}
-			optional := from == nil
-			if optional {
-				from = f.initial()
 			}
 			if value = spellMapping(section, from); value == "{}" && !optional {
 				continue

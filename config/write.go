@@ -56,13 +56,9 @@ func (w writer) mapping(fields, initial []field) []string {
 				lines = append(lines, listItem(w.mapping(item, f.initial()))...)
 			}
 		default:
-			section, from := f.section(), initial[i].section()
+			section, from, optional := f.mapping(initial[i])
 			if section == nil {
 				continue
-			}
-			optional := from == nil
-			if optional {
-				from = f.initial()
 			}
 			if inner := w.mapping(section, from); len(inner) > 0 {
 				lines = append(lines, f.key+":")

@@ -39,11 +39,12 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.rate.Set(snap.ConnectRate)
 	srv.openingMemory.setLimit(snap.OpeningMemory)
 	srv.http.apply(g)
-	srv.continueDrains(g)
+	present := g.nodeNames()
+	srv.continueDrains(g, present)
 	srv.current.Store(g)
 	srv.engine.eachLoop(func(l *loop) { l.apply(g, opened) })
 	srv.releasePorts(g)
-	srv.drainRemoved(before, g)
+	srv.drainRemoved(before, g, present)
 	return nil
 }
 

@@ -9,6 +9,17 @@ import (
 	"syscall"
 )
 
+// RemovePath removes the file of a Unix socket at the path, unless another file has replaced it. A nil file does
+// nothing.
+func RemovePath(path string, file fs.FileInfo) {
+	if file == nil {
+		return
+	}
+	if now, err := os.Lstat(path); err == nil && os.SameFile(now, file) {
+		_ = os.Remove(path)
+	}
+}
+
 // ClearPath removes a Unix socket that a dead process left at the path. It returns EADDRINUSE if a
 // process answers there or is too busy to answer. It leaves any other file alone, and bind then fails.
 func ClearPath(path string) error {

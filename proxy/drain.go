@@ -29,9 +29,8 @@ func (g *generation) nodeNames() map[nodeName]bool {
 }
 
 // continueDrains cancels the drains of nodes that are back in the generation, and sets the pace of the
-// others. It is called before a client can reach such a node.
-func (srv *Server) continueDrains(g *generation) {
-	present := g.nodeNames()
+// others. It is called before a client can reach such a node. present are the nodes of g.
+func (srv *Server) continueDrains(g *generation, present map[nodeName]bool) {
 	for name, d := range srv.drains {
 		if p := g.sessionPools[name.pool]; p != nil {
 			d.perSecond.Store(int64(p.RemovedNodesRate))
@@ -44,12 +43,12 @@ func (srv *Server) continueDrains(g *generation) {
 }
 
 // drainRemoved begins to drain the nodes that the generation no longer has, if their pool wants that.
-// Sessions that are still being connected to such a node leave once they have reached it.
-func (srv *Server) drainRemoved(before, g *generation) {
+// Sessions that are still being connected to such a node leave once they have reached it. present
+// are the nodes of g.
+func (srv *Server) drainRemoved(before, g *generation, present map[nodeName]bool) {
 	if before == nil {
 		return
 	}
-	present := g.nodeNames()
 	for _, p := range before.sessionPools {
 		perSecond := p.RemovedNodesRate
 		if after := g.sessionPools[p.Name]; after != nil {
@@ -87,7 +86,7 @@ func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 	ticks := time.NewTicker(drainInterval)
 	defer ticks.Stop()
 	due, first := 0.0, 0
-	for srv.engine.opensUnderEarlier() || n.Open() > 0 {
+	for n.Open() > 0 || srv.engine.opensUnderEarlier() {
 		select {
 		case <-ticks.C:
 		case <-d.cancelled:
@@ -112,8 +111,7 @@ func (srv *Server) drain(d *drain, name nodeName, n *balancer.Node) {
 // a client may still reach a removed node.
 func (e *engine) opensUnderEarlier() (some bool) {
 	for _, l := range e.loops {
-		found := make(chan bool, 1)
-		if l.Do(func() { found <- l.opensUnderEarlier() }) && <-found {
+		if ask(l, l.opensUnderEarlier) {
 			return true
 		}
 	}
@@ -122,11 +120,17 @@ func (e *engine) opensUnderEarlier() (some bool) {
 
 // leaveNode has up to most sessions of a node leave on one loop, and returns their number.
 func (e *engine) leaveNode(loop int, d *drain, name nodeName, most int) (leaving int) {
-	l, done := e.loops[loop], make(chan int, 1)
-	if !l.Do(func() { done <- l.leaveNode(d, name, most) }) {
-		return 0
+	l := e.loops[loop]
+	return ask(l, func() int { return l.leaveNode(d, name, most) })
+}
+
+// ask has a running loop call f and returns the result; the zero value if the loop has stopped.
+func ask[T any](l *loop, f func() T) (answer T) {
+	answered := make(chan T, 1)
+	if l.Do(func() { answered <- f() }) {
+		answer = <-answered
 	}
-	return <-done
+	return answer
 }
 
 // leaveNode looks at slotsPerLook slots and has up to most sessions of the node leave, unless the drain

@@ -79,12 +79,7 @@ func (p *port) closeSocks() {
 
 // removePath removes the file of a Unix socket if it is still ours.
 func (p *port) removePath() {
-	if p.path == nil {
-		return
-	}
-	if now, err := os.Lstat(p.key.address); err == nil && os.SameFile(now, p.path) {
-		_ = os.Remove(p.key.address)
-	}
+	RemovePath(p.key.address, p.path)
 	p.path = nil
 }
 

@@ -59,9 +59,7 @@ type pathListener struct {
 // Close ends the listener and removes its file. It may be called twice.
 func (l *pathListener) Close() (err error) {
 	l.closed.Do(func() {
-		if now, statErr := os.Lstat(l.path); statErr == nil && l.file != nil && os.SameFile(now, l.file) {
-			_ = os.Remove(l.path)
-		}
+		proxy.RemovePath(l.path, l.file)
 		err = l.UnixListener.Close()
 	})
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -255,10 +256,7 @@ func (m *manager) auditReload(result reloadResult, by origin) {
 
 // saveLastGood writes the configuration in force to the state directory, if there is one.
 func (m *manager) saveLastGood() error {
-	dir := m.stateDir
-	if dir == "" {
-		dir = m.running.config.Admin.StateDir
-	}
+	dir := cmp.Or(m.stateDir, m.running.config.Admin.StateDir)
 	if dir == "" || m.file == "" {
 		return nil
 	}
