@@ -1,0 +1,66 @@
+package api
+
+import "time"
+
+// Nodes is the answer of GET /api/v1/nodes.
+type Nodes struct {
+	Nodes []Node `json:"nodes"`
+}
+
+// Node is a broker in all the pools that have it.
+type Node struct {
+	Name     string       `json:"name"`
+	Operator NodeOperator `json:"operator"`
+	Drain    *Drain       `json:"drain,omitempty"` // of its sessions; none: nothing leaves
+	Pools    []NodeInPool `json:"pools"`           // empty: only the operator's word is left of it
+}
+
+// NodeOperator is what an operator has said about a node at run time.
+type NodeOperator struct {
+	State  OperatorState `json:"state"`
+	Weight int           `json:"weight,omitempty"` // in place of the configured ones; 0: none
+	Since  *time.Time    `json:"since,omitempty"`  // of the last change; none: there was none
+}
+
+// OperatorState is the operator's word about a node.
+type OperatorState string
+
+// The operator's words.
+const (
+	Enabled  OperatorState = "enabled"
+	Draining OperatorState = "draining" // no new sessions; those it has leave at a pace, or stay
+	Disabled OperatorState = "disabled" // as draining, but its sessions always leave
+)
+
+// Drain is the progress of the sessions that leave a node.
+type Drain struct {
+	Began     time.Time `json:"began"`
+	Sessions  int64     `json:"sessions"`                    // when it began
+	Left      int64     `json:"left"`                        // still on the node
+	Leaving   int64     `json:"leaving"`                     // told to leave, since the beginning
+	PerSecond float64   `json:"per_second"`                  // the pace; 0: they stay until they end by themselves
+	Remaining float64   `json:"remaining_seconds,omitempty"` // until the last session has left; 0: not known
+}
+
+// NodeInPool is a node as one pool sees it.
+type NodeInPool struct {
+	Pool             string     `json:"pool"`
+	Address          string     `json:"address"`
+	State            string     `json:"state"` // up, draining or down
+	Healthy          bool       `json:"healthy"`
+	Since            *time.Time `json:"since,omitempty"`  // of the last change of Healthy
+	Reason           string     `json:"reason,omitempty"` // why the last probe failed
+	ProbeSeconds     float64    `json:"probe_seconds,omitempty"`
+	Weight           int        `json:"weight"`
+	ConfiguredWeight int        `json:"configured_weight"`
+	Connections      int64      `json:"connections"`
+	MaxConnections   int        `json:"max_connections,omitempty"` // 0: no limit
+}
+
+// NodeChange is the body of POST /api/v1/nodes/NAME/drain and of the paths beside it: undrain, disable,
+// enable and weight. Pace and Within are for drain and disable, and at most one of them is set.
+type NodeChange struct {
+	Pace   string `json:"pace,omitempty"`   // sessions that leave, as 50/s, 300/m or 50
+	Within string `json:"within,omitempty"` // the time in which all leave, as 10m
+	Weight *int   `json:"weight,omitempty"` // 1 to 256; 0: the configured one again
+}

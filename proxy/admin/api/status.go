@@ -1,0 +1,80 @@
+package api
+
+import "time"
+
+// Error is the answer to a request that failed.
+type Error struct {
+	Errors []string `json:"errors"` // what is wrong, and what is allowed; at least one
+}
+
+// Status is the answer of GET /api/v1/status.
+type Status struct {
+	Version      string           `json:"version"`
+	PID          int              `json:"pid"`
+	Started      time.Time        `json:"started"`
+	State        State            `json:"state"`
+	Ready        bool             `json:"ready"`               // as /readyz
+	NotReady     []string         `json:"not_ready,omitempty"` // why not
+	Generation   int              `json:"generation"`          // of the configuration; 1 at the start
+	ReloadFailed bool             `json:"reload_failed"`       // the configuration read last is not in force
+	Sessions     int64            `json:"sessions"`            // open connections of clients
+	MaxSessions  int64            `json:"max_sessions"`
+	Loops        int              `json:"loops"`
+	Totals       Totals           `json:"totals"`
+	Listeners    []ListenerStatus `json:"listeners"`
+	Pools        []PoolStatus     `json:"pools"`
+	Alarms       int              `json:"alarms"`
+}
+
+// State says what the process does with clients.
+type State string
+
+// The states of the process.
+const (
+	Serving  State = "serving"
+	LameDuck State = "lame_duck" // not ready, and still accepting: timeouts.lame_duck
+	Stopping State = "stopping"  // accepts no more; sessions end within timeouts.shutdown
+)
+
+// Totals count since the start. Two of them give a rate.
+type Totals struct {
+	Accepted        uint64 `json:"accepted"`
+	Refused         uint64 `json:"refused"`
+	BytesReceived   uint64 `json:"bytes_received"` // from clients
+	BytesSent       uint64 `json:"bytes_sent"`     // to clients
+	PacketsReceived uint64 `json:"packets_received"`
+	PacketsSent     uint64 `json:"packets_sent"`
+}
+
+// ListenerStatus is a listener in a [Status].
+type ListenerStatus struct {
+	Name     string `json:"name"`
+	Address  string `json:"address"`
+	Protocol string `json:"protocol"`
+	TLS      bool   `json:"tls"`
+	Pool     string `json:"pool,omitempty"`
+	Open     int64  `json:"open"`
+	Accepted uint64 `json:"accepted"`
+	Refused  uint64 `json:"refused"`
+}
+
+// PoolStatus is a pool in a [Status].
+type PoolStatus struct {
+	Name  string `json:"name"`
+	Nodes int    `json:"nodes"`
+	Up    int    `json:"up"` // nodes that take new sessions
+	Open  int64  `json:"open"`
+}
+
+// Alarms is the answer of GET /api/v1/alarms.
+type Alarms struct {
+	Alarms []Alarm `json:"alarms"`
+}
+
+// Alarm is something that is wrong now.
+type Alarm struct {
+	Name    string     `json:"name"`            // such as node_down
+	Subject string     `json:"subject"`         // such as emqx/emqx-1
+	Since   *time.Time `json:"since,omitempty"` // when it began, if that is known
+	Text    string     `json:"text"`
+}
