@@ -64,19 +64,25 @@ func (l *attempts) change(from netip.Prefix, f func(*attempt)) {
 }
 
 // forgetLocked makes room: it forgets the addresses whose wrong tokens are forgotten, or else the one that
-// was seen last the longest ago.
+// was seen last the longest ago. Trusted addresses are the last to go.
 func (l *attempts) forgetLocked(now time.Time) {
-	var oldest netip.Prefix
-	var last time.Time
+	var victim netip.Prefix
+	var of attempt
 	for from, a := range l.by {
-		if a.at(now).wrong == 0 && now.Sub(a.trusted) >= trustTime {
+		trusted := now.Sub(a.trusted) < trustTime
+		if !trusted && a.at(now).wrong == 0 {
 			delete(l.by, from)
-		} else if last.IsZero() || a.last.Before(last) {
-			oldest, last = from, a.last
+			continue
+		}
+		if !trusted {
+			a.trusted = time.Time{}
+		}
+		if of.last.IsZero() || a.trusted.Before(of.trusted) || a.trusted.Equal(of.trusted) && a.last.Before(of.last) {
+			victim, of = from, a
 		}
 	}
 	if len(l.by) >= maxAddresses {
-		delete(l.by, oldest)
+		delete(l.by, victim)
 	}
 }
 

@@ -26,8 +26,8 @@ const (
 	// maxOverSocket and maxOverAddress are the connections open at the same time.
 	// They are more than the requests that may be in progress, so that there is always
 	// one that waits and can be closed for a new one.
-	maxOverSocket = 64
-	maxOverAddress       = proxy.AdminDescriptors - maxOverSocket
+	maxOverSocket  = 64
+	maxOverAddress = proxy.AdminDescriptors - maxOverSocket
 	// evictionPause is the least time between two connections that are accepted in place
 	// of others. A flood then costs little, and a new connection has 64 ms or more to
 	// send its request. Scrapers wait in the kernel's queue for 4 s at most.
