@@ -63,6 +63,9 @@ func (e *entry) originOf(c *connection) Origin {
 
 // readBody reads the body of a request, within the time that the whole request has.
 func (e *entry) readBody(w http.ResponseWriter, r *http.Request, takesJSON bool) ([]byte, error) {
+	if r.ContentLength > maxBody { // do not wait for it
+		return nil, errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
