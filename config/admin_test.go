@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestPathsOfAdminAreAbsoluteOrOff(t *testing.T) {
@@ -41,6 +42,43 @@ admin: {%s}`, admin)
 	} {
 		if _, err := Parse("f", file(written)); err == nil || !strings.HasSuffix(err.Error(), ": "+want) {
 			t.Errorf("%s: got %v, want %s", written, err, want)
+		}
+	}
+}
+
+func TestTheAdminServerIsOpenedOnPurpose(t *testing.T) {
+	file := func(admin string) []byte {
+		return fmt.Appendf(nil, `
+listeners: [{name: a, address: ":1", pool: p}]
+pools: [{name: p, readiness: false, nodes: [{name: n, address: "h:1"}]}]
+timeouts: {lame_duck: 5s}
+admin: {%s}`, admin)
+	}
+	for admin, want := range map[string]string{
+		`address: ":9090", token_file: token`:                                                       ":9090, token in token",
+		`address: ":9090", public: metrics, hosts: [lb.example.com, "*.lb"]`:                        ":9090, metrics for all, also as lb.example.com, *.lb",
+		`address: "[::1]:9090", socket: off`:                                                        "[::1]:9090, socket off",
+		`address: "127.8.0.1:9090"`:                                                                 "127.8.0.1:9090",
+		`address: "unix:/run/lb.sock"`:                                                              "unix:/run/lb.sock",
+		`address: "10.0.0.1:1", token_file: t, tls: {certificates: [{cert: c}], client_ca: ca.pem}`: "10.0.0.1:1 with TLS 1.2-1.3, 1 certificate, client certificates: require, token in t",
+	} {
+		c, err := Parse("f", file(admin))
+		if err != nil {
+			t.Errorf("%s: %v", admin, err)
+			continue
+		}
+		if got := c.Admin.String(); got != want {
+			t.Errorf("%s: the summary is %q, want %q", admin, got, want)
+		}
+		if c.Pools[0].Readiness || c.Timeouts.LameDuck != 5*time.Second {
+			t.Errorf("readiness %t, lame duck %s", c.Pools[0].Readiness, c.Timeouts.LameDuck)
+		}
+		checkYAML(t, c)
+	}
+	for address, public := range map[string]AdminPublic{":9090": PublicMetrics, "0.0.0.0:9090": PublicMetrics, "127.0.0.1:1": PublicOff, "off": PublicOff, "": PublicOff} {
+		c, err := FromFlags([]string{":1883"}, []string{"h:1"}, address)
+		if err != nil || c.Admin.Public != public {
+			t.Errorf("--admin %s: %v, %v; want %s", address, c, err, public)
 		}
 	}
 }

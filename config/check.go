@@ -37,6 +37,7 @@ func check(c *Config, s *source) {
 		}
 	}
 	checkTimeouts(&c.Timeouts, s)
+	checkAdmin(&c.Admin, s)
 }
 
 func checkTimeouts(t *Timeouts, s *source) {

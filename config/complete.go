@@ -41,6 +41,9 @@ func (c *Config) complete() {
 	for i := range c.Pools {
 		c.Pools[i].complete()
 	}
+	if c.Admin.TLS != nil {
+		c.Admin.TLS.complete(HTTP)
+	}
 	if c.Timeouts.ConnectNode == 0 {
 		c.Timeouts.ConnectNode = max(defaultConnectNode, c.Timeouts.Dial) // one attempt always gets its full time
 	}
@@ -110,6 +113,7 @@ func (c *Config) bare() *Config {
 	for i := range b.Pools {
 		b.Pools[i].strip()
 	}
+	b.Admin.TLS = c.Admin.TLS.strip(HTTP)
 	if b.Timeouts.ConnectNode == max(defaultConnectNode, b.Timeouts.Dial) {
 		b.Timeouts.ConnectNode = 0
 	}
@@ -131,19 +135,24 @@ func (l *Listener) strip() {
 			leaveOut(&r.Path, defaultRoutePath)
 		}
 	}
-	if l.TLS == nil {
-		return
+	l.TLS = l.TLS.strip(l.Protocol)
+}
+
+// strip returns a copy of t in which what complete fills in is left out again; nil for nil.
+func (from *TLS) strip(p Protocol) *TLS {
+	if from == nil {
+		return nil
 	}
-	t := *l.TLS
+	t := *from
 	if t.ClientCA == "" {
 		leaveOut(&t.ClientAuth, ClientAuthNone)
 	} else {
 		leaveOut(&t.ClientAuth, defaultClientAuth)
 	}
-	if initial := defaultALPN[l.Protocol]; initial != nil && slices.Equal(t.ALPN, initial) {
+	if initial := defaultALPN[p]; initial != nil && slices.Equal(t.ALPN, initial) {
 		t.ALPN = nil
 	}
-	l.TLS = &t
+	return &t
 }
 
 // strip undoes complete; it changes nothing that copies of p share.

@@ -193,12 +193,32 @@ type Timeouts struct {
 	Write time.Duration
 
 	HalfClosed time.Duration // from the first side's EOF to the end of the session
-	Shutdown   time.Duration // from SIGTERM until the open sessions are ended; 0: at once
+
+	// LameDuck is the time from SIGTERM until the process stops accepting clients. In it the
+	// process is not ready, so that load balancers and Kubernetes send clients elsewhere.
+	LameDuck time.Duration
+	Shutdown time.Duration // from the end of LameDuck until the open sessions are ended; 0: at once
 }
 
 // Admin configures how operators and their programs reach the process.
 type Admin struct {
-	Address Address // of /healthz and /metrics; the zero Address turns the server off
+	Address Address // of the admin server over TCP; the zero Address turns it off
+
+	// TokenFile holds the token in its first line. On a loopback address changes need it; on
+	// any other address reads need it, too. Empty: there are no changes over Address.
+	TokenFile string
+
+	// Public says what an address that is not loopback shows without the token. Not
+	// PublicOff if such an address has no TokenFile.
+	Public AdminPublic
+
+	// Hosts are the hosts that a request to Address may name besides localhost and IP
+	// addresses. A host is as in Route.
+	Hosts []string
+
+	// TLS is nil without TLS. RequireIdentity and the limits of handshakes have no meaning
+	// here, and ALPN is http/1.1.
+	TLS *TLS
 
 	// Socket is the absolute path of the Unix socket for commands, or SocketOff. Empty: a
 	// file in the runtime directory, if there is one.

@@ -58,13 +58,16 @@ var defaultConfig = Config{
 		Write: 20 * time.Second,
 		// The client-fin of HAProxy in the configuration that EMQX publishes.
 		HalfClosed: 30 * time.Second,
+		// Without a load balancer that reads /readyz it would only delay the stop.
+		LameDuck: 0,
 		// Kubernetes kills a container 30 s after its SIGTERM.
 		Shutdown: 30 * time.Second,
 	},
 	// Loopback, because the server shows client identifiers and addresses without
-	// authentication. The socket is in the system's runtime directory, which cmd looks
-	// for. No folder for state: a container may have no writable one.
-	Admin: Admin{Address: Address{Network: "tcp", Host: "127.0.0.1", Port: 9090}},
+	// authentication. Whoever opens another address decides what it shows: Public is off.
+	// The socket is in the system's runtime directory, which cmd looks for. No folder for
+	// state: a container may have no writable one.
+	Admin: Admin{Address: Address{Network: "tcp", Host: "127.0.0.1", Port: 9090}, Public: PublicOff},
 	// One line for each session; people read logs before machines do.
 	Log: Log{Level: LevelInfo, Format: FormatText},
 }
@@ -121,6 +124,8 @@ var defaultPool = Pool{
 	// 10,000 sessions have left after 100 s; 100 new clients a second are no load for the
 	// other nodes.
 	DrainRate: 100,
+	// Clients that come to a process without a node are refused; another process may have one.
+	Readiness: true,
 	Health: Health{
 		// It works with every broker and needs no permission there: an mqtt probe is a
 		// client in the broker's authentication and logs.

@@ -92,6 +92,9 @@ admin.address: 127.0.0.1:9090 -> off
 	}
 }
 
+// listenerOnly are the fields of TLS that only listeners have keys for.
+var listenerOnly = []string{"RequireIdentity", "ALPN", "HandshakeTimeout", "MaxHandshakes", "MaxHandshakeQueue", "HandshakeRate"}
+
 // goLeaves calls f for each value in a Config that has no parts, with its Go path.
 func goLeaves(path string, v reflect.Value, f func(path string, v reflect.Value)) {
 	switch {
@@ -101,6 +104,9 @@ func goLeaves(path string, v reflect.Value, f func(path string, v reflect.Value)
 		goLeaves(path+"[]", v.Index(0), f)
 	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Address]():
 		for i := range v.NumField() {
+			if path == ".Admin.TLS" && slices.Contains(listenerOnly, v.Type().Field(i).Name) {
+				continue
+			}
 			goLeaves(path+"."+v.Type().Field(i).Name, v.Field(i), f)
 		}
 	default:

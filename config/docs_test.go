@@ -43,6 +43,9 @@ func sample() Config {
 	listenerTLS.Certificates = []Certificate{{}}
 	l.TLS, p.TLS = &listenerTLS, &nodeTLS
 	p.Nodes = []Node{defaultNode}
+	adminTLS := defaultTLS
+	adminTLS.Certificates = []Certificate{{}}
+	c.Admin.TLS = &adminTLS
 	c.Listeners, c.Pools = []Listener{l}, []Pool{p}
 	c.complete()
 	return c
@@ -147,6 +150,9 @@ var conditional = map[string]string{
 	"pools[].health.port":                "the node's own",
 	"admin.socket":                       "`mqttlb.sock` in the runtime directory",
 	"admin.state_dir":                    "`off`",
+	"admin.tls.client_auth":              "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
+	"admin.tls.certificates[].key":       "in the file of cert",
+	"admin.tls.ticket_keys":              "its own",
 }
 
 // defaultOf formats a default as the reference does.

@@ -13,7 +13,8 @@ import (
 // Each element of listen is an address for MQTT clients. Each element of nodes is a node,
 // host:port or name=host:port. The name is hashed. Without a name the address is the
 // name, and a new address is another node for its clients. All replicas must use the same
-// names. admin is the address of the admin server, or off; empty for the default.
+// names. admin is the address of the admin server, or off; empty for the default. If other
+// machines can reach it, it shows them what PublicMetrics says and nothing else.
 //
 // The listeners are called mqtt, mqtt-2, mqtt-3 and so on, the pool is called mqtt. All
 // other settings have their defaults. The error is of type Errors.
@@ -61,6 +62,9 @@ func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 	if admin != "" {
 		s.at["admin"] = place{file: "--admin " + quote(admin)}
 		c.Admin.Address = parseFlag(s, "admin.address", admin, parseAdminAddress)
+		if c.Admin.Address.reachable() { // there is no flag for a token
+			c.Admin.Public = PublicMetrics
+		}
 	}
 	c.Pools = []Pool{pool}
 	return finish(&c, s)

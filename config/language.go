@@ -10,15 +10,36 @@ func configFields(c *Config) []field {
 		required(mappings("pools", &c.Pools, defaultPool, poolFields)),
 		section("limits", limitsFields(&c.Limits)),
 		section("timeouts", timeoutsFields(&c.Timeouts)),
-		section("admin", []field{
-			scalar("address", &c.Admin.Address, text(parseAdminAddress)),
-			scalar("socket", &c.Admin.Socket, text(parseSocket)),
-			scalar("state_dir", &c.Admin.StateDir, text(parseStateDir)),
-		}),
+		section("admin", adminFields(&c.Admin)),
 		section("log", []field{
 			scalar("level", &c.Log.Level, oneOf(logLevels)),
 			scalar("format", &c.Log.Format, oneOf(logFormats)),
 		}),
+	}
+}
+
+func adminFields(a *Admin) []field {
+	return []field{
+		scalar("address", &a.Address, text(parseAdminAddress)),
+		scalar("token_file", &a.TokenFile, text(parseFile)),
+		scalar("public", &a.Public, oneOf(adminPublic)),
+		scalars("hosts", &a.Hosts, 1, text(parseHostPattern)),
+		optional("tls", &a.TLS, defaultTLS, adminTLSFields),
+		scalar("socket", &a.Socket, text(parseSocket)),
+		scalar("state_dir", &a.StateDir, text(parseStateDir)),
+	}
+}
+
+func adminTLSFields(t *TLS) []field {
+	return []field{
+		required(mappings("certificates", &t.Certificates, Certificate{}, certificateFields)),
+		scalar("strict_sni", &t.StrictSNI, boolean),
+		scalar("client_ca", &t.ClientCA, text(parseFile)),
+		scalar("client_crl", &t.ClientCRL, text(parseFile)),
+		scalar("client_auth", &t.ClientAuth, oneOf(clientAuths)),
+		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
+		scalar("max_version", &t.MaxVersion, oneOf(tlsVersions)),
+		scalar("ticket_keys", &t.TicketKeys, text(parseFile)),
 	}
 }
 
@@ -87,6 +108,7 @@ func poolFields(p *Pool) []field {
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
+		scalar("readiness", &p.Readiness, boolean),
 		section("health", healthFields(&p.Health)),
 		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
 	}
@@ -152,6 +174,7 @@ func timeoutsFields(t *Timeouts) []field {
 		scalar("tunnel", &t.Tunnel, duration(minTimeout, maxTunnel, zeroAllowed)),
 		scalar("write", &t.Write, duration(minWrite, maxWrite, zeroAllowed)),
 		scalar("half_closed", &t.HalfClosed, duration(minTimeout, maxHalfClosed, zeroForbidden)),
+		scalar("lame_duck", &t.LameDuck, duration(0, maxLameDuck, zeroAllowed)),
 		scalar("shutdown", &t.Shutdown, duration(0, maxShutdown, zeroAllowed)),
 	}
 }

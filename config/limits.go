@@ -78,5 +78,6 @@ const (
 	minWrite      = time.Second        // one or two lost segments take so long
 	maxWrite      = 24 * time.Hour     // it holds memory, for one session
 	maxHalfClosed = 24 * time.Hour     // it holds two descriptors for one direction
+	maxLameDuck   = time.Hour          // load balancers notice within minutes
 	maxShutdown   = 24 * time.Hour
 )

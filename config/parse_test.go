@@ -108,7 +108,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		},
 		Pools: []Pool{
 			{
-				Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyV2, RemovedNodes: DrainRemoved, DrainRate: 100,
+				Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyV2, RemovedNodes: DrainRemoved, DrainRate: 100, Readiness: true,
 				Health: Health{Probe: ProbeMQTT, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
 					{Name: "emqx-1", Address: tcp("node1.emqx.io", 1883), Weight: 1},
@@ -116,7 +116,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 				},
 			},
 			{
-				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, DrainRate: 100,
+				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, DrainRate: 100, Readiness: true,
 				ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
 				Health:         Health{Probe: ProbeTCP, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
@@ -130,7 +130,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, ConnectNode: 30 * time.Second, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
 			RequestBody: 20 * time.Second, Tunnel: time.Hour, Write: 20 * time.Second, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
 		},
-		Admin: Admin{Address: tcp("127.0.0.1", 9090)},
+		Admin: Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
 		Log:   Log{Level: LevelInfo, Format: FormatText},
 	}
 	if !equal(got, want) {
@@ -146,7 +146,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 	}
 	want := sample()
 	want.Listeners[0].Name, want.Listeners[0].Address, want.Listeners[0].Pool = "mqtt", Address{Network: "tcp", Port: 1883}, "emqx"
-	want.Listeners[0].TLS, want.Listeners[0].Routes, want.Pools[0].TLS = nil, nil, nil
+	want.Listeners[0].TLS, want.Listeners[0].Routes, want.Pools[0].TLS, want.Admin.TLS = nil, nil, nil, nil
 	want.Pools[0].Name = "emqx"
 	want.Pools[0].Nodes[0].Name, want.Pools[0].Nodes[0].Address = "emqx-1", Address{Network: "tcp", Host: "node1", Port: 1883}
 	if !equal(c, &want) {

@@ -34,6 +34,10 @@ type Pool struct {
 	RemovedNodes RemovedNodes
 	DrainRate    int
 
+	// Readiness says that the process is not ready while a listener uses the pool and none
+	// of its nodes is up.
+	Readiness bool
+
 	Health Health
 	Nodes  []Node // at least one
 }

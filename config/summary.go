@@ -83,9 +83,9 @@ func (c *Config) Summary(w io.Writer) error {
 	if c.Timeouts.Write == 0 {
 		write = "without a limit"
 	}
-	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, idle %s, write %s, half closed %s, shutdown %s",
+	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, idle %s, write %s, half closed %s, %sshutdown %s",
 		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), idle,
-		write, formatDuration(c.Timeouts.HalfClosed), formatDuration(c.Timeouts.Shutdown)))
+		write, formatDuration(c.Timeouts.HalfClosed), c.Timeouts.lameDuck(), formatDuration(c.Timeouts.Shutdown)))
 	row("ADMIN", c.Admin.String())
 	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
 	if len(c.Files) > 1 {
@@ -101,6 +101,18 @@ func (c *Config) Summary(w io.Writer) error {
 // String lists how the process is reached and where it keeps its state, without defaults.
 func (a Admin) String() string {
 	s := a.Address.String()
+	if a.TLS != nil {
+		s += " with TLS " + a.TLS.String()
+	}
+	if a.TokenFile != "" {
+		s += ", token in " + a.TokenFile
+	}
+	if a.Public != PublicOff {
+		s += ", " + string(a.Public) + " for all"
+	}
+	if len(a.Hosts) > 0 {
+		s += ", also as " + joinWords(a.Hosts)
+	}
 	if a.Socket != "" {
 		s += ", socket " + a.Socket
 	}
@@ -108,6 +120,14 @@ func (a Admin) String() string {
 		s += ", state in " + a.StateDir
 	}
 	return s
+}
+
+// lameDuck describes the time before the stop, with a comma; empty if there is none.
+func (t *Timeouts) lameDuck() string {
+	if t.LameDuck == 0 {
+		return ""
+	}
+	return "lame duck " + formatDuration(t.LameDuck) + ", "
 }
 
 // perAddress lists the limits of one client address.

@@ -10,10 +10,14 @@ func (l *Listener) tls() string {
 	if l.Protocol == Passthrough {
 		return "passed on"
 	}
-	t := l.TLS
-	if t == nil {
+	if l.TLS == nil {
 		return "-"
 	}
+	return l.TLS.String()
+}
+
+// String describes TLS with clients in a few words.
+func (t *TLS) String() string {
 	s := string(t.MinVersion)
 	if t.MaxVersion != t.MinVersion {
 		s += "-" + string(t.MaxVersion)

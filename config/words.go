@@ -144,6 +144,18 @@ const (
 
 var tlsVersions = []TLSVersion{TLS12, TLS13}
 
+// AdminPublic says what the admin server shows without a token on an address that is not
+// loopback.
+type AdminPublic string
+
+// The values of admin.public.
+const (
+	PublicOff     AdminPublic = "off"
+	PublicMetrics AdminPublic = "metrics" // /healthz, /readyz and /metrics
+)
+
+var adminPublic = []AdminPublic{PublicOff, PublicMetrics}
+
 // A LogLevel is the level of the least important line that is written. log/slog's
 // Level.UnmarshalText accepts each of them.
 type LogLevel string

@@ -6,9 +6,13 @@ import (
 	"mqttlb/proxy/web"
 )
 
+// AdminDescriptors is how many connections package admin has open at the same time, at most.
+const AdminDescriptors = 192
+
 // descriptorReserve is kept for listeners, epoll instances, logs, health probes and the admin server,
-// in addition to the descriptors of each loop and listener.
-const descriptorReserve = 128
+// in addition to the descriptors of each loop and listener. The admin server accepts one connection on
+// each of its two listeners before it closes another one.
+const descriptorReserve = 128 + AdminDescriptors + 2
 
 // fitDescriptors raises the descriptor limit to its hard value and returns the number of connections
 // to admit: limits.max_connections, or fewer if the descriptor limit has no room for them. A session

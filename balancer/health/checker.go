@@ -16,6 +16,7 @@ type Checker struct {
 	probe   probeFunc
 	current atomic.Pointer[generation]
 	applied chan struct{} // current has changed
+	notify  atomic.Pointer[func(Status)]
 }
 
 // generation holds the watchers of the nodes of one pool. It is immutable.
@@ -107,6 +108,10 @@ func (c *Checker) Run(ctx context.Context) {
 		}
 	}
 }
+
+// Notify has f called after each change of a node's verdict, in a goroutine that probes the node: f must not
+// wait. It replaces the function of an earlier Notify.
+func (c *Checker) Notify(f func(Status)) { c.notify.Store(&f) }
 
 // Failed reports that a session could not connect to n. It brings the next probe forward,
 // because sessions notice a dead node before probes do. But only probes decide: three

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mqttlb/balancer"
@@ -28,8 +29,9 @@ type watcher struct {
 	probe         probeFunc
 	clientID      string // of the probes
 	log           *slog.Logger
-	reason        string // last logged reason for being down, from cause; only watch uses it
-	started       bool   // only Run uses it
+	notify        *atomic.Pointer[func(Status)] // of the checker
+	reason        string                        // last logged reason for being down, from cause; only watch uses it
+	started       bool                          // only Run uses it
 
 	failed  chan struct{} // a session could not connect
 	changed chan struct{} // the interval has changed
@@ -46,6 +48,7 @@ type watcher struct {
 func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
 	return &watcher{
 		name: n.Name, address: n.Address, probe: c.probe, clientID: newClientID(),
+		notify:  &c.notify,
 		log:     c.log.With("pool", pool, "node", n.Name, "address", n.Address),
 		failed:  make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
@@ -166,6 +169,9 @@ func (w *watcher) record(r result) {
 	up, changed, ok := w.addResult(r)
 	if !ok {
 		return
+	}
+	if notify := w.notify.Load(); changed && notify != nil {
+		(*notify)(w.report())
 	}
 	if r.err != nil {
 		w.log.Debug("probe failed", "error", r.err)

@@ -27,6 +27,7 @@ func (s *server) apply(ctx context.Context, before, next *revision) (warnings []
 		undoSocket()
 		return nil, err
 	}
+	s.admin.SetAccess(&next.plan.admin.access)
 	commitStatus()
 	commitSocket()
 	s.manager.log.set(next.config.Log)
@@ -52,6 +53,7 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	}
 	s.background.setWorkers(ctx, next.workers)
 	s.plan.Store(next)
+	s.followNodes(next)
 	for _, warning := range next.warnings() {
 		s.log.Warn("a file needs attention", "warning", warning)
 		warnings = append(warnings, warning)

@@ -1,14 +1,16 @@
 package main
 
-import "mqttlb/config"
+import (
+	"mqttlb/config"
+	"mqttlb/proxy/admin/api"
+)
 
-// change is one difference between two configurations, in the form of the API.
-type change struct {
-	Action string `json:"action"`           // added, removed or changed
-	Name   string `json:"name"`             // the path of the setting, as pools[emqx].nodes[n1].weight
-	Before string `json:"before,omitempty"` // spelled as in a file
-	After  string `json:"after,omitempty"`
-}
+// The JSON of reloads, by the names that the commands use.
+type (
+	change      = api.Change
+	diffRequest = api.DiffRequest
+	diffResult  = api.Diff
+)
 
 // differences returns the differences between two configurations; never nil.
 func differences(before, after *config.Config) []change {

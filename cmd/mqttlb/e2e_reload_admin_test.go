@@ -17,7 +17,7 @@ func TestAdminAddressesMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.admin = `address: ":` + port + `", socket: DIR/socket` // which cannot be bound beside the old one
+	r.admin = `address: ":` + port + `", public: metrics, socket: DIR/socket` // which cannot be bound beside the old one
 	r.put(t)
 	r.mustReload(t)
 	r.addrs["admin"] = "[::1]:" + port

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -113,12 +114,25 @@ func (b *balancer) waitReady(t *testing.T) {
 
 // healthz returns the status of /healthz, or 0 without an answer.
 func (b *balancer) healthz() int {
-	resp, err := http.Get("http://" + b.addrs["admin"] + "/healthz")
+	code, _ := b.get("/healthz")
+	return code
+}
+
+// readyz returns the status and the text of /readyz, or 0 without an answer.
+func (b *balancer) readyz() (code int, text string) { return b.get("/readyz") }
+
+// get asks admin.address for a path.
+func (b *balancer) get(path string) (code int, text string) {
+	resp, err := http.Get("http://" + b.addrs["admin"] + path)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
-	resp.Body.Close()
-	return resp.StatusCode
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return resp.StatusCode, string(body)
 }
 
 // mqttlb runs a command of mqttlb to its end.

@@ -23,8 +23,11 @@ func TestSIGTERMLetsSessionsEndByThemselves(t *testing.T) {
 		conn.Close()
 		return false
 	})
-	if code := b.healthz(); code != http.StatusServiceUnavailable {
-		t.Errorf("/healthz answers %d, want 503", code)
+	if code := b.healthz(); code != http.StatusOK {
+		t.Errorf("/healthz answers %d while the process lives, want 200", code)
+	}
+	if code, text := b.readyz(); code != http.StatusServiceUnavailable || text != "mqttlb is stopping\n" {
+		t.Errorf("/readyz answers %d %q, want 503", code, text)
 	}
 	if err := old.ping(); err != nil {
 		t.Errorf("a session after SIGTERM: %v", err)

@@ -243,11 +243,11 @@ func TestTheAdminSocketRefusesWhatItDoesNotKnow(t *testing.T) {
 		post("/api/v1/diff", `{"file": "relative"}`):                                  "400",
 		post("/api/v1/diff", `{"file": 5}`):                                           "400",
 		post("/api/v1/diff", `{"fil": "/"}`):                                          "400",
-		post("/api/v1/diff", `{"file": "`+strings.Repeat("x", 70<<10)+`"}`):           "400",
+		post("/api/v1/diff", `{"file": "`+strings.Repeat("x", 70<<10)+`"}`):           "413",
 		post("/api/v1/diff", `{"file": "/dev/zero"}`):                                 "422",
 		post("/api/v1/diff", `{"file": "`+r.config+`"}`):                              "200",
 		post("/api/v1/reload", ""):                                                    "200",
-		post("/api/v1/reload", strings.Repeat("x", 70<<10)):                           "400",
+		post("/api/v1/reload", strings.Repeat("x", 70<<10)):                           "413",
 	} {
 		if got := ask(request); got != want {
 			t.Errorf("%.60q: %s, want %s", request, got, want)

@@ -47,7 +47,7 @@ func (e *endpoint) start(ctx context.Context) {
 	if e.listener == nil {
 		return
 	}
-	// The server goes on while the process stops: /healthz answers 503 then.
+	// The server goes on while the process stops: /healthz still answers, and operators follow the stop.
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ln := e.listener
 	e.stop = stop

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"mqttlb/config"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
+	"mqttlb/proxy/admin/api"
 )
 
 // loadTimeout limits the reading of a configuration's files. A network file system
@@ -37,7 +39,9 @@ type manager struct {
 	fileChanges chan fingerprint // from watch
 	requests    chan request     // from the admin socket
 	ended       chan struct{}
+	events      *admin.Events
 	reloads     atomic.Pointer[admin.Reloads]
+	inForce     atomic.Int64                 // generation, for other goroutines
 	watched     atomic.Pointer[watchedFiles] // the files that watch reads
 	lastRead    atomic.Pointer[string]       // the digest of the files at the last reload
 
@@ -61,8 +65,10 @@ func newManager(first *revision, broken faults, log *logger) *manager {
 		fileChanges: make(chan fingerprint),
 		requests:    make(chan request),
 		ended:       make(chan struct{}),
+		events:      new(admin.Events),
 		running:     first, generation: 1, lastFaults: broken,
 	}
+	m.inForce.Store(1)
 	m.reloads.Store(&admin.Reloads{Failed: broken != nil, Last: time.Now()})
 	return m
 }
@@ -106,17 +112,14 @@ func (m *manager) do(ctx context.Context, work func(serving context.Context)) er
 
 // reloadResult is the result of a reload.
 type reloadResult struct {
-	Generation int      `json:"generation"` // of the configuration in force after the reload
-	Changes    []change `json:"changes"`    // made only if Errors is empty
-	Warnings   []string `json:"warnings,omitempty"`
-	Errors     []string `json:"errors,omitempty"` // empty: the configuration is in force
-	stopping   bool
+	api.Reload
+	stopping bool
 }
 
 // reload reads the configuration again and puts it in force as a whole, or changes
 // nothing. It logs the result.
 func (m *manager) reload(ctx context.Context, by origin) reloadResult {
-	result := reloadResult{Generation: m.generation, Changes: []change{}}
+	result := reloadResult{Reload: api.Reload{Generation: m.generation, Changes: []change{}}}
 	before := *m.reloads.Load()
 	next, err := m.nextRevision(ctx)
 	if err == nil {
@@ -128,6 +131,7 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	}
 	if len(result.Changes) > 0 {
 		m.generation++
+		m.inForce.Store(int64(m.generation))
 	}
 	result.Generation = m.generation
 	if m.file == "" {
@@ -138,7 +142,7 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	if err := m.saveLastGood(); err != nil {
 		m.warn(&result, "the configuration is in force and could not be kept: "+err.Error())
 	}
-	if by.who == byFile.who && len(result.Changes) == 0 && m.lastFaults == nil {
+	if by.Who == byFile.Who && len(result.Changes) == 0 && m.lastFaults == nil {
 		m.log.Debug("a file of the configuration has changed, but no setting", "file", m.file)
 		return result
 	}
@@ -201,7 +205,7 @@ func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, er
 		all = faults{{line: err.Error()}}
 	}
 	result.Errors = all.lines()
-	if by.who == byFile.who && slices.Equal(all, m.lastFaults) {
+	if by.Who == byFile.Who && slices.Equal(all, m.lastFaults) {
 		return result // these errors are in the log already
 	}
 	count.Refused++
@@ -215,6 +219,7 @@ func (m *manager) refuse(result reloadResult, count admin.Reloads, by origin, er
 		m.log.Error("the configuration", "error", line)
 	}
 	m.log.Error("the configuration was not reloaded; the one before stays in force", "errors", len(all), "generation", m.generation)
+	m.events.Publish(api.Event{Kind: eventReload, Subject: m.file, Text: fmt.Sprintf("refused, with %d errors; generation %d stays in force: %s", len(all), m.generation, all[0].line)})
 	m.auditReload(result, by)
 	return result
 }
@@ -238,6 +243,7 @@ func (m *manager) report(result reloadResult, by origin) {
 	}
 	m.log.Info("the configuration was reloaded", "generation", m.generation,
 		"added", count[string(config.Added)], "removed", count[string(config.Removed)], "changed", count[string(config.Changed)])
+	m.events.Publish(api.Event{Kind: eventReload, Subject: m.file, Text: fmt.Sprintf("generation %d is in force, with %d changes", m.generation, len(result.Changes))})
 	m.auditReload(result, by)
 }
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/discovery"
@@ -25,6 +26,10 @@ type plan struct {
 	checkers map[string]*health.Checker
 	tls      map[string]*listenerTLS // by the listener's name
 	nodeTLS  map[string]*poolTLS     // by the pool's name
+	admin    *adminPlan
+
+	required []*snapshot.Pool // the process is ready only while each of them has a node that is up
+	lameDuck time.Duration    // timeouts.lame_duck
 
 	// workers run while the plan is in force, and go on if the next plan lists them, too.
 	workers []worker
@@ -39,7 +44,7 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 	if before == nil {
 		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log)}
 	}
-	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg)}
+	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
 	p.workers = append(p.workers, p.names)
 	pools := make(map[string]*snapshot.Pool)
@@ -64,9 +69,17 @@ func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) 
 		}
 		p.snapshot.Listeners = append(p.snapshot.Listeners, ln)
 	}
+	if err := p.addAdmin(&cfg.Admin, before, log); err != nil {
+		errs = append(errs, err)
+	}
 	p.snapshot.UnusedPools = slices.DeleteFunc(slices.Clone(p.pools), p.isUsed)
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
+	}
+	for _, c := range cfg.Pools {
+		if pool := pools[c.Name]; c.Readiness && p.isUsed(pool) {
+			p.required = append(p.required, pool)
+		}
 	}
 	p.afterApply = append(p.afterApply, func() error { p.names.Apply(p.nodes()); return nil })
 	return p, nil
@@ -148,6 +161,7 @@ func (p *plan) warnings() (all []string) {
 			warn("listener", ln.Name, ln.TLS.Terminator.Warnings())
 		}
 	}
+	all = append(all, p.admin.warnings()...)
 	for _, pool := range p.pools {
 		if pool.TLS != nil {
 			warn("pool", pool.Name, pool.TLS.Originator.Warnings())
@@ -183,6 +197,16 @@ func splitErrors(err error) []error {
 var protocols = map[config.Protocol]snapshot.Protocol{
 	config.MQTT: snapshot.MQTT, config.TCP: snapshot.TCP, config.WS: snapshot.WS, config.HTTP: snapshot.HTTP,
 	config.Passthrough: snapshot.Passthrough,
+}
+
+// protocolName returns the name of a protocol in the configuration.
+func protocolName(p snapshot.Protocol) string {
+	for name, protocol := range protocols {
+		if protocol == p {
+			return string(name)
+		}
+	}
+	return ""
 }
 
 // routesOf returns the routes of a listener, and nil for one without HTTP or SNI routing.

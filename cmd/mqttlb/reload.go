@@ -72,7 +72,7 @@ func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	answer, ok, err := newAPIClient(socket).ask(ctx, http.MethodPost, "/api/v1/diff", diffRequest{path})
+	answer, ok, err := newAPIClient(socket).ask(ctx, http.MethodPost, "/api/v1/diff", diffRequest{File: path})
 	if err != nil {
 		if broken != nil {
 			fmt.Fprintln(stderr, broken)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"mqttlb/config"
 	"mqttlb/proxy"
@@ -17,8 +18,12 @@ import (
 type server struct {
 	*proxy.Server
 	plan   atomic.Pointer[plan] // in force
-	status *endpoint            // serves /healthz and /metrics
+	status *endpoint            // admin.address
 	log    *slog.Logger
+
+	started time.Time
+	state   *processState
+	admin   *admin.Server // set by run
 
 	linesDropped func() uint64 // how many lines the log has dropped; nil: it drops none
 
@@ -26,13 +31,14 @@ type server struct {
 
 	// The fields below are unset where the configuration cannot change, as in the demo.
 	manager          *manager
+	events           *admin.Events
 	socket           *endpoint // the admin socket
 	socketConfigured bool      // the configuration sets admin.socket
 }
 
 // newServer binds the addresses. Clients wait in the accept queue until run.
 func newServer(first *revision, log *slog.Logger) (*server, error) {
-	s := &server{log: log}
+	s := &server{log: log, started: time.Now(), state: newProcessState()}
 	s.plan.Store(first.plan)
 	for _, warning := range first.plan.warnings() {
 		log.Warn("a file needs attention", "warning", warning)
@@ -59,9 +65,9 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 // the server is closed.
 func (s *server) attachManager(m *manager) error {
 	m.apply = s.apply
-	s.manager = m
+	s.manager, s.events = m, m.events
 	s.socket = &endpoint{
-		setting: "admin.socket", log: s.log, serve: (&api{m, s.log}).serve,
+		setting: "admin.socket", log: s.log,
 		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.socketConfigured, s.log) },
 	}
 	err := s.listenSocket(m.running.config.Admin)
@@ -72,10 +78,12 @@ func (s *server) attachManager(m *manager) error {
 	return err
 }
 
-// run serves until ctx is done and the sessions have ended. It may be called once.
+// run serves until ctx is done, or a request asks for the stop, and the sessions have ended. It may be called
+// once.
 func (s *server) run(ctx context.Context) {
-	// Health checks, DNS look-ups and the admin servers stop after the last session.
+	// Health checks, DNS look-ups and the admin server stop after the last session.
 	managerCtx, stopManager := context.WithCancel(context.WithoutCancel(ctx))
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer s.closeEndpoints()  // after the manager has ended: it moves them
 	defer s.background.stop() // after the manager has ended: it starts workers
@@ -84,20 +92,36 @@ func (s *server) run(ctx context.Context) {
 
 	first := s.plan.Load()
 	first.names.Resolve(ctx) // before the first accept: without node addresses clients would be refused
+	s.followNodes(first)
 	s.background.setWorkers(ctx, first.workers)
-	sources := admin.Sources{Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools }, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
+	s.admin = admin.New(s.sources(), s.log)
+	s.admin.SetAccess(&first.admin.access)
+	running.Go(func() { s.awaitStop(ctx, stopServing) }) // ends when the process is asked to stop
 	if m := s.manager; m != nil {
-		sources.Reloads = func() admin.Reloads { return *m.reloads.Load() }
-		running.Go(func() { m.run(managerCtx, ctx) })
+		running.Go(func() { m.run(managerCtx, serving) })
 		if m.watching {
-			running.Go(func() { m.watch(ctx) })
+			running.Go(func() { m.watch(serving) })
 		}
+		s.socket.serve = func(ctx context.Context, ln net.Listener) error { return s.admin.Serve(ctx, ln, admin.BySocket) }
 		s.socket.start(ctx)
 	}
-	// Start /healthz and /metrics last, so that their first answers are true.
-	s.status.serve = func(ctx context.Context, ln net.Listener) error { return admin.Serve(ctx, ln, sources, s.log) }
+	// Start admin.address last, so that the first answers are true.
+	s.status.serve = func(ctx context.Context, ln net.Listener) error { return s.admin.Serve(ctx, ln, admin.ByAddress) }
 	s.status.start(ctx)
-	s.Run(ctx)
+	s.Run(serving)
+}
+
+// sources returns what the admin server shows and controls.
+func (s *server) sources() admin.Sources {
+	from := admin.Sources{
+		Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools },
+		NotReady: s.notReady, LinesDropped: s.linesDropped,
+	}
+	if m := s.manager; m != nil {
+		from.Control, from.Events = &control{server: s, manager: m}, m.events
+		from.Reloads = func() admin.Reloads { return *m.reloads.Load() }
+	}
+	return from
 }
 
 func (s *server) closeEndpoints() {

@@ -1,44 +1,45 @@
-// Package admin is mqttlb's own HTTP server. /healthz says whether mqttlb accepts
-// clients; /metrics has the counters in Prometheus' format.
+// Package admin is mqttlb's own HTTP server: health and readiness, metrics, the API of package api, and
+// the profiles of the process. One Server serves any number of listeners.
 //
-//	err := admin.Serve(ctx, listener, admin.Sources{Server: srv, Pools: pools}, log)
+//	server := admin.New(admin.Sources{Server: srv, Pools: pools, Control: control}, log)
+//	server.SetAccess(&admin.Access{Token: token})
+//	err := server.Serve(ctx, socket, admin.BySocket)
+//	err := server.Serve(ctx, listener, admin.ByAddress)
 //
-// It changes nothing and shows no secrets, but anyone who can reach it can read it: its
-// address is a loopback one unless the configuration says otherwise.
+// Requests over the socket may do everything: its file decides who may connect. Over an address the
+// package decides who may see and change what (see [Access]). The package makes no change itself: it asks
+// its Control. It shows no secrets.
 package admin
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mqttlb/proxy"
 	"mqttlb/proxy/snapshot"
 )
 
-const (
-	// requestTime limits the time to read a request and to write its response.
-	requestTime = 10 * time.Second
-	// maxHeader limits a request's header, in bytes; ours need one or two lines.
-	maxHeader = 16 << 10
-)
-
-// Sources are the sources of what the server shows.
+// Sources are the sources of what the server shows, and what it controls.
 type Sources struct {
 	Server *proxy.Server
 	Pools  func() []*snapshot.Pool // in force
 
-	// Stopping is closed when mqttlb stops accepting clients. From then on /healthz
-	// answers 503, so that load balancers in front send no more. Nil: never.
-	Stopping <-chan struct{}
+	// NotReady returns why mqttlb should get no new clients; none: it is ready. A nil func means
+	// always ready.
+	NotReady func() []string
+
+	// Control answers the API. Nil: there is no API.
+	Control Control
+
+	// Events are the source of GET /api/v1/events. Valid only with a Control.
+	Events *Events
 
 	// LinesDropped returns the number of dropped log lines. Nil: none.
 	LinesDropped func() uint64
@@ -47,40 +48,119 @@ type Sources struct {
 	Reloads func() Reloads
 }
 
-// Serve serves requests on ln until ctx is done, and closes ln.
-func Serve(ctx context.Context, ln net.Listener, from Sources, log *slog.Logger) error {
-	server := &http.Server{
-		Handler:           handler(from),
-		ReadTimeout:       requestTime,
-		ReadHeaderTimeout: requestTime,
-		WriteTimeout:      requestTime,
-		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // clients can cause these lines
-	}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+// Server answers the requests of operators and their programs.
+type Server struct {
+	from     Sources
+	log      *slog.Logger
+	registry *prometheus.Registry
+	routes   http.Handler
+	access   atomic.Pointer[Access]
+	wrong    attempts
+	wrongLog sampledLine
+
+	metrics, profile, kick slots // of all entries together
 }
 
-func handler(from Sources) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
+// New makes a server that nobody may change anything over, except by socket, until SetAccess is called.
+func New(from Sources, log *slog.Logger) *Server {
+	s := &Server{
+		from: from, log: log, registry: prometheus.NewRegistry(),
+		metrics: newSlots(1), profile: newSlots(1), kick: newSlots(1),
+	}
+	s.registry.MustRegister(
 		&collector{from},
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case <-from.Stopping:
-			http.Error(w, "stopping", http.StatusServiceUnavailable)
-		default:
-			_, _ = io.WriteString(w, "ok\n")
+	s.access.Store(&Access{})
+	s.routes = s.newMux()
+	return s
+}
+
+// SetAccess replaces what is allowed. Requests that have begun are not judged again.
+func (s *Server) SetAccess(a *Access) { s.access.Store(a) }
+
+// Serve serves requests on ln until ctx is done, and closes ln. Streams then end at once, and other
+// requests have endTime to end. It may be called for several listeners.
+func (s *Server) Serve(ctx context.Context, ln net.Listener, way Way) error {
+	e := newEntry(s, ctx.Done(), ln, way)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	server := &http.Server{
+		Handler:           http.HandlerFunc(e.serveHTTP),
+		ReadTimeout:       requestTime,
+		ReadHeaderTimeout: requestTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		Protocols:         protocols,
+		ConnContext:       withConnection,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // clients can cause these lines
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
+		defer cancel()
+		if server.Shutdown(last) != nil {
+			_ = server.Close()
 		}
 	})
-	return mux
+	err := server.Serve(e.listener())
+	if stop() { // ctx is not done, so ln has failed
+		_ = server.Close()
+		return err
+	}
+	<-ended
+	return nil
+}
+
+// entry is one listener of a server, with the limits of its requests.
+type entry struct {
+	*Server
+	way                     way
+	conns                   *connections
+	reads, changes, streams slots
+	ending                  <-chan struct{} // closed when the listener should end
+}
+
+func newEntry(s *Server, ending <-chan struct{}, ln net.Listener, by Way) *entry {
+	w, limit := wayOf(by, ln.Addr()), maxOverAddress
+	if by == BySocket {
+		limit = maxOverSocket
+	}
+	return &entry{
+		Server: s, way: w, ending: ending, conns: newConnections(ln, limit),
+		reads: newSlots(maxReads), changes: newSlots(maxChanges), streams: newSlots(maxStreams),
+	}
+}
+
+// serveHTTP answers a request.
+func (e *entry) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	c := connectionOf(r)
+	defer c.wait()
+	secure(w.Header())
+	if err := e.checkHost(r); err != nil {
+		fail(w, err)
+		return
+	}
+	r = r.WithContext(context.WithValue(r.Context(), entryKey{}, e))
+	e.routes.ServeHTTP(w, r)
+}
+
+type entryKey struct{}
+
+func entryOf(r *http.Request) *entry { return r.Context().Value(entryKey{}).(*entry) }
+
+// secure has a browser neither keep an answer, nor run it, nor show it to a page of another site.
+func secure(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+}
+
+// waitTime returns a timer's channel and its stop.
+func waitTime(d time.Duration) (<-chan time.Time, func() bool) {
+	t := time.NewTimer(d)
+	return t.C, t.Stop
 }

@@ -14,8 +14,8 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// serve runs an admin server and its balancer, and returns its URL.
-func serve(t *testing.T, stopping <-chan struct{}, dropped func() uint64) string {
+// serve runs an admin server by address and its balancer, and returns its URL.
+func serve(t *testing.T, dropped func() uint64) string {
 	t.Helper()
 	b, err := balancer.NewPool(balancer.PoolSpec{Name: "pool", Nodes: []balancer.NodeSpec{{Name: "node", Address: "127.0.0.1:1"}}})
 	if err != nil {
@@ -37,7 +37,8 @@ func serve(t *testing.T, stopping <-chan struct{}, dropped func() uint64) string
 	ctx, cancel := context.WithCancel(t.Context())
 	served, ran := make(chan error, 1), make(chan struct{})
 	go func() { // ends when ctx does
-		served <- Serve(ctx, ln, Sources{Server: srv, Pools: func() []*snapshot.Pool { return []*snapshot.Pool{pool} }, Stopping: stopping, LinesDropped: dropped}, log)
+		from := Sources{Server: srv, Pools: func() []*snapshot.Pool { return []*snapshot.Pool{pool} }, LinesDropped: dropped}
+		served <- New(from, log).Serve(ctx, ln, ByAddress)
 	}()
 	go func() { // ends when ctx does
 		defer close(ran)
@@ -72,20 +73,8 @@ func ask(t *testing.T, method, url string, header http.Header) (int, string) {
 	return response.StatusCode, string(body)
 }
 
-func TestHealthzSaysWhetherClientsAreTaken(t *testing.T) {
-	stopping := make(chan struct{})
-	url := serve(t, stopping, nil)
-	if code, body := ask(t, "GET", url+"/healthz", nil); code != 200 || body != "ok\n" {
-		t.Errorf("%d %q", code, body)
-	}
-	close(stopping)
-	if code, body := ask(t, "GET", url+"/healthz", nil); code != 503 || body != "stopping\n" {
-		t.Errorf("while stopping: %d %q", code, body)
-	}
-}
-
 func TestWrongRequestsAreRefused(t *testing.T) {
-	url := serve(t, nil, nil)
+	url := serve(t, nil)
 	for _, row := range []struct {
 		method, path string
 		header       http.Header
@@ -104,7 +93,7 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 }
 
 func TestMetricsShowEveryNodeAndOutcomeFromTheStart(t *testing.T) {
-	url := serve(t, nil, func() uint64 { return 7 })
+	url := serve(t, func() uint64 { return 7 })
 	code, body := ask(t, "GET", url+"/metrics", nil)
 	if code != 200 {
 		t.Fatal(code, body)

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"mqttlb/balancer/health"
+	"mqttlb/proxy/admin/api"
+	"mqttlb/proxy/tlsterm"
+)
+
+// fullShare is the share of max_connections from which on there is an alarm, in per cent. 5,000 of 50,000
+// are left, which come in a second.
+const fullShare = 90
+
+// Alarms implements [admin.Control]: it lists what is wrong now.
+func (c *control) Alarms(context.Context) (api.Alarms, error) {
+	s := c.server
+	all := api.Alarms{Alarms: []api.Alarm{}}
+	add := func(name, subject string, since time.Time, text string) {
+		a := api.Alarm{Name: name, Subject: subject, Text: text}
+		if !since.IsZero() {
+			a.Since = &since
+		}
+		all.Alarms = append(all.Alarms, a)
+	}
+	plan := s.plan.Load()
+	for _, pool := range plan.pools {
+		if upNodes(pool.Pool) == 0 {
+			add("pool_down", pool.Name, time.Time{}, "no node of the pool takes new sessions")
+		}
+		for _, n := range plan.checkers[pool.Name].Status() {
+			if !n.Up {
+				add("node_down", pool.Name+"/"+n.Node.Name, n.Since, reasonOf(&n))
+			}
+		}
+	}
+	now := time.Now()
+	files := func(of string, list []tlsterm.CertificateStatus) {
+		for _, f := range list {
+			if f.Err != nil {
+				add("certificate_broken", of, time.Time{}, fmt.Sprintf("%s cannot be used, and what was read at %s is in force: %v", f.File, f.LoadedAt.UTC().Format(time.RFC3339), f.Err))
+			}
+			if warning := f.Warning(now); warning != "" {
+				add("certificate_expiring", of, time.Time{}, warning)
+			}
+		}
+	}
+	for _, ln := range plan.snapshot.Listeners {
+		if ln.TLS != nil {
+			files("listener "+ln.Name, ln.TLS.Terminator.Status())
+		}
+	}
+	for _, pool := range plan.pools {
+		if pool.TLS != nil {
+			files("pool "+pool.Name, pool.TLS.Originator.Status())
+		}
+	}
+	if plan.admin.tls != nil {
+		files("admin.tls", plan.admin.tls.Status())
+	}
+	if c.manager.reloads.Load().Failed {
+		add("reload_failed", c.manager.file, time.Time{}, "the configuration that was read last is not in force: GET /api/v1/config has its errors")
+	}
+	stats := s.Stats()
+	var open int64
+	for _, l := range stats.Listeners {
+		open += l.Open
+	}
+	if open*100 > stats.MaxConnections*fullShare {
+		add("connections_nearly_full", "", time.Time{}, fmt.Sprintf("%d of at most %d client connections are open, see limits.max_connections", open, stats.MaxConnections))
+	}
+	dropped := stats.LinesDropped
+	if s.linesDropped != nil {
+		dropped += s.linesDropped()
+	}
+	if dropped > 0 {
+		add("log_lines_dropped", "", time.Time{}, fmt.Sprintf("%d log lines were dropped since the start: the log is too slow", dropped))
+	}
+	return all, nil
+}
+
+// reasonOf says why a node is down.
+func reasonOf(n *health.Status) string {
+	if n.Err != nil {
+		return n.Err.Error()
+	}
+	return "its last probe was good, but too few in a row were" // rise
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"mqttlb/proxy/admin"
+	"mqttlb/proxy/admin/api"
+	"mqttlb/proxy/outcome"
+)
+
+// control is the process as the admin server shows and changes it.
+type control struct {
+	server  *server
+	manager *manager
+}
+
+// do runs work in the manager.
+func (c *control) do(ctx context.Context, work func(serving context.Context)) error {
+	err := c.manager.do(ctx, work)
+	if errors.Is(err, errStopping) {
+		return &admin.Error{Status: http.StatusServiceUnavailable, Text: err.Error()}
+	}
+	return err
+}
+
+// Status implements [admin.Control].
+func (c *control) Status(ctx context.Context) (api.Status, error) {
+	s := c.server
+	plan, stats, reasons := s.plan.Load(), s.Stats(), s.notReady()
+	alarms, err := c.Alarms(ctx)
+	status := api.Status{
+		Version: buildVersion(), PID: os.Getpid(), Started: s.started, State: s.state.load(),
+		Ready: len(reasons) == 0, NotReady: reasons,
+		Generation: int(c.manager.inForce.Load()), ReloadFailed: c.manager.reloads.Load().Failed,
+		MaxSessions: stats.MaxConnections, Alarms: len(alarms.Alarms),
+		Listeners: []api.ListenerStatus{}, Pools: []api.PoolStatus{},
+	}
+	for _, counts := range stats.Listeners { // those of removed listeners, too
+		status.Sessions += counts.Open
+		status.Totals.Accepted += counts.Accepted
+		status.Totals.Refused += refusedOf(&counts.Outcomes)
+	}
+	for _, flow := range stats.Flows {
+		status.Totals.BytesReceived += flow.Received
+		status.Totals.BytesSent += flow.Sent
+	}
+	addCounts(&status, &stats)
+	for _, ln := range plan.snapshot.Listeners {
+		l := api.ListenerStatus{Name: ln.Name, Address: ln.Address, Protocol: protocolName(ln.Protocol), TLS: ln.TLS != nil}
+		if ln.Pool != nil {
+			l.Pool = ln.Pool.Name
+		}
+		if bound := s.Addr(ln.Name); bound != nil {
+			l.Address = bound.String()
+		}
+		if counts := stats.Listener(ln.Name); counts != nil {
+			l.Open, l.Accepted, l.Refused = counts.Open, counts.Accepted, refusedOf(&counts.Outcomes)
+		}
+		status.Listeners = append(status.Listeners, l)
+	}
+	for _, pool := range plan.pools {
+		p := api.PoolStatus{Name: pool.Name, Nodes: len(pool.Nodes()), Up: upNodes(pool.Pool)}
+		for _, n := range pool.Nodes() {
+			p.Open += n.Open()
+		}
+		status.Pools = append(status.Pools, p)
+	}
+	return status, err
+}
+
+// refusedOf adds up the outcomes of refused clients.
+func refusedOf(outcomes *[outcome.Count]uint64) (n uint64) {
+	for o := range outcomes {
+		if outcome.Outcome(o).Refused() {
+			n += outcomes[o]
+		}
+	}
+	return n
+}
+
+// Config implements [admin.Control].
+func (c *control) Config(ctx context.Context) (shown api.Config, err error) {
+	err = c.do(ctx, func(context.Context) {
+		m := c.manager
+		shown = api.Config{
+			Generation: m.generation, File: m.file, Read: m.reloads.Load().Last, Config: string(m.running.config.RedactedYAML()), Errors: m.lastFaults.lines(),
+		}
+	})
+	return shown, err
+}
+
+// Reload implements [admin.Control].
+func (c *control) Reload(ctx context.Context, by admin.Origin) (api.Reload, error) {
+	var result reloadResult
+	if err := c.do(ctx, func(serving context.Context) { result = c.manager.reload(serving, by) }); err != nil {
+		return api.Reload{}, err
+	}
+	if result.stopping {
+		return api.Reload{}, &admin.Error{Status: http.StatusServiceUnavailable, Text: strings.Join(result.Errors, "; ")}
+	}
+	return result.Reload, nil
+}
+
+// Diff implements [admin.Control].
+func (c *control) Diff(ctx context.Context, file string) (api.Diff, error) {
+	result := api.Diff{Changes: []api.Change{}}
+	if !rereadable(file) {
+		result.Errors = []string{file + ": is not a regular file"}
+		return result, nil
+	}
+	next, err := readRevision(file, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		result.Errors = faultsOf(file, err).lines()
+		return result, nil
+	}
+	err = c.do(ctx, func(context.Context) { result.Changes = differences(c.manager.running.config, next.config) })
+	return result, err
+}
+
+// Stop implements [admin.Control].
+func (c *control) Stop(context.Context, admin.Origin) error {
+	c.server.state.ask()
+	return nil
+}
+
+// Audit implements [admin.Control]. It tells those who follow the events, too.
+func (c *control) Audit(by admin.Origin, action string, attrs ...slog.Attr) {
+	audit(c.manager.log.Logger, by, action, attrs...)
+	var text strings.Builder
+	text.WriteString("by " + by.Who)
+	for _, a := range attrs {
+		text.WriteString(", " + a.String())
+	}
+	c.manager.events.Publish(api.Event{Kind: eventOperator, Subject: action, Text: text.String()})
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"mqttlb/proxy"
+	"mqttlb/proxy/admin"
+	"mqttlb/proxy/admin/api"
+)
+
+// errPending answers what this build has no code for yet.
+var errPending = &admin.Error{Status: http.StatusNotImplemented, Text: "this build does not serve this yet"}
+
+// addCounts adds the counts of packets and loops.
+func addCounts(*api.Status, *proxy.Stats) {}
+
+// Nodes implements [admin.Control].
+func (*control) Nodes(context.Context) (api.Nodes, error) { return api.Nodes{}, errPending }
+
+// SetNode implements [admin.Control].
+func (*control) SetNode(context.Context, admin.Origin, string, string, api.NodeChange) (api.Node, error) {
+	return api.Node{}, errPending
+}
+
+// Sessions implements [admin.Control].
+func (*control) Sessions(context.Context, admin.SessionQuery) (api.Sessions, error) {
+	return api.Sessions{}, errPending
+}
+
+// Kick implements [admin.Control].
+func (*control) Kick(context.Context, admin.Origin, api.Kick) (api.Kicked, error) {
+	return api.Kicked{}, errPending
+}
+
+// Route implements [admin.Control].
+func (*control) Route(context.Context, string) (api.Route, error) { return api.Route{}, errPending }
+
+// Check implements [admin.Control].
+func (*control) Check(context.Context) (api.Check, error) { return api.Check{}, errPending }
+
+// Log implements [admin.Control].
+func (*control) Log(context.Context) (api.Log, error) { return api.Log{}, errPending }
+
+// SetLog implements [admin.Control].
+func (*control) SetLog(context.Context, admin.Origin, api.Log) (api.Log, error) {
+	return api.Log{}, errPending
+}

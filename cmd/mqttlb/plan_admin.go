@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"mqttlb/config"
+	"mqttlb/proxy/admin"
+	"mqttlb/proxy/tlsterm"
+)
+
+// adminPlan is the access to the admin server.
+type adminPlan struct {
+	access  admin.Access
+	warning string // about the token's file; empty: there is none
+
+	tls    *tlsterm.Terminator // nil: no TLS
+	config *config.TLS         // that tls was made from
+}
+
+// addAdmin reads the token and the TLS files of the admin server. As with listeners, a TLS file that cannot be
+// used is an error only if its settings are new.
+func (p *plan) addAdmin(c *config.Admin, before *plan, log *slog.Logger) error {
+	p.admin = &adminPlan{access: admin.Access{Public: c.Public == config.PublicMetrics, Hosts: c.Hosts}, config: c.TLS}
+	var errs []error
+	if c.TokenFile != "" {
+		var err error
+		if p.admin.access.Token, p.admin.warning, err = admin.ReadToken(c.TokenFile); err != nil {
+			errs = append(errs, fmt.Errorf("admin.token_file: %w", err))
+		}
+	}
+	if c.TLS == nil {
+		return errors.Join(errs...)
+	}
+	old := before.admin
+	if old != nil && old.tls != nil && sameFiles(old.config, c.TLS) {
+		p.admin.tls = old.tls
+		p.afterApply = append(p.afterApply, old.tls.Reload)
+	} else {
+		var err error
+		if p.admin.tls, err = newTerminator(c.TLS, log); err != nil {
+			for _, e := range splitErrors(err) {
+				errs = append(errs, fmt.Errorf("admin.tls: %w", e))
+			}
+			return errors.Join(errs...)
+		}
+		if old != nil && old.tls != nil {
+			p.admin.tls.Inherit(old.tls)
+		}
+	}
+	p.admin.access.TLS = p.admin.tls.Config
+	p.workers = append(p.workers, p.admin.tls)
+	return errors.Join(errs...)
+}
+
+// warnings describes files that can be used but need attention.
+func (a *adminPlan) warnings() (all []string) {
+	if a.warning != "" {
+		all = append(all, "admin.token_file: "+a.warning)
+	}
+	if a.tls != nil {
+		for _, warning := range a.tls.Warnings() {
+			all = append(all, "admin.tls: "+warning)
+		}
+	}
+	return all
+}

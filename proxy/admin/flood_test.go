@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// flood opens connections from many addresses of loopback until the end of the test, and returns when all
+// of them have been opened once: those that are closed stay closed. Every fourth sends its request a byte
+// at a time, or never reads its answer.
+func flood(t *testing.T, address string, connections, addresses int) {
+	t.Helper()
+	conns := make([]net.Conn, connections)
+	var dialing sync.WaitGroup
+	for w := range 16 {
+		dialing.Go(func() { // ends when its share is dialled
+			for i := w; i < connections; i += 16 {
+				d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%addresses))}}
+				c, err := d.Dial("tcp", address)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conns[i] = c
+				switch i % 4 {
+				case 1:
+					fmt.Fprint(c, "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ")
+				case 2:
+					fmt.Fprint(c, "POST /api/v1/diff HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
+				case 3:
+					fmt.Fprint(c, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 10))
+				}
+			}
+		})
+	}
+	dialing.Wait()
+	t.Cleanup(func() {
+		for _, c := range conns {
+			if c != nil {
+				c.Close()
+			}
+		}
+	})
+}
+
+func TestAFloodOfConnectionsKeepsNoScraperOut(t *testing.T) {
+	for _, addresses := range []int{1, 5, 200} {
+		t.Run(fmt.Sprintf("from %d addresses", addresses), func(t *testing.T) {
+			ln := loopback(t)
+			r := newRigOn(t, nil, ln, ByAddress)
+			scrape := func() {
+				t.Helper()
+				for try := 0; ; try++ {
+					response, err := http.Get(r.url + "/metrics")
+					if err == nil {
+						response.Body.Close()
+						if response.StatusCode == http.StatusOK {
+							return
+						}
+						err = fmt.Errorf("%s", response.Status)
+					}
+					if try == 3 { // with 200 addresses an unlucky connection may be the oldest
+						t.Fatalf("a scrape: %v", err)
+					}
+				}
+			}
+			scrape()
+			flood(t, ln.Addr().String(), 2000, addresses)
+			for range 3 {
+				http.DefaultClient.CloseIdleConnections()
+				scrape()
+			}
+		})
+	}
+}
+
+func TestTheOldestConnectionOfTheGreediestAddressMakesRoom(t *testing.T) {
+	l := newConnections(loopback(t), 4)
+	defer l.Close()
+	now := time.Now()
+	add := func(peer string, state connectionState, age int) *connection {
+		t.Helper()
+		c := &connection{in: l, peer: peer, state: state, since: now.Add(-time.Duration(age) * time.Second)}
+		if victim := l.add(c); victim != nil {
+			t.Fatalf("%s: there is room", peer)
+		}
+		return c
+	}
+	add("a", waiting, 9)
+	add("b", working, 8)
+	young, old := add("b", waiting, 1), add("b", answering, 2)
+	newcomer := &connection{in: l, peer: "c", since: now}
+	if victim := l.add(newcomer); victim != old {
+		t.Errorf("%+v makes room, want the oldest of b that no request is being answered on", victim)
+	}
+	if victim := l.add(&connection{in: l, peer: "b", since: now}); victim != young {
+		t.Errorf("%+v makes room for another one of b, want the next of b", victim)
+	}
+	for c := range l.open {
+		c.state = working
+	}
+	last := &connection{in: l, peer: "d", since: now}
+	if victim := l.add(last); victim != last {
+		t.Errorf("%+v makes room, and its request is being answered", victim)
+	}
+}
+
+// What the server may hold open is within the descriptors that the balancer keeps free for it.
+func TestThereIsAlwaysAConnectionToClose(t *testing.T) {
+	const busy = maxReads + maxChanges + maxStreams + 3 // a scrape, a profile, a kick
+	for _, limit := range []int{maxOverSocket, maxOverAddress} {
+		if busy >= limit {
+			t.Errorf("%d requests may be in progress on %d connections", busy, limit)
+		}
+	}
+}
