@@ -26,6 +26,8 @@ const (
 // api is the HTTP server of the admin socket.
 type api struct {
 	manager *manager
+	server  *server
+	status  http.Handler // of /metrics and /healthz
 	log     *slog.Logger
 }
 
@@ -35,6 +37,9 @@ func (a *api) serve(ctx context.Context, ln net.Listener) error {
 	mux.HandleFunc("GET /api/v1/config", a.getConfig)
 	mux.HandleFunc("POST /api/v1/reload", a.postReload)
 	mux.HandleFunc("POST /api/v1/diff", a.postDiff)
+	mux.HandleFunc("POST /api/v1/yield", a.postYield)
+	mux.Handle("GET /healthz", a.status)
+	mux.Handle("GET /metrics", a.status)
 	server := &http.Server{
 		Handler:           http.MaxBytesHandler(mux, maxAPIBody),
 		ReadTimeout:       apiTimeout,

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"mqttlb/config"
+	"mqttlb/proxy"
 )
 
 const (
@@ -50,19 +51,23 @@ func socketAddress(a config.Admin) config.Address {
 // bindSocket listens at the address of the admin socket. If the address is a default
 // and not configured, a failure is only a warning and the listener is nil: another
 // process may use that path already.
-func bindSocket(a config.Address, configured bool, log *slog.Logger) (net.Listener, error) {
-	ln, err := bind(a, true)
+func bindSocket(a config.Address, inherited *proxy.Inherited, configured bool, log *slog.Logger) (net.Listener, error) {
+	ln, err := bind(a, socketSetting, inherited, true)
 	if err != nil {
 		if configured {
 			return nil, err
 		}
-		log.Warn("there is no admin socket: set admin.socket to a path, or to off", "path", a.Path, "error", err)
+		warnNoSocket(log, a, err)
 		return nil, nil
 	}
 	if openToAll(a.Path) {
 		log.Warn("anybody can replace the admin socket: its folder can be written by all and is not sticky", "path", a.Path)
 	}
 	return &limitListener{Listener: ln, slots: make(chan struct{}, maxAPIConns), closed: make(chan struct{})}, nil
+}
+
+func warnNoSocket(log *slog.Logger, a config.Address, err error) {
+	log.Warn("there is no admin socket: set admin.socket to a path, or to off", "path", a.Path, "error", err)
 }
 
 // limitListener accepts a connection only while fewer than maxAPIConns are open.
