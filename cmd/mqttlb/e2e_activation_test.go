@@ -6,10 +6,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // socketUnit holds the sockets that a service manager opens for its service.
@@ -161,5 +164,25 @@ func TestAUnixSocketOfTheServiceManagerServesClients(t *testing.T) {
 	}
 	if code := r.healthz(); code == http.StatusOK {
 		t.Error("it still answers")
+	}
+}
+
+// systemd-socket-activate does what systemd does with a socket unit: it starts the service for the first client.
+func TestSystemdStartsTheServiceForAClient(t *testing.T) {
+	t.Parallel()
+	activate := proxytest.Program(t, "systemd-socket-activate")
+	broker := startMosquitto(t, "a")
+	r := newReloadee(t, nodes(broker))
+	cmd := exec.Command(activate, "--listen="+r.addrs["mqtt"], "--fdname=mqtt", builtBinary(t), "serve", "-c", r.config)
+	cmd.Env = os.Environ()
+	r.startCommand(t, cmd)
+	r.waitFor(t, "Listening on", r.addrs["mqtt"])
+	join(t, r.addrs["mqtt"], "", 5, "first").disconnect(t)
+	if lines := r.said(`"level":"WARN"`, "inherited"); len(lines) > 0 {
+		t.Errorf("it says %s", lines)
+	}
+	r.signal(t, syscall.SIGTERM)
+	if code := r.exitCode(t); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
