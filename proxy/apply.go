@@ -53,14 +53,14 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err error) {
 	wanted := map[portKey]bool{}
 	for _, ln := range snap.Listeners {
-		key := portKeyOf(ln)
+		key := srv.portKeyOf(ln)
 		if wanted[key] {
 			return nil, nil, errListen(ln, fmt.Errorf("another listener has it: %w", syscall.EADDRINUSE))
 		}
 		wanted[key] = true
 	}
 	for _, ln := range snap.Listeners {
-		p := srv.ports[portKeyOf(ln)]
+		p := srv.ports[srv.portKeyOf(ln)]
 		if p == nil {
 			if p, err = srv.bindPort(ln, wanted); err != nil {
 				for _, p := range opened {
@@ -78,13 +78,14 @@ func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err err
 // bindPort binds the port of a listener. An unwanted port may have the same address in another
 // spelling, such as 0.0.0.0 in place of no host. Then both have it for a moment.
 func (srv *Server) bindPort(ln *snapshot.Listener, wanted map[portKey]bool) (*port, error) {
-	p, err := listen(ln, len(srv.engine.loops), false)
+	key := srv.portKeyOf(ln)
+	p, err := listen(ln, key, len(srv.engine.loops), false)
 	if !errors.Is(err, syscall.EADDRINUSE) || ln.Network == "unix" {
 		return p, err
 	}
-	for key, other := range srv.ports {
-		if !wanted[key] && other.tcpPort() != 0 && other.tcpPort() == tcpPortOf(ln.Address) {
-			return listen(ln, len(srv.engine.loops), true)
+	for before, other := range srv.ports {
+		if !wanted[before] && other.tcpPort() != 0 && other.tcpPort() == tcpPortOf(ln.Address) {
+			return listen(ln, key, len(srv.engine.loops), true)
 		}
 	}
 	return nil, err
@@ -130,7 +131,7 @@ func (srv *Server) releasePorts(g *generation) {
 			kept := make(chan struct{})
 			p.kept = kept
 			p.refuseSYN()
-			if p.key.network == "unix" {
+			if p.key.network == "unix" && p.key.inherited == nil {
 				delete(srv.ports, p.key) // its path is gone: a new listener there gets a new port
 			}
 			srv.working.Go(func() { srv.releasePort(p, kept) }) // ends after waits.portRelease, or at the stop
@@ -179,9 +180,15 @@ func (l *loop) closePort(p *port) {
 	}
 }
 
-// closePorts ends HTTP and removes the paths of Unix sockets after the last session.
+// closePorts ends HTTP after the last session.
 func (srv *Server) closePorts() {
 	srv.http.close()
+	srv.removePaths()
+}
+
+// removePaths removes the files of Unix sockets. At the stop that is before the sockets are closed: a
+// successor may then have files of its own there.
+func (srv *Server) removePaths() {
 	for _, p := range srv.ports {
 		p.removePath()
 	}

@@ -15,7 +15,8 @@ func RemovePath(path string, file fs.FileInfo) {
 	if file == nil {
 		return
 	}
-	if now, err := os.Lstat(path); err == nil && os.SameFile(now, file) {
+	// A file system gives the number of a removed file to the next one, but not its time.
+	if now, err := os.Lstat(path); err == nil && os.SameFile(now, file) && now.ModTime().Equal(file.ModTime()) {
 		_ = os.Remove(path)
 	}
 }

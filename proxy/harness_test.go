@@ -191,6 +191,12 @@ var shortWaits = waits{
 // prepare is start for a server whose waits are set before it is run.
 func prepare(t *testing.T, nodes []string, settings ...setting) *rig {
 	t.Helper()
+	return prepareInheriting(t, nil, nodes, settings...)
+}
+
+// prepareInheriting is prepare for a server with inherited sockets.
+func prepareInheriting(t *testing.T, inherited *Inherited, nodes []string, settings ...setting) *rig {
+	t.Helper()
 	spec := balancer.PoolSpec{Name: "pool"}
 	for i, address := range nodes {
 		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: "node-" + string(rune('a'+i)), Address: address})
@@ -215,7 +221,7 @@ func prepare(t *testing.T, nodes []string, settings ...setting) *rig {
 	r := &rig{t: t, snap: snap, log: &logBuffer{}}
 	r.join(snap)
 	checkLeft := proxytest.LeftAfter(t)
-	srv, err := New(snap, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	srv, err := NewInheriting(snap, inherited, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if errors.Is(err, reactor.ErrUnsupported) {
 		t.Skip(err)
 	}

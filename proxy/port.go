@@ -26,9 +26,15 @@ type port struct {
 }
 
 // portKey identifies a port. Each listener on port 0 has a port of its own.
-type portKey struct{ network, address, name string }
+type portKey struct {
+	network, address, name string
+	inherited              *inheritedSocket // nil: mqttlb binds the port
+}
 
-func portKeyOf(ln *snapshot.Listener) portKey {
+func (srv *Server) portKeyOf(ln *snapshot.Listener) portKey {
+	if s := srv.inherited.find(ln.Network, ln.Address, ln.Name); s != nil {
+		return portKey{network: s.bound.Network(), address: s.bound.String(), inherited: s}
+	}
 	key := portKey{network: ln.Network, address: ln.Address}
 	if ln.Network != "unix" && strings.HasSuffix(ln.Address, ":0") {
 		key.name = ln.Name
@@ -37,9 +43,14 @@ func portKeyOf(ln *snapshot.Listener) portKey {
 }
 
 // listen binds the port of a listener, with a socket for each of n loops. If beside is true, other
-// sockets of ours may have the same address.
-func listen(ln *snapshot.Listener, n int, beside bool) (_ *port, err error) {
-	p := &port{key: portKeyOf(ln), clientFirst: clientFirst(ln)}
+// sockets of ours may have the same address. An inherited port is bound already.
+func listen(ln *snapshot.Listener, key portKey, n int, beside bool) (_ *port, err error) {
+	p := &port{key: key, clientFirst: clientFirst(ln)}
+	if s := key.inherited; s != nil {
+		p.bound = s.bound
+		p.socks, err = reactor.ListenOn(s.fd, n, p.clientFirst)
+		return p, err
+	}
 	if ln.Network != "unix" {
 		p.socks, p.bound, err = listenTCP(ln.Address, n, p.clientFirst, beside)
 		return p, err
@@ -84,8 +95,12 @@ func (p *port) removePath() {
 }
 
 // refuseSYN keeps clients from beginning to connect, and acceptSYN lets them again. Handshakes that
-// have begun can finish.
+// have begun can finish. An inherited socket belongs to the service manager, too: clients that connect
+// wait in its queue.
 func (p *port) refuseSYN() {
+	if p.key.inherited != nil {
+		return
+	}
 	if p.key.network == "unix" {
 		p.removePath()
 		return
@@ -96,6 +111,9 @@ func (p *port) refuseSYN() {
 }
 
 func (p *port) acceptSYN() {
+	if p.key.inherited != nil {
+		return
+	}
 	for _, fd := range p.socks {
 		_ = reactor.AcceptSYN(fd)
 	}

@@ -24,6 +24,7 @@ type Server struct {
 	http      *httpServer
 	epoch     time.Time
 	waits     waits
+	inherited *Inherited
 
 	openingMemory *openingMemory
 
@@ -41,6 +42,11 @@ type Server struct {
 // New binds the listeners. Clients wait in the kernel's queue until Run. There is one loop for each
 // core that Go may use (GOMAXPROCS). A server that is never run must be closed.
 func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
+	return NewInheriting(snap, nil, log)
+}
+
+// NewInheriting is New for a process that has inherited listening sockets.
+func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logger) (*Server, error) {
 	srv := &Server{
 		log:       log,
 		journal:   newJournal(log),
@@ -48,6 +54,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 		addresses: newAddresses(),
 		epoch:     time.Now(),
 		waits:     usualWaits,
+		inherited: inherited,
 		ports:     map[portKey]*port{},
 		drains:    map[nodeName]*drain{},
 		running:   make(chan struct{}),
@@ -91,6 +98,7 @@ func (srv *Server) Run(ctx context.Context) {
 	<-ctx.Done()
 	srv.applying.Lock()
 	close(srv.stopping) // Apply fails from here on
+	srv.removePaths()
 	srv.applying.Unlock()
 	srv.engine.stop()
 	shutdown := srv.current.Load().Timeouts.Shutdown

@@ -61,8 +61,16 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	return warnings, nil
 }
 
-// listenSocket binds the admin socket, see bindSocket.
-func (s *server) listenSocket(a config.Admin) error {
+// listenSocket binds the admin socket. A predecessor that stops gives it up. If the address is a default
+// and not configured, a failure is only a warning.
+func (s *server) listenSocket(ctx context.Context, a config.Admin) error {
+	s.socketConfigured = true // bindSocket returns its error
+	address := socketAddress(a)
+	err := s.predecessor.makeWay(ctx, func() error { return s.socket.listen(address) })
 	s.socketConfigured = a.Socket != ""
-	return s.socket.listen(socketAddress(a))
+	if err != nil && !s.socketConfigured {
+		warnNoSocket(s.log, address, err)
+		return nil
+	}
+	return err
 }

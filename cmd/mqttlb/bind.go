@@ -16,9 +16,21 @@ import (
 // modePrivate is the file mode of a Unix socket for its owner and root only.
 const modePrivate = 0o600
 
-// bind listens on an address of an admin server. It replaces a Unix socket that no
-// process listens on. A private socket has modePrivate from the moment it exists.
-func bind(a config.Address, private bool) (net.Listener, error) {
+// The configuration keys of the addresses of admin servers. An inherited socket with such a name is
+// used for that address.
+const addressSetting, socketSetting = "admin.address", "admin.socket"
+
+// bind listens on an address of an admin server, or on the inherited socket for it. It replaces a
+// Unix socket that no process listens on. A private socket has modePrivate from the moment it
+// exists; the service manager decides the mode of an inherited one.
+func bind(a config.Address, setting string, inherited *proxy.Inherited, private bool) (net.Listener, error) {
+	address := a.String()
+	if a.Network == "unix" {
+		address = a.Path
+	}
+	if ln, err := inherited.Listen(a.Network, address, setting); ln != nil || err != nil {
+		return ln, err
+	}
 	if a.Network != "unix" {
 		return (&net.ListenConfig{}).Listen(context.Background(), a.Network, a.String())
 	}

@@ -78,7 +78,7 @@ func TestAStartWithABrokenFileFallsBack(t *testing.T) {
 
 	out, code := mqttlb(t, "serve", "-c", r.config, "--state-dir", r.state())
 	for _, part := range []string{"levl", "fromat", "last good configuration", r.kept(), "--fallback", "--state-dir " + r.state()} {
-		if code != 1 || !strings.Contains(out, part) {
+		if code != 78 || !strings.Contains(out, part) {
 			t.Errorf("without --fallback: exit code %d, without %q: %s", code, part, out)
 		}
 	}
@@ -111,7 +111,7 @@ func TestAStartWithoutACertificateFallsBack(t *testing.T) {
 	r := newKept(t, nowhere)
 	r.more = strings.ReplaceAll("    tls: {ca: DIR/none.pem}\n", "DIR", r.dir)
 	r.put(t)
-	if out, code := mqttlb(t, "serve", "-c", r.config); code != 1 || !strings.Contains(out, "none.pem") || !strings.Contains(out, "--fallback") {
+	if out, code := mqttlb(t, "serve", "-c", r.config); code != 78 || !strings.Contains(out, "none.pem") || !strings.Contains(out, "--fallback") {
 		t.Errorf("without --fallback: exit code %d, %s", code, out)
 	}
 	r.run(t, "--fallback")
@@ -152,7 +152,7 @@ func TestAFallbackThatCannotBeSaysWhy(t *testing.T) {
 	} {
 		out, code := mqttlb(t, append([]string{"serve", "-c", r.config}, c.flags...)...)
 		for _, part := range c.says {
-			if code != 1 || !strings.Contains(out, part) {
+			if code != 78 || !strings.Contains(out, part) {
 				t.Errorf("%s: exit code %d, without %q: %s", c.flags, code, part, out)
 			}
 		}

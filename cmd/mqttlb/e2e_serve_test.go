@@ -87,11 +87,23 @@ func (b *balancer) start(t *testing.T, before string) {
 
 func (b *balancer) startWith(t *testing.T, before string, args ...string) {
 	t.Helper()
+	b.startCommand(t, command(t, before, args...))
+}
+
+// command returns mqttlb with arguments, after a shell command that its process runs first.
+func command(t *testing.T, before string, args ...string) *exec.Cmd {
+	t.Helper()
 	if before == "" {
 		before = "true"
 	}
 	cmd := exec.Command("sh", append([]string{"-c", before + ` && exec "$0" "$@"`, builtBinary(t)}, args...)...)
 	cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1")
+	return cmd
+}
+
+// startCommand runs mqttlb.
+func (b *balancer) startCommand(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
 	p := start(t, "mqttlb", cmd)
 	b.process = p
 	t.Cleanup(func() {

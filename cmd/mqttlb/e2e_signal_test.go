@@ -11,17 +11,32 @@ import (
 func TestASecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
-	for _, second := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+	for _, second := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(second.String(), func(t *testing.T) {
 			b := serve(t, oneBroker+nodes(broker)+"timeouts: {shutdown: 1h}\n")
 			client := join(t, b.addrs["mqtt"], "", 4, "stays")
 			b.signal(t, syscall.SIGTERM)
 			b.waitFor(t, `"msg":"stopping"`)
 			b.signal(t, second)
-			b.exitCode(t)
+			if code := b.exitCode(t); code != 128+int(second) {
+				t.Errorf("exit code %d, want 128 and the number of the signal", code)
+			}
 			client.waitClosed(t)
 		})
 	}
+}
+
+// Go ends a process that crashes with the exit code 2, which is that of wrong arguments here. A service
+// manager would not start it again.
+func TestACrashIsNoExitCode(t *testing.T) {
+	t.Parallel()
+	b := serve(t, oneBroker+nowhere)
+	b.signal(t, syscall.SIGQUIT) // ends a Go process as a panic does, with all stacks
+	b.exitCode(t)
+	if s, ok := b.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGABRT {
+		t.Errorf("a crash ends with %v", b.cmd.ProcessState)
+	}
+	b.waitFor(t, "SIGQUIT")
 }
 
 func TestAHangupEndsNothing(t *testing.T) {

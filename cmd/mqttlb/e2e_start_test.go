@@ -30,7 +30,7 @@ func TestAShortDescriptorLimitIsSaidAtOnceWithBothNumbers(t *testing.T) {
 	refused(t, b.addrs["mqtt"], 5, "too-many", quotaExceeded)
 }
 
-func TestServeSaysWhatIsWrongAndExitsWith1(t *testing.T) {
+func TestServeSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,18 +41,19 @@ func TestServeSaysWhatIsWrongAndExitsWith1(t *testing.T) {
 	const pools = "\npools: [{name: brokers, nodes: [{name: a, address: \"127.0.0.1:1\"}]}]\n"
 	for _, wrong := range []struct {
 		name, config string
+		code         int
 		says         []string
 	}{
-		{"an unknown key", "listeners: [{name: a, adress: \":1\", pool: brokers}]" + pools, []string{"mqttlb.yaml:1:23:", "adress"}},
-		{"a pool that is not there", "listeners: [{name: a, address: \"${mqtt}\", protocol: mqtt, pool: nodes}]" + pools, []string{"mqttlb.yaml:1:", "nodes", "brokers"}},
-		{"an address in use", "listeners: [{name: a, address: \"" + taken.Addr().String() + "\", protocol: mqtt, pool: brokers}]" + pools, []string{taken.Addr().String(), "address already in use"}},
-		{"an address of another machine", "listeners: [{name: a, address: \"192.0.2.1:1883\", protocol: mqtt, pool: brokers}]" + pools, []string{"192.0.2.1:1883", "cannot assign requested address"}},
+		{"an unknown key", "listeners: [{name: a, adress: \":1\", pool: brokers}]" + pools, 78, []string{"mqttlb.yaml:1:23:", "adress"}},
+		{"a pool that is not there", "listeners: [{name: a, address: \"${mqtt}\", protocol: mqtt, pool: nodes}]" + pools, 78, []string{"mqttlb.yaml:1:", "nodes", "brokers"}},
+		{"an address in use", "listeners: [{name: a, address: \"" + taken.Addr().String() + "\", protocol: mqtt, pool: brokers}]" + pools, 1, []string{taken.Addr().String(), "address already in use"}},
+		{"an address of another machine", "listeners: [{name: a, address: \"192.0.2.1:1883\", protocol: mqtt, pool: brokers}]" + pools, 1, []string{"192.0.2.1:1883", "cannot assign requested address"}},
 	} {
 		t.Run(wrong.name, func(t *testing.T) {
 			b := configure(t, wrong.config)
 			output, code := mqttlb(t, "serve", "-c", b.config)
-			if code != 1 {
-				t.Errorf("exit code %d, want 1", code)
+			if code != wrong.code {
+				t.Errorf("exit code %d, want %d", code, wrong.code)
 			}
 			for _, part := range wrong.says {
 				if !strings.Contains(output, part) {
@@ -63,7 +64,7 @@ func TestServeSaysWhatIsWrongAndExitsWith1(t *testing.T) {
 	}
 
 	output, code := mqttlb(t, "serve", "-c", "/nowhere/mqttlb.yaml")
-	if code != 1 || !strings.Contains(output, "/nowhere/mqttlb.yaml") {
+	if code != 78 || !strings.Contains(output, "/nowhere/mqttlb.yaml") {
 		t.Errorf("a file that is not there: exit code %d, %s", code, output)
 	}
 }

@@ -45,10 +45,14 @@ func TestCheckAndServeNameEveryFileThatCannotBeUsed(t *testing.T) {
 		{`pool "brokers"`, l.file("no-node-ca.pem"), "no such file"},
 		{`pool "brokers"`, l.file("no-node.key"), "no such file"},
 	}
-	for _, command := range []struct{ name, line string }{{"check", b.config + ": "}, {"serve", `"level":"ERROR"`}} {
+	for _, command := range []struct {
+		name string
+		code int
+		line string
+	}{{"check", 1, b.config + ": "}, {"serve", 78, `"level":"ERROR"`}} {
 		output, code := mqttlb(t, command.name, "-c", b.config)
-		if code != 1 {
-			t.Errorf("%s: exit code %d, want 1", command.name, code)
+		if code != command.code {
+			t.Errorf("%s: exit code %d, want %d", command.name, code, command.code)
 		}
 		output = strings.ReplaceAll(output, `\"`, `"`) // as JSON has it
 		for _, want := range wrong {

@@ -20,6 +20,7 @@ type endpoint struct {
 	serve   func(ctx context.Context, ln net.Listener) error // until ctx is done
 	log     *slog.Logger
 
+	awaited  config.Address // a predecessor has this address, and it is bound when that has ended; the zero Address: none
 	address  config.Address // the zero Address: the endpoint is off
 	listener net.Listener   // nil: the endpoint is off
 	stop     context.CancelFunc
@@ -66,7 +67,7 @@ func (e *endpoint) release() {
 	if e.listener != nil {
 		_ = e.listener.Close()
 	}
-	e.address, e.listener, e.stop = config.Address{}, nil, nil
+	e.address, e.awaited, e.listener, e.stop = config.Address{}, config.Address{}, nil, nil
 }
 
 // close frees the address and waits for the last request.
@@ -80,7 +81,7 @@ func (e *endpoint) close() {
 // nothing has changed.
 func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo func(), err error) {
 	nothing := func() {}
-	if to == e.address {
+	if to == e.address || !to.IsZero() && to == e.awaited {
 		return nothing, nothing, nil
 	}
 	next := &endpoint{setting: e.setting, bind: e.bind, log: e.log}

@@ -84,13 +84,13 @@ func TestAdminSocketThatAProcessLeftIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ln, err := bind(config.Address{Network: "unix", Path: path}, false); err == nil {
+	if ln, err := bind(config.Address{Network: "unix", Path: path}, addressSetting, nil, false); err == nil {
 		_ = ln.Close()
 		t.Error("the socket of a process that lives was taken")
 	}
 	left.SetUnlinkOnClose(false) // the file stays, as after kill -9
 	_ = left.Close()
-	ln, err := bind(config.Address{Network: "unix", Path: path}, false)
+	ln, err := bind(config.Address{Network: "unix", Path: path}, addressSetting, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,14 +37,6 @@ func commands() []command {
 // unsupported is why serve and demo cannot run on this system; nil: they can.
 var unsupported = reactor.Supported()
 
-var (
-	errUsage  = errors.New("usage")  // exit code 2
-	errFailed = errors.New("failed") // exit code 1; the command has explained the failure
-)
-
-// exitForced is the exit code after a second signal, which cuts sessions off.
-const exitForced = 1
-
 func main() {
 	// The first signal stops gracefully, the second ends the process at once.
 	signals := make(chan os.Signal, 2)
@@ -53,9 +45,7 @@ func main() {
 	go func() { // ends with the process
 		<-signals
 		stop()
-		<-signals
-		fmt.Fprintln(os.Stderr, "mqttlb: a second signal: ending at once, open sessions are cut off")
-		os.Exit(exitForced)
+		endAtOnce(<-signals)
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
@@ -64,32 +54,22 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		usage(stderr)
-		return 2
+		return exitUsage
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		usage(stdout)
-		return 0
+		return exitDone
 	}
 	for _, c := range commands() {
 		if c.name != args[0] {
 			continue
 		}
-		switch err := c.run(ctx, args[1:], stdout, stderr); {
-		case err == nil, errors.Is(err, flag.ErrHelp):
-			return 0
-		case errors.Is(err, errUsage):
-			return 2
-		case errors.Is(err, errFailed):
-			return 1
-		default:
-			fmt.Fprintln(stderr, "mqttlb:", err)
-			return 1
-		}
+		return exitCode(c.run(ctx, args[1:], stdout, stderr), stderr)
 	}
 	fmt.Fprintf(stderr, "mqttlb: there is no command %q\n", args[0])
 	usage(stderr)
-	return 2
+	return exitUsage
 }
 
 func usage(w io.Writer) {

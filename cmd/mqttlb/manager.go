@@ -33,7 +33,8 @@ type manager struct {
 	// apply replaces the revision in force. After an error nothing has changed. It logs
 	// its warnings and returns them: each names a file that could not be used or needs
 	// attention.
-	apply func(ctx context.Context, before, next *revision) (warnings []string, err error)
+	apply  func(ctx context.Context, before, next *revision) (warnings []string, err error)
+	notify *notifier // is told of reloads
 
 	hangups     <-chan os.Signal
 	fileChanges chan fingerprint // from watch
@@ -119,6 +120,8 @@ type reloadResult struct {
 // reload reads the configuration again and puts it in force as a whole, or changes
 // nothing. It logs the result.
 func (m *manager) reload(ctx context.Context, by origin) reloadResult {
+	m.notify.beginReload()
+	defer m.notify.endReload()
 	result := reloadResult{Reload: api.Reload{Generation: m.generation, Changes: []change{}}}
 	before := *m.reloads.Load()
 	next, err := m.nextRevision(ctx)

@@ -11,8 +11,12 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
 
 	"mqttlb/config"
+	"mqttlb/proxy"
 )
 
 // listFlag is a flag that may be given more than once.
@@ -49,6 +53,7 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 		return err
 	}
 	tuneGC()
+	abortOnCrash()
 	signal.Ignore(syscall.SIGPIPE) // the process goes on when the reader of its log is gone
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -62,15 +67,29 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	}
 	m.watched.Store(newWatchedFiles(m.file, first.config, broken))
 	m.lastRead.Store(&lastRead)
-	s, err := newServer(first, log.Logger)
-	if err == nil {
-		err = s.attachManager(m)
-	}
-	if err != nil {
+	cannotServe := func(err error) {
 		for _, e := range splitErrors(err) {
 			log.Error("mqttlb cannot serve", "error", e)
 		}
+	}
+	s := &server{log: log.Logger, started: time.Now(), state: newProcessState()}
+	if s.inherited, err = proxy.NewInherited(activation.Files(true)); err != nil {
+		cannotServe(err)
+		return errConfig
+	}
+	defer s.inherited.Close()
+	s.notify = newNotifier(s.describe, log.Logger)
+	defer s.notify.close()
+	s.predecessor = &predecessor{socket: socketAddress(first.config.Admin), log: log.Logger}
+	if err = s.listen(ctx, first); err == nil {
+		err = s.attachManager(ctx, m)
+	}
+	if err != nil {
+		cannotServe(err)
 		return errFailed
+	}
+	for _, unused := range s.inherited.CloseUnused() {
+		log.Warn("an inherited socket is closed: no listener and no admin address has its address or name", "socket", unused)
 	}
 	s.linesDropped = lines.dropped.Load
 	if err := m.saveLastGood(); err != nil {

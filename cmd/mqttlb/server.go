@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"mqttlb/config"
@@ -27,6 +29,10 @@ type server struct {
 
 	linesDropped func() uint64 // how many lines the log has dropped; nil: it drops none
 
+	inherited   *proxy.Inherited // sockets from the service manager
+	notify      *notifier        // tells the service manager the state
+	predecessor *predecessor     // may have the addresses at the start
+
 	background background
 
 	// The fields below are unset where the configuration cannot change, as in the demo.
@@ -34,23 +40,36 @@ type server struct {
 	events           *admin.Events
 	socket           *endpoint // the admin socket
 	socketConfigured bool      // the configuration sets admin.socket
+	yielded          bool      // a successor has the admin addresses; only the manager uses it
 }
 
-// newServer binds the addresses. Clients wait in the accept queue until run.
+// newServer makes a server and binds its addresses, see listen.
 func newServer(first *revision, log *slog.Logger) (*server, error) {
 	s := &server{log: log, started: time.Now(), state: newProcessState()}
+	return s, s.listen(context.Background(), first)
+}
+
+// listen binds the addresses. Clients wait in the accept queue until run. ctx ends the wait for an
+// address that a predecessor has.
+func (s *server) listen(ctx context.Context, first *revision) error {
+	log := s.log
 	s.plan.Store(first.plan)
 	for _, warning := range first.plan.warnings() {
 		log.Warn("a file needs attention", "warning", warning)
 	}
-	s.status = &endpoint{setting: "admin.address", log: log, bind: func(a config.Address) (net.Listener, error) { return bind(a, false) }}
-	if err := s.status.listen(first.config.Admin.Address); err != nil {
-		return nil, err
+	s.status = &endpoint{setting: addressSetting, log: log, bind: func(a config.Address) (net.Listener, error) {
+		return bind(a, addressSetting, s.inherited, false)
+	}}
+	if err := s.listenStatus(ctx, first.config.Admin.Address); err != nil {
+		return err
 	}
-	var err error
-	if s.Server, err = proxy.New(&first.plan.snapshot, log); err != nil {
+	err := s.predecessor.makeWay(ctx, func() (err error) {
+		s.Server, err = proxy.NewInheriting(&first.plan.snapshot, s.inherited, log)
+		return err
+	})
+	if err != nil {
 		s.status.close()
-		return nil, err
+		return err
 	}
 	for _, step := range first.plan.afterApply {
 		_ = step() // cannot fail here: a first plan does not reload files
@@ -58,19 +77,33 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 	for _, ln := range first.config.Listeners {
 		log.Info("listening", "listener", ln.Name, "address", s.Addr(ln.Name).String(), "protocol", string(ln.Protocol), "pool", ln.Pool)
 	}
-	return s, nil
+	return nil
+}
+
+// listenStatus binds admin.address.
+func (s *server) listenStatus(ctx context.Context, a config.Address) error {
+	err := s.predecessor.makeWay(ctx, func() error { return s.status.listen(a) })
+	if s.predecessor != nil && errors.Is(err, syscall.EADDRINUSE) && stopsAt(ctx, a) {
+		// Without its admin socket it cannot be asked.
+		s.log.Warn("a mqttlb that stops has the admin address: this one serves without it until the other has ended", "address", a.String())
+		s.status.awaited = a
+		return nil
+	}
+	return err
 }
 
 // attachManager lets m change the server, and binds the admin socket. After an error
 // the server is closed.
-func (s *server) attachManager(m *manager) error {
-	m.apply = s.apply
+func (s *server) attachManager(ctx context.Context, m *manager) error {
+	m.apply, m.notify = s.apply, s.notify
 	s.manager, s.events = m, m.events
 	s.socket = &endpoint{
-		setting: "admin.socket", log: s.log,
-		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.socketConfigured, s.log) },
+		setting: socketSetting, log: s.log,
+		bind: func(a config.Address) (net.Listener, error) {
+			return bindSocket(a, s.inherited, s.socketConfigured, s.log)
+		},
 	}
-	err := s.listenSocket(m.running.config.Admin)
+	err := s.listenSocket(ctx, m.running.config.Admin)
 	if err != nil {
 		s.status.close()
 		s.Close()
@@ -96,18 +129,24 @@ func (s *server) run(ctx context.Context) {
 	s.background.setWorkers(ctx, first.workers)
 	s.admin = admin.New(s.sources(), s.log)
 	s.admin.SetAccess(&first.admin.access)
-	running.Go(func() { s.awaitStop(ctx, stopServing) }) // ends when the process is asked to stop
-	if m := s.manager; m != nil {
-		running.Go(func() { m.run(managerCtx, serving) })
-		if m.watching {
-			running.Go(func() { m.watch(serving) })
-		}
+	m := s.manager
+	if m != nil {
 		s.socket.serve = func(ctx context.Context, ln net.Listener) error { return s.admin.Serve(ctx, ln, admin.BySocket) }
-		s.socket.start(ctx)
+		s.socket.start(ctx) // requests wait for the manager
 	}
 	// Start admin.address last, so that the first answers are true.
 	s.status.serve = func(ctx context.Context, ln net.Listener) error { return s.admin.Serve(ctx, ln, admin.ByAddress) }
 	s.status.start(ctx)
+	running.Go(func() { s.awaitStop(ctx, stopServing) }) // ends when the process is asked to stop
+	if m != nil {                                        // from here on only the manager uses the endpoints
+		running.Go(func() { m.run(managerCtx, serving) })
+		if m.watching {
+			running.Go(func() { m.watch(serving) })
+		}
+		running.Go(func() { s.takeAwaited(managerCtx, serving) })
+		running.Go(func() { s.tellServiceManager(managerCtx, serving) })
+		s.startWatchdog(managerCtx, &running)
+	}
 	s.Run(serving)
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"mqttlb/config"
+	"mqttlb/proxy"
 )
 
 const (
@@ -45,17 +46,21 @@ func socketAddress(a config.Admin) config.Address {
 // bindSocket listens at the address of the admin socket. If the address is a default
 // and not configured, a failure is only a warning and the listener is nil: another
 // process may use that path already.
-func bindSocket(a config.Address, configured bool, log *slog.Logger) (net.Listener, error) {
-	ln, err := bind(a, true)
+func bindSocket(a config.Address, inherited *proxy.Inherited, configured bool, log *slog.Logger) (net.Listener, error) {
+	ln, err := bind(a, socketSetting, inherited, true)
 	if err != nil {
 		if configured {
 			return nil, err
 		}
-		log.Warn("there is no admin socket: set admin.socket to a path, or to off", "path", a.Path, "error", err)
+		warnNoSocket(log, a, err)
 		return nil, nil
 	}
 	if openToAll(a.Path) {
 		log.Warn("anybody can replace the admin socket: its folder can be written by all and is not sticky", "path", a.Path)
 	}
 	return ln, nil
+}
+
+func warnNoSocket(log *slog.Logger, a config.Address, err error) {
+	log.Warn("there is no admin socket: set admin.socket to a path, or to off", "path", a.Path, "error", err)
 }

@@ -42,7 +42,10 @@ func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revisi
 	} else if hint := kept.hint(f.file); hint != "" {
 		explain(hint)
 	}
-	return nil, nil, errFailed
+	if f.file == "" {
+		return nil, nil, errUsage
+	}
+	return nil, nil, errConfig
 }
 
 // loadConfig reads the configuration from the file or the flags.

@@ -23,6 +23,7 @@ const (
 // processState says what the process does with clients.
 type processState struct {
 	current atomic.Pointer[api.State] // nil: serving
+	ends    atomic.Pointer[time.Time] // when the lame duck stops to accept; nil: it is none
 	asked   chan struct{}             // closed when a request has asked for the stop
 	once    sync.Once
 }
@@ -37,6 +38,14 @@ func (p *processState) load() api.State {
 	return api.Serving
 }
 
+// accepting returns for how long a lame duck goes on to accept clients.
+func (p *processState) accepting() time.Duration {
+	if ends := p.ends.Load(); ends != nil {
+		return max(time.Until(*ends), 0)
+	}
+	return 0
+}
+
 // ask stops the process as SIGTERM does. It may be called more than once.
 func (p *processState) ask() { p.once.Do(func() { close(p.asked) }) }
 
@@ -49,6 +58,8 @@ func (s *server) awaitStop(ctx context.Context, stop func()) {
 	case <-s.state.asked:
 	}
 	if lameDuck := s.plan.Load().lameDuck; lameDuck > 0 {
+		ends := time.Now().Add(lameDuck)
+		s.state.ends.Store(&ends)
 		s.enter(api.LameDuck, fmt.Sprintf("not ready, and still accepting clients for %s", lameDuck))
 		s.log.Info("not ready any more, and still accepting clients", "lame_duck", lameDuck)
 		over := time.NewTimer(lameDuck)
@@ -69,7 +80,7 @@ func (s *server) notReady() (reasons []string) {
 	switch s.state.load() {
 	case api.Serving:
 	case api.LameDuck:
-		reasons = append(reasons, "mqttlb will stop soon, see timeouts.lame_duck")
+		reasons = append(reasons, "mqttlb is stopping after timeouts.lame_duck")
 	case api.Stopping:
 		reasons = append(reasons, "mqttlb is stopping")
 	}

@@ -72,6 +72,7 @@ const (
 	public need = iota // what admin.public: metrics opens
 	read
 	change // also for what shows the inside of the process
+	socket // for a process on this machine alone
 )
 
 // checkHost refuses a request by a name that nobody has configured: a web page can have a name of its own
@@ -106,6 +107,9 @@ func (e *entry) check(r *http.Request, n need) error {
 		return nil
 	}
 	a := e.access.Load()
+	if n == socket {
+		return errorf(http.StatusForbidden, "this is for the admin socket alone, admin.socket")
+	}
 	if n == change {
 		if err := checkOrigin(r); err != nil {
 			return err

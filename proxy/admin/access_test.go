@@ -58,12 +58,21 @@ func TestEveryOperationThatChangesNeedsTheToken(t *testing.T) {
 	open := []string{"/healthz", "/metrics", "/readyz"}
 	for path, methods := range r.server.operations() {
 		path = strings.NewReplacer("{name}", "n", "{profile}", "heap").Replace(path)
-		for method := range methods {
+		for method, op := range methods {
 			if slices.Contains(open, path) {
 				continue
 			}
-			if response, text := r.do(t, method, path, ""); response.StatusCode != http.StatusUnauthorized {
+			want := http.StatusUnauthorized
+			if op.need == socket {
+				want = http.StatusForbidden
+			}
+			if response, text := r.do(t, method, path, ""); response.StatusCode != want {
 				t.Errorf("%s %s without the token: %d %s", method, path, response.StatusCode, text)
+			}
+			if op.need == socket {
+				if response, text := r.do(t, method, path, "", "Authorization", "Bearer "+rightToken); response.StatusCode != want {
+					t.Errorf("%s %s with the token: %d %s", method, path, response.StatusCode, text)
+				}
 			}
 		}
 	}

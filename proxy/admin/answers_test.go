@@ -108,6 +108,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"POST", "/api/v1/diff", ``, 400, ""},
 		{"POST", "/api/v1/log", `{"level": "debug"}`, 200, "audit log by socket: result=done level=debug"},
 		{"POST", "/api/v1/log", `{}`, 400, ""},
+		{"POST", "/api/v1/yield", "", 200, "yield by socket"},
 		{"POST", "/api/v1/stop", "", 202, "audit stop by socket: result=done"},
 		{"POST", "/api/v1/nodes/n1/drain", `{"pace": "5/s"}`, 200, `drain n1 by socket: pace "5/s"`},
 		{"POST", "/api/v1/nodes/n1/drain", ``, 200, `drain n1 by socket: pace ""`},

@@ -35,6 +35,10 @@ type Control interface {
 	SetLog(ctx context.Context, by Origin, l api.Log) (api.Log, error)
 	Stop(ctx context.Context, by Origin) error
 
+	// Yield gives the admin addresses of a process that stops to its successor. It writes the audit
+	// line itself.
+	Yield(ctx context.Context, by Origin) (api.Yield, error)
+
 	// Audit writes the audit line of a change.
 	Audit(by Origin, action string, attrs ...slog.Attr)
 }

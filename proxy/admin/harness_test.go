@@ -135,6 +135,11 @@ func (f *fakeControl) Kick(ctx context.Context, by Origin, k api.Kick) (api.Kick
 	return api.Kicked{Kicked: 7}, f.err
 }
 
+func (f *fakeControl) Yield(_ context.Context, by Origin) (api.Yield, error) {
+	f.call("yield by %s", by.Who)
+	return api.Yield{Socket: "/run/mqttlb/mqttlb-1.sock"}, f.err
+}
+
 func (f *fakeControl) Stop(_ context.Context, by Origin) error {
 	f.call("stop by %s", by.Who)
 	return f.err

@@ -61,6 +61,8 @@ func postStop(q *question) (int, any, error) {
 	return http.StatusAccepted, struct{}{}, err
 }
 
+func postYield(q *question) (int, any, error) { return ok(q.from.Control.Yield(q.context(), q.by)) }
+
 // postNode returns the operation of a verb on a node.
 func postNode(verb string) func(*question) (int, any, error) {
 	return func(q *question) (int, any, error) {

@@ -35,7 +35,7 @@ func (e *entry) answer(w http.ResponseWriter, r *http.Request, op *operation) {
 	}
 	stopReading(w)
 	turn := e.reads
-	if op.need == change {
+	if op.need >= change {
 		turn = e.changes
 	}
 	if err := turn.take(r.Context()); err != nil {

@@ -51,6 +51,7 @@ func (s *Server) operations() map[string]map[string]operation {
 		"/api/v1/reload":        post(postReload, false),
 		"/api/v1/diff":          post(postDiff, true),
 		"/api/v1/stop":          post(postStop, false),
+		"/api/v1/yield":         {http.MethodPost: {need: socket, answer: postYield}},
 		"/api/v1/sessions/kick": post(postKick, true),
 		"/debug/check":          get(change, getCheck),
 

@@ -87,8 +87,25 @@ func AcceptSYN(fd int32) error {
 	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0))
 }
 
-// bindTCP makes and binds a socket that can listen. Options that accepted sockets inherit are set here
-// once, and not for each connection.
+// setAcceptOptions sets the options of a listening TCP socket that accepted sockets inherit: once, and
+// not for each connection. It tries them all and returns the first error.
+func setAcceptOptions(fd int) (err error) {
+	for _, o := range [...]struct{ level, option, value int }{
+		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
+		{unix.SOL_SOCKET, unix.SO_OOBINLINE, 1}, // urgent bytes come in the stream
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount},
+	} {
+		if failed := unix.SetsockoptInt(fd, o.level, o.option, o.value); err == nil {
+			err = os.NewSyscallError("setsockopt", failed)
+		}
+	}
+	return err
+}
+
+// bindTCP makes and binds a socket that can listen.
 func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, bound *net.TCPAddr, err error) {
 	var a sockaddr
 	a.set(address)
@@ -109,13 +126,10 @@ func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, boun
 	set(unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, true)
 	set(unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, reusePort)
 	set(unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0, address.Addr() == netip.IPv6Unspecified())
-	set(unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, true)
-	set(unix.SOL_SOCKET, unix.SO_OOBINLINE, 1, true) // urgent bytes come in the stream
-	set(unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1, true)
-	set(unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, keepAliveIdle, true)
-	set(unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, keepAliveInterval, true)
-	set(unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount, true)
 	set(unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferAccept, clientFirst)
+	if err == nil {
+		err = setAcceptOptions(fd)
+	}
 	if err != nil {
 		return -1, nil, err
 	}

@@ -73,5 +73,11 @@ func AcceptSYN(int32) error { return ErrUnsupported }
 // ListenUnix returns ErrUnsupported.
 func ListenUnix(string, int) ([]int32, error) { return nil, ErrUnsupported }
 
+// ListeningAddr returns ErrUnsupported.
+func ListeningAddr(int32) (net.Addr, error) { return nil, ErrUnsupported }
+
+// ListenOn returns ErrUnsupported.
+func ListenOn(int32, int, bool) ([]int32, error) { return nil, ErrUnsupported }
+
 // RaiseDescriptorLimit returns ErrUnsupported.
 func RaiseDescriptorLimit() (uint64, error) { return 0, ErrUnsupported }

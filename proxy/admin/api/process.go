@@ -58,3 +58,9 @@ type Check struct {
 	Sessions int      `json:"sessions"`
 	Faults   []string `json:"faults"` // empty: all agree
 }
+
+// Yield is the answer of POST /api/v1/yield.
+type Yield struct {
+	Socket    string  `json:"socket,omitempty"`  // where this process answers from now on; none: nowhere
+	Accepting float64 `json:"accepting_seconds"` // for how long this process goes on to accept clients
+}
