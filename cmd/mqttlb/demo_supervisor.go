@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"mqttlb/cmd/cli"
 )
 
 const (
@@ -45,7 +47,7 @@ func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	var childStderr bytes.Buffer
-	child := exec.CommandContext(ctx, self, append([]string{"demo"}, args...)...)
+	child := exec.CommandContext(ctx, self, args...)
 	child.Env = append(os.Environ(), supervisedVariable+"=1")
 	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, &childStderr
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
@@ -73,7 +75,7 @@ func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
 	case err == nil, ctx.Err() != nil:
 		return restored
 	case errors.As(err, &exit) && exit.ExitCode() == 2 && childStderr.Len() > 0:
-		return errUsage
+		return cli.Usage
 	case errors.As(err, &exit) && childStderr.Len() > 0:
 		return errFailed
 	}

@@ -3,30 +3,45 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mqttlb/cmd/cli"
 	"mqttlb/config"
 )
 
-// reload makes the running mqttlb read its configuration again. It prints the changes,
-// or every error.
-func reload(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("reload", flag.ContinueOnError)
-	socket := socketFlag(flags)
-	asJSON := flags.Bool("json", false, "print the answer as JSON")
-	if err := parseFlags(flags, args, stderr); err != nil {
-		return err
+// reloadCommand makes the running mqttlb read its configuration again. It prints the
+// changes, or every error.
+func reloadCommand() *cobra.Command {
+	var socket string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "have the running mqttlb read its configuration again",
+		Long: `Have the running mqttlb read its configuration again. Print what has changed,
+or every error. After an error nothing was changed.`,
+		Args: cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return reload(cmd.Context(), socket, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
-	answer, ok, err := newAPIClient(*socket).ask(ctx, http.MethodPost, "/api/v1/reload", nil)
+	socketFlag(cmd.Flags(), &socket)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the answer as JSON")
+	return cmd
+}
+
+func reload(ctx context.Context, socket string, asJSON bool, stdout, stderr io.Writer) error {
+	answer, ok, err := newAPIClient(socket).ask(ctx, http.MethodPost, "/api/v1/reload", nil)
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if asJSON {
 		if _, err := stdout.Write(answer); err != nil {
 			return err
 		}
@@ -97,8 +112,8 @@ func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Write
 }
 
 // socketFlag defines --socket, for commands that ask a running mqttlb.
-func socketFlag(flags *flag.FlagSet) *string {
-	return flags.String("socket", "", "the `PATH` of the admin socket of the running mqttlb (default: "+socketName+" in the runtime directory)")
+func socketFlag(flags *pflag.FlagSet, path *string) {
+	flags.StringVar(path, "socket", "", "the `PATH` of the admin socket of the running mqttlb (default: "+socketName+" in the runtime directory)")
 }
 
 // printChanges prints a line for each change.
