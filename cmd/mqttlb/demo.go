@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mqttlb/cmd/cli"
+	"mqttlb/cmd/terminal"
 	"mqttlb/config"
 )
 
@@ -65,7 +66,7 @@ func demo(ctx context.Context, f demoFlags, stdout, stderr io.Writer) error {
 	if unsupported != nil {
 		return fmt.Errorf("demo %w", unsupported)
 	}
-	live := canRedraw(stdout)
+	live := terminal.CanRedraw(stdout)
 	if live && !isSupervised() {
 		return superviseDemo(ctx, os.Args[1:], stderr)
 	}
@@ -89,14 +90,14 @@ func demo(ctx context.Context, f demoFlags, stdout, stderr io.Writer) error {
 	defer running.Wait()
 	running.Go(func() { f.script.play(ctx, t) })
 	if live {
-		tty, err := openTerminal()
+		tty, err := terminal.Open()
 		if err != nil {
 			quit()
 			t.run(ctx)
 			return err
 		}
 		defer tty.Close()
-		running.Go(func() { showLive(ctx, quit, tty, t, os.Getenv("NO_COLOR") == "") })
+		running.Go(func() { showLive(ctx, quit, tty, t, terminal.HasColor(stdout)) })
 	} else {
 		running.Go(func() { printPlain(ctx, stdout, t) })
 	}

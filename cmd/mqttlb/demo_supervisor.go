@@ -12,9 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
-
 	"mqttlb/cmd/cli"
+	"mqttlb/cmd/terminal"
 )
 
 const (
@@ -22,11 +21,6 @@ const (
 	supervisedVariable = "MQTTLB_DEMO_TERMINAL_HELD"
 	// killDelay is how long the demo may take to end before it is killed.
 	killDelay = 10 * time.Second
-
-	// enterScreen switches to the alternate screen, hides the cursor and stops
-	// the wrapping of long lines; leaveScreen undoes that.
-	enterScreen = "\x1b[?1049h\x1b[?25l\x1b[?7l"
-	leaveScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 )
 
 func isSupervised() bool { return os.Getenv(supervisedVariable) != "" }
@@ -53,20 +47,17 @@ func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
 	child.WaitDelay = killDelay
 
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	tty, err := terminal.Open()
 	if err != nil {
 		return err
 	}
 	defer tty.Close()
-	fd := int(tty.Fd())
-	before, err := term.MakeRaw(fd)
+	give, err := tty.Take()
 	if err != nil {
-		return fmt.Errorf("prepare the terminal: %w", err)
+		return err
 	}
-	fmt.Fprint(tty, enterScreen)
 	err = child.Run()
-	fmt.Fprint(tty, leaveScreen)
-	restored := term.Restore(fd, before)
+	restored := give()
 
 	if _, err := stderr.Write(childStderr.Bytes()); err != nil {
 		return err
