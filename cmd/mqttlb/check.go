@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mqttlb/cmd/cli"
+	"mqttlb/cmd/mqttlb/ctl"
 	"mqttlb/config"
 )
 
@@ -54,7 +55,7 @@ With --diff, ask the running mqttlb what the file would change.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&file, "config", "c", "", "the configuration `FILE`; the -c may be left out")
 	flags.BoolVar(&asDiff, "diff", false, "print what a reload of the running mqttlb would change if FILE were its configuration")
-	socketFlag(flags, &socket)
+	flags.StringVar(&socket, "socket", "", "with --diff: the `PATH` of the admin socket of the running mqttlb (default: admin.socket in FILE, or mqttlb.sock in the runtime directory)")
 	return cmd
 }
 
@@ -100,4 +101,21 @@ func loadFileOrStdin(ctx context.Context, file string) (*config.Config, error) {
 	case <-ctx.Done():
 		return nil, errors.New("mqttlb check: stopped before the end of standard input")
 	}
+}
+
+// printDiff prints what a reload of the running mqttlb would change if file were its
+// configuration, or every error in file. Without a socket, the file says where it is.
+func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
+	var broken error // the file, so that it cannot say where the socket is
+	if socket == "" {
+		cfg, err := config.Load(file)
+		if broken = err; err == nil && cfg.Admin.Socket != config.SocketOff {
+			socket = cfg.Admin.Socket
+		}
+	}
+	err := ctl.Diff(ctx, socketPaths, socket, file, stdout, stderr)
+	if broken != nil && err != nil && !errors.Is(err, errFailed) {
+		fmt.Fprintln(stderr, broken)
+	}
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mqttlb/cmd/cli"
+	"mqttlb/cmd/mqttlb/ctl"
 	"mqttlb/proxy/reactor"
 )
 
@@ -57,6 +58,6 @@ from then on relays bytes.`,
 		Version: versionText(),
 	})
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	root.AddCommand(serveCommand(), checkCommand(), reloadCommand(), demoCommand(), certCommand(), versionCommand(), cli.ManCommand())
+	root.AddCommand(serveCommand(), checkCommand(), ctl.ReloadCommand(socketPaths), ctl.Command(socketPaths), demoCommand(), certCommand(), versionCommand(), cli.ManCommand())
 	return root
 }
