@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"mqttlb/cmd/terminal"
 )
 
 // Exit is the error of a command that has explained its failure already. Its value is
@@ -63,10 +65,10 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	case errors.As(err, &exit):
 		return int(exit)
 	case !running, errors.As(err, new(usageError)):
-		fmt.Fprintf(stderr, "%s: %v\n%s --help says more.\n", cmd.CommandPath(), err, cmd.CommandPath())
+		fmt.Fprintf(stderr, "%s: %s\n%s --help says more.\n", cmd.CommandPath(), terminal.PrintableLines(err.Error()), cmd.CommandPath())
 		return int(Usage)
 	default:
-		fmt.Fprintf(stderr, "%s: %v\n", root.Name(), err)
+		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), terminal.PrintableLines(err.Error()))
 		return int(Failed)
 	}
 }

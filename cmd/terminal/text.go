@@ -99,6 +99,24 @@ func Cut(s string, columns int) string {
 	return s
 }
 
+// CutMiddle shortens text to at most this many columns. Text that was cut has a ~ in its
+// middle.
+func CutMiddle(s string, columns int) string {
+	if Width(s) <= columns {
+		return s
+	}
+	head := Cut(s, max(columns/2, 1)) // with the ~
+	room, from := columns-Width(head), len(s)
+	for from > 0 {
+		r, size := utf8.DecodeLastRuneInString(s[:from])
+		if room -= runeWidth(r); room < 0 {
+			break
+		}
+		from -= size
+	}
+	return head + s[from:]
+}
+
 // Pad fills text with spaces to this many columns, on its right, or on its left.
 func Pad(s string, columns int, left bool) string {
 	spaces := strings.Repeat(" ", max(columns-Width(s), 0))

@@ -59,6 +59,11 @@ func TestTextIsCutToColumns(t *testing.T) {
 			t.Errorf("%q in %d columns: %q, want %q", c.text, c.columns, got, c.want)
 		}
 	}
+	for text, want := range map[string]string{"abcdefghij": "ab~hij", "abcdef": "abcdef", "温度計温度計": "温~計", "e\u0301xxxxxxxxe\u0301": "e\u0301x~xxe\u0301"} {
+		if got := terminal.CutMiddle(text, 6); got != want || terminal.Width(got) > 6 {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
 	if got := terminal.Pad("温", 4, false) + "|" + terminal.Pad("温", 4, true) + "|" + terminal.Pad("long", 2, true); got != "温  |  温|long" {
 		t.Errorf("%q", got)
 	}

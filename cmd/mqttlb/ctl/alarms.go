@@ -36,9 +36,9 @@ func alarmsCommand(c *connection) *cobra.Command {
 
 // alarmLine is an alarm in one line.
 func alarmLine(a api.Alarm, now time.Time) string {
-	line := "alarm: " + terminal.Printable(a.Subject)
+	line := "alarm: " + terminal.Printable(a.Name) + " " + terminal.Printable(a.Subject)
 	if ago := since(a.Since, now); ago != "" {
-		line += ", for " + ago
+		line += " for " + ago
 	}
 	return line + ": " + terminal.Printable(a.Text)
 }

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"errors"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -65,9 +66,12 @@ func (a *twoAddresses) Type() string   { return "string" }
 // Set sets one of the two.
 func (a *twoAddresses) Set(s string) error {
 	_, err := netip.ParseAddr(s)
-	if err == nil || s == "" || strings.Contains(s, "/") && !strings.Contains(s, "://") {
+	switch {
+	case s == "":
+		return errors.New("must not be empty")
+	case err == nil, strings.Contains(s, "/") && !strings.Contains(s, "://"):
 		*a.clients = s
-	} else {
+	default:
 		*a.server = s
 	}
 	return nil

@@ -3,6 +3,7 @@ package ctl
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -93,7 +94,7 @@ func confirm(cmd *cobra.Command, question string) (bool, error) {
 	line, err := readLine(cmd.Context(), cmd.InOrStdin())
 	if err != nil {
 		fmt.Fprintln(cmd.ErrOrStderr())
-		return false, fmt.Errorf("not confirmed, so nothing was done: %w", err)
+		return false, errors.New("there was no answer, so nothing was done")
 	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":

@@ -3,6 +3,7 @@ package ctl
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,7 +12,10 @@ import (
 	"mqttlb/cmd/terminal"
 )
 
-// render makes the lines of a screen of this height.
+// footLines is how many lines of a screen are below those of render.
+const footLines = 2
+
+// render makes the lines of a screen, of which this many are shown; 0: all.
 type render func(client *client, p page, height int) ([]string, error)
 
 // live shows what render makes, again and again, until q or control-C. Without a
@@ -59,13 +63,14 @@ func drawScreens(cmd *cobra.Command, p page, every time.Duration, tty *terminal.
 	for cmd.Context().Err() == nil {
 		var height int
 		p.width, height = tty.Size()
-		next, err := render(client, p, height-4) // the head and the foot
+		next, err := render(client, p, max(height-footLines, 1))
 		if cmd.Context().Err() != nil {
 			return
 		}
 		foot := p.paint(faint, time.Now().Format(time.TimeOnly)+"  q quits")
 		if err != nil {
-			foot = p.paint(bad, err.Error())
+			text, _, _ := strings.Cut(terminal.PrintableLines(err.Error()), "\n")
+			foot = p.paint(bad, text)
 		} else {
 			lines = next
 		}
@@ -82,8 +87,8 @@ func drawScreens(cmd *cobra.Command, p page, every time.Duration, tty *terminal.
 // screenful fills a screen with lines, and ends it with foot. The lines that do not fit
 // are left out, and counted.
 func screenful(lines []string, foot string, height int) []string {
-	const eraseLine = "\x1b[K" // to its end
-	room := max(height-2, 0)
+	const eraseLine = "\x1b[2K"
+	room := max(height-footLines, 0)
 	out := make([]string, 0, height)
 	for i, line := range lines {
 		if len(lines) > room && i == room-1 {
@@ -98,7 +103,7 @@ func screenful(lines []string, foot string, height int) []string {
 	out = append(out, foot)
 	out = out[max(len(out)-height, 0):]
 	for i := range out {
-		out[i] += eraseLine
+		out[i] = eraseLine + out[i]
 	}
 	return out
 }

@@ -52,7 +52,8 @@ func nodeRow(name string, n *api.Node, in *api.NodeInPool, now time.Time) []cell
 	return []cell{{text: name}, {state, look}, {text: fmt.Sprint(in.Weight)}, {text: sessions}, {text: nodeNote(n, in, now)}}
 }
 
-// nodeState is the state of a node in a pool, and the operator's word about it.
+// nodeState is the state of a node in a pool. If it is disabled and down, the note says
+// the latter.
 func nodeState(n *api.Node, in *api.NodeInPool) (string, look) {
 	state := terminal.Printable(in.State)
 	look := notice
@@ -62,11 +63,8 @@ func nodeState(n *api.Node, in *api.NodeInPool) (string, look) {
 	case in.State == "down":
 		look = bad
 	}
-	if word := string(n.Operator.State); n.Operator.State == api.Disabled && in.State != word {
-		if in.State == "down" {
-			return "disabled, down", bad
-		}
-		return word, notice
+	if n.Operator.State == api.Disabled {
+		return string(api.Disabled), look
 	}
 	return state, look
 }
@@ -99,11 +97,10 @@ func drainText(d *api.Drain) string {
 	text := fmt.Sprintf("%s of %s left", thousands(d.Left), thousands(d.Sessions))
 	switch {
 	case d.PerSecond <= 0:
-		text += ", as they end"
+		return text + ", as they end"
 	case d.Remaining > 0:
-		text += fmt.Sprintf(", %s/s, %s to go", rate(d.PerSecond), span(d.Remaining))
+		return fmt.Sprintf("%s to go at %s/s, %s", span(d.Remaining), rate(d.PerSecond), text)
 	default:
-		text += fmt.Sprintf(", %s/s", rate(d.PerSecond))
+		return fmt.Sprintf("leaving at %s/s, %s", rate(d.PerSecond), text)
 	}
-	return text
 }

@@ -67,9 +67,9 @@ func sessionsRequest(f *api.SessionFilter, order string, limit int) request {
 // sessionTable has a row for each session. rates says whether the sessions have rates.
 func sessionTable(sessions []api.Session, rates bool) *table {
 	t := &table{columns: []column{
-		{title: "CLIENT ID", least: 14}, {title: "USERNAME", least: 8, rank: 4},
+		{title: "CLIENT ID", least: 20, middle: true}, {title: "USERNAME", least: 8, rank: 4},
 		{title: "CLIENT", least: 15, rank: 1}, {title: "LISTENER", least: 8, rank: 3}, {title: "VIA", rank: 7}, {title: "VER", rank: 2},
-		{title: "POOL", least: 6, rank: 6}, {title: "NODE", least: 7},
+		{title: "POOL", least: 6, rank: 6}, {title: "NODE", least: 8},
 		{title: "AGE", right: true}, {title: "SILENT", right: true}, {title: "RECV", right: true}, {title: "SENT", right: true},
 		{title: "ID", rank: 5},
 	}}

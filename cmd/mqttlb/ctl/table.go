@@ -31,10 +31,11 @@ func (l look) paint(text string) string {
 
 // column is a column of a table.
 type column struct {
-	title string
-	right bool // numbers are aligned on the right
-	least int  // the width to which it may be cut; 0: never
-	rank  int  // of the columns that do not fit, those of the highest rank go first; 0: it stays
+	title  string
+	right  bool // numbers are aligned on the right
+	least  int  // the width to which it may be cut; 0: never
+	middle bool // it is cut in its middle: both ends tell identifiers apart
+	rank   int  // of the columns that do not fit, those of the highest rank go first; 0: it stays
 }
 
 // cell is text in a table, which is printable.
@@ -75,7 +76,10 @@ func (t *table) lines(width int, color bool) []string {
 				continue
 			}
 			text := c.text
-			if width > 0 {
+			switch {
+			case width > 0 && t.columns[i].middle:
+				text = terminal.CutMiddle(text, widths[i])
+			case width > 0:
 				text = terminal.Cut(text, widths[i])
 			}
 			empty := widths[i] - terminal.Width(text)

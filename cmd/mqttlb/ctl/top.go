@@ -11,6 +11,9 @@ import (
 	"mqttlb/proxy/admin/api"
 )
 
+// topHead is how many lines are above the sessions.
+const topHead = 3
+
 // topInterval is the time between two looks of top, each of which takes a second.
 const topInterval = time.Second
 
@@ -38,7 +41,7 @@ on until q. With --once, or without a terminal, print them once.`,
 				})
 			}
 			return c.live(cmd, topInterval, func(client *client, p page, height int) ([]string, error) {
-				a, err := client.ask(cmd.Context(), sessionsRequest(&filter, "rate", min(max(height, 1), limit)))
+				a, err := client.ask(cmd.Context(), sessionsRequest(&filter, "rate", min(max(height-topHead, 1), limit)))
 				if err != nil {
 					return nil, err
 				}
