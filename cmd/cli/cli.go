@@ -53,7 +53,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetArgs(append([]string{}, args...)) // never nil, which means those of the process
-	root.SetUsageTemplate(usage)
+	root.SetUsageTemplate(usageHead + usageInherited)
 	root.SetHelpTemplate(help)
 	completeHelp(root)
 
@@ -76,6 +76,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 // Group makes cmd a command that only has others. Without one of them it prints its
 // help, and its exit code is 2.
 func Group(cmd *cobra.Command) *cobra.Command {
+	cmd.Use, cmd.DisableFlagsInUseLine = cmd.Name()+" COMMAND", true
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return unknownCommand(cmd, args[0])

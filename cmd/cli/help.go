@@ -4,8 +4,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// usage is the template of a command's usage, in 80 columns.
-const usage = `usage: {{.CommandPath}}{{if .HasAvailableSubCommands}} COMMAND{{else}}{{slice .UseLine (len .CommandPath)}}{{end}}
+// The parts of the usage of a command, in 80 columns.
+const (
+	usageHead = `usage: {{.CommandPath}}{{if .HasAvailableSubCommands}} COMMAND{{else}}{{slice .UseLine (len .CommandPath)}}{{end}}
 {{- if .HasExample}}
 
 {{.Example}}{{end}}
@@ -22,7 +23,9 @@ const usage = `usage: {{.CommandPath}}{{if .HasAvailableSubCommands}} COMMAND{{e
 {{- if .HasAvailableLocalFlags}}
 
 flags:
-{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}
+{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}{{end}}`
+
+	usageInherited = `
 {{- if .HasAvailableInheritedFlags}}
 
 flags of all commands of {{.Parent.CommandPath}}:
@@ -31,6 +34,11 @@ flags of all commands of {{.Parent.CommandPath}}:
 
 {{.CommandPath}} COMMAND --help says more.{{end}}
 `
+
+	// PageTemplate is the usage on a page that has all commands: the flags that they
+	// inherit are there once.
+	PageTemplate = usageHead + "\n"
+)
 
 // help is the template of what --help prints.
 const help = `{{with or .Long .Short}}{{. | trimTrailingWhitespaces}}

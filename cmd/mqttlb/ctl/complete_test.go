@@ -24,7 +24,7 @@ func completeCtl(t *testing.T, args ...string) (offered []string, stderr string)
 		t.Errorf("%q: exit code %d: %s", args, code, err.String())
 	}
 	offered = strings.Fields(out.String())
-	offered = offered[:max(len(offered)-1, 0)] // the last is the directive
+	offered = offered[:max(len(offered)-1, 0)]                                                                    // the last is the directive
 	offered = slices.DeleteFunc(offered, func(s string) bool { return !strings.HasPrefix(s, args[len(args)-1]) }) // as a shell does
 	return offered, err.String()
 }

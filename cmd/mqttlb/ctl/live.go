@@ -67,10 +67,11 @@ func drawScreens(cmd *cobra.Command, p page, every time.Duration, tty *terminal.
 		if cmd.Context().Err() != nil {
 			return
 		}
-		foot := p.paint(faint, time.Now().Format(time.TimeOnly)+"  q quits")
+		now := time.Now().Format(time.TimeOnly)
+		foot := p.paint(faint, now+"  q quits")
 		if err != nil {
 			text, _, _ := strings.Cut(terminal.PrintableLines(err.Error()), "\n")
-			foot = p.paint(bad, text)
+			foot = p.paint(bad, now+"  "+text)
 		} else {
 			lines = next
 		}
