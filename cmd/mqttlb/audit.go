@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/admin"
+	"mqttlb/proxy/admin/api"
 )
 
 // maxAudited is how many changes an audit line names. Each change also has a log line of
@@ -34,7 +35,7 @@ func audit(log *slog.Logger, by origin, action string, attrs ...slog.Attr) {
 }
 
 // summarize lists changes for an audit line, at most maxAudited of them.
-func summarize(changes []change) string {
+func summarize(changes []api.Change) string {
 	var parts []string
 	for i, c := range changes {
 		if i == maxAudited {

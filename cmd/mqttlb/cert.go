@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/netip"
@@ -18,6 +16,10 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
+
+	"mqttlb/cmd/cli"
 )
 
 const (
@@ -31,10 +33,31 @@ const (
 	maxCommonName = 64
 )
 
-// cert writes certificates for a lab: a CA, a server with the given names, and clients.
-func cert(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("cert", flag.ContinueOnError)
-	l := lab{now: time.Now()}
+// certCommand writes certificates for a lab: a CA, a server with the given names, and
+// clients.
+func certCommand() *cobra.Command {
+	l := lab{}
+	cmd := &cobra.Command{
+		Use:   "cert",
+		Short: "write certificates for a lab: a CA, a server, clients",
+		Long: `Write certificates for a lab: a CA, a server with the given names, and
+clients. A CA that is in the folder already signs further ones. Files that
+exist are never overwritten.`,
+		Example: "  mqttlb cert --dir lab --name localhost --name 127.0.0.1 --client device-1",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if l.dir == "" || len(l.names)+len(l.clients) == 0 {
+				return cli.Usagef("name a folder with --dir, and a server with --name or a client with --client")
+			}
+			l.now = time.Now()
+			if err := l.write(); err != nil {
+				return err
+			}
+			l.explain(cmd.OutOrStdout())
+			return nil
+		},
+	}
+	flags := cmd.Flags()
 	flags.StringVar(&l.dir, "dir", "", "the `FOLDER` to write to; a CA that is there is used again")
 	flags.Func("name", "a `NAME` or address by which clients reach the server; may be repeated", func(s string) error {
 		l.names = append(l.names, s)
@@ -44,19 +67,7 @@ func cert(_ context.Context, args []string, stdout, stderr io.Writer) error {
 		l.clients = append(l.clients, s)
 		return checkClientName(s)
 	})
-	if err := parseFlags(flags, args, stderr); err != nil {
-		return err
-	}
-	if l.dir == "" || len(l.names)+len(l.clients) == 0 {
-		fmt.Fprintln(stderr, "mqttlb cert: name a folder with --dir, and a server with --name or a client with --client")
-		flags.Usage()
-		return errUsage
-	}
-	if err := l.write(); err != nil {
-		return err
-	}
-	l.explain(stdout)
-	return nil
+	return cmd
 }
 
 // checkServerName accepts an IP address, a DNS name, or a wildcard.

@@ -16,8 +16,8 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// certCommand runs mqttlb cert and returns its exit code and its output.
-func certCommand(args ...string) (code int, stdout, stderr string) {
+// makeCertificates runs mqttlb cert and returns its exit code and its output.
+func makeCertificates(args ...string) (code int, stdout, stderr string) {
 	var out, err bytes.Buffer
 	code = run(context.Background(), append([]string{"cert"}, args...), &out, &err)
 	return code, out.String(), err.String()
@@ -25,7 +25,7 @@ func certCommand(args ...string) (code int, stdout, stderr string) {
 
 func TestCertMakesWhatAListenerAndItsClientsNeed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "lab")
-	code, out, stderr := certCommand("--dir", dir, "--name", "broker.example", "--name", "127.0.0.1", "--client", "device 1", "--client", "device-2")
+	code, out, stderr := makeCertificates("--dir", dir, "--name", "broker.example", "--name", "127.0.0.1", "--client", "device 1", "--client", "device-2")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
@@ -47,7 +47,7 @@ func TestCertMakesWhatAListenerAndItsClientsNeed(t *testing.T) {
 			t.Errorf("%s has the mode %v", f, info.Mode())
 		}
 	}
-	if code, _, stderr := certCommand("--dir", dir, "--client", "device-3"); code != 0 { // signed by the same CA
+	if code, _, stderr := makeCertificates("--dir", dir, "--client", "device-3"); code != 0 { // signed by the same CA
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 
@@ -111,7 +111,7 @@ func TestCertMakesWhatAListenerAndItsClientsNeed(t *testing.T) {
 
 func TestCertOverwritesNothing(t *testing.T) {
 	dir := t.TempDir()
-	if code, _, stderr := certCommand("--dir", dir, "--name", "broker.example", "--client", "a"); code != 0 {
+	if code, _, stderr := makeCertificates("--dir", dir, "--name", "broker.example", "--client", "a"); code != 0 {
 		t.Fatal(stderr)
 	}
 	before := contents(t, dir)
@@ -121,7 +121,7 @@ func TestCertOverwritesNothing(t *testing.T) {
 		{"--client", "b c", "--client", "b_c"},     // both map to the same file
 		{"--name", "x.example", "--client", "new"}, // the server's
 	} {
-		code, _, stderr := certCommand(append([]string{"--dir", dir}, args...)...)
+		code, _, stderr := makeCertificates(append([]string{"--dir", dir}, args...)...)
 		if code != 1 || !strings.Contains(stderr, "exists already") {
 			t.Errorf("%v: exit code %d, %s", args, code, stderr)
 		}
@@ -132,7 +132,7 @@ func TestCertOverwritesNothing(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "ca.key")); err != nil {
 		t.Fatal(err)
 	}
-	if code, _, stderr := certCommand("--dir", dir, "--client", "b"); code != 1 || !strings.Contains(stderr, "ca.key") {
+	if code, _, stderr := makeCertificates("--dir", dir, "--client", "b"); code != 1 || !strings.Contains(stderr, "ca.key") {
 		t.Errorf("a CA without its key: exit code %d, %s", code, stderr)
 	}
 }
@@ -158,16 +158,16 @@ func contents(t *testing.T, dir string) string {
 func TestCertSaysWhatIsWrongWithItsArguments(t *testing.T) {
 	dir := t.TempDir()
 	for want, args := range map[string][]string{
-		"name a folder":         {"--name", "a.example"},
-		"and a server":          {"--dir", dir},
-		"neither a DNS name":    {"--dir", dir, "--name", "broker.example:8883"},
-		"longer than a DNS":     {"--dir", dir, "--name", strings.Repeat("a.", 130) + "example"},
-		"1 to 64 bytes":         {"--dir", dir, "--client", strings.Repeat("c", 65)},
-		"without control":       {"--dir", dir, "--client", "a\nb"},
-		"unexpected argument":   {"--dir", dir, "--client", "a", "b"},
-		"flag provided but not": {"--host", "x"},
+		"name a folder":       {"--name", "a.example"},
+		"and a server":        {"--dir", dir},
+		"neither a DNS name":  {"--dir", dir, "--name", "broker.example:8883"},
+		"longer than a DNS":   {"--dir", dir, "--name", strings.Repeat("a.", 130) + "example"},
+		"1 to 64 bytes":       {"--dir", dir, "--client", strings.Repeat("c", 65)},
+		"without control":     {"--dir", dir, "--client", "a\nb"},
+		"unexpected argument": {"--dir", dir, "--client", "a", "b"},
+		"there is no flag":    {"--host", "x"},
 	} {
-		if code, _, stderr := certCommand(args...); code != 2 || !strings.Contains(stderr, want) {
+		if code, _, stderr := makeCertificates(args...); code != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%v: exit code %d, %s; want %q", args, code, stderr, want)
 		}
 	}

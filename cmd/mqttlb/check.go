@@ -3,13 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 
+	"github.com/spf13/cobra"
+
+	"mqttlb/cmd/cli"
+	"mqttlb/cmd/mqttlb/ctl"
 	"mqttlb/config"
 )
 
@@ -17,45 +19,63 @@ import (
 // inputName.
 const standardInput, inputName = "-", "<stdin>"
 
-// check reads a configuration file and the files that it names. It prints a summary, or
-// every error.
-func check(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("check", flag.ContinueOnError)
-	file := flags.String("c", "", "the configuration `FILE`, or - for standard input; the -c may be left out")
-	asDiff := flags.Bool("diff", false, "print what a reload of the running mqttlb would change if FILE were its configuration")
-	socket := socketFlag(flags)
-	if len(args) == 1 && (args[0] == standardInput || !strings.HasPrefix(args[0], "-")) {
-		args = []string{"-c", args[0]}
+// checkCommand reads a configuration file and the files that it names. It prints a
+// summary, or every error.
+func checkCommand() *cobra.Command {
+	var file, socket string
+	var asDiff bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "read a configuration file: what it means, what is wrong with it",
+		Long: `Read a configuration file and the files that it names. Print a summary, or
+every error with its line and column. FILE may be - for standard input.
+
+With --diff, ask the running mqttlb what the file would change.`,
+		Example: "  mqttlb check mqttlb.yaml\n  mqttlb check --diff mqttlb.yaml\n  mqttlb check - <mqttlb.yaml",
+		Args:    cli.Args("[FILE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 0 && file != "":
+				return cli.Usagef("unexpected argument %q: -c names the file already", args[0])
+			case len(args) > 0:
+				file = args[0]
+			}
+			switch {
+			case file == "":
+				return cli.Usagef("name the configuration file")
+			case !asDiff:
+				return check(cmd.Context(), file, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			case file == standardInput:
+				return cli.Usagef("--diff needs a file: the running mqttlb reads it, and cannot read your standard input")
+			default:
+				return printDiff(cmd.Context(), file, socket, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			}
+		},
 	}
-	if err := parseFlags(flags, args, stderr); err != nil {
-		return err
-	}
-	if *file == "" {
-		fmt.Fprintln(stderr, "mqttlb check: name the configuration file with -c")
-		return errUsage
-	}
-	if *asDiff {
-		if *file == standardInput {
-			fmt.Fprintln(stderr, "mqttlb check: --diff needs a file: the running mqttlb reads it, and cannot read your standard input")
-			return errUsage
-		}
-		return printDiff(ctx, *file, *socket, stdout, stderr)
-	}
-	cfg, err := loadFileOrStdin(ctx, *file)
+	flags := cmd.Flags()
+	flags.StringVarP(&file, "config", "c", "", "the configuration `FILE`; the -c may be left out")
+	flags.BoolVar(&asDiff, "diff", false, "print what a reload of the running mqttlb would change if FILE were its configuration")
+	flags.StringVar(&socket, "socket", "", "with --diff: the `PATH` of the admin socket of the running mqttlb (default: admin.socket in FILE, or mqttlb.sock in the runtime directory)")
+	return cmd
+}
+
+// check prints the summary of a configuration file, or every error.
+func check(ctx context.Context, file string, stdout, stderr io.Writer) error {
+	cfg, err := loadFileOrStdin(ctx, file)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
-	if *file == standardInput {
-		*file = inputName
+	if file == standardInput {
+		file = inputName
 	}
-	r, err := newRevision(cfg, *file, nil, slog.New(slog.DiscardHandler))
+	r, err := newRevision(cfg, file, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
 	for _, warning := range r.plan.warnings() {
-		fmt.Fprintf(stderr, "%s: warning: %s\n", *file, warning)
+		fmt.Fprintf(stderr, "%s: warning: %s\n", file, warning)
 	}
 	return r.config.Summary(stdout)
 }
@@ -81,4 +101,21 @@ func loadFileOrStdin(ctx context.Context, file string) (*config.Config, error) {
 	case <-ctx.Done():
 		return nil, errors.New("mqttlb check: stopped before the end of standard input")
 	}
+}
+
+// printDiff prints what a reload of the running mqttlb would change if file were its
+// configuration, or every error in file. Without a socket, the file says where it is.
+func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Writer) error {
+	var broken error // the file, so that it cannot say where the socket is
+	if socket == "" {
+		cfg, err := config.Load(file)
+		if broken = err; err == nil && cfg.Admin.Socket != config.SocketOff {
+			socket = cfg.Admin.Socket
+		}
+	}
+	err := ctl.Diff(ctx, socketPaths, socket, file, stdout, stderr)
+	if broken != nil && err != nil && !errors.Is(err, errFailed) {
+		fmt.Fprintln(stderr, broken)
+	}
+	return err
 }

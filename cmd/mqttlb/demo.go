@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +11,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/cobra"
+
+	"mqttlb/cmd/cli"
+	"mqttlb/cmd/terminal"
 	"mqttlb/config"
 )
 
@@ -30,23 +33,46 @@ type demoFlags struct {
 	script   script
 }
 
-// demo shows mqttlb at work, in a terminal or as plain lines.
-func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f, err := parseDemo(args, stderr)
-	if err != nil {
-		return err
+// demoCommand shows mqttlb at work, in a terminal or as plain lines.
+func demoCommand() *cobra.Command {
+	var f demoFlags
+	var steps string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "show it at work: two brokers, the balancer before them, some clients",
+		Long: `Start some brokers, the balancer before them and some clients, all in one
+process, and show which client is on which broker. The number keys kill and
+start brokers.`,
+		Example: "  mqttlb demo\n  mqttlb demo --brokers 3 --clients 20 --for 30s --script \"5s kill 1, 10s start 1\"",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(steps); err != nil {
+				return err
+			}
+			return demo(cmd.Context(), f, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", "", "the `ADDRESS` where clients arrive (default 127.0.0.1:1883, or the next port that is free)")
+	flags.IntVar(&f.brokers, "brokers", 2, "how many brokers to start, 1 to 9")
+	flags.IntVar(&f.clients, "clients", 8, "how many clients to start, 0 to 500")
+	flags.DurationVar(&f.duration, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
+	flags.StringVar(&steps, "script", "", "what to do at which `TIMES`, as \"5s kill 1, 10s start 1\"")
+	return cmd
+}
+
+// demo runs the demo until ctx is done.
+func demo(ctx context.Context, f demoFlags, stdout, stderr io.Writer) error {
 	if unsupported != nil {
 		return fmt.Errorf("demo %w", unsupported)
 	}
-	live := canRedraw(stdout)
+	live := terminal.CanRedraw(stdout)
 	if live && !isSupervised() {
-		return superviseDemo(ctx, args, stderr)
+		return superviseDemo(ctx, os.Args[1:], stderr)
 	}
 	t, err := newTrial(f, demoPace)
 	if errors.As(err, new(config.Errors)) {
-		fmt.Fprintln(stderr, err) // only --listen goes through config
-		return errUsage
+		return cli.Usagef("%v", err) // only --listen goes through config
 	}
 	if err != nil {
 		return err
@@ -64,14 +90,14 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer running.Wait()
 	running.Go(func() { f.script.play(ctx, t) })
 	if live {
-		tty, err := openTerminal()
+		tty, err := terminal.Open()
 		if err != nil {
 			quit()
 			t.run(ctx)
 			return err
 		}
 		defer tty.Close()
-		running.Go(func() { showLive(ctx, quit, tty, t, os.Getenv("NO_COLOR") == "") })
+		running.Go(func() { showLive(ctx, quit, tty, t, terminal.HasColor(stdout)) })
 	} else {
 		running.Go(func() { printPlain(ctx, stdout, t) })
 	}
@@ -79,38 +105,25 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-func parseDemo(args []string, stderr io.Writer) (demoFlags, error) {
-	var f demoFlags
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	flags.StringVar(&f.listen, "listen", "", "the `ADDRESS` where clients arrive (default 127.0.0.1:1883, or the next port that is free)")
-	flags.IntVar(&f.brokers, "brokers", 2, "how many brokers to start, 1 to 9")
-	flags.IntVar(&f.clients, "clients", 8, "how many clients to start, 0 to 500")
-	flags.DurationVar(&f.duration, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
-	steps := flags.String("script", "", "what to do at which `TIMES`, as \"5s kill 1, 10s start 1\"")
-	if err := parseFlags(flags, args, stderr); err != nil {
-		return f, err
-	}
-	wrong := func(format string, args ...any) (demoFlags, error) {
-		fmt.Fprintf(stderr, "mqttlb demo: "+format+"\n", args...)
-		return f, errUsage
-	}
+// check returns an error if a flag is out of its limits, and parses the script.
+func (f *demoFlags) check(steps string) error {
 	if f.brokers < 1 || f.brokers > maxDemoBrokers {
-		return wrong("--brokers %d: must be 1 to %d", f.brokers, maxDemoBrokers)
+		return cli.Usagef("--brokers %d: must be 1 to %d", f.brokers, maxDemoBrokers)
 	}
 	if f.clients < 0 || f.clients > maxDemoClients {
-		return wrong("--clients %d: must be 0 to %d", f.clients, maxDemoClients)
+		return cli.Usagef("--clients %d: must be 0 to %d", f.clients, maxDemoClients)
 	}
 	if f.duration < 0 {
-		return wrong("--for %v: must not be negative", f.duration)
+		return cli.Usagef("--for %v: must not be negative", f.duration)
 	}
 	if f.listen != "" {
 		if _, _, err := net.SplitHostPort(f.listen); err != nil || strings.HasPrefix(f.listen, "unix:") {
-			return wrong("--listen %q: must be an address and a port, as 127.0.0.1:1883", f.listen)
+			return cli.Usagef("--listen %q: must be an address and a port, as 127.0.0.1:1883", f.listen)
 		}
 	}
 	var err error
-	if f.script, err = parseScript(*steps, f.brokers); err != nil {
-		return wrong("--script: %v", err)
+	if f.script, err = parseScript(steps, f.brokers); err != nil {
+		return cli.Usagef("--script: %v", err)
 	}
-	return f, nil
+	return nil
 }

@@ -15,16 +15,16 @@ func TestWithoutATerminalTheDemoPrintsLines(t *testing.T) {
 	var out lockedBuffer
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := make(chan error, 1)
+	ended := make(chan int, 1)
 	go func() { // ends when ctx is done
-		ended <- demo(ctx, []string{"--listen", loopback + ":0", "--clients", "3", "--script", "0s kill 2, 1ms start 2"}, &out, &out)
+		ended <- run(ctx, []string{"demo", "--listen", loopback + ":0", "--clients", "3", "--script", "0s kill 2, 1ms start 2"}, &out, &out)
 	}()
 	until(t, func() bool {
 		return strings.Contains(out.String(), "sensor-01 joined") && strings.Count(out.String(), "broker-2 was started") == 2
 	}, out.String)
 	cancel()
-	if err := <-ended; err != nil {
-		t.Errorf("the demo ended with %v", err)
+	if code := <-ended; code != 0 {
+		t.Errorf("the demo ended with exit code %d", code)
 	}
 	said := out.String()
 	if strings.Contains(said, "\x1b") {
@@ -48,11 +48,11 @@ func TestWhatTheDemoCannotDoIsSaid(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"--brokers 0", "--brokers 0: must be 1 to 9"},
 		{"--brokers 10", "--brokers 10: must be 1 to 9"},
-		{"--brokers two", `invalid value "two" for flag -brokers`},
+		{"--brokers two", `--brokers "two": must be a whole number`},
 		{"--clients -1", "--clients -1: must be 0 to 500"},
 		{"--clients 501", "--clients 501: must be 0 to 500"},
 		{"--for -1s", "--for -1s: must not be negative"},
-		{"--for 10", `invalid value "10" for flag -for`},
+		{"--for 10", `--for "10": must be a duration`},
 		{"--listen 1883", `--listen "1883": must be an address and a port`},
 		{"--listen unix:/tmp/x", `--listen "unix:/tmp/x": must be an address and a port`},
 		{"--listen 127.0.0.1:mqtt", `--listen "127.0.0.1:mqtt"`},
@@ -60,7 +60,7 @@ func TestWhatTheDemoCannotDoIsSaid(t *testing.T) {
 		{"--script 5s,stop,1", `"5s": must be`},
 		{"--script 5,kill,3", `"5": must be`},
 		{"extra", `unexpected argument "extra"`},
-		{"--nonesuch", "flag provided but not defined: -nonesuch"},
+		{"--nonesuch", "there is no flag --nonesuch"},
 	} {
 		var out bytes.Buffer
 		if code := run(t.Context(), append([]string{"demo"}, strings.Fields(c.args)...), &out, &out); code != 2 || !strings.Contains(out.String(), c.want) {

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// liveDemo is `mqttlb demo` in a terminal.
+// liveDemo is `mqttlb demo`, or another command, in a terminal.
 type liveDemo struct {
 	cmd    *exec.Cmd
 	pty    *os.File // the side of keyboard and screen: the test
@@ -36,6 +36,12 @@ func startLive(t *testing.T, width, height uint16, env ...string) *liveDemo {
 	t.Helper()
 	oneDemo.Lock()
 	t.Cleanup(oneDemo.Unlock)
+	return startInTerminal(t, width, height, env, "demo", "--listen", "127.0.0.1:0", "--clients", "8")
+}
+
+// startInTerminal runs a command in a terminal of this size.
+func startInTerminal(t *testing.T, width, height uint16, env []string, args ...string) *liveDemo {
+	t.Helper()
 	d := &liveDemo{exited: make(chan struct{})}
 	d.openPTY(t)
 	d.resize(t, width, height)
@@ -44,7 +50,7 @@ func startLive(t *testing.T, width, height uint16, env ...string) *liveDemo {
 		t.Fatal(err)
 	}
 	d.before = *before
-	d.cmd = exec.Command(builtBinary(t), "demo", "--listen", "127.0.0.1:0", "--clients", "8")
+	d.cmd = exec.Command(builtBinary(t), args...)
 	d.cmd.Env = append(os.Environ(), append([]string{"TERM=xterm", "NO_COLOR="}, env...)...)
 	d.cmd.Stdin, d.cmd.Stdout, d.cmd.Stderr = d.tty, d.tty, d.tty
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -122,7 +128,7 @@ func (d *liveDemo) screen() []string {
 	if len(frames) < 3 {
 		return nil
 	}
-	return strings.Split(sgr.ReplaceAllString(frames[len(frames)-2], ""), "\r\n")
+	return strings.Split(strings.ReplaceAll(sgr.ReplaceAllString(frames[len(frames)-2], ""), "\x1b[2K", ""), "\r\n")
 }
 
 // see waits until each of the patterns matches a line of the screen.

@@ -12,7 +12,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/term"
+	"mqttlb/cmd/cli"
+	"mqttlb/cmd/terminal"
 )
 
 const (
@@ -20,11 +21,6 @@ const (
 	supervisedVariable = "MQTTLB_DEMO_TERMINAL_HELD"
 	// killDelay is how long the demo may take to end before it is killed.
 	killDelay = 10 * time.Second
-
-	// enterScreen switches to the alternate screen, hides the cursor and stops
-	// the wrapping of long lines; leaveScreen undoes that.
-	enterScreen = "\x1b[?1049h\x1b[?25l\x1b[?7l"
-	leaveScreen = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 )
 
 func isSupervised() bool { return os.Getenv(supervisedVariable) != "" }
@@ -45,26 +41,23 @@ func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	var childStderr bytes.Buffer
-	child := exec.CommandContext(ctx, self, append([]string{"demo"}, args...)...)
+	child := exec.CommandContext(ctx, self, args...)
 	child.Env = append(os.Environ(), supervisedVariable+"=1")
 	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, &childStderr
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
 	child.WaitDelay = killDelay
 
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	tty, err := terminal.Open()
 	if err != nil {
 		return err
 	}
 	defer tty.Close()
-	fd := int(tty.Fd())
-	before, err := term.MakeRaw(fd)
+	give, err := tty.Take()
 	if err != nil {
-		return fmt.Errorf("prepare the terminal: %w", err)
+		return err
 	}
-	fmt.Fprint(tty, enterScreen)
 	err = child.Run()
-	fmt.Fprint(tty, leaveScreen)
-	restored := term.Restore(fd, before)
+	restored := give()
 
 	if _, err := stderr.Write(childStderr.Bytes()); err != nil {
 		return err
@@ -73,7 +66,7 @@ func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
 	case err == nil, ctx.Err() != nil:
 		return restored
 	case errors.As(err, &exit) && exit.ExitCode() == 2 && childStderr.Len() > 0:
-		return errUsage
+		return cli.Usage
 	case errors.As(err, &exit) && childStderr.Len() > 0:
 		return errFailed
 	}

@@ -122,7 +122,7 @@ type reloadResult struct {
 func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	m.notify.beginReload()
 	defer m.notify.endReload()
-	result := reloadResult{Reload: api.Reload{Generation: m.generation, Changes: []change{}}}
+	result := reloadResult{Reload: api.Reload{Generation: m.generation, Changes: []api.Change{}}}
 	before := *m.reloads.Load()
 	next, err := m.nextRevision(ctx)
 	if err == nil {

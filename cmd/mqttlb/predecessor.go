@@ -22,6 +22,8 @@ import (
 const (
 	// yieldTimeout limits the wait for the predecessor's answer.
 	yieldTimeout = 5 * time.Second
+	// maxYieldAnswer limits the answer, in bytes.
+	maxYieldAnswer = 64 << 10
 	// freeTimeout limits the wait for an address that a predecessor has given up, or whose
 	// predecessor has died.
 	freeTimeout = 10 * time.Second
@@ -134,7 +136,7 @@ func (p *predecessor) post(ctx context.Context, path string) (status int, answer
 		return 0, answer, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxYieldAnswer))
 	if err != nil {
 		return 0, answer, err
 	}

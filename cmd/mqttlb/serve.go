@@ -2,45 +2,66 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
+	"github.com/spf13/cobra"
+
+	"mqttlb/cmd/cli"
 	"mqttlb/config"
 	"mqttlb/proxy"
 )
 
-// listFlag is a flag that may be given more than once.
-type listFlag []string
-
-func (f *listFlag) String() string     { return strings.Join(*f, ",") }
-func (f *listFlag) Set(s string) error { *f = append(*f, s); return nil }
-
 // serveFlags are the flags of serve.
 type serveFlags struct {
 	file          string
-	listen, nodes listFlag
+	listen, nodes []string
 	admin         string
 	watch         bool
 	fallback      bool
 	stateDir      string
 }
 
-// serve carries sessions until it is told to stop.
-func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
-	f, err := parseServe(args, stderr)
-	if err != nil {
-		return err
+// serveCommand carries sessions until it is told to stop.
+func serveCommand() *cobra.Command {
+	f := &serveFlags{}
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "carry sessions, from a configuration file or from flags alone",
+		Long: `Carry sessions until SIGTERM or SIGINT; a second one cuts them off. SIGHUP
+reads the configuration file again.
+
+The settings come from a file, or for a first try from --listen and --node alone.`,
+		Example: "  mqttlb serve -c /etc/mqttlb/mqttlb.yaml\n  mqttlb serve --listen :1883 --node 10.0.0.1:1883 --node 10.0.0.2:1883",
+		Args:    cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), f, cmd.ErrOrStderr())
+		},
 	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.file, "config", "c", "", "the configuration `FILE`")
+	flags.BoolVar(&f.watch, "watch", false, "read the file again when it has changed")
+	flags.BoolVar(&f.fallback, "fallback", false, "start with the last good configuration if the file is broken, see admin.state_dir")
+	flags.StringVar(&f.stateDir, "state-dir", "", "the `FOLDER` of the last good configuration, in place of admin.state_dir: a broken file cannot name it")
+	flags.StringArrayVar(&f.listen, "listen", nil, "without a file: an `ADDRESS` where MQTT clients arrive, as :1883 (may be repeated)")
+	flags.StringArrayVar(&f.nodes, "node", nil, "without a file: a `NODE`, as emqx-1=node1:1883 or node1:1883 (may be repeated)")
+	flags.StringVar(&f.admin, "admin", "", "without a file: the `ADDRESS` of /healthz and /metrics, or off (127.0.0.1:9090)")
+	return cmd
+}
+
+// serve carries sessions until ctx is done.
+func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	if unsupported != nil {
 		return fmt.Errorf("serve %w", unsupported)
 	}
@@ -99,41 +120,23 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	return nil
 }
 
-// parseServe parses the flags. Before it returns an error it explains it on stderr.
-func parseServe(args []string, stderr io.Writer) (*serveFlags, error) {
-	f := &serveFlags{}
-	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	flags.StringVar(&f.file, "c", "", "the configuration `FILE`")
-	flags.BoolVar(&f.watch, "watch", false, "read the file again when it has changed")
-	flags.BoolVar(&f.fallback, "fallback", false, "start with the last good configuration if the file is broken, see admin.state_dir")
-	flags.StringVar(&f.stateDir, "state-dir", "", "the `FOLDER` of the last good configuration, in place of admin.state_dir: a broken file cannot name it")
-	flags.Var(&f.listen, "listen", "without a file: an `ADDRESS` where MQTT clients arrive, as :1883 (may be repeated)")
-	flags.Var(&f.nodes, "node", "without a file: a `NODE`, as emqx-1=node1:1883 or node1:1883 (may be repeated)")
-	flags.StringVar(&f.admin, "admin", "", "without a file: the `ADDRESS` of /healthz and /metrics, or off (127.0.0.1:9090)")
-	if err := parseFlags(flags, args, stderr); err != nil {
-		return nil, err
-	}
+// check returns an error if the flags contradict each other.
+func (f *serveFlags) check() error {
 	fromFlags := len(f.listen)+len(f.nodes)+len(f.admin) > 0
-	wrong := ""
 	switch ofFile := f.watch || f.fallback || f.stateDir != ""; {
 	case f.file != "" && fromFlags:
-		wrong = "-c excludes --listen, --node and --admin: the file has these settings"
+		return cli.Usagef("-c excludes --listen, --node and --admin: the file has these settings")
 	case f.file == standardInput:
-		wrong = "-c needs a file, which can be read again; standard input cannot"
+		return cli.Usagef("-c needs a file, which can be read again; standard input cannot")
 	case f.file == "" && ofFile:
-		wrong = "--watch, --fallback and --state-dir are about the configuration file: name it with -c"
+		return cli.Usagef("--watch, --fallback and --state-dir are about the configuration file: name it with -c")
 	case f.file == "" && !fromFlags:
-		fmt.Fprintln(stderr, "mqttlb serve: name a configuration file with -c, or say --listen and --node")
-		flags.Usage()
-		return nil, errUsage
+		return cli.Usagef("name a configuration file with -c, or say --listen and --node")
 	case f.watch && !rereadable(f.file):
-		wrong = fmt.Sprintf("--watch: %s is not a regular file, and can be read only once", f.file)
+		return cli.Usagef("--watch: %s is not a regular file, and can be read only once", f.file)
+	default:
+		return nil
 	}
-	if wrong != "" {
-		fmt.Fprintln(stderr, "mqttlb serve: "+wrong)
-		return nil, errUsage
-	}
-	return f, nil
 }
 
 // heapGrowth is how much the heap may grow between two collections, in per cent.

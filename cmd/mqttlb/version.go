@@ -2,21 +2,32 @@ package main
 
 import (
 	"cmp"
-	"context"
-	"flag"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"mqttlb/cmd/cli"
 )
 
-// version prints the version that the build has recorded.
-func version(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	if err := parseFlags(flag.NewFlagSet("version", flag.ContinueOnError), args, stderr); err != nil {
-		return err
+// versionCommand prints the version that the build has recorded.
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print the version",
+		Long: `Print the version of mqttlb, of the Go that it was built with, and the
+system that it was built for.`,
+		Args: cli.Args(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "mqttlb", versionText())
+			return err
+		},
 	}
-	_, err := fmt.Fprintf(stdout, "mqttlb %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
+}
+
+func versionText() string {
+	return fmt.Sprintf("%s %s %s/%s", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // buildVersion is the version of the module, or of the commit, that was built.

@@ -1,0 +1,106 @@
+package ctl
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"mqttlb/cmd/terminal"
+	"mqttlb/proxy/admin/api"
+)
+
+// pools is a row for each pool, and under it one for each of its nodes.
+func (s *snapshot) pools() *table {
+	t := &table{columns: []column{
+		{title: "POOL AND NODE", least: 13}, {title: "STATE", least: 8}, {title: "WEIGHT", right: true},
+		{title: "SESSIONS", right: true}, {title: "NOTE", least: 10},
+	}}
+	for _, pool := range s.status.Pools {
+		look := plain
+		if pool.Up == 0 {
+			look = bad
+		}
+		t.rows = append(t.rows, []cell{
+			{text: terminal.Printable(pool.Name)}, {fmt.Sprintf("%d of %d up", pool.Up, pool.Nodes), look}, {}, {text: thousands(pool.Open)}, {},
+		})
+		for _, node := range s.nodes.Nodes {
+			for _, in := range node.Pools {
+				if in.Pool == pool.Name {
+					t.rows = append(t.rows, nodeRow("  "+terminal.Printable(node.Name), &node, &in, s.at))
+				}
+			}
+		}
+	}
+	for _, node := range s.nodes.Nodes {
+		if len(node.Pools) == 0 {
+			t.rows = append(t.rows, []cell{
+				{text: terminal.Printable(node.Name)}, {text: terminal.Printable(string(node.Operator.State))}, {}, {},
+				{text: "in no pool: only the operator's word is left"},
+			})
+		}
+	}
+	return t
+}
+
+// nodeRow is the row of a node in a pool: its name, state, weight, sessions and a note.
+func nodeRow(name string, n *api.Node, in *api.NodeInPool, now time.Time) []cell {
+	state, look := nodeState(n, in)
+	sessions := thousands(in.Connections)
+	if in.MaxConnections > 0 {
+		sessions += "/" + thousands(in.MaxConnections)
+	}
+	return []cell{{text: name}, {state, look}, {text: fmt.Sprint(in.Weight)}, {text: sessions}, {text: nodeNote(n, in, now)}}
+}
+
+// nodeState is the state of a node in a pool. If it is disabled and down, the note says
+// the latter.
+func nodeState(n *api.Node, in *api.NodeInPool) (string, look) {
+	state := terminal.Printable(in.State)
+	look := notice
+	switch {
+	case in.State == "up":
+		look = good
+	case in.State == "down":
+		look = bad
+	}
+	if n.Operator.State == api.Disabled {
+		return string(api.Disabled), look
+	}
+	return state, look
+}
+
+// nodeNote says what an operator should know of a node: why it is down, how its drain
+// goes, and what is set at run time.
+func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
+	var notes []string
+	if !in.Healthy {
+		note := "down"
+		if ago := since(in.Since, now); ago != "" {
+			note += " for " + ago
+		}
+		if in.Reason != "" {
+			note += ": " + terminal.Printable(in.Reason)
+		}
+		notes = append(notes, note)
+	}
+	if n.Drain != nil {
+		notes = append(notes, drainText(n.Drain))
+	}
+	if in.Weight != in.ConfiguredWeight {
+		notes = append(notes, fmt.Sprintf("weight %d in the file", in.ConfiguredWeight))
+	}
+	return strings.Join(notes, "; ")
+}
+
+// drainText is the progress of a drain.
+func drainText(d *api.Drain) string {
+	text := fmt.Sprintf("%s of %s left", thousands(d.Left), thousands(d.Sessions))
+	switch {
+	case d.PerSecond <= 0:
+		return text + ", as they end"
+	case d.Remaining > 0:
+		return fmt.Sprintf("%s to go at %s/s, %s", span(d.Remaining), rate(d.PerSecond), text)
+	default:
+		return fmt.Sprintf("leaving at %s/s, %s", rate(d.PerSecond), text)
+	}
+}

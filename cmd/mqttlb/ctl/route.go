@@ -1,0 +1,74 @@
+package ctl
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mqttlb/cmd/cli"
+	"mqttlb/cmd/terminal"
+	"mqttlb/proxy/admin/api"
+)
+
+func routeCommand(c *connection) *cobra.Command {
+	return &cobra.Command{
+		Use:   "route CLIENT_ID",
+		Short: "explain which node a client identifier gets, and why",
+		Long: `Explain which node a client with this identifier would get now, for each
+listener: the nodes in the order in which they are tried, and why.`,
+		Example:           "  mqttlb ctl route sensor-17",
+		Args:              cli.Args("CLIENT_ID"),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r := request{method: http.MethodGet, path: "/api/v1/route", query: url.Values{"client_id": args}}
+			return show(cmd, c, r, func(route api.Route) error {
+				p := c.pageOf(cmd)
+				var lines []string
+				for i := range route.Routes {
+					if i > 0 {
+						lines = append(lines, "")
+					}
+					lines = append(lines, routeLines(&route.Routes[i], p)...)
+				}
+				return printLines(cmd.OutOrStdout(), lines)
+			})
+		},
+	}
+}
+
+// routeLines lays out the way to a pool.
+func routeLines(r *api.ListenerRoute, p page) []string {
+	names := make([]string, len(r.Listeners))
+	for i, name := range r.Listeners {
+		names[i] = terminal.Printable(name)
+	}
+	how := terminal.Printable(r.Algorithm)
+	if r.HashKey != "" {
+		how += " of " + terminal.Printable(r.HashKey)
+	}
+	if r.Key != "" {
+		how += " " + terminal.Printable(r.Key)
+	}
+	lines := []string{p.paint(bold, strings.Join(names, ", ")+" to pool "+terminal.Printable(r.Pool)) + ", by " + how}
+	if r.Note != "" {
+		lines = append(lines, p.paint(notice, "note: "+terminal.Printable(r.Note)))
+	}
+	t := &table{columns: []column{
+		{title: ""}, {title: "NODE", least: 10}, {title: "STATE"}, {title: "WEIGHT", right: true}, {title: "SESSIONS", right: true}, {title: "WHY", least: 10},
+	}}
+	for _, n := range r.Candidates {
+		sessions, mark, look := thousands(n.Connections), "", plain
+		if n.MaxConnections > 0 {
+			sessions += "/" + thousands(n.MaxConnections)
+		}
+		if n.Chosen {
+			mark, look = ">", good
+		}
+		t.rows = append(t.rows, []cell{
+			{mark, look}, {terminal.Printable(n.Node), look}, {text: terminal.Printable(n.State)}, {text: thousands(n.Weight)}, {text: sessions}, {text: terminal.Printable(n.Why)},
+		})
+	}
+	return append(lines, p.table(t)...)
+}
