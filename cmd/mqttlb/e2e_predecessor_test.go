@@ -31,8 +31,8 @@ func startPredecessor(t *testing.T, r *reloadee, answer func(p *fakePredecessor,
 		}
 		answer(p, w)
 	})}
-	go server.Serve(p.socket)                               // ends when the socket is closed
-	go http.Serve(p.admin, http.HandlerFunc(http.NotFound)) // ends when the listener is closed
+	go server.Serve(p.socket)                      // ends when the socket is closed
+	go http.Serve(p.admin, http.NotFoundHandler()) // ends when the listener is closed
 	t.Cleanup(func() {
 		server.Close()
 		p.free()
@@ -60,7 +60,7 @@ func TestPredecessorsThatGiveNothingUp(t *testing.T) {
 			return func(*fakePredecessor, http.ResponseWriter) { <-t.Context().Done() }
 		}, "has not answered within 5s"},
 		{"foreign", func(*testing.T) func(*fakePredecessor, http.ResponseWriter) {
-			return func(_ *fakePredecessor, w http.ResponseWriter) { http.Error(w, "<h1>no</h1>", 403) }
+			return func(_ *fakePredecessor, w http.ResponseWriter) { http.Error(w, "<h1>no</h1>", http.StatusForbidden) }
 		}, "403 Forbidden: <h1>no</h1>"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,23 +104,23 @@ func TestTheWatchdogIsNotFedWhileALoopIsStuck(t *testing.T) {
 func TestTheWatchdogWaitsForTheManagerOnlySoLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(&revision{config: &config.Config{}}, nil, newLogger(config.Log{}, io.Discard))
-		var fed int
+		var fed atomic.Int64
 		w := &watchdog{
 			interval: 30 * time.Second,
 			working:  (&liveness{ping: func(context.Context) error { return nil }, manager: m, managed: time.Now()}).working,
-			feed:     func() { fed++ },
+			feed:     func() { fed.Add(1) },
 			log:      slog.New(slog.DiscardHandler),
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { m.run(ctx, ctx) })
 		running.Go(func() { w.run(ctx) })
-		feeds := func(over time.Duration) int {
-			before := fed
+		feeds := func(over time.Duration) int64 {
 			synctest.Wait()
+			before := fed.Load()
 			<-time.After(over)
 			synctest.Wait()
-			return fed - before
+			return fed.Load() - before
 		}
 		if n := feeds(time.Minute); n < 6 {
 			t.Errorf("fed %d times in a minute, every 10 s is due", n)
