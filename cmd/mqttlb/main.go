@@ -22,7 +22,7 @@ import (
 var unsupported = reactor.Supported()
 
 // errFailed is the error of a command that has explained its failure.
-var errFailed error = cli.Failed
+var errFailed error = cli.ErrFailed
 
 // exitForced is the exit code after a second signal, which cuts sessions off.
 const exitForced = 1
