@@ -17,17 +17,17 @@ import (
 	"mqttlb/cmd/terminal"
 )
 
-// Exit is the error of a command that has explained its failure already. Its value is
-// the exit code.
-type Exit int
+// ExitError is the error of a command that has explained its failure already. Its value
+// is the exit code.
+type ExitError int
 
-// The exit codes.
+// The errors of most commands.
 const (
-	Failed Exit = 1
-	Usage  Exit = 2 // the command line is wrong
+	ErrFailed ExitError = 1
+	ErrUsage  ExitError = 2 // the command line is wrong
 )
 
-func (e Exit) Error() string { return fmt.Sprint("exit code ", int(e)) }
+func (e ExitError) Error() string { return fmt.Sprint("exit code ", int(e)) }
 
 // usageError is an error of the command line that is still to be explained.
 type usageError string
@@ -58,7 +58,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	completeHelp(root)
 
 	cmd, err := root.ExecuteContextC(ctx)
-	var exit Exit
+	var exit ExitError
 	switch {
 	case err == nil:
 		return 0
@@ -66,10 +66,10 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 		return int(exit)
 	case !running, errors.As(err, new(usageError)):
 		fmt.Fprintf(stderr, "%s: %s\n%s --help says more.\n", cmd.CommandPath(), terminal.PrintableLines(err.Error()), cmd.CommandPath())
-		return int(Usage)
+		return int(ErrUsage)
 	default:
 		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), terminal.PrintableLines(err.Error()))
-		return int(Failed)
+		return int(ErrFailed)
 	}
 }
 
@@ -85,7 +85,7 @@ func Group(cmd *cobra.Command) *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		fmt.Fprint(cmd.ErrOrStderr(), cmd.UsageString())
-		return Usage
+		return ErrUsage
 	}
 	return cmd
 }

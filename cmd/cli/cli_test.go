@@ -25,7 +25,7 @@ func tree() *cobra.Command {
 			case "fails":
 				return errors.New("it is broken")
 			case "explained":
-				return cli.Failed
+				return cli.ErrFailed
 			case "wrong":
 				return cli.Usagef("%s is wrong", args[0])
 			default:

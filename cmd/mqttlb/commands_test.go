@@ -53,8 +53,7 @@ func TestCommandsAndFlagsHaveHelp(t *testing.T) {
 		cmd.LocalFlags().VisitAll(check)
 
 		var out bytes.Buffer
-		args := append(strings.Fields(name)[1:], "--help")
-		if code := run(t.Context(), args, &out, &out); code != 0 {
+		if code := run(t.Context(), append(strings.Fields(name)[1:], "--help"), &out, &out); code != 0 {
 			t.Errorf("%s: exit code %d", name, code)
 		}
 		for line := range strings.Lines(out.String()) {

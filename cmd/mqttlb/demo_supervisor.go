@@ -66,7 +66,7 @@ func superviseDemo(ctx context.Context, args []string, stderr io.Writer) error {
 	case err == nil, ctx.Err() != nil:
 		return restored
 	case errors.As(err, &exit) && exit.ExitCode() == 2 && childStderr.Len() > 0:
-		return cli.Usage
+		return cli.ErrUsage
 	case errors.As(err, &exit) && childStderr.Len() > 0:
 		return errFailed
 	}

@@ -14,12 +14,12 @@ import (
 const (
 	// errFailed: the command has failed, perhaps for a reason that passes, such as an address in
 	// use. Code 1.
-	errFailed = cli.Failed
+	errFailed = cli.ErrFailed
 	// errUsage: the arguments are wrong. Code 2.
-	errUsage = cli.Usage
+	errUsage = cli.ErrUsage
 	// errConfig: serve cannot use its configuration, which includes the files that it names and
 	// the sockets that it has inherited. It is EX_CONFIG of sysexits.h.
-	errConfig cli.Exit = 78
+	errConfig cli.ExitError = 78
 	// exitForced plus the number of a second signal: the signal has cut sessions off. Shells
 	// write the end by a signal so: 130 for SIGINT, 143 for SIGTERM.
 	exitForced = 128

@@ -17,8 +17,8 @@ import (
 	"mqttlb/proxy/admin/api"
 )
 
-// show sends a request and prints the answer: with --json as it is, or else with print.
-func show[T any](cmd *cobra.Command, c *connection, r request, print func(T) error) error {
+// show sends a request and prints the answer: with --json as it is, or else with display.
+func show[T any](cmd *cobra.Command, c *connection, r request, display func(T) error) error {
 	client, err := c.client()
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func show[T any](cmd *cobra.Command, c *connection, r request, print func(T) err
 	if err := a.into(client, &t); err != nil {
 		return err
 	}
-	return print(t)
+	return display(t)
 }
 
 // get asks for the answer at a path.
@@ -81,7 +81,7 @@ func printJSON(w io.Writer, a *answer) error {
 		return err
 	}
 	if !a.ok() {
-		return cli.Failed
+		return cli.ErrFailed
 	}
 	return nil
 }

@@ -176,7 +176,7 @@ func TestDiffOfAFileThatTheProcessReads(t *testing.T) {
 		o := outcome{0, stdout.String(), stderr.String()}
 		switch err {
 		case nil:
-		case cli.Failed:
+		case cli.ErrFailed:
 			o.code = 1
 		default:
 			o.code, o.stderr = 1, err.Error()

@@ -60,8 +60,11 @@ type twoAddresses struct {
 	server, clients *string
 }
 
+// String implements [pflag.Value].
 func (a *twoAddresses) String() string { return "" }
-func (a *twoAddresses) Type() string   { return "string" }
+
+// Type implements [pflag.Value].
+func (a *twoAddresses) Type() string { return "string" }
 
 // Set sets one of the two.
 func (a *twoAddresses) Set(s string) error {

@@ -101,7 +101,7 @@ func confirm(cmd *cobra.Command, question string) (bool, error) {
 		return true, nil
 	default:
 		fmt.Fprintln(cmd.ErrOrStderr(), "nothing was done")
-		return false, cli.Failed
+		return false, cli.ErrFailed
 	}
 }
 

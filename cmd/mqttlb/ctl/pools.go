@@ -57,10 +57,10 @@ func nodeRow(name string, n *api.Node, in *api.NodeInPool, now time.Time) []cell
 func nodeState(n *api.Node, in *api.NodeInPool) (string, look) {
 	state := terminal.Printable(in.State)
 	look := notice
-	switch {
-	case in.State == "up":
+	switch in.State {
+	case "up":
 		look = good
-	case in.State == "down":
+	case "down":
 		look = bad
 	}
 	if n.Operator.State == api.Disabled {

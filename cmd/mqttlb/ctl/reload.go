@@ -53,7 +53,7 @@ func printReload(cmd *cobra.Command, client *client, a *answer) error {
 	if !a.ok() {
 		fmt.Fprintln(stderr, a.refusal(client))
 		fmt.Fprintln(stderr, "mqttlb reload: nothing was changed")
-		return cli.Failed
+		return cli.ErrFailed
 	}
 	if err := printChanges(stdout, result.Changes); err != nil {
 		return err
@@ -84,7 +84,7 @@ func Diff(ctx context.Context, sockets func() []string, socket, file string, std
 	}
 	if !a.ok() {
 		fmt.Fprintln(stderr, a.refusal(client))
-		return cli.Failed
+		return cli.ErrFailed
 	}
 	var result api.Diff
 	if err := a.into(client, &result); err != nil {
