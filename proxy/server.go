@@ -28,12 +28,12 @@ type Server struct {
 	openingMemory *openingMemory
 
 	current  atomic.Pointer[generation]
-	applying sync.Mutex // held by Apply and by the stop; guards ports and drains
+	applying sync.Mutex // held by Apply and by the stop; guards ports
 	ports    map[portKey]*port
 	running  chan struct{} // closed when the loops run
 	stopping chan struct{} // closed by the stop
-	drains   map[nodeName]*drain
-	working  sync.WaitGroup // goroutines of releasePort and drain
+	drains   *drains
+	working  sync.WaitGroup // goroutines of releasePort, and runDrains
 
 	admitted, refused atomic.Int64 // connections by their place
 }
@@ -49,7 +49,7 @@ func New(snap *snapshot.Snapshot, log *slog.Logger) (*Server, error) {
 		epoch:     time.Now(),
 		waits:     usualWaits,
 		ports:     map[portKey]*port{},
-		drains:    map[nodeName]*drain{},
+		drains:    newDrains(),
 		running:   make(chan struct{}),
 		stopping:  make(chan struct{}),
 
@@ -79,7 +79,8 @@ func (srv *Server) Addr(name string) net.Addr {
 // timeouts.shutdown to end: by themselves at first, and with a goodbye in the last third. When it
 // returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
-	go srv.journal.run() // ends at journal.close
+	go srv.journal.run()          // ends at journal.close
+	srv.working.Go(srv.runDrains) // ends at the stop
 	ended := make(chan struct{})
 	go func() { // ends when the engine was told to stop and its last session has ended
 		defer close(ended)

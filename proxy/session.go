@@ -44,6 +44,7 @@ type session struct {
 	place       place
 	counted     bool // in addresses
 	framesPass  bool // both sides speak WebSocket, and frames pass unchanged
+	persistent  bool // the node may keep state for the client after the session
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
 
