@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 )
 
@@ -25,6 +26,7 @@ func check(c *Config, s *source) {
 	if c.Admin.Socket != SocketOff && c.Admin.Socket != "" {
 		addresses.take("admin.socket", "unix:"+c.Admin.Socket, "admin.socket")
 	}
+	checkAdmin(&c.Admin, s)
 	for i := range c.Listeners {
 		l, at := &c.Listeners[i], item("listeners", i)
 		names.take(child(at, "name"), l.Name, l.Name)
@@ -37,6 +39,18 @@ func check(c *Config, s *source) {
 		}
 	}
 	checkTimeouts(&c.Timeouts, s)
+}
+
+// checkAdmin checks that the files of the process are different ones.
+func checkAdmin(a *Admin, s *source) {
+	const file, dir, socket = "admin.state_file", "admin.state_dir", "admin.socket"
+	switch path := filepath.Clean(a.StateFile); {
+	case a.StateFile == "":
+	case a.StateDir != "" && path == filepath.Join(a.StateDir, LastGood) && s.valid(file, dir):
+		s.errorf(file, "%s is the file that admin.state_dir keeps the last good configuration in; name another one", quote(a.StateFile))
+	case a.Socket != "" && path == filepath.Clean(a.Socket) && s.valid(file, socket):
+		s.errorf(file, "%s is the path of admin.socket; name another file", quote(a.StateFile))
+	}
 }
 
 func checkTimeouts(t *Timeouts, s *source) {

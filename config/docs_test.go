@@ -147,6 +147,7 @@ var conditional = map[string]string{
 	"pools[].health.port":                "the node's own",
 	"admin.socket":                       "`mqttlb.sock` in the runtime directory",
 	"admin.state_dir":                    "`off`",
+	"admin.state_file":                   "`off`",
 }
 
 // defaultOf formats a default as the reference does.

@@ -14,6 +14,7 @@ func configFields(c *Config) []field {
 			scalar("address", &c.Admin.Address, text(parseAdminAddress)),
 			scalar("socket", &c.Admin.Socket, text(parseSocket)),
 			scalar("state_dir", &c.Admin.StateDir, text(parseStateDir)),
+			scalar("state_file", &c.Admin.StateFile, text(parseStateFile)),
 		}),
 		section("log", []field{
 			scalar("level", &c.Log.Level, oneOf(logLevels)),
@@ -86,6 +87,7 @@ func poolFields(p *Pool) []field {
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
+		scalar("when_down", &p.WhenDown, oneOf(whenDown)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
 		section("health", healthFields(&p.Health)),
 		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),

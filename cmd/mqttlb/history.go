@@ -8,17 +8,16 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-)
 
-// lastGoodName is the name of the file with the last good configuration.
-const lastGoodName = "last-good.yaml"
+	"mqttlb/config"
+)
 
 // history is the state directory. It holds the last good configuration, for a start
 // with a broken file.
 type history struct{ dir string }
 
 // file is the path of the last good configuration.
-func (h history) file() string { return filepath.Join(h.dir, lastGoodName) }
+func (h history) file() string { return filepath.Join(h.dir, config.LastGood) }
 
 // save replaces the file in one step, so that it is whole at every moment.
 func (h history) save(text []byte) (err error) {
@@ -28,7 +27,7 @@ func (h history) save(text []byte) (err error) {
 	if err := os.MkdirAll(h.dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(h.dir, lastGoodName+".*.new") // of mode 0600
+	f, err := os.CreateTemp(h.dir, config.LastGood+".*.new") // of mode 0600
 	if err != nil {
 		return err
 	}
