@@ -23,14 +23,14 @@ const (
 	apiShutdownTimeout = time.Second
 )
 
-// api is the HTTP server of the admin socket.
-type api struct {
+// socketAPI is the HTTP server of the admin socket.
+type socketAPI struct {
 	manager *manager
 	log     *slog.Logger
 }
 
 // serve answers requests on ln until ctx is done, and then finishes those in progress.
-func (a *api) serve(ctx context.Context, ln net.Listener) error {
+func (a *socketAPI) serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/config", a.getConfig)
 	mux.HandleFunc("POST /api/v1/reload", a.postReload)
@@ -71,7 +71,7 @@ type runningConfig struct {
 	Errors     []string  `json:"errors,omitempty"` // of a newer file that could not be used
 }
 
-func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
+func (a *socketAPI) getConfig(w http.ResponseWriter, r *http.Request) {
 	var c runningConfig
 	err := a.do(w, r, func(context.Context) {
 		m := a.manager
@@ -84,7 +84,7 @@ func (a *api) getConfig(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *api) postReload(w http.ResponseWriter, r *http.Request) {
+func (a *socketAPI) postReload(w http.ResponseWriter, r *http.Request) {
 	by, _ := r.Context().Value(originKey{}).(origin)
 	var result reloadResult
 	if a.do(w, r, func(serving context.Context) { result = a.manager.reload(serving, by) }) != nil {
@@ -111,7 +111,7 @@ type diffResult struct {
 	Errors  []string `json:"errors"`  // why a reload of the file would be refused
 }
 
-func (a *api) postDiff(w http.ResponseWriter, r *http.Request) {
+func (a *socketAPI) postDiff(w http.ResponseWriter, r *http.Request) {
 	var request diffRequest
 	body := json.NewDecoder(r.Body)
 	body.DisallowUnknownFields()
@@ -127,7 +127,7 @@ func (a *api) postDiff(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: []string{request.File + ": is not a regular file"}})
 		return
 	}
-	next, err := readRevision(request.File, nil, slog.New(slog.DiscardHandler))
+	next, err := readRevision(request.File, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		reply(w, http.StatusUnprocessableEntity, diffResult{Errors: faultsOf(request.File, err).lines()})
 		return
@@ -142,7 +142,7 @@ func (a *api) postDiff(w http.ResponseWriter, r *http.Request) {
 }
 
 // do runs work in the manager. After an error the client has its answer, or has gone.
-func (a *api) do(w http.ResponseWriter, r *http.Request, work func(serving context.Context)) error {
+func (a *socketAPI) do(w http.ResponseWriter, r *http.Request, work func(serving context.Context)) error {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		reply(w, http.StatusBadRequest, diffResult{Errors: []string{err.Error()}})
 		return err

@@ -41,6 +41,7 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 	if err := s.status.listen(first.config.Admin.Address); err != nil {
 		return nil, err
 	}
+	first.plan.operators.setWords(first.plan.nodes())
 	var err error
 	if s.Server, err = proxy.New(&first.plan.snapshot, log); err != nil {
 		s.status.close()
@@ -58,13 +59,16 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 // attachManager lets m change the server, and binds the admin socket. After an error
 // the server is closed.
 func (s *server) attachManager(m *manager) error {
-	m.apply = s.apply
+	m.apply, m.drainer, m.inForce = s.apply, s.Server, s.plan.Load
 	s.manager = m
 	s.socket = &endpoint{
-		setting: "admin.socket", log: s.log, serve: (&api{m, s.log}).serve,
+		setting: "admin.socket", log: s.log, serve: (&socketAPI{m, s.log}).serve,
 		bind: func(a config.Address) (net.Listener, error) { return bindSocket(a, s.socketConfigured, s.log) },
 	}
-	err := s.listenSocket(m.running.config.Admin)
+	err := m.resumeDrains()
+	if err == nil {
+		err = s.listenSocket(m.running.config.Admin)
+	}
 	if err != nil {
 		s.status.close()
 		s.Close()
