@@ -35,6 +35,8 @@ func (a *socketAPI) serve(ctx context.Context, ln net.Listener) error {
 	mux.HandleFunc("GET /api/v1/config", a.getConfig)
 	mux.HandleFunc("POST /api/v1/reload", a.postReload)
 	mux.HandleFunc("POST /api/v1/diff", a.postDiff)
+	mux.HandleFunc("GET /api/v1/nodes", a.getNodes)
+	mux.HandleFunc("POST /api/v1/nodes/{name}/{verb}", a.postNode)
 	server := &http.Server{
 		Handler:           http.MaxBytesHandler(mux, maxAPIBody),
 		ReadTimeout:       apiTimeout,
