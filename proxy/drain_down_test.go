@@ -107,6 +107,22 @@ func TestOperatorSetsThePaceOfANodeThatIsDown(t *testing.T) {
 	}
 }
 
+// Without a pace an operator's drain is no reason to keep the sessions of a node that goes down.
+func TestNodeThatIsDrainedWithoutAPaceMayGoDown(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	a, b := startNode(t, nil), startNode(t, nil)
+	r := start(t, []string{a.address()}, closeDown(20))
+	r.openSessions(40)
+	r.apply(r.on(a.address(), b.address()))
+	r.drain(0, Pace{})
+	r.node(0).SetHealth(false)
+	eventually(t, "the first to leave", func() bool { return r.told(downNode) > 0 })
+	if p := r.progress(); p.Cause != "node_down" || p.PerSecond != 20 {
+		t.Errorf("the progress is %+v", p)
+	}
+	r.waitOutcome(outcome.NodeDown, 40)
+}
+
 // A frozen node reads nothing and closes nothing. Its sessions end all the same, and the kernel keeps
 // nothing for it.
 func TestSessionsOfAFrozenNodeEnd(t *testing.T) {

@@ -75,7 +75,11 @@ func (srv *Server) DrainNode(name string, pace Pace) error {
 	d.begin(time.Now())
 	ds.all[key] = d
 	ds.wakeUp()
-	srv.log.Info("the sessions of a node leave", "node", name, "cause", d.cause.String(), "sessions", d.sessions, "per_second", d.schedule.perSecond)
+	if pace.None() {
+		srv.log.Info("a node gets no new sessions, and those it has stay", "node", name, "cause", d.cause.String(), "sessions", d.sessions)
+	} else {
+		srv.log.Info("the sessions of a node leave", "node", name, "cause", d.cause.String(), "sessions", d.sessions, "per_second", d.schedule.perSecond)
+	}
 	return nil
 }
 
@@ -90,8 +94,8 @@ func (srv *Server) CancelDrain(name string) {
 	}
 }
 
-// Drains returns the progress of the drains, by the name of the node. That of an operator comes before
-// others of the same node.
+// Drains returns the progress of the drains, by the name of the node: that of an operator with a pace
+// if there is one, else the sum of the others of the node, else that of an operator without a pace.
 func (srv *Server) Drains() map[string]DrainProgress {
 	ds := srv.drains
 	ds.mu.Lock()
@@ -108,9 +112,9 @@ func (srv *Server) Drains() map[string]DrainProgress {
 		}
 		before, ok := progress[d.name.node]
 		switch {
-		case !ok:
+		case !ok || before.PerSecond == 0:
 			progress[d.name.node] = own
-		case before.Cause != byOperator.String(): // it is leaving two pools
+		case d.cause != byOperator && before.Cause != byOperator.String(): // it is leaving two pools
 			before.Sessions += own.Sessions
 			before.Left += own.Left
 			before.Leaving += own.Leaving
