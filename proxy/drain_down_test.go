@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -168,5 +167,5 @@ func TestSessionsOfAFrozenNodeEnd(t *testing.T) {
 	if n := r.node(0).Open(); n != 0 {
 		t.Errorf("%d sessions on the frozen node", n)
 	}
-	r.open(fmt.Sprint("new"))
+	r.open("new")
 }

@@ -177,10 +177,10 @@ func TestCancelledDrainLeavesTheOthersThere(t *testing.T) {
 	if len(r.srv.Drains()) > 0 || r.draining() > 0 {
 		t.Errorf("drains go on: %+v", r.srv.Drains())
 	}
-	new := r.openSessions(5)
+	later := r.openSessions(5)
 	r.wantLiving(sessions, outcome.Drained)
 	told := r.outcomes(outcome.Drained)
-	for _, c := range new {
+	for _, c := range later {
 		c.send([]byte("bytes"))
 		c.expect([]byte("bytes"))
 	}

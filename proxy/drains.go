@@ -160,15 +160,15 @@ func (srv *Server) runDrains() {
 		case <-srv.stopping:
 			return
 		}
-		busy, any := false, false
+		busy, waits := false, false
 		for _, d := range srv.drains.list() {
-			leave, goes := srv.turn(d, time.Now())
-			busy, any = busy || leave, any || goes
+			more, later := srv.turn(d, time.Now())
+			busy, waits = busy || more, waits || later
 		}
 		switch {
 		case busy:
 			next.Reset(drainInterval)
-		case any:
+		case waits:
 			next.Reset(idleDrainInterval)
 		}
 	}

@@ -138,14 +138,14 @@ func (m *manager) changeNode(ctx context.Context, by origin, name string, c node
 		}
 	}
 	m.operators.Store(&next)
-	if err := m.setState(name, before, after, c); err != nil {
+	if err := m.setState(name, after, c); err != nil {
 		return api.Node{}, err
 	}
 	return m.reportNode(by, name, before, after, c.verb), nil
 }
 
 // setState has the node take new sessions or not, and its sessions leave or not.
-func (m *manager) setState(name string, before, after nodeSettings, c nodeChange) error {
+func (m *manager) setState(name string, after nodeSettings, c nodeChange) error {
 	setWord := func() {
 		for _, n := range m.running.plan.nodes() {
 			if n.Name == name {

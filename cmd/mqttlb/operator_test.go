@@ -160,15 +160,15 @@ func TestVerbsOfANode(t *testing.T) {
 		{"enable", api.NodeChange{}, api.Enabled, nil, "up", 4},
 	} {
 		got := c.must(t, "n1", step.verb, step.change)
-		pace, drains := c.paces.all["n1"]
+		pace, drains := c.all["n1"]
 		if got.Name != "n1" || got.Operator.State != step.state || drains != (step.pace != nil) || drains && pace != *step.pace ||
 			len(got.Pools) != 2 || got.Pools[0].State != step.inPool || got.Pools[1].State != step.inPool || got.Pools[0].Weight != step.weight ||
 			got.Pools[0].ConfiguredWeight != 4 || (got.Drain != nil) != drains || len(got.Warnings) > 0 {
 			t.Errorf("%s %+v: %+v, pace %v", step.verb, step.change, got, pace)
 		}
 	}
-	if got := c.must(t, "n3", "disable", api.NodeChange{}); c.paces.all["n3"] != (proxy.Pace{PerSecond: 20}) || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], `pool "k"`) {
-		t.Errorf("the only node of a pool: %+v, %v", got, c.paces.all["n3"])
+	if got := c.must(t, "n3", "disable", api.NodeChange{}); c.all["n3"] != (proxy.Pace{PerSecond: 20}) || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], `pool "k"`) {
+		t.Errorf("the only node of a pool: %+v, %v", got, c.all["n3"])
 	}
 	all := c.nodes().Nodes
 	if len(all) != 3 || all[0].Name != "n1" || all[1].Name != "n2" || all[2].Operator.State != api.Disabled {

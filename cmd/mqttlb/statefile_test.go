@@ -45,7 +45,7 @@ func TestSettingsOutliveTheProcess(t *testing.T) {
 	if w := c.node("n3").Pools[0]; w.Weight != 9 || w.State != "down" {
 		t.Errorf("%+v", w)
 	}
-	if p := c.paces.all; p["n1"] != (proxy.Pace{PerSecond: 5}) || p["n3"] != (proxy.Pace{PerSecond: 20}) || p["n2"].Within > 10*time.Minute || p["n2"].Within < 5*time.Minute || len(p) != 3 {
+	if p := c.all; p["n1"] != (proxy.Pace{PerSecond: 5}) || p["n3"] != (proxy.Pace{PerSecond: 20}) || p["n2"].Within > 10*time.Minute || p["n2"].Within < 5*time.Minute || len(p) != 3 {
 		t.Errorf("the paces are %v", p)
 	}
 	c.must(t, "n1", "undrain", api.NodeChange{}) // keeps the others, also that of n2
@@ -84,7 +84,7 @@ func TestBrokenStateFileIsNoReasonNotToServe(t *testing.T) {
 		if said := c.text.String(); !strings.Contains(said, "level=ERROR") || !strings.Contains(said, path) || !strings.Contains(strings.ReplaceAll(said, `\"`, `"`), says) {
 			t.Errorf("%.80s: the log says %s", text, said)
 		}
-		if n := c.node("n1"); n.Operator.State != api.Enabled || len(c.paces.all) > 0 {
+		if n := c.node("n1"); n.Operator.State != api.Enabled || len(c.all) > 0 {
 			t.Errorf("%.80s: %+v", text, n)
 		}
 		if n := c.must(t, "n2", "drain", api.NodeChange{}); len(n.Warnings) > 0 {
