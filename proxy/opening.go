@@ -3,7 +3,6 @@ package proxy
 import (
 	"time"
 
-	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
@@ -129,7 +128,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 		s.id = logged(v.Connect.ClientID)
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
 		s.byKeepAlive = timeouts.Idle == 0
-		s.persistent = isPersistent(v.Connect)
+		s.persistent = v.Connect.SessionExpiryInterval > 0 || !v.Connect.CleanStart // a node may say otherwise in its CONNACK
 	} else {
 		s.idle = reactor.Ticks(timeouts.Idle)
 	}
@@ -137,14 +136,6 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 		return l.refuse(s, refusal)
 	}
 	return stepOpen
-}
-
-// isPersistent reports whether the node may keep the client's session state after the connection.
-func isPersistent(c *mqttparse.Connect) bool {
-	if c.Version == mqttparse.V5 {
-		return c.SessionExpiryInterval > 0
-	}
-	return !c.CleanStart
 }
 
 // route begins the walk over the pool's nodes, in the order for the session's key.
