@@ -245,18 +245,34 @@ func TestDrainIsOfTheNodeInAllPools(t *testing.T) {
 		another("second", "tcp", "127.0.0.1:0")(s)
 		p := *s.Listeners[0].Pool
 		p.Pool = rebuilt(t, p.Pool, func(spec *balancer.PoolSpec) { spec.Name = "other" })
-		s.Listeners[1].Pool = &p
+		s.Listeners[len(s.Listeners)-1].Pool = &p
 	}
-	r := start(t, []string{a.address()}, second)
-	r.openSessions(3)
-	for range 4 {
-		c := r.dialTo(r.srv.Addr("second"))
-		c.send(connect311)
-		c.expect(connack311)
+	third := func(s *snapshot.Snapshot) {
+		second(s)
+		s.Listeners[2].Name = "third"
+		s.Listeners[2].Pool.Pool = rebuilt(t, s.Listeners[2].Pool.Pool, func(spec *balancer.PoolSpec) { spec.Name = "later" })
 	}
+	r := start(t, []string{a.address()}, onFreeAddress(t), second)
+	open := func(listener string, sessions int) {
+		for range sessions {
+			c := r.dialTo(r.srv.Addr(listener))
+			c.send(connect311)
+			c.expect(connack311)
+		}
+	}
+	open("mqtt", 3)
+	open("second", 4)
 	r.drain(0, Pace{PerSecond: 100})
 	if p := r.progress(); p.Sessions != 7 {
 		t.Errorf("the progress is %+v", p)
 	}
 	r.waitOutcome(outcome.Drained, 7)
+
+	r.srv.CancelDrain("node-a")
+	r.drain(0, Pace{PerSecond: 100})
+	r.node(0).SetOperator(balancer.Up) // so that sessions come
+	r.apply(third)
+	c := r.dialTo(r.srv.Addr("third"))
+	c.send(connect311)
+	r.waitOutcome(outcome.Drained, 8)
 }

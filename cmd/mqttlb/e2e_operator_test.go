@@ -290,6 +290,18 @@ func TestSettingsOfNodesOutliveARestart(t *testing.T) {
 	<-r.exited
 	r.run(t)
 	check("restarted")
+	r.nodes = nodes(brokers[1:]...)
+	r.put(t)
+	r.signal(t, syscall.SIGKILL)
+	<-r.exited
+	r.run(t)
+	if n := r.node(t, "a"); n.Operator.State != api.Disabled || len(n.Pools) > 0 {
+		t.Errorf("without its node: %+v", n)
+	}
+	r.nodes = nodes(brokers...)
+	r.put(t)
+	r.mustReload(t)
+	check("returned")
 	r.change(t, "a", "enable", "")
 	r.change(t, "b", "weight", `{"weight": 0}`)
 	eventually(t, "a has clients again", func() bool {
