@@ -15,18 +15,20 @@ pools: [{name: p, nodes: [{name: n, address: "h:1"}]}]
 admin: {%s}`, admin)
 	}
 	for _, c := range []struct {
-		written          string
-		socket, stateDir string
+		written                     string
+		socket, stateDir, stateFile string
 	}{
-		{"", "", ""},
-		{"socket: off, state_dir: off", SocketOff, ""},
-		{"socket: /run/lb.sock", "/run/lb.sock", ""},
-		{"state_dir: /var/lib/mqttlb", "", "/var/lib/mqttlb"},
-		{"socket: /" + strings.Repeat("x", maxSocketPath-1), "/" + strings.Repeat("x", maxSocketPath-1), ""},
+		{"", "", "", ""},
+		{"socket: off, state_dir: off, state_file: off", SocketOff, "", ""},
+		{"socket: /run/lb.sock", "/run/lb.sock", "", ""},
+		{"state_dir: /var/lib/mqttlb", "", "/var/lib/mqttlb", ""},
+		{"state_file: /var/lib/mqttlb.json", "", "", "/var/lib/mqttlb.json"},
+		{"state_dir: /var, state_file: /var/a.json", "", "/var", "/var/a.json"},
+		{"socket: /" + strings.Repeat("x", maxSocketPath-1), "/" + strings.Repeat("x", maxSocketPath-1), "", ""},
 	} {
 		got, err := Parse("f", file(c.written))
-		if err != nil || got.Admin.Socket != c.socket || got.Admin.StateDir != c.stateDir {
-			t.Errorf("%s: got %+v, %v; want %q and %q", c.written, got, err, c.socket, c.stateDir)
+		if err != nil || got.Admin.Socket != c.socket || got.Admin.StateDir != c.stateDir || got.Admin.StateFile != c.stateFile {
+			t.Errorf("%s: got %+v, %v; want %q, %q and %q", c.written, got, err, c.socket, c.stateDir, c.stateFile)
 		}
 	}
 	for written, want := range map[string]string{
@@ -35,10 +37,15 @@ admin: {%s}`, admin)
 		`socket: ""`:            `admin.socket: "" is no absolute path; write one, as /run/mqttlb/mqttlb.sock, or off`,
 		`socket: "/run/\n"`:     `admin.socket: "/run/\n" has a control character`,
 		"socket: /" + strings.Repeat("x", maxSocketPath): "admin.socket: the path of a Unix socket has at most 103 bytes, this one has 104",
-		"socket: 5":         "admin.socket: is the number 5; it must be text: put it in quotes",
-		"state_dir: lib":    `admin.state_dir: "lib" is no absolute path; write that of a folder, as /var/lib/mqttlb, or off`,
-		`state_dir: "/x\t"`: `admin.state_dir: "/x\t" has a control character`,
-		"state_dir: [a]":    "admin.state_dir: is a list; it must be text",
+		"socket: 5":          "admin.socket: is the number 5; it must be text: put it in quotes",
+		"state_dir: lib":     `admin.state_dir: "lib" is no absolute path; write that of a folder, as /var/lib/mqttlb, or off`,
+		`state_dir: "/x\t"`:  `admin.state_dir: "/x\t" has a control character`,
+		"state_dir: [a]":     "admin.state_dir: is a list; it must be text",
+		"state_file: a":      `admin.state_file: "a" is no absolute path of a file; write one, as /var/lib/mqttlb/state.json, or off`,
+		"state_file: /lib/":  `admin.state_file: "/lib/" is no absolute path of a file; write one, as /var/lib/mqttlb/state.json, or off`,
+		`state_file: "/x\t"`: `admin.state_file: "/x\t" has a control character`,
+		"state_dir: /var//lib, state_file: /var/lib/last-good.yaml": "admin.state_file: \"/var/lib/last-good.yaml\" is the file that admin.state_dir keeps the last good configuration in; name another one",
+		"socket: /run/lb, state_file: /run/./lb":                    `admin.state_file: "/run/./lb" is the path of admin.socket; name another file`,
 	} {
 		if _, err := Parse("f", file(written)); err == nil || !strings.HasSuffix(err.Error(), ": "+want) {
 			t.Errorf("%s: got %v, want %s", written, err, want)

@@ -25,6 +25,7 @@ func check(c *Config, s *source) {
 	if c.Admin.Socket != SocketOff && c.Admin.Socket != "" {
 		addresses.take("admin.socket", "unix:"+c.Admin.Socket, "admin.socket")
 	}
+	checkAdmin(&c.Admin, s)
 	for i := range c.Listeners {
 		l, at := &c.Listeners[i], item("listeners", i)
 		names.take(child(at, "name"), l.Name, l.Name)
@@ -37,7 +38,6 @@ func check(c *Config, s *source) {
 		}
 	}
 	checkTimeouts(&c.Timeouts, s)
-	checkAdmin(&c.Admin, s)
 }
 
 func checkTimeouts(t *Timeouts, s *source) {

@@ -2,10 +2,12 @@ package config
 
 import (
 	"net/netip"
+	"path/filepath"
 )
 
 // checkAdmin checks the section admin.
 func checkAdmin(a *Admin, s *source) {
+	checkStateFile(a, s)
 	const address, tokenFile, public = "admin.address", "admin.token_file", "admin.public"
 	if a.TLS != nil {
 		// The admin server speaks HTTP, as a listener of this protocol does.
@@ -33,4 +35,16 @@ func (a Address) reachable() bool {
 	}
 	ip, err := netip.ParseAddr(a.Host)
 	return err != nil || !ip.IsLoopback()
+}
+
+// checkStateFile checks that the files of the process are different ones.
+func checkStateFile(a *Admin, s *source) {
+	const file, dir, socket = "admin.state_file", "admin.state_dir", "admin.socket"
+	switch path := filepath.Clean(a.StateFile); {
+	case a.StateFile == "":
+	case a.StateDir != "" && path == filepath.Join(a.StateDir, LastGood) && s.valid(file, dir):
+		s.errorf(file, "%s is the file that admin.state_dir keeps the last good configuration in; name another one", quote(a.StateFile))
+	case a.Socket != "" && path == filepath.Clean(a.Socket) && s.valid(file, socket):
+		s.errorf(file, "%s is the path of admin.socket; name another file", quote(a.StateFile))
+	}
 }

@@ -16,15 +16,7 @@ func checkPool(p *Pool, s *source, at string) {
 		checkNodeTLS(p.TLS, s, child(at, "tls"))
 	}
 	checkHealth(p, s, child(at, "health"), protocol)
-	rate, removed := child(at, "drain_rate"), child(at, "removed_nodes")
-	if s.written(rate) && p.RemovedNodes != DrainRemoved && s.valid(rate, removed) {
-		s.errorf(rate, "has no meaning with removed_nodes: %s; only drain has a rate", p.RemovedNodes)
-	}
-	for _, key := range []string{rate, removed} {
-		if s.written(key) && p.Protocol == HTTP && s.valid(key, protocol) {
-			s.errorf(key, "has no meaning with protocol http; requests to a node that is gone end by themselves")
-		}
-	}
+	checkLeaving(p, s, at)
 
 	names := unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
@@ -34,6 +26,23 @@ func checkPool(p *Pool, s *source, at string) {
 		if address := n.Address.bound(); address != n.Name { // otherwise the flag that set both has the error
 			addresses.take(child(at, "address"), address, "node "+cmp.Or(n.Name, "without a name"))
 		}
+	}
+}
+
+// checkLeaving checks the settings of sessions that leave a node of the pool at a path.
+func checkLeaving(p *Pool, s *source, at string) {
+	rate, removed, down := child(at, "drain_rate"), child(at, "removed_nodes"), child(at, "when_down")
+	if s.written(rate) && p.RemovedNodes != DrainRemoved && p.WhenDown != CloseDown && s.valid(rate, removed, down) {
+		s.errorf(rate, "has no meaning with removed_nodes: %s and when_down: %s; only drain and close have a rate", p.RemovedNodes, p.WhenDown)
+	}
+	for _, key := range []string{rate, removed, down} {
+		if s.written(key) && p.Protocol == HTTP && s.valid(key, child(at, "protocol")) {
+			s.errorf(key, "has no meaning with protocol http; requests to a node that is gone end by themselves")
+		}
+	}
+	probe := child(child(at, "health"), "probe")
+	if p.WhenDown == CloseDown && p.Protocol != HTTP && p.Health.Probe == ProbeNone && s.valid(down, probe) {
+		s.errorf(down, "close has no meaning with probe none, which takes no node down")
 	}
 }
 

@@ -227,7 +227,14 @@ type Admin struct {
 	// StateDir is the absolute path of the folder for the last good configuration; empty:
 	// it is not kept.
 	StateDir string
+
+	// StateFile is the absolute path of the file for what operators have set at run time;
+	// empty: it is not kept.
+	StateFile string
 }
+
+// LastGood is the name of the file with the last good configuration, in Admin.StateDir.
+const LastGood = "last-good.yaml"
 
 // SocketOff is the Admin.Socket that means no socket.
 const SocketOff = "off"

@@ -65,8 +65,8 @@ var defaultConfig = Config{
 	},
 	// Loopback, because the server shows client identifiers and addresses without
 	// authentication. Whoever opens another address decides what it shows: Public is off.
-	// The socket is in the system's runtime directory, which cmd looks for. No folder for
-	// state: a container may have no writable one.
+	// The socket is in the system's runtime directory, which cmd looks for. No folder and no
+	// file for state: a container may have no writable one.
 	Admin: Admin{Address: Address{Network: "tcp", Host: "127.0.0.1", Port: 9090}, Public: PublicOff},
 	// One line for each session; people read logs before machines do.
 	Log: Log{Level: LevelInfo, Format: FormatText},
@@ -121,6 +121,8 @@ var defaultPool = Pool{
 	// An operator who removes a node wants its sessions gone, but a sudden end would make
 	// all its clients reconnect at once.
 	RemovedNodes: DrainRemoved,
+	// A probe may be wrong, and a node that is down for a moment keeps its sessions.
+	WhenDown: KeepDown,
 	// 10,000 sessions have left after 100 s; 100 new clients a second are no load for the
 	// other nodes.
 	DrainRate: 100,

@@ -153,6 +153,7 @@ var conditional = map[string]string{
 	"admin.tls.client_auth":              "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
 	"admin.tls.certificates[].key":       "in the file of cert",
 	"admin.tls.ticket_keys":              "its own",
+	"admin.state_file":                   "`off`",
 }
 
 // defaultOf formats a default as the reference does.

@@ -27,6 +27,7 @@ func adminFields(a *Admin) []field {
 		optional("tls", &a.TLS, defaultTLS, adminTLSFields),
 		scalar("socket", &a.Socket, text(parseSocket)),
 		scalar("state_dir", &a.StateDir, text(parseStateDir)),
+		scalar("state_file", &a.StateFile, text(parseStateFile)),
 	}
 }
 
@@ -107,6 +108,7 @@ func poolFields(p *Pool) []field {
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
+		scalar("when_down", &p.WhenDown, oneOf(whenDown)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
 		scalar("readiness", &p.Readiness, boolean),
 		section("health", healthFields(&p.Health)),

@@ -29,9 +29,11 @@ type Pool struct {
 	TLS *NodeTLS // nil: no TLS to the nodes
 
 	// RemovedNodes says what happens to the sessions of a node that a reload removes from
-	// the pool. DrainRate is how many of them leave in a second; valid only if
-	// RemovedNodes is DrainRemoved.
+	// the pool, and WhenDown to those of a node that the health checks take down.
+	// DrainRate is how many of them leave in a second; valid only if RemovedNodes is
+	// DrainRemoved or WhenDown is CloseDown.
 	RemovedNodes RemovedNodes
+	WhenDown     WhenDown
 	DrainRate    int
 
 	// Readiness says that the process is not ready while a listener uses the pool and none

@@ -44,7 +44,7 @@ func (c *Config) Summary(w io.Writer) error {
 	for _, p := range c.Pools {
 		row()
 		row("POOL", "PROTOCOL", "ALGORITHM", "TLS", "PROXY OUT", "HEALTH")
-		row(p.Name, string(p.Protocol), p.algorithm(), p.TLS.String(), string(p.ProxyProtocol), p.Health.String())
+		row(p.Name, string(p.Protocol), p.algorithm(), p.TLS.String(), string(p.ProxyProtocol), p.health())
 		endTable()
 		row("  NODE", "ADDRESS", "WEIGHT", "LIMIT")
 		for _, n := range p.Nodes {
@@ -119,6 +119,9 @@ func (a Admin) String() string {
 	if a.StateDir != "" {
 		s += ", state in " + a.StateDir
 	}
+	if a.StateFile != "" {
+		s += ", settings of operators in " + a.StateFile
+	}
 	return s
 }
 
@@ -170,6 +173,14 @@ func (p *Pool) algorithm() string {
 		s += " " + p.Cookie
 	}
 	return s
+}
+
+// health describes the probes, and what happens to the sessions of a node that is down.
+func (p *Pool) health() string {
+	if p.WhenDown != CloseDown {
+		return p.Health.String()
+	}
+	return fmt.Sprintf("%s, then %d sessions leave a second", p.Health, p.DrainRate)
 }
 
 // String describes the probes in a few words.

@@ -225,6 +225,19 @@ func parseStateDir(s string) (string, error) {
 	return s, nil
 }
 
+// parseStateFile parses the path of a file, or the word off.
+func parseStateFile(s string) (string, error) {
+	switch {
+	case s == "off":
+		return "", nil
+	case !strings.HasPrefix(s, "/") || strings.HasSuffix(s, "/"):
+		return "", fmt.Errorf("%s is no absolute path of a file; write one, as /var/lib/mqttlb/state.json, or off", quote(s))
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return "", fmt.Errorf("%s has a control character", quote(s))
+	}
+	return s, nil
+}
+
 // parseAdminAddress parses an address to listen on, or the word off.
 func parseAdminAddress(s string) (Address, error) {
 	if s == "off" {

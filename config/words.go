@@ -192,3 +192,14 @@ const (
 )
 
 var removedNodes = []RemovedNodes{DrainRemoved, KeepRemoved}
+
+// WhenDown says what happens to the sessions of nodes that the health checks take down.
+type WhenDown string
+
+// The values of when_down.
+const (
+	KeepDown  WhenDown = "keep"  // sessions stay until they end
+	CloseDown WhenDown = "close" // sessions leave, drain_rate a second
+)
+
+var whenDown = []WhenDown{KeepDown, CloseDown}

@@ -44,7 +44,7 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.current.Store(g)
 	srv.engine.eachLoop(func(l *loop) { l.apply(g, opened) })
 	srv.releasePorts(g)
-	srv.drainRemoved(before, g, present)
+	srv.drainNodes(before, g, present)
 	return nil
 }
 

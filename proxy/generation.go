@@ -90,3 +90,14 @@ func (l *loop) opensUnderEarlier() bool {
 	}
 	return false
 }
+
+// opensUnderEarlier reports whether any loop has an opening accepted under an earlier generation. Such
+// a client may still reach a removed node.
+func (e *engine) opensUnderEarlier() bool {
+	for _, l := range e.loops {
+		if ask(l, l.opensUnderEarlier) {
+			return true
+		}
+	}
+	return false
+}

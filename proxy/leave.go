@@ -31,6 +31,7 @@ var goodbyes = [outcome.Count]goodbye{
 	outcome.Shutdown:     {mqttparse.ServerShuttingDown, mqttparse.ServerUnavailable, websocket.GoingAway},
 	outcome.Kicked:       {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
 	outcome.Drained:      {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
+	outcome.NodeDown:     {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
 	outcome.Moved:        {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
 }
 
@@ -134,4 +135,13 @@ func (l *loop) linger(s *session) step {
 		return l.finish(s, s.outcome)
 	}
 	return stepWait
+}
+
+// abortUndelivered makes the kernel drop the bytes that a node which is down has not taken. The kernel
+// of a frozen node answers its probes, so it could keep them for ever.
+func (s *session) abortUndelivered() {
+	h := &s.server
+	if s.outcome == outcome.NodeDown && h.fd >= 0 && !h.ended && (h.kept != nil || reactor.Unacknowledged(h.fd) > 0) {
+		reactor.Abort(h.fd)
+	}
 }

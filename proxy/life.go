@@ -107,6 +107,7 @@ func (l *loop) expire(s *session) {
 	case s.step == stepLeave:
 		l.resume(s, l.sayGoodbye(s))
 	case s.step == stepLinger:
+		s.abortUndelivered()
 		l.finish(s, s.outcome)
 	case s.deadline == 0 && stillSending(s):
 		l.setTimer(s, now+1)

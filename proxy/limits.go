@@ -45,12 +45,23 @@ const (
 	// leave in the last 10 s of 30 s in batches of 500, each of which takes a loop some 5 ms.
 	leaveInterval = 50 * time.Millisecond
 
-	// drainInterval is the time between two batches of sessions that leave a node. To find a batch,
-	// each loop is asked at most looksPerTick times and looks at slotsPerLook sessions each time,
-	// which takes some 20 µs.
-	drainInterval = 50 * time.Millisecond
-	looksPerTick  = 16
-	slotsPerLook  = 1024
+	// drainInterval is the time between two batches of sessions that leave a node; idleDrainInterval is
+	// the time until the next look if no session can leave. To find a batch, each loop is asked at most
+	// looksPerTick times. Each time it looks at slotsPerLook sessions, which takes some 20 µs, and tells
+	// leavesPerLook of them to leave, which takes some 1 ms.
+	drainInterval     = 50 * time.Millisecond
+	idleDrainInterval = 250 * time.Millisecond
+	looksPerTick      = 16
+	slotsPerLook      = 1024
+	leavesPerLook     = 128
+
+	// maxLate and maxCatchUp keep a drain even after a pause of the process: the sessions of so much
+	// time leave at once, and with Within the others leave so much faster.
+	maxLate    = 2 * drainInterval
+	maxCatchUp = 1.1
+
+	// maxPace is more sessions a second than a loop can tell to leave, as in the configuration.
+	maxPace = 1e7
 
 	// lingerBytes and waits.linger bound the bytes that are read and thrown away after a refusal, and
 	// the time for them. Closing with unread bytes would send RST, which can destroy the refusal.

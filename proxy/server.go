@@ -29,12 +29,12 @@ type Server struct {
 	openingMemory *openingMemory
 
 	current  atomic.Pointer[generation]
-	applying sync.Mutex // held by Apply and by the stop; guards ports and drains
+	applying sync.Mutex // held by Apply and by the stop; guards ports
 	ports    map[portKey]*port
 	running  chan struct{} // closed when the loops run
 	stopping chan struct{} // closed by the stop
-	drains   map[nodeName]*drain
-	working  sync.WaitGroup // goroutines of releasePort and drain
+	drains   *drains
+	working  sync.WaitGroup // goroutines of releasePort, and runDrains
 
 	admitted, refused atomic.Int64 // connections by their place
 }
@@ -56,7 +56,7 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		waits:     usualWaits,
 		inherited: inherited,
 		ports:     map[portKey]*port{},
-		drains:    map[nodeName]*drain{},
+		drains:    newDrains(),
 		running:   make(chan struct{}),
 		stopping:  make(chan struct{}),
 
@@ -86,7 +86,8 @@ func (srv *Server) Addr(name string) net.Addr {
 // timeouts.shutdown to end: by themselves at first, and with a goodbye in the last third. When it
 // returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
-	go srv.journal.run() // ends at journal.close
+	go srv.journal.run()          // ends at journal.close
+	srv.working.Go(srv.runDrains) // ends at the stop
 	ended := make(chan struct{})
 	var measuring sync.WaitGroup
 	measuring.Go(func() { srv.engine.measureLag(ended) })

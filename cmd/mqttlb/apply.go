@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"mqttlb/config"
 )
@@ -40,10 +41,11 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	if ctx.Err() != nil {
 		return nil, errStopping // which has cut the look-up short
 	}
+	next.operators.setWords(next.nodes()) // first: a node that was taken out must get no client
 	if err := s.Apply(&next.snapshot); err != nil {
 		return nil, err
 	}
-	for _, step := range next.afterApply {
+	for _, step := range slices.Concat(next.readAgain, next.afterApply) {
 		if err := step(); err != nil {
 			for _, e := range splitErrors(err) {
 				s.log.Error("a file cannot be used: the content read before stays in force", "error", e)

@@ -46,3 +46,15 @@ func summarize(changes []api.Change) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// audit writes the audit line of a change that an operator has made, and tells those who follow the
+// events.
+func (m *manager) audit(by origin, action string, attrs ...slog.Attr) {
+	audit(m.log.Logger, by, action, attrs...)
+	var text strings.Builder
+	text.WriteString("by " + by.Who)
+	for _, a := range attrs {
+		text.WriteString(", " + a.String())
+	}
+	m.events.Publish(api.Event{Kind: eventOperator, Subject: action, Text: text.String()})
+}

@@ -69,7 +69,7 @@ func check(ctx context.Context, file string, stdout, stderr io.Writer) error {
 	if file == standardInput {
 		file = inputName
 	}
-	r, err := newRevision(cfg, file, nil, slog.New(slog.DiscardHandler))
+	r, err := newRevision(cfg, file, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return errFailed

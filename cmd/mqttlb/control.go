@@ -113,7 +113,7 @@ func (c *control) Diff(ctx context.Context, file string) (api.Diff, error) {
 		result.Errors = []string{file + ": is not a regular file"}
 		return result, nil
 	}
-	next, err := readRevision(file, nil, slog.New(slog.DiscardHandler))
+	next, err := readRevision(file, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		result.Errors = faultsOf(file, err).lines()
 		return result, nil
@@ -122,19 +122,21 @@ func (c *control) Diff(ctx context.Context, file string) (api.Diff, error) {
 	return result, err
 }
 
+// Nodes implements [admin.Control].
+func (c *control) Nodes(context.Context) (api.Nodes, error) { return c.manager.nodes(), nil }
+
+// SetNode implements [admin.Control].
+func (c *control) SetNode(ctx context.Context, by admin.Origin, name, verb string, change api.NodeChange) (api.Node, error) {
+	return c.manager.setNode(ctx, by, name, verb, change)
+}
+
 // Stop implements [admin.Control].
 func (c *control) Stop(context.Context, admin.Origin) error {
 	c.server.state.ask()
 	return nil
 }
 
-// Audit implements [admin.Control]. It tells those who follow the events, too.
+// Audit implements [admin.Control].
 func (c *control) Audit(by admin.Origin, action string, attrs ...slog.Attr) {
-	audit(c.manager.log.Logger, by, action, attrs...)
-	var text strings.Builder
-	text.WriteString("by " + by.Who)
-	for _, a := range attrs {
-		text.WriteString(", " + a.String())
-	}
-	c.manager.events.Publish(api.Event{Kind: eventOperator, Subject: action, Text: text.String()})
+	c.manager.audit(by, action, attrs...)
 }

@@ -15,14 +15,6 @@ var errPending = &admin.Error{Status: http.StatusNotImplemented, Text: "this bui
 // addCounts adds the counts of packets and loops.
 func addCounts(*api.Status, *proxy.Stats) {}
 
-// Nodes implements [admin.Control].
-func (*control) Nodes(context.Context) (api.Nodes, error) { return api.Nodes{}, errPending }
-
-// SetNode implements [admin.Control].
-func (*control) SetNode(context.Context, admin.Origin, string, string, api.NodeChange) (api.Node, error) {
-	return api.Node{}, errPending
-}
-
 // Sessions implements [admin.Control].
 func (*control) Sessions(context.Context, admin.SessionQuery) (api.Sessions, error) {
 	return api.Sessions{}, errPending

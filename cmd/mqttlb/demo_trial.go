@@ -92,7 +92,7 @@ func (t *trial) newBalancer(listen string) (s *server, err error) {
 		}
 		log := slog.New(slog.DiscardHandler)
 		first := &revision{config: cfg}
-		if first.plan, err = newPlan(cfg, nil, log); err != nil {
+		if first.plan, err = newPlan(cfg, nil, nil, log); err != nil {
 			return nil, err
 		}
 		s, err = newServer(first, log)

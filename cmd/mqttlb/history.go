@@ -8,57 +8,23 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-)
 
-// lastGoodName is the name of the file with the last good configuration.
-const lastGoodName = "last-good.yaml"
+	"mqttlb/config"
+)
 
 // history is the state directory. It holds the last good configuration, for a start
 // with a broken file.
 type history struct{ dir string }
 
 // file is the path of the last good configuration.
-func (h history) file() string { return filepath.Join(h.dir, lastGoodName) }
+func (h history) file() string { return filepath.Join(h.dir, config.LastGood) }
 
 // save replaces the file in one step, so that it is whole at every moment.
-func (h history) save(text []byte) (err error) {
+func (h history) save(text []byte) error {
 	if old, err := os.ReadFile(h.file()); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	if err := os.MkdirAll(h.dir, 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(h.dir, lastGoodName+".*.new") // of mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), h.file()); err != nil {
-		return err
-	}
-	return syncDir(h.dir)
-}
-
-// syncDir makes a rename in a folder survive a power failure.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return replaceFile(h.file(), text)
 }
 
 // hint tells an operator whose file is broken how to start with the last good
@@ -88,9 +54,12 @@ func (h history) read(log *slog.Logger) (*revision, error) {
 	case !rereadable(h.file()):
 		return nil, fmt.Errorf("--fallback: %s is not a regular file", h.file())
 	}
-	r, err := readRevision(h.file(), nil, log)
-	if err != nil {
-		return nil, append(faults{{line: "--fallback: the last good configuration in " + h.dir + " is broken, too"}}, faultsOf("", err)...)
+	cfg, err := config.Load(h.file())
+	if err == nil {
+		var r *revision
+		if r, err = newRevision(cfg, h.file(), nil, loadOperators(cfg, log), log); err == nil {
+			return r, nil
+		}
 	}
-	return r, nil
+	return nil, append(faults{{line: "--fallback: the last good configuration in " + h.dir + " is broken, too"}}, faultsOf(h.file(), err)...)
 }

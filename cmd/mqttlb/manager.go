@@ -36,6 +36,9 @@ type manager struct {
 	apply  func(ctx context.Context, before, next *revision) (warnings []string, err error)
 	notify *notifier // is told of reloads
 
+	drainer drainer
+	plan    func() *plan // in force, from any goroutine
+
 	hangups     <-chan os.Signal
 	fileChanges chan fingerprint // from watch
 	requests    chan request     // from the admin socket
@@ -45,6 +48,7 @@ type manager struct {
 	inForce     atomic.Int64                 // generation, for other goroutines
 	watched     atomic.Pointer[watchedFiles] // the files that watch reads
 	lastRead    atomic.Pointer[string]       // the digest of the files at the last reload
+	operators   atomic.Pointer[operators]    // set at run time; only run changes them
 
 	// Only run uses the fields below.
 	running    *revision
@@ -71,6 +75,7 @@ func newManager(first *revision, broken faults, log *logger) *manager {
 	}
 	m.inForce.Store(1)
 	m.reloads.Store(&admin.Reloads{Failed: broken != nil, Last: time.Now()})
+	m.operators.Store(&first.plan.operators)
 	return m
 }
 
@@ -140,10 +145,16 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 	if m.file == "" {
 		m.warn(&result, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
+	otherState := next.config.Admin.StateFile != m.running.config.Admin.StateFile
 	m.running = next
 	m.watched.Store(newWatchedFiles(m.file, next.config, nil))
 	if err := m.saveLastGood(); err != nil {
 		m.warn(&result, "the configuration is in force and could not be kept: "+err.Error())
+	}
+	if otherState {
+		if err := m.saveOperators(); err != nil {
+			m.warn(&result, err.Error())
+		}
 	}
 	if by.Who == byFile.Who && len(result.Changes) == 0 && m.lastFaults == nil {
 		m.log.Debug("a file of the configuration has changed, but no setting", "file", m.file)
@@ -170,20 +181,20 @@ func (m *manager) nextRevision(ctx context.Context) (*revision, error) {
 		err   error
 	}
 	done := make(chan reading, 1)
-	again, before, watched := *m.running, m.running.plan, m.watched.Load()
+	again, before, watched, set := *m.running, m.running.plan, m.watched.Load(), *m.operators.Load()
 	go func() { // ends when the files have been read
 		var r reading
 		switch {
 		case m.file == "":
 			r.revision = &again
-			again.plan, r.err = newPlan(again.config, before, m.log.Logger)
+			again.plan, r.err = newPlan(again.config, before, set, m.log.Logger)
 		case !rereadable(m.file):
 			r.err = faults{{line: m.file + ": is not a regular file any more, and cannot be read again"}}
 		default:
 			if m.watching {
 				r.tried = watched.fingerprint().digest // first: a change during the read then causes another reload
 			}
-			r.revision, r.err = readRevision(m.file, before, m.log.Logger)
+			r.revision, r.err = readRevision(m.file, before, set, m.log.Logger)
 		}
 		done <- r
 	}()

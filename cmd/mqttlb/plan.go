@@ -19,7 +19,10 @@ import (
 // names: node state, health checks, DNS look-ups, handshake gates, and the keys and sessions for TLS resumption.
 type plan struct {
 	snapshot snapshot.Snapshot
-	pools    []*snapshot.Pool
+	pools    []*snapshot.Pool // in the order of the configuration
+
+	config    *config.Config
+	operators operators // set at run time for its nodes
 
 	registry *balancer.Registry
 	names    *discovery.Discovery // resolves the host names of nodes
@@ -36,15 +39,18 @@ type plan struct {
 	// afterApply brings the workers up to date, after the server has applied the snapshot. An error names a file that
 	// cannot be used; the content read before stays in force.
 	afterApply []func() error
+	// readAgain reads the files of objects that were taken over, like afterApply and with the same errors.
+	readAgain []func() error
 }
 
-// newPlan makes the plan of a configuration. It takes over objects from before, which is nil at the start. It starts and
-// changes nothing, and opens only the TLS files. The error joins everything that is wrong.
-func newPlan(cfg *config.Config, before *plan, log *slog.Logger) (*plan, error) {
+// newPlan makes the plan of a configuration, in which nodes have the weights that operators have set. It takes over objects
+// from before, which is nil at the start. It starts and changes nothing, and opens only the TLS files. The error joins
+// everything that is wrong.
+func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) (*plan, error) {
 	if before == nil {
 		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log)}
 	}
-	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck}
+	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
 	p.workers = append(p.workers, p.names)
 	pools := make(map[string]*snapshot.Pool)

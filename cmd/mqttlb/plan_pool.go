@@ -24,7 +24,7 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 	}
 	for _, n := range c.Nodes {
 		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
-			Name: n.Name, Address: n.Address.String(), Weight: n.Weight, MaxConnections: n.MaxConnections,
+			Name: n.Name, Address: n.Address.String(), Weight: p.operators.weight(n.Name, n.Weight), MaxConnections: n.MaxConnections,
 		})
 	}
 	b, err := balancer.NewPool(spec)
@@ -40,6 +40,9 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 	}
 	if c.RemovedNodes == config.DrainRemoved {
 		pool.RemovedNodesRate = c.DrainRate
+	}
+	if c.WhenDown == config.CloseDown {
+		pool.DownNodesRate = c.DrainRate
 	}
 	switch c.ProxyProtocol {
 	case config.ProxyOff, config.ProxyAccept: // the latter is for listeners

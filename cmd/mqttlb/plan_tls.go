@@ -24,7 +24,7 @@ func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snap
 	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity]}}
 	if old != nil && sameFiles(old.config, c) {
 		t.Terminator = old.Terminator
-		p.afterApply = append(p.afterApply, t.Terminator.Reload)
+		p.readAgain = append(p.readAgain, t.Terminator.Reload)
 	} else {
 		var err error
 		if t.Terminator, err = newTerminator(c, log); err != nil {
@@ -100,7 +100,7 @@ func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, 
 	t, old := &poolTLS{config: *c, hosts: o.Hosts}, before.nodeTLS[pool.Name]
 	if old != nil && old.config == t.config && maps.Equal(old.hosts, t.hosts) {
 		t.NodeTLS = old.NodeTLS
-		p.afterApply = append(p.afterApply, t.Originator.Reload)
+		p.readAgain = append(p.readAgain, t.Originator.Reload)
 	} else {
 		originator, err := tlsterm.NewOriginator(o)
 		if err != nil {

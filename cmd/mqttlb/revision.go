@@ -57,20 +57,20 @@ func faultsOf(file string, err error) (all faults) {
 }
 
 // readRevision reads a configuration file and all files that it names. It starts
-// nothing. For before see newPlan. The error is of type faults.
-func readRevision(file string, before *plan, log *slog.Logger) (*revision, error) {
+// nothing. For before and set see newPlan. The error is of type faults.
+func readRevision(file string, before *plan, set operators, log *slog.Logger) (*revision, error) {
 	cfg, err := config.Load(file)
 	if err != nil {
 		return nil, faultsOf(file, err)
 	}
-	return newRevision(cfg, file, before, log)
+	return newRevision(cfg, file, before, set, log)
 }
 
 // newRevision makes the plan of cfg, which was read from file. The error is of type
 // faults.
-func newRevision(cfg *config.Config, file string, before *plan, log *slog.Logger) (r *revision, err error) {
+func newRevision(cfg *config.Config, file string, before *plan, set operators, log *slog.Logger) (r *revision, err error) {
 	r = &revision{config: cfg}
-	if r.plan, err = newPlan(cfg, before, log); err != nil {
+	if r.plan, err = newPlan(cfg, before, set, log); err != nil {
 		return nil, faultsOf(file, err)
 	}
 	return r, nil

@@ -63,6 +63,7 @@ func (s *server) listen(ctx context.Context, first *revision) error {
 	if err := s.listenStatus(ctx, first.config.Admin.Address); err != nil {
 		return err
 	}
+	first.plan.operators.setWords(first.plan.nodes())
 	err := s.predecessor.makeWay(ctx, func() (err error) {
 		s.Server, err = proxy.NewInheriting(&first.plan.snapshot, s.inherited, log)
 		return err
@@ -96,6 +97,7 @@ func (s *server) listenStatus(ctx context.Context, a config.Address) error {
 // the server is closed.
 func (s *server) attachManager(ctx context.Context, m *manager) error {
 	m.apply, m.notify = s.apply, s.notify
+	m.drainer, m.plan = s.Server, s.plan.Load
 	s.manager, s.events = m, m.events
 	s.socket = &endpoint{
 		setting: socketSetting, log: s.log,
@@ -103,7 +105,10 @@ func (s *server) attachManager(ctx context.Context, m *manager) error {
 			return bindSocket(a, s.inherited, s.socketConfigured, s.log)
 		},
 	}
-	err := s.listenSocket(ctx, m.running.config.Admin)
+	err := m.resumeDrains()
+	if err == nil {
+		err = s.listenSocket(ctx, m.running.config.Admin)
+	}
 	if err != nil {
 		s.status.close()
 		s.Close()

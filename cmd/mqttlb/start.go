@@ -21,7 +21,7 @@ func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revisi
 			kept.dir = cfg.Admin.StateDir
 		}
 		first = &revision{config: cfg}
-		if first.plan, err = newPlan(cfg, nil, log.Logger); err == nil {
+		if first.plan, err = newPlan(cfg, nil, loadOperators(cfg, log.Logger), log.Logger); err == nil {
 			return first, nil, nil
 		}
 	}

@@ -20,6 +20,7 @@ const (
 	Shutdown           // mqttlb stopped
 	Kicked             // an operator ended the session
 	Drained            // the node is draining, and the client should use another one
+	NodeDown           // the health checks have taken the node down, and pools[].when_down is close
 	Moved              // the client was moved to another node
 	FrameError         // a WebSocket client violated the rules for frames
 	HTTPServed         // the connection carried HTTP requests, not MQTT, and has ended
@@ -69,6 +70,7 @@ var names = [Count]string{
 	Shutdown:            "shutdown",
 	Kicked:              "kicked",
 	Drained:             "drained",
+	NodeDown:            "node_down",
 	Moved:               "moved",
 	FrameError:          "frame_error",
 	HTTPServed:          "http_served",

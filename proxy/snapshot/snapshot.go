@@ -140,6 +140,10 @@ type Pool struct {
 	// 0: they stay until they end.
 	RemovedNodesRate int
 
+	// DownNodesRate is how many sessions a second leave a node that the health checks have taken
+	// down, while another node of the pool is up; 0: they stay.
+	DownNodesRate int
+
 	// WebSocket says that the nodes speak MQTT over WebSocket, not plain MQTT.
 	WebSocket bool
 

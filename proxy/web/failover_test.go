@@ -45,6 +45,25 @@ func TestRequestGoesOnWholeWhenItsFirstCandidateIsDead(t *testing.T) {
 	}
 }
 
+// A connection that is kept alive goes on, and its requests go to another node: nothing need be closed.
+func TestRequestsOfAKeptConnectionGoToAnotherNode(t *testing.T) {
+	a, b := newNode(t, "a", nil), newNode(t, "b", nil)
+	r := start(t, []*node{a, b})
+	c := r.client()
+	c.source = r.atHome(0)
+	for range 3 {
+		for _, step := range []struct {
+			state balancer.State
+			want  string
+		}{{balancer.Up, "a"}, {balancer.Draining, "b"}, {balancer.Up, "a"}, {balancer.Down, "b"}} {
+			r.pool.Nodes()[0].SetOperator(step.state)
+			if s := c.get("/"); s.Node != step.want {
+				t.Errorf("with node a %v, the answer is from %s", step.state, s.Node)
+			}
+		}
+	}
+}
+
 func TestNoNodeIsAnsweredWithTheReason(t *testing.T) {
 	a := newNode(t, "a", nil)
 	r := start(t, []*node{a})

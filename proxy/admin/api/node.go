@@ -11,8 +11,9 @@ type Nodes struct {
 type Node struct {
 	Name     string       `json:"name"`
 	Operator NodeOperator `json:"operator"`
-	Drain    *Drain       `json:"drain,omitempty"` // of its sessions; none: nothing leaves
-	Pools    []NodeInPool `json:"pools"`           // empty: only the operator's word is left of it
+	Drain    *Drain       `json:"drain,omitempty"`    // of its sessions; none: nothing leaves
+	Pools    []NodeInPool `json:"pools"`              // empty: only the operator's word is left of it
+	Warnings []string     `json:"warnings,omitempty"` // of the change that this answers
 }
 
 // NodeOperator is what an operator has said about a node at run time.
@@ -34,6 +35,7 @@ const (
 
 // Drain is the progress of the sessions that leave a node.
 type Drain struct {
+	Cause     string    `json:"cause"` // operator, removed (from its pool) or node_down
 	Began     time.Time `json:"began"`
 	Sessions  int64     `json:"sessions"`                    // when it began
 	Left      int64     `json:"left"`                        // still on the node
