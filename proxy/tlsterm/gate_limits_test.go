@@ -2,6 +2,7 @@ package tlsterm
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,7 +46,7 @@ func TestLowerLimitLeavesThoseThatRunAndWait(t *testing.T) {
 			g.Leave(nil, nil)
 			synctest.Wait()
 		}
-		if got := g.Counts(); got != (GateCounts{Refused: 1, Done: 6}) {
+		if got := g.Counts(); !reflect.DeepEqual(got, GateCounts{Refused: 1, Done: 6}) {
 			t.Errorf("got %+v", got)
 		}
 	})
