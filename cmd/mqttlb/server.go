@@ -85,7 +85,7 @@ func (s *server) run(ctx context.Context) {
 	first := s.plan.Load()
 	first.names.Resolve(ctx) // before the first accept: without node addresses clients would be refused
 	s.background.setWorkers(ctx, first.workers)
-	sources := admin.Sources{Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools }, Stopping: ctx.Done(), LinesDropped: s.linesDropped}
+	sources := admin.Sources{Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools }, Stopping: ctx.Done(), LinesDropped: s.linesDropped, Health: s.probes, Version: buildVersion()}
 	if m := s.manager; m != nil {
 		sources.Reloads = func() admin.Reloads { return *m.reloads.Load() }
 		running.Go(func() { m.run(managerCtx, ctx) })

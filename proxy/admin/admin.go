@@ -20,7 +20,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"mqttlb/balancer/health"
 	"mqttlb/proxy"
+	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -45,6 +47,14 @@ type Sources struct {
 
 	// Reloads returns the state of reloads. Nil: the configuration is not reloaded.
 	Reloads func() Reloads
+
+	// Health returns what the health checks have found, by pool. Nil: there are none.
+	Health func() map[string][]health.Status
+
+	// Drains returns the drains in progress, by node. Nil: there are none.
+	Drains func() map[string]api.Drain
+
+	Version string // of the build
 }
 
 // Serve serves requests on ln until ctx is done, and closes ln.
