@@ -16,10 +16,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
@@ -76,14 +72,8 @@ func Serve(ctx context.Context, ln net.Listener, from Sources, log *slog.Logger)
 }
 
 func handler(from Sources) http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		&collector{from},
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", metrics(from))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		select {
 		case <-from.Stopping:
