@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
@@ -73,7 +75,7 @@ func Serve(ctx context.Context, ln net.Listener, from Sources, log *slog.Logger)
 
 func handler(from Sources) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics(from))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(newRegistry(&collector{from}), promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		select {
 		case <-from.Stopping:

@@ -1,24 +1,11 @@
 package admin
 
 import (
-	"net/http"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"mqttlb/proxy"
 )
-
-// metrics returns the handler of /metrics.
-func metrics(from Sources) http.Handler {
-	registry := newRegistry(&collector{from})
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
-}
-
-// maxScrapes is how many scrapes may run at once, as when several Prometheus servers meet. A further
-// one is answered 503.
-const maxScrapes = 3
 
 // newRegistry returns a registry with mqttlb's own metrics, those of the Go runtime, and those that
 // the kernel has for the process.
