@@ -73,10 +73,10 @@ func (s scrape) probes(pools map[string][]health.Status) {
 			s.count(nodeProbes, h.Failed, pool, name, "failed")
 			if !h.Last.IsZero() {
 				s.gauge(nodeProbeDuration, h.Took.Seconds(), pool, name)
-				s.gauge(nodeProbeLast, unix(h.Last), pool, name)
+				s.gauge(nodeProbeLast, unixTime(h.Last), pool, name)
 			}
 			if !h.Since.IsZero() {
-				s.gauge(nodeHealthChange, unix(h.Since), pool, name)
+				s.gauge(nodeHealthChange, unixTime(h.Since), pool, name)
 			}
 		}
 	}
@@ -91,5 +91,5 @@ func (s scrape) drains(nodes map[string]api.Drain) {
 	}
 }
 
-// unix returns a time in seconds since 1970.
-func unix(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+// unixTime returns a time in seconds since 1970.
+func unixTime(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

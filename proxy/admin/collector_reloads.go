@@ -24,5 +24,5 @@ func (s scrape) reloads(r Reloads) {
 	s.count(configReloads, r.Done, "done")
 	s.count(configReloads, r.Refused, "refused")
 	s.flag(configReloadFailed, r.Failed)
-	s.gauge(configLastReload, unix(r.Last))
+	s.gauge(configLastReload, unixTime(r.Last))
 }
