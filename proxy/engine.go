@@ -41,6 +41,7 @@ func newEngine(srv *Server) (*engine, error) {
 			e.close()
 			return nil, err
 		}
+		l.number = len(e.loops)
 		e.loops = append(e.loops, l)
 	}
 	return e, nil
@@ -122,10 +123,13 @@ func (e *engine) endAll() {
 
 // addTo adds the counters of the loops to stats.
 func (e *engine) addTo(stats *Stats) {
+	stats.Loops = make([]LoopStats, len(e.loops))
 	var mu sync.Mutex
 	e.eachLoop(func(l *loop) {
 		mu.Lock()
 		defer mu.Unlock()
 		stats.add(&l.counters)
+		stats.KeptBytes += l.keptBytes
+		stats.Loops[l.number] = l.times.stats()
 	})
 }

@@ -11,6 +11,7 @@ import (
 type loop struct {
 	*reactor.Loop
 	server   *Server
+	number   int            // of the server's loops
 	current  *generation    // the generation that this loop has applied last
 	sockets  []listenSocket // by socket number
 	sessions reactor.Slots[session]
@@ -27,6 +28,8 @@ type loop struct {
 	connack        mqttparse.Connack
 
 	counters   ledger
+	times      loopTimes
+	keptBytes  int64               // memory of all backlogs
 	opensUnder map[*generation]int // openings that are not over, by the generation that accepted their client
 	stopping   bool
 	leaving    uint32 // the slot at which the next batch of leaving sessions begins
