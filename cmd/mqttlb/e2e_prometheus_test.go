@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"testing"
 
+	v3 "github.com/eclipse/paho.mqtt.golang/packets"
+
 	"mqttlb/proxy/proxytest"
 )
 
@@ -44,6 +46,14 @@ listeners:
 		}
 	}
 	join(t, b.addrs["tcp"], "", 4, "opaque")
+	echo := join(t, b.addrs["mqtt"], "", 4, "echo")
+	echo.subscribe(t, "echo")
+	p := v3.NewControlPacket(v3.Publish).(*v3.PublishPacket)
+	p.TopicName, p.Payload = "echo", []byte("hello")
+	if err := p.Write(echo); err != nil {
+		t.Fatal(err)
+	}
+	echo.publishPacket(t)
 	refused(t, b.addrs["mqtt"], 9, "of a version that does not exist", 0x84)
 	if resp, err := http.Get("http://" + b.addrs["http"]); err != nil {
 		t.Fatal(err)
@@ -137,17 +147,26 @@ func TestPrometheusScrapesTheRunningBinary(t *testing.T) {
 	b := busyForMetrics(t)
 	p := startPrometheus(t, b)
 	for query, want := range map[string]float64{
-		"up":                        1,
-		"sum(mqttlb_sessions_open)": 10,
+		`up`:                                     1,
+		`sum(mqttlb_sessions_open)`:              11,
+		`sum(mqttlb_sessions_open{version="5"})`: 3,
+		`sum(mqttlb_sessions_open{protocol="tcp",version="unknown"})`:       1,
 		`sum(mqttlb_connections_open{listener="mqtts"})`:                    3,
 		`sum(mqttlb_tls_sessions_total{version="TLSv1.3",resumed="false"})`: 3,
+		`sum(mqttlb_tls_handshake_seconds_count)`:                           3,
+		`sum(mqttlb_node_connacks_total{code="0x00"})`:                      10,
+		`sum(mqttlb_time_to_connack_seconds_bucket{le="+Inf"})`:             10,
+		`sum(mqttlb_publishes_total{qos="0",direction="received"})`:         1,
+		`sum(mqttlb_publishes_total{qos="0",direction="sent"})`:             1,
+		`sum(mqttlb_packets_total{listener="mqtt",direction="received"})`:   4 + 2, // CONNECT, SUBSCRIBE, PUBLISH
 		`sum(mqttlb_refusals_total{reason="unsupported_version"})`:          1,
 		`sum(mqttlb_http_answers_total{status="502"})`:                      1,
 		`sum(mqttlb_node_state{pool="brokers",state="up"})`:                 2,
 		`mqttlb_node_max_connections{node="w"}`:                             7,
 		`mqttlb_config_reload_failed`:                                       0,
-		`sum(scrape_samples_scraped) > bool 200`:                            1,
+		`sum(scrape_samples_scraped) > bool 500`:                            1,
 		`sum(mqttlb_source_ports_used) < bool sum(mqttlb_source_ports_max)`: 1,
+		`min(increase(mqttlb_loop_lag_seconds_count[1m])) > bool 0`:         1,
 	} {
 		var got float64
 		var ok bool

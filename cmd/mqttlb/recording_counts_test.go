@@ -12,7 +12,11 @@ var seriesOf = regexp.MustCompile(`^mqttlb_(\w+)\{(.*)\}$`)
 
 // unrecorded are counters that vary from run to run, or repeat another: whether a client has its ticket
 // in time, which cipher suite suits the processor, how many probes there were.
-var unrecorded = []string{"refusals_total", "tls_sessions_total", "node_tls_sessions_total", "node_probes_total"}
+// Packets are in the recording one by one.
+var unrecorded = []string{
+	"refusals_total", "tls_sessions_total", "node_tls_sessions_total", "node_probes_total",
+	"packets_total", "publishes_total", "node_connacks_total", "node_disconnects_total",
+}
 
 // counted waits until no session of the scenes is open, and adds to each recording the
 // counters of its listener and pool. Every process plays one scenario, so that counters

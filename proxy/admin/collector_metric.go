@@ -2,6 +2,8 @@ package admin
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"mqttlb/proxy"
 )
 
 // metric is one of mqttlb's own metrics.
@@ -29,6 +31,10 @@ func newCounter(name, help string, labels ...string) *metric {
 	return declare("counter", name, help, labels)
 }
 
+func newHistogram(name, help string, labels ...string) *metric {
+	return declare("histogram", name, help, labels)
+}
+
 // scrape takes the values of one scrape. The labels of a value are in the order of its metric's.
 type scrape chan<- prometheus.Metric
 
@@ -49,10 +55,28 @@ func (s scrape) count(m *metric, n uint64, labels ...string) {
 	s.send(m, prometheus.CounterValue, float64(n), labels)
 }
 
-// send sends a value. An error, as for a label that is not UTF-8, makes the scrape fail and names
-// the metric.
+// histogram sends a histogram. One without buckets has not been measured, and is not sent.
+func (s scrape) histogram(m *metric, h *proxy.Histogram, labels ...string) {
+	if len(h.Bounds) == 0 {
+		return
+	}
+	below, upTo := uint64(0), make(map[float64]uint64, len(h.Bounds))
+	for i, bound := range h.Bounds {
+		below += h.Counts[i]
+		upTo[bound] = below
+	}
+	value, err := prometheus.NewConstHistogram(m.desc, h.Count(), h.Sum, upTo, labels...)
+	s.sendOr(m, value, err)
+}
+
 func (s scrape) send(m *metric, kind prometheus.ValueType, v float64, labels []string) {
 	value, err := prometheus.NewConstMetric(m.desc, kind, v, labels...)
+	s.sendOr(m, value, err)
+}
+
+// sendOr sends a value. An error, as for a label that is not UTF-8, makes the scrape fail and names
+// the metric.
+func (s scrape) sendOr(m *metric, value prometheus.Metric, err error) {
 	if err != nil {
 		value = prometheus.NewInvalidMetric(m.desc, err)
 	}

@@ -41,17 +41,24 @@ func everything(t *testing.T) *fixed {
 		{Kind: tlsterm.KindCertificate, File: "server.pem", NotAfter: at}, // named twice
 		{Kind: tlsterm.KindTicketKeys, File: "tickets", Err: errors.New("torn")},
 	}
+	times := proxy.Histogram{Bounds: []float64{0.5, 1}, Counts: []uint64{1, 2, 3}, Sum: 9}
 	f := &fixed{}
 	f.stats = proxy.Stats{
-		MaxConnections: 100,
+		MaxConnections: 100, KeptBytes: 1, OpeningMemory: 2, OpeningMemoryLimit: 3,
+		Loops: []proxy.LoopStats{{Turns: 6, TurnTime: times, Lag: times}},
 		Listeners: []proxy.ListenerStats{{
 			Name: "mqtts", Open: 1, Accepted: 3, Outcomes: [outcome.Count]uint64{outcome.ClientClosed: 1, outcome.NotMQTT: 1},
-			Answers: map[int]uint64{404: 2}, TLS: true, Certificates: files,
+			Answers: map[int]uint64{404: 2}, TLS: true, Certificates: files, Handshake: times,
 			Handshakes: tlsterm.GateCounts{Running: 1, Waiting: 2, Refused: 3, Done: 4, Failed: 5, Agreed: map[tlsterm.Agreed]uint64{
 				{Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Resumed: true}: 4,
 			}},
 		}},
-		Flows: []proxy.FlowStats{{Listener: "mqtts", Pool: "p", Node: "a", Open: 1, Total: 2, Received: 3, Sent: 4, DialErrors: 5}},
+		Flows: []proxy.FlowStats{{
+			Listener: "mqtts", Pool: "p", Node: "a", Open: 1, Total: 2, Received: 3, Sent: 4, DialErrors: 5, OpenByVersion: [4]int64{0, 0, 0, 1},
+			Packets:  [2]proxy.PacketStats{{Packets: 10, Publish: [3]uint64{1, 2, 3}}, {Packets: 20, Publish: [3]uint64{4, 5, 6}}},
+			Connacks: map[uint8]uint64{0x84: 1}, Disconnects: map[uint8]uint64{0x8E: 2},
+			Times: proxy.Times{TimeToConnack: times, Dial: times, Duration: times},
+		}},
 	}
 	f.Sources = Sources{
 		Pools: func() []*snapshot.Pool { return []*snapshot.Pool{pool} },

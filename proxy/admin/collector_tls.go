@@ -11,6 +11,7 @@ import (
 var (
 	tlsHandshakes = newCounter("tls_handshakes_total", "TLS handshakes with clients, by how they ended.", "listener", "result")
 	tlsSessions   = newCounter("tls_sessions_total", "TLS handshakes that succeeded, by what was agreed on.", "listener", "version", "cipher", "resumed")
+	tlsDuration   = newHistogram("tls_handshake_seconds", "TLS handshakes with clients that succeeded, from the whole ClientHello on, with the wait for their turn.", "listener")
 	tlsRunning    = newGauge("tls_handshakes_running", "TLS handshakes that have begun, those that wait for their client included.", "listener")
 	tlsWaiting    = newGauge("tls_handshakes_waiting", "Clients that wait for their TLS handshake to begin.", "listener")
 	tlsExpiry     = newGauge("tls_file_expiry_timestamp_seconds", "When the certificate, CA or CRL in force is not valid any more, in Unix time.", "listener", "kind", "file")
@@ -32,6 +33,7 @@ func (s scrape) listenerTLS(all []proxy.ListenerStats) {
 			continue
 		}
 		h := &l.Handshakes
+		s.histogram(tlsDuration, &l.Handshake, l.Name)
 		s.gauge(tlsRunning, float64(h.Running), l.Name)
 		s.gauge(tlsWaiting, float64(h.Waiting), l.Name)
 		s.handshakes(tlsHandshakes, tlsSessions, h, l.Name)
