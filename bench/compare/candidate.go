@@ -182,7 +182,7 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, metrics string,
 		Threads        int
 		Bufsize        int
 		Certificate    string // empty: no TLS
-		Metrics        string // address; empty: none
+		Metrics        string // empty: no metrics
 	}{b.folder, c.protocol.plain(), c.pool, listen, b.nodes[c.pool], maxConnections, w.balancerThreads(), w.bufsize, certificate, metrics})
 	if err != nil {
 		return "", err

@@ -79,11 +79,11 @@ func (s scrape) files(broken, expiry *metric, of string, list []tlsterm.Certific
 	sent := map[file]bool{}
 	for i := range list {
 		f := &list[i]
-		if key := (file{f.Kind, f.File}); sent[key] {
+		key := file{f.Kind, f.File}
+		if sent[key] {
 			continue
-		} else {
-			sent[key] = true
 		}
+		sent[key] = true
 		s.flag(broken, f.Err != nil, of, string(f.Kind), f.File)
 		if !f.NotAfter.IsZero() {
 			s.gauge(expiry, float64(f.NotAfter.Unix()), of, string(f.Kind), f.File)
