@@ -49,8 +49,9 @@ type Sources struct {
 	// Health returns what the health checks have found, by pool. Nil: there are none.
 	Health func() map[string][]health.Status
 
-	// Drains returns the drains in progress, by node. Nil: there are none.
-	Drains func() map[string]api.Drain
+	// Nodes returns the nodes with what an operator has set, and with the drains in progress. Nil:
+	// nobody sets anything.
+	Nodes func() []api.Node
 
 	Version string // of the build
 }

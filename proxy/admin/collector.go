@@ -42,14 +42,16 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	s.flows(stats)
 	s.answers(stats.Flows)
 	s.nodes(pools)
+	if c.Nodes != nil {
+		s.operators(c.Nodes())
+	} else {
+		s.operators(unset(pools))
+	}
 	s.nodeTLS(pools)
 	s.sourcePorts(pools)
 	s.process(stats)
 	if c.Health != nil {
 		s.probes(c.Health())
-	}
-	if c.Drains != nil {
-		s.drains(c.Drains())
 	}
 	if c.Reloads != nil {
 		s.reloads(c.Reloads())

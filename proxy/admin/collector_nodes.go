@@ -5,27 +5,20 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/health"
-	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/snapshot"
 )
 
 var (
-	nodeState      = newGauge("node_state", "1 for the state that a node is in, 0 for the others.", "pool", "node", "state")
-	nodeHealthy    = newGauge("node_healthy", "1 while the health checks find a node good, whatever the operator has said about it.", "pool", "node")
-	nodeOperator   = newGauge("node_operator", "1 for the operator's word about a node, 0 for the others.", "node", "word")
-	nodeWeight     = newGauge("node_weight", "The weight of a node in force.", "pool", "node")
-	nodeConfigured = newGauge("node_weight_configured", "The weight of a node in the configuration.", "pool", "node")
-	nodeOpen       = newGauge("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
-	nodeMax        = newGauge("node_max_connections", "A node's max_connections; no series where there is no limit.", "pool", "node")
+	nodeState   = newGauge("node_state", "1 for the state that a node is in, 0 for the others.", "pool", "node", "state")
+	nodeHealthy = newGauge("node_healthy", "1 while the health checks find a node good, whatever the operator has said about it.", "pool", "node")
+	nodeWeight  = newGauge("node_weight", "The weight of a node in force.", "pool", "node")
+	nodeOpen    = newGauge("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
+	nodeMax     = newGauge("node_max_connections", "A node's max_connections; no series where there is no limit.", "pool", "node")
 
 	nodeProbes        = newCounter("node_probes_total", "Health probes of a node, by how they ended.", "pool", "node", "result")
 	nodeProbeDuration = newGauge("node_probe_duration_seconds", "How long the last health probe of a node took.", "pool", "node")
 	nodeProbeLast     = newGauge("node_probe_last_timestamp_seconds", "When the last health probe of a node ended, in Unix time.", "pool", "node")
 	nodeHealthChange  = newGauge("node_health_change_timestamp_seconds", "When the health checks last changed their verdict on a node, in Unix time.", "pool", "node")
-
-	drainLeft = newGauge("node_drain_sessions_left", "While a node drains: sessions that are still on it.", "node")
-	drainTold = newGauge("node_drain_sessions_told", "While a node drains: sessions that were told to leave since the drain began.", "node")
-	drainRate = newGauge("node_drain_sessions_per_second", "While a node drains: the pace of the sessions that leave; 0: they stay until they end.", "node")
 )
 
 // states are the states of a node, in each of which it is at a time.
@@ -33,7 +26,6 @@ var states = [...]balancer.State{balancer.Up, balancer.Draining, balancer.Down}
 
 // nodes sends the state and the load of each node.
 func (s scrape) nodes(pools []*snapshot.Pool) {
-	said := map[string]bool{} // the names whose operator's word is sent
 	for _, p := range pools {
 		for _, n := range p.Nodes() {
 			is := n.State()
@@ -42,25 +34,12 @@ func (s scrape) nodes(pools []*snapshot.Pool) {
 			}
 			s.flag(nodeHealthy, n.Healthy(), p.Name, n.Name)
 			s.gauge(nodeWeight, float64(n.Weight), p.Name, n.Name)
-			s.gauge(nodeConfigured, float64(n.Weight), p.Name, n.Name)
 			s.gauge(nodeOpen, float64(n.Open()), p.Name, n.Name)
 			if n.MaxConnections > 0 {
 				s.gauge(nodeMax, float64(n.MaxConnections), p.Name, n.Name)
 			}
-			if !said[n.Name] {
-				said[n.Name] = true
-				s.operator(n)
-			}
 		}
 	}
-}
-
-// operator sends the operator's word about a node, which is one in all its pools.
-func (s scrape) operator(n *balancer.Node) {
-	is := n.Operator()
-	s.flag(nodeOperator, is == balancer.Up, n.Name, string(api.Enabled))
-	s.flag(nodeOperator, is == balancer.Draining, n.Name, string(api.Draining))
-	s.flag(nodeOperator, is == balancer.Down, n.Name, string(api.Disabled))
 }
 
 // probes sends what the health checks have found, by pool.
@@ -79,15 +58,6 @@ func (s scrape) probes(pools map[string][]health.Status) {
 				s.gauge(nodeHealthChange, unixTime(h.Since), pool, name)
 			}
 		}
-	}
-}
-
-// drains sends the progress of the drains, by node.
-func (s scrape) drains(nodes map[string]api.Drain) {
-	for node, d := range nodes {
-		s.gauge(drainLeft, float64(d.Left), node)
-		s.gauge(drainTold, float64(d.Leaving), node)
-		s.gauge(drainRate, d.PerSecond, node)
 	}
 }
 

@@ -65,7 +65,12 @@ func everything(t *testing.T) *fixed {
 		Health: func() map[string][]health.Status {
 			return map[string][]health.Status{"p": {{Node: node, Up: true, Since: at, Last: at, Took: time.Second, Passed: 2, Failed: 1}}}
 		},
-		Drains:       func() map[string]api.Drain { return map[string]api.Drain{"a": {Left: 1, Leaving: 2, PerSecond: 3}} },
+		Nodes: func() []api.Node {
+			return []api.Node{{
+				Name: "a", Operator: api.NodeOperator{State: api.Draining}, Drain: &api.Drain{Left: 1, Leaving: 2, PerSecond: 3},
+				Pools: []api.NodeInPool{{Pool: "p", ConfiguredWeight: 4}},
+			}}
+		},
 		Reloads:      func() Reloads { return Reloads{Done: 1, Last: at} },
 		LinesDropped: func() uint64 { return 7 },
 		Version:      "v1",
