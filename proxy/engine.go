@@ -120,16 +120,3 @@ func (e *engine) endAll() {
 		l.Do(l.endAll)
 	}
 }
-
-// addTo adds the counters of the loops to stats.
-func (e *engine) addTo(stats *Stats) {
-	stats.Loops = make([]LoopStats, len(e.loops))
-	var mu sync.Mutex
-	e.eachLoop(func(l *loop) {
-		mu.Lock()
-		defer mu.Unlock()
-		stats.add(&l.counters)
-		stats.KeptBytes += l.keptBytes
-		stats.Loops[l.number] = l.times.stats()
-	})
-}

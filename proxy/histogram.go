@@ -17,6 +17,17 @@ func (h *Histogram) Count() (n uint64) {
 	return n
 }
 
+// Add adds the durations of another histogram with the same bounds, or of one without any.
+func (h *Histogram) Add(from *Histogram) {
+	if h.Counts == nil {
+		h.Bounds, h.Counts = from.Bounds, make([]uint64, len(from.Counts))
+	}
+	for i, n := range from.Counts {
+		h.Counts[i] += n
+	}
+	h.Sum += from.Sum
+}
+
 // The upper bounds of the buckets of the histograms, in s.
 var (
 	LatencyBounds  = latencies.seconds() // of Times.TimeToConnack and Dial, and of ListenerStats.Handshake

@@ -40,7 +40,7 @@ func (c *ledger) listener(ln *snapshot.Listener, p *port) *listener {
 	key := listenerKey{ln.Name, p, ln.Opaque()}
 	l := c.listeners[key]
 	if l == nil {
-		l = &listener{ListenerStats: ListenerStats{Name: ln.Name}, port: p, opaque: key.opaque}
+		l = &listener{ListenerStats: ListenerStats{Name: ln.Name, Protocol: ln.Protocol}, port: p, opaque: key.opaque}
 		c.listeners[key] = l
 	}
 	return l

@@ -157,12 +157,14 @@ func (srv *Server) Stats() Stats {
 	g := srv.current.Load()
 	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load(), OpeningMemory: srv.openingMemory.size()}
 	srv.engine.addTo(&stats)
+	stats.OpeningMemoryLimit = g.OpeningMemory
 	stats.order(g)
 	for _, ln := range g.Listeners {
 		counts := stats.Listener(ln.Name)
 		if counts == nil {
 			continue // not every loop has applied the generation yet
 		}
+		counts.Protocol = ln.Protocol
 		if ln.ServesHTTP() {
 			counts.Answers = srv.http.handler(ln.Name).answers.ByStatus()
 		}

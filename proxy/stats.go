@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -20,12 +21,15 @@ type Stats struct {
 
 	Loops         []LoopStats
 	KeptBytes     int64 // memory of the bytes that are kept for slow readers now
-	OpeningMemory int64 // bytes that unfinished openings hold now, see limits.opening_memory
+	OpeningMemory int64 // bytes that unfinished openings hold now
+
+	OpeningMemoryLimit int64 // limits.opening_memory; 0: none
 }
 
 // ListenerStats counts the connections of a listener.
 type ListenerStats struct {
 	Name     string
+	Protocol snapshot.Protocol
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
 	Outcomes [outcome.Count]uint64 // by Outcome; Accepted is their sum plus Open
@@ -74,12 +78,15 @@ type Times struct {
 }
 
 // add adds the counters of a loop.
-func (s *Stats) add(c *ledger) {
+func (s *Stats) add(c *ledgerCopy) {
 	s.AcceptErrors += c.acceptErrors
-	for _, from := range c.listeners {
+	s.KeptBytes += c.keptBytes
+	s.Loops = append(s.Loops, c.times.stats())
+	for i := range c.listeners {
+		from := &c.listeners[i]
 		to := s.Listener(from.Name)
 		if to == nil {
-			s.Listeners = append(s.Listeners, ListenerStats{Name: from.Name})
+			s.Listeners = append(s.Listeners, ListenerStats{Name: from.Name, Protocol: from.Protocol})
 			to = &s.Listeners[len(s.Listeners)-1]
 		}
 		to.add(&from.ListenerStats)
@@ -89,13 +96,14 @@ func (s *Stats) add(c *ledger) {
 	for i := range s.Flows {
 		at[s.Flows[i].key()] = i
 	}
-	for key, from := range c.flows {
-		i, ok := at[key]
+	for i := range c.flows {
+		from := &c.flows[i]
+		sum, ok := at[from.key()]
 		if !ok {
-			i = len(s.Flows)
-			s.Flows = append(s.Flows, FlowStats{Listener: key.listener, Pool: key.pool, Node: key.node})
+			sum = len(s.Flows)
+			s.Flows = append(s.Flows, FlowStats{Listener: from.Listener, Pool: from.Pool, Node: from.Node})
 		}
-		from.addTo(&s.Flows[i])
+		from.addTo(&s.Flows[sum])
 	}
 }
 

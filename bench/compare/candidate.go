@@ -36,6 +36,7 @@ type candidate struct {
 	version string
 
 	translates bool // supports WebSocket clients with nodes that speak plain MQTT
+	exports    bool // has metrics for Prometheus
 
 	// Valid in the result of over.
 	protocol protocol // of the clients
@@ -50,14 +51,14 @@ func (c *candidate) over(w work) (carrying *candidate, ok bool) {
 		carrying.pool = mqtt
 	}
 	_, ok = c.files[w.protocol]
-	return carrying, ok
+	return carrying, ok && (c.exports || !w.scraped)
 }
 
 func haproxy(path string) *candidate {
 	return &candidate{
 		name: "haproxy", path: path,
 		files: map[protocol]string{mqtt: "haproxy.cfg", mqtts: "haproxy.cfg", ws: "haproxy-ws.cfg"},
-		args:  []string{"-db", "-f"}, version: firstLine(path, "-v"),
+		args:  []string{"-db", "-f"}, version: firstLine(path, "-v"), exports: true,
 	}
 }
 
@@ -65,7 +66,7 @@ func mqttlb(path string) *candidate {
 	return &candidate{
 		name: "mqttlb", path: path,
 		files: map[protocol]string{mqtt: "mqttlb.yaml", mqtts: "mqttlb.yaml", ws: "mqttlb.yaml"},
-		args:  []string{"serve", "-c"}, version: firstLine(path, "version"), translates: true,
+		args:  []string{"serve", "-c"}, version: firstLine(path, "version"), translates: true, exports: true,
 	}
 }
 
@@ -82,7 +83,7 @@ func (b *bench) usableNginx(ctx context.Context) (*candidate, error) {
 		return nil, errors.New("it is not installed")
 	}
 	n := nginx(b.opt.Nginx)
-	file, err := b.writeConfig(n, b.nodes[mqtt][0], work{})
+	file, err := b.writeConfig(n, b.nodes[mqtt][0], "", work{})
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +113,7 @@ type running struct {
 	targets []netip.AddrPort
 	process *process    // nil: direct
 	tls     *tls.Config // of its clients; nil: no TLS
+	metrics string      // address of its metrics; empty: none
 }
 
 func (r *running) stop() {
@@ -129,7 +131,15 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 	if err != nil {
 		return nil, err
 	}
-	file, err := b.writeConfig(c, listen, w)
+	metrics := ""
+	if w.scraped {
+		a, err := b.ports.take()
+		if err != nil {
+			return nil, err
+		}
+		metrics = a.String()
+	}
+	file, err := b.writeConfig(c, listen, metrics, w)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +149,7 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 	if err != nil {
 		return nil, err
 	}
-	r := &running{candidate: c, targets: targets, process: p}
+	r := &running{candidate: c, targets: targets, process: p, metrics: metrics}
 	if c.protocol != mqtts {
 		return r, nil
 	}
@@ -152,7 +162,7 @@ func (b *bench) launch(ctx context.Context, c *candidate, w work) (*running, err
 }
 
 // writeConfig executes the template of c and returns the path of the file.
-func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string, error) {
+func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, metrics string, w work) (string, error) {
 	name := c.files[c.protocol]
 	t, err := template.ParseFS(configs, name)
 	if err != nil {
@@ -172,7 +182,8 @@ func (b *bench) writeConfig(c *candidate, listen netip.AddrPort, w work) (string
 		Threads        int
 		Bufsize        int
 		Certificate    string // empty: no TLS
-	}{b.folder, c.protocol.plain(), c.pool, listen, b.nodes[c.pool], maxConnections, w.balancerThreads(), w.bufsize, certificate})
+		Metrics        string // empty: no metrics
+	}{b.folder, c.protocol.plain(), c.pool, listen, b.nodes[c.pool], maxConnections, w.balancerThreads(), w.bufsize, certificate, metrics})
 	if err != nil {
 		return "", err
 	}

@@ -78,7 +78,7 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 			if !ok {
 				continue
 			}
-			file, err := b.writeConfig(able, netip.MustParseAddrPort("127.0.0.1:20000"), w)
+			file, err := b.writeConfig(able, netip.MustParseAddrPort("127.0.0.1:20000"), "", w)
 			if err != nil {
 				t.Fatal(err)
 			}

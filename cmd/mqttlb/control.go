@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/outcome"
@@ -37,7 +38,7 @@ func (c *control) Status(ctx context.Context) (api.Status, error) {
 		Version: buildVersion(), PID: os.Getpid(), Started: s.started, State: s.state.load(),
 		Ready: len(reasons) == 0, NotReady: reasons,
 		Generation: int(c.manager.inForce.Load()), ReloadFailed: c.manager.reloads.Load().Failed,
-		MaxSessions: stats.MaxConnections, Alarms: len(alarms.Alarms),
+		MaxSessions: stats.MaxConnections, Loops: len(stats.Loops), Alarms: len(alarms.Alarms),
 		Listeners: []api.ListenerStatus{}, Pools: []api.PoolStatus{},
 	}
 	for _, counts := range stats.Listeners { // those of removed listeners, too
@@ -48,8 +49,9 @@ func (c *control) Status(ctx context.Context) (api.Status, error) {
 	for _, flow := range stats.Flows {
 		status.Totals.BytesReceived += flow.Received
 		status.Totals.BytesSent += flow.Sent
+		status.Totals.PacketsReceived += flow.Packets[proxy.ToNode].Packets
+		status.Totals.PacketsSent += flow.Packets[proxy.ToClient].Packets
 	}
-	addCounts(&status, &stats)
 	for _, ln := range plan.snapshot.Listeners {
 		l := api.ListenerStatus{Name: ln.Name, Address: ln.Address, Protocol: protocolName(ln.Protocol), TLS: ln.TLS != nil}
 		if ln.Pool != nil {

@@ -4,16 +4,12 @@ import (
 	"context"
 	"net/http"
 
-	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 	"mqttlb/proxy/admin/api"
 )
 
 // errPending answers what this build has no code for yet.
 var errPending = &admin.Error{Status: http.StatusNotImplemented, Text: "this build does not serve this yet"}
-
-// addCounts adds the counts of packets and loops.
-func addCounts(*api.Status, *proxy.Stats) {}
 
 // Sessions implements [admin.Control].
 func (*control) Sessions(context.Context, admin.SessionQuery) (api.Sessions, error) {

@@ -66,7 +66,8 @@ pools:
 			t.Fatalf("code 0x%02x", code)
 		}
 	}
-	if done, resumed := handshakes("done"), handshakes("resumed"); done != 4 || resumed == 0 {
+	resumed := b.metrics(t).sum(t, "mqttlb_node_tls_sessions_total", `pool="brokers"`, `resumed="true"`)
+	if done := handshakes("done"); done != 4 || resumed == 0 {
 		t.Errorf("%v handshakes are done and %v of them resumed, want 4 and some", done, resumed)
 	}
 

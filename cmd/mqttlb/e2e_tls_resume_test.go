@@ -120,9 +120,14 @@ func (c *tally) visit(t *testing.T, when string, b *balancer, clients map[string
 		}
 	}
 	m := b.metrics(t)
-	for result, want := range map[string]int{"done": c.done, "resumed": c.resumed, "failed": 0, "refused": 0, "abandoned": 0} {
+	for result, want := range map[string]int{"done": c.done, "failed": 0, "refused": 0, "abandoned": 0} {
 		if got := m.sum(t, "mqttlb_tls_handshakes_total", `listener="mqtts"`, fmt.Sprintf("result=%q", result)); got != float64(want) {
 			t.Errorf("%s: %v handshakes are counted as %s, want %d", when, got, result, want)
+		}
+	}
+	for resumed, want := range map[bool]int{true: c.resumed, false: c.done - c.resumed} {
+		if got := m.sum(t, "mqttlb_tls_sessions_total", `listener="mqtts"`, fmt.Sprintf("resumed=\"%t\"", resumed)); got != float64(want) {
+			t.Errorf("%s: %v sessions are counted as resumed: %t, want %d", when, got, resumed, want)
 		}
 	}
 }

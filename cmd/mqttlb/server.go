@@ -13,6 +13,7 @@ import (
 	"mqttlb/config"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
+	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -159,11 +160,12 @@ func (s *server) run(ctx context.Context) {
 func (s *server) sources() admin.Sources {
 	from := admin.Sources{
 		Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools },
-		NotReady: s.notReady, LinesDropped: s.linesDropped,
+		NotReady: s.notReady, LinesDropped: s.linesDropped, Health: s.probes, Version: buildVersion(),
 	}
 	if m := s.manager; m != nil {
 		from.Control, from.Events = &control{server: s, manager: m}, m.events
 		from.Reloads = func() admin.Reloads { return *m.reloads.Load() }
+		from.Nodes = func() []api.Node { return m.nodes().Nodes }
 	}
 	return from
 }

@@ -20,9 +20,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"mqttlb/balancer/health"
 	"mqttlb/proxy"
+	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -46,6 +47,15 @@ type Sources struct {
 
 	// Reloads returns the state of reloads. Nil: the configuration is not reloaded.
 	Reloads func() Reloads
+
+	// Health returns what the health checks have found, by pool. Nil: there are none.
+	Health func() map[string][]health.Status
+
+	// Nodes returns the nodes with what an operator has set, and with the drains in progress. Nil:
+	// nobody sets anything.
+	Nodes func() []api.Node
+
+	Version string // of the build
 }
 
 // Server answers the requests of operators and their programs.
@@ -64,14 +74,9 @@ type Server struct {
 // New makes a server that nobody may change anything over, except by socket, until SetAccess is called.
 func New(from Sources, log *slog.Logger) *Server {
 	s := &Server{
-		from: from, log: log, registry: prometheus.NewRegistry(),
+		from: from, log: log, registry: newRegistry(&collector{from}),
 		metrics: newSlots(1), profile: newSlots(1), kick: newSlots(1),
 	}
-	s.registry.MustRegister(
-		&collector{from},
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
 	s.access.Store(&Access{})
 	s.routes = s.newMux()
 	return s

@@ -25,7 +25,7 @@ func (ln *Listener) Trusts(peer netip.Addr) bool {
 }
 
 // Opaque reports whether the listener relays bytes without reading a CONNECT.
-func (ln *Listener) Opaque() bool { return ln.Protocol == TCP || ln.Protocol == Passthrough }
+func (ln *Listener) Opaque() bool { return ln.Protocol.Opaque() }
 
 // ForServerName returns the pool for TLS clients that ask for name.
 func (ln *Listener) ForServerName(name string) *Pool {

@@ -12,25 +12,6 @@ import (
 	"mqttlb/balancer"
 )
 
-// Protocol is the protocol of a listener's clients.
-type Protocol uint8
-
-const (
-	// MQTT listeners read the CONNECT of each client.
-	MQTT Protocol = iota
-	// TCP listeners relay bytes without reading them.
-	TCP
-	// WS listeners answer the upgrade to WebSocket and read the CONNECT of each
-	// client inside its frames.
-	WS
-	// HTTP listeners serve requests by their routes; some requests may be upgrades as in
-	// WS.
-	HTTP
-	// Passthrough listeners read the server name in a client's ClientHello and pass its
-	// TLS through unchanged.
-	Passthrough
-)
-
 // Snapshot is the run-time form of a whole configuration. It is immutable once a server
 // has it.
 type Snapshot struct {

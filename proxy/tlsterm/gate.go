@@ -36,6 +36,7 @@ type Gate struct {
 	next      int64     // of pace, in ns of the gate's clock
 	timer     *time.Timer
 	counts    GateCounts
+	agreed    map[agreed]uint64 // successful handshakes; GateCounts.Agreed with other keys
 }
 
 type waiter struct{ admitted chan struct{} }
@@ -51,6 +52,8 @@ type GateCounts struct {
 	Done      uint64 // successful handshakes, including Resumed
 	Resumed   uint64
 	Failed    uint64 // failed handshakes
+
+	Agreed map[Agreed]uint64 // the successful handshakes by what they agreed on
 }
 
 // NewGate returns a gate for atOnce handshakes that compute at the same time and perSecond that begin in a second; after a pause,
@@ -132,16 +135,27 @@ func (g *Gate) Leave(s *Session, err error) {
 	defer g.mu.Unlock()
 	g.counts.Running--
 	g.taken--
-	switch {
-	case err != nil:
+	if err != nil {
 		g.counts.Failed++
-	case s != nil && s.resumed:
-		g.counts.Resumed++
+	} else {
 		g.counts.Done++
-	default:
-		g.counts.Done++
+		g.noteLocked(s)
 	}
 	g.admitLocked()
+}
+
+// noteLocked counts what a successful handshake has agreed on.
+func (g *Gate) noteLocked(s *Session) {
+	if s == nil {
+		return
+	}
+	if s.resumed {
+		g.counts.Resumed++
+	}
+	if g.agreed == nil {
+		g.agreed = map[agreed]uint64{}
+	}
+	g.agreed[s.agreed]++
 }
 
 // pause gives up the place of a running handshake while it waits for its client.
@@ -185,6 +199,12 @@ func (g *Gate) Counts() GateCounts {
 	defer g.mu.Unlock()
 	c := g.counts
 	c.Waiting = int64(g.waiters.Len())
+	if len(g.agreed) > 0 {
+		c.Agreed = make(map[Agreed]uint64, len(g.agreed))
+	}
+	for a, n := range g.agreed {
+		c.Agreed[a.named()] += n
+	}
 	return c
 }
 

@@ -34,10 +34,10 @@ var errHandshakeTooLong = errors.New("more than 64 KiB and the handshake is not 
 //
 // A Session is not safe for concurrent use.
 type Session struct {
-	conn    *tls.Conn
-	wire    wire
-	node    bool // the peer is a node
-	resumed bool
+	conn *tls.Conn
+	wire wire
+	node bool // the peer is a node
+	agreed
 }
 
 // Accept makes the handshake as a server on conn, in the calling goroutine. It returns by ctx's deadline. Until it
@@ -97,7 +97,8 @@ func (s *Session) handshake(ctx context.Context) error {
 	}
 	s.wire.done, s.wire.wait = true, nil
 	s.wire.raw.SetDeadline(time.Time{})
-	s.resumed = s.conn.ConnectionState().DidResume
+	state := s.conn.ConnectionState()
+	s.agreed = agreed{state.Version, state.CipherSuite, state.DidResume}
 	return nil
 }
 

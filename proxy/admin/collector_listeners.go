@@ -1,0 +1,39 @@
+package admin
+
+import (
+	"strconv"
+
+	"mqttlb/proxy"
+	"mqttlb/proxy/outcome"
+)
+
+var (
+	connectionsOpen     = newGauge("connections_open", "Client connections that are open, from accept to end.", "listener")
+	connectionsAccepted = newCounter("connections_accepted_total", "Client connections accepted.", "listener")
+	outcomes            = newCounter("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
+	refusals            = newCounter("refusals_total", "Client connections that were refused, by reason. Each is among mqttlb_outcomes_total too: do not add them.", "listener", "reason")
+	httpAnswers         = newCounter("http_answers_total", "HTTP requests that mqttlb answered and no node, by status.", "listener", "status")
+)
+
+// listeners sends what is counted for each listener before a node is chosen, and how its
+// connections ended.
+func (s scrape) listeners(all []proxy.ListenerStats) {
+	for i := range all {
+		l := &all[i]
+		s.gauge(connectionsOpen, float64(l.Open), l.Name)
+		s.count(connectionsAccepted, l.Accepted, l.Name)
+		for o, n := range l.Outcomes {
+			o := outcome.Outcome(o)
+			if o == outcome.None {
+				continue
+			}
+			s.count(outcomes, n, l.Name, o.String())
+			if o.Refused() {
+				s.count(refusals, n, l.Name, o.String())
+			}
+		}
+		for status, n := range l.Answers {
+			s.count(httpAnswers, n, l.Name, strconv.Itoa(status))
+		}
+	}
+}

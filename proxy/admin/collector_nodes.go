@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"time"
+
+	"mqttlb/balancer"
+	"mqttlb/balancer/health"
+	"mqttlb/proxy/snapshot"
+)
+
+var (
+	nodeState   = newGauge("node_state", "1 for the state that a node is in, 0 for the others.", "pool", "node", "state")
+	nodeHealthy = newGauge("node_healthy", "1 while the health checks find a node good, whatever the operator has said about it.", "pool", "node")
+	nodeWeight  = newGauge("node_weight", "The weight of a node in force.", "pool", "node")
+	nodeOpen    = newGauge("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
+	nodeMax     = newGauge("node_max_connections", "A node's max_connections; no series where there is no limit.", "pool", "node")
+
+	nodeProbes        = newCounter("node_probes_total", "Health probes of a node, by how they ended.", "pool", "node", "result")
+	nodeProbeDuration = newGauge("node_probe_duration_seconds", "How long the last health probe of a node took.", "pool", "node")
+	nodeProbeLast     = newGauge("node_probe_last_timestamp_seconds", "When the last health probe of a node ended, in Unix time.", "pool", "node")
+	nodeHealthChange  = newGauge("node_health_change_timestamp_seconds", "When the health checks last changed their verdict on a node, in Unix time.", "pool", "node")
+)
+
+// states are the states of a node, in each of which it is at a time.
+var states = [...]balancer.State{balancer.Up, balancer.Draining, balancer.Down}
+
+// nodes sends the state and the load of each node.
+func (s scrape) nodes(pools []*snapshot.Pool) {
+	for _, p := range pools {
+		for _, n := range p.Nodes() {
+			is := n.State()
+			for _, state := range states {
+				s.flag(nodeState, state == is, p.Name, n.Name, state.String())
+			}
+			s.flag(nodeHealthy, n.Healthy(), p.Name, n.Name)
+			s.gauge(nodeWeight, float64(n.Weight), p.Name, n.Name)
+			s.gauge(nodeOpen, float64(n.Open()), p.Name, n.Name)
+			if n.MaxConnections > 0 {
+				s.gauge(nodeMax, float64(n.MaxConnections), p.Name, n.Name)
+			}
+		}
+	}
+}
+
+// probes sends what the health checks have found, by pool.
+func (s scrape) probes(pools map[string][]health.Status) {
+	for pool, nodes := range pools {
+		for i := range nodes {
+			h := &nodes[i]
+			name := h.Node.Name
+			s.count(nodeProbes, h.Passed, pool, name, "passed")
+			s.count(nodeProbes, h.Failed, pool, name, "failed")
+			if !h.Last.IsZero() {
+				s.gauge(nodeProbeDuration, h.Took.Seconds(), pool, name)
+				s.gauge(nodeProbeLast, unixTime(h.Last), pool, name)
+			}
+			if !h.Since.IsZero() {
+				s.gauge(nodeHealthChange, unixTime(h.Since), pool, name)
+			}
+		}
+	}
+}
+
+// unixTime returns a time in seconds since 1970.
+func unixTime(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
