@@ -29,7 +29,7 @@ func nodesCommand(c *connection) *cobra.Command {
 func nodeTable(nodes []api.Node, now time.Time) *table {
 	t := &table{columns: []column{
 		{title: "NODE", least: 14, middle: true}, {title: "STATE", least: 9}, {title: "WEIGHT", right: true}, {title: "SESSIONS", right: true},
-		{title: "NOTE", least: 24}, {title: "POOL", least: 6}, {title: "ADDRESS", least: 14, rank: 2}, {title: "PROBE", right: true, rank: 1},
+		{title: "NOTE", least: 28}, {title: "POOL", least: 6}, {title: "ADDRESS", least: 14, rank: 2}, {title: "PROBE", right: true, rank: 1},
 	}}
 	for _, n := range nodes {
 		name := terminal.Printable(n.Name)
