@@ -129,9 +129,17 @@ func TestPacketsCountOnceWhenTheirNodeTurnsUsAway(t *testing.T) {
 			const clients = 20
 			for i := range clients {
 				c := r.dial()
-				c.send(append(connectAs(fmt.Sprint("device-", i)), "\x30\x03\x00\x01a"...))
-				c.expect(append(bytes.Clone(connack311), "\x30\x03\x00\x01a"...))
+				c.send(append(connectAs(fmt.Sprint("device-", i)), "\x30\x03"...)) // and a half
+				c.expect(append(bytes.Clone(connack311), "\x30\x03"...))
+				c.send([]byte("\x00\x01a"))
+				c.expect([]byte("\x00\x01a"))
+				r.each(func(s *session) {
+					if s.packets != [2]uint32{2, 2} {
+						t.Errorf("the session has counted %d", s.packets)
+					}
+				})
 				_ = c.Close()
+				eventually(t, "the end", func() bool { return r.srv.open() == 0 })
 			}
 			want := PacketStats{Packets: 2 * clients, Publish: [3]uint64{clients}}
 			flows := r.srv.Stats().Flows
