@@ -35,12 +35,13 @@ var cores = sync.OnceValue(func() int {
 // newEngine makes a loop without listeners for each core.
 func newEngine(srv *Server) (*engine, error) {
 	e := &engine{server: srv}
-	for range cores() {
+	for number := range cores() {
 		l, err := newLoop(srv)
 		if err != nil {
 			e.close()
 			return nil, err
 		}
+		l.number = number
 		e.loops = append(e.loops, l)
 	}
 	return e, nil

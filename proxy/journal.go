@@ -25,7 +25,7 @@ type journal struct {
 type record struct {
 	listener, node string
 	source         netip.AddrPort
-	id             string
+	id, username   string
 	version        mqttparse.Version
 	connack        uint8
 	received, sent uint64

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"sync"
+
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
@@ -11,6 +13,7 @@ import (
 type loop struct {
 	*reactor.Loop
 	server   *Server
+	number   int            // its index in the engine
 	current  *generation    // the generation that this loop has applied last
 	sockets  []listenSocket // by socket number
 	sessions reactor.Slots[session]
@@ -28,6 +31,9 @@ type loop struct {
 
 	counters   ledger
 	opensUnder map[*generation]int // openings that are not over, by the generation that accepted their client
+	serial     uint64              // of the session accepted last
+	recount    *recount            // counts the sessions for Check; nil: no Check goes on
+	looking    sync.Mutex          // held by another goroutine during a look, so that a turn has one look at most
 	stopping   bool
 	leaving    uint32 // the slot at which the next batch of leaving sessions begins
 }
@@ -63,6 +69,7 @@ func (l *loop) Event(t reactor.Target, e reactor.Events) {
 		h = &s.server
 	}
 	if s.listener != nil && h.birth == t.Birth { // the session may have ended in this turn
+		l.touch(s, t.Slot)
 		l.event(s, h, e)
 	}
 }
@@ -70,6 +77,7 @@ func (l *loop) Event(t reactor.Target, e reactor.Events) {
 // Due handles the timer of a session, which has fired.
 func (l *loop) Due(slot uint32) {
 	s := l.sessions.At(slot)
+	l.touch(s, slot)
 	s.timer = 0
 	l.expire(s)
 }

@@ -35,6 +35,8 @@ type Server struct {
 	drains   map[nodeName]*drain
 	working  sync.WaitGroup // goroutines of releasePort and drain
 
+	checking sync.Mutex // held by Check
+
 	admitted, refused atomic.Int64 // connections by their place
 }
 
