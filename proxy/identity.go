@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // SessionID identifies a session among all sessions of the process's life. 0 is no session.
@@ -41,7 +42,11 @@ func (e *engine) serialOf(id SessionID) uint64 { return uint64(id) / uint64(len(
 // so that a user name costs its bytes and no more.
 func (s *session) name(id, username []byte) {
 	id, username = id[:min(len(id), loggedID)], username[:min(len(username), loggedID)]
-	s.names, s.idSize = string(id)+string(username), uint16(len(id))
+	var names strings.Builder // for one allocation
+	names.Grow(len(id) + len(username))
+	names.Write(id)
+	names.Write(username)
+	s.names, s.idSize = names.String(), uint16(len(id))
 }
 
 // clientID returns the client identifier, up to what the log shows.

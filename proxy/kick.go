@@ -89,8 +89,10 @@ type allowance struct {
 	last      time.Time // when due was right
 }
 
-// newAllowance returns an allowance of one session.
-func newAllowance(perSecond float64, now time.Time) allowance { return allowance{perSecond, 1, now} }
+// newAllowance returns an allowance of the sessions of one tick, and of one at least.
+func newAllowance(perSecond float64, now time.Time) allowance {
+	return allowance{perSecond, max(perSecond*drainInterval.Seconds(), 1), now}
+}
 
 // grow adds the sessions of the time that has passed. Those that were missed are made up for, up to the
 // sessions of kickBurst.
