@@ -21,16 +21,18 @@ var (
 //	}
 type Scanner struct {
 	left  uint32 // bytes still missing after the Remaining Length
-	first byte   // first byte of the packet, valid unless state is between
+	first byte   // first byte of the last packet that has begun; 0: none has
 	state scannerState
 	shift uint8 // bits of Remaining Length read so far
+	body  byte  // first byte after the Remaining Length; valid only for a DISCONNECT, and 0 if there is none yet
 }
 
 type scannerState uint8
 
 const (
-	between scannerState = iota // two packets, or before the first
-	inLength
+	between  scannerState = iota // two packets, or before the first
+	inLength                     // of the Remaining Length
+	atBody                       // before the first byte after the Remaining Length
 	inBody
 	broken
 )
@@ -61,7 +63,7 @@ func (s *Scanner) Between() bool { return s.state == between }
 func (s *Scanner) Scan(chunk []byte) iter.Seq2[Piece, error] {
 	return func(yield func(Piece, error) bool) {
 		for at := 0; at < len(chunk); {
-			piece, err := s.next(chunk, at)
+			piece, err := s.next(chunk, at, 0)
 			if !yield(piece, err) || err != nil {
 				return
 			}
@@ -73,7 +75,7 @@ func (s *Scanner) Scan(chunk []byte) iter.Seq2[Piece, error] {
 // Skip advances the Scanner like Scan, for a caller that does not need the pieces.
 func (s *Scanner) Skip(chunk []byte) {
 	for at := 0; at < len(chunk); {
-		piece, err := s.next(chunk, at)
+		piece, err := s.next(chunk, at, 0)
 		if err != nil {
 			return
 		}
@@ -81,12 +83,12 @@ func (s *Scanner) Skip(chunk []byte) {
 	}
 }
 
-// next reads from at to the end of the packet or of the chunk.
-func (s *Scanner) next(chunk []byte, at int) (p Piece, err error) {
+// next reads from at to the end of the packet or of the chunk. mask is that of chunk[0].
+func (s *Scanner) next(chunk []byte, at int, mask uint32) (p Piece, err error) {
 	p.Begin = at
 	if s.state == between {
 		p.Starts = true
-		s.first, s.left, s.shift = chunk[at], 0, 0
+		s.first, s.left, s.shift, s.body = unmasked(chunk, at, mask), 0, 0, 0
 		at++
 		s.state = inLength
 		if s.first>>4 == 0 {
@@ -97,13 +99,13 @@ func (s *Scanner) next(chunk []byte, at int) (p Piece, err error) {
 	}
 	p.First = s.first
 	for s.state == inLength && at < len(chunk) {
-		digit := chunk[at]
+		digit := unmasked(chunk, at, mask)
 		at++
 		s.left |= uint32(digit&0x7F) << s.shift
 		s.shift += 7
 		switch {
 		case digit < 0x80:
-			s.state = inBody
+			s.state = atBody
 		case s.shift == 7*maxVariableByteInteger:
 			s.state = broken
 		}
@@ -115,7 +117,10 @@ func (s *Scanner) next(chunk []byte, at int) (p Piece, err error) {
 		}
 		return p, ErrRemainingLength
 	}
-	if s.state == inBody {
+	if s.state == atBody && s.left > 0 && at < len(chunk) {
+		s.body, s.state = unmasked(chunk, at, mask), inBody
+	}
+	if s.state == atBody || s.state == inBody {
 		taken := min(len(chunk)-at, int(s.left))
 		at += taken
 		s.left -= uint32(taken)
@@ -126,4 +131,9 @@ func (s *Scanner) next(chunk []byte, at int) (p Piece, err error) {
 	}
 	p.End = at
 	return p, nil
+}
+
+// unmasked returns the byte at an offset of a chunk whose first byte has this mask.
+func unmasked(chunk []byte, at int, mask uint32) byte {
+	return chunk[at] ^ byte(mask>>(8*(uint(at)%4)))
 }

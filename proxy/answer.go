@@ -1,6 +1,10 @@
 package proxy
 
-import "mqttlb/proxy/reactor"
+import (
+	"time"
+
+	"mqttlb/proxy/reactor"
+)
 
 // confirm reads the node's CONNACK and forwards it to the client. The log shows its code, and its
 // Server Keep Alive replaces the client's [MQTT-3.2.2-21].
@@ -53,6 +57,10 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 	}
 	if answer == answerConnack {
 		s.connack, s.connacked = l.connack.Code, true
+		s.flow.connacked(s.connack, time.Duration(l.Now()-s.begun))
+		if l.connack.HasSessionExpiryInterval {
+			s.persistent = l.connack.SessionExpiryInterval > 0
+		}
 		if l.connack.HasServerKeepAlive && s.byKeepAlive {
 			s.idle = reactor.Ticks(idleLimit(0, l.connack.ServerKeepAlive))
 		}
@@ -86,6 +94,9 @@ func (l *loop) classifyAnswer(s *session, b []byte) answer {
 
 // releasePending frees the state that only the opening and the attempts need.
 func (l *loop) releasePending(s *session) {
+	if s.flow != nil {
+		s.flow.Packets[ToNode].Add(&s.pending.packets)
+	}
 	l.endOpening(s.pending)
 	*s.pending = pending{}
 	if len(l.openings) < openingsKept {

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/walk"
@@ -49,6 +51,7 @@ func (l *loop) dropAttempt(s *session) {
 	}
 	if s.server.fd >= 0 {
 		reactor.Close(s.server.fd)
+		l.dropKept(&s.server)
 		s.server = stream{fd: -1}
 	}
 	if o.node != nil {
@@ -73,11 +76,13 @@ func (l *loop) announce(s *session) step {
 	if next := l.writeFirst(s, first); next != stepAnnounce {
 		return next
 	}
+	o := s.pending
+	l.counters.flow(s.listener.Name, o.pool.Name, o.node).times.dial.observe(&latencies, time.Duration(l.Now()-o.begunAt))
 	if s.server.layers != nil {
 		reactor.QuickAck(s.server.fd)
 	}
-	if s.pending.pool.WebSocket {
-		s.pending.answer = nil
+	if o.pool.WebSocket {
+		o.answer = nil
 		return stepSwitch
 	}
 	if s.server.kept == nil && len(first) > 0 && l.needsProof(s) {
@@ -118,8 +123,8 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 func (l *loop) reached(s *session) step {
 	o := s.pending
 	s.flow = l.counters.flow(s.listener.Name, o.pool.Name, o.node)
-	s.flow.Open++
-	s.flow.Total++
+	s.flow.enter(s)
+	s.followFirst()
 	s.flow.Received += uint64(len(o.bytes))
 	l.keepForTLS(s)
 	s.active, s.deadline = l.Timers.Now(), l.In(l.server.waits.connack)

@@ -15,6 +15,7 @@ import (
 // whether the peer has acknowledged anything.
 type backlog struct {
 	bytes     []byte       // in the form that the socket gets
+	size      int          // memory that bytes holds, with those that the socket has taken
 	waiting   int          // bytes in the socket that the peer had not acknowledged at the last check
 	lastTake  reactor.Tick // when the peer was last seen to take bytes; at first, when the backlog began
 	lastCheck reactor.Tick
@@ -40,10 +41,23 @@ func (l *loop) send(h *stream, b []byte) error {
 // keepUnsent adds bytes that the socket did not take to the backlog.
 func (l *loop) keepUnsent(h *stream, b []byte) {
 	if h.kept == nil {
-		h.kept = &backlog{bytes: make([]byte, 0, len(b))}
+		h.kept = &backlog{}
 		l.noteProgress(h)
 	}
-	h.kept.bytes, h.wantsRoom = append(h.kept.bytes, b...), true
+	k, room := h.kept, cap(h.kept.bytes)
+	k.bytes, h.wantsRoom = append(k.bytes, b...), true
+	if cap(k.bytes) > room { // they have moved
+		l.keptBytes += int64(cap(k.bytes) - k.size)
+		k.size = cap(k.bytes)
+	}
+}
+
+// dropKept drops the backlog of a stream, if there is one.
+func (l *loop) dropKept(h *stream) {
+	if h.kept != nil {
+		l.keptBytes -= int64(h.kept.size)
+		h.kept = nil
+	}
 }
 
 // flush sends the backlog of a stream that has room again, and returns how many bytes its socket took.
@@ -52,7 +66,7 @@ func (l *loop) flush(h *stream) (taken int, err error) {
 	switch {
 	case err != nil:
 	case taken == len(h.kept.bytes):
-		h.kept = nil
+		l.dropKept(h)
 		h.closeOutput()
 	case taken > 0:
 		h.kept.bytes = h.kept.bytes[taken:]

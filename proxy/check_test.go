@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
@@ -121,6 +122,8 @@ func TestCheckFindsEachCounterThatIsWrong(t *testing.T) {
 			damage: inLoop(func(_ *loop, s *session) { s.listener.Open++ }), mend: inLoop(func(_ *loop, s *session) { s.listener.Open-- })},
 		{want: `node "node-a": it counts 0 sessions, and has 1`,
 			damage: inLoop(func(_ *loop, s *session) { s.flow.Open-- }), mend: inLoop(func(_ *loop, s *session) { s.flow.Open++ })},
+		{want: `node "node-a": it counts by version [0 1 1 0] sessions, and has [0 0 1 0]`,
+			damage: inLoop(func(_ *loop, s *session) { s.flow.OpenByVersion[1]++ }), mend: inLoop(func(_ *loop, s *session) { s.flow.OpenByVersion[1]-- })},
 		{want: "openings than it counts",
 			damage: inLoop(func(l *loop, _ *session) { l.opensUnder[l.current]++ }), mend: inLoop(func(l *loop, _ *session) { l.opensUnder[l.current]-- })},
 		{want: "its timer is set: false",
@@ -148,7 +151,7 @@ func TestCheckFindsEachCounterThatIsWrong(t *testing.T) {
 
 func TestCheckEndsWithItsContextAndAfterTheServer(t *testing.T) {
 	a := startNode(t, nil)
-	r := start(t, []string{a.address()})
+	r := start(t, []string{a.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Shutdown = 300 * time.Millisecond })
 	r.openSessions(5)
 	over, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -5,28 +5,25 @@ import (
 	"mqttlb/proxy/websocket"
 )
 
-// delivered tracks the bytes sent to a client, to know where a goodbye may be inserted. If both sides
-// speak WebSocket it tracks the frames, which pass unchanged. Bytes to a node are not tracked.
+// delivered is a position in the bytes sent to a client, from which follows where a goodbye may be
+// inserted.
 type delivered struct {
-	packets mqttparse.Scanner // of MQTT 5 clients
-	frames  websocket.Follower
+	packets mqttparse.Scanner
+	frames  websocket.Follower // if frames pass unchanged
 }
 
-// follow tracks b, which is sent to the client next.
-func (s *session) follow(b []byte) {
-	switch {
-	case s.framesPass:
-		for len(b) > 0 {
-			b = b[s.delivered.next(b):]
-		}
-	case s.version == mqttparse.V5:
-		s.delivered.packets.Skip(b)
+// delivered returns the position after the bytes that were sent to the client so far.
+func (s *session) delivered() delivered {
+	d := delivered{packets: s.scanners[ToClient]}
+	if s.frames != nil {
+		d.frames = s.frames[ToClient]
 	}
+	return d
 }
 
-// next tracks the next frame header, or the rest of a frame, and returns its length in b.
+// next advances by the next frame header, or the rest of a frame, and returns its length in b.
 func (d *delivered) next(b []byte) int {
-	n, payload := d.frames.Next(b)
+	n, payload, _ := d.frames.Next(b)
 	d.packets.Skip(payload)
 	return n
 }
@@ -42,20 +39,21 @@ func (d *delivered) canEnd(v mqttparse.Version) bool {
 // atBoundary reports whether a goodbye may come now. A client that gets a DISCONNECT must have whole
 // packets. If frames pass unchanged, a client that gets only a close frame must have whole frames.
 func (s *session) atBoundary() bool {
-	switch {
-	case s.listener.Opaque() || s.pending != nil:
+	if s.listener.Opaque() || s.pending != nil {
 		return true
-	case s.framesPass:
-		return s.delivered.canEnd(s.version)
 	}
-	return s.version != mqttparse.V5 || s.delivered.packets.Between()
+	d := s.delivered()
+	if s.frames != nil {
+		return d.canEnd(s.version)
+	}
+	return s.version != mqttparse.V5 || d.packets.Between()
 }
 
 // untilBoundary returns how many bytes of b, which the client gets next, belong to the packet or frame
 // that has begun.
 func (s *session) untilBoundary(b []byte) int {
-	ahead, n := s.delivered, 0
-	if s.framesPass {
+	ahead, n := s.delivered(), 0
+	if s.frames != nil {
 		for n < len(b) && !ahead.canEnd(s.version) {
 			n += ahead.next(b[n:])
 		}
@@ -72,10 +70,11 @@ func (s *session) untilBoundary(b []byte) int {
 // goodbyeFrames returns the part of a last message and a close frame that may be inserted now between
 // the frames.
 func (s *session) goodbyeFrames(packet []byte, code websocket.CloseCode) []byte {
+	d := s.delivered()
 	switch {
-	case code == 0 || !s.delivered.frames.Between():
+	case code == 0 || !d.frames.Between():
 		return nil
-	case !s.delivered.betweenMessages():
+	case !d.betweenMessages():
 		packet = nil
 	}
 	return appendGoodbye(nil, packet, code)

@@ -35,13 +35,13 @@ var cores = sync.OnceValue(func() int {
 // newEngine makes a loop without listeners for each core.
 func newEngine(srv *Server) (*engine, error) {
 	e := &engine{server: srv}
-	for number := range cores() {
+	for range cores() {
 		l, err := newLoop(srv)
 		if err != nil {
 			e.close()
 			return nil, err
 		}
-		l.number = number
+		l.number = len(e.loops)
 		e.loops = append(e.loops, l)
 	}
 	return e, nil
@@ -123,10 +123,13 @@ func (e *engine) endAll() {
 
 // addTo adds the counters of the loops to stats.
 func (e *engine) addTo(stats *Stats) {
+	stats.Loops = make([]LoopStats, len(e.loops))
 	var mu sync.Mutex
 	e.eachLoop(func(l *loop) {
 		mu.Lock()
 		defer mu.Unlock()
 		stats.add(&l.counters)
+		stats.KeptBytes += l.keptBytes
+		stats.Loops[l.number] = l.times.stats()
 	})
 }

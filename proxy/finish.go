@@ -65,6 +65,8 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		s.abortStuck()
 	}
 	l.Timers.Clear(s.slot)
+	l.dropKept(&s.client)
+	l.dropKept(&s.server)
 	if o := s.pending; o != nil {
 		o.releaseMemory()
 		o.reclaim()
@@ -77,7 +79,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		l.releasePending(s)
 	}
 	if s.flow != nil {
-		s.flow.Open--
+		s.flow.ended(s, line.duration)
 	}
 	s.listener.Open--
 	s.listener.Outcomes[o]++
@@ -107,6 +109,7 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 		duration: time.Duration(clock - s.begun),
 		outcome:  o,
 	}
+	r.disconnect, r.disconnected = s.nodeDisconnect()
 	if node := s.node(); node != nil {
 		r.node = node.Name
 	}

@@ -212,7 +212,7 @@ func TestCloseBeforeTheConnackIsTheLastWord(t *testing.T) {
 		t.Errorf("answered %q", got)
 	}
 	_ = c.Close()
-	r.waitOutcome(outcome.ClientClosed, 1)
+	r.waitOutcome(outcome.ClientDisconnected, 1)
 }
 
 // The node gets the DISCONNECT before a close frame, and then the end.
@@ -235,7 +235,7 @@ func TestCloseFrameIsAnsweredInKindAndEndsTheNodesStream(t *testing.T) {
 				t.Errorf("% x, drip %v: the node saw % x, %v", row.payload, drip, b.payload, b.err)
 			}
 			_ = c.Close()
-			r.waitOutcome(outcome.ClientClosed, 1)
+			r.waitOutcome(outcome.ClientDisconnected, 1)
 		}
 	}
 }

@@ -27,6 +27,7 @@ func (l *loop) limitHandshake(s *session) {
 // listener's gate and then makes it on the borrowed connection.
 func (l *loop) handshake(s *session) step {
 	o, t := s.pending, s.pending.listener.TLS
+	o.helloAt = l.Now()
 	s.deadline = l.connectDeadline(s) // the goroutine has its own limit
 	l.countOpening(s, queuedHandshake)
 	c, held := l.borrowClient(s), o.held
@@ -58,6 +59,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 		o.fault = err.Error()
 		return l.refuseAndLinger(s, handshakeOutcome(err)) // the alert must still reach the client
 	}
+	s.listener.handshakes.observe(&latencies, time.Duration(l.Now()-o.helloAt))
 	info := made.Info()
 	o.Secured(&info)
 	s.client.layers = &layers{tls: made}
@@ -110,7 +112,8 @@ func (l *loop) secureNode(s *session) step {
 	}
 	var unsent []byte // of the header
 	if s.server.kept != nil {
-		unsent, s.server.kept = s.server.kept.bytes, nil
+		unsent = s.server.kept.bytes
+		l.dropKept(&s.server)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &borrowedConn{fd: s.server.fd, remote: net.TCPAddrFromAddrPort(o.dialled), returned: cancel}

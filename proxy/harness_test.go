@@ -265,6 +265,7 @@ func (r *rig) checkBooks() {
 			r.t.Errorf("node %s: %d sessions open after the end", f.Node, f.Open)
 		}
 	}
+	r.checkCounts(&stats)
 	for _, n := range r.nodes {
 		if n.Open() != 0 {
 			r.t.Errorf("node %s: %d connections open after the end", n.Name, n.Open())

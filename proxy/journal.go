@@ -28,6 +28,8 @@ type record struct {
 	id, username   string
 	version        mqttparse.Version
 	connack        uint8
+	disconnect     mqttparse.ReasonCode // of the node's DISCONNECT, valid only if disconnected
+	disconnected   bool
 	received, sent uint64
 	duration       time.Duration
 	outcome        outcome.Outcome
@@ -98,6 +100,9 @@ func (r *record) attrs() []slog.Attr {
 	}
 	if r.connack != 0 {
 		attrs = append(attrs, slog.Int("connack", int(r.connack)))
+	}
+	if r.disconnected {
+		attrs = append(attrs, slog.Int("disconnect", int(r.disconnect)))
 	}
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))

@@ -29,7 +29,7 @@ func (s *session) refusedByNode(err error) bool {
 // if the client's bytes are no longer kept.
 func (l *loop) dialAgain(s *session, err error) step {
 	o := s.pending
-	s.flow.Open--
+	s.flow.leave(s)
 	s.flow = nil
 	l.failAttempt(s, nodeAlert(err))
 	if len(o.bytes) == 0 || s.client.moved != o.sent || s.client.ended {

@@ -106,7 +106,7 @@ func (l *loop) sayGoodbye(s *session) step {
 	case s.version == mqttparse.V5 && s.connacked && s.connack == 0 && s.atBoundary() && g.disconnect != 0:
 		packet = mqttparse.AppendDisconnect(l.refusal[:0], g.disconnect)
 	}
-	if s.framesPass {
+	if s.frames != nil {
 		packet = s.goodbyeFrames(packet, g.close)
 	}
 	if err := l.end(&s.client, packet, g.close); err != nil {

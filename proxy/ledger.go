@@ -18,14 +18,9 @@ type ledger struct {
 // listener is shared by the sessions of one listener on one loop.
 type listener struct {
 	ListenerStats
-	port   *port
-	opaque bool // see [snapshot.Listener.Opaque]
-}
-
-// flow is shared by the sessions of one listener on one node, on one loop.
-type flow struct {
-	FlowStats
-	node *balancer.Node // from the last generation that had a session here; it shares its state with earlier ones of the name
+	handshakes histogram
+	port       *port
+	opaque     bool // see [snapshot.Listener.Opaque]
 }
 
 type listenerKey struct {
@@ -81,7 +76,7 @@ func (c *ledger) retain(g *generation) {
 		}
 		delete(c.listeners, key)
 		if i := slices.IndexFunc(g.Listeners, func(ln *snapshot.Listener) bool { return ln.Name == l.Name }); i >= 0 {
-			c.listener(g.Listeners[i], g.ports[i]).add(&l.ListenerStats) // counters do not go back
+			c.listener(g.Listeners[i], g.ports[i]).add(l) // counters do not go back
 		}
 	}
 	for key, f := range c.flows {
@@ -89,6 +84,12 @@ func (c *ledger) retain(g *generation) {
 			delete(c.flows, key)
 		}
 	}
+}
+
+// add adds the counters of the same listener on another port.
+func (l *listener) add(from *listener) {
+	l.ListenerStats.add(&from.ListenerStats)
+	l.handshakes.add(&from.handshakes)
 }
 
 // Opaque reports whether the clients' bytes are not parsed.

@@ -135,7 +135,7 @@ func (l *loop) limitBroken(s *session, h *stream) {
 		return
 	}
 	if h.reset {
-		s.outcome = s.firstOutcome(pick(h == &s.client, outcome.ClientReset, outcome.ServerReset))
+		s.outcome = s.endedBy(h, outcome.ClientReset, outcome.ServerReset)
 	}
 	s.deadline = l.In(l.current.Timeouts.HalfClosed)
 	l.arm(s)

@@ -34,13 +34,15 @@ type SessionInfo struct {
 	Client             netip.AddrPort // not valid for a Unix socket
 	ClientID, Username string         // up to 256 bytes of each
 	Version            mqttparse.Version
-	TLS, WebSocket     bool   // of the client, as far as they end here
+	CleanStart         bool   // the node need not keep its state after it
+	TLS, WebSocket     bool   // of the client; TLS only where it ends here
 	Pool, Node         string // empty: it has none yet
 	State              SessionState
 	Began              time.Time
 	Age                time.Duration
 	Silent             time.Duration // since a byte has passed, in steps of 0.1 s
 	Received, Sent     uint64        // bytes from and to the client
+	Packets            [2]uint32     // from and to the client; they may wrap
 	PacketsPerSecond   float64       // in both directions; only in the order ByRate
 }
 
@@ -112,12 +114,15 @@ func (l *loop) describe(s *session) SessionInfo {
 		Began:    l.server.epoch.Add(time.Duration(s.begun)),
 		Age:      time.Duration(l.Now() - s.begun),
 		Silent:   l.silence(s),
+		Packets:  [2]uint32{s.packets[ToNode], s.packets[ToClient]},
+
+		CleanStart: s.version != 0 && !s.persistent,
 	}
 	info.Received, info.Sent = s.moved()
 	info.Pool, info.Node = s.poolAndNode()
 	layers := s.client.layers
 	info.TLS = layers != nil && layers.tls != nil
-	info.WebSocket = s.framesPass || layers != nil && layers.ws != nil || s.pending != nil && s.pending.Framed()
+	info.WebSocket = s.frames != nil || layers != nil && layers.ws != nil || s.pending != nil && s.pending.Framed()
 	return info
 }
 

@@ -79,9 +79,13 @@ func TestListDescribesASessionInEachMode(t *testing.T) {
 			t.Errorf("%d bytes received, %d sent", s.Received, s.Sent)
 		}
 		want := SessionInfo{
-			Listener: "mqtt", Client: addrOf(tcp(c.Conn)), ClientID: "device", Username: "alice", Version: mqttparse.V5,
+			Listener: "mqtt", Client: addrOf(tcp(c.Conn)), ClientID: "device", Username: "alice", Version: mqttparse.V5, CleanStart: true,
 			TLS: m.tls, WebSocket: m.clientWS(), Pool: "pool", Node: "node-a", State: SessionConnected,
 		}
+		if s.Packets != [2]uint32{2, 2} {
+			t.Errorf("packets %v", s.Packets)
+		}
+		s.Packets = [2]uint32{}
 		s.ID, s.Began, s.Age, s.Silent, s.Received, s.Sent = 0, want.Began, 0, 0, 0, 0
 		if s != want {
 			t.Errorf("%+v, want %+v", s, want)

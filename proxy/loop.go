@@ -13,7 +13,7 @@ import (
 type loop struct {
 	*reactor.Loop
 	server   *Server
-	number   int            // its index in the engine
+	number   int            // of the server's loops
 	current  *generation    // the generation that this loop has applied last
 	sockets  []listenSocket // by socket number
 	sessions reactor.Slots[session]
@@ -30,6 +30,8 @@ type loop struct {
 	connack        mqttparse.Connack
 
 	counters   ledger
+	times      loopTimes
+	keptBytes  int64               // memory of all backlogs
 	opensUnder map[*generation]int // openings that are not over, by the generation that accepted their client
 	serial     uint64              // of the session accepted last
 	recount    *recount            // counts the sessions for Check; nil: no Check goes on

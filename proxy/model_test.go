@@ -115,7 +115,7 @@ func (m *model) begin(kind, seed byte) {
 	m.inodes = [2]uint64{inodeOf(s.client.fd), inodeOf(s.server.fd)}
 	switch m.kind {
 	case modelPasses:
-		s.framesPass = true
+		s.frames = new([2]websocket.Follower)
 	case modelTranslated:
 		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}}}
 	case modelBare, modelKinds:

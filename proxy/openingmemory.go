@@ -83,6 +83,13 @@ func (h *holding) set(n int64) {
 	m.fitLocked()
 }
 
+// size returns the bytes that all openings hold.
+func (m *openingMemory) size() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held
+}
+
 // setLimit sets the limit, 0 for none, and evicts openings until all are within it.
 func (m *openingMemory) setLimit(limit int64) {
 	m.mu.Lock()

@@ -59,4 +59,4 @@ func (p *packetCounts) rate(l *loop, s *session) float64 {
 }
 
 // packetsBoth returns the packets of both directions. The number may wrap.
-func (s *session) packetsBoth() uint32 { return 0 }
+func (s *session) packetsBoth() uint32 { return s.packets[ToNode] + s.packets[ToClient] }

@@ -25,6 +25,7 @@ type pending struct {
 
 	held        *holding // its part of the process's opening memory; nil: none
 	handshakeBy int64    // deadline of the client's handshake, in ns of the loop's clock; 0: no handshake has begun
+	helloAt     int64    // when its ClientHello was whole, in ns of the loop's clock
 	fault       string   // what was wrong with the client's first bytes, or with the last node
 }
 
@@ -36,6 +37,8 @@ type attempt struct {
 	owned bool
 	sent  uint64 // client.moved when a TLS node got bytes
 
+	packets PacketStats // in bytes; they are not counted yet
+
 	tls         *tlsterm.Info      // of the client; nil: no TLS
 	request     *websocket.Request // the upgrade for the nodes; nil: they speak plain MQTT
 	destination netip.AddrPort     // the address that the client connected to; not valid if not known yet
@@ -45,6 +48,7 @@ type attempt struct {
 	node     *balancer.Node // the current candidate; nil: none
 	dialled  netip.AddrPort // the address of the last candidate
 	begun    reactor.Tick   // when dialling it began
+	begunAt  int64          // the same in ns of the loop's clock
 	until    reactor.Tick   // deadline of the attempt
 	unproven int            // bytes sent, while the node has acknowledged none of them; 0: no proof is needed
 	failure  string         // why the last attempt failed

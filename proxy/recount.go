@@ -26,6 +26,7 @@ type recount struct {
 type share struct {
 	listener *listener
 	flow     *flow          // nil: it has not reached its node
+	version  uint8          // VersionIndex; valid only if flow is not nil
 	node     *balancer.Node // that has the session in its count; nil: none
 	opening  *generation    // whose opening the session is; nil: none
 	place    place
@@ -33,6 +34,9 @@ type share struct {
 
 func shareOf(s *session) share {
 	c := share{listener: s.listener, flow: s.flow, node: s.node(), place: s.place}
+	if s.flow != nil {
+		c.version = uint8(VersionIndex(s.version))
+	}
 	if s.pending != nil && s.pending.counted {
 		c.opening = s.pending.generation
 	}
@@ -117,7 +121,8 @@ func (c *recount) fault(format string, args ...any) {
 // compare compares the loop's own counters with the count, which must be complete. It returns the number
 // of sessions.
 func (c *recount) compare() (sessions int64) {
-	listeners, flows, openings := map[*listener]int64{}, map[*flow]int64{}, map[*generation]int64{}
+	listeners, openings := map[*listener]int64{}, map[*generation]int64{}
+	flows := map[*flow][len(FlowStats{}.OpenByVersion)]int64{}
 	for s, n := range c.counts {
 		if n < 0 {
 			c.fault("%d sessions of listener %q were counted less than once", -n, s.listener.Name)
@@ -125,7 +130,9 @@ func (c *recount) compare() (sessions int64) {
 		sessions += n
 		listeners[s.listener] += n
 		if s.flow != nil {
-			flows[s.flow] += n
+			byVersion := flows[s.flow]
+			byVersion[s.version] += n
+			flows[s.flow] = byVersion
 		}
 		if s.opening != nil {
 			openings[s.opening] += n
@@ -144,13 +151,20 @@ func (c *recount) compare() (sessions int64) {
 		}
 	}
 	for _, f := range l.counters.flows {
-		flows[f] += 0
+		flows[f] = flows[f]
 	}
 	for _, f := range slices.SortedFunc(maps.Keys(flows), func(a, b *flow) int {
 		return cmp.Or(cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Node, b.Node))
 	}) {
-		if n := flows[f]; n != f.Open {
-			c.fault("listener %q, pool %q, node %q: it counts %d sessions, and has %d", f.Listener, f.Pool, f.Node, f.Open, n)
+		var sum int64
+		for _, n := range flows[f] {
+			sum += n
+		}
+		switch {
+		case sum != f.Open:
+			c.fault("listener %q, pool %q, node %q: it counts %d sessions, and has %d", f.Listener, f.Pool, f.Node, f.Open, sum)
+		case flows[f] != f.OpenByVersion:
+			c.fault("listener %q, pool %q, node %q: it counts by version %v sessions, and has %v", f.Listener, f.Pool, f.Node, f.OpenByVersion, flows[f])
 		}
 	}
 	for g, n := range l.opensUnder {

@@ -51,10 +51,14 @@ func (l *loop) forward(s *session, to *stream, b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if to == &s.client {
-		s.follow(b)
+	if err := l.write(to, b); err != nil {
+		return err
 	}
-	return l.write(to, b)
+	if s.version != 0 { // the listener reads MQTT
+		direction := pick(to == &s.client, ToClient, ToNode)
+		s.follow(direction, b, &s.flow.Packets[direction])
+	}
+	return nil
 }
 
 // countMoved counts n bytes read from a stream.
@@ -93,7 +97,6 @@ func (l *loop) flushAndResume(s *session, to *stream) (ended bool) {
 // inputEnded handles the end of a stream, or the error that broke it. It passes an end on to the other
 // stream. The session ends when both streams have ended, or after timeouts.half_closed.
 func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) {
-	client := from == &s.client
 	_, frames := errors.AsType[*websocket.Error](err)
 	switch {
 	case err == errUnreadPongs:
@@ -104,11 +107,11 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 	case err != io.EOF:
 		// The other side learns that the connection broke, not that it ended.
 		reactor.Abort(to.fd)
-		l.finish(s, s.firstOutcome(pick(client, outcome.ClientReset, outcome.ServerReset)))
+		l.finish(s, s.endedBy(from, outcome.ClientReset, outcome.ServerReset))
 		return true
 	}
+	s.outcome = s.endedBy(from, outcome.ClientClosed, outcome.ServerClosed)
 	from.ended = true
-	s.outcome = s.firstOutcome(pick(client, outcome.ClientClosed, outcome.ServerClosed))
 	s.deadline = l.In(l.current.Timeouts.HalfClosed)
 	return l.endOutput(s, to)
 }
@@ -132,7 +135,8 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	switch {
 	case (s.step == stepLeave || s.step == stepLinger) && !client:
 		// The node gets no more bytes, but the client still gets its goodbye.
-		gone.kept, gone.output = nil, outputEnded
+		l.dropKept(gone)
+		gone.output = outputEnded
 		gone.readable, gone.readToEnd = true, true
 		l.resume(s, s.step)
 		return true
@@ -160,14 +164,25 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 	if !client {
 		_ = l.end(other, nil, s.normalClose())
 	}
-	l.finish(s, s.firstOutcome(pick(client, outcome.ClientReset, outcome.ServerReset)))
+	l.finish(s, s.endedBy(gone, outcome.ClientReset, outcome.ServerReset))
 	return true
+}
+
+// endedBy returns the outcome of a session one of whose streams has ended, or broken: that of the client
+// or of the server, if none was decided before. A client that has sent its DISCONNECT has ended the
+// session, whoever closes first then. A node to which the DISCONNECT is still to be sent has not got it.
+func (s *session) endedBy(h *stream, client, server outcome.Outcome) outcome.Outcome {
+	ofClient := h == &s.client
+	if s.clientDisconnected() && (ofClient || s.server.kept == nil) {
+		return s.firstOutcome(outcome.ClientDisconnected)
+	}
+	return s.firstOutcome(pick(ofClient, client, server))
 }
 
 // normalClose returns the code of the close frame that passes an end on, or 0 if frames pass unchanged
 // and none is added.
 func (s *session) normalClose() websocket.CloseCode {
-	if s.framesPass {
+	if s.frames != nil {
 		return 0
 	}
 	return websocket.Normal

@@ -83,6 +83,8 @@ func (srv *Server) Addr(name string) net.Addr {
 func (srv *Server) Run(ctx context.Context) {
 	go srv.journal.run() // ends at journal.close
 	ended := make(chan struct{})
+	var measuring sync.WaitGroup
+	measuring.Go(func() { srv.engine.measureLag(ended) })
 	go func() { // ends when the engine was told to stop and its last session has ended
 		defer close(ended)
 		srv.engine.run()
@@ -96,6 +98,7 @@ func (srv *Server) Run(ctx context.Context) {
 	shutdown := srv.current.Load().Timeouts.Shutdown
 	srv.log.Info("stopping", "sessions", srv.open(), "shutdown", shutdown)
 	srv.endSessions(ended, shutdown)
+	measuring.Wait()
 	srv.working.Wait()
 	srv.journal.close()
 }
@@ -145,7 +148,7 @@ func (srv *Server) Close() {
 // Stats returns the counters since the start. It may be called from any goroutine at any time.
 func (srv *Server) Stats() Stats {
 	g := srv.current.Load()
-	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load()}
+	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load(), OpeningMemory: srv.openingMemory.size()}
 	srv.engine.addTo(&stats)
 	stats.order(g)
 	for _, ln := range g.Listeners {

@@ -7,6 +7,7 @@ import (
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/websocket"
 )
 
 // session is one client connection and its server connection. It belongs to one loop, and only that
@@ -26,8 +27,10 @@ type session struct {
 
 	begun int64 // when it was accepted, in ns of the loop's clock
 
-	delivered delivered // position in the bytes sent to the client
-	lingered  uint32    // bytes thrown away after the goodbye
+	frames   *[2]websocket.Follower // of the frames that pass unchanged, by direction; nil unless both sides speak WebSocket
+	scanners [2]mqttparse.Scanner   // of the packets that are forwarded, by direction
+	packets  [2]uint32              // number of those, which may wrap around
+	lingered uint32                 // bytes thrown away after the goodbye
 
 	timer    reactor.Tick // when the timer fires; 0: not set
 	active   reactor.Tick // start of the idle limit
@@ -47,7 +50,7 @@ type session struct {
 	connacked   bool // the node's CONNACK was forwarded
 	place       place
 	counted     bool // in addresses
-	framesPass  bool // both sides speak WebSocket, and frames pass unchanged
+	persistent  bool // the broker keeps its state after the connection
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
 

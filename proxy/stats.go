@@ -17,6 +17,10 @@ type Stats struct {
 	MaxConnections int64  // in force: the setting, or fewer if the descriptor limit has no room for them
 	AcceptErrors   uint64 // accepts that failed for want of descriptors or memory
 	LinesDropped   uint64 // log lines dropped because the log was too slow
+
+	Loops         []LoopStats
+	KeptBytes     int64 // memory of the bytes that are kept for slow readers now
+	OpeningMemory int64 // bytes that unfinished openings hold now, see limits.opening_memory
 }
 
 // ListenerStats counts the connections of a listener.
@@ -25,6 +29,10 @@ type ListenerStats struct {
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
 	Outcomes [outcome.Count]uint64 // by Outcome; Accepted is their sum plus Open
+
+	// Handshake has the TLS handshakes that succeeded: from the whole ClientHello to the end, with the
+	// wait at the listener's gate.
+	Handshake Histogram
 
 	// Answers counts the HTTP requests that the balancer itself answered, by status; nil if the
 	// listener serves no HTTP.
@@ -45,7 +53,24 @@ type FlowStats struct {
 	Received uint64 // bytes from clients
 	Sent     uint64 // bytes to clients
 
+	OpenByVersion [4]int64 // of Open, by VersionIndex
+
 	DialErrors uint64 // failed attempts to connect to the node
+
+	// The fields below are zero if the listener does not read MQTT.
+
+	Packets     [2]PacketStats   // ToNode and ToClient; the first ones of a client count when its node has answered
+	Connacks    map[uint8]uint64 // the node's CONNACKs by code; nil: none
+	Disconnects map[uint8]uint64 // the ended sessions in which the last packet of the node was a DISCONNECT of MQTT 5, by reason code; nil: none
+
+	Times
+}
+
+// Times are durations of the sessions of a flow, by the clock of their loop, which is read once a turn.
+type Times struct {
+	TimeToConnack Histogram // from the accept to the node's CONNACK, whatever its code
+	Dial          Histogram // of each connection that was made to the node, with its TLS handshake, without an upgrade to WebSocket
+	Duration      Histogram // of the ended ones, from the accept on
 }
 
 // add adds the counters of a loop.
@@ -58,6 +83,7 @@ func (s *Stats) add(c *ledger) {
 			to = &s.Listeners[len(s.Listeners)-1]
 		}
 		to.add(&from.ListenerStats)
+		from.handshakes.addTo(&to.Handshake, LatencyBounds)
 	}
 	at := make(map[flowKey]int, len(s.Flows)+len(c.flows))
 	for i := range s.Flows {
@@ -69,12 +95,7 @@ func (s *Stats) add(c *ledger) {
 			i = len(s.Flows)
 			s.Flows = append(s.Flows, FlowStats{Listener: key.listener, Pool: key.pool, Node: key.node})
 		}
-		to := &s.Flows[i]
-		to.Open += from.Open
-		to.Total += from.Total
-		to.Received += from.Received
-		to.Sent += from.Sent
-		to.DialErrors += from.DialErrors
+		from.addTo(&s.Flows[i])
 	}
 }
 

@@ -42,7 +42,7 @@ func (l *loop) switchOver(s *session) step {
 			l.failAttempt(s, err)
 			return stepDial
 		}
-		s.framesPass = true
+		s.frames = new([2]websocket.Follower)
 		if err := l.write(&s.server, o.bytes); err != nil {
 			l.failAttempt(s, err)
 			return stepDial

@@ -24,12 +24,8 @@ type cursor struct {
 // cursors returns a cursor for each loop, once the loops run. If id is not 0, it returns only the
 // cursor of this session's loop.
 func (srv *Server) cursors(ctx context.Context, id SessionID) ([]*cursor, error) {
-	select {
-	case <-srv.running:
-	case <-srv.stopping:
-		return nil, ErrStopping
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := srv.waitRunning(ctx); err != nil {
+		return nil, err
 	}
 	var cursors []*cursor
 	for _, l := range srv.engine.loops {
@@ -44,6 +40,23 @@ func (srv *Server) cursors(ctx context.Context, id SessionID) ([]*cursor, error)
 		}
 	}
 	return cursors, nil
+}
+
+// waitRunning waits until the loops run, or have ended.
+func (srv *Server) waitRunning(ctx context.Context) error {
+	select {
+	case <-srv.running:
+		return nil
+	default:
+	}
+	select {
+	case <-srv.running:
+		return nil
+	case <-srv.stopping:
+		return ErrStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // over reports whether the cursor has passed all slots.

@@ -40,6 +40,7 @@ func (l *loop) dial(s *session) step {
 			l.failAttempt(s, err)
 			continue
 		}
+		o.begunAt = l.Now()
 		o.begun, o.until, o.unproven = now, l.In(o.generation.Timeouts.Dial), 0
 		if until := o.walk.Until(); until != 0 {
 			o.until = min(o.until, reactor.Tick(until/int64(reactor.TickLength)))

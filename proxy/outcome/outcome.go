@@ -8,21 +8,22 @@ type Outcome uint8
 const (
 	None Outcome = iota // the session has not ended
 
-	ClientClosed      // the client closed first
-	ServerClosed      // the node closed first
-	ClientReset       // the client's connection broke
-	ServerReset       // the node's connection broke
-	IdleTimeout       // silence for longer than the keep alive or timeouts.idle allows
-	ConnackTimeout    // the node did not answer the CONNECT within a minute
-	HalfClosedTimeout // one side closed and the other did not within timeouts.half_closed
-	WriteTimeout      // one side took nothing of the bytes kept for it within timeouts.write
-	Shutdown          // mqttlb stopped
-	Kicked            // an operator ended the session
-	Drained           // the node is draining, and the client should use another one
-	Moved             // the client was moved to another node
-	FrameError        // a WebSocket client violated the rules for frames
-	HTTPServed        // the connection carried HTTP requests, not MQTT, and has ended
-	RequestTimeout    // like HTTPServed, but a request's header, body or response, or its tunnel, exceeded its time limit
+	ClientDisconnected // the client said DISCONNECT, and then one of the two closed
+	ClientClosed       // the client closed first
+	ServerClosed       // the node closed first
+	ClientReset        // the client's connection broke
+	ServerReset        // the node's connection broke
+	IdleTimeout        // silence for longer than the keep alive or timeouts.idle allows
+	ConnackTimeout     // the node did not answer the CONNECT within a minute
+	HalfClosedTimeout  // one side closed and the other did not within timeouts.half_closed
+	WriteTimeout       // one side took nothing of the bytes kept for it within timeouts.write
+	Shutdown           // mqttlb stopped
+	Kicked             // an operator ended the session
+	Drained            // the node is draining, and the client should use another one
+	Moved              // the client was moved to another node
+	FrameError         // a WebSocket client violated the rules for frames
+	HTTPServed         // the connection carried HTTP requests, not MQTT, and has ended
+	RequestTimeout     // like HTTPServed, but a request's header, body or response, or its tunnel, exceeded its time limit
 
 	// The outcomes of sessions that did not reach a node.
 
@@ -56,6 +57,7 @@ const (
 
 var names = [Count]string{
 	None:                "none",
+	ClientDisconnected:  "client_disconnected",
 	ClientClosed:        "client_closed",
 	ServerClosed:        "server_closed",
 	ClientReset:         "client_reset",

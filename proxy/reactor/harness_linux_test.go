@@ -21,6 +21,7 @@ type echo struct {
 	failed  []error
 	stale   int // events of earlier descriptors
 	stopped bool
+	turns   []time.Duration // the length of each
 
 	each func(t Target, e Events) // called first, unless nil
 }
@@ -65,6 +66,8 @@ func (h *echo) Accepted(_ int, fd int32, peer netip.AddrPort) {
 }
 
 func (h *echo) AcceptFailed(err error) { h.failed = append(h.failed, err) }
+
+func (h *echo) Turned(length time.Duration) { h.turns = append(h.turns, length) }
 
 func (h *echo) Done() bool { return h.stopped && h.slots.Len() == 0 }
 

@@ -24,6 +24,10 @@ type Handler interface {
 	// loop pauses before it tries again.
 	AcceptFailed(err error)
 
+	// Turned is called at the end of each turn with the time that it has taken, without its wait for
+	// events.
+	Turned(length time.Duration)
+
 	// Done is called between two turns and reports whether the loop should end.
 	Done() bool
 }
@@ -78,6 +82,7 @@ func (l *Loop) Turn() {
 		l.dispatch(i)
 	}
 	l.resumeWhenDue()
+	l.handler.Turned(time.Since(l.epoch) - time.Duration(l.clock))
 }
 
 // Close frees what the loop itself has opened, which includes no sockets. It calls the functions given

@@ -2,15 +2,16 @@ package websocket
 
 // A Follower finds the boundaries of frames in one direction of a connection whose bytes are passed on unchanged, in
 // chunks of any size. It checks little and keeps no payload. The zero value is a Follower before the first frame. It
-// has eight bytes, because every idle session keeps one.
+// has twelve bytes, because every idle session keeps two.
 //
 //	for len(chunk) > 0 {
-//		n, payload := follower.Next(chunk)
+//		n, payload, mask := follower.Next(chunk)
 //		... // payload of a data frame, unchanged
 //		chunk = chunk[n:]
 //	}
 type Follower struct {
 	left   uint32 // bytes of the payload still missing; in the header, the length read so far
+	key    uint32 // mask of the next byte of the payload and those after it; 0: none
 	length uint8  // bytes of the length still missing
 	mask   uint8  // bytes of the mask still missing
 	state  followerState
@@ -30,25 +31,27 @@ const (
 
 // Next advances to the end of a header, of a frame or of the chunk, which must not be empty, and returns the number of
 // bytes. payload is the part of these bytes that is payload of a data frame, masked if the client sent it.
-func (f *Follower) Next(chunk []byte) (n int, payload []byte) {
+// mask is the mask of its first four bytes, the first of them in the low byte; 0 if the payload is not masked.
+func (f *Follower) Next(chunk []byte) (n int, payload []byte, mask uint32) {
 	if f.left > 0 && !f.expectsHeader() && f.state&lost == 0 {
 		n = int(min(int64(f.left), int64(len(chunk))))
 		f.left -= uint32(n)
 		if f.state&ofData != 0 {
-			payload = chunk[:n]
+			payload, mask = chunk[:n], f.key
 		}
-		return n, payload
+		f.key = rotated(f.key, n)
+		return n, payload, mask
 	}
 	for n < len(chunk) {
 		f.readHeader(chunk[n])
 		if n++; f.state&lost != 0 {
-			return len(chunk), nil
+			return len(chunk), nil, 0
 		}
 		if !f.expectsHeader() {
 			break
 		}
 	}
-	return n, nil
+	return n, nil, 0
 }
 
 // expectsHeader reports whether the stream is inside a header.
@@ -68,6 +71,7 @@ func (f *Follower) readHeader(b byte) {
 			f.state |= lost
 		}
 	case f.mask > 0:
+		f.key = f.key>>8 | uint32(b)<<24
 		f.mask--
 	default:
 		f.readOpcode(b)
@@ -94,7 +98,7 @@ func (f *Follower) readOpcode(b byte) {
 // readLength reads the second byte of a header.
 func (f *Follower) readLength(b byte) {
 	f.state &^= inHeader | of64Bits
-	f.mask = b >> 7 * 4
+	f.mask, f.key = b>>7*4, 0
 	switch length := b & 0x7F; {
 	case length <= MaxControlPayload:
 		f.left = uint32(length)

@@ -66,7 +66,7 @@ func followBounds(t testing.TB, chunks ...[]byte) (b bounds) {
 	look()
 	for _, chunk := range chunks {
 		for len(chunk) > 0 {
-			n, payload := f.Next(chunk)
+			n, payload, _ := f.Next(chunk)
 			if n < 1 || n > len(chunk) || len(payload) > n {
 				t.Fatalf("of %d bytes it took %d, %d of them payload", len(chunk), n, len(payload))
 			}
@@ -137,7 +137,7 @@ func TestFollowerOfWhatIsNoFrameKnowsNoBoundAnyMore(t *testing.T) {
 			var f Follower
 			for _, chunk := range append(each(size, b), frame(false, binaryFrame, []byte("more"))) {
 				for len(chunk) > 0 {
-					n, payload := f.Next(chunk)
+					n, payload, _ := f.Next(chunk)
 					if len(payload) > 0 {
 						t.Fatalf("%x in chunks of %d: payload %x", b, size, payload)
 					}
@@ -191,7 +191,7 @@ func TestFollowerAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() {
 		var f Follower
 		for chunk := stream; len(chunk) > 0; {
-			n, payload := f.Next(chunk)
+			n, payload, _ := f.Next(chunk)
 			chunk = chunk[n:]
 			taken += len(payload)
 		}
@@ -208,7 +208,7 @@ func BenchmarkFollower(b *testing.B) {
 	for b.Loop() {
 		var f Follower
 		for rest := stream; len(rest) > 0; {
-			n, _ := f.Next(rest)
+			n, _, _ := f.Next(rest)
 			rest = rest[n:]
 		}
 	}
