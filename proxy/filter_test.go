@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/admin/api"
 )
 
 func TestFilterIsParsed(t *testing.T) {
@@ -93,6 +94,8 @@ func TestPatternFitsTextsAndPrefixes(t *testing.T) {
 }
 
 // A caller converts the filter of the API, which has the same fields in the same order.
+var _ = FilterSpec(api.SessionFilter{})
+
 func TestEachFieldOfAFilterIsParsed(t *testing.T) {
 	spec, filter := reflect.TypeFor[FilterSpec](), reflect.TypeFor[SessionFilter]()
 	for i := range max(spec.NumField(), filter.NumField()) {
