@@ -92,6 +92,16 @@ func (n *Node) Release() { n.count.open.Add(-1) }
 // Open returns the number of open sessions.
 func (n *Node) Open() int64 { return n.count.open.Load() }
 
+// OpenCount is a count of open sessions. Nodes that count together, see [Registry], have
+// the same.
+type OpenCount struct{ count *sessionCount }
+
+// OpenCount returns the count that Acquire and Release change.
+func (n *Node) OpenCount() OpenCount { return OpenCount{n.count} }
+
+// Open returns the number of open sessions.
+func (c OpenCount) Open() int64 { return c.count.open.Load() }
+
 // Addrs returns the resolved addresses of Address, in the order in which to dial them. It
 // is empty until a host name is resolved. The caller must not change the slice.
 func (n *Node) Addrs() []netip.AddrPort {

@@ -35,10 +35,18 @@ const (
 // Reason codes of DISCONNECT alone. A server sends them when it ends a connection that it
 // had accepted.
 const (
-	ServerShuttingDown   ReasonCode = 0x8B
-	KeepAliveTimeout     ReasonCode = 0x8D
-	SessionTakenOver     ReasonCode = 0x8E
-	AdministrativeAction ReasonCode = 0x98
+	ServerShuttingDown                  ReasonCode = 0x8B
+	KeepAliveTimeout                    ReasonCode = 0x8D
+	SessionTakenOver                    ReasonCode = 0x8E
+	TopicFilterInvalid                  ReasonCode = 0x8F
+	ReceiveMaximumExceeded              ReasonCode = 0x93
+	TopicAliasInvalid                   ReasonCode = 0x94
+	MessageRateTooHigh                  ReasonCode = 0x96
+	AdministrativeAction                ReasonCode = 0x98
+	SharedSubscriptionsNotSupported     ReasonCode = 0x9E
+	MaximumConnectTime                  ReasonCode = 0xA0
+	SubscriptionIdentifiersNotSupported ReasonCode = 0xA1
+	WildcardSubscriptionsNotSupported   ReasonCode = 0xA2
 )
 
 var reasonCodeNames = map[ReasonCode]string{ //nolint:gosec // the names of codes; no password
@@ -58,8 +66,12 @@ var reasonCodeNames = map[ReasonCode]string{ //nolint:gosec // the names of code
 	BadAuthenticationMethod:     "Bad authentication method",
 	KeepAliveTimeout:            "Keep Alive timeout",
 	SessionTakenOver:            "Session taken over",
+	TopicFilterInvalid:          "Topic Filter invalid",
 	TopicNameInvalid:            "Topic Name invalid",
+	ReceiveMaximumExceeded:      "Receive Maximum exceeded",
+	TopicAliasInvalid:           "Topic Alias invalid",
 	PacketTooLarge:              "Packet too large",
+	MessageRateTooHigh:          "Message rate too high",
 	QuotaExceeded:               "Quota exceeded",
 	AdministrativeAction:        "Administrative action",
 	PayloadFormatInvalid:        "Payload format invalid",
@@ -68,6 +80,11 @@ var reasonCodeNames = map[ReasonCode]string{ //nolint:gosec // the names of code
 	UseAnotherServer:            "Use another server",
 	ServerMoved:                 "Server moved",
 	ConnectionRateExceeded:      "Connection rate exceeded",
+
+	SharedSubscriptionsNotSupported:     "Shared Subscriptions not supported",
+	MaximumConnectTime:                  "Maximum connect time",
+	SubscriptionIdentifiersNotSupported: "Subscription Identifiers not supported",
+	WildcardSubscriptionsNotSupported:   "Wildcard Subscriptions not supported",
 }
 
 // String returns the name of the code in the specification, or its number if the code
@@ -77,6 +94,31 @@ func (c ReasonCode) String() string {
 		return name
 	}
 	return fmt.Sprintf("reason code 0x%02X", uint8(c))
+}
+
+// InConnack reports whether a CONNACK can refuse a client of version v with c: in 3.x by
+// the return code that comes closest. It is false if v is 0.
+func (c ReasonCode) InConnack(v Version) bool {
+	if v == V5 {
+		return c != Success && c.inConnack()
+	}
+	return (v == V31 || v == V311) && returnCode(c) != 0
+}
+
+// InServerDisconnect reports whether a server may send a DISCONNECT with c (MQTT 5,
+// table 3-10).
+func (c ReasonCode) InServerDisconnect() bool {
+	switch c {
+	case UnspecifiedError, MalformedPacket, ProtocolError, ImplementationSpecificError, NotAuthorized,
+		ServerBusy, ServerShuttingDown, KeepAliveTimeout, SessionTakenOver, TopicFilterInvalid,
+		TopicNameInvalid, ReceiveMaximumExceeded, TopicAliasInvalid, PacketTooLarge, MessageRateTooHigh,
+		QuotaExceeded, AdministrativeAction, PayloadFormatInvalid, RetainNotSupported, QoSNotSupported,
+		UseAnotherServer, ServerMoved, SharedSubscriptionsNotSupported, ConnectionRateExceeded,
+		MaximumConnectTime, SubscriptionIdentifiersNotSupported, WildcardSubscriptionsNotSupported:
+		return true
+	default:
+		return false
+	}
 }
 
 // inConnack reports whether a CONNACK may carry c. [MQTT-3.2.2-8]

@@ -65,7 +65,7 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 			s.idle = reactor.Ticks(idleLimit(0, l.connack.ServerKeepAlive))
 		}
 		if len(l.connack.AssignedClientID) > 0 {
-			s.id = logged(l.connack.AssignedClientID)
+			s.name(l.connack.AssignedClientID, []byte(s.username()))
 		}
 	}
 	s.pending.answer = nil

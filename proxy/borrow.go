@@ -17,7 +17,7 @@ import (
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
 	o.releaseMemory()
-	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, port: s.listener.port, listener: o.listener}
+	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the borrowed connection of the TLS handshake
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
@@ -48,6 +48,7 @@ func (l *loop) callback(s *session) func(then func(*session)) {
 	return func(then func(*session)) {
 		l.Do(func() {
 			if s := l.sessions.At(slot); s.listener != nil && s.client.birth == birth {
+				l.touch(s, slot)
 				then(s)
 			}
 		})

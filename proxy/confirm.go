@@ -54,9 +54,6 @@ func packetEnd(b []byte) (int, error) {
 	return 0, nil
 }
 
-// logged returns the part of a client identifier that the log shows.
-func logged(id []byte) string { return string(id[:min(len(id), loggedID)]) }
-
 // idleLimit returns how long a session may be silent: the setting, or the time that the keep alive in
 // force allows. 0 means for ever.
 func idleLimit(setting time.Duration, keepAlive uint16) time.Duration {

@@ -40,7 +40,7 @@ func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 		}
 		s.pending.Keep()
 	}
-	if !bytes.Equal(s.pending.bytes, connect) || s.id != strings.Repeat("x", loggedID) {
-		t.Errorf("%d of %d bytes, or others, of %q", len(s.pending.bytes), len(connect), s.id)
+	if !bytes.Equal(s.pending.bytes, connect) || s.clientID() != strings.Repeat("x", loggedID) || s.username() != s.clientID() {
+		t.Errorf("%d of %d bytes, or others, of %q and %q", len(s.pending.bytes), len(connect), s.clientID(), s.username())
 	}
 }

@@ -51,6 +51,7 @@ func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 // finish ends a session: it closes its connections, counts its outcome and frees its places. It writes
 // the log line last, so that a reader of the log finds the places free.
 func (l *loop) finish(s *session, o outcome.Outcome) step {
+	l.touch(s, s.slot)
 	node := s.node()
 	if s.pending != nil && s.pending.borrower == clientHTTP {
 		s.countHTTP(s.pending.http)
@@ -99,7 +100,8 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	r := record{
 		listener: s.listener.Name,
 		source:   s.source.addrPort(),
-		id:       s.id,
+		id:       s.clientID(),
+		username: s.username(),
 		version:  s.version,
 		connack:  s.connack,
 		received: s.client.moved,

@@ -29,6 +29,7 @@ type httpConn struct {
 	stayed        bool // the loop knows of staying; only the loop uses it
 
 	received, sent atomic.Uint64 // bytes
+	passed         atomic.Int64  // when the last of them passed, in ns since epoch; 0: none
 	gone           atomic.Bool   // the client ended its stream before anything was answered
 	upgraded       atomic.Bool
 	stays, leaves  sync.Once
@@ -37,6 +38,7 @@ type httpConn struct {
 	generation *generation        // under which the client was accepted
 	listener   *snapshot.Listener // in that generation
 	waits      *waits
+	epoch      time.Time              // of the loop's clock
 	phase      atomic.Uint32          // of the request: a phase
 	limited    atomic.Bool            // the read deadline is a time limit and not an interruption by net/http
 	late       atomic.Pointer[string] // the time limit that was exceeded; nil: none
@@ -85,6 +87,7 @@ func (c *httpConn) SetReadDeadline(t time.Time) error {
 
 func (c *httpConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	c.notePassed(n)
 	if c.received.Add(uint64(n)) == uint64(n) && n > 0 {
 		if c.fault = notHTTP(b[0]); c.fault != "" {
 			return 0, io.EOF // net/http would wait for the end of a line
@@ -110,11 +113,19 @@ func (c *httpConn) Write(b []byte) (int, error) {
 		c.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
 	}
 	n, err := c.Conn.Write(b)
+	c.notePassed(n)
 	c.sent.Add(uint64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.timedOut(fmt.Sprintf("response: the client did not take it within timeouts.response %s", c.generation.Timeouts.Response))
 	}
 	return n, err
+}
+
+// notePassed notes that n bytes have passed now.
+func (c *httpConn) notePassed(n int) {
+	if n > 0 {
+		c.passed.Store(int64(time.Since(c.epoch)))
+	}
 }
 
 // notHTTP guesses, from the first byte, which protocol a client speaks if it is not HTTP.

@@ -25,7 +25,7 @@ type journal struct {
 type record struct {
 	listener, node string
 	source         netip.AddrPort
-	id             string
+	id, username   string
 	version        mqttparse.Version
 	connack        uint8
 	disconnect     mqttparse.ReasonCode // of the node's DISCONNECT, valid only if disconnected

@@ -35,8 +35,21 @@ var goodbyes = [outcome.Count]goodbye{
 	outcome.Moved:        {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
 }
 
+// goodbye returns what the session's client is told at this outcome.
+func (s *session) goodbye(o outcome.Outcome) goodbye {
+	g := goodbyes[o]
+	if s.code != 0 {
+		g.disconnect = s.code
+		if s.code.InConnack(s.version) {
+			g.connack = s.code
+		}
+	}
+	return g
+}
+
 // leave begins to end a session with this outcome. The caller goes on with the step that it returns.
 func (l *loop) leave(s *session, o outcome.Outcome) step {
+	l.touch(s, s.slot)
 	if s.flow == nil {
 		return l.leaveOpening(s, o)
 	}
@@ -51,7 +64,8 @@ func (l *loop) leaveOpening(s *session, o outcome.Outcome) step {
 		return l.finish(s, o) // a handshake or net/http has the connection
 	}
 	l.dropAttempt(s)
-	return l.refuse(s, opening.Refusal{Outcome: o, Code: goodbyes[o].connack, Close: goodbyes[o].close})
+	g := s.goodbye(o)
+	return l.refuse(s, opening.Refusal{Outcome: o, Code: g.connack, Close: g.close})
 }
 
 // leaveAtBoundary forwards the rest of the packet that the node has begun, and then says goodbye.
@@ -81,7 +95,7 @@ func (l *loop) leaveAtBoundary(s *session) step {
 
 // sayGoodbye ends both streams with their goodbyes.
 func (l *loop) sayGoodbye(s *session) step {
-	g := goodbyes[s.outcome]
+	g := s.goodbye(s.outcome)
 	var packet []byte
 	switch {
 	case s.listener.Opaque():

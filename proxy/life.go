@@ -166,6 +166,15 @@ func (l *loop) await(s *session) {
 	l.finish(s, outcome.DescriptorsExceeded) // the kernel's limit of epoll watches or of memory
 }
 
+// limit returns the tick at which the time of the session's step, or its idle limit, is over; 0: it has
+// none.
+func (s *session) limit() reactor.Tick {
+	if s.deadline == 0 && s.idle != 0 {
+		return s.active + s.idle + 1 // the current tick is not a whole one
+	}
+	return s.deadline
+}
+
 // arm sets the timer of the session to fire no later than its time is over. A timer that fires too
 // early is set again then, so moving a byte never touches the timers.
 func (l *loop) arm(s *session) {
@@ -176,10 +185,7 @@ func (l *loop) arm(s *session) {
 
 // due returns the tick at which the session's time is over, or 0 if it has no limit.
 func (l *loop) due(s *session) reactor.Tick {
-	at := s.deadline
-	if at == 0 && s.idle != 0 {
-		at = s.active + s.idle + 1 // the current tick is not a whole one
-	}
+	at := s.limit()
 	if _, look := l.nextCheck(s); at == 0 || look != 0 && look < at {
 		at = look
 	}

@@ -48,7 +48,8 @@ const (
 	// drainInterval is the time between two batches of sessions that leave a node; idleDrainInterval is
 	// the time until the next look if no session can leave. To find a batch, each loop is asked at most
 	// looksPerTick times. Each time it looks at slotsPerLook sessions, which takes some 20 µs, and tells
-	// leavesPerLook of them to leave, which takes some 1 ms.
+	// leavesPerLook of them to leave, which takes some 1 ms. The list of sessions and the other visitors
+	// of the table look at as many in a turn: see BenchmarkLook.
 	drainInterval     = 50 * time.Millisecond
 	idleDrainInterval = 250 * time.Millisecond
 	looksPerTick      = 16
@@ -63,12 +64,27 @@ const (
 	// maxPace is more sessions a second than a loop can tell to leave, as in the configuration.
 	maxPace = 1e7
 
+	// kicksPerSecond is the usual pace of a kick. kickBurst is the time whose sessions may leave at
+	// once because the kick was late, and kicksPerLook bounds the sessions that leave in one turn of a
+	// loop, each of which takes some 10 µs.
+	kicksPerSecond = 100
+	kickBurst      = 250 * time.Millisecond
+	kicksPerLook   = 64
+
+	// sharedTries bounds how often Check compares the counters that loops share, to meet a moment in
+	// which no session has an event, and checkPause is the time between two of them.
+	sharedTries = 20
+	checkPause  = 10 * time.Millisecond
+
+	// faultsListed bounds the faults that Check lists of a loop.
+	faultsListed = 100
+
 	// lingerBytes and waits.linger bound the bytes that are read and thrown away after a refusal, and
 	// the time for them. Closing with unread bytes would send RST, which can destroy the refusal.
 	lingerBytes = 1 << 20
 
-	// loggedID is how many bytes of a client identifier are kept for the log. An identifier may have
-	// 65,535 bytes, and a session lives for days.
+	// loggedID is how many bytes of a client identifier, and of a user name, are kept for the log and
+	// the list of sessions. Each may have 65,535 bytes, and a session lives for days.
 	loggedID = 256
 
 	// loggedStatus is how many bytes of an answer by net/http are searched for its status line.

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"sync"
+
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
@@ -31,6 +33,9 @@ type loop struct {
 	times      loopTimes
 	keptBytes  int64               // memory of all backlogs
 	opensUnder map[*generation]int // openings that are not over, by the generation that accepted their client
+	serial     uint64              // of the session accepted last
+	recount    *recount            // counts the sessions for Check; nil: no Check goes on
+	looking    sync.Mutex          // held by another goroutine during a look, so that a turn has one look at most
 	stopping   bool
 	leaving    uint32 // the slot at which the next batch of leaving sessions begins
 }
@@ -66,6 +71,7 @@ func (l *loop) Event(t reactor.Target, e reactor.Events) {
 		h = &s.server
 	}
 	if s.listener != nil && h.birth == t.Birth { // the session may have ended in this turn
+		l.touch(s, t.Slot)
 		l.event(s, h, e)
 	}
 }
@@ -73,6 +79,7 @@ func (l *loop) Event(t reactor.Target, e reactor.Events) {
 // Due handles the timer of a session, which has fired.
 func (l *loop) Due(slot uint32) {
 	s := l.sessions.At(slot)
+	l.touch(s, slot)
 	s.timer = 0
 	l.expire(s)
 }

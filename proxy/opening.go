@@ -125,7 +125,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 	timeouts := &s.pending.generation.Timeouts
 	s.pending.releaseMemory()
 	if v.Connect != nil {
-		s.id = logged(v.Connect.ClientID)
+		s.name(v.Connect.ClientID, v.Connect.Username)
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
 		s.byKeepAlive = timeouts.Idle == 0
 		s.persistent = v.Connect.SessionExpiryInterval > 0 || !v.Connect.CleanStart // a node may say otherwise in its CONNACK

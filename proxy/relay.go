@@ -68,6 +68,7 @@ func (l *loop) countMoved(s *session, from, to *stream, n uint64) {
 		s.active = l.Timers.Now()
 	} else {
 		s.flow.Sent += n
+		s.answered = l.Timers.Now()
 		if !s.byKeepAlive {
 			s.active = l.Timers.Now()
 		}

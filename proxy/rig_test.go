@@ -45,7 +45,7 @@ func (r *rig) idleLimits() map[string]time.Duration {
 	limits := map[string]time.Duration{}
 	r.each(func(s *session) {
 		if s.step == stepRelay {
-			limits[s.id] = time.Duration(s.idle) * reactor.TickLength
+			limits[s.clientID()] = time.Duration(s.idle) * reactor.TickLength
 		}
 	})
 	return limits

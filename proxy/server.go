@@ -36,6 +36,8 @@ type Server struct {
 	drains   *drains
 	working  sync.WaitGroup // goroutines of releasePort, and runDrains
 
+	checking sync.Mutex // held by Check
+
 	admitted, refused atomic.Int64 // connections by their place
 }
 

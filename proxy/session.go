@@ -20,7 +20,8 @@ type session struct {
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	pending  *pending // nil once the node has answered
 
-	id     string // client identifier, truncated for the log; empty on TCP listeners
+	names  string // client identifier and user name, see name; empty on TCP listeners
+	serial uint64 // counts the sessions of the loop: see SessionID
 	source origin // address of the client
 	slot   uint32 // index in the loop's sessions
 
@@ -33,14 +34,17 @@ type session struct {
 
 	timer    reactor.Tick // when the timer fires; 0: not set
 	active   reactor.Tick // start of the idle limit
+	answered reactor.Tick // when bytes of the node came last, in whole ticks; 0: never
 	idle     reactor.Tick // the idle limit; 0: none
 	deadline reactor.Tick // deadline of the step, in place of the idle limit; 0: none
 
+	idSize  uint16 // bytes of names that are the client identifier
 	step    step
 	version mqttparse.Version
-	connack uint8           // code of the node's CONNACK, valid only if connacked
-	excess  outcome.Outcome // the limit that the client exceeded and must be told; 0: none
-	outcome outcome.Outcome // decided before the end, for example while a refusal lingers
+	connack uint8                // code of the node's CONNACK, valid only if connacked
+	excess  outcome.Outcome      // the limit that the client exceeded and must be told; 0: none
+	outcome outcome.Outcome      // decided before the end, for example while a refusal lingers
+	code    mqttparse.ReasonCode // told in place of the outcome's own; 0: the outcome's own
 
 	stuck       stuck
 	connacked   bool // the node's CONNACK was forwarded
@@ -96,7 +100,9 @@ func (l *loop) newStream(fd int32) stream {
 // newSession returns an empty session.
 func (l *loop) newSession() *session {
 	slot, s := l.sessions.Take()
-	*s = session{slot: slot, client: stream{fd: -1}, server: stream{fd: -1}}
+	l.touch(s, slot)
+	l.serial++
+	*s = session{slot: slot, serial: l.serial, client: stream{fd: -1}, server: stream{fd: -1}}
 	return s
 }
 

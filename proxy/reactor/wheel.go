@@ -92,6 +92,11 @@ func (w *Wheel) Clear(slot uint32) {
 	*t = timer{}
 }
 
+// IsSet reports whether the timer of a slot is set.
+func (w *Wheel) IsSet(slot uint32) bool {
+	return int(slot/slotChunk) < len(w.chunks) && w.timer(link(slot+1)).prev != 0
+}
+
 func (w *Wheel) timer(of link) *timer {
 	slot := uint32(of - 1)
 	return &w.chunks[slot/slotChunk][slot%slotChunk]

@@ -22,7 +22,7 @@ type Session struct {
 	WebSocket       bool      `json:"websocket"`
 	Pool            string    `json:"pool,omitempty"`
 	Node            string    `json:"node,omitempty"`
-	State           string    `json:"state"` // opening, connecting, connected or leaving
+	State           string    `json:"state"` // opening, http, connecting, connected or leaving
 	Began           time.Time `json:"began"`
 	Age             float64   `json:"age_seconds"`
 	Silent          float64   `json:"silent_seconds"` // since a byte has passed, with a resolution of some 0.1 s

@@ -1,0 +1,138 @@
+package balancer
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// explained returns the choices as text.
+func explained(choices []Choice) (lines []string) {
+	for _, c := range choices {
+		line := c.Node.Name + ": " + c.Why
+		if c.Chosen {
+			line += " *"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// inKeyOrder returns the names of the pool's nodes as Candidates orders them while all are up.
+func inKeyOrder(p *Pool, key uint64) (nodes []*Node) {
+	c := p.Candidates(key, true)
+	for n := c.Next(); n != nil; n = c.Next() {
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
+	p := newTestPool(t, PoolSpec{Name: "p", Nodes: []NodeSpec{
+		{Name: "a", Address: "127.0.0.1:1", MaxConnections: 1}, {Name: "b", Address: "127.0.0.1:2", MaxConnections: 1},
+		{Name: "c", Address: "127.0.0.1:3", MaxConnections: 1}, {Name: "d", Address: "127.0.0.1:4", MaxConnections: 1},
+		{Name: "e", Address: "127.0.0.1:5", MaxConnections: 1}, {Name: "f", Address: "127.0.0.1:6", MaxConnections: 1},
+	}})
+	key := Hash([]byte("c1"))
+	n := inKeyOrder(p, key)
+	want := func(when string, keyed bool, lines ...string) {
+		t.Helper()
+		if got := explained(p.Explain(key, keyed)); !slices.Equal(got, lines) {
+			t.Errorf("%s: %q, want %q", when, got, lines)
+		}
+	}
+	line := func(i int, why string) string { return n[i].Name + ": " + why }
+	const first, next = "first by its hash", "next by its hash"
+	want("all up", true, line(0, first+" *"), line(1, next), line(2, next), line(3, next), line(4, next), line(5, next))
+
+	n[0].SetOperator(Draining)
+	n[1].SetHealth(false)
+	n[2].Acquire()
+	n[3].SetAddrs(nil)
+	n[5].SetOperator(Down)
+	const full, unresolved = "at its limit of 1 sessions", "its host name is not resolved"
+	const draining, down, disabled = "draining by the operator", "down by its health checks", "disabled by the operator"
+	want("each with a reason", true, line(2, full), line(3, unresolved), line(4, next+" *"), line(0, draining), line(1, down), line(5, disabled))
+
+	for _, i := range []int{2, 4} {
+		n[i].SetHealth(false)
+	}
+	n[3].SetOperator(Draining)
+	const last = "last resort, since no node is up: "
+	want("none up", true, line(1, last+first+" *"), line(2, last+full), line(4, last+next), line(0, draining), line(3, draining), line(5, disabled))
+
+	in := func(i int, why string) { // in configuration order
+		for _, c := range p.Explain(key, false) {
+			if c.Node == n[i] && (c.Why != why || c.Chosen) {
+				t.Errorf("without a key: %s: %s, want %s", c.Node.Name, c.Why, why)
+			}
+		}
+	}
+	in(0, draining)
+	in(1, last+"may be chosen")
+	in(2, full)
+	n[4].SetHealth(true)
+	in(1, down)
+	in(4, "may be chosen")
+	in(5, disabled)
+}
+
+// Whatever the state of the nodes: the candidates of the explanation are those of Candidates, and the
+// chosen one is the first that Acquire admits.
+func TestExplanationAgreesWithTheCandidates(t *testing.T) {
+	var specs []NodeSpec
+	for i := range 7 {
+		specs = append(specs, NodeSpec{Name: fmt.Sprint("n", i), Address: "127.0.0.1:1", Weight: 1 + i%3, MaxConnections: 1})
+	}
+	p := newTestPool(t, PoolSpec{Name: "p", Nodes: specs})
+	for states := range 1 << 14 {
+		for i, n := range p.Nodes() {
+			n.SetOperator(State(min(states>>i&1+states>>(i+2)&1, 2)))
+			n.SetHealth(states>>(i+7)&1 == 0)
+			if full := states%(i+2) == 0; full != n.Full() {
+				if full {
+					n.Acquire()
+				} else {
+					n.Release()
+				}
+			}
+		}
+		key := Hash(fmt.Append(nil, states))
+		choices := p.Explain(key, true)
+		if len(choices) != len(specs) {
+			t.Fatalf("states %#x: %d choices of %d nodes", states, len(choices), len(specs))
+		}
+		var chosen *Node
+		for i, n := range inKeyOrder(p, key) {
+			if choices[i].Node != n {
+				t.Fatalf("states %#x: %q; candidate %d is %s", states, explained(choices), i, n.Name)
+			}
+			if chosen == nil && n.Acquire() {
+				n.Release()
+				chosen = n
+			}
+		}
+		for _, c := range choices {
+			if c.Chosen != (c.Node == chosen) {
+				t.Fatalf("states %#x: %q; the session goes to %v", states, explained(choices), chosen)
+			}
+		}
+	}
+}
+
+func TestExplanationTakesNoTurn(t *testing.T) {
+	p := newTestPool(t, PoolSpec{Name: "p", Algorithm: RoundRobin, Nodes: []NodeSpec{{Name: "a", Address: "127.0.0.1:1"}, {Name: "b", Address: "127.0.0.1:2"}}})
+	before := p.turn.Load()
+	if got := explained(p.Explain(0, true)); !slices.Equal(got, []string{"a: may be chosen", "b: may be chosen"}) || p.turn.Load() != before {
+		t.Errorf("%q, turn %d after %d", got, p.turn.Load(), before)
+	}
+}
+
+func newTestPool(t *testing.T, spec PoolSpec) *Pool {
+	t.Helper()
+	p, err := NewPool(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
