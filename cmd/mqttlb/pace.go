@@ -27,16 +27,8 @@ func parsePace(c api.NodeChange) (proxy.Pace, error) {
 	case c.Pace != "" && c.Within != "":
 		return proxy.Pace{}, badRequest("pace and within are set: a drain has one of them")
 	case c.Pace != "":
-		number, unit, found := strings.Cut(c.Pace, "/")
-		per := time.Second
-		if found {
-			per = paceUnits[unit]
-		}
-		n, err := strconv.ParseUint(number, 10, 32)
-		if err != nil || n < 1 || n > maxPace || per == 0 {
-			return proxy.Pace{}, badRequest("pace: %q is not a number of sessions from 1 to %d, alone or with /s, /m or /h, as 50, 50/s or 300/m", c.Pace, maxPace)
-		}
-		return proxy.Pace{PerSecond: float64(n) / per.Seconds()}, nil
+		perSecond, err := parseRate(c.Pace)
+		return proxy.Pace{PerSecond: perSecond}, err
 	case c.Within != "":
 		d, err := time.ParseDuration(c.Within)
 		if err != nil || d < minWithin || d > maxWithin {
@@ -47,7 +39,21 @@ func parsePace(c api.NodeChange) (proxy.Pace, error) {
 	return proxy.Pace{}, nil
 }
 
-// formatPace formats sessions a second as parsePace reads them.
+// parseRate parses a number of sessions in a time, as 50/s, and returns that of a second.
+func parseRate(s string) (perSecond float64, err error) {
+	number, unit, found := strings.Cut(s, "/")
+	per := time.Second
+	if found {
+		per = paceUnits[unit]
+	}
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil || n < 1 || n > maxPace || per == 0 {
+		return 0, badRequest("pace: %q is not a number of sessions from 1 to %d, alone or with /s, /m or /h, as 50, 50/s or 300/m", s, maxPace)
+	}
+	return float64(n) / per.Seconds(), nil
+}
+
+// formatPace formats sessions a second as parseRate reads them.
 func formatPace(perSecond float64) string {
 	for _, unit := range []string{"s", "m", "h"} {
 		if n := perSecond * paceUnits[unit].Seconds(); n >= 1 && n == float64(int64(n)) {

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"mqttlb/mqttparse"
+	"mqttlb/proxy"
+	"mqttlb/proxy/admin"
+	"mqttlb/proxy/admin/api"
+)
+
+// Sessions implements [admin.Control].
+func (c *control) Sessions(ctx context.Context, q admin.SessionQuery) (api.Sessions, error) {
+	filter, err := parseFilter(q.Filter)
+	if err != nil {
+		return api.Sessions{}, err
+	}
+	order, err := proxy.ParseSessionOrder(q.Sort)
+	if err != nil {
+		return api.Sessions{}, badRequest("%v", err)
+	}
+	list, err := c.server.Sessions(ctx, filter, order, q.Limit)
+	if err != nil {
+		return api.Sessions{}, stoppingOr(err)
+	}
+	answer := api.Sessions{Total: list.Total, Sessions: make([]api.Session, len(list.Sessions))}
+	for i := range list.Sessions {
+		answer.Sessions[i] = sessionOf(&list.Sessions[i])
+	}
+	return answer, nil
+}
+
+func sessionOf(s *proxy.SessionInfo) api.Session {
+	client, version := "unix", ""
+	if s.Client.IsValid() {
+		client = s.Client.String()
+	}
+	if s.Version != 0 {
+		version = s.Version.String()
+	}
+	return api.Session{
+		ID: s.ID.String(), Listener: s.Listener, Client: client, ClientID: s.ClientID, Username: s.Username, Version: version,
+		CleanStart: s.CleanStart, TLS: s.TLS, WebSocket: s.WebSocket, Pool: s.Pool, Node: s.Node, State: string(s.State),
+		Began: s.Began.UTC(), Age: s.Age.Seconds(), Silent: s.Silent.Seconds(), BytesReceived: s.Received, BytesSent: s.Sent,
+		PacketsReceived: s.Packets[proxy.ToNode], PacketsSent: s.Packets[proxy.ToClient], PacketsPerSec: s.PacketsPerSecond,
+	}
+}
+
+// Kick implements [admin.Control].
+func (c *control) Kick(ctx context.Context, _ admin.Origin, k api.Kick) (api.Kicked, error) {
+	filter, err := parseFilter(k.SessionFilter)
+	if err != nil {
+		return api.Kicked{}, err
+	}
+	spec := proxy.KickSpec{All: k.All}
+	if k.Pace != "" {
+		if spec.PerSecond, err = parseRate(k.Pace); err != nil {
+			return api.Kicked{}, err
+		}
+	}
+	spec.Code = mqttparse.ReasonCode(k.ReasonCode)
+	if k.ReasonCode < 0 || k.ReasonCode > 0xFF || k.ReasonCode != 0 && !spec.Code.InServerDisconnect() {
+		return api.Kicked{}, badRequest("reason_code: %d is not one that a server may send in a DISCONNECT (MQTT 5, 3.14.2.1), such as 152 (0x98, "+
+			"Administrative action) or 156 (0x9C, Use another server)", k.ReasonCode)
+	}
+	kicked, err := c.server.Kick(ctx, filter, spec)
+	if err == nil && kicked == 0 && filter.ID != 0 {
+		err = &admin.Error{Status: http.StatusNotFound, Text: fmt.Sprintf("there is no session %s that fulfils the filter; it may have ended", filter.ID)}
+	}
+	return api.Kicked{Kicked: kicked}, stoppingOr(err)
+}
+
+// Route implements [admin.Control].
+func (c *control) Route(_ context.Context, clientID string) (api.Route, error) {
+	answer := api.Route{ClientID: clientID, Routes: []api.ListenerRoute{}}
+	for _, way := range c.server.Route(clientID) {
+		r := api.ListenerRoute{Listeners: way.Listeners, Pool: way.Pool, Algorithm: way.Algorithm.String(), Note: way.Note, Candidates: []api.Candidate{}}
+		if way.Keyed {
+			r.HashKey, r.Key = way.HashKey.String(), fmt.Sprintf("%016x", way.Key)
+		}
+		for _, choice := range way.Choices {
+			n := choice.Node
+			r.Candidates = append(r.Candidates, api.Candidate{
+				Node: n.Name, State: n.State().String(), Chosen: choice.Chosen, Why: choice.Why,
+				Weight: n.Weight, Connections: n.Open(), MaxConnections: n.MaxConnections,
+			})
+		}
+		answer.Routes = append(answer.Routes, r)
+	}
+	return answer, nil
+}
+
+// Check implements [admin.Control].
+func (c *control) Check(ctx context.Context) (api.Check, error) {
+	sessions, faults := c.server.Check(ctx)
+	return api.Check{Sessions: sessions, Faults: append([]string{}, faults...)}, ctx.Err()
+}
+
+func parseFilter(f api.SessionFilter) (*proxy.SessionFilter, error) {
+	filter, err := proxy.ParseFilter(proxy.FilterSpec(f))
+	if err != nil {
+		return nil, badRequest("%v", err)
+	}
+	return filter, nil
+}
+
+// stoppingOr returns err, and for the error of a server that stops the answer to the client.
+func stoppingOr(err error) error {
+	if errors.Is(err, proxy.ErrStopping) {
+		return &admin.Error{Status: http.StatusServiceUnavailable, Text: errStopping.Error()}
+	}
+	return err
+}
