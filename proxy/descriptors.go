@@ -49,7 +49,9 @@ func (srv *Server) fitDescriptors(g *generation) int64 {
 	if wanted > 0 && uint64(need) <= limit {
 		return wanted
 	}
-	fits := max((int64(min(limit, 1<<40))-reserve)/each, 1)
+	// With a low limit the reserves would take everything. They are needed in full only in an attack.
+	all := int64(min(limit, 1<<40))
+	fits := max((all-reserve)/each, all/8/each, 1)
 	before := srv.current.Load()
 	if wanted > 0 && (before == nil || before.maxConnections != fits || int64(before.MaxConnections) != wanted) {
 		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",

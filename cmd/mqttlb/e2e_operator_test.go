@@ -214,10 +214,10 @@ func TestWrongRequestsAboutNodes(t *testing.T) {
 		says               string
 	}{
 		{"POST", "/gone/drain", "{}", 404, `no pool has a node \"gone\"; the nodes are a`},
-		{"POST", "/a/explode", "{}", 404, "drain, undrain, disable, enable, weight"},
+		{"POST", "/a/explode", "{}", 404, "there is no"},
 		{"POST", "/a/drain", `{"pace": "fast"}`, 400, "pace"},
 		{"POST", "/a/drain", `{"pace": "5", "within": "5m"}`, 400, "one of them"},
-		{"POST", "/a/drain", `{"pace": `, 400, "the body is not a change of a node"},
+		{"POST", "/a/drain", `{"pace": `, 400, "the body is not as docs/api.yaml says"},
 		{"POST", "/a/drain", `{"speed": 5}`, 400, "speed"},
 		{"POST", "/a/weight", `{"weight": 1000}`, 400, "1 to 256"},
 		{"POST", "/a/weight", ``, 400, "1 to 256"},

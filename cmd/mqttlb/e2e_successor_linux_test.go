@@ -245,8 +245,8 @@ func TestASuccessorWaitsForTheAdminAddressOfAPredecessorWithoutASocket(t *testin
 	next.put(t)
 	next.signal(t, syscall.SIGHUP) // a reload does not need the address
 	next.waitFor(t, `"msg":"audit"`, `"result":"done"`)
-	if code := next.healthz(); code != http.StatusServiceUnavailable {
-		t.Errorf("/healthz of the old one: %d", code)
+	if code, _ := next.readyz(); code != http.StatusServiceUnavailable {
+		t.Errorf("/readyz of the old one: %d", code)
 	}
 	if err := stays.ping(); err != nil {
 		t.Error(err)
