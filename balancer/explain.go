@@ -1,6 +1,9 @@
 package balancer
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Choice is a node with its place among the nodes that one session would try now.
 type Choice struct {
@@ -41,14 +44,14 @@ func (p *Pool) Explain(key uint64, keyed bool) []Choice {
 		}
 		return choices
 	}
-	lastResort := true
-	for _, n := range p.nodes {
-		lastResort = lastResort && !n.isUp()
+	candidate, lastResort := (*Node).isUp, !slices.ContainsFunc(p.nodes, (*Node).isUp)
+	if lastResort {
+		candidate = (*Node).mayBeTried
 	}
 	for _, n := range p.nodes {
 		c := Choice{Node: n, Why: "may be chosen"}
 		switch hindrance := n.hindrance(); {
-		case !n.isUp() && !(lastResort && n.mayBeTried()):
+		case !candidate(n):
 			c.Why = n.exclusion()
 		case hindrance != "":
 			c.Why = hindrance

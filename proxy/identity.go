@@ -35,9 +35,6 @@ func (l *loop) sessionID(s *session) SessionID {
 // loopOf returns the index of the session's loop.
 func (e *engine) loopOf(id SessionID) int { return int(uint64(id) % uint64(len(e.loops))) }
 
-// serialOf returns the number of the session on its loop.
-func (e *engine) serialOf(id SessionID) uint64 { return uint64(id) / uint64(len(e.loops)) }
-
 // name sets the client identifier and the user name, up to what the log shows. They share one string,
 // so that a user name costs its bytes and no more.
 func (s *session) name(id, username []byte) {

@@ -83,10 +83,14 @@ func (r *ranking) sorted() []SessionInfo {
 	return r.kept
 }
 
-// The methods of heap.Interface.
+// Len, Less, Swap, Push and Pop are heap.Interface.
+func (r *ranking) Len() int { return len(r.kept) }
 
-func (r *ranking) Len() int           { return len(r.kept) }
 func (r *ranking) Less(i, j int) bool { return r.order.compare(&r.kept[i], &r.kept[j]) > 0 }
 func (r *ranking) Swap(i, j int)      { r.kept[i], r.kept[j] = r.kept[j], r.kept[i] }
-func (r *ranking) Push(x any)         { r.kept = append(r.kept, x.(SessionInfo)) }
-func (r *ranking) Pop() any           { panic("ranking: nothing is taken out") }
+
+// Push appends a session.
+func (r *ranking) Push(x any) { r.kept = append(r.kept, x.(SessionInfo)) }
+
+// Pop is never called: nothing is taken out.
+func (r *ranking) Pop() any { panic("ranking: nothing is taken out") }

@@ -50,8 +50,8 @@ func (srv *Server) countPackets(ctx context.Context, f *SessionFilter) (*packetC
 // rate returns the packets a second that a session has moved since it was counted. A session that began
 // after that counts from its beginning, and as if it had lasted for rateTime.
 func (p *packetCounts) rate(l *loop, s *session) float64 {
-	packets := s.packetsBoth()
-	if counted := p.loops[l.number]; int(s.slot) < len(counted) && counted[s.slot].serial == uint32(s.serial) {
+	packets, serial := s.packetsBoth(), uint32(s.serial)
+	if counted := p.loops[l.number]; int(s.slot) < len(counted) && counted[s.slot].serial == serial {
 		since := p.times[l.number][s.slot/slotsPerLook]
 		return float64(packets-counted[s.slot].packets) / time.Duration(l.Now()-since).Seconds()
 	}

@@ -151,7 +151,9 @@ func (c *recount) compare() (sessions int64) {
 		}
 	}
 	for _, f := range l.counters.flows {
-		flows[f] = flows[f]
+		if _, some := flows[f]; !some {
+			flows[f] = [len(f.OpenByVersion)]int64{}
+		}
 	}
 	for _, f := range slices.SortedFunc(maps.Keys(flows), func(a, b *flow) int {
 		return cmp.Or(cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Pool, b.Pool), cmp.Compare(a.Node, b.Node))

@@ -44,6 +44,9 @@ func (srv *Server) cursors(ctx context.Context, id SessionID) ([]*cursor, error)
 
 // waitRunning waits until the loops run, or have ended.
 func (srv *Server) waitRunning(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	select {
 	case <-srv.running:
 		return nil

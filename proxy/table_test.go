@@ -67,6 +67,38 @@ func TestEachSessionIsListedOnceWhileOthersComeAndGo(t *testing.T) {
 	clients.Wait()
 }
 
+// New sessions take the slots of those that have ended, before the cursor is there.
+func TestCursorDoesNotPassSessionsThatBeganLater(t *testing.T) {
+	a := startNode(t, nil)
+	r := start(t, []string{a.address()})
+	old := r.openSessions(40)
+	cursors, err := r.srv.cursors(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range old[:20] {
+		_ = c.Close()
+	}
+	eventually(t, "the end of half of them", func() bool { return r.srv.open() == 20 })
+	for i := range 20 {
+		r.open(fmt.Sprint("later", i))
+	}
+	passed := map[string]int{}
+	for _, c := range cursors {
+		for !c.over() {
+			c.look(func(s *session) bool { passed[s.clientID()]++; return true })
+		}
+	}
+	for i := range 20 {
+		if n := passed[fmt.Sprint(20+i)]; n != 1 {
+			t.Errorf("session %d was passed %d times", 20+i, n)
+		}
+	}
+	if len(passed) != 20 {
+		t.Errorf("%d sessions were passed, want 20: %v", len(passed), passed)
+	}
+}
+
 // Neither a slot nor a descriptor gives a session its identifier: both are used again.
 func TestIdentifiersAreNotUsedAgain(t *testing.T) {
 	a := startNode(t, nil)
