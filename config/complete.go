@@ -139,20 +139,20 @@ func (l *Listener) strip() {
 }
 
 // strip returns a copy of t in which what complete fills in is left out again; nil for nil.
-func (from *TLS) strip(p Protocol) *TLS {
-	if from == nil {
+func (t *TLS) strip(p Protocol) *TLS {
+	if t == nil {
 		return nil
 	}
-	t := *from
-	if t.ClientCA == "" {
-		leaveOut(&t.ClientAuth, ClientAuthNone)
+	bare := *t
+	if bare.ClientCA == "" {
+		leaveOut(&bare.ClientAuth, ClientAuthNone)
 	} else {
-		leaveOut(&t.ClientAuth, defaultClientAuth)
+		leaveOut(&bare.ClientAuth, defaultClientAuth)
 	}
-	if initial := defaultALPN[p]; initial != nil && slices.Equal(t.ALPN, initial) {
-		t.ALPN = nil
+	if initial := defaultALPN[p]; initial != nil && slices.Equal(bare.ALPN, initial) {
+		bare.ALPN = nil
 	}
-	return &t
+	return &bare
 }
 
 // strip undoes complete; it changes nothing that copies of p share.

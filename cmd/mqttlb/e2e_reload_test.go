@@ -19,6 +19,7 @@ type reloadee struct {
 	nodes       string
 	admin, logs string // of the sections; ${socket} and ${state} are in a folder of its own
 	more        string // sections
+	health      string // of the pool; empty: no probes
 	dir         string
 }
 
@@ -63,7 +64,11 @@ func (r *reloadee) run(t *testing.T, flags ...string) {
 
 // text is what the parts come to.
 func (r *reloadee) text() string {
-	return strings.ReplaceAll(oneBroker+r.nodes+r.more+"\nadmin: {"+r.admin+"}\nlog: {"+r.logs+"}\n", "DIR", r.dir)
+	pool := oneBroker
+	if r.health != "" {
+		pool = strings.Replace(pool, "{probe: none}", r.health, 1)
+	}
+	return strings.ReplaceAll(pool+r.nodes+r.more+"\nadmin: {"+r.admin+"}\nlog: {"+r.logs+"}\n", "DIR", r.dir)
 }
 
 // put writes the file.

@@ -34,7 +34,7 @@ func newDocumented(t *testing.T) *documented {
 }
 
 // check checks an answer, and if it is no refusal the request, too.
-func (d *documented) check(r *rig, method, path, body string, response *http.Response, text string) {
+func (d *documented) check(r *rig, method, path, body string, response answered, text string) {
 	d.t.Helper()
 	request, err := http.NewRequest(method, path, strings.NewReader(body))
 	if err != nil {
@@ -159,7 +159,7 @@ func TestRefusalsOfTheControlAreAsDescribed(t *testing.T) {
 		{&Error{Status: 503, Text: "mqttlb is stopping"}, 503, "stopping"},
 		{os.ErrPermission, 500, "permission"},
 	} {
-		r.fakeControl.err = c.err
+		r.err = c.err
 		for _, ask := range []string{"GET /api/v1/status", "POST /api/v1/nodes/n9/drain", "POST /api/v1/sessions/kick", "POST /api/v1/log", "POST /api/v1/stop"} {
 			method, path, _ := strings.Cut(ask, " ")
 			body := map[string]string{"/api/v1/sessions/kick": `{"id": "9"}`, "/api/v1/log": `{"level": "warn"}`}[path]

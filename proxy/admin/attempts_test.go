@@ -72,7 +72,7 @@ func TestTooManyWrongTokensAreToldToWait(t *testing.T) {
 	r := newRig(t, &Access{Token: rightToken})
 	owner := newRigLike(r)
 	if response, _ := owner.do(t, "POST", "/api/v1/reload", "", withToken()...); response.StatusCode != 200 {
-		t.Fatal(response.Status)
+		t.Fatal(response.StatusCode)
 	}
 	r.server.wrong = attempts{} // only the owner's connection knows
 	limited := 0

@@ -25,11 +25,11 @@ func (e *entry) serveProfile(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if !e.Server.profile.try() {
+	if !e.profile.try() {
 		fail(w, errorf(http.StatusTooManyRequests, "another profile is in progress"))
 		return
 	}
-	defer e.Server.profile.release()
+	defer e.profile.release()
 	connectionOf(r).work()
 	stopReading(w)
 	limitWriting(w, time.Duration(seconds)*time.Second+requestTime)

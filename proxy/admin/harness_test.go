@@ -258,8 +258,14 @@ func (w *lockedWriter) Write(b []byte) (int, error) {
 	return w.to.Write(b)
 }
 
+// answered is an answer without its body.
+type answered struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // do sends a request, whose header is given as pairs.
-func (r *rig) do(t *testing.T, method, path, body string, header ...string) (*http.Response, string) {
+func (r *rig) do(t *testing.T, method, path, body string, header ...string) (answered, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, r.url+path, strings.NewReader(body))
 	if err != nil {
@@ -281,7 +287,7 @@ func (r *rig) do(t *testing.T, method, path, body string, header ...string) (*ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(text)
+	return answered{response.StatusCode, response.Header}, string(text)
 }
 
 // withToken is the header of a change with a body.

@@ -31,7 +31,7 @@ func (e *entry) serveReady(w http.ResponseWriter, _ *http.Request) {
 // serveMetrics answers a scrape. One at a time collects, so that a flood of scrapes takes one processor at
 // most.
 func (e *entry) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	if err := e.Server.metrics.take(r.Context()); err != nil {
+	if err := e.metrics.take(r.Context()); err != nil {
 		fail(w, err)
 		return
 	}
@@ -39,7 +39,7 @@ func (e *entry) serveMetrics(w http.ResponseWriter, r *http.Request) {
 	c.work()
 	answer := &keptAnswer{header: w.Header(), status: http.StatusOK}
 	promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{}).ServeHTTP(answer, r)
-	e.Server.metrics.release()
+	e.metrics.release()
 	c.answer()
 	write(w, answer.status, answer.header.Get("Content-Type"), answer.Bytes())
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // raw sends bytes and returns the answer; end says whether our side ends after them.
-func (r *rig) raw(t *testing.T, text string, end bool) *http.Response {
+func (r *rig) raw(t *testing.T, text string, end bool) answered {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 	if err != nil {
@@ -35,7 +35,7 @@ func (r *rig) raw(t *testing.T, text string, end bool) *http.Response {
 		t.Fatalf("%.60q: %v", text, err)
 	}
 	response.Body.Close()
-	return response
+	return answered{response.StatusCode, response.Header}
 }
 
 func TestWhatIsNoRequestIsRefused(t *testing.T) {

@@ -34,7 +34,7 @@ func TestTheAddressSpeaksTLS(t *testing.T) {
 		return response.StatusCode, nil
 	}
 	if response, _ := r.do(t, "GET", "/healthz", ""); response.StatusCode != http.StatusOK {
-		t.Error(response.Status)
+		t.Error(response.StatusCode)
 	}
 	r.server.SetAccess(&Access{TLS: terminator.Config})
 	// The connection in the clear is kept alive, and is not served any more.
@@ -52,7 +52,7 @@ func TestTheAddressSpeaksTLS(t *testing.T) {
 	}
 	r.server.SetAccess(&Access{})
 	if response, _ := newRigLike(r).do(t, "GET", "/healthz", ""); response.StatusCode != http.StatusOK {
-		t.Errorf("without TLS again: %s", response.Status)
+		t.Errorf("without TLS again: %d", response.StatusCode)
 	}
 }
 
