@@ -211,9 +211,3 @@ type Admin struct {
 
 // SocketOff is the Admin.Socket that means no socket.
 const SocketOff = "off"
-
-// Log configures the log.
-type Log struct {
-	Level  LogLevel
-	Format LogFormat
-}

@@ -147,6 +147,8 @@ var conditional = map[string]string{
 	"pools[].health.port":                "the node's own",
 	"admin.socket":                       "`mqttlb.sock` in the runtime directory",
 	"admin.state_dir":                    "`off`",
+	"log.fields":                         "`[" + joinWords(defaultConfig.Log.Fields) + "]`",
+	"log.sample":                         "`" + defaultConfig.Log.Sample.String() + "`",
 }
 
 // defaultOf formats a default as the reference does.
@@ -195,6 +197,14 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return rest
 	}
 	switch {
+	case v.Type() == reflect.TypeFor[[]LogField]():
+		words := make([]string, len(logFields))
+		for i, f := range logFields {
+			words[i] = "`" + string(f) + "`"
+		}
+		return words
+	case v.Type() == reflect.TypeFor[LogRate]():
+		return []string{after(try("!!str", "0/s"), "out of range ")}
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return []string{after(try("!!str", "-1s"), "out of range ")}
 	case v.Kind() == reflect.Int && isSize(leaf.key):

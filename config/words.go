@@ -169,6 +169,28 @@ const (
 
 var logFormats = []LogFormat{FormatText, FormatJSON}
 
+// A LogField is a field of the line of a session.
+type LogField string
+
+// logFields are all fields; package proxy has their values. The default line is in
+// defaults.go.
+var logFields = []LogField{
+	"listener",
+	"client",
+	"client_id",
+	"version",
+	"protocol",
+	"tls",
+	"pool",
+	"node",
+	"received",
+	"sent",
+	"duration",
+	"outcome",
+	"connack",
+	"error",
+}
+
 // RemovedNodes says what happens to the sessions of nodes that a reload removes from
 // their pool.
 type RemovedNodes string
