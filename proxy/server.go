@@ -143,7 +143,7 @@ func (srv *Server) Close() {
 // Stats returns the counters since the start. It may be called from any goroutine at any time.
 func (srv *Server) Stats() Stats {
 	g := srv.current.Load()
-	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load()}
+	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.lines(), LinesLeftOut: srv.journal.sampler.counts.lines()}
 	srv.engine.addTo(&stats)
 	stats.order(g)
 	for _, ln := range g.Listeners {

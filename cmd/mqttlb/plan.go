@@ -113,6 +113,7 @@ func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 		MaxRequestSize: int64(cfg.Limits.MaxRequestSize),
 		OpeningMemory:  int64(cfg.Limits.OpeningMemory),
 		MinBodyRate:    cfg.Limits.MinBodyRate,
+		LogRate:        int(cfg.Log.Sample),
 	}
 }
 

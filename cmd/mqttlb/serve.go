@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"mqttlb/config"
+	"github.com/coreos/go-systemd/v22/journal"
 )
 
 // listFlag is a flag that may be given more than once.
@@ -40,9 +40,9 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	if unsupported != nil {
 		return fmt.Errorf("serve %w", unsupported)
 	}
-	lines := newLogWriter(stderr)
-	defer lines.close()
-	log := newLogger(config.Log{}, lines)
+	journalStream, _ := journal.StderrIsJournalStream() // an error means that it is not
+	log := newLogger(stderr, journalStream && stderr == os.Stderr)
+	defer log.close()
 	lastRead := (&watchedFiles{files: []string{f.file}}).fingerprint().digest // first: a change during the read causes a reload
 	first, broken, err := f.firstRevision(log, stderr)
 	if err != nil {
@@ -68,11 +68,11 @@ func serve(ctx context.Context, args []string, _, stderr io.Writer) error {
 	}
 	if err != nil {
 		for _, e := range splitErrors(err) {
-			log.Error("mqttlb cannot serve", "error", e)
+			log.fatal(e.Error())
 		}
 		return errFailed
 	}
-	s.linesDropped = lines.dropped.Load
+	s.linesDropped = log.linesDropped
 	if err := m.saveLastGood(); err != nil {
 		log.Error("the configuration could not be kept for --fallback", "error", err)
 	}

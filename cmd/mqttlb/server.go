@@ -20,7 +20,7 @@ type server struct {
 	status *endpoint            // serves /healthz and /metrics
 	log    *slog.Logger
 
-	linesDropped func() uint64 // how many lines the log has dropped; nil: it drops none
+	linesDropped func() admin.Lines // those that the log has dropped; nil: it drops none
 
 	background background
 

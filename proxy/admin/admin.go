@@ -40,8 +40,8 @@ type Sources struct {
 	// answers 503, so that load balancers in front send no more. Nil: never.
 	Stopping <-chan struct{}
 
-	// LinesDropped returns the number of dropped log lines. Nil: none.
-	LinesDropped func() uint64
+	// LinesDropped returns the number of log lines that the log has dropped. Nil: none.
+	LinesDropped func() Lines
 
 	// Reloads returns the state of reloads. Nil: the configuration is not reloaded.
 	Reloads func() Reloads

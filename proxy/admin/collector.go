@@ -39,7 +39,6 @@ var (
 	maxConnections      = describe("max_connections", "Client connections that are taken at the same time: limits.max_connections, or fewer where the descriptor limit is lower.")
 	acceptErrors        = describe("accept_errors_total", "Accepts that failed for want of descriptors or memory.")
 	dialErrors          = describe("dial_errors_total", "Connections to a node that could not be made.", "listener", "pool", "node")
-	linesDropped        = describe("log_lines_dropped_total", "Lines that the log was too slow for.")
 )
 
 // Describe implements [prometheus.Collector].
@@ -135,9 +134,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(maxConnections, float64(stats.MaxConnections))
 	count(acceptErrors, stats.AcceptErrors)
-	dropped := stats.LinesDropped
+	var lines Lines
 	if c.LinesDropped != nil {
-		dropped += c.LinesDropped()
+		lines = c.LinesDropped()
 	}
-	count(linesDropped, dropped)
+	collectLines(ch, lines, &stats)
 }

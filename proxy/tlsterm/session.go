@@ -38,6 +38,7 @@ type Session struct {
 	wire    wire
 	node    bool // the peer is a node
 	resumed bool
+	version uint16
 }
 
 // Accept makes the handshake as a server on conn, in the calling goroutine. It returns by ctx's deadline. Until it
@@ -97,7 +98,8 @@ func (s *Session) handshake(ctx context.Context) error {
 	}
 	s.wire.done, s.wire.wait = true, nil
 	s.wire.raw.SetDeadline(time.Time{})
-	s.resumed = s.conn.ConnectionState().DidResume
+	state := s.conn.ConnectionState()
+	s.resumed, s.version = state.DidResume, state.Version
 	return nil
 }
 
@@ -120,6 +122,9 @@ func (s *Session) Conn() *tls.Conn { return s.conn }
 
 // Info returns the result of the handshake. Valid until Detach.
 func (s *Session) Info() Info { return Facts(s.conn.ConnectionState()) }
+
+// Version returns the version of TLS as in [Info].
+func (s *Session) Version() string { return versionName(s.version) }
 
 // Detach ends the session's use of the connection: after the call this package never touches it again. The session
 // keeps ciphertext that was read but not decrypted: call Read once before waiting for the socket.
