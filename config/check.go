@@ -38,6 +38,7 @@ func check(c *Config, s *source) {
 		}
 	}
 	checkTimeouts(&c.Timeouts, s)
+	checkLog(&c.Log, s)
 }
 
 func checkTimeouts(t *Timeouts, s *source) {

@@ -19,6 +19,8 @@ const (
 	defaultProbeMethod = "GET"
 	// No path exists on all brokers.
 	defaultProbePath = "/"
+	// The C library, and so every other program, logs to it.
+	defaultSyslogSocket = "/dev/log"
 	// Two nodes that admit 200 clients a second each have 12,000 after this time. Clients
 	// that wait less give up earlier. A refused device comes back at once, and then the
 	// storm never ends.

@@ -238,9 +238,3 @@ const LastGood = "last-good.yaml"
 
 // SocketOff is the Admin.Socket that means no socket.
 const SocketOff = "off"
-
-// Log configures the log.
-type Log struct {
-	Level  LogLevel
-	Format LogFormat
-}

@@ -68,8 +68,29 @@ var defaultConfig = Config{
 	// The socket is in the system's runtime directory, which cmd looks for. No folder and no
 	// file for state: a container may have no writable one.
 	Admin: Admin{Address: Address{Network: "tcp", Host: "127.0.0.1", Port: 9090}, Public: PublicOff},
-	// One line for each session; people read logs before machines do.
-	Log: Log{Level: LevelInfo, Format: FormatText},
+	Log: Log{
+		// One line for each session; people read logs before machines do.
+		Level: LevelInfo, Format: FormatText,
+		// Where a client came from, where it went, and how that ended.
+		Fields: []LogField{
+			"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome",
+			"connack", "disconnect", "error",
+		},
+		// Whoever asks about one client wants its line. Operators with a small disk set it.
+		Sample: 0,
+		// systemd, Docker and Kubernetes collect it.
+		Output: LogStderr,
+		Rotate: LogRotate{
+			// Some 400,000 sessions; an editor still opens it.
+			Size: 100 << 20,
+			// With the current file 1.1 GB, which fits onto any server's disk.
+			Keep: 10,
+			// The number of files limits the space already.
+			Age: 0,
+			// It takes one core for some seconds, which loops may need.
+			Compress: false,
+		},
+	},
 }
 
 // defaultListener holds the defaults of a listener.

@@ -170,6 +170,8 @@ func modify(t *testing.T, v reflect.Value) {
 		*x = Address{Network: "tcp", Host: "another", Port: 7}
 	case *[]string:
 		*x = append(slices.Clone(*x), "another")
+	case *[]LogField:
+		*x = append(slices.Clone(*x), "another")
 	case *[]netip.Prefix:
 		*x = append(slices.Clone(*x), netip.MustParsePrefix("192.0.2.0/24"))
 	default:

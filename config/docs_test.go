@@ -154,6 +154,8 @@ var conditional = map[string]string{
 	"admin.tls.certificates[].key":       "in the file of cert",
 	"admin.tls.ticket_keys":              "its own",
 	"admin.state_file":                   "`off`",
+	"log.fields":                         "`[" + joinWords(defaultConfig.Log.Fields) + "]`",
+	"log.sample":                         "`" + defaultConfig.Log.Sample.String() + "`",
 }
 
 // defaultOf formats a default as the reference does.
@@ -202,6 +204,14 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return rest
 	}
 	switch {
+	case v.Type() == reflect.TypeFor[[]LogField]():
+		words := make([]string, len(logFields))
+		for i, f := range logFields {
+			words[i] = "`" + string(f) + "`"
+		}
+		return words
+	case v.Type() == reflect.TypeFor[LogRate]():
+		return []string{after(try("!!str", "0/s"), "out of range ")}
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return []string{after(try("!!str", "-1s"), "out of range ")}
 	case v.Kind() == reflect.Int && isSize(leaf.key):

@@ -14,6 +14,15 @@ func configFields(c *Config) []field {
 		section("log", []field{
 			scalar("level", &c.Log.Level, oneOf(logLevels)),
 			scalar("format", &c.Log.Format, oneOf(logFormats)),
+			scalars("fields", &c.Log.Fields, 1, oneOf(logFields)),
+			scalar("sample", &c.Log.Sample, parseLogRate),
+			scalar("output", &c.Log.Output, text(parseLogOutput)),
+			section("rotate", []field{
+				scalar("size", &c.Log.Rotate.Size, size(minLogSize, maxLogSize, zeroAllowed)),
+				scalar("keep", &c.Log.Rotate.Keep, integer(0, maxLogFiles)),
+				scalar("age", &c.Log.Rotate.Age, duration(day, maxLogAge, zeroAllowed)),
+				scalar("compress", &c.Log.Rotate.Compress, boolean),
+			}),
 		}),
 	}
 }

@@ -62,6 +62,14 @@ const (
 
 	maxPort = 65535
 
+	// A smaller log file holds less than the last second of a storm; a larger one does not
+	// fit onto the disk of a balancer.
+	minLogSize = 64 << 10
+	maxLogSize = 1 << 40
+
+	// Each look for old log files reads all names.
+	maxLogFiles = 10_000
+
 	// A pool that needs more than a hundred probes in a row has no health checks.
 	maxInARow = 100
 )
@@ -80,4 +88,6 @@ const (
 	maxHalfClosed = 24 * time.Hour     // it holds two descriptors for one direction
 	maxLameDuck   = time.Hour          // load balancers notice within minutes
 	maxShutdown   = 24 * time.Hour
+	day           = 24 * time.Hour // the unit of the age of log files
+	maxLogAge     = 3650 * day
 )

@@ -131,7 +131,10 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			RequestBody: 20 * time.Second, Tunnel: time.Hour, Write: 20 * time.Second, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
 		},
 		Admin: Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
-		Log:   Log{Level: LevelInfo, Format: FormatText},
+		Log: Log{
+			Level: LevelInfo, Format: FormatText, Output: LogStderr, Rotate: LogRotate{Size: 100 << 20, Keep: 10},
+			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "error"},
+		},
 	}
 	if !equal(got, want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)

@@ -87,7 +87,7 @@ func (c *Config) Summary(w io.Writer) error {
 		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), idle,
 		write, formatDuration(c.Timeouts.HalfClosed), c.Timeouts.lameDuck(), formatDuration(c.Timeouts.Shutdown)))
 	row("ADMIN", c.Admin.String())
-	row("LOG", fmt.Sprintf("%s, %s", c.Log.Level, c.Log.Format))
+	row("LOG", c.Log.String())
 	if len(c.Files) > 1 {
 		row("FILES", c.Files[0])
 		for _, file := range c.Files[1:] {

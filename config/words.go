@@ -181,6 +181,33 @@ const (
 
 var logFormats = []LogFormat{FormatText, FormatJSON}
 
+// A LogField is a field of the line of a session.
+type LogField string
+
+// logFields are all fields; package proxy has their values. The default line is in
+// defaults.go.
+var logFields = []LogField{
+	"listener",
+	"client",
+	"client_id",
+	"username",
+	"session",
+	"version",
+	"protocol",
+	"tls",
+	"pool",
+	"node",
+	"received",
+	"sent",
+	"packets_received",
+	"packets_sent",
+	"duration",
+	"outcome",
+	"connack",
+	"disconnect",
+	"error",
+}
+
 // RemovedNodes says what happens to the sessions of nodes that a reload removes from
 // their pool.
 type RemovedNodes string

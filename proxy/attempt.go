@@ -40,7 +40,7 @@ func (l *loop) failAttempt(s *session, err error) {
 		o.pool.DialFailed(node)
 	}
 	l.counters.flow(s.listener.Name, o.pool.Name, node).DialErrors++
-	l.server.journal.dialFailed(s.listener, node, err)
+	l.server.journal.dialFailed(s.listener, o.pool.Name, node, err)
 }
 
 // dropAttempt closes the connection to a node that does not have the client yet, if there is one.

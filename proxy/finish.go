@@ -7,6 +7,7 @@ import (
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
 )
@@ -60,6 +61,8 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		}
 	}
 	line := s.record(o, l.Now())
+	line.session, line.packets = l.sessionID(s), s.packets
+	line.protocol, line.tls = l.protocolOf(s)
 	if s.stuck != noneStuck {
 		line.fault = l.stuckFault(s)
 		s.abortStuck()
@@ -113,6 +116,11 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	if node := s.node(); node != nil {
 		r.node = node.Name
 	}
+	if s.flow != nil {
+		r.pool = s.flow.Pool
+	} else if s.pending != nil && s.pending.pool != nil {
+		r.pool = s.pending.pool.Name
+	}
 	if s.pending != nil {
 		r.fault = s.pending.fault
 	}
@@ -128,4 +136,34 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 		r.fault = failure(s.flow.node, &tlsterm.NodeError{Err: server})
 	}
 	return r
+}
+
+// protocolOf returns the protocol of the session's client, and its version of TLS; empty: no TLS of
+// ours, or no handshake.
+func (l *loop) protocolOf(s *session) (protocol, version string) {
+	ln := l.current.listeners[s.listener.port]
+	if s.pending != nil {
+		ln = s.pending.listener
+	}
+	var secure, frames, web bool
+	if ln != nil { // else the listener was removed
+		secure, frames, web = ln.TLS != nil, ln.Protocol == snapshot.WS, ln.Protocol == snapshot.HTTP
+		if ln.Protocol == snapshot.Passthrough {
+			return "tls", ""
+		}
+	}
+	frames = frames || s.frames != nil
+	if h := s.client.layers; h != nil {
+		frames = frames || h.ws != nil
+		if secure = h.tls != nil; secure {
+			version = h.tls.Version()
+		}
+	}
+	switch {
+	case frames:
+		return pick(secure, "wss", "ws"), version
+	case web:
+		return pick(secure, "https", "http"), version
+	}
+	return pick(secure, "tls", "tcp"), version
 }

@@ -52,7 +52,7 @@ func (h *httpServer) apply(g *generation) {
 		if ln.ServesHTTP() {
 			serves[ln.Name] = ln
 			if h.handlers[ln.Name] == nil {
-				h.handlers[ln.Name] = h.newHandler()
+				h.handlers[ln.Name] = h.newHandler(ln.Name)
 			}
 		}
 	}
@@ -75,17 +75,18 @@ func (h *httpServer) apply(g *generation) {
 }
 
 // newHandler makes the handler of a listener, which outlives generations.
-func (h *httpServer) newHandler() *httpHandler {
+func (h *httpServer) newHandler(listener string) *httpHandler {
 	handler := new(httpHandler)
 	handler.Handler = web.NewHandler(web.Options{
 		Answers: &handler.answers,
 		TimedOut: func(r *http.Request, why string) {
 			r.Context().Value(httpConnKey{}).(*httpConn).late.Store(&why) // more precise than the limit that the connection notes
 		},
+		Served: func(r *http.Request, s web.Served) { h.logServed(listener, r, &s) },
 		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
 			return appendProxyHeader(nil, version, source, destination)
 		},
-		Log: h.proxy.log,
+		Log: h.proxy.log.With("listener", listener),
 	})
 	return handler
 }
@@ -172,15 +173,15 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	route := ln.RouteOf(r)
 	switch {
 	case c.excess.OfAddress():
-		h.reject(w, c, ln, tooMany(c.excess))
+		h.reject(w, r, c, ln, tooMany(c.excess))
 	case route != nil && route.WebSocket:
 		h.upgrade(w, r, c, ln, route)
 	case ln.Protocol == snapshot.WS:
-		h.reject(w, c, ln, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, ln.Routes[0].Path)})
+		h.reject(w, r, c, ln, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, ln.Routes[0].Path)})
 	default:
 		c.stays.Do(c.staying)
 		if c.excess != outcome.None {
-			h.reject(w, c, ln, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
+			h.reject(w, r, c, ln, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
 		var pool *snapshot.Pool
@@ -192,7 +193,7 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // reject answers a request that is not served, and closes the connection.
-func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, ln *snapshot.Listener, why *opening.Rejection) {
+func (h *httpServer) reject(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, why *opening.Rejection) {
 	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
 	h.handler(ln.Name).answers.Add(why.Status)
 	if why.Header[0] != "" {
@@ -202,6 +203,7 @@ func (h *httpServer) reject(w http.ResponseWriter, c *httpConn, ln *snapshot.Lis
 	// Otherwise net/http waits for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.waits.linger))
 	http.Error(w, why.Reason, why.Status)
+	h.logRejected(ln, r, why)
 }
 
 // tooMany returns the answer to an address that exceeds one of its limits.
@@ -237,12 +239,12 @@ func (h *httpServer) handler(listener string) *httpHandler {
 func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, route *snapshot.Route) {
 	protocol, refused := opening.CheckUpgrade(r, ln.Hosts, route.Origins)
 	if refused != nil {
-		h.reject(w, c, ln, refused)
+		h.reject(w, r, c, ln, refused)
 		return
 	}
 	u := opening.Upgrader(protocol)
-	u.Error = func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-		h.reject(w, c, ln, &opening.Rejection{Status: status, Reason: reason.Error()})
+	u.Error = func(w http.ResponseWriter, r *http.Request, status int, reason error) {
+		h.reject(w, r, c, ln, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
 	c.fault = "frames came before the answer to the upgrade"
 	upgraded, err := u.Upgrade(w, r, nil)

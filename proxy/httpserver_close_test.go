@@ -23,6 +23,8 @@ type stuckLog struct {
 
 func (s *stuckLog) Enabled(context.Context, slog.Level) bool { return true }
 
+func (s *stuckLog) WithAttrs([]slog.Attr) slog.Handler { return s }
+
 func (s *stuckLog) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == s.message {
 		close(s.reached)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"mqttlb/balancer"
@@ -12,67 +11,105 @@ import (
 	"mqttlb/proxy/outcome"
 )
 
-// journal writes a log line for each ended session, in a goroutine of its own. A slow log, or a pipe
-// that nobody reads, never stops a loop.
+// The messages of the lines that clients cause at level info. By them a log tells these lines from
+// those of the process, which must not wait behind them.
+const (
+	SessionLine = "session" // of an ended connection
+	RequestLine = "request" // of an HTTP request that is over
+)
+
+// journal writes a log line for each ended session and each HTTP request, in a goroutine of its own. A
+// slow log, or a pipe that nobody reads, never stops a loop.
 type journal struct {
 	log     *slog.Logger
 	records chan record
-	dropped atomic.Uint64
+	dropped lineCounts
+	sampler sampler
+	every   time.Duration // between two lines about lines that were left out
 	done    chan struct{}
 }
 
-// record describes an ended session, or a failed dial.
+// record describes an ended session, an HTTP request, or a failed dial.
 type record struct {
-	listener, node string
-	source         netip.AddrPort
-	id, username   string
-	version        mqttparse.Version
-	connack        uint8
-	disconnect     mqttparse.ReasonCode // of the node's DISCONNECT, valid only if disconnected
-	disconnected   bool
-	received, sent uint64
-	duration       time.Duration
-	outcome        outcome.Outcome
-	fault          string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
-	dialError      error  // set: the record is of a failed dial
+	session              SessionID
+	listener, pool, node string
+	source               netip.AddrPort
+	id, username         string
+	version              mqttparse.Version
+	protocol, tls        string // of the client; tls is the version of TLS, empty without TLS
+	connack              uint8
+	disconnect           mqttparse.ReasonCode // of the node's DISCONNECT, valid only if disconnected
+	disconnected         bool
+	received, sent       uint64
+	packets              [2]uint32 // to the node and to the client
+	duration             time.Duration
+	outcome              outcome.Outcome
+	fault                string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
+
+	dialError error    // set: the record is of a failed dial
+	request   *request // set: the record is of an HTTP request
 }
 
 func newJournal(log *slog.Logger) *journal {
-	return &journal{log: log, records: make(chan record, journalSize), done: make(chan struct{})}
+	j := &journal{log: log, records: make(chan record, journalSize), every: leftOutInterval, done: make(chan struct{})}
+	j.sampler.init()
+	return j
 }
 
 // enabled reports whether lines of this level are logged now. The level can change at any time.
 func (j *journal) enabled(level slog.Level) bool { return j.log.Enabled(context.Background(), level) }
 
-// add queues a record. It never waits.
+// add queues the record of a session or a request, unless log.sample leaves it out. It never waits.
 func (j *journal) add(r record) {
-	if !j.enabled(slog.LevelInfo) {
-		return
+	if j.enabled(slog.LevelInfo) && j.sampler.take(&r) {
+		j.queue(r)
 	}
+}
+
+func (j *journal) queue(r record) {
 	select {
 	case j.records <- r:
 	default:
-		j.dropped.Add(1)
+		j.dropped[r.kind()].Add(1)
 	}
 }
 
 // dialFailed queues a failed dial, at debug. The session's own line has the error if no other node was
 // left.
-func (j *journal) dialFailed(ln *listener, n *balancer.Node, err error) {
+func (j *journal) dialFailed(ln *listener, pool string, n *balancer.Node, err error) {
 	if j.enabled(slog.LevelDebug) {
-		j.add(record{listener: ln.Name, node: n.Name, dialError: err})
+		j.queue(record{listener: ln.Name, pool: pool, node: n.Name, dialError: err})
 	}
 }
 
 // run writes lines until close, and then the queued ones.
 func (j *journal) run() {
 	defer close(j.done)
-	for r := range j.records {
-		if r.dialError != nil {
-			j.log.Debug("dial", "listener", r.listener, "node", r.node, "error", r.dialError)
-			continue
+	var left leftOut
+	ticker := time.NewTicker(j.every)
+	defer ticker.Stop()
+	for {
+		select {
+		case r, ok := <-j.records:
+			if !ok {
+				j.report(&left)
+				return
+			}
+			j.write(&r)
+		case <-ticker.C:
+			j.report(&left)
 		}
-		j.log.LogAttrs(context.Background(), slog.LevelInfo, "session", r.attrs()...)
+	}
+}
+
+func (j *journal) write(r *record) {
+	switch r.kind() {
+	case lineDebug:
+		j.log.Debug("dial", "listener", r.listener, "node", r.node, "error", r.dialError, "pool", r.pool)
+	case lineRequest:
+		j.log.LogAttrs(context.Background(), slog.LevelInfo, RequestLine, r.requestAttrs()...)
+	default:
+		j.log.LogAttrs(context.Background(), slog.LevelInfo, SessionLine, r.attrs()...)
 	}
 }
 
@@ -82,14 +119,19 @@ func (j *journal) close() {
 	<-j.done
 }
 
-func (r *record) attrs() []slog.Attr {
-	client := "unix"
+// client returns the client's address for the log.
+func (r *record) client() string {
 	if r.source.IsValid() {
-		client = r.source.String()
+		return r.source.String()
 	}
+	return "unix"
+}
+
+// attrs returns all fields of a session's line. The log selects those that it writes (log.fields).
+func (r *record) attrs() []slog.Attr {
 	attrs := []slog.Attr{
 		slog.String("listener", r.listener),
-		slog.String("client", client),
+		slog.String("client", r.client()),
 		slog.String("client_id", r.id),
 		slog.String("version", r.version.String()),
 		slog.String("node", r.node),
@@ -107,5 +149,13 @@ func (r *record) attrs() []slog.Attr {
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))
 	}
-	return attrs
+	attrs = append(attrs, slog.String("pool", r.pool), slog.String("protocol", r.protocol))
+	if r.tls != "" {
+		attrs = append(attrs, slog.String("tls", r.tls))
+	}
+	if r.username != "" {
+		attrs = append(attrs, slog.String("username", r.username))
+	}
+	return append(attrs, slog.String("session", r.session.String()),
+		slog.Uint64("packets_received", uint64(r.packets[ToNode])), slog.Uint64("packets_sent", uint64(r.packets[ToClient])))
 }

@@ -114,6 +114,14 @@ const (
 	// journalSize is how many ended sessions may wait for the goroutine that writes the log. Further
 	// lines are dropped and counted: a slow log must not slow the loop.
 	journalSize = 4096
+
+	// leftOutInterval is how often the log says how many lines are missing in it.
+	leftOutInterval = time.Minute
+
+	// loggedPath and loggedName are how many bytes of a request's path, and of its method or host, are
+	// kept for the log.
+	loggedPath = 256
+	loggedName = 100
 )
 
 // waits are limits of time that the configuration does not set. Each server has its own, so that tests

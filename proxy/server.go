@@ -157,7 +157,10 @@ func (srv *Server) Close() {
 // Stats returns the counters since the start. It may be called from any goroutine at any time.
 func (srv *Server) Stats() Stats {
 	g := srv.current.Load()
-	stats := Stats{MaxConnections: g.maxConnections, LinesDropped: srv.journal.dropped.Load(), OpeningMemory: srv.openingMemory.size()}
+	stats := Stats{
+		MaxConnections: g.maxConnections, OpeningMemory: srv.openingMemory.size(),
+		LinesDropped: srv.journal.dropped.lines(), LinesLeftOut: srv.journal.sampler.counts.lines(),
+	}
 	srv.engine.addTo(&stats)
 	stats.OpeningMemoryLimit = g.OpeningMemory
 	stats.order(g)

@@ -17,7 +17,8 @@ type Stats struct {
 
 	MaxConnections int64  // in force: the setting, or fewer if the descriptor limit has no room for them
 	AcceptErrors   uint64 // accepts that failed for want of descriptors or memory
-	LinesDropped   uint64 // log lines dropped because the log was too slow
+	LinesDropped   Lines  // log lines dropped because they came faster than they are formatted
+	LinesLeftOut   Lines  // log lines left out by the snapshot's LogRate
 
 	Loops         []LoopStats
 	KeptBytes     int64 // memory of the bytes that are kept for slow readers now

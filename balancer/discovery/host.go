@@ -37,7 +37,7 @@ func (h *host) failed(err error) {
 	// Log an error once, not every ten seconds.
 	if text := err.Error(); text != h.err {
 		h.err = text
-		h.log.Warn("host name does not resolve", "error", err, "kept", len(h.last))
+		h.log.Warn("host name does not resolve", "error", err, "kept", len(h.last), "nodes", h.nodeNames())
 	}
 }
 
@@ -46,16 +46,27 @@ func (h *host) failed(err error) {
 func (h *host) answered(addrs []netip.Addr) {
 	if h.err != "" {
 		h.err = ""
-		h.log.Info("host name resolves again", "addresses", addrs)
+		h.log.Info("host name resolves again", "addresses", addrs, "nodes", h.nodeNames())
 	}
 	if slices.Equal(addrs, h.last) {
 		return
 	}
 	if h.last != nil {
-		h.log.Info("host name has other addresses", "addresses", addrs, "before", h.last)
+		h.log.Info("host name has other addresses", "addresses", addrs, "before", h.last, "nodes", h.nodeNames())
 	}
 	h.last = addrs
 	setAddrs(h.nodes, addrs)
+}
+
+// nodeNames returns the names of the host's nodes, each once.
+func (h *host) nodeNames() []string {
+	var names []string
+	for _, n := range h.nodes {
+		if !slices.Contains(names, n.Name) { // a node may be in several pools
+			names = append(names, n.Name)
+		}
+	}
+	return names
 }
 
 // setAddrs sets the addresses of nodes that have the same host.

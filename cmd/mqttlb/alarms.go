@@ -71,9 +71,10 @@ func (c *control) Alarms(context.Context) (api.Alarms, error) {
 	if open*100 > stats.MaxConnections*fullShare {
 		add("connections_nearly_full", "", time.Time{}, fmt.Sprintf("%d of at most %d client connections are open, see limits.max_connections", open, stats.MaxConnections))
 	}
-	dropped := stats.LinesDropped
+	dropped := stats.LinesDropped.Sum()
 	if s.linesDropped != nil {
-		dropped += s.linesDropped()
+		lines := s.linesDropped()
+		dropped += lines.Process + lines.Sum()
 	}
 	if dropped > 0 {
 		add("log_lines_dropped", "", time.Time{}, fmt.Sprintf("%d log lines were dropped since the start: the log is too slow", dropped))

@@ -10,6 +10,17 @@ import (
 // apply replaces the revision in force. Steps that can fail come first: after an error
 // nothing has changed.
 func (s *server) apply(ctx context.Context, before, next *revision) (warnings []string, err error) {
+	commitLog, undoLog, err := s.manager.log.prepare(next.config.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			undoLog()
+		} else {
+			commitLog()
+		}
+	}()
 	commitStatus, undoStatus, err := s.status.move(ctx, next.config.Admin.Address)
 	if err != nil {
 		return nil, err
@@ -31,7 +42,6 @@ func (s *server) apply(ctx context.Context, before, next *revision) (warnings []
 	s.admin.SetAccess(&next.plan.admin.access)
 	commitStatus()
 	commitSocket()
-	s.manager.log.set(next.config.Log)
 	return warnings, nil
 }
 

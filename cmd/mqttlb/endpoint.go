@@ -96,7 +96,7 @@ func (e *endpoint) move(ctx context.Context, to config.Address) (commit, undo fu
 		e.release()
 		back := func() {
 			if err := e.listen(from); err != nil {
-				e.log.Error("an admin server has lost its address", "error", err)
+				e.log.Error("an admin server has lost its address", "setting", e.setting, "address", from.String(), "error", err)
 			}
 			e.start(ctx)
 		}

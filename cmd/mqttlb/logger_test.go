@@ -5,17 +5,41 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 
 	"mqttlb/config"
 )
 
+// newTestLogger returns a logger that writes into a buffer at once.
+func newTestLogger(t *testing.T, c config.Log) (*logger, *bytes.Buffer) {
+	t.Helper()
+	var b bytes.Buffer
+	l := newLogger(io.Discard, false)
+	t.Cleanup(l.close)
+	setDirect(t, l, c, &b)
+	return l, &b
+}
+
+// setDirect is set for such a logger.
+func setDirect(t *testing.T, l *logger, c config.Log, to *bytes.Buffer) {
+	t.Helper()
+	if err := l.set(c); err != nil {
+		t.Fatal(err)
+	}
+	l.out.add = func(line logLine) bool {
+		to.Write(line.text)
+		return false
+	}
+}
+
 // A derived logger follows changes: a package derives its logger once and keeps it.
 func TestDerivedLoggersFollowLevelAndFormat(t *testing.T) {
-	var b bytes.Buffer
-	l := newLogger(config.Log{Level: config.LevelInfo, Format: config.FormatText}, &b)
+	l, b := newTestLogger(t, config.Log{Level: config.LevelInfo, Format: config.FormatText})
+	set := func(c config.Log) { setDirect(t, l, c, b) }
 	line := func(log *slog.Logger) string {
 		b.Reset()
 		log.Debug("probe", "n", 1)
@@ -34,7 +58,7 @@ func TestDerivedLoggersFollowLevelAndFormat(t *testing.T) {
 		"two of one parent": l.WithGroup("g").With("a", 1),
 	}
 	for name, log := range derived {
-		l.set(config.Log{Level: config.LevelInfo, Format: config.FormatText})
+		set(config.Log{Level: config.LevelInfo, Format: config.FormatText})
 		if got := line(log); got != "" {
 			t.Errorf("%s: at level info a line of debug is written: %s", name, got)
 		}
@@ -61,14 +85,14 @@ func TestDerivedLoggersFollowLevelAndFormat(t *testing.T) {
 		}},
 	} {
 		for range 2 { // the second time from the cache
-			l.set(round.log)
+			set(round.log)
 			for name, log := range derived {
 				if got := line(log); got != round.want[name] {
 					t.Errorf("%s, %s: got %s, want %s", round.log.Format, name, got, round.want[name])
 				}
 			}
 		}
-		l.set(config.Log{Level: config.LevelError, Format: round.log.Format})
+		set(config.Log{Level: config.LevelError, Format: round.log.Format})
 		for name, log := range derived {
 			if got := line(log); got != "" {
 				t.Errorf("%s, %s: at level error a line of debug is written: %s", round.log.Format, name, got)
@@ -96,29 +120,129 @@ func (w *lineWriter) Write(b []byte) (int, error) {
 func TestLinesStayWholeWhileTheFormatChanges(t *testing.T) {
 	const writers, lines = 4, 2000
 	var w lineWriter
-	l := newLogger(config.Log{Level: config.LevelInfo, Format: config.FormatText}, &w)
+	l := newLogger(&w, false)
 	var running sync.WaitGroup
 	for range writers {
 		log := l.With("pool", "p")
 		running.Go(func() {
 			for range lines {
 				log.Info("line", "n", 1)
+				eventuallyHere(t, "the log keeps up", func() bool { return len(l.stderr.process) < logLines/2 })
 			}
 		})
 	}
 	for i := range 200 {
-		l.set(config.Log{Level: config.LevelInfo, Format: []config.LogFormat{config.FormatJSON, config.FormatText}[i%2]})
+		if err := l.set(config.Log{Level: config.LevelInfo, Format: []config.LogFormat{config.FormatJSON, config.FormatText}[i%2]}); err != nil {
+			t.Error(err)
+		}
 	}
 	running.Wait()
+	l.close()
 	if w.lines != writers*lines || w.torn > 0 {
 		t.Errorf("%d lines, %d of them torn; want %d whole ones", w.lines, w.torn, writers*lines)
 	}
 }
 
 func BenchmarkLogLine(b *testing.B) {
-	log := newLogger(config.Log{Level: config.LevelInfo, Format: config.FormatText}, io.Discard).With("pool", "p")
+	l := newLogger(io.Discard, false)
+	l.out.add = func(logLine) bool { return false }
+	log := l.With("pool", "p")
 	b.ReportAllocs()
 	for b.Loop() {
 		log.Info("line", "n", 1)
+	}
+}
+
+// A level and fields set at run time last until a configuration has others than before.
+func TestSettingsOfTheRunTimeLastUntilTheFileChangesThem(t *testing.T) {
+	c := config.Log{Level: config.LevelInfo, Format: config.FormatText, Fields: []config.LogField{"listener", "client"}}
+	l, b := newTestLogger(t, c)
+	l.setLevel(slog.LevelDebug)
+	if err := l.setFields([]string{"outcome", "node"}); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string, level slog.Level, fields string) {
+		t.Helper()
+		b.Reset()
+		l.Info("session", "listener", "l", "client", "c", "node", "n", "outcome", "o")
+		_, line, _ := strings.Cut(strings.TrimSpace(b.String()), "msg=")
+		if l.level() != level || line != "session "+fields {
+			t.Errorf("%s: level %v, %q; want %v, %q", when, l.level(), line, level, fields)
+		}
+	}
+	check("set at run time", slog.LevelDebug, "outcome=o node=n")
+	c.Sample = 7
+	setDirect(t, l, c, b)
+	check("after a reload of other settings", slog.LevelDebug, "outcome=o node=n")
+	c.Level = config.LevelError
+	setDirect(t, l, c, b)
+	c.Level = config.LevelWarn
+	c.Format = config.FormatJSON
+	setDirect(t, l, c, b)
+	c.Level, c.Format = config.LevelInfo, config.FormatText
+	setDirect(t, l, c, b)
+	check("after a reload of the level", slog.LevelInfo, "outcome=o node=n")
+	c.Fields = []config.LogField{"client"}
+	setDirect(t, l, c, b)
+	check("after a reload of the fields", slog.LevelInfo, "client=c")
+	if got := l.fields(); len(got) != 1 || got[0] != "client" {
+		t.Errorf("the fields are %q", got)
+	}
+
+	for _, wrong := range [][]string{nil, {}, {"client_id", "clientid"}, {"node", "node"}, {""}, {"time"}} {
+		if err := l.setFields(wrong); err == nil || !strings.Contains(err.Error(), "the fields are listener, client,") && !strings.Contains(err.Error(), "twice") {
+			t.Errorf("%q: %v", wrong, err)
+		}
+	}
+	check("after wrong fields", slog.LevelInfo, "client=c")
+	l.Info("other", "node", "n")
+	if !strings.Contains(b.String(), "msg=other node=n") {
+		t.Errorf("another line lost a field: %s", b)
+	}
+}
+
+// Whatever is in an identifier, a line is one line, reads back as what it was, and shows
+// nothing to a terminal but what prints.
+func TestNoIdentifierBreaksALine(t *testing.T) {
+	for _, id := range []string{
+		"a\nlevel=ERROR msg=forged", "a\r\nb", "\x1b[2J\x1b]0;title\a", "\u0085x", "\u009b31m", "\x7f", "\u2028\u2029", "\u202eabc", "\ufeff", "\U000e0001", "\U0001f600 \u00fc",
+		`"} {"msg":"forged"`, `a" outcome="none`, "\xff\xfe", "\x00", strings.Repeat("\n", 300), "=", "",
+	} {
+		for _, format := range []config.LogFormat{config.FormatText, config.FormatJSON} {
+			l, b := newTestLogger(t, config.Log{Level: config.LevelInfo, Format: format})
+			l.Info("session", "client_id", id, "outcome", "client_closed")
+			line := b.String()
+			if strings.Count(line, "\n") != 1 || !strings.HasSuffix(line, "\n") {
+				t.Errorf("%s, %q: not one line: %q", format, id, line)
+			}
+			for _, c := range strings.TrimSuffix(line, "\n") {
+				if !unicode.IsPrint(c) {
+					t.Errorf("%s, %q: the line has %U: %q", format, id, c, line)
+				}
+			}
+			got := ""
+			if format == config.FormatJSON {
+				var fields struct {
+					ClientID string `json:"client_id"`
+				}
+				if err := json.Unmarshal(b.Bytes(), &fields); err != nil {
+					t.Errorf("%q: %v: %s", id, err, line)
+				}
+				got = fields.ClientID
+			} else {
+				_, rest, _ := strings.Cut(line, "client_id=")
+				got, _, _ = strings.Cut(rest, " outcome=client_closed")
+				got = strings.ReplaceAll(got, `\u007f`, "\x7f") // the text handler does not quote it
+				if strings.HasPrefix(got, `"`) {
+					var err error
+					if got, err = strconv.Unquote(got); err != nil {
+						t.Errorf("%q: %v: %s", id, err, line)
+					}
+				}
+			}
+			if want := strings.ToValidUTF8(id, "\ufffd"); got != id && got != want && got != strings.ReplaceAll(id, "\xff\xfe", "\ufffd\ufffd") {
+				t.Errorf("%s: %q was read as %q from %s", format, id, got, line)
+			}
+		}
 	}
 }

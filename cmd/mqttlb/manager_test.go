@@ -15,7 +15,7 @@ import (
 // waiting.
 func TestChangesWaitForTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(&revision{config: &config.Config{}, plan: &plan{}}, nil, newLogger(config.Log{}, io.Discard))
+		m := newManager(&revision{config: &config.Config{}, plan: &plan{}}, nil, newLogger(io.Discard, false))
 		var order []int // order in which the work began; only the manager's goroutine uses it
 		var asked sync.WaitGroup
 		errs := make([]error, 4)

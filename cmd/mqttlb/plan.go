@@ -132,6 +132,7 @@ func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 		MaxRequestSize: int64(cfg.Limits.MaxRequestSize),
 		OpeningMemory:  int64(cfg.Limits.OpeningMemory),
 		MinBodyRate:    cfg.Limits.MinBodyRate,
+		LogRate:        int(cfg.Log.Sample),
 	}
 }
 
@@ -178,6 +179,9 @@ func (p *plan) warnings() (all []string) {
 
 // nameErrors adds the name of the listener or pool to each error in err.
 func nameErrors(what, name string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var errs []error
 	for _, e := range splitErrors(err) {
 		errs = append(errs, fmt.Errorf("%s %q: %w", what, name, e))

@@ -24,10 +24,10 @@ func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snap
 	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity]}}
 	if old != nil && sameFiles(old.config, c) {
 		t.Terminator = old.Terminator
-		p.readAgain = append(p.readAgain, t.Terminator.Reload)
+		p.readAgain = append(p.readAgain, func() error { return nameErrors("listener", l.Name, t.Terminator.Reload()) })
 	} else {
 		var err error
-		if t.Terminator, err = newTerminator(c, log); err != nil {
+		if t.Terminator, err = newTerminator(c, log.With("listener", l.Name)); err != nil {
 			return nil, err
 		}
 	}
@@ -92,7 +92,7 @@ func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, 
 		CA:          c.CA,
 		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
 		Insecure:    !c.Verify,
-		Logger:      log,
+		Logger:      log.With("pool", pool.Name),
 	}
 	for _, n := range pool.Nodes() {
 		o.Hosts[n.Name] = cmp.Or(c.ServerName, n.Host)
@@ -100,7 +100,7 @@ func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, 
 	t, old := &poolTLS{config: *c, hosts: o.Hosts}, before.nodeTLS[pool.Name]
 	if old != nil && old.config == t.config && maps.Equal(old.hosts, t.hosts) {
 		t.NodeTLS = old.NodeTLS
-		p.readAgain = append(p.readAgain, t.Originator.Reload)
+		p.readAgain = append(p.readAgain, func() error { return nameErrors("pool", pool.Name, t.Originator.Reload()) })
 	} else {
 		originator, err := tlsterm.NewOriginator(o)
 		if err != nil {

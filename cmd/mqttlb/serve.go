@@ -12,11 +12,10 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
-
+	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/spf13/cobra"
 
 	"mqttlb/cmd/cli"
-	"mqttlb/config"
 	"mqttlb/proxy"
 )
 
@@ -65,9 +64,9 @@ func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	if unsupported != nil {
 		return fmt.Errorf("serve %w", unsupported)
 	}
-	lines := newLogWriter(stderr)
-	defer lines.close()
-	log := newLogger(config.Log{}, lines)
+	journalStream, _ := journal.StderrIsJournalStream() // an error means that it is not
+	log := newLogger(stderr, journalStream && stderr == os.Stderr)
+	defer log.close()
 	lastRead := (&watchedFiles{files: []string{f.file}}).fingerprint().digest // first: a change during the read causes a reload
 	first, broken, err := f.firstRevision(log, stderr)
 	if err != nil {
@@ -90,7 +89,7 @@ func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	m.lastRead.Store(&lastRead)
 	cannotServe := func(err error) {
 		for _, e := range splitErrors(err) {
-			log.Error("mqttlb cannot serve", "error", e)
+			log.fatal(e.Error())
 		}
 	}
 	s := &server{log: log.Logger, started: time.Now(), state: newProcessState()}
@@ -112,7 +111,7 @@ func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	for _, unused := range s.inherited.CloseUnused() {
 		log.Warn("an inherited socket is closed: no listener and no admin address has its address or name", "socket", unused)
 	}
-	s.linesDropped = lines.dropped.Load
+	s.linesDropped = log.linesDropped
 	if err := m.saveLastGood(); err != nil {
 		log.Error("the configuration could not be kept for --fallback", "error", err)
 	}

@@ -28,7 +28,7 @@ type server struct {
 	state   *processState
 	admin   *admin.Server // set by run
 
-	linesDropped func() uint64 // how many lines the log has dropped; nil: it drops none
+	linesDropped func() admin.Lines // those that the log has dropped; nil: it drops none
 
 	inherited   *proxy.Inherited // sockets from the service manager
 	notify      *notifier        // tells the service manager the state

@@ -7,7 +7,7 @@ import (
 	"mqttlb/config"
 )
 
-// firstRevision reads the configuration and sets the level and format of the log. If the
+// firstRevision reads the configuration and sets the log. If the
 // file is broken and --fallback is set, it returns the last good configuration, and the
 // faults of the file in broken. Before it returns an error it explains it.
 func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revision, broken faults, err error) {
@@ -15,8 +15,10 @@ func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revisi
 	explain := func(line string) { fmt.Fprintln(stderr, line) }
 	kept := history{f.stateDir}
 	if err == nil {
-		log.set(cfg.Log)
-		explain = func(line string) { log.Error("mqttlb cannot serve", "error", line) }
+		err = log.set(cfg.Log)
+	}
+	if err == nil {
+		explain = log.fatal
 		if kept.dir == "" {
 			kept.dir = cfg.Admin.StateDir
 		}
@@ -28,7 +30,9 @@ func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revisi
 	broken = faultsOf(f.file, err)
 	if f.fallback {
 		if first, err = kept.read(log.Logger); err == nil {
-			log.set(first.config.Log)
+			err = log.set(first.config.Log)
+		}
+		if err == nil {
 			return first, broken, nil
 		}
 	}

@@ -42,8 +42,8 @@ type Sources struct {
 	// Events are the source of GET /api/v1/events. Valid only with a Control.
 	Events *Events
 
-	// LinesDropped returns the number of dropped log lines. Nil: none.
-	LinesDropped func() uint64
+	// LinesDropped returns the number of log lines that the log has dropped. Nil: none.
+	LinesDropped func() Lines
 
 	// Reloads returns the state of reloads. Nil: the configuration is not reloaded.
 	Reloads func() Reloads

@@ -15,7 +15,7 @@ import (
 )
 
 // serve runs an admin server by address and its balancer, and returns its URL.
-func serve(t *testing.T, dropped func() uint64) string {
+func serve(t *testing.T, dropped func() Lines) string {
 	t.Helper()
 	b, err := balancer.NewPool(balancer.PoolSpec{Name: "pool", Nodes: []balancer.NodeSpec{{Name: "node", Address: "127.0.0.1:1"}}})
 	if err != nil {
@@ -93,7 +93,7 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 }
 
 func TestMetricsShowEveryNodeAndOutcomeFromTheStart(t *testing.T) {
-	url := serve(t, func() uint64 { return 7 })
+	url := serve(t, func() Lines { return Lines{Process: 7, Lines: proxy.Lines{Sessions: 8}} })
 	code, body := ask(t, "GET", url+"/metrics", nil)
 	if code != 200 {
 		t.Fatal(code, body)
@@ -113,7 +113,10 @@ func TestMetricsShowEveryNodeAndOutcomeFromTheStart(t *testing.T) {
 		`mqttlb_node_state{node="node",pool="pool",state="up"} 1`,
 		`mqttlb_node_state{node="node",pool="pool",state="down"} 0`,
 		`mqttlb_max_connections 10`,
-		`mqttlb_log_lines_dropped_total 7`,
+		`mqttlb_log_lines_dropped_total{kind="process"} 7`,
+		`mqttlb_log_lines_dropped_total{kind="session"} 8`,
+		`mqttlb_log_lines_sampled_out_total{kind="session"} 0`,
+		`mqttlb_log_lines_sampled_out_total{kind="request"} 0`,
 		`go_goroutines`,
 		`process_open_fds`,
 	} {

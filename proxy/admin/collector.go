@@ -56,10 +56,10 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	if c.Reloads != nil {
 		s.reloads(c.Reloads())
 	}
-	dropped := stats.LinesDropped
+	var lines Lines
 	if c.LinesDropped != nil {
-		dropped += c.LinesDropped()
+		lines = c.LinesDropped()
 	}
-	s.count(linesDropped, dropped)
+	s.lines(lines, stats)
 	s.build(c.Version)
 }

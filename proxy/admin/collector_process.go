@@ -15,7 +15,6 @@ var (
 	slowReaders    = newGauge("slow_reader_bytes", "Memory of the bytes that are kept for clients and nodes that do not read them yet.")
 	openingMemory  = newGauge("opening_memory_bytes", "Memory of openings: beginnings of a CONNECT or a ClientHello, and unfinished TLS handshakes.")
 	openingLimit   = newGauge("opening_memory_limit_bytes", "The limit of mqttlb_opening_memory_bytes, limits.opening_memory; 0: none.")
-	linesDropped   = newCounter("log_lines_dropped_total", "Lines that the log was too slow for.")
 	buildInfo      = newGauge("build_info", "1, with the version of mqttlb and of Go that this process was built with.", "version", "goversion")
 )
 

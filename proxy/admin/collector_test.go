@@ -72,7 +72,7 @@ func everything(t *testing.T) *fixed {
 			}}
 		},
 		Reloads:      func() Reloads { return Reloads{Done: 1, Last: at} },
-		LinesDropped: func() uint64 { return 7 },
+		LinesDropped: func() Lines { return Lines{Process: 7} },
 		Version:      "v1",
 	}
 	return f

@@ -53,7 +53,7 @@ func TestEveryCountIsUnderItsOwnLabels(t *testing.T) {
 		`mqttlb_opening_memory_bytes 2`,
 		`mqttlb_opening_memory_limit_bytes 3`,
 		`mqttlb_loop_lag_seconds_count{loop="0"} 6`,
-		`mqttlb_log_lines_dropped_total 7`,
+		`mqttlb_log_lines_dropped_total{kind="process"} 7`,
 	} {
 		if !strings.Contains(w.Body.String(), "\n"+line+"\n") {
 			t.Errorf("there is no line %s", line)

@@ -39,6 +39,10 @@ type Snapshot struct {
 	MaxRequestSize int64 // bytes of the largest body of an HTTP request; 0: no limit
 	MinBodyRate    int   // bytes a second, the least rate of the body of an HTTP request and of its response; 0: see [web.Settings]
 
+	// LogRate is the most log lines a second for the sessions that ended well, and for
+	// those of each other outcome; 0: no limit.
+	LogRate int
+
 	Timeouts Timeouts
 }
 

@@ -122,6 +122,9 @@ func (s *Session) Conn() *tls.Conn { return s.conn }
 // Info returns the result of the handshake. Valid until Detach.
 func (s *Session) Info() Info { return Facts(s.conn.ConnectionState()) }
 
+// Version returns the version of TLS as in [Info].
+func (s *Session) Version() string { return versionName(s.version) }
+
 // Detach ends the session's use of the connection: after the call this package never touches it again. The session
 // keeps ciphertext that was read but not decrypted: call Read once before waiting for the socket.
 func (s *Session) Detach() {

@@ -200,7 +200,7 @@ func TestTransportIsGoneWithItsLastRequest(t *testing.T) {
 		t.Fatal("two transports of one key")
 	}
 	h.Apply(Settings{})
-	x := &exchange{handler: h, settings: newSettings(r.setup.Settings), pool: r.pool}
+	x := &exchange{running: &running{handler: h, pool: r.pool}, settings: newSettings(r.setup.Settings)}
 	for range 2 {
 		req, err := http.NewRequest(http.MethodGet, "http://a/", nil)
 		if err != nil {

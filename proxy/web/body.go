@@ -59,7 +59,8 @@ type clientBody struct {
 }
 
 // newClientBody returns the body of a request, or nil if it has none.
-func (h *Handler) newClientBody(s *settings, w http.ResponseWriter, r *http.Request) *clientBody {
+func (q *running) newClientBody(s *settings, w http.ResponseWriter) *clientBody {
+	r := q.in
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
@@ -73,7 +74,7 @@ func (h *Handler) newClientBody(s *settings, w http.ResponseWriter, r *http.Requ
 	if limit := s.MaxRequestSize; limit > 0 {
 		b.ReadCloser = http.MaxBytesReader(w, r.Body, limit)
 	}
-	b.late = func(err *lateError) { h.timedOut(r, err.Error()) }
+	b.late = func(err *lateError) { q.timedOut(err.Error()) }
 	return b
 }
 
@@ -147,6 +148,13 @@ func (b *clientBody) limitRest() {
 	if b != nil && !b.ended.Load() {
 		_ = b.conn.SetReadDeadline(time.Now().Add(lingerTime))
 	}
+}
+
+// arrived returns how many bytes were read.
+func (b *clientBody) arrived() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.read
 }
 
 // err returns the error of the body, or nil.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,9 @@ type clientWriter struct {
 	expects  bool // the client has sent "Expect: 100-continue"
 	hijacked bool
 	tunnel   func() *tunnel // called for the connection of an upgrade
+
+	status         int          // of the response; 0: it has not begun
+	received, sent atomic.Int64 // bytes of the tunnel; sent is also those of the response's body
 }
 
 func newClientWriter(w http.ResponseWriter, r *http.Request, pace Pace) *clientWriter {
@@ -34,12 +38,17 @@ func (w *clientWriter) WriteHeader(code int) {
 	if w.expects && code < 200 && code != http.StatusSwitchingProtocols {
 		return
 	}
+	if code >= 200 && w.status == 0 {
+		w.status = code
+	}
 	w.ResponseWriter.WriteHeader(code)
 }
 
 func (w *clientWriter) Write(b []byte) (int, error) {
 	_ = w.conn.SetWriteDeadline(time.Now().Add(w.pace.For(int64(len(b)))))
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.sent.Add(int64(n))
+	return n, err
 }
 
 // Unwrap lets http.ResponseController flush.
@@ -52,8 +61,8 @@ func (w *clientWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w.hijacked = true
-	return &upgradedConn{boundedConn{Conn: conn, pace: w.pace}, buffered.Reader, w.tunnel()}, buffered, nil
+	w.hijacked, w.status = true, http.StatusSwitchingProtocols
+	return &upgradedConn{boundedConn{Conn: conn, pace: w.pace}, buffered.Reader, w.tunnel(), w}, buffered, nil
 }
 
 // upgradedConn is a client's connection after the 101. All bytes in both directions pass
@@ -62,10 +71,12 @@ type upgradedConn struct {
 	boundedConn
 	reader *bufio.Reader // of the connection, with the bytes that it has read ahead
 	tunnel *tunnel
+	counts *clientWriter
 }
 
 func (c *upgradedConn) Read(b []byte) (int, error) {
 	n, err := c.read(b)
+	c.counts.received.Add(int64(n))
 	if err != nil {
 		c.tunnel.closeHalf()
 	}
@@ -84,6 +95,7 @@ func (c *upgradedConn) read(b []byte) (int, error) {
 
 func (c *upgradedConn) Write(b []byte) (int, error) {
 	n, err := c.boundedConn.Write(b)
+	c.counts.sent.Add(int64(n))
 	c.tunnel.begin()
 	return n, err
 }

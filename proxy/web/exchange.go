@@ -10,20 +10,17 @@ import (
 	"time"
 
 	"mqttlb/balancer"
-	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/walk"
 )
 
 // exchange is one request and its response. It counts as a session of its node while it
 // lasts.
 type exchange struct {
-	handler    *Handler
+	*running
 	settings   *settings
-	pool       *snapshot.Pool
 	w          *clientWriter
-	in         *http.Request
-	body       *clientBody // of in; nil: none
-	silence    *silence    // of the tunnel or the response; nil: neither has begun
+	in         *http.Request // with the exchange's own context
+	silence    *silence      // of the tunnel or the response; nil: neither has begun
 	cancel     context.CancelFunc
 	client     addresses
 	candidates balancer.Candidates
@@ -39,16 +36,17 @@ type exchange struct {
 // addresses are the two ends of a client's connection; not valid on a Unix socket.
 type addresses struct{ source, destination netip.AddrPort }
 
-func newExchange(h *Handler, s *settings, pool *snapshot.Pool, w http.ResponseWriter, r *http.Request, body *clientBody) *exchange {
-	x := &exchange{handler: h, settings: s, pool: pool, client: clientAddresses(r), body: body}
+func newExchange(q *running, s *settings, w http.ResponseWriter) *exchange {
+	r := q.in
+	x := &exchange{running: q, settings: s, client: clientAddresses(r)}
 	key, keyed := x.affinity(r)
-	x.candidates = pool.Candidates(key, keyed)
+	x.candidates = q.pool.Candidates(key, keyed)
 	x.w = newClientWriter(w, r, s.write)
 	x.w.tunnel = x.newTunnel
 	ctx, cancel := context.WithCancel(r.Context())
 	x.in, x.cancel = r.WithContext(ctx), cancel
-	if body != nil {
-		x.in.Body = body
+	if q.body != nil {
+		x.in.Body = q.body
 	}
 	x.in.Header = withoutForeignUpgrade(r)
 	return x

@@ -14,24 +14,24 @@ import (
 
 // answer sends the client one line of plain text with the reason of an error, after
 // reading the rest of its body.
-func (h *Handler) answer(w http.ResponseWriter, body *clientBody, status int, why string) {
-	if !body.readRest() {
-		h.refuse(w, http.StatusRequestTimeout, lateBody)
+func (q *running) answer(w http.ResponseWriter, status int, why string) {
+	if !q.body.readRest() {
+		q.refuse(w, http.StatusRequestTimeout, lateBody)
 		return
 	}
-	h.writeText(w, status, why)
+	q.writeText(w, status, why)
 }
 
 // refuse is like answer, but does not read the body: the connection closes.
-func (h *Handler) refuse(w http.ResponseWriter, status int, why string) {
+func (q *running) refuse(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Connection", "close")
 	// Otherwise net/http would wait for the rest of the request.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
-	h.writeText(w, status, why)
+	q.writeText(w, status, why)
 }
 
-func (h *Handler) writeText(w http.ResponseWriter, status int, why string) {
-	h.answers.Add(status)
+func (q *running) writeText(w http.ResponseWriter, status int, why string) {
+	q.answered(status, why)
 	header := w.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
 	header.Set("X-Content-Type-Options", "nosniff")
@@ -42,17 +42,10 @@ func (h *Handler) writeText(w http.ResponseWriter, status int, why string) {
 	_, _ = io.WriteString(w, body)
 }
 
-// timedOut reports a request that exceeded a time limit.
-func (h *Handler) timedOut(r *http.Request, why string) {
-	h.options.Log.Debug("request timed out", "client", r.RemoteAddr, "method", r.Method, "error", why)
-	if h.options.TimedOut != nil {
-		h.options.TimedOut(r, why)
-	}
-}
-
 // fail ends a request without a response.
 func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
-	x.handler.options.Log.Debug("request failed", "pool", x.pool.Name, "client", r.RemoteAddr, "method", r.Method, "error", err)
+	q := x.running
+	q.handler.options.Log.Debug("request failed", "pool", x.pool.Name, "client", r.RemoteAddr, "method", r.Method, "error", err)
 	if failed := x.body.err(); failed != nil {
 		err = failed // the failed body has canceled the request: report the cause
 	}
@@ -62,7 +55,8 @@ func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	status, why := explain(err)
-	x.handler.answer(w, x.body, status, why)
+	q.why = fmt.Sprintf("%s: %v", why, err) // the client is told less
+	q.answer(w, status, why)
 }
 
 // explain returns the status and the reason of a failure. It names no node: addresses

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"mqttlb/proxy/snapshot"
 )
@@ -16,6 +17,9 @@ type Options struct {
 	// TimedOut is called for a request that exceeded BodyTimeout, TunnelTimeout or
 	// HalfClosedTimeout, which ends its connection. It must not block and may be nil.
 	TimedOut func(r *http.Request, why string)
+
+	// Served is called for each request when it is over. It must not block and may be nil.
+	Served func(r *http.Request, s Served)
 
 	// Announce formats the PROXY header of a version that names a client to a node. It is
 	// only called for pools with SendProxy.
@@ -71,35 +75,41 @@ func (h *Handler) Close() { h.transports.keep(nil) }
 // with one line of plain text. A nil pool means that the request has no route.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.Pool) {
 	settings := h.settings.Load()
-	body := h.newClientBody(settings, w, r)
+	q := &running{handler: h, in: r, begun: time.Now(), pool: pool}
+	body := q.newClientBody(settings, w)
+	q.body = body
+	defer q.end()
 	defer body.limitRest()
 	switch {
 	case r.Method == http.MethodConnect:
 		// An open proxy is one that tunnels to an address of the client's choice.
 		w.Header().Set("Allow", allow)
-		h.answer(w, body, http.StatusMethodNotAllowed, "CONNECT is not served: this is no forward proxy")
+		q.answer(w, http.StatusMethodNotAllowed, "CONNECT is not served: this is no forward proxy")
 	case r.RequestURI == "*" && r.Method == http.MethodOptions:
 		// The request is about the server, not about a resource, and the server is the
 		// balancer.
 		if !body.readRest() {
-			h.answer(w, body, http.StatusNoContent, "")
-			return
+			q.answer(w, http.StatusNoContent, "")
+			break
 		}
+		q.status = http.StatusNoContent
 		w.Header().Set("Allow", allow)
 		w.WriteHeader(http.StatusNoContent)
 	case !strings.HasPrefix(r.URL.Path, "/") && r.URL.Host == "":
-		h.answer(w, body, http.StatusBadRequest, "the request's target is neither a path nor a URL")
+		q.answer(w, http.StatusBadRequest, "the request's target is neither a path nor a URL")
 	case r.URL.Scheme != "" && r.URL.Scheme != "http" && r.URL.Scheme != "https":
-		h.answer(w, body, http.StatusBadRequest, "the request's URL is not of http or https")
+		q.answer(w, http.StatusBadRequest, "the request's URL is not of http or https")
 	case pool == nil:
-		h.answer(w, body, http.StatusNotFound, "nothing is served at this host and path")
+		q.answer(w, http.StatusNotFound, "nothing is served at this host and path")
 	case settings.MaxRequestSize > 0 && r.ContentLength > settings.MaxRequestSize:
-		h.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(settings.MaxRequestSize))
+		q.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(settings.MaxRequestSize))
 	default:
-		x := newExchange(h, settings, pool, w, r, body)
+		x := newExchange(q, settings, w)
+		q.exchange = x
 		defer x.end()
 		x.serve()
 	}
+	q.whole = true
 }
 
 // allow lists the methods that resources may have.

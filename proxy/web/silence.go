@@ -22,7 +22,7 @@ type silence struct {
 // newSilence returns a silence that is not running. A limit of zero means no limit.
 func (x *exchange) newSilence(what, setting string, limit time.Duration) *silence {
 	s := &silence{ended: func(why string) {
-		x.handler.timedOut(x.in, why)
+		x.timedOut(why)
 		x.cancel()
 	}}
 	s.set(what, setting, limit)

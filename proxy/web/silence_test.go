@@ -152,7 +152,8 @@ func TestResponseThatStallsIsCutShort(t *testing.T) {
 
 func TestSilenceRunsFromTheLastMove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := &exchange{handler: NewHandler(Options{}), in: &http.Request{}}
+		in := new(http.Request)
+		x := &exchange{running: &running{handler: NewHandler(Options{}), in: in}, in: in}
 		begun, ended := time.Now(), time.Duration(0)
 		x.cancel = func() { ended = time.Since(begun) }
 		for name, c := range map[string]struct {
