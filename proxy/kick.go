@@ -26,6 +26,16 @@ type KickSpec struct {
 	All bool
 }
 
+// ParseKickCode parses the reason code of a KickSpec; 0 is the usual one.
+func ParseKickCode(n int) (mqttparse.ReasonCode, error) {
+	code := mqttparse.ReasonCode(n)
+	if n < 0 || n > 0xFF || n != 0 && !code.InServerDisconnect() {
+		return 0, fmt.Errorf("%d is not a reason code that a server may send in a DISCONNECT (MQTT 5, 3.14.2.1), such as 152 (0x98, "+
+			"Administrative action) or 156 (0x9C, Use another server)", n)
+	}
+	return code, nil
+}
+
 // ErrKickAll is returned by Kick when the filter is empty.
 var ErrKickAll = errors.New("the filter is empty: name the sessions, or say that all are meant")
 

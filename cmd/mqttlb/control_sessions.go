@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"mqttlb/mqttparse"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 	"mqttlb/proxy/admin/api"
@@ -61,10 +60,8 @@ func (c *control) Kick(ctx context.Context, _ admin.Origin, k api.Kick) (api.Kic
 			return api.Kicked{}, err
 		}
 	}
-	spec.Code = mqttparse.ReasonCode(k.ReasonCode)
-	if k.ReasonCode < 0 || k.ReasonCode > 0xFF || k.ReasonCode != 0 && !spec.Code.InServerDisconnect() {
-		return api.Kicked{}, badRequest("reason_code: %d is not one that a server may send in a DISCONNECT (MQTT 5, 3.14.2.1), such as 152 (0x98, "+
-			"Administrative action) or 156 (0x9C, Use another server)", k.ReasonCode)
+	if spec.Code, err = proxy.ParseKickCode(k.ReasonCode); err != nil {
+		return api.Kicked{}, badRequest("reason_code: %v", err)
 	}
 	kicked, err := c.server.Kick(ctx, filter, spec)
 	if err == nil && kicked == 0 && filter.ID != 0 {

@@ -87,7 +87,7 @@ func (l *logText) String() string {
 func startRig(t *testing.T, file string) *rig {
 	t.Helper()
 	text := &logText{}
-	log := newLogger(config.Log{}, text)
+	log := newLogger(text, false)
 	cfg, err := config.Parse("f", []byte(file))
 	if err != nil {
 		t.Fatal(err)

@@ -46,7 +46,7 @@ func TestTheWatchdogIsNotFedWhileALoopIsStuck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, newLogger(config.Log{}, io.Discard))
+	m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, newLogger(io.Discard, false))
 	errs, food := make(errorLines), make(chan struct{})
 	ctx, stop := context.WithCancel(t.Context())
 	w := &watchdog{
@@ -103,7 +103,7 @@ func TestTheWatchdogIsNotFedWhileALoopIsStuck(t *testing.T) {
 // A reload may wait for slow files and DNS. A manager that does not come back is stuck.
 func TestTheWatchdogWaitsForTheManagerOnlySoLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, newLogger(config.Log{}, io.Discard))
+		m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, newLogger(io.Discard, false))
 		var fed atomic.Int64
 		w := &watchdog{
 			interval: 30 * time.Second,
