@@ -45,9 +45,12 @@ type fileListener interface {
 	File() (*os.File, error)
 }
 
+// listenTCPOn listens on a plain TCP socket, as a service manager does. Go's are MPTCP sockets.
 func listenTCPOn(t *testing.T, address string) *net.TCPListener {
 	t.Helper()
-	ln, err := net.Listen("tcp", address)
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(t.Context(), "tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,8 +86,12 @@ func TestTheWatchdogIsNotFedWhileALoopIsStuck(t *testing.T) {
 	}
 	defer c.Close()
 	<-stuck
+	deadline := time.After(time.Minute)
 	for failed := 0; failed < 3; {
 		select {
+		case <-deadline:
+			close(release)
+			t.Fatal("it is fed while a loop is stuck")
 		case <-errs:
 			failed++
 		case <-food:
