@@ -26,6 +26,8 @@ type exchange struct {
 	candidates balancer.Candidates
 	newCookie  string // the key for the client's new cookie; "": none needed
 
+	asked string // the name of the node that got the request; "": none
+
 	// The node that has the request; nil: none.
 	node      *balancer.Node
 	transport *transport
@@ -104,7 +106,7 @@ func (x *exchange) sendTo(node *balancer.Node, until time.Time, out *http.Reques
 		x.handler.transports.release(transport)
 		return nil, err
 	}
-	x.node, x.transport = node, transport
+	x.node, x.transport, x.asked = node, transport, node.Name
 	return res, nil
 }
 

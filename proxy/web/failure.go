@@ -39,7 +39,8 @@ func (q *running) writeText(w http.ResponseWriter, status int, why string) {
 	body := why + "\n"
 	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body)
+	n, _ := io.WriteString(w, body)
+	q.sent = int64(n)
 }
 
 // fail ends a request without a response.

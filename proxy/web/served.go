@@ -76,13 +76,10 @@ func (q *running) end() {
 		s.Received = q.body.arrived()
 	}
 	if x := q.exchange; x != nil {
-		if x.node != nil {
-			s.Node = x.node.Name
-		}
+		s.Node = x.asked
 		s.Received += x.w.received.Load()
-		s.Sent += x.w.sent.Load()
 		if q.status == 0 {
-			s.Status = x.w.status
+			s.Status, s.Sent = x.w.status, x.w.sent.Load()
 			s.ByNode = s.Status != 0
 		}
 	}

@@ -52,7 +52,11 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 		node.Release()
-		if _, ok := errors.AsType[*dialError](err); !ok || out.Context().Err() != nil {
+		_, unreached := errors.AsType[*dialError](err)
+		if !unreached {
+			x.asked = node.Name
+		}
+		if !unreached || out.Context().Err() != nil {
 			return nil, err
 		}
 		last = err
