@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -126,7 +127,7 @@ func (p *modelPeer) disconnect() {
 	if packet := []byte{0xE0, 0}; !p.framed {
 		p.add(packet)
 	} else {
-		message := append(p.packets, packet...)
+		message := slices.Concat(p.packets, packet)
 		p.packets = nil
 		p.inFrames += len(message)
 		p.frame(finBinary, message)

@@ -92,7 +92,7 @@ func TestPacketsAreCountedInFramesThatPass(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 7, len(stream)} {
 		frames := append(bytes.Clone(ping), inFrames(stream, size)...)
 		frames = append(frames, clientFrame(finClose, closeWith(websocket.Normal, ""))...)
-		for cut := range len(frames) {
+		for cut := range frames {
 			s := &session{version: mqttparse.V5, frames: new([2]websocket.Follower)}
 			var got PacketStats
 			s.follow(ToNode, frames[:cut], &got)
