@@ -284,6 +284,9 @@ func (m *model) checkEnd() {
 		}
 	}
 	m.checkNode()
+	m.checkCounts(ToNode, m.client, m.node)
+	m.checkCounts(ToClient, m.node, m.client)
+	m.checkGoodbye(ended[0])
 	m.checkClient(ended[0])
 	if o := ended[0]; (o == outcome.ClientClosed || o == outcome.ServerClosed) && !m.client.closed && !m.node.closed {
 		m.checkWhole(m.client, m.node)

@@ -15,6 +15,9 @@ import (
 func (m *model) allowed() (o []outcome.Outcome) {
 	o = append(o, m.asks...)
 	o = append(o, outcome.ClientClosed, outcome.ServerClosed) // both peers end when the script is over
+	if bytes.IndexByte(m.packetsIn(m.sentBy(m.client), true), 0xE0) >= 0 {
+		o = append(o, outcome.ClientDisconnected)
+	}
 	if m.client.closed {
 		o = append(o, outcome.ClientReset)
 	}
@@ -93,6 +96,41 @@ func (m *model) checkWhole(from, to *modelPeer) {
 	}
 	if at := common(sent, got); at < len(sent) {
 		m.fail("the %s has got others than the %s has sent, from %d of %d on", to.name, from.name, at, len(sent))
+	}
+}
+
+// packetsIn returns the packets in bytes that a peer has sent, without frames that pass.
+func (m *model) packetsIn(b []byte, fromClient bool) []byte {
+	if m.kind == modelPasses {
+		b, _ = carriedIn(m, b, fromClient)
+	}
+	return b
+}
+
+// checkCounts checks that all packets that a peer got are counted, and none that the other did not send.
+func (m *model) checkCounts(direction int, from, to *modelPeer) {
+	count := func(b []byte) (c PacketStats) {
+		new(mqttparse.Scanner).Count(m.packetsIn(b, from == m.client), 0, &c)
+		return c
+	}
+	sent := m.sentBy(from)
+	got, _ := m.gotBy(to)
+	counted, least, most := m.flow.Packets[direction], count(sent[:common(sent, got)]), count(sent)
+	ok := counted.Packets >= least.Packets && counted.Packets <= most.Packets
+	for qos, n := range counted.Publish {
+		ok = ok && n >= least.Publish[qos] && n <= most.Publish[qos]
+	}
+	if !ok {
+		m.fail("direction %d: counted %+v, the other got %+v of %+v", direction, counted, least, most)
+	}
+}
+
+// checkGoodbye checks that the outcome of a client that has closed tells of its DISCONNECT.
+func (m *model) checkGoodbye(o outcome.Outcome) {
+	var packets mqttparse.Scanner
+	packets.Skip(m.packetsIn(m.sentBy(m.client), true))
+	if _, disconnected := packets.Disconnected(); disconnected && o == outcome.ClientClosed {
+		m.fail("the client has sent a DISCONNECT and closed, and the outcome is %v", o)
 	}
 }
 

@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -67,6 +68,9 @@ func (p *modelPeer) send(n int) {
 	}
 }
 
+// firstBytes are those of the packets that peers send: PUBLISH of each QoS, two others and DISCONNECT.
+var firstBytes = [...]byte{0x30, 0x32, 0x3D, 0x40, 0xC0, 0xE0}
+
 // compose adds a packet or a message to pending.
 func (p *modelPeer) compose() {
 	size := p.rng.IntN(40)
@@ -76,7 +80,7 @@ func (p *modelPeer) compose() {
 	case 1:
 		size = p.rng.IntN(70_000)
 	}
-	packet := []byte{0x30}
+	packet := []byte{firstBytes[size%len(firstBytes)]}
 	for rest := size; ; {
 		digit := byte(rest % 128)
 		if rest /= 128; rest == 0 {
@@ -118,6 +122,20 @@ func (p *modelPeer) compose() {
 	p.ends[len(p.sent)+len(p.pending)] = p.packed[p.inFrames]
 }
 
+// disconnect sends the rest of what is pending and a DISCONNECT.
+func (p *modelPeer) disconnect() {
+	if packet := []byte{0xE0, 0}; !p.framed {
+		p.add(packet)
+	} else {
+		message := slices.Concat(p.packets, packet)
+		p.packets = nil
+		p.inFrames += len(message)
+		p.frame(finBinary, message)
+	}
+	p.ends[len(p.sent)+len(p.pending)] = true
+	p.send(len(p.pending))
+}
+
 // frame adds a frame to pending.
 func (p *modelPeer) frame(first byte, payload []byte) {
 	if p.masked {
@@ -155,6 +173,9 @@ func (p *modelPeer) end() {
 	}
 	p.m.tell("%s ends", p.name)
 	p.noteEarlyEnd()
+	if p.masked && len(p.sent)%2 == 0 { // a client
+		p.disconnect()
+	}
 	if p.framed && p.frames[len(p.sent)] && p.rng.IntN(2) == 0 {
 		p.pending = nil
 		p.frame(finClose, closeWith(websocket.Normal, ""))

@@ -12,10 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"mqttlb/balancer"
+	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/websocket"
 )
 
 // pumpRig makes a session in the relay between two socket pairs. No loop runs, so the inner step can
@@ -43,6 +45,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	ourClient, client = pair()
 	ourServer, node = pair()
 	s.listener, s.flow, s.step = l.counters.listener(ln, l.current.ports[0]), l.counters.flow("l", "p", pool.Nodes()[0]), stepRelay
+	s.version = mqttparse.V5
 	s.client, s.server = stream{fd: int32(ourClient)}, stream{fd: int32(ourServer)}
 	return l, s, client, node
 }
@@ -67,24 +70,45 @@ func roundTrip(tb testing.TB, l *loop, s *session, client, node int, publish, pu
 	}
 }
 
-func TestRelayAllocatesNothing(t *testing.T) {
-	l, s, client, node := pumpRig(t)
-	publish, puback, b := make([]byte, 80), make([]byte, 4), make([]byte, 128)
-	if n := testing.AllocsPerRun(1000, func() { roundTrip(t, l, s, client, node, publish, puback, b) }); n != 0 {
-		t.Errorf("%v allocations a round trip", n)
+// legs returns a PUBLISH of 80 bytes and its PUBACK, in frames that pass if both sides speak WebSocket.
+func legs(s *session, framed bool) (publish, puback []byte) {
+	publish, puback = append([]byte("\x32\x4e\x00\x01a\x00\x01"), make([]byte, 73)...), []byte("\x40\x02\x00\x01")
+	if framed {
+		s.frames = new([2]websocket.Follower)
+		return clientFrame(finBinary, publish), websocket.AppendFrame(nil, websocket.Binary, puback)
 	}
-	if s.client.moved != s.flow.Received || s.flow.Received != 1001*80 || s.flow.Sent != 1001*4 {
-		t.Errorf("counted %d, %d and %d bytes", s.client.moved, s.flow.Received, s.flow.Sent)
+	return publish, puback
+}
+
+func TestRelayAllocatesNothing(t *testing.T) {
+	for _, framed := range []bool{false, true} {
+		l, s, client, node := pumpRig(t)
+		publish, puback := legs(s, framed)
+		b := make([]byte, 128)
+		if n := testing.AllocsPerRun(1000, func() { roundTrip(t, l, s, client, node, publish, puback, b) }); n != 0 {
+			t.Errorf("framed %v: %v allocations a round trip", framed, n)
+		}
+		if s.client.moved != s.flow.Received || s.flow.Received != uint64(1001*len(publish)) || s.flow.Sent != uint64(1001*len(puback)) {
+			t.Errorf("framed %v: counted %d, %d and %d bytes", framed, s.client.moved, s.flow.Received, s.flow.Sent)
+		}
+		if s.flow.Packets != [2]PacketStats{{Packets: 1001, Publish: [3]uint64{0, 1001}}, {Packets: 1001}} {
+			t.Errorf("framed %v: counted packets %+v", framed, s.flow.Packets)
+		}
 	}
 }
 
 // BenchmarkRelayRoundTrip includes the peers' reads and writes, which are half of its system calls.
 func BenchmarkRelayRoundTrip(b *testing.B) {
-	l, s, client, node := pumpRig(b)
-	publish, puback, buf := make([]byte, 80), make([]byte, 4), make([]byte, 128)
-	b.ReportAllocs()
-	for b.Loop() {
-		roundTrip(b, l, s, client, node, publish, puback, buf)
+	for name, framed := range map[string]bool{"plain": false, "frames pass": true} {
+		b.Run(name, func(b *testing.B) {
+			l, s, client, node := pumpRig(b)
+			publish, puback := legs(s, framed)
+			buf := make([]byte, 128)
+			b.ReportAllocs()
+			for b.Loop() {
+				roundTrip(b, l, s, client, node, publish, puback, buf)
+			}
+		})
 	}
 }
 

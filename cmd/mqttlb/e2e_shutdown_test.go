@@ -33,7 +33,7 @@ func TestSIGTERMLetsSessionsEndByThemselves(t *testing.T) {
 	if code := b.exitCode(t); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	if s := b.sessionsEnded(t, 1, `"old"`)[0]; s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+	if s := b.sessionsEnded(t, 1, `"old"`)[0]; s.Outcome != "client_disconnected" {
 		t.Errorf("the outcome is %q", s.Outcome)
 	}
 }

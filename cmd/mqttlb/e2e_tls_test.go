@@ -126,7 +126,7 @@ func passMessage(t *testing.T, b *balancer, a *mosquitto, listener, topic string
 		t.Errorf("mosquitto_sub ended with %d", code)
 	}
 	for _, s := range b.sessionsEnded(t, 2, "-"+topic+`"`) {
-		if s.Listener != listener || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+		if s.Listener != listener || s.Node != "a" || s.Outcome != "client_disconnected" {
 			t.Errorf("the session's line is %+v", s)
 		}
 	}
@@ -188,7 +188,7 @@ func passThroughPaho(t *testing.T, b *balancer, listener, scheme string, version
 	}
 	c.disconnect(t)
 	s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]
-	if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_closed" && s.Outcome != "server_closed" {
+	if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_disconnected" {
 		t.Errorf("the session's line is %+v", s)
 	}
 }

@@ -8,7 +8,7 @@ import (
 func TestTheLengthOfATurnIsThatOfItsWork(t *testing.T) {
 	h := newEcho(t)
 	const work, wait = 20 * time.Millisecond, 700 * time.Millisecond
-	h.Do(func() { time.Sleep(work) }) // this is the work
+	h.Do(func() { time.Sleep(work) }) //nolint:forbidigo // this is the work
 	h.Turn()
 	h.Timers.Set(0, h.In(wait))
 	h.Turn()
