@@ -413,7 +413,14 @@ func TestAnAdminAddressForAllIsOpenedOnPurpose(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", command, code, out)
 		}
 	}
-	r.admin += ", public: metrics, hosts: [lb.example.com]"
+	putFile(t, filepath.Join(r.dir, "token"), adminToken, 0o600)
+	open := r.admin
+	r.admin += ", token_file: DIR/token"
+	r.put(t)
+	if out, code := mqttlb(t, "check", "-c", r.config); code != 0 || !strings.Contains(out, "warning: admin.address: the token crosses the network") {
+		t.Errorf("a token in the clear: exit code %d, %s", code, out)
+	}
+	r.admin = open + ", public: metrics, hosts: [lb.example.com]"
 	r.put(t)
 	r.run(t)
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/api/v1/status": 403, "/api/v1/config": 403, "/debug/pprof/": 403} {
