@@ -21,15 +21,15 @@ func checkAdmin(a *Admin, s *source) {
 		}
 		return
 	}
-	if a.Address.reachable() && a.TokenFile == "" && a.Public == PublicOff && s.valid(address, tokenFile, public) {
+	if a.Address.Reachable() && a.TokenFile == "" && a.Public == PublicOff && s.valid(address, tokenFile, public) {
 		s.errorf(address, "%s can be reached from other machines: write admin.token_file, and they need its token, "+
 			"or admin.public: metrics, and they see only /healthz, /readyz and /metrics; or an address of loopback, as 127.0.0.1:%d",
 			quote(a.Address.String()), a.Address.Port)
 	}
 }
 
-// reachable reports whether other machines may be able to connect to the address.
-func (a Address) reachable() bool {
+// Reachable reports whether other machines may be able to connect to the address.
+func (a Address) Reachable() bool {
 	if a.Network != "tcp" {
 		return false
 	}

@@ -62,7 +62,7 @@ func FromFlags(listen, nodes []string, admin string) (*Config, error) {
 	if admin != "" {
 		s.at["admin"] = place{file: "--admin " + quote(admin)}
 		c.Admin.Address = parseFlag(s, "admin.address", admin, parseAdminAddress)
-		if c.Admin.Address.reachable() { // there is no flag for a token
+		if c.Admin.Address.Reachable() { // there is no flag for a token
 			c.Admin.Public = PublicMetrics
 		}
 	}

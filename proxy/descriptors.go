@@ -7,7 +7,7 @@ import (
 )
 
 // AdminDescriptors is how many connections package admin has open at the same time, at most.
-const AdminDescriptors = 192
+const AdminDescriptors = 96
 
 // descriptorReserve is kept for listeners, epoll instances, logs, health probes and the admin server,
 // in addition to the descriptors of each loop and listener. The admin server accepts one connection on

@@ -285,3 +285,25 @@ func TestWordsOfTheConfiguration(t *testing.T) {
 		t.Error("icmp is no probe")
 	}
 }
+
+func TestChangesAreNotified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, Check{Interval: 10 * time.Second, Rise: 1, Fall: 1}, 0)
+		changes := make(chan Status, 10)
+		s.Notify(func(n Status) { changes <- n })
+		synctest.Wait()
+		s.answer(errDead, 0)
+		pass(time.Minute)
+		s.answer(nil, 0)
+		pass(time.Minute)
+		if len(changes) != 2 {
+			t.Fatalf("%d changes are notified, want down and up", len(changes))
+		}
+		if n := <-changes; n.Up || n.Err != errDead || n.Node != s.node || n.Since.IsZero() {
+			t.Errorf("down: %+v", n)
+		}
+		if n := <-changes; !n.Up || n.Err != nil {
+			t.Errorf("up: %+v", n)
+		}
+	})
+}

@@ -12,8 +12,8 @@ import (
 
 // adminPlan is the access to the admin server.
 type adminPlan struct {
-	access  admin.Access
-	warning string // about the token's file; empty: there is none
+	access admin.Access
+	warned []string // about the token
 
 	tls    *tlsterm.Terminator // nil: no TLS
 	config *config.TLS         // that tls was made from
@@ -25,9 +25,16 @@ func (p *plan) addAdmin(c *config.Admin, before *plan, log *slog.Logger) error {
 	p.admin = &adminPlan{access: admin.Access{Public: c.Public == config.PublicMetrics, Hosts: c.Hosts}, config: c.TLS}
 	var errs []error
 	if c.TokenFile != "" {
-		var err error
-		if p.admin.access.Token, p.admin.warning, err = admin.ReadToken(c.TokenFile); err != nil {
+		token, warning, err := admin.ReadToken(c.TokenFile)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("admin.token_file: %w", err))
+		}
+		p.admin.access.Token = token
+		if warning != "" {
+			p.admin.warned = append(p.admin.warned, "admin.token_file: "+warning)
+		}
+		if c.Address.Reachable() && c.TLS == nil {
+			p.admin.warned = append(p.admin.warned, fmt.Sprintf("admin.address: the token crosses the network to %s in the clear; write admin.tls", c.Address))
 		}
 	}
 	if c.TLS == nil {
@@ -56,9 +63,7 @@ func (p *plan) addAdmin(c *config.Admin, before *plan, log *slog.Logger) error {
 
 // warnings describes files that can be used but need attention.
 func (a *adminPlan) warnings() (all []string) {
-	if a.warning != "" {
-		all = append(all, "admin.token_file: "+a.warning)
-	}
+	all = append(all, a.warned...)
 	if a.tls != nil {
 		for _, warning := range a.tls.Warnings() {
 			all = append(all, "admin.tls: "+warning)

@@ -26,7 +26,7 @@ const (
 	// maxOverSocket and maxOverAddress are the connections open at the same time.
 	// They are more than the requests that may be in progress, so that there is always
 	// one that waits and can be closed for a new one.
-	maxOverSocket  = 64
+	maxOverSocket  = 32
 	maxOverAddress = proxy.AdminDescriptors - maxOverSocket
 	// evictionPause is the least time between two connections that are accepted in place
 	// of others. A flood then costs little, and a new connection has 64 ms or more to
@@ -34,8 +34,8 @@ const (
 	evictionPause = time.Millisecond
 
 	// Requests of one entry in progress at the same time.
-	maxReads   = 8
-	maxChanges = 8
+	maxReads   = 4
+	maxChanges = 4
 	maxStreams = 16
 
 	// streamTime ends a stream of events: clients connect again. heartbeat is the time
