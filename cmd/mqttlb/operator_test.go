@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -63,6 +64,17 @@ type rig struct {
 	*manager
 	*paces
 	text *logText
+	told int // calls of said
+}
+
+// said returns the lines of the log up to now. The log writes them in their order.
+func (c *rig) said(t *testing.T) string {
+	t.Helper()
+	c.told++
+	last := fmt.Sprintf("said=%d", c.told)
+	c.log.Info("the last line", "said", c.told)
+	eventuallyHere(t, "the lines of the log", func() bool { return strings.Contains(c.text.String(), last) })
+	return c.text.String()
 }
 
 // logText is a log that a test can read while it is written.
@@ -97,7 +109,7 @@ func startRig(t *testing.T, file string) *rig {
 		t.Fatal(err)
 	}
 	p.operators.setWords(p.nodes())
-	c := &rig{newManager(&revision{cfg, p}, nil, log), &paces{all: map[string]proxy.Pace{}}, text}
+	c := &rig{manager: newManager(&revision{cfg, p}, nil, log), paces: &paces{all: map[string]proxy.Pace{}}, text: text}
 	c.apply = func(_ context.Context, _, next *revision) ([]string, error) {
 		if c.fail == nil {
 			next.plan.operators.setWords(next.plan.nodes())
@@ -181,8 +193,8 @@ func TestVerbsOfANode(t *testing.T) {
 		`action=disable node=n3 before=enabled after="disabled, 20/s leave" warnings=`,
 		`level=WARN msg="the last node of a pool was taken out" node=n3`,
 	} {
-		if !strings.Contains(c.text.String(), line) {
-			t.Errorf("the log has no line %s:\n%s", line, c.text)
+		if said := c.said(t); !strings.Contains(said, line) {
+			t.Errorf("the log has no line %s:\n%s", line, said)
 		}
 	}
 }
@@ -230,7 +242,7 @@ func TestWrongChangesOfANodeChangeNothing(t *testing.T) {
 	if after, err := json.Marshal(c.nodes()); err != nil || string(after) != string(before) {
 		t.Errorf("%s\nbefore %s", after, before)
 	}
-	if n := strings.Count(c.text.String(), "msg=audit"); n != 1 {
+	if n := strings.Count(c.said(t), "msg=audit"); n != 1 {
 		t.Errorf("%d audit lines of one change", n)
 	}
 }

@@ -81,7 +81,7 @@ func TestBrokenStateFileIsNoReasonNotToServe(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := startRig(t, withState(path))
-		if said := c.text.String(); !strings.Contains(said, "level=ERROR") || !strings.Contains(said, path) || !strings.Contains(strings.ReplaceAll(said, `\"`, `"`), says) {
+		if said := c.said(t); !strings.Contains(said, "level=ERROR") || !strings.Contains(said, path) || !strings.Contains(strings.ReplaceAll(said, `\"`, `"`), says) {
 			t.Errorf("%.80s: the log says %s", text, said)
 		}
 		if n := c.node("n1"); n.Operator.State != api.Enabled || len(c.all) > 0 {
@@ -131,7 +131,7 @@ func TestStateFileThatCannotBeWrittenIsAWarning(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := startRig(t, withState(path))
-	if said := c.text.String(); !strings.Contains(said, "is not a regular file") {
+	if said := c.said(t); !strings.Contains(said, "is not a regular file") {
 		t.Errorf("the log says %s", said)
 	}
 	n := c.must(t, "n1", "drain", api.NodeChange{})

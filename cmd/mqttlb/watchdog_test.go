@@ -107,7 +107,9 @@ func TestTheWatchdogIsNotFedWhileALoopIsStuck(t *testing.T) {
 // A reload may wait for slow files and DNS. A manager that does not come back is stuck.
 func TestTheWatchdogWaitsForTheManagerOnlySoLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, newLogger(io.Discard, false))
+		log := newLogger(io.Discard, false)
+		defer log.close()
+		m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, log)
 		var fed atomic.Int64
 		w := &watchdog{
 			interval: 30 * time.Second,
