@@ -73,6 +73,24 @@ func TestDialIsTimedWithTheNodesHandshake(t *testing.T) {
 	}
 }
 
+// A client that takes its time between the steps does not count for them.
+func TestTimesBeginWithTheirStep(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	const idle = 3 * time.Second // of the first, the kernel waits a second for bytes before it reports the client
+	r := startLeaving(t, mqttsToMQTT)
+	c := r.dialBare(r.srv.Addr("mqtt"))
+	time.Sleep(idle) //nolint:forbidigo // the client takes its time
+	c.secure(nil)
+	time.Sleep(idle) //nolint:forbidigo // and again
+	c.send(connect5)
+	pass(r.nodeConn(connect5), c, string(connack5), 100)
+	stats := r.srv.Stats()
+	handshake, dial, connack := stats.Listeners[0].Handshake.Sum, stats.Flows[0].Dial.Sum, stats.Flows[0].TimeToConnack.Sum
+	if handshake >= 1 || dial >= 1 || connack < idle.Seconds() {
+		t.Errorf("handshake %v s, dial %v s, CONNACK %v s", handshake, dial, connack)
+	}
+}
+
 func TestFailedDialIsNotTimed(t *testing.T) {
 	good := startNode(t, nil)
 	r := start(t, []string{refusing, good.address()})

@@ -104,7 +104,7 @@ func TestChangesOverTheAddressNeedTheTokenOfTheFile(t *testing.T) {
 	if err := os.Remove(token); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := mqttlb(t, "serve", "-c", r.config); code != 1 || !strings.Contains(out, "admin.token_file: "+token+": cannot be read: no such file") {
+	if out, code := mqttlb(t, "serve", "-c", r.config); code != 78 || !strings.Contains(out, "admin.token_file: "+token+": cannot be read: no such file") {
 		t.Errorf("a start without the file: exit code %d, %s", code, out)
 	}
 	putFile(t, token, next, 0o600)
@@ -183,8 +183,8 @@ func TestAnAdminAddressForAllIsOpenedOnPurpose(t *testing.T) {
 	}
 	r.admin = `address: ":` + port + `", socket: DIR/socket`
 	r.put(t)
-	for _, command := range []string{"check", "serve"} {
-		if out, code := mqttlb(t, command, "-c", r.config); code != 1 || !strings.Contains(out, "admin.token_file") || !strings.Contains(out, "admin.public: metrics") {
+	for command, want := range map[string]int{"check": 1, "serve": 78} {
+		if out, code := mqttlb(t, command, "-c", r.config); code != want || !strings.Contains(out, "admin.token_file") || !strings.Contains(out, "admin.public: metrics") {
 			t.Errorf("%s: exit code %d, %s", command, code, out)
 		}
 	}

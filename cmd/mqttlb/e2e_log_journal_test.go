@@ -164,7 +164,7 @@ func TestWithoutJournaldItCannotBeTheOutput(t *testing.T) {
 	}
 	b := configure(t, loggingTo(t, "{output: journald}"))
 	b.start(t, "")
-	if code := b.exitCode(t); code != 1 || len(b.said("log.output: journald: there is no journald on this machine")) != 1 {
+	if code := b.exitCode(t); code != 78 || len(b.said("log.output: journald: there is no journald on this machine")) != 1 {
 		t.Errorf("exit code %d: %q", code, b.tail(5))
 	}
 }

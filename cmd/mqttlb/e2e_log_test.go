@@ -102,8 +102,8 @@ func TestALogThatCannotBeOpenedIsSaidOnStderr(t *testing.T) {
 	} {
 		b := configure(t, loggingTo(t, "{output: "+strconv.Quote(output)+"}"))
 		b.start(t, "")
-		if code := b.exitCode(t); code != 1 || len(b.said("log.output: "+output+": ")) != 1 || len(b.said(want)) == 0 {
-			t.Errorf("%s: exit code %d, want 1 and %q in\n%s", output, code, want, strings.Join(b.tail(10), "\n"))
+		if code := b.exitCode(t); code != 78 || len(b.said("log.output: "+output+": ")) != 1 || len(b.said(want)) == 0 {
+			t.Errorf("%s: exit code %d, want 78 and %q in\n%s", output, code, want, strings.Join(b.tail(10), "\n"))
 		}
 	}
 }

@@ -2,7 +2,7 @@ package websocket
 
 // A Follower finds the boundaries of frames in one direction of a connection whose bytes are passed on unchanged, in
 // chunks of any size. It checks little and keeps no payload. The zero value is a Follower before the first frame. It
-// has twelve bytes, because every idle session keeps two.
+// has twelve bytes, because every session whose frames pass keeps two.
 //
 //	for len(chunk) > 0 {
 //		n, payload, mask := follower.Next(chunk)
