@@ -220,7 +220,7 @@ func TestNoIdentifierBreaksALine(t *testing.T) {
 					t.Errorf("%s, %q: the line has %U: %q", format, id, c, line)
 				}
 			}
-			got := ""
+			var got string
 			if format == config.FormatJSON {
 				var fields struct {
 					ClientID string `json:"client_id"`
