@@ -15,7 +15,9 @@ import (
 // waiting.
 func TestChangesWaitForTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newManager(&revision{config: &config.Config{}}, nil, newLogger(io.Discard, false))
+		log := newLogger(io.Discard, false)
+		defer log.close()
+		m := newManager(&revision{config: &config.Config{}}, nil, log)
 		var order []int // order in which the work began; only the manager's goroutine uses it
 		var asked sync.WaitGroup
 		errs := make([]error, 4)
