@@ -99,7 +99,7 @@ pools:
 				t.Errorf("%d bytes, want %d", len(got.payload), len(want))
 			}
 			c.disconnect(t)
-			if s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]; s.Listener != "web" || s.Node != "a" || !strings.HasSuffix(s.Outcome, "_closed") {
+			if s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]; s.Listener != "web" || s.Node != "a" || s.Outcome != "client_disconnected" {
 				t.Errorf("the session's line is %+v", s)
 			}
 		})
