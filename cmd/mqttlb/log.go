@@ -18,6 +18,8 @@ const (
 	logRetry = time.Second
 	// logRepeat is how often a log that goes on to drop lines or to fail says so.
 	logRepeat = time.Minute
+	// logFailures is how many failures in that time are said.
+	logFailures = 5
 )
 
 // lineKind is the kind of a line.
@@ -80,9 +82,11 @@ type logWriter struct {
 	// Only run uses the fields below.
 	slowTold time.Time // of the last line about dropped lines; zero: none are dropped
 	failing  bool
-	failTold time.Time // of the last line about the failure
+	told     time.Time // of the last line about the failure; zero: there was none
 	retry    time.Time // of a log that is failing
-	lost     uint64    // lines lost by the failure
+	lost     uint64    // lines lost by failures and not said yet
+	failures int       // since period
+	period   time.Time
 }
 
 // start starts the writer's goroutine.
@@ -180,23 +184,31 @@ func (w *logWriter) lose(l *logLine) {
 }
 
 // result notes whether the sink works. The first failure, each one a minute later, and
-// the end are said on stderr.
+// the end are said on stderr, unless they come too often.
 func (w *logWriter) result(err error) {
 	now := time.Now()
+	if now.Sub(w.period) >= logRepeat {
+		w.period, w.failures = now, 0
+	}
 	switch {
 	case err == nil && !w.failing:
 		return
 	case err == nil:
 		w.failing = false
+		if w.told.IsZero() {
+			return // its beginning was not said
+		}
 		w.trouble(slog.LevelWarn, "the log is written again", slog.String("output", w.name), slog.Uint64("lost", w.lost))
 		w.notice(slog.LevelWarn, "lines are missing here: the log could not be written", slog.Uint64("lost", w.lost))
+		w.lost = 0
 		return
 	case !w.failing:
-		w.failing, w.lost, w.failTold = true, 0, time.Time{}
+		w.failing, w.told = true, time.Time{}
+		w.failures++
 	}
 	w.retry = now.Add(logRetry)
-	if now.Sub(w.failTold) >= logRepeat {
-		w.failTold = now
+	if w.failures <= logFailures && now.Sub(w.told) >= logRepeat {
+		w.told = now
 		w.trouble(slog.LevelError, "the log cannot be written", slog.String("output", w.name), slog.Any("error", err), slog.Uint64("lost", w.lost))
 	}
 }

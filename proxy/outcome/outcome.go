@@ -109,7 +109,9 @@ func (o Outcome) String() string { return names[o] }
 func (o Outcome) Refused() bool { return o >= HandshakeFailed }
 
 // EndedWell reports whether the outcome is the usual end of a session or of a connection with requests.
-func (o Outcome) EndedWell() bool { return o == ClientClosed || o == ServerClosed || o == HTTPServed }
+func (o Outcome) EndedWell() bool {
+	return o == ClientDisconnected || o == ClientClosed || o == ServerClosed || o == HTTPServed
+}
 
 // OfAddress reports whether the outcome is a limit of the client's address.
 func (o Outcome) OfAddress() bool { return o == RefusedAddress || o == RefusedAddressRate }
