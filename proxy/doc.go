@@ -12,6 +12,10 @@
 // with TLS and WebSocket inside it in layers.go and framing.go. docs/design.md follows one byte
 // through all of this on one page.
 //
+// Operators list sessions (list.go), kick them (kick.go) and drain nodes (drains.go, drain.go). All of
+// these pass the sessions of the loops with the cursors of table.go, a few in each turn. stats.go adds up
+// the counters of the loops, and check.go compares them with the sessions.
+//
 // Sessions are carried on Linux. Elsewhere [New] returns [reactor.ErrUnsupported].
 //
 // Package proxy does not read configuration files, probe nodes or resolve names. Its caller hands it a

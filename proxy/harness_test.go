@@ -160,7 +160,7 @@ type rig struct {
 	t    *testing.T
 	srv  *Server
 	snap *snapshot.Snapshot
-	log  *logBuffer
+	log  *proxytest.Log
 	run  func() // runs the server, in the background
 	stop func() // stops the server and waits for it; may be called twice
 
@@ -218,7 +218,7 @@ func prepareInheriting(t *testing.T, inherited *Inherited, nodes []string, setti
 	for _, set := range settings {
 		set(snap)
 	}
-	r := &rig{t: t, snap: snap, log: &logBuffer{}}
+	r := &rig{t: t, snap: snap, log: &proxytest.Log{}}
 	r.join(snap)
 	checkLeft := proxytest.LeftAfter(t)
 	srv, err := NewInheriting(snap, inherited, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
@@ -434,24 +434,6 @@ func eventually(t *testing.T, what string, is func() bool) {
 		runtime.Gosched()
 		time.Sleep(time.Millisecond) //nolint:forbidigo // between two checks, not a guess at how long it takes
 	}
-}
-
-// logBuffer is a log that a test can read while it is written.
-type logBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func addrOf(c net.Conn) netip.AddrPort { return c.LocalAddr().(*net.TCPAddr).AddrPort() }

@@ -61,9 +61,6 @@ const (
 	maxLate    = 2 * drainInterval
 	maxCatchUp = 1.1
 
-	// maxPace is more sessions a second than a loop can tell to leave, as in the configuration.
-	maxPace = 1e7
-
 	// kicksPerSecond is the usual pace of a kick.
 	kicksPerSecond = 100
 

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// MaxPace is the greatest pace in sessions a second: more than a loop can tell to leave, and as in the
+// configuration.
+const MaxPace = 10_000_000
+
 // Pace is how fast sessions leave. At most one field is set. With the zero Pace they stay until
 // they end by themselves.
 type Pace struct {
@@ -23,10 +27,10 @@ func (p Pace) check() error {
 		return errors.New("a pace is a number of sessions a second or a time, not both")
 	case p.Within < 0:
 		return fmt.Errorf("the time %v is negative", p.Within)
-	case p.PerSecond >= 0 && p.PerSecond <= maxPace: // not NaN
+	case p.PerSecond >= 0 && p.PerSecond <= MaxPace: // not NaN
 		return nil
 	default:
-		return fmt.Errorf("%v sessions a second is not from 0 to %d", p.PerSecond, int(maxPace))
+		return fmt.Errorf("%v sessions a second is not from 0 to %d", p.PerSecond, MaxPace)
 	}
 }
 

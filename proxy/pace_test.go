@@ -130,12 +130,12 @@ func TestRemainingTimeOfADrain(t *testing.T) {
 }
 
 func TestPaceIsChecked(t *testing.T) {
-	for _, p := range []Pace{{}, {PerSecond: 0.1}, {PerSecond: maxPace}, {Within: time.Second}} {
+	for _, p := range []Pace{{}, {PerSecond: 0.1}, {PerSecond: MaxPace}, {Within: time.Second}} {
 		if err := p.check(); err != nil {
 			t.Errorf("%v: %v", p, err)
 		}
 	}
-	for _, p := range []Pace{{PerSecond: 1, Within: 1}, {PerSecond: -1}, {Within: -1}, {PerSecond: math.NaN()}, {PerSecond: math.Inf(1)}, {PerSecond: 2 * maxPace}} {
+	for _, p := range []Pace{{PerSecond: 1, Within: 1}, {PerSecond: -1}, {Within: -1}, {PerSecond: math.NaN()}, {PerSecond: math.Inf(1)}, {PerSecond: 2 * MaxPace}} {
 		if p.check() == nil {
 			t.Errorf("%v is accepted", p)
 		}

@@ -13,6 +13,7 @@ import (
 	"mqttlb/config"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 )
 
 func TestSamplerLimitsEachOutcomeAndEachStatus(t *testing.T) {
@@ -73,7 +74,7 @@ func TestSamplerAllocatesNothing(t *testing.T) {
 // The journal says once a minute, and at its end, what is missing in the log.
 func TestJournalSaysWhatItLeftOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &logBuffer{}
+		log := &proxytest.Log{}
 		j := newJournal(slog.New(slog.NewTextHandler(log, nil)))
 		j.records = make(chan record, 10)
 		j.sampler.set(3)

@@ -11,8 +11,8 @@ import (
 )
 
 // session is one client connection and its server connection. It belongs to one loop, and only that
-// loop's goroutine touches it. An idle session is this struct, its client identifier and two
-// descriptors: no buffer, no goroutine.
+// loop's goroutine touches it. An idle session is this struct, its client identifier and user name, and
+// two descriptors: no buffer, no goroutine.
 type session struct {
 	client, server stream
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -186,19 +185,11 @@ func TestLinesToAStreamOfTheJournalBeginWithTheirPriority(t *testing.T) {
 		if !match {
 			stat.Ino++
 		}
-		cmd := exec.Command(builtBinary(t), "serve", "-c", b.config)
-		cmd.Stderr, cmd.Env = writer, append(os.Environ(), fmt.Sprintf("JOURNAL_STREAM=%d:%d", stat.Dev, stat.Ino))
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		writer.Close()
-		t.Cleanup(func() { cmd.Process.Kill() })
-		b.process = &process{name: "mqttlb", cmd: cmd}
-		eventually(t, "mqttlb serves", func() bool { return b.healthz() == http.StatusOK })
+		b.startWithLog(t, writer, fmt.Sprintf("JOURNAL_STREAM=%d:%d", stat.Dev, stat.Ino))
 		b.sessions(t, injected...)
 		b.signal(t, syscall.SIGTERM)
 		out, _ := io.ReadAll(reader)
-		if err := cmd.Wait(); err != nil {
+		if err := b.process.cmd.Wait(); err != nil {
 			t.Fatal(err)
 		}
 		return strings.Split(strings.TrimSpace(string(out)), "\n")

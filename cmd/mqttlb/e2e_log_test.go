@@ -138,15 +138,7 @@ func TestWarningsComeBeforeTheSessionsOfAStuckLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(builtBinary(t), "serve", "-c", b.config)
-	cmd.Stderr = writer
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	writer.Close()
-	t.Cleanup(func() { cmd.Process.Kill() })
-	b.process = &process{name: "mqttlb", cmd: cmd}
-	eventually(t, "mqttlb serves", func() bool { return b.healthz() == http.StatusOK })
+	b.startWithLog(t, writer)
 	const sessions = 6000 // the pipe has 64 KiB, some 300 lines
 	dropped := func(kind string) float64 {
 		return b.metrics(t).sum(t, "mqttlb_log_lines_dropped_total", `kind="`+kind+`"`)
@@ -161,7 +153,7 @@ func TestWarningsComeBeforeTheSessionsOfAStuckLog(t *testing.T) {
 	if err := os.WriteFile(b.config, []byte("listeners: none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Process.Signal(syscall.SIGHUP)
+	b.process.cmd.Process.Signal(syscall.SIGHUP)
 	eventually(t, "the reload is refused", func() bool { return b.metrics(t).sum(t, "mqttlb_config_reload_failed") == 1 })
 	lost := dropped("session")
 
@@ -208,11 +200,11 @@ func TestWarningsComeBeforeTheSessionsOfAStuckLog(t *testing.T) {
 	if before+after != sessions-int(lost) || after < 4000 || dropped("process") != 0 {
 		t.Errorf("%d lines of sessions before the refused reload, %d after it, %v lost, %v of the process lost", before, after, lost, dropped("process"))
 	}
-	cmd.Process.Signal(syscall.SIGTERM)
+	b.process.cmd.Process.Signal(syscall.SIGTERM)
 	for range lines {
 		continue // until the process has ended
 	}
-	if err := cmd.Wait(); err != nil {
+	if err := b.process.cmd.Wait(); err != nil {
 		t.Error(err)
 	}
 }
@@ -249,4 +241,19 @@ func TestAFloodOfOneOutcomeIsSampled(t *testing.T) {
 	b.signal(t, syscall.SIGTERM)
 	b.exitCode(t)
 	b.waitFor(t, "lines were left out, as log.sample says", fmt.Sprintf(`"lines":%v,"of":"not_mqtt:%[1]v"`, left))
+}
+
+// startWithLog runs mqttlb with a file as its stderr, which it closes here, and more in its environment.
+// It waits until mqttlb serves.
+func (b *balancer) startWithLog(t *testing.T, stderr *os.File, env ...string) {
+	t.Helper()
+	cmd := exec.Command(builtBinary(t), "serve", "-c", b.config)
+	cmd.Stderr, cmd.Env = stderr, append(os.Environ(), env...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = stderr.Close()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	b.process = &process{name: "mqttlb", cmd: cmd}
+	eventually(t, "mqttlb serves", func() bool { return b.healthz() == http.StatusOK })
 }

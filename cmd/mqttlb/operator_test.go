@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +18,7 @@ import (
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 	"mqttlb/proxy/admin/api"
+	"mqttlb/proxy/proxytest"
 )
 
 // paces is a drainer that notes the paces in force.
@@ -63,7 +63,7 @@ pools:
 type rig struct {
 	*manager
 	*paces
-	text *logText
+	text *proxytest.Log
 	told int // calls of said
 }
 
@@ -77,28 +77,10 @@ func (c *rig) said(t *testing.T) string {
 	return c.text.String()
 }
 
-// logText is a log that a test can read while it is written.
-type logText struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *logText) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *logText) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // startRig runs a manager with the configuration, as at a start of mqttlb.
 func startRig(t *testing.T, file string) *rig {
 	t.Helper()
-	text := &logText{}
+	text := &proxytest.Log{}
 	log := newLogger(text, false)
 	cfg, err := config.Parse("f", []byte(file))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxPace is the most sessions a second, minute or hour; as drain_rate.
-	maxPace = 10_000_000
+	// maxPace is the most sessions a second, minute or hour.
+	maxPace = proxy.MaxPace
 	// Within a second is at once, and more than a week is no drain.
 	minWithin = time.Second
 	maxWithin = 7 * 24 * time.Hour

@@ -16,6 +16,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -158,8 +159,8 @@ type rig struct {
 	*fakeControl
 	server *Server
 	events *Events
-	log    *strings.Builder // read after the end of the server
-	url    string           // of the first listener
+	log    *proxytest.Log
+	url    string // of the first listener
 	client *http.Client
 }
 
@@ -186,9 +187,9 @@ func (elsewhere) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1
 // newRigOn runs a server on a listener.
 func newRigOn(t *testing.T, a *Access, ln net.Listener, way Way) *rig {
 	t.Helper()
-	r := &rig{fakeControl: new(fakeControl), events: new(Events), log: new(strings.Builder)}
+	r := &rig{fakeControl: new(fakeControl), events: new(Events), log: new(proxytest.Log)}
 	idle, pools := idleServer(t)
-	r.server = New(Sources{Server: idle, Pools: pools, Control: r.fakeControl, Events: r.events}, slog.New(slog.NewTextHandler(&lockedWriter{to: r.log}, nil)))
+	r.server = New(Sources{Server: idle, Pools: pools, Control: r.fakeControl, Events: r.events}, slog.New(slog.NewTextHandler(r.log, nil)))
 	if a != nil {
 		r.server.SetAccess(a)
 	}
@@ -245,17 +246,6 @@ func unixListener(t *testing.T) net.Listener {
 		t.Fatal(err)
 	}
 	return ln
-}
-
-type lockedWriter struct {
-	mu sync.Mutex // guards to
-	to io.Writer
-}
-
-func (w *lockedWriter) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.to.Write(b)
 }
 
 // answered is an answer without its body.
