@@ -189,7 +189,7 @@ func TestLinesToAStreamOfTheJournalBeginWithTheirPriority(t *testing.T) {
 		b.sessions(t, injected...)
 		b.signal(t, syscall.SIGTERM)
 		out, _ := io.ReadAll(reader)
-		if err := b.process.cmd.Wait(); err != nil {
+		if err := b.cmd.Wait(); err != nil {
 			t.Fatal(err)
 		}
 		return strings.Split(strings.TrimSpace(string(out)), "\n")

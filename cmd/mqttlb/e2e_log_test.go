@@ -153,7 +153,7 @@ func TestWarningsComeBeforeTheSessionsOfAStuckLog(t *testing.T) {
 	if err := os.WriteFile(b.config, []byte("listeners: none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.process.cmd.Process.Signal(syscall.SIGHUP)
+	b.cmd.Process.Signal(syscall.SIGHUP)
 	eventually(t, "the reload is refused", func() bool { return b.metrics(t).sum(t, "mqttlb_config_reload_failed") == 1 })
 	lost := dropped("session")
 
@@ -200,11 +200,11 @@ func TestWarningsComeBeforeTheSessionsOfAStuckLog(t *testing.T) {
 	if before+after != sessions-int(lost) || after < 4000 || dropped("process") != 0 {
 		t.Errorf("%d lines of sessions before the refused reload, %d after it, %v lost, %v of the process lost", before, after, lost, dropped("process"))
 	}
-	b.process.cmd.Process.Signal(syscall.SIGTERM)
+	b.cmd.Process.Signal(syscall.SIGTERM)
 	for range lines {
 		continue // until the process has ended
 	}
-	if err := b.process.cmd.Wait(); err != nil {
+	if err := b.cmd.Wait(); err != nil {
 		t.Error(err)
 	}
 }
