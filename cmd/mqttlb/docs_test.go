@@ -33,12 +33,12 @@ func written(page string) map[int][]string {
 			}
 			continue
 		}
-		switch {
-		case block == "":
+		switch block {
+		case "":
 			for _, found := range inText.FindAllStringSubmatch(line, -1) {
 				commands[n] = append(commands[n], found[1])
 			}
-		case block == "sh":
+		case "sh":
 			line, _, _ = strings.Cut(line, " #")
 			line = strings.TrimPrefix(line, "bin/")
 			if line == "mqttlb" || strings.HasPrefix(line, "mqttlb ") {
