@@ -44,6 +44,9 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.continueDrains(g, present)
 	srv.current.Store(g)
 	srv.engine.eachLoop(func(l *loop) { l.apply(g, opened) })
+	if before != nil && before.Timeouts.Write != g.Timeouts.Write {
+		srv.checkBacklogs()
+	}
 	srv.releasePorts(g)
 	srv.drainNodes(before, g, present)
 	return nil

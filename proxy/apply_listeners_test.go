@@ -61,6 +61,20 @@ func TestListenerThatChangesKeepsItsSockets(t *testing.T) {
 	}
 }
 
+// A session speaks what it began with, and so does its line.
+func TestSessionsKeepTheirProtocolInTheLog(t *testing.T) {
+	mqtt := startNode(t, nil)
+	r := start(t, []string{mqtt.address()}, onFreeAddress(t))
+	plain := r.open("plain")
+	r.apply(func(s *snapshot.Snapshot) { s.Listeners[0].TLS = testTLS() })
+	secure := r.open("secure")
+	_ = plain.Close()
+	r.waitLine("pool=pool protocol=tcp")
+	r.apply(func(s *snapshot.Snapshot) { s.Listeners[0].TLS = nil })
+	_ = secure.Close()
+	r.waitLine("pool=pool protocol=tls tls=TLSv1.3")
+}
+
 // The kernel completed these connections before the change, and the server accepts them after it.
 func TestClientThatWaitsIsServedAsTheListenerIsNow(t *testing.T) {
 	for _, change := range changes {

@@ -87,8 +87,9 @@ func (r *rig) churn(i int, a, b, address, path string) []setting {
 			s.MaxHeaderSize = 16<<10 + i%3
 			s.Timeouts.ConnectPacket = patience + time.Duration(i%5)*time.Second
 			ln.Pool.SendProxy = i % 3
-			if ln.TLS != nil {
+			if before := ln.TLS; before != nil {
 				ln.TLS = testTLS()
+				ln.TLS.Gate = before.Gate // as the program keeps it, with its counts
 			}
 		},
 		func(s *snapshot.Snapshot) {

@@ -104,6 +104,24 @@ func (l *loop) nextCheck(s *session) (h *stream, at reactor.Tick) {
 	return &s.client, client
 }
 
+// checkBacklogs has the present timeouts.write hold for the backlogs that there are already. A session
+// with a stuck peer may have no event that would set its timer.
+func (srv *Server) checkBacklogs() {
+	select {
+	case <-srv.running:
+	default:
+		return // there are no sessions, and no loop reads its mail
+	}
+	for _, c := range srv.engine.cursors(0) {
+		for !c.over() {
+			c.look(func(s *session) bool {
+				c.loop.arm(s)
+				return true
+			})
+		}
+	}
+}
+
 // checkBacklog sends what it can of a backlog whose check is due. It ends the session if the peer is
 // stuck and runs its steps otherwise.
 func (l *loop) checkBacklog(s *session, h *stream) {

@@ -42,7 +42,9 @@ type drain struct {
 	schedule schedule
 	reported bool // the log has the line that all have left
 
-	tour tour // only runDrains uses it
+	// Only runDrains uses the fields below.
+	pass   tour // the present way through the sessions
+	passes int  // begun, with the present one
 }
 
 // open returns how many sessions are on the node, or on their way to it.
@@ -84,7 +86,7 @@ func (d *drain) begin(now time.Time) {
 	d.active, d.began, d.sessions, d.reported = true, now, d.open(), false
 	d.leaving.Store(0)
 	d.schedule = newSchedule(d.pace, d.sessions, now)
-	d.tour = tour{}
+	d.pass, d.passes = tour{}, 0
 }
 
 // outcome is the outcome of the sessions that leave.
@@ -92,86 +94,21 @@ func (d *drain) outcome() outcome.Outcome {
 	return pick(d.cause == downNode, outcome.NodeDown, outcome.Drained)
 }
 
-// tour is the way of a drain through the slots of all loops. The first pass takes only the sessions
-// that have no state on the node. The later ones take all.
-type tour struct {
-	from   []uint32 // the next slot of each loop
-	passed []bool   // the first pass through a loop's slots is over
-	turn   int      // the loop of the last look
-}
-
-// next returns the loop to look at, and whether the first pass is over in all of them.
-func (t *tour) next(loops int) (loop int, all bool) {
-	if t.from == nil {
-		t.from, t.passed = make([]uint32, loops), make([]bool, loops)
-	}
-	for range loops {
-		t.turn = (t.turn + 1) % loops
-		if !t.passed[t.turn] {
-			return t.turn, false
-		}
-	}
-	t.turn = (t.turn + 1) % loops
-	return t.turn, true
-}
-
-// leave has up to due sessions leave and returns their number.
+// leave has up to due sessions leave and returns their number. The first pass through the sessions takes
+// only those that have no state on the node. When a pass is over, the next one also meets the sessions
+// that have reached the node meanwhile.
 func (d *drain) leave(e *engine, due int) (leaving int) {
-	for range looksPerTick * len(e.loops) {
-		if leaving == due {
-			break
-		}
-		i, all := d.tour.next(len(e.loops))
-		l := e.loops[i]
-		// Every loop has its share, so that none has a long turn.
-		most := min(max((due-leaving)/len(e.loops), 1), leavesPerLook)
-		got := ask(l, func() look { return l.leaveNode(d, d.tour.from[i], most, all) })
-		leaving += got.leaving
-		d.tour.from[i] = got.next
-		if got.next == 0 {
-			d.tour.passed[i] = true
-		}
+	if d.pass.over() {
+		d.pass = tour{cursors: e.cursors(0), outcome: d.outcome()}
+		d.passes++
 	}
+	leaving = d.pass.leave(due, func(_ *cursor, s *session) bool { return d.chooses(s) && d.mayGoOn() })
 	d.leaving.Add(int64(leaving))
 	return leaving
 }
 
-// ask has a running loop call f and returns the result; the zero value if the loop has stopped.
-func ask[T any](l *loop, f func() T) (answer T) {
-	answered := make(chan T, 1)
-	if l.Do(func() { answered <- f() }) {
-		answer = <-answered
-	}
-	return answer
-}
-
-// look is the result of one look at the slots of a loop.
-type look struct {
-	leaving int
-	next    uint32 // the slot of the next look; 0: the last slot has been seen
-}
-
-// leaveNode looks at slotsPerLook slots, beginning at from, and has up to most sessions of a drain's
-// node leave. Sessions with state on the node stay unless all is set.
-func (l *loop) leaveNode(d *drain, from uint32, most int, all bool) (seen look) {
-	slots := uint32(l.sessions.Cap())
-	if !d.mayGoOn() {
-		return look{0, from}
-	}
-	for at := from; at < min(from+slotsPerLook, slots); at++ {
-		s := l.sessions.At(at)
-		if s.listener == nil || s.flow == nil || s.step >= stepLeave || s.flow.Node != d.name.node ||
-			d.name.pool != "" && s.flow.Pool != d.name.pool || s.persistent && !all {
-			continue
-		}
-		l.resume(s, l.leave(s, d.outcome()))
-		if seen.leaving++; seen.leaving == most {
-			seen.next = (at + 1) % slots
-			return seen
-		}
-	}
-	if next := from + slotsPerLook; next < slots {
-		seen.next = next
-	}
-	return seen
+// chooses reports whether a session is to leave in this pass. It runs in the session's loop.
+func (d *drain) chooses(s *session) bool {
+	return s.flow != nil && s.flow.Node == d.name.node && (d.name.pool == "" || s.flow.Pool == d.name.pool) &&
+		(!s.persistent || d.passes > 1)
 }

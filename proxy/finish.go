@@ -139,18 +139,17 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 }
 
 // protocolOf returns the protocol of the session's client, and its version of TLS; empty: no TLS of
-// ours, or no handshake.
+// ours, or no handshake. A session that has reached its node speaks what it began with, whatever a reload
+// has made of the listener.
 func (l *loop) protocolOf(s *session) (protocol, version string) {
-	ln := l.current.listeners[s.listener.port]
+	ln := l.current.listeners[s.listener.port] // nil if the listener was removed
+	var secure, frames, web bool
 	if s.pending != nil {
 		ln = s.pending.listener
-	}
-	var secure, frames, web bool
-	if ln != nil { // else the listener was removed
 		secure, frames, web = ln.TLS != nil, ln.Protocol == snapshot.WS, ln.Protocol == snapshot.HTTP
-		if ln.Protocol == snapshot.Passthrough {
-			return "tls", ""
-		}
+	}
+	if ln != nil && ln.Protocol == snapshot.Passthrough && s.listener.Opaque() {
+		return "tls", ""
 	}
 	frames = frames || s.frames != nil
 	if h := s.client.layers; h != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"mqttlb/mqttparse"
@@ -55,30 +53,27 @@ func (srv *Server) Kick(ctx context.Context, f *SessionFilter, k KickSpec) (kick
 		return 0, ErrKickAll
 	case k.Code != 0 && !k.Code.InServerDisconnect():
 		return 0, fmt.Errorf("reason code 0x%02X is not one that a server may send in a DISCONNECT (MQTT 5, 3.14.2.1)", uint8(k.Code))
-	case !(k.PerSecond > 0) || math.IsInf(k.PerSecond, 0):
-		return 0, fmt.Errorf("pace %v is not a number of sessions a second above zero", k.PerSecond)
+	}
+	if err := (Pace{PerSecond: k.PerSecond}).check(); err != nil {
+		return 0, err
 	}
 	cursors, err := srv.cursors(ctx, f.ID)
 	if err != nil {
 		return 0, err
 	}
+	pass := tour{cursors: cursors, outcome: outcome.Kicked, code: k.Code}
+	pace := newSchedule(Pace{PerSecond: k.PerSecond}, 0, time.Now())
+	pace.credit = 1 // the first leaves now
 	ticks := time.NewTicker(drainInterval)
 	defer ticks.Stop()
-	a := newAllowance(k.PerSecond, time.Now())
-	for turn := 0; ; {
-		for looks := looksPerTick * len(cursors); looks > 0 && a.due >= 1 && len(cursors) > 0; looks-- {
-			if ctx.Err() != nil {
-				return kicked, ctx.Err()
-			}
-			turn++
-			at := turn % len(cursors)
-			n := cursors[at].kick(f, k.Code, int(min(a.due, kicksPerLook)))
-			kicked, a.due = kicked+n, a.due-float64(n)
-			if cursors[at].over() {
-				cursors = slices.Delete(cursors, at, at+1)
-			}
-		}
-		if len(cursors) == 0 {
+	for {
+		n := pass.leave(pace.due(time.Now(), 0), func(c *cursor, s *session) bool { return f.matches(c, s) && ctx.Err() == nil })
+		pace.took(n)
+		kicked += n
+		switch {
+		case ctx.Err() != nil:
+			return kicked, ctx.Err()
+		case pass.over():
 			return kicked, nil
 		}
 		select {
@@ -88,39 +83,5 @@ func (srv *Server) Kick(ctx context.Context, f *SessionFilter, k KickSpec) (kick
 		case <-srv.stopping:
 			return kicked, ErrStopping
 		}
-		a.grow(time.Now())
 	}
-}
-
-// allowance is how many sessions may leave now at a pace.
-type allowance struct {
-	perSecond float64
-	due       float64
-	last      time.Time // when due was right
-}
-
-// newAllowance returns an allowance of the sessions of one tick, and of one at least.
-func newAllowance(perSecond float64, now time.Time) allowance {
-	return allowance{perSecond, max(perSecond*drainInterval.Seconds(), 1), now}
-}
-
-// grow adds the sessions of the time that has passed. Those that were missed are made up for, up to the
-// sessions of kickBurst.
-func (a *allowance) grow(now time.Time) {
-	a.due = min(a.due+a.perSecond*now.Sub(a.last).Seconds(), max(a.perSecond*kickBurst.Seconds(), 1))
-	a.last = now
-}
-
-// kick ends up to most of the next sessions that fulfil the filter, and returns their number.
-func (c *cursor) kick(f *SessionFilter, code mqttparse.ReasonCode, most int) (kicked int) {
-	l := c.loop
-	c.look(func(s *session) bool {
-		if s.step < stepLeave && f.matches(c, s) {
-			kicked++
-			s.code = code
-			l.resume(s, l.leave(s, outcome.Kicked))
-		}
-		return kicked < most
-	})
-	return kicked
 }

@@ -45,18 +45,18 @@ const (
 	// leave in the last 10 s of 30 s in batches of 500, each of which takes a loop some 5 ms.
 	leaveInterval = 50 * time.Millisecond
 
-	// drainInterval is the time between two batches of sessions that leave a node; idleDrainInterval is
-	// the time until the next look if no session can leave. To find a batch, each loop is asked at most
-	// looksPerTick times. Each time it looks at slotsPerLook sessions, which takes some 20 µs, and tells
-	// leavesPerLook of them to leave, which takes some 1 ms. The list of sessions and the other visitors
-	// of the table look at as many in a turn: see BenchmarkLook.
+	// drainInterval is the time between two batches of sessions that leave in a drain or a kick;
+	// idleDrainInterval is the time until the next look if no session can leave. To find a batch, each
+	// loop is asked at most looksPerTick times. Each time it looks at slotsPerLook sessions, which takes
+	// some 20 µs, and tells leavesPerLook of them to leave, which takes some 0.6 ms. The list of sessions
+	// and the other visitors of the table look at as many in a turn: see BenchmarkLook.
 	drainInterval     = 50 * time.Millisecond
 	idleDrainInterval = 250 * time.Millisecond
 	looksPerTick      = 16
 	slotsPerLook      = 1024
-	leavesPerLook     = 128
+	leavesPerLook     = 64
 
-	// maxLate and maxCatchUp keep a drain even after a pause of the process: the sessions of so much
+	// maxLate and maxCatchUp keep a pace even after a pause of the process: the sessions of so much
 	// time leave at once, and with Within the others leave so much faster.
 	maxLate    = 2 * drainInterval
 	maxCatchUp = 1.1
@@ -64,12 +64,8 @@ const (
 	// maxPace is more sessions a second than a loop can tell to leave, as in the configuration.
 	maxPace = 1e7
 
-	// kicksPerSecond is the usual pace of a kick. kickBurst is the time whose sessions may leave at
-	// once because the kick was late, and kicksPerLook bounds the sessions that leave in one turn of a
-	// loop, each of which takes some 10 µs.
+	// kicksPerSecond is the usual pace of a kick.
 	kicksPerSecond = 100
-	kickBurst      = 250 * time.Millisecond
-	kicksPerLook   = 64
 
 	// sharedTries bounds how often Check compares the counters that loops share, to meet a moment in
 	// which no session has an event, and checkPause is the time between two of them.

@@ -85,3 +85,12 @@ func (l *loop) Due(slot uint32) {
 }
 
 func (l *loop) setTimer(s *session, at reactor.Tick) { s.timer = l.Timers.Set(s.slot, at) }
+
+// ask has a running loop call f and returns the result; the zero value if the loop has ended.
+func ask[T any](l *loop, f func() T) (answer T) {
+	answered := make(chan T, 1)
+	if l.Do(func() { answered <- f() }) {
+		answer = <-answered
+	}
+	return answer
+}

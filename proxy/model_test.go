@@ -93,6 +93,7 @@ func (m *model) begin(kind, seed byte) {
 	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.NewTextHandler(io.Discard, nil)))} //nolint:sloglint // the discarding one has no level that takes lines
 	srv.journal.records = make(chan record, 2)
 	m.l = must(newLoop(srv))
+	srv.engine = &engine{server: srv, loops: []*loop{m.l}}
 	m.l.current = newGeneration(snap, []*port{{}})
 	m.l.current.maxConnections = 1
 	m.l.Timers.Advance(100, m.l.Due) // 10 s of real time, which do not count

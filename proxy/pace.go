@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Pace is how fast sessions leave a node. At most one field is set. With the zero Pace they stay until
+// Pace is how fast sessions leave. At most one field is set. With the zero Pace they stay until
 // they end by themselves.
 type Pace struct {
 	PerSecond float64       // sessions a second

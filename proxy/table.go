@@ -27,9 +27,13 @@ func (srv *Server) cursors(ctx context.Context, id SessionID) ([]*cursor, error)
 	if err := srv.waitRunning(ctx); err != nil {
 		return nil, err
 	}
-	var cursors []*cursor
-	for _, l := range srv.engine.loops {
-		if id != 0 && l.number != srv.engine.loopOf(id) {
+	return srv.engine.cursors(id), nil
+}
+
+// cursors is Server.cursors once the loops run.
+func (e *engine) cursors(id SessionID) (cursors []*cursor) {
+	for _, l := range e.loops {
+		if id != 0 && l.number != e.loopOf(id) {
 			continue
 		}
 		c := ask(l, func() *cursor {
@@ -39,7 +43,7 @@ func (srv *Server) cursors(ctx context.Context, id SessionID) ([]*cursor, error)
 			cursors = append(cursors, c)
 		}
 	}
-	return cursors, nil
+	return cursors
 }
 
 // waitRunning waits until the loops run, or have ended.

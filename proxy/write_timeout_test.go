@@ -112,3 +112,24 @@ func TestClientThatReadsALittleAtATimeGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// Nothing happens to a session with a backlog, so nothing but the reload sets its timer.
+func TestReloadLimitsTheWritesOfSessionsThatAreStuck(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	for name, before := range map[string]time.Duration{"without a limit": 0, "with a long one": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			r := startLeaving(t, mqttToMQTT, writeWithin(before))
+			client, node := r.open(mqttparse.V5)
+			_ = tcp(client.socket.Conn).SetReadBuffer(32 << 10)
+			r.fill(node)
+			r.apply(writeWithin(time.Second))
+			eventually(t, "the end of the session", func() bool {
+				if r.outcomes(outcome.WriteTimeout) == 0 && r.held() == 0 && r.srv.open() > 0 {
+					r.fill(node) // the kernel took it
+				}
+				return r.outcomes(outcome.WriteTimeout) == 1
+			})
+			_, _ = client.Close(), node.Close()
+		})
+	}
+}

@@ -253,6 +253,8 @@ func TestTheAdminSocketRefusesWhatItDoesNotKnow(t *testing.T) {
 			t.Errorf("%.60q: %s, want %s", request, got, want)
 		}
 	}
+	r.signal(t, syscall.SIGTERM)
+	r.exitCode(t) // now the log has all its lines
 	if n := len(r.said("audit")); n != 1 {
 		t.Errorf("%d reloads, want 1", n)
 	}
