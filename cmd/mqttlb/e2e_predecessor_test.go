@@ -80,7 +80,7 @@ func TestPredecessorsThatGiveNothingUp(t *testing.T) {
 		r := newReloadee(t, nowhere)
 		p := startPredecessor(t, r, nil)
 		p.socket.Close()
-		if out, code := mqttlb(t, "serve", "-c", r.config); code != 1 || !strings.Contains(out, "address already in use") || !strings.Contains(out, "no mqttlb answers at "+r.socket()) {
+		if out, code := mqttlb(t, "serve", "-c", r.config); code != 1 || strings.Count(out, "cannot serve") != 1 || !strings.Contains(out, "address already in use") || !strings.Contains(out, "no mqttlb answers at "+r.socket()) {
 			t.Errorf("exit code %d, %s", code, out)
 		}
 	})
