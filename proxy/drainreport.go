@@ -29,7 +29,7 @@ func (srv *Server) report(d *drain, level slog.Level, text string, counts ...slo
 	if r.Pool != "" {
 		line = append(line, slog.String("pool", r.Pool))
 	}
-	srv.log.LogAttrs(context.Background(), level, text, append(line, counts...)...)
+	srv.log.LogAttrs(context.Background(), level, text, append(line, counts...)...) //nolint:sloglint // the callers' messages are constants
 	if srv.drains.follow != nil {
 		srv.drains.follow(r)
 	}
