@@ -73,7 +73,7 @@ func (s *Scanner) countShort(chunk []byte, at int, mask uint32, c *PacketCounts)
 // Disconnected reports whether the last packet of the stream so far is a whole DISCONNECT, and its reason
 // code, which is 0 if the packet does not have one.
 func (s *Scanner) Disconnected() (ReasonCode, bool) {
-	if s.state != between || s.first>>4 != typeDisconnect {
+	if s.state != between || s.first != typeDisconnect<<4 { // other flags are malformed (2.1.3)
 		return 0, false
 	}
 	return ReasonCode(s.body), true

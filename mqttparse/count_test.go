@@ -59,6 +59,7 @@ var streams = []struct {
 	{name: "DISCONNECT with a code", stream: []byte{0xC0, 0, 0xE0, 1, 0x8E}, want: PacketCounts{Packets: 2}, disconnected: true, code: SessionTakenOver},
 	{name: "DISCONNECT with properties", stream: []byte{0xE0, 7, 0x9C, 5, 0x11, 0, 0, 0, 0}, want: PacketCounts{Packets: 1}, disconnected: true, code: UseAnotherServer},
 	{name: "DISCONNECT of an overlong length", stream: []byte{0xE0, 0x81, 0, 0x8B}, want: PacketCounts{Packets: 1}, disconnected: true, code: ServerShuttingDown},
+	{name: "DISCONNECT with flags, which are forbidden", stream: []byte{0xE5, 0}, want: PacketCounts{Packets: 1}},
 	{name: "two DISCONNECT", stream: []byte{0xE0, 1, 0x8E, 0xE0, 0}, want: PacketCounts{Packets: 2}, disconnected: true},
 	{name: "DISCONNECT, not whole", stream: []byte{0xE0, 1}},
 	{name: "DISCONNECT and a packet", stream: []byte{0xE0, 1, 0x8E, 0xD0, 0}, want: PacketCounts{Packets: 2}},

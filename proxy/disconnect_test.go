@@ -30,11 +30,11 @@ func TestSessionThatItsClientHasEndedIsClientDisconnected(t *testing.T) {
 		{"the client closes", "\xe0\x00", clientCloses, outcome.ClientDisconnected},
 		{"the node closes", "\xe0\x00", nodeCloses, outcome.ClientDisconnected},
 		{"the node resets", "\xe0\x00", nodeResets, outcome.ClientDisconnected},
-		{"with its will", "\xe0\x01\x04", nodeCloses, outcome.ClientDisconnected},
 		{"with a packet before", "\xc0\x00\xe0\x00", nodeCloses, outcome.ClientDisconnected},
 		{"without a DISCONNECT, the client closes", "\xc0\x00", clientCloses, outcome.ClientClosed},
 		{"without a DISCONNECT, the node closes", "\xc0\x00", nodeCloses, outcome.ServerClosed},
 		{"without a DISCONNECT, the node resets", "\xc0\x00", nodeResets, outcome.ServerReset},
+		{"with flags that are forbidden", "\xe5\x00", nodeCloses, outcome.ServerClosed},
 		{"half a DISCONNECT", "\xe0\x01", clientCloses, outcome.ClientClosed},
 		{"with a packet behind", "\xe0\x00\xc0\x00", clientCloses, outcome.ClientClosed},
 		{"with half a packet behind", "\xe0\x00\xc0", nodeCloses, outcome.ServerClosed},
@@ -62,6 +62,17 @@ func TestSessionThatItsClientHasEndedIsClientDisconnected(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Only MQTT 5 has a reason code, such as that of a client whose will is to be sent.
+func TestReasonCodeBeforeMQTT5IsNoGoodbye(t *testing.T) {
+	for v, want := range map[mqttparse.Version]bool{mqttparse.V31: false, mqttparse.V311: false, mqttparse.V5: true} {
+		s := &session{version: v}
+		s.follow(ToNode, []byte("\xe0\x01\x04"), new(PacketStats))
+		if got := s.clientDisconnected(); got != want {
+			t.Errorf("version %v: disconnected %v", v, got)
+		}
+	}
 }
 
 // A node that has closed its stream has ended the session, though the client says goodbye after it.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -13,9 +12,10 @@ import (
 
 // drains are the drains of a server. One goroutine, runDrains, tells sessions to leave.
 type drains struct {
-	mu   sync.Mutex // guards all and the state of its drains
-	all  map[drainKey]*drain
-	wake chan struct{} // a drain has begun or changed
+	mu     sync.Mutex // guards all, the state of its drains, and follow
+	all    map[drainKey]*drain
+	follow func(DrainReport) // nil: nobody follows
+	wake   chan struct{}     // a drain has begun or changed
 }
 
 // drainKey identifies a drain. A node may be down in one pool while an operator drains it in all.
@@ -76,9 +76,9 @@ func (srv *Server) DrainNode(name string, pace Pace) error {
 	ds.all[key] = d
 	ds.wakeUp()
 	if pace.None() {
-		srv.log.Info("a node gets no new sessions, and those it has stay", "node", name, "cause", d.cause.String(), "sessions", d.sessions)
+		srv.report(d, slog.LevelInfo, "a node gets no new sessions, and those it has stay", slog.Int64("sessions", d.sessions))
 	} else {
-		srv.log.Info("the sessions of a node leave", "node", name, "cause", d.cause.String(), "sessions", d.sessions, "per_second", d.schedule.perSecond)
+		srv.report(d, slog.LevelInfo, "the sessions of a node leave", slog.Int64("sessions", d.sessions), slog.Float64("per_second", d.schedule.perSecond))
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (srv *Server) CancelDrain(name string) {
 	defer ds.mu.Unlock()
 	if d := ds.all[drainKey{nodeName{node: name}, byOperator}]; d != nil {
 		ds.cancel(d)
-		srv.log.Info("the sessions of a node stay", "node", name, "left", d.open(), "told_to_leave", d.leaving.Load())
+		srv.report(d, slog.LevelInfo, "the sessions of a node stay", slog.Int64("left", d.open()), slog.Int64("told_to_leave", d.leaving.Load()))
 	}
 }
 
@@ -211,21 +211,17 @@ func (srv *Server) due(d *drain, now time.Time) (due int, left int64, waits bool
 		return 0, 0, false
 	}
 	left = d.open()
-	log := srv.log.With("node", d.name.node, "cause", d.cause.String())
-	if d.name.pool != "" {
-		log = log.With("pool", d.name.pool)
-	}
 	switch wanted := d.wanted() && !srv.drains.overrules(d); {
 	case wanted && !d.active:
 		d.begin(now)
 		if left > 0 {
 			level := pick(d.cause == downNode, slog.LevelWarn, slog.LevelInfo)
-			log.Log(context.Background(), level, "the sessions of a node leave", "sessions", left, "per_second", d.schedule.perSecond)
+			srv.report(d, level, "the sessions of a node leave", slog.Int64("sessions", left), slog.Float64("per_second", d.schedule.perSecond))
 		}
 	case !wanted && d.active:
 		d.active = false
 		if left > 0 {
-			log.Info("the sessions of a node stay", "left", left, "told_to_leave", d.leaving.Load())
+			srv.report(d, slog.LevelInfo, "the sessions of a node stay", slog.Int64("left", left), slog.Int64("told_to_leave", d.leaving.Load()))
 		}
 	}
 	if !d.active {
@@ -233,7 +229,7 @@ func (srv *Server) due(d *drain, now time.Time) (due int, left int64, waits bool
 	}
 	if told := d.leaving.Load(); left == 0 && told > 0 && !d.reported {
 		d.reported = true
-		log.Info("all sessions have left the node", "told_to_leave", told, "seconds", now.Sub(d.began).Seconds())
+		srv.report(d, slog.LevelInfo, "all sessions have left the node", slog.Int64("told_to_leave", told), slog.Float64("seconds", now.Sub(d.began).Seconds()))
 	}
 	return d.schedule.due(now, left), left, true
 }

@@ -48,7 +48,7 @@ const (
 	// drainInterval is the time between two batches of sessions that leave in a drain or a kick;
 	// idleDrainInterval is the time until the next look if no session can leave. To find a batch, each
 	// loop is asked at most looksPerTick times. Each time it looks at slotsPerLook sessions, which takes
-	// some 20 µs, and tells leavesPerLook of them to leave, which takes some 0.6 ms. The list of sessions
+	// some 0.1 ms, and tells leavesPerLook of them to leave, which takes some 0.6 ms. The list of sessions
 	// and the other visitors of the table look at as many in a turn: see BenchmarkLook.
 	drainInterval     = 50 * time.Millisecond
 	idleDrainInterval = 250 * time.Millisecond

@@ -39,10 +39,10 @@ func (s *session) followFirst() {
 }
 
 // clientDisconnected reports whether the last packet of the client is a DISCONNECT. Bytes after it are a
-// violation of the protocol, and then it is not the last.
+// violation of the protocol, and then it is not the last. So is a reason code before MQTT 5.
 func (s *session) clientDisconnected() bool {
-	_, ok := s.scanners[ToNode].Disconnected()
-	return ok
+	code, ok := s.scanners[ToNode].Disconnected()
+	return ok && (code == 0 || s.version == mqttparse.V5)
 }
 
 // nodeDisconnect returns the reason code of the DISCONNECT with which the node has ended the session, or

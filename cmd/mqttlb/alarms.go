@@ -61,7 +61,7 @@ func (c *control) Alarms(context.Context) (api.Alarms, error) {
 		files("admin.tls", plan.admin.tls.Status())
 	}
 	if c.manager.reloads.Load().Failed {
-		add("reload_failed", c.manager.file, time.Time{}, "the configuration that was read last is not in force: GET /api/v1/config has its errors")
+		add("reload_failed", c.manager.file, time.Time{}, "the configuration that was read last is not in force: mqttlb ctl config shows its errors")
 	}
 	stats := s.Stats()
 	var open int64

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,10 +53,27 @@ func summarize(changes []api.Change) string {
 // events.
 func (m *manager) audit(by origin, action string, attrs ...slog.Attr) {
 	audit(m.log.Logger, by, action, attrs...)
+	m.events.Publish(api.Event{Kind: eventOperator, Subject: action, Text: "by " + by.Who + attrText(attrs)})
+}
+
+// attrText writes attributes for an event, as they are in a log line, after a colon. Those without a
+// value are left out.
+func attrText(attrs []slog.Attr) string {
 	var text strings.Builder
-	text.WriteString("by " + by.Who)
 	for _, a := range attrs {
-		text.WriteString(", " + a.String())
+		value := a.Value.String()
+		if f := a.Value; f.Kind() == slog.KindFloat64 {
+			value = strconv.FormatFloat(math.Round(f.Float64()*100)/100, 'f', -1, 64)
+		}
+		if strings.ContainsAny(value, " ,=\"") {
+			value = strconv.Quote(value)
+		}
+		if value != "" {
+			text.WriteString(" " + a.Key + "=" + value)
+		}
 	}
-	m.events.Publish(api.Event{Kind: eventOperator, Subject: action, Text: text.String()})
+	if text.Len() == 0 {
+		return ""
+	}
+	return ":" + text.String()
 }

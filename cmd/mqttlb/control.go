@@ -133,10 +133,7 @@ func (c *control) SetNode(ctx context.Context, by admin.Origin, name, verb strin
 }
 
 // Stop implements [admin.Control].
-func (c *control) Stop(context.Context, admin.Origin) error {
-	c.server.state.ask()
-	return nil
-}
+func (c *control) Stop() { c.server.state.ask() }
 
 // Audit implements [admin.Control].
 func (c *control) Audit(by admin.Origin, action string, attrs ...slog.Attr) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
@@ -24,6 +26,11 @@ func (c *control) Sessions(ctx context.Context, q admin.SessionQuery) (api.Sessi
 	list, err := c.server.Sessions(ctx, filter, order, q.Limit)
 	if err != nil {
 		return api.Sessions{}, stoppingOr(err)
+	}
+	if list.Total == 0 {
+		if err := c.knows(&q.Filter); err != nil {
+			return api.Sessions{}, err
+		}
 	}
 	answer := api.Sessions{Total: list.Total, Sessions: make([]api.Session, len(list.Sessions))}
 	for i := range list.Sessions {
@@ -64,10 +71,40 @@ func (c *control) Kick(ctx context.Context, _ admin.Origin, k api.Kick) (api.Kic
 		return api.Kicked{}, badRequest("reason_code: %v", err)
 	}
 	kicked, err := c.server.Kick(ctx, filter, spec)
-	if err == nil && kicked == 0 && filter.ID != 0 {
-		err = &admin.Error{Status: http.StatusNotFound, Text: fmt.Sprintf("there is no session %s that fulfils the filter; it may have ended", filter.ID)}
+	if err == nil && kicked == 0 {
+		err = c.knows(&k.SessionFilter)
+		if err == nil && filter.ID != 0 {
+			err = &admin.Error{Status: http.StatusNotFound, Text: fmt.Sprintf("there is no session %s that fulfils the filter; it may have ended", filter.ID)}
+		}
 	}
 	return api.Kicked{Kicked: kicked}, stoppingOr(err)
+}
+
+// knows returns an error if a filter that no session fulfils names a node, pool or listener that the
+// configuration does not have: such a name is a mistake rather than one without sessions.
+func (c *control) knows(f *api.SessionFilter) error {
+	plan := c.server.plan.Load()
+	var nodes, pools, listeners []string
+	for _, pool := range plan.pools {
+		pools = append(pools, pool.Name)
+	}
+	for _, n := range plan.nodes() {
+		nodes = append(nodes, n.Name)
+	}
+	for _, ln := range plan.snapshot.Listeners {
+		listeners = append(listeners, ln.Name)
+	}
+	for _, named := range []struct {
+		what, name string
+		known      []string
+	}{{"node", f.Node, nodes}, {"pool", f.Pool, pools}, {"listener", f.Listener, listeners}} {
+		if named.name != "" && !slices.Contains(named.known, named.name) {
+			slices.Sort(named.known)
+			return &admin.Error{Status: http.StatusNotFound, Text: fmt.Sprintf("there is no %s %.100q; the %ss are %s",
+				named.what, named.name, named.what, strings.Join(slices.Compact(named.known), ", "))}
+		}
+	}
+	return nil
 }
 
 // Route implements [admin.Control].

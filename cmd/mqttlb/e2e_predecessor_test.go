@@ -31,8 +31,10 @@ func startPredecessor(t *testing.T, r *reloadee, answer func(p *fakePredecessor,
 		}
 		answer(p, w)
 	})}
-	go server.Serve(p.socket)                      // ends when the socket is closed
-	go http.Serve(p.admin, http.NotFoundHandler()) // ends when the listener is closed
+	status := http.Server{Handler: http.NotFoundHandler()}
+	status.SetKeepAlivesEnabled(false) // a client must not go on to ask it after its end
+	go server.Serve(p.socket)          // ends when the socket is closed
+	go status.Serve(p.admin)           // ends when the listener is closed
 	t.Cleanup(func() {
 		server.Close()
 		p.free()
@@ -80,7 +82,7 @@ func TestPredecessorsThatGiveNothingUp(t *testing.T) {
 		r := newReloadee(t, nowhere)
 		p := startPredecessor(t, r, nil)
 		p.socket.Close()
-		if out, code := mqttlb(t, "serve", "-c", r.config); code != 1 || !strings.Contains(out, "address already in use") || !strings.Contains(out, "no mqttlb answers at "+r.socket()) {
+		if out, code := mqttlb(t, "serve", "-c", r.config); code != 1 || strings.Count(out, "cannot serve") != 1 || !strings.Contains(out, "address already in use") || !strings.Contains(out, "no mqttlb answers at "+r.socket()) {
 			t.Errorf("exit code %d, %s", code, out)
 		}
 	})

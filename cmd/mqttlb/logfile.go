@@ -100,9 +100,15 @@ func (s *fileSink) write(l *logLine) error {
 	if err := s.follow(); err != nil {
 		return err
 	}
-	if limit := int64(s.rotate.Size); limit > 0 && s.size > 0 && s.size+int64(len(l.text)) > limit && s.info.Mode().IsRegular() {
-		if err := s.putAside(); err != nil {
+	if s.isFull(l) {
+		// Look at the name first: a folder that is gone would be made, and its file system may be back later.
+		if err := s.reopen(); err != nil {
 			return err
+		}
+		if s.isFull(l) {
+			if err := s.putAside(); err != nil {
+				return err
+			}
 		}
 	}
 	text := l.text
@@ -118,6 +124,12 @@ func (s *fileSink) write(l *logLine) error {
 		return errors.Unwrap(err)
 	}
 	return nil
+}
+
+// isFull reports whether a line makes the file too large.
+func (s *fileSink) isFull(l *logLine) bool {
+	limit := int64(s.rotate.Size)
+	return limit > 0 && s.size > 0 && s.size+int64(len(l.text)) > limit && s.info.Mode().IsRegular()
 }
 
 // putAside gives the file a name with the time, and opens a new one. If this fails, the

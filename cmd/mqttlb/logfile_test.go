@@ -73,6 +73,40 @@ func TestALogFileThatCannotBeRotatedGrows(t *testing.T) {
 	}
 }
 
+// The file system of a folder that is gone may come back, so nothing else is put in its place.
+func TestRotationMakesNoFolder(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "folder")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var said noticeList
+	s, err := openFile(filepath.Join(folder, "log"), config.LogRotate{Size: 100, Keep: 1}, said.add)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	l := textLine(sessionLine, "%s", strings.Repeat("x", 80))
+	if err := s.write(&l); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	s.looked = time.Now().Add(time.Hour) // less than a second ago
+	if err := s.write(&l); err == nil {
+		t.Error("a line is written without a folder")
+	}
+	if _, err := os.Stat(folder); err == nil {
+		t.Error("the folder was made")
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.write(&l); err != nil {
+		t.Errorf("once the folder is back: %v", err)
+	}
+}
+
 // Two processes write to one file while the second takes over.
 func TestTwoProcessesShareALogFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")

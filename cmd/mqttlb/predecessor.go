@@ -58,7 +58,7 @@ func (p *predecessor) makeWay(ctx context.Context, listen func() error) error {
 	}
 	p.ask(ctx)
 	if p.err != nil {
-		return fmt.Errorf("%w; %w", err, p.err)
+		return fmt.Errorf("%w; %s", err, p.err.Error()) // one error, of one line
 	}
 	for until := time.Now().Add(p.lame + freeTimeout); time.Now().Before(until); {
 		select {

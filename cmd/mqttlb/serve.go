@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/spf13/cobra"
 
@@ -93,7 +92,11 @@ func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 		}
 	}
 	s := &server{log: log.Logger, started: time.Now(), state: newProcessState()}
-	if s.inherited, err = proxy.NewInherited(activation.Files(true)); err != nil {
+	files, err := inheritedFiles()
+	if err == nil {
+		s.inherited, err = proxy.NewInherited(files)
+	}
+	if err != nil {
 		cannotServe(err)
 		return errConfig
 	}

@@ -100,6 +100,7 @@ func (s *server) attachManager(ctx context.Context, m *manager) error {
 	m.apply, m.notify = s.apply, s.notify
 	m.drainer, m.plan = s.Server, s.plan.Load
 	s.manager, s.events = m, m.events
+	s.followDrains()
 	s.socket = &endpoint{
 		setting: socketSetting, log: s.log,
 		bind: func(a config.Address) (net.Listener, error) {

@@ -9,12 +9,14 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/health"
+	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
 )
 
 // The kinds of events.
 const (
 	eventNode     = "node"
+	eventDrain    = "drain"
 	eventReload   = "reload"
 	eventOperator = "operator"
 	eventProcess  = "process"
@@ -113,4 +115,15 @@ func (s *server) followNodes(p *plan) {
 			s.events.Publish(api.Event{Kind: eventNode, Subject: pool + "/" + n.Node.Name, Text: text})
 		})
 	}
+}
+
+// followDrains publishes what the sessions of nodes do that are drained or down.
+func (s *server) followDrains() {
+	s.FollowDrains(func(r proxy.DrainReport) {
+		subject := r.Node
+		if r.Pool != "" {
+			subject = r.Pool + "/" + r.Node
+		}
+		s.events.Publish(api.Event{Kind: eventDrain, Subject: subject, Text: r.Text + attrText(r.Attrs)})
+	})
 }

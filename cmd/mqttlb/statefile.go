@@ -134,6 +134,9 @@ func (m *manager) saveOperators() error {
 	if path == "" {
 		return nil
 	}
+	if !rereadable(path) { // nor is a device or a folder to be renamed or replaced
+		return fmt.Errorf("the settings are in force, and are not kept for the next start: admin.state_file %s is not a regular file", path)
+	}
 	if _, err := readStateFile(path); err != nil {
 		if os.Rename(path, path+".broken") == nil {
 			m.log.Warn("the broken state file was renamed", "file", path+".broken", "error", err)

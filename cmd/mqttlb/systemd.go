@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/admin/api"
@@ -12,6 +16,20 @@ import (
 
 // stateInterval is how often the service manager is told the state, if it has changed.
 const stateInterval = 5 * time.Second
+
+// maxInherited limits LISTEN_FDS, which costs memory for each descriptor. A process has a descriptor for
+// each of its listeners.
+const maxInherited = 4096
+
+// inheritedFiles returns the sockets that the service manager has passed to this process.
+func inheritedFiles() ([]*os.File, error) {
+	n := os.Getenv("LISTEN_FDS")
+	ours := os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid())
+	if count, err := strconv.Atoi(n); ours && (err != nil || count < 0 || count > maxInherited) {
+		return nil, fmt.Errorf("LISTEN_FDS: %.40q is not a number of sockets from 0 to %d", n, maxInherited)
+	}
+	return activation.Files(true), nil
+}
 
 // tellServiceManager tells the service manager the state of the server until ctx is done. The
 // server stops when serving is done.

@@ -160,7 +160,7 @@ func TestRefusalsOfTheControlAreAsDescribed(t *testing.T) {
 		{os.ErrPermission, 500, "permission"},
 	} {
 		r.err = c.err
-		for _, ask := range []string{"GET /api/v1/status", "POST /api/v1/nodes/n9/drain", "POST /api/v1/sessions/kick", "POST /api/v1/log", "POST /api/v1/stop"} {
+		for _, ask := range []string{"GET /api/v1/status", "POST /api/v1/nodes/n9/drain", "POST /api/v1/sessions/kick", "POST /api/v1/log"} {
 			method, path, _ := strings.Cut(ask, " ")
 			body := map[string]string{"/api/v1/sessions/kick": `{"id": "9"}`, "/api/v1/log": `{"level": "warn"}`}[path]
 			response, text := r.do(t, method, path, body)
@@ -169,7 +169,7 @@ func TestRefusalsOfTheControlAreAsDescribed(t *testing.T) {
 			}
 			d.check(r, method, path, body, response, text)
 		}
-		if said := r.said(); !strings.Contains(said, "audit kick by socket: result=refused error="+c.err.Error()) || !strings.Contains(said, "audit stop by socket: result=refused") {
+		if said := r.said(); !strings.Contains(said, "audit kick by socket: result=refused error="+c.err.Error()) || !strings.Contains(said, "audit log by socket: result=refused") {
 			t.Errorf("a refused change leaves no line: %s", said)
 		}
 	}

@@ -40,6 +40,8 @@ type connection struct {
 	origin Origin      // of changes over this connection, if the way is private
 	proved atomic.Bool // the last token over it was right
 
+	more atomic.Pointer[context.CancelFunc] // called when bytes come; nil: none
+
 	state connectionState
 	since time.Time // of state
 }
@@ -139,6 +141,26 @@ func (c *connection) CloseWrite() error {
 		return half.CloseWrite()
 	}
 	return nil
+}
+
+// Read implements [net.Conn].
+func (c *connection) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if cancel := c.more.Load(); cancel != nil && n > 0 {
+		(*cancel)()
+	}
+	return n, err
+}
+
+// untilMore returns a context that also ends when the client sends more bytes. net/http stops to read
+// then, and would not notice that the client disconnects.
+func (c *connection) untilMore(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	c.more.Store(&cancel)
+	return ctx, func() {
+		c.more.Store(nil)
+		cancel()
+	}
 }
 
 func (c *connection) wait()   { c.enter(waiting) }

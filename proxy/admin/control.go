@@ -33,7 +33,10 @@ type Control interface {
 	// The audit lines of these changes come from the server, by Audit.
 	Kick(ctx context.Context, by Origin, k api.Kick) (api.Kicked, error)
 	SetLog(ctx context.Context, by Origin, l api.Log) (api.Log, error)
-	Stop(ctx context.Context, by Origin) error
+
+	// Stop has the process stop, as SIGTERM does. It returns at once. The audit line comes from the
+	// server.
+	Stop()
 
 	// Yield gives the admin addresses of a process that stops to its successor. It writes the audit
 	// line itself.

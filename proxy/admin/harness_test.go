@@ -141,10 +141,7 @@ func (f *fakeControl) Yield(_ context.Context, by Origin) (api.Yield, error) {
 	return api.Yield{Socket: "/run/mqttlb/mqttlb-1.sock"}, f.err
 }
 
-func (f *fakeControl) Stop(_ context.Context, by Origin) error {
-	f.call("stop by %s", by.Who)
-	return f.err
-}
+func (f *fakeControl) Stop() { f.call("stop") }
 
 func (f *fakeControl) Audit(by Origin, action string, attrs ...slog.Attr) {
 	text := ""

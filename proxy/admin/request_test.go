@@ -52,6 +52,9 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 		"GET /api/v1/status HTTP/1.1\r\n\r\n":                                                400,
 		"GET /api/v1/status/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":                            404,
 		"GET /api/v1/status?x=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":                         400,
+		"GET /api/v1/sessions?node=n1;listener=x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":        400,
+		"GET /api/v1/sessions?node=%zz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":                  400,
+		"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000000\r\n\r\n":  413,
 		"HEAD /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":                            200,
 		"OPTIONS /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":                         405,
 		"PUT /api/v1/log HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n":                                405,
@@ -93,6 +96,9 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"POST /api/v1/diff HTTP/1.1\r\n" + authorized + "Content-Length: 100\r\n\r\n{\"file\": \"/",
 		"POST /api/v1/diff HTTP/1.1\r\n" + authorized + "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"fi",
+		// net/http would wait for these bodies without a limit, and the streams with it.
+		"GET /api/v1/events HTTP/1.1\r\n" + authorized + "Content-Length: 100\r\n\r\nx",
+		"HEAD /api/v1/events HTTP/1.1\r\n" + authorized + "Content-Length: 100\r\n\r\nx",
 	} {
 		if response := r.raw(t, text, true); response.StatusCode != http.StatusBadRequest {
 			t.Errorf("a body that ends early: %d", response.StatusCode)
@@ -163,5 +169,31 @@ func TestADisconnectEndsAKickAndOneIsInProgressAtATime(t *testing.T) {
 	case <-ended:
 	case <-time.After(patience):
 		t.Fatal("the kick goes on without its client")
+	}
+}
+
+// net/http does not notice that a client disconnects which has sent another request before.
+func TestAnotherRequestEndsAKick(t *testing.T) {
+	ln := unixListener(t)
+	r := newRigOn(t, nil, ln, BySocket)
+	begun, ended := make(chan struct{}), make(chan struct{})
+	r.kicking = func(ctx context.Context) {
+		close(begun)
+		<-ctx.Done()
+		close(ended)
+	}
+	conn, err := net.Dial("unix", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	fmt.Fprint(conn, "POST /api/v1/sessions/kick HTTP/1.1\r\nHost: mqttlb\r\nContent-Length: 13\r\n\r\n{\"all\": true}")
+	<-begun
+	fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: mqttlb\r\n\r\n")
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Fatal("the kick goes on, and its client could not be followed")
 	}
 }

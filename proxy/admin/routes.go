@@ -3,6 +3,7 @@ package admin
 import (
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -107,6 +108,11 @@ func dispatch(methods map[string]operation) http.HandlerFunc {
 		case err != nil:
 			fail(w, err)
 		case op.serve != nil:
+			// What serves itself may have no time limit, and net/http reads the rest of a body before the answer.
+			if _, err := e.readBody(w, r, false); err != nil {
+				fail(w, err)
+				return
+			}
 			op.serve(e, w, r)
 		default:
 			e.answer(w, r, &op)
@@ -119,7 +125,11 @@ func checkQuery(r *http.Request, known []string) error {
 	if slices.Contains(known, anyQuery) {
 		return nil
 	}
-	for name, values := range r.URL.Query() {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // a filter that is left out would mean all
+		return errorf(http.StatusBadRequest, "the query is not of the form name=value&name=value: %.200v", err)
+	}
+	for name, values := range query {
 		switch {
 		case !slices.Contains(known, name) && len(known) == 0:
 			return errorf(http.StatusBadRequest, "the parameter %.100q is unknown: this takes none", name)

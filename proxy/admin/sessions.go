@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -81,7 +83,7 @@ func getRoute(q *question) (int, any, error) {
 	return ok(q.from.Control.Route(q.context(), values.Get("client_id")))
 }
 
-// postKick ends when all sessions have been told to leave, or when the client disconnects.
+// postKick ends when all sessions have been told to leave, or when the client disconnects or sends more.
 func postKick(q *question) (int, any, error) {
 	var k api.Kick
 	if err := q.decode(&k); err != nil {
@@ -94,8 +96,13 @@ func postKick(q *question) (int, any, error) {
 		return 0, nil, errorf(http.StatusConflict, "another kick is in progress: wait for its end, or disconnect the client that asked for it")
 	}
 	defer q.kick.release()
-	answer, err := q.from.Control.Kick(q.context(), q.by, k)
-	attrs := []slog.Attr{slog.Int("kicked", answer.Kicked), slog.Int("reason_code", k.ReasonCode), slog.String("pace", k.Pace), slog.Bool("all", k.All)}
+	ctx, stop := connectionOf(q.request).untilMore(q.context())
+	defer stop()
+	answer, err := q.from.Control.Kick(ctx, q.by, k)
+	if errors.Is(err, context.Canceled) && q.context().Err() == nil {
+		err = errorf(http.StatusBadRequest, "bytes have come after the request: the kick has ended after %d sessions, because its client could not be followed any more", answer.Kicked)
+	}
+	attrs := []slog.Attr{slog.Int("kicked", answer.Kicked), slog.Int("reason_code", k.ReasonCode), slog.String("pace", shorten(k.Pace)), slog.Bool("all", k.All)}
 	fields := filterFields(&k.SessionFilter)
 	for _, name := range sessionQuery() {
 		if v := fields[name]; v != nil && *v != "" {

@@ -37,6 +37,13 @@ func show[T any](cmd *cobra.Command, c *connection, r request, display func(T) e
 	return display(t)
 }
 
+// printWarnings prints the warnings of a change that was made.
+func printWarnings(cmd *cobra.Command, warnings []string) {
+	for _, warning := range warnings {
+		fmt.Fprintln(cmd.ErrOrStderr(), "warning:", terminal.PrintableLines(warning))
+	}
+}
+
 // get asks for the answer at a path.
 func get[T any](cmd *cobra.Command, client *client, path string) (T, error) {
 	var t T
@@ -64,15 +71,14 @@ func (a *answer) refusal(client *client) error {
 	if json.Unmarshal(a.body, &e) != nil || len(e.Errors) == 0 {
 		e.Errors = []string{fmt.Sprintf("%s answers with the status %d", client.target, a.status)}
 	}
-	text := terminal.PrintableLines(strings.Join(e.Errors, "\n"))
-	if a.status == http.StatusUnauthorized {
-		if client.token == "" {
-			text += "\n" + client.target + " asks for its token: name the file of admin.token_file with --token-file"
-		} else {
-			text += "\n" + client.target + " has another token than that of --token-file"
-		}
+	switch {
+	case a.status != http.StatusUnauthorized:
+		return errors.New(terminal.PrintableLines(strings.Join(e.Errors, "\n")))
+	case client.token == "":
+		return fmt.Errorf("%s asks for its token: name the file of admin.token_file with --token-file", client.target)
+	default:
+		return fmt.Errorf("%s has another token than that of --token-file", client.target)
 	}
-	return errors.New(text)
 }
 
 // printJSON prints an answer as one JSON document in one line.

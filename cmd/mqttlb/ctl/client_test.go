@@ -78,6 +78,12 @@ func TestTheProcessIsFoundOrItIsSaidWhyNot(t *testing.T) {
 	runCtl(t.Context(), "--socket", none, "nodes").says(t, "no socket", 1, "", "no mqttlb answers at the admin socket "+none+": is it running?")
 	runCtl(t.Context(), "nodes").says(t, "no socket in the usual places", 1, "", "no mqttlb answers at the admin socket /nowhere/mqttlb.sock")
 
+	yielded := filepath.Join(dir, "mqttlb-7.sock")
+	if err := os.WriteFile(yielded, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runCtl(t.Context(), "--socket", none, "nodes").says(t, "a predecessor's socket", 1, "", "one that stops may answer at "+yielded+": name it with --socket")
+
 	c := &connection{sockets: func() []string { return []string{none, dir, p.socket} }}
 	if got := c.socketPath(); got != p.socket {
 		t.Errorf("%s: only the last is a socket", got)
@@ -152,7 +158,7 @@ func TestTheTokenIsSentToItsServerAlone(t *testing.T) {
 		return runCtl(t.Context(), "--address", address, "--token-file", proxytest.TempFile(t, "token", []byte(token)), command)
 	}
 	ask("alarms", " secret\n").says(t, "the token", 0, "no alarms", "")
-	ask("alarms", "other").says(t, "another", 1, "", "the token is wrong\nthe admin server http://"+address+" has another token than that of --token-file\n")
+	ask("alarms", "other").says(t, "another", 1, "", "the admin server http://"+address+" has another token than that of --token-file\n")
 	runCtl(t.Context(), "--address", address, "alarms").says(t, "none", 1, "", "asks for its token: name the file of admin.token_file with --token-file")
 	for _, token := range []string{"", "\n", "two words", "a\r\nX: y", "ü", strings.Repeat("x", maxToken+1)} {
 		ask("alarms", token).says(t, token, 1, "", "must hold one token")

@@ -3,6 +3,7 @@ package ctl
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -30,8 +31,16 @@ type connection struct {
 
 // define defines the flags.
 func (c *connection) define(flags *pflag.FlagSet) {
-	flags.StringVar(&c.socket, "socket", "", "the `PATH` of the admin socket (default: mqttlb.sock in the runtime directory)")
-	flags.StringVar(&c.address, "address", "", "the `ADDRESS` of the admin server in place of the socket, as lb-2:9090 or https://lb-2:9090; without a scheme it is https, for this machine http")
+	set := func(to *string) func(string) error {
+		return func(s string) error {
+			if *to = s; s == "" { // a script with an empty variable would reach another process
+				return errors.New("must not be empty")
+			}
+			return nil
+		}
+	}
+	flags.Func("socket", "the `PATH` of the admin socket (default: mqttlb.sock in the runtime directory)", set(&c.socket))
+	flags.Func("address", "the `ADDRESS` of the admin server in place of the socket, as lb-2:9090 or https://lb-2:9090; without a scheme it is https, for this machine http", set(&c.address))
 	flags.StringVar(&c.tokenFile, "token-file", "", "with --address: the `FILE` with the token of admin.token_file")
 	flags.StringVar(&c.caFile, "ca", "", "with --address: the `FILE` with the CA of the server's certificate (default: those of the system)")
 	flags.BoolVar(&c.json, "json", false, "print the answer as JSON")

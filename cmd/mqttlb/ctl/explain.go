@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -42,15 +43,28 @@ func (c *client) explain(err error) error {
 }
 
 func (c *client) explainSocket(err error) error {
-	const setting = "name its socket with --socket; admin.socket sets the path, and the line \"admin\" of its log has it"
+	const setting = "admin.socket sets the path, and the line \"admin\" of its log has it"
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no mqttlb answers at %s: is it running? If so, %s", c.target, setting)
+		if stopping := yieldedSockets(c.socket); len(stopping) > 0 {
+			return fmt.Errorf("no mqttlb answers at %s; one that stops may answer at %s: name it with --socket", c.target, strings.Join(stopping, ", "))
+		}
+		return fmt.Errorf("no mqttlb answers at %s: is it running? If so, name its socket with --socket: %s", c.target, setting)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("only the user of the running mqttlb, and root, may use %s", c.target)
 	default:
 		return c.explainAny(err)
 	}
+}
+
+// yieldedSockets returns the sockets beside path to which processes that stop have moved,
+// so that their successors can have path.
+func yieldedSockets(path string) []string {
+	sockets, err := filepath.Glob(filepath.Join(filepath.Dir(path), "mqttlb-*.sock"))
+	if err != nil {
+		return nil // the folder's name is a pattern itself
+	}
+	return sockets
 }
 
 func (c *client) explainServer(err error) error {
@@ -71,7 +85,7 @@ func (c *client) explainAny(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), os.IsTimeout(err):
 		return fmt.Errorf("%s has not answered in time", c.target)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 		return fmt.Errorf("%s has closed the connection before the end of its answer", c.target)
 	case errors.As(err, &wrapped):
 		return fmt.Errorf("%s: %w", c.target, wrapped.Err)

@@ -80,12 +80,25 @@ func (a *twoAddresses) Set(s string) error {
 	return nil
 }
 
-// checkFilter returns an error if a flag has no value: a script with an empty variable
-// would else mean all sessions.
+// checkFilter returns an error if a flag of the filter has no value: a script with an
+// empty variable would else mean all sessions.
 func checkFilter(flags *pflag.FlagSet, f *api.SessionFilter) error {
 	for _, flag := range filterFlags(f) {
-		if flag.value != &f.Address && flags.Changed(flag.name) && *flag.value == "" {
-			return cli.Usagef("--%s: must not be empty", flag.name)
+		if flag.value != &f.Address { // which twoAddresses checks
+			if err := notEmpty(flags, flag.name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// notEmpty returns an error if one of the flags has an empty value. A script with an
+// empty variable would else get a default that it has not asked for.
+func notEmpty(flags *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if flag := flags.Lookup(name); flag.Changed && flag.Value.String() == "" {
+			return cli.Usagef("--%s: must not be empty", name)
 		}
 	}
 	return nil

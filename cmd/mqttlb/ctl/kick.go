@@ -34,14 +34,19 @@ ends when all have been told to leave; its end by control-C ends the kick.`,
 		Args: cli.Args(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := checkFilter(cmd.Flags(), &kick.SessionFilter)
+			if err == nil {
+				err = notEmpty(cmd.Flags(), "pace", "reason-code")
+			}
 			if err != nil {
 				return err
 			}
 			if kick.ReasonCode, err = parseReasonCode(reason); err != nil {
 				return err
 			}
-			filtered := kick.SessionFilter != api.SessionFilter{}
-			if filtered == kick.All {
+			switch filtered := kick.SessionFilter != (api.SessionFilter{}); {
+			case filtered && kick.All:
+				return cli.Usagef("--all excludes the flags that name sessions")
+			case !filtered && !kick.All:
 				return cli.Usagef("name the sessions with the flags, or all of them with --all")
 			}
 			if !yes && terminal.Is(cmd.InOrStdin()) {

@@ -45,6 +45,9 @@ func leaveCommand(c *connection, cmd *cobra.Command, verb string) *cobra.Command
 	cmd.Args = cli.Args("NODE")
 	cmd.ValidArgsFunction = c.completeNode
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := notEmpty(cmd.Flags(), "pace", "within"); err != nil {
+			return err
+		}
 		if change.Pace != "" && change.Within != "" {
 			return cli.Usagef("--pace excludes --within")
 		}
@@ -122,6 +125,7 @@ func nodeRequest(name, verb string, change api.NodeChange) request {
 // changeNode changes a node, and prints its new state.
 func changeNode(cmd *cobra.Command, c *connection, name, verb string, change api.NodeChange) error {
 	return show(cmd, c, nodeRequest(name, verb, change), func(n api.Node) error {
+		printWarnings(cmd, n.Warnings)
 		return printLines(cmd.OutOrStdout(), c.pageOf(cmd).table(nodeTable([]api.Node{n}, time.Now())))
 	})
 }

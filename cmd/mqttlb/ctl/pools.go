@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -96,10 +97,12 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 func drainText(d *api.Drain) string {
 	text := fmt.Sprintf("%s of %s left", thousands(d.Left), thousands(d.Sessions))
 	switch {
+	case d.Left == 0:
+		return "no sessions left"
 	case d.PerSecond <= 0:
 		return text + ", as they end"
 	case d.Remaining > 0:
-		return fmt.Sprintf("%s to go at %s/s, %s", span(d.Remaining), rate(d.PerSecond), text)
+		return fmt.Sprintf("%s to go at %s/s, %s", span(math.Ceil(d.Remaining)), rate(d.PerSecond), text)
 	default:
 		return fmt.Sprintf("leaving at %s/s, %s", rate(d.PerSecond), text)
 	}

@@ -47,9 +47,7 @@ func printReload(cmd *cobra.Command, client *client, a *answer) error {
 		return a.into(client, &result)
 	}
 	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
-	for _, warning := range result.Warnings {
-		fmt.Fprintln(stderr, "warning:", terminal.PrintableLines(warning))
-	}
+	printWarnings(cmd, result.Warnings)
 	if !a.ok() {
 		fmt.Fprintln(stderr, a.refusal(client))
 		fmt.Fprintln(stderr, "mqttlb reload: nothing was changed")

@@ -67,6 +67,7 @@ func sampleRoute() api.Route {
 // startSample runs a process that knows all requests.
 func (p *process) sample() *process {
 	node := sampleNodes().Nodes[1]
+	node.Warnings = []string{"the last node of a pool"}
 	for request, answer := range map[string]any{
 		"GET /api/v1/status":   sampleStatus(),
 		"GET /api/v1/nodes":    sampleNodes(),

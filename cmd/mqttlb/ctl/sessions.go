@@ -43,6 +43,10 @@ that fit; --wide, or a pipe, has all of them.`,
 				return cli.Usagef("--sort %q: must be one of %s", order, strings.Join(sessionOrders, ", "))
 			}
 			return show(cmd, c, sessionsRequest(&filter, order, limit), func(s api.Sessions) error {
+				if s.Total == 0 {
+					_, err := fmt.Fprintln(cmd.OutOrStdout(), "no sessions")
+					return err
+				}
 				if len(s.Sessions) < s.Total {
 					defer fmt.Fprintf(cmd.ErrOrStderr(), "%s of %s; --limit shows more\n", thousands(len(s.Sessions)), count(s.Total, "session"))
 				}

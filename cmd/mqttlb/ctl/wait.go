@@ -36,6 +36,7 @@ func changeAndWait(cmd *cobra.Command, c *connection, name, verb string, change 
 	if err := a.into(client, &node); err != nil {
 		return err
 	}
+	printWarnings(cmd, node.Warnings)
 	shown := &progressLine{cmd: cmd, redraw: terminal.CanRedraw(cmd.ErrOrStderr())}
 	for left(&node) > 0 {
 		shown.show(progress(&node))

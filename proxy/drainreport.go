@@ -1,0 +1,36 @@
+package proxy
+
+import (
+	"context"
+	"log/slog"
+)
+
+// DrainReport tells what the sessions of a node do from now on: they leave, stay, or have all left.
+type DrainReport struct {
+	Node  string
+	Pool  string // empty: in all pools
+	Text  string
+	Attrs []slog.Attr // the cause and the counts
+}
+
+// FollowDrains sets the function that gets the reports of all drains. It must not block, and must not
+// call the server. It may be set once, before the first drain.
+func (srv *Server) FollowDrains(f func(DrainReport)) {
+	srv.drains.mu.Lock()
+	defer srv.drains.mu.Unlock()
+	srv.drains.follow = f
+}
+
+// report logs a report of a drain and passes it on. It must be called with drains.mu held.
+func (srv *Server) report(d *drain, level slog.Level, text string, counts ...slog.Attr) {
+	r := DrainReport{Node: d.name.node, Pool: d.name.pool, Text: text}
+	r.Attrs = append([]slog.Attr{slog.String("cause", d.cause.String())}, counts...)
+	line := []slog.Attr{slog.String("node", r.Node), r.Attrs[0]}
+	if r.Pool != "" {
+		line = append(line, slog.String("pool", r.Pool))
+	}
+	srv.log.LogAttrs(context.Background(), level, text, append(line, counts...)...) //nolint:sloglint // the callers' messages are constants
+	if srv.drains.follow != nil {
+		srv.drains.follow(r)
+	}
+}
