@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,6 +142,21 @@ func TestStateFileThatCannotBeWrittenIsAWarning(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, "*.new"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+// As root it could be a device such as /dev/null.
+func TestWhatIsNoFileIsNeitherRenamedNorReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.json")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := startRig(t, withState(path))
+	if n := c.must(t, "n1", "drain", api.NodeChange{}); len(n.Warnings) != 1 || !strings.Contains(n.Warnings[0], "is not a regular file") {
+		t.Errorf("%+v", n)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode().Type() != os.ModeNamedPipe {
+		t.Errorf("%v, %v", info, err)
 	}
 }
 
