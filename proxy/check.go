@@ -73,9 +73,13 @@ func (srv *Server) checkShared(ctx context.Context, cursors []*cursor) (faults [
 	pause := time.NewTicker(checkPause)
 	defer pause.Stop()
 	for range sharedTries {
-		before := srv.countShared(cursors)
+		before, _ := srv.countShared(cursors)
 		counters := srv.sharedCounters(before)
-		meanwhile := srv.countShared(cursors).touched
+		after, whole := srv.countShared(cursors)
+		if !whole {
+			return nil // a loop has ended meanwhile, and its sessions with it
+		}
+		meanwhile := after.touched
 		for _, c := range counters {
 			if off := c.says - c.counted; off > meanwhile || -off > meanwhile {
 				faults = append(faults, fmt.Sprintf("%s: it counts %d, and has %d; %d sessions had events meanwhile", c.name, c.says, c.counted, meanwhile))
@@ -111,13 +115,13 @@ func (c *sharedCount) add(n *balancer.Node, sessions int64) {
 	c.nodes[n.OpenCount()] = nodeSessions{fmt.Sprintf("node %q (%s)", n.Name, n.Address), c.nodes[n.OpenCount()].sessions + sessions}
 }
 
-// countShared counts the sessions of one loop after the other.
-func (srv *Server) countShared(cursors []*cursor) sharedCount {
-	total := sharedCount{nodes: map[balancer.OpenCount]nodeSessions{}, admitted: map[*port]int64{}}
+// countShared counts the sessions of one loop after the other. The count is not whole if a loop has ended.
+func (srv *Server) countShared(cursors []*cursor) (total sharedCount, whole bool) {
+	total, whole = sharedCount{nodes: map[balancer.OpenCount]nodeSessions{}, admitted: map[*port]int64{}}, true
 	for _, c := range cursors {
-		ask(c.loop, func() bool { c.loop.recount.addShared(&total); return true })
+		whole = ask(c.loop, func() bool { c.loop.recount.addShared(&total); return true }) && whole
 	}
-	return total
+	return total, whole
 }
 
 // addShared brings the count up to this moment and adds it to a total.
