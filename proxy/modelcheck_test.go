@@ -129,7 +129,9 @@ func (m *model) checkCounts(direction int, from, to *modelPeer) {
 func (m *model) checkGoodbye(o outcome.Outcome) {
 	var packets mqttparse.Scanner
 	packets.Skip(m.packetsIn(m.sentBy(m.client), true))
-	if _, disconnected := packets.Disconnected(); disconnected && o == outcome.ClientClosed {
+	// Before MQTT 5 a DISCONNECT has no reason code.
+	code, disconnected := packets.Disconnected()
+	if disconnected && (code == 0 || m.version == mqttparse.V5) && o == outcome.ClientClosed {
 		m.fail("the client has sent a DISCONNECT and closed, and the outcome is %v", o)
 	}
 }
