@@ -136,20 +136,23 @@ func TestAnswersAsJSONAreThoseOfTheAPI(t *testing.T) {
 	t.Parallel()
 	r := serveReloadable(t, nodes(startMosquittos(t, 2)...))
 	join(t, r.addrs["mqtt"], "", 4, "one")
-	for args, into := range map[string]any{
-		"status": new(api.Status), "nodes": new(api.Nodes), "sessions": new(api.Sessions), "top": new(api.Sessions), "alarms": new(api.Alarms),
-		"config": new(api.Config), "route one": new(api.Route), "log-level": new(api.Log), "log-fields client_id": new(api.Log),
-		"reload": new(api.Reload), "drain a": new(api.Node), "undrain a": new(api.Node), "disable a --wait": new(api.Node), "enable a": new(api.Node),
-		"weight b 3": new(api.Node), "kick --client-id nobody": new(api.Kicked),
+	for _, c := range []struct {
+		args string
+		into any
+	}{ // in this order: undrain is refused while a node is disabled
+		{"status", new(api.Status)}, {"nodes", new(api.Nodes)}, {"sessions", new(api.Sessions)}, {"top", new(api.Sessions)}, {"alarms", new(api.Alarms)},
+		{"config", new(api.Config)}, {"route one", new(api.Route)}, {"log-level", new(api.Log)}, {"log-fields client_id", new(api.Log)},
+		{"reload", new(api.Reload)}, {"drain a", new(api.Node)}, {"undrain a", new(api.Node)}, {"disable a --wait", new(api.Node)}, {"enable a", new(api.Node)},
+		{"weight b 3", new(api.Node)}, {"kick --client-id nobody", new(api.Kicked)},
 	} {
-		out, code := r.ctl(t, append([]string{"--json"}, strings.Fields(args)...)...)
+		out, code := r.ctl(t, append([]string{"--json"}, strings.Fields(c.args)...)...)
 		if i := strings.LastIndex(strings.TrimSpace(out), "\n"); i >= 0 { // what --wait shows meanwhile is before the answer
 			out = out[i+1:]
 		}
 		d := json.NewDecoder(bytes.NewBufferString(out))
 		d.DisallowUnknownFields()
-		if err := d.Decode(into); code != 0 || err != nil || strings.Count(out, "\n") != 1 {
-			t.Errorf("ctl --json %s: exit code %d, %v:\n%s", args, code, err, out)
+		if err := d.Decode(c.into); code != 0 || err != nil || strings.Count(out, "\n") != 1 {
+			t.Errorf("ctl --json %s: exit code %d, %v:\n%s", c.args, code, err, out)
 		}
 	}
 	var refused api.Error
