@@ -43,7 +43,7 @@ func (p *plan) addAdmin(c *config.Admin, before *plan, log *slog.Logger) error {
 	old := before.admin
 	if old != nil && old.tls != nil && sameFiles(old.config, c.TLS) {
 		p.admin.tls = old.tls
-		p.afterApply = append(p.afterApply, old.tls.Reload)
+		p.readAgain = append(p.readAgain, old.tls.Reload)
 	} else {
 		var err error
 		if p.admin.tls, err = newTerminator(c.TLS, log); err != nil {
