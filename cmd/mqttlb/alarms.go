@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mqttlb/balancer/health"
+	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/tlsterm"
 )
@@ -14,16 +15,18 @@ import (
 // are left, which come in a second.
 const fullShare = 90
 
-// Alarms implements [admin.Control]: it lists what is wrong now.
+// Alarms implements [admin.Control].
 func (c *control) Alarms(context.Context) (api.Alarms, error) {
+	stats := c.server.Stats()
+	return api.Alarms{Alarms: c.alarms(&stats)}, nil
+}
+
+// alarms lists what is wrong now. It never returns nil.
+func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 	s := c.server
-	all := api.Alarms{Alarms: []api.Alarm{}}
+	all := []api.Alarm{}
 	add := func(name, subject string, since time.Time, text string) {
-		a := api.Alarm{Name: name, Subject: subject, Text: text}
-		if !since.IsZero() {
-			a.Since = &since
-		}
-		all.Alarms = append(all.Alarms, a)
+		all = append(all, api.Alarm{Name: name, Subject: subject, Since: timeOf(since), Text: text})
 	}
 	plan := s.plan.Load()
 	for _, pool := range plan.pools {
@@ -63,7 +66,6 @@ func (c *control) Alarms(context.Context) (api.Alarms, error) {
 	if c.manager.reloads.Load().Failed {
 		add("reload_failed", c.manager.file, time.Time{}, "the configuration that was read last is not in force: mqttlb ctl config shows its errors")
 	}
-	stats := s.Stats()
 	var open int64
 	for _, l := range stats.Listeners {
 		open += l.Open
@@ -79,7 +81,7 @@ func (c *control) Alarms(context.Context) (api.Alarms, error) {
 	if dropped > 0 {
 		add("log_lines_dropped", "", time.Time{}, fmt.Sprintf("%d log lines were dropped since the start: the log is too slow", dropped))
 	}
-	return all, nil
+	return all
 }
 
 // reasonOf says why a node is down.

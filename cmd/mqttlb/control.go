@@ -30,15 +30,14 @@ func (c *control) do(ctx context.Context, work func(serving context.Context)) er
 }
 
 // Status implements [admin.Control].
-func (c *control) Status(ctx context.Context) (api.Status, error) {
+func (c *control) Status(context.Context) (api.Status, error) {
 	s := c.server
 	plan, stats, reasons := s.plan.Load(), s.Stats(), s.notReady()
-	alarms, err := c.Alarms(ctx)
 	status := api.Status{
 		Version: buildVersion(), PID: os.Getpid(), Started: s.started, State: s.state.load(),
 		Ready: len(reasons) == 0, NotReady: reasons,
 		Generation: int(c.manager.inForce.Load()), ReloadFailed: c.manager.reloads.Load().Failed,
-		MaxSessions: stats.MaxConnections, Loops: len(stats.Loops), Alarms: len(alarms.Alarms),
+		MaxSessions: stats.MaxConnections, Loops: len(stats.Loops), Alarms: len(c.alarms(&stats)),
 		Listeners: []api.ListenerStatus{}, Pools: []api.PoolStatus{},
 	}
 	for _, counts := range stats.Listeners { // those of removed listeners, too
@@ -72,7 +71,7 @@ func (c *control) Status(ctx context.Context) (api.Status, error) {
 		}
 		status.Pools = append(status.Pools, p)
 	}
-	return status, err
+	return status, nil
 }
 
 // refusedOf adds up the outcomes of refused clients.
