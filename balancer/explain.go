@@ -1,9 +1,6 @@
 package balancer
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Choice is a node with its place among the nodes that one session would try now.
 type Choice struct {
@@ -44,7 +41,7 @@ func (p *Pool) Explain(key uint64, keyed bool) []Choice {
 		}
 		return choices
 	}
-	candidate, lastResort := (*Node).isUp, !slices.ContainsFunc(p.nodes, (*Node).isUp)
+	candidate, lastResort := (*Node).isUp, p.Up() == 0
 	if lastResort {
 		candidate = (*Node).mayBeTried
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync/atomic"
 )
@@ -86,6 +87,21 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 
 // Nodes returns the nodes in configuration order. The caller must not change the slice.
 func (p *Pool) Nodes() []*Node { return p.nodes }
+
+// Up returns how many nodes are up.
+func (p *Pool) Up() (up int) {
+	for _, n := range p.nodes {
+		if n.isUp() {
+			up++
+		}
+	}
+	return up
+}
+
+// HasOtherUp reports whether a node other than that of this name is up.
+func (p *Pool) HasOtherUp(name string) bool {
+	return slices.ContainsFunc(p.nodes, func(n *Node) bool { return n.Name != name && n.isUp() })
+}
 
 func newNode(s NodeSpec) (*Node, error) {
 	host, portText, err := net.SplitHostPort(s.Address)

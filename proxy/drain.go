@@ -55,9 +55,10 @@ func (d *drain) open() (n int64) {
 	return n
 }
 
-// wanted reports whether sessions may leave now. It must be called with drains.mu held.
+// wanted reports whether sessions may leave now. Where no other node is up, clients that are told to
+// leave would only come back to one that is down. It must be called with drains.mu held.
 func (d *drain) wanted() bool {
-	return !d.pace.None() && d.mayGoOn() && (d.cause != downNode || hasOtherUp(d.pool, d.name.node))
+	return !d.pace.None() && d.mayGoOn() && (d.cause != downNode || d.pool.HasOtherUp(d.name.node))
 }
 
 // mayGoOn reports whether the drain has neither been cancelled nor has its node come back up. Loops
@@ -68,17 +69,6 @@ func (d *drain) mayGoOn() bool {
 	}
 	n := d.down.Load()
 	return n == nil || !n.Healthy()
-}
-
-// hasOtherUp reports whether the pool has another node that is up. Without one, clients that are told
-// to leave would only come back to the same node.
-func hasOtherUp(p *snapshot.Pool, name string) bool {
-	for _, n := range p.Nodes() {
-		if n.Name != name && n.State() == balancer.Up {
-			return true
-		}
-	}
-	return false
 }
 
 // begin notes the beginning of an activity.

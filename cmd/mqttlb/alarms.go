@@ -30,7 +30,7 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 	}
 	plan := s.plan.Load()
 	for _, pool := range plan.pools {
-		if upNodes(pool.Pool) == 0 {
+		if pool.Up() == 0 {
 			add("pool_down", pool.Name, time.Time{}, "no node of the pool takes new sessions")
 		}
 		for _, n := range plan.checkers[pool.Name].Status() {

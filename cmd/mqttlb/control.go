@@ -65,7 +65,7 @@ func (c *control) Status(context.Context) (api.Status, error) {
 		status.Listeners = append(status.Listeners, l)
 	}
 	for _, pool := range plan.pools {
-		p := api.PoolStatus{Name: pool.Name, Nodes: len(pool.Nodes()), Up: upNodes(pool.Pool)}
+		p := api.PoolStatus{Name: pool.Name, Nodes: len(pool.Nodes()), Up: pool.Up()}
 		for _, n := range pool.Nodes() {
 			p.Open += n.Open()
 		}

@@ -202,12 +202,8 @@ func (m *manager) reportNode(by origin, name string, before, after nodeSettings,
 // lastOf names the pools in which no other node is up.
 func (m *manager) lastOf(name string) (warnings []string) {
 	for _, p := range m.running.plan.pools {
-		has, others := false, false
-		for _, n := range p.Nodes() {
-			has = has || n.Name == name
-			others = others || n.Name != name && n.State() == balancer.Up
-		}
-		if has && !others {
+		has := slices.ContainsFunc(p.Nodes(), func(n *balancer.Node) bool { return n.Name == name })
+		if has && !p.HasOtherUp(name) {
 			warnings = append(warnings, fmt.Sprintf("pool %q has no other node that is up: its new clients may be refused", p.Name))
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mqttlb/balancer"
 	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
@@ -87,21 +86,11 @@ func (s *server) notReady() (reasons []string) {
 		reasons = append(reasons, "mqttlb is stopping")
 	}
 	for _, pool := range s.plan.Load().required {
-		if upNodes(pool.Pool) == 0 {
+		if pool.Up() == 0 {
 			reasons = append(reasons, fmt.Sprintf("no node of pool %q is up", pool.Name))
 		}
 	}
 	return reasons
-}
-
-// upNodes counts the nodes of a pool that take new sessions.
-func upNodes(pool *balancer.Pool) (up int) {
-	for _, n := range pool.Nodes() {
-		if n.State() == balancer.Up {
-			up++
-		}
-	}
-	return up
 }
 
 // followNodes publishes the changes that the health checks of a plan find.

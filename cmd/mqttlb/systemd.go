@@ -10,7 +10,6 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 
-	"mqttlb/balancer"
 	"mqttlb/proxy/admin/api"
 )
 
@@ -83,13 +82,11 @@ func (s *server) describe() string {
 	if s.state.load() != api.Serving {
 		return fmt.Sprintf("stopping: %s left", sessions)
 	}
-	up, nodes := 0, p.nodes()
-	for _, n := range nodes {
-		if n.State() == balancer.Up {
-			up++
-		}
+	up, nodes := 0, 0
+	for _, pool := range p.pools {
+		up, nodes = up+pool.Up(), nodes+len(pool.Nodes())
 	}
-	state := fmt.Sprintf("serving: %s, %s, %d of %s up", count(len(p.snapshot.Listeners), "listener"), sessions, up, count(len(nodes), "node"))
+	state := fmt.Sprintf("serving: %s, %s, %d of %s up", count(len(p.snapshot.Listeners), "listener"), sessions, up, count(nodes, "node"))
 	if m := s.manager; m != nil && m.reloads.Load().Failed {
 		state += "; the configuration read last was refused, an earlier one is in force"
 	}
