@@ -113,14 +113,7 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 		outcome:  o,
 	}
 	r.disconnect, r.disconnected = s.nodeDisconnect()
-	if node := s.node(); node != nil {
-		r.node = node.Name
-	}
-	if s.flow != nil {
-		r.pool = s.flow.Pool
-	} else if s.pending != nil && s.pending.pool != nil {
-		r.pool = s.pending.pool.Name
-	}
+	r.pool, r.node = s.poolAndNode()
 	if s.pending != nil {
 		r.fault = s.pending.fault
 	}

@@ -95,11 +95,5 @@ func (h *histogram) add(from *histogram) {
 
 // addTo adds the durations to a Histogram, whose bounds these are.
 func (h *histogram) addTo(to *Histogram, bounds []float64) {
-	if to.Counts == nil {
-		to.Bounds, to.Counts = bounds, make([]uint64, buckets+1)
-	}
-	for i, n := range h.counts {
-		to.Counts[i] += n
-	}
-	to.Sum += h.sum.Seconds()
+	to.Add(&Histogram{Bounds: bounds, Counts: h.counts[:], Sum: h.sum.Seconds()})
 }
