@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // The language: every key, its destination and its values. docs/configuration.md
 // describes the keys, and a test compares the two.
 
@@ -40,17 +42,11 @@ func adminFields(a *Admin) []field {
 	}
 }
 
+// adminTLSFields are those of a listener's TLS but for what is of MQTT, and what net/http, which makes the
+// handshakes of the admin server, decides itself.
 func adminTLSFields(t *TLS) []field {
-	return []field{
-		required(mappings("certificates", &t.Certificates, Certificate{}, certificateFields)),
-		scalar("strict_sni", &t.StrictSNI, boolean),
-		scalar("client_ca", &t.ClientCA, text(parseFile)),
-		scalar("client_crl", &t.ClientCRL, text(parseFile)),
-		scalar("client_auth", &t.ClientAuth, oneOf(clientAuths)),
-		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
-		scalar("max_version", &t.MaxVersion, oneOf(tlsVersions)),
-		scalar("ticket_keys", &t.TicketKeys, text(parseFile)),
-	}
+	without := []string{"require_identity", "alpn", "handshake_timeout", "max_handshakes", "max_handshake_queue", "handshake_rate"}
+	return slices.DeleteFunc(tlsFields(t), func(f field) bool { return slices.Contains(without, f.key) })
 }
 
 func listenerFields(l *Listener) []field {
