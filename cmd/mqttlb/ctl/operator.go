@@ -9,13 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mqttlb/balancer"
 	"mqttlb/cmd/cli"
 	"mqttlb/cmd/terminal"
 	"mqttlb/proxy/admin/api"
 )
-
-// maxWeight is the highest weight of a node.
-const maxWeight = 256
 
 func drainCommand(c *connection) *cobra.Command {
 	return leaveCommand(c, &cobra.Command{
@@ -108,8 +106,8 @@ for those that begin.`,
 			weight := 0
 			if args[1] != "reset" {
 				var err error
-				if weight, err = strconv.Atoi(args[1]); err != nil || weight < 1 || weight > maxWeight {
-					return cli.Usagef("the weight %q: must be 1 to %d, or reset", args[1], maxWeight)
+				if weight, err = strconv.Atoi(args[1]); err != nil || weight < 1 || weight > balancer.MaxWeight {
+					return cli.Usagef("the weight %q: must be 1 to %d, or reset", args[1], balancer.MaxWeight)
 				}
 			}
 			return changeNode(cmd, c, args[0], "weight", api.NodeChange{Weight: &weight})
