@@ -107,6 +107,9 @@ func (q *request) read(b []byte, maxSize int) *http.Request {
 	if len(b) > maxSize || !bytes.HasSuffix(b, []byte("\r\n\r\n")) || bytes.ContainsFunc(b, unusual) {
 		return nil
 	}
+	if bytes.Count(b, []byte("\n")) > bytes.Count(b, []byte("\r\n")) { // headerScanner stops there
+		return nil
+	}
 	q.source.Reset(b)
 	q.reader.Reset(&q.source)
 	r, err := http.ReadRequest(q.reader)

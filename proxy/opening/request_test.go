@@ -69,6 +69,7 @@ var upgrades = map[string]struct {
 	"and another one":                  {upgradeRequest() + upgradeRequest(), false},
 	"and a body that ends as a header": {upgradeRequest("+Content-Length: 5") + "1\r\n\r\n", false},
 	"with line feeds alone":            {"GET /mqtt HTTP/1.1\nHost: b\n\n" + upgradeRequest(), false},
+	"with one line feed alone":         {"GET /mqtt HTTP/1.1\r\nHost: b\nUpgrade: websocket\r\n\r\n", false},
 	"with an empty line before":        {"\r\n" + upgradeRequest(), false},
 	"that expects a 100":               {upgradeRequest("+Expect: 100-continue"), false},
 	"that expects more":                {upgradeRequest("+Expect: tea"), false},
