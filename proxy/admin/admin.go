@@ -142,7 +142,7 @@ func newEntry(s *Server, ending <-chan struct{}, ln net.Listener, by Way) *entry
 // serveHTTP answers a request.
 func (e *entry) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	c := connectionOf(r)
-	defer c.wait()
+	defer c.enter(silent)
 	secure(w.Header())
 	if err := e.checkHost(r); err != nil {
 		fail(w, err)

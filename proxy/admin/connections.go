@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -15,14 +16,15 @@ import (
 )
 
 // connections is a listener with a limit on the connections that are open at the same time. At the limit
-// a new connection takes the place of the one that has been waiting longest for a request, of the peer
-// that has the most connections. So neither a flood nor clients that send their requests one byte at a
-// time keep others out.
+// a new connection takes the place of another one: of the peer that has the most connections, and of
+// those the one that has sent least of a request, and has done so for longest. So neither a flood nor
+// clients that send their requests one byte at a time keep others out.
 type connections struct {
 	net.Listener
-	limit  int
-	closed chan struct{}
-	once   sync.Once
+	limit   int
+	evicted int // connections closed for new ones; only Accept uses it
+	closed  chan struct{}
+	once    sync.Once
 
 	mu   sync.Mutex // guards open, and state and since of the connections in it
 	open map[*connection]struct{}
@@ -46,13 +48,15 @@ type connection struct {
 	since time.Time // of state
 }
 
-// connectionState says whether a connection may be closed for a new one.
+// connectionState says which connection is closed for a new one: one with a smaller state before one with a
+// greater state, and never one that is working.
 type connectionState uint8
 
 const (
-	waiting   connectionState = iota // for a whole request
+	silent    connectionState = iota // has sent nothing, or nothing since the last answer
+	receiving                        // has sent a part of a request
+	asked                            // has sent a whole request, and waits for its turn or has yet to read the answer
 	working                          // a request is being answered
-	answering                        // the client has yet to read the answer
 )
 
 // Accept returns the next connection. It closes another one if there are too many.
@@ -69,12 +73,14 @@ func (l *connections) Accept() (net.Conn, error) {
 			return c, nil
 		}
 		victim.Close()
-		pause, stop := waitTime(evictionPause)
-		select {
-		case <-pause:
-		case <-l.closed:
+		if l.evicted++; l.evicted%evictionsAtOnce == 0 {
+			pause, stop := waitTime(evictionPause)
+			select {
+			case <-pause:
+			case <-l.closed:
+			}
+			stop()
 		}
-		stop()
 		if victim != c {
 			return c, nil
 		}
@@ -94,11 +100,18 @@ func (l *connections) add(c *connection) (victim *connection) {
 	for o := range l.open {
 		held[o.peer]++
 	}
+	young := time.Now().Add(-firstByteTime)
+	progress := func(o *connection) connectionState {
+		if o.state == silent && o.since.After(young) {
+			return receiving // its bytes may be on their way
+		}
+		return o.state
+	}
 	victim = c
 	for o := range l.open {
 		switch {
 		case o.state == working || o == c:
-		case victim == c, held[o.peer] > held[victim.peer], held[o.peer] == held[victim.peer] && o.since.Before(victim.since):
+		case victim == c, cmp.Or(cmp.Compare(held[victim.peer], held[o.peer]), cmp.Compare(progress(o), progress(victim)), o.since.Compare(victim.since)) < 0:
 			victim = o
 		}
 	}
@@ -146,8 +159,11 @@ func (c *connection) CloseWrite() error {
 // Read implements [net.Conn].
 func (c *connection) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if cancel := c.more.Load(); cancel != nil && n > 0 {
-		(*cancel)()
+	if n > 0 {
+		c.received()
+		if cancel := c.more.Load(); cancel != nil {
+			(*cancel)()
+		}
 	}
 	return n, err
 }
@@ -163,14 +179,19 @@ func (c *connection) untilMore(ctx context.Context) (context.Context, context.Ca
 	}
 }
 
-func (c *connection) wait()   { c.enter(waiting) }
-func (c *connection) work()   { c.enter(working) }
-func (c *connection) answer() { c.enter(answering) }
-
 func (c *connection) enter(s connectionState) {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	c.state, c.since = s, time.Now()
+}
+
+// received notes that bytes have come.
+func (c *connection) received() {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	if c.state == silent {
+		c.state = receiving // since stays: byte after byte makes a connection no younger
+	}
 }
 
 type connectionKey struct{}

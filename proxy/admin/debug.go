@@ -30,7 +30,7 @@ func (e *entry) serveProfile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer e.profile.release()
-	connectionOf(r).work()
+	connectionOf(r).enter(working)
 	stopReading(w)
 	limitWriting(w, time.Duration(seconds)*time.Second+requestTime)
 	switch name := r.PathValue("profile"); name {

@@ -65,7 +65,7 @@ func (e *entry) serveEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer e.streams.release()
-	connectionOf(r).work()
+	connectionOf(r).enter(working)
 	stopReading(w)
 	events := e.from.Events.follow()
 	defer e.from.Events.leave(events)

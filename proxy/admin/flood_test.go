@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -91,9 +93,9 @@ func TestTheOldestConnectionOfTheGreediestAddressMakesRoom(t *testing.T) {
 		}
 		return c
 	}
-	add("a", waiting, 9)
+	add("a", silent, 9)
 	add("b", working, 8)
-	young, old := add("b", waiting, 1), add("b", answering, 2)
+	young, old := add("b", receiving, 1), add("b", receiving, 2)
 	newcomer := &connection{in: l, peer: "c", since: now}
 	if victim := l.add(newcomer); victim != old {
 		t.Errorf("%+v makes room, want the oldest of b that no request is being answered on", victim)
@@ -110,6 +112,29 @@ func TestTheOldestConnectionOfTheGreediestAddressMakesRoom(t *testing.T) {
 	}
 }
 
+// Of peers with as many connections, the ones that have sent least make room.
+func TestAConnectionThatHasSentARequestIsClosedLast(t *testing.T) {
+	l := newConnections(loopback(t), 4)
+	defer l.Close()
+	now := time.Now()
+	var conns []*connection
+	for i, state := range []connectionState{working, asked, receiving, silent} {
+		c := &connection{in: l, peer: fmt.Sprint("peer ", i), state: state, since: now.Add(time.Duration(i-5) * time.Second)}
+		conns = append(conns, c)
+		l.add(c)
+	}
+	young := &connection{in: l, peer: "a young one", since: now.Add(time.Hour)}
+	if victim := l.add(young); victim != conns[3] {
+		t.Errorf("%s makes room, want %s", victim.peer, conns[3].peer)
+	}
+	for _, want := range []*connection{conns[2], young, conns[1]} {
+		c := &connection{in: l, peer: fmt.Sprintf("newcomer instead of %s", want.peer), state: working}
+		if victim := l.add(c); victim != want {
+			t.Errorf("%s makes room, want %s", victim.peer, want.peer)
+		}
+	}
+}
+
 // What the server may hold open is within the descriptors that the balancer keeps free for it.
 func TestThereIsAlwaysAConnectionToClose(t *testing.T) {
 	const busy = maxReads + maxChanges + maxStreams + 3 // a scrape, a profile, a kick
@@ -117,5 +142,52 @@ func TestThereIsAlwaysAConnectionToClose(t *testing.T) {
 		if busy >= limit {
 			t.Errorf("%d requests may be in progress on %d connections", busy, limit)
 		}
+	}
+}
+
+// A flood from more addresses than there are places does not end while these requests are made.
+func TestAFloodThatGoesOnKeepsNoHealthCheckOut(t *testing.T) {
+	ln := loopback(t)
+	r := newRigOn(t, nil, ln, ByAddress)
+	var flooding sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	defer flooding.Wait()
+	defer stop()
+	var came atomic.Int64
+	flooded := make(chan struct{})
+	for w := range 16 {
+		flooding.Go(func() { // ends when ctx does
+			var last [64]net.Conn
+			for i := w; ctx.Err() == nil; i += 16 {
+				d := net.Dialer{Timeout: patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 3, byte(i/250%48), byte(1+i%250))}}
+				c, err := d.DialContext(ctx, "tcp", ln.Addr().String())
+				if err != nil {
+					continue
+				}
+				fmt.Fprint(c, []string{"", "GET /metrics HTTP/1.1\r\nX", "POST /api/v1/diff HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"}[i/16%3])
+				if old := last[i/16%len(last)]; old != nil {
+					_ = old.(*net.TCPConn).SetLinger(0) // no ports in TIME_WAIT
+					old.Close()
+				}
+				last[i/16%len(last)] = c
+				if came.Add(1) == 3*maxOverAddress {
+					close(flooded)
+				}
+			}
+			for _, c := range last {
+				if c != nil {
+					c.Close()
+				}
+			}
+		})
+	}
+	<-flooded
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	for range 5 {
+		response, err := client.Get(r.url + "/healthz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
 	}
 }

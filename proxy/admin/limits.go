@@ -28,10 +28,15 @@ const (
 	// one that waits and can be closed for a new one.
 	maxOverSocket  = 32
 	maxOverAddress = proxy.AdminDescriptors - maxOverSocket
-	// evictionPause is the least time between two connections that are accepted in place
-	// of others. A flood then costs little, and a new connection has 64 ms or more to
-	// send its request. Scrapers wait in the kernel's queue for 4 s at most.
-	evictionPause = time.Millisecond
+	// evictionPause comes after evictionsAtOnce connections that are accepted in place of
+	// others. A flood then takes about a third of a processor, and a new connection has
+	// 32 ms or more to send a part of its request. Scrapers wait in the kernel's queue of
+	// 4,096 for about 2 s.
+	evictionPause   = time.Millisecond
+	evictionsAtOnce = 2
+	// firstByteTime is how long a new connection counts like one that has sent a part of
+	// its request. Otherwise it would be closed for the next one at once in a flood.
+	firstByteTime = 50 * time.Millisecond
 
 	// Requests of one entry in progress at the same time.
 	maxReads   = 4

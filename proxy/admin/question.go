@@ -42,10 +42,10 @@ func (e *entry) answer(w http.ResponseWriter, r *http.Request, op *operation) {
 		fail(w, err)
 		return
 	}
-	c.work()
+	c.enter(working)
 	status, answer, err := op.answer(&question{entry: e, request: r, body: body, by: e.originOf(c)})
 	turn.release()
-	c.answer()
+	c.enter(asked)
 	if err != nil {
 		e.failed(w, r, err)
 		return
@@ -61,7 +61,7 @@ func (e *entry) originOf(c *connection) Origin {
 	return Origin{Who: "token", Attrs: append([]slog.Attr{slog.String("client", c.RemoteAddr().String())}, c.origin.Attrs...)}
 }
 
-// readBody reads the body of a request, within the time that the whole request has.
+// readBody reads the body of a request, its last part, within the time that the whole request has.
 func (e *entry) readBody(w http.ResponseWriter, r *http.Request, takesJSON bool) ([]byte, error) {
 	if r.ContentLength > maxBody { // do not wait for it
 		return nil, errorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
@@ -73,6 +73,7 @@ func (e *entry) readBody(w http.ResponseWriter, r *http.Request, takesJSON bool)
 	if err != nil {
 		return nil, errorf(http.StatusBadRequest, "the body has not arrived whole: %v", err)
 	}
+	connectionOf(r).enter(asked)
 	if !takesJSON || len(body) == 0 {
 		return body, nil
 	}

@@ -36,11 +36,11 @@ func (e *entry) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := connectionOf(r)
-	c.work()
+	c.enter(working)
 	answer := &keptAnswer{header: w.Header(), status: http.StatusOK}
 	promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{}).ServeHTTP(answer, r)
 	e.metrics.release()
-	c.answer()
+	c.enter(asked)
 	write(w, answer.status, answer.header.Get("Content-Type"), answer.Bytes())
 }
 
