@@ -32,9 +32,9 @@ func TestLeastConnectionsFillsByWeight(t *testing.T) {
 
 func TestLeastConnectionsFillsANodeThatComesBack(t *testing.T) {
 	p := newPool(t, LeastConnections, "a", "b", "c")
-	p.node("c").SetHealth(false)
+	p.node("c").SetHealth(Down)
 	settle(t, p, 200)
-	p.node("c").SetHealth(true)
+	p.node("c").SetHealth(Up)
 	settle(t, p, 100)
 	for _, n := range p.Nodes() {
 		if n.Open() != 100 {
@@ -99,7 +99,7 @@ func TestRoundRobinIsSmooth(t *testing.T) {
 
 func TestRoundRobinGoesOnEvenlyWithoutALostNode(t *testing.T) {
 	p := newPool(t, RoundRobin, "a", "b", "c", "d")
-	p.node("b").SetHealth(false)
+	p.node("b").SetHealth(Down)
 	counts := make(map[rune]int)
 	for _, name := range turns(p, 300) {
 		counts[name]++
@@ -113,7 +113,7 @@ func TestRoundRobinGoesOnEvenlyWithoutALostNode(t *testing.T) {
 
 func TestRoundRobinFindsTheOneLightNodeThatIsUp(t *testing.T) {
 	p := newPool(t, RoundRobin, "a:256", "b:255", "light:1")
-	p.node("a").SetHealth(false)
+	p.node("a").SetHealth(Down)
 	p.node("b").SetOperator(Draining)
 	if got := turns(p, 3); got != "lightlightlight" {
 		t.Errorf("%s", got)

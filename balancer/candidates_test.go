@@ -31,7 +31,7 @@ func TestNodesThatAreNotUpAreNoCandidates(t *testing.T) {
 	for _, a := range algorithms {
 		p := newPool(t, a, "a:2", "b", "c:2", "d")
 		p.node("b").SetOperator(Draining)
-		p.node("c").SetHealth(false)
+		p.node("c").SetHealth(Down)
 		for i := range 1000 {
 			for _, keyed := range []bool{true, false} {
 				got := names(p, mix(uint64(i)), keyed)
@@ -75,7 +75,7 @@ func TestNodeThatGoesDownBetweenTwoCandidatesIsPassedOver(t *testing.T) {
 			c := p.Candidates(mix(uint64(i)), true)
 			tried := []*Node{c.Next()}
 			lost := p.nodes[i%4]
-			lost.SetHealth(false)
+			lost.SetHealth(Down)
 			for n := c.Next(); n != nil; n = c.Next() {
 				if n == lost || slices.Contains(tried, n) {
 					t.Fatalf("%v: %s after %v, %s is down", a, n.Name, tried, lost.Name)
@@ -146,9 +146,9 @@ func TestLoopsChooseAtOnce(t *testing.T) {
 				for i := range 2000 {
 					switch i % 50 { // meanwhile the operator and the health checks change states
 					case 10:
-						p.nodes[loop].SetHealth(false)
+						p.nodes[loop].SetHealth(Down)
 					case 20:
-						p.nodes[loop].SetHealth(true)
+						p.nodes[loop].SetHealth(Up)
 					case 30:
 						p.nodes[loop].SetOperator(Draining)
 					case 40:
@@ -200,7 +200,7 @@ func FuzzCandidates(f *testing.F) {
 		up := make(map[*Node]bool)
 		for i, n := range p.Nodes() {
 			n.SetOperator(State(nodes[i] >> 6 % 3))
-			n.SetHealth(nodes[i]>>6 != 3)
+			n.SetHealth(pickState(nodes[i]>>6 != 3))
 			for range nodes[i] & 7 {
 				n.Acquire()
 			}

@@ -83,7 +83,7 @@ func (n *Node) exclusion() string {
 		return "disabled by the operator"
 	case Up:
 	}
-	if n.Healthy() {
+	if n.Health() == Up {
 		return "it has just come up"
 	}
 	return "down by its health checks"

@@ -46,7 +46,7 @@ func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
 	want("all up", true, line(0, first+" *"), line(1, next), line(2, next), line(3, next), line(4, next), line(5, next))
 
 	n[0].SetOperator(Draining)
-	n[1].SetHealth(false)
+	n[1].SetHealth(Down)
 	n[2].Acquire()
 	n[3].SetAddrs(nil)
 	n[5].SetOperator(Down)
@@ -55,7 +55,7 @@ func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
 	want("each with a reason", true, line(2, full), line(3, unresolved), line(4, next+" *"), line(0, draining), line(1, down), line(5, disabled))
 
 	for _, i := range []int{2, 4} {
-		n[i].SetHealth(false)
+		n[i].SetHealth(Down)
 	}
 	n[3].SetOperator(Draining)
 	const last = "last resort, since no node is up: "
@@ -71,7 +71,7 @@ func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
 	in(0, draining)
 	in(1, last+"may be chosen")
 	in(2, full)
-	n[4].SetHealth(true)
+	n[4].SetHealth(Up)
 	in(1, down)
 	in(4, "may be chosen")
 	in(5, disabled)
@@ -88,7 +88,7 @@ func TestExplanationAgreesWithTheCandidates(t *testing.T) {
 	for states := range 1 << 14 {
 		for i, n := range p.Nodes() {
 			n.SetOperator(State(min(states>>i&1+states>>(i+2)&1, 2)))
-			n.SetHealth(states>>(i+7)&1 == 0)
+			n.SetHealth(pickState(states>>(i+7)&1 == 0))
 			if full := states%(i+2) == 0; full != n.Full() {
 				if full {
 					n.Acquire()

@@ -12,11 +12,11 @@ func TestNodesThatAreDownAreTheLastResort(t *testing.T) {
 		for i := range 1000 {
 			key := mix(uint64(i))
 			for _, n := range p.Nodes() {
-				n.SetHealth(true)
+				n.SetHealth(Up)
 			}
 			up := names(p, key, true)
 			for _, n := range p.Nodes() {
-				n.SetHealth(false)
+				n.SetHealth(Down)
 			}
 			p.node("b").SetOperator(Draining)
 			p.node("d").SetOperator(Down)
@@ -40,13 +40,13 @@ func TestNodesThatAreDownAreTheLastResort(t *testing.T) {
 func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
 	for _, a := range algorithms {
 		p := newPool(t, a, "a", "b", "c")
-		p.node("b").SetHealth(false)
-		p.node("c").SetHealth(false)
+		p.node("b").SetHealth(Down)
+		p.node("c").SetHealth(Down)
 		c := p.Candidates(42, true)
 		if n := c.Next(); n == nil || n.Name != "a" {
 			t.Fatalf("%v: the node that is up is not the first candidate", a)
 		}
-		p.node("a").SetHealth(false)
+		p.node("a").SetHealth(Down)
 		if n := c.Next(); n != nil {
 			t.Errorf("%v: after the only node that was up comes %s", a, n.Name)
 		}

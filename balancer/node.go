@@ -3,6 +3,7 @@ package balancer
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // MaxWeight is the greatest weight of a node, as in HAProxy. It limits the length of a
@@ -26,6 +27,8 @@ type Node struct {
 	Port           uint16 // of Address
 	Weight         int    // 1 to MaxWeight
 	MaxConnections int    // 0 means no limit
+
+	slowStart time.Duration // of the pool
 
 	operator  *operatorWord
 	count     *sessionCount
@@ -51,17 +54,29 @@ func (n *Node) mayBeTried() bool { return n.Operator() == Up }
 func (n *Node) Operator() State { return State(n.operator.state.Load()) }
 
 // SetOperator sets the operator's word. The health checks continue.
-func (n *Node) SetOperator(s State) { n.operator.state.Store(uint32(s)) }
+func (n *Node) SetOperator(s State) {
+	if before := State(n.operator.state.Swap(uint32(s))); before != Up && s == Up {
+		n.operator.cameUp.Store(now())
+	}
+}
 
-// Healthy returns the verdict of the health checks, true until SetHealth is called.
-func (n *Node) Healthy() bool { return State(n.condition.health.Load()) == Up }
+// Ramp returns the part of its load that the node should take now: during the slow start of its pool,
+// after the node has come up, it rises from 0 to 1; otherwise it is 1.
+func (n *Node) Ramp() float64 {
+	since := max(n.operator.cameUp.Load(), n.condition.cameUp.Load())
+	if n.slowStart == 0 || since == 0 {
+		return 1
+	}
+	return min(float64(now()-since)/float64(n.slowStart), 1)
+}
+
+// Health returns the verdict of the health checks, Up until SetHealth is called.
+func (n *Node) Health() State { return State(n.condition.health.Load()) }
 
 // SetHealth sets the verdict of the health checks.
-func (n *Node) SetHealth(up bool) {
-	if up {
-		n.condition.health.Store(uint32(Up))
-	} else {
-		n.condition.health.Store(uint32(Down))
+func (n *Node) SetHealth(s State) {
+	if before := State(n.condition.health.Swap(uint32(s))); before != Up && s == Up {
+		n.condition.cameUp.Store(now())
 	}
 }
 

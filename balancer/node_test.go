@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestStateIsTheWorseOfTheOperatorsWordAndTheHealth(t *testing.T) {
@@ -23,12 +24,44 @@ func TestStateIsTheWorseOfTheOperatorsWordAndTheHealth(t *testing.T) {
 	} {
 		n := newPool(t, ConsistentHash, "a").Nodes()[0]
 		n.SetOperator(tt.operator)
-		n.SetHealth(tt.healthy)
+		n.SetHealth(pickState(tt.healthy))
 		if got := n.State(); got != tt.want {
 			t.Errorf("operator %v, healthy %v: %v, want %v", tt.operator, tt.healthy, got, tt.want)
 		}
-		if n.Operator() != tt.operator || n.Healthy() != tt.healthy {
-			t.Errorf("the two were not kept apart: %v, %v", n.Operator(), n.Healthy())
+		if n.Operator() != tt.operator || (n.Health() == Up) != tt.healthy {
+			t.Errorf("the two were not kept apart: %v, %v", n.Operator(), n.Health() == Up)
+		}
+	}
+}
+
+// pickState returns Up, or Down.
+func pickState(up bool) State {
+	if up {
+		return Up
+	}
+	return Down
+}
+
+func TestANodeThatComesUpAgainTakesAGrowingPart(t *testing.T) {
+	p, err := NewPool(PoolSpec{Name: "p", SlowStart: time.Hour, Nodes: []NodeSpec{{Name: "a", Address: "127.0.0.1:1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := p.Nodes()[0]
+	for name, set := range map[string]func(State){"operator": n.SetOperator, "health": n.SetHealth} {
+		n.operator.cameUp.Store(0)
+		n.condition.cameUp.Store(0)
+		if set(Up); n.Ramp() != 1 {
+			t.Errorf("%s: a node that was up all the time takes %v", name, n.Ramp())
+		}
+		set(Down)
+		if set(Up); n.Ramp() > 0.01 {
+			t.Errorf("%s: a node that has just come up takes %v", name, n.Ramp())
+		}
+		n.operator.cameUp.Add(-int64(30 * time.Minute))
+		n.condition.cameUp.Add(-int64(30 * time.Minute))
+		if got := n.Ramp(); got < 0.5 || got > 0.51 {
+			t.Errorf("%s: after half of the time it takes %v", name, got)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 )
 
 // PoolSpec is the configuration of a pool.
@@ -17,6 +18,10 @@ type PoolSpec struct {
 	Algorithm Algorithm
 	HashKey   HashKey // used only by ConsistentHash
 	Nodes     []NodeSpec
+
+	// SlowStart is how long a node that has come up again takes only a growing part of its load;
+	// 0: it takes all of it at once. See Node.Ramp.
+	SlowStart time.Duration
 }
 
 // Pool is a set of nodes that serve the same clients, and the algorithm that chooses
@@ -72,6 +77,7 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 			fault("node %q: %w", s.Name, err)
 			continue
 		}
+		n.slowStart = spec.SlowStart
 		p.nodes = append(p.nodes, n)
 	}
 	if len(faults) > 0 {

@@ -75,7 +75,7 @@ func TestHealthAndAddressesAreThoseOfTheAddress(t *testing.T) {
 		NodeSpec{Name: "port", Address: "127.0.0.1:1883"},
 	)
 	for _, n := range before.Nodes() {
-		n.SetHealth(false)
+		n.SetHealth(Down)
 		n.SetAddrs([]netip.AddrPort{at})
 	}
 	after := joined(t, &r, "mqtt",
@@ -96,13 +96,13 @@ func TestHealthAndAddressesAreThoseOfTheAddress(t *testing.T) {
 		{elsewhere.node("stays"), true, "[]", false},
 	} {
 		n, old := row.node, before.node(row.node.Name)
-		if n.Healthy() != row.healthy || fmt.Sprint(n.Addrs()) != row.addrs || n.Same(old) != row.same {
-			t.Errorf("%s at %s: healthy %v, %v, same %v", n.Name, n.Address, n.Healthy(), n.Addrs(), n.Same(old))
+		if (n.Health() == Up) != row.healthy || fmt.Sprint(n.Addrs()) != row.addrs || n.Same(old) != row.same {
+			t.Errorf("%s at %s: healthy %v, %v, same %v", n.Name, n.Address, n.Health() == Up, n.Addrs(), n.Same(old))
 		}
 	}
-	after.node("stays").SetHealth(true)
+	after.node("stays").SetHealth(Up)
 	after.node("moves").SetAddrs([]netip.AddrPort{netip.MustParseAddrPort("127.0.0.8:1883")})
-	if n := before.node("stays"); !n.Healthy() {
+	if n := before.node("stays"); n.Health() != Up {
 		t.Error("the old node does not see what the new one is told")
 	}
 	if n := before.node("moves"); n.Addrs()[0] != at {
@@ -113,7 +113,7 @@ func TestHealthAndAddressesAreThoseOfTheAddress(t *testing.T) {
 func TestNodeOfAPoolThatJoinedNothingIsItsOwn(t *testing.T) {
 	a, b := newPool(t, RandomTwo, "a").node("a"), newPool(t, RandomTwo, "a").node("a")
 	a.SetOperator(Down)
-	a.SetHealth(false)
+	a.SetHealth(Down)
 	a.Acquire()
 	if b.State() != Up || b.Open() != 0 || a.Same(b) || !a.Same(a) {
 		t.Errorf("%v, %d open, same %v", b.State(), b.Open(), a.Same(b))
@@ -143,7 +143,7 @@ func TestStateLivesAsLongAsANodeOfAnyGeneration(t *testing.T) {
 	spec := NodeSpec{Name: "a", Address: "127.0.0.1:1883"}
 	held := joined(t, &r, "mqtt", spec).node("a") // a session holds the node; its pool is garbage
 	held.SetOperator(Draining)
-	held.SetHealth(false)
+	held.SetHealth(Down)
 	held.Acquire()
 	for range 5 {
 		joined(t, &r, "mqtt", spec)
@@ -151,8 +151,8 @@ func TestStateLivesAsLongAsANodeOfAnyGeneration(t *testing.T) {
 		runtime.GC()
 	}
 	n := joined(t, &r, "mqtt", spec).node("a")
-	if n.Operator() != Draining || n.Healthy() || n.Open() != 1 || !n.Same(held) {
-		t.Errorf("operator %v, healthy %v, %d open, same %v", n.Operator(), n.Healthy(), n.Open(), n.Same(held))
+	if n.Operator() != Draining || n.Health() == Up || n.Open() != 1 || !n.Same(held) {
+		t.Errorf("operator %v, healthy %v, %d open, same %v", n.Operator(), n.Health() == Up, n.Open(), n.Same(held))
 	}
 	runtime.KeepAlive(held)
 }

@@ -60,12 +60,12 @@ func TestLostNodeMovesExactlyItsOwnClients(t *testing.T) {
 		lost := p.node("emqx-3")
 		moved := make(map[string]int)
 		for _, key := range fleets[0].keys() {
-			lost.SetHealth(true)
+			lost.SetHealth(Up)
 			before := pick(p, key)
 			c := p.Candidates(key, true)
 			c.Next()
 			second := c.Next()
-			lost.SetHealth(false)
+			lost.SetHealth(Down)
 			after := pick(p, key)
 			switch {
 			case before != lost && after != before:

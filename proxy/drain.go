@@ -68,7 +68,7 @@ func (d *drain) mayGoOn() bool {
 		return false
 	}
 	n := d.down.Load()
-	return n == nil || !n.Healthy()
+	return n == nil || n.Health() == balancer.Down
 }
 
 // begin notes the beginning of an activity.

@@ -24,7 +24,7 @@ func TestSessionsOfANodeThatIsDownAreToldToUseAnother(t *testing.T) {
 		client, node := r.open(mqttparse.V5)
 		other := m.startNode(t, nil)
 		r.apply(r.on(r.node(0).Address, other.address()))
-		r.node(0).SetHealth(false)
+		r.node(0).SetHealth(balancer.Down)
 		r.ends(t, outcome.NodeDown, client, node, m.toClient("e0 02 9c 00", 1012), m.toNode())
 	})
 }
@@ -42,12 +42,12 @@ func TestSessionsStayOnANodeThatIsUpAgain(t *testing.T) {
 	r := start(t, []string{a.address()}, closeDown(3))
 	sessions := r.openSessions(40)
 	r.apply(r.on(a.address(), b.address()))
-	r.node(0).SetHealth(false)
+	r.node(0).SetHealth(balancer.Down)
 	eventually(t, "the first to leave", func() bool { return r.outcomes(outcome.NodeDown) > 0 })
 	if p := r.progress(); p.Cause != "node_down" || p.PerSecond != 3 || p.Sessions != 40 {
 		t.Errorf("the progress is %+v", p)
 	}
-	r.node(0).SetHealth(true)
+	r.node(0).SetHealth(balancer.Up)
 	eventually(t, "the end of the drain", func() bool { return len(r.srv.Drains()) == 0 })
 	told := r.told(downNode)
 	r.wantLiving(sessions, outcome.NodeDown)
@@ -55,7 +55,7 @@ func TestSessionsStayOnANodeThatIsUpAgain(t *testing.T) {
 		t.Errorf("%d sessions left after the node was up", n-told)
 	}
 
-	r.node(0).SetHealth(false) // again
+	r.node(0).SetHealth(balancer.Down) // again
 	eventually(t, "others to leave", func() bool {
 		p := r.progress()
 		return p.Leaving > 0 && p.Sessions < 40
@@ -74,7 +74,7 @@ func TestSessionsStayWhereNoOtherNodeIsUp(t *testing.T) {
 	r := start(t, []string{a.address(), b.address()}, closeDown(1000))
 	r.node(1).SetOperator(balancer.Draining)
 	sessions := r.openSessions(10)
-	r.node(0).SetHealth(false)
+	r.node(0).SetHealth(balancer.Down)
 	late := r.open("late")
 	for range 3 {
 		time.Sleep(2 * idleDrainInterval) //nolint:forbidigo // the longer, the surer it is that they stay
@@ -96,9 +96,9 @@ func TestOperatorSetsThePaceOfANodeThatIsDown(t *testing.T) {
 	sessions := r.openSessions(40)
 	r.apply(r.on(a.address(), b.address()))
 	r.drain(0, Pace{PerSecond: 2})
-	r.node(0).SetHealth(false)
+	r.node(0).SetHealth(balancer.Down)
 	eventually(t, "two to leave", func() bool { return r.outcomes(outcome.Drained) >= 2 })
-	r.node(0).SetHealth(true)
+	r.node(0).SetHealth(balancer.Up)
 	r.srv.CancelDrain("node-a")
 	r.wantLiving(sessions, outcome.Drained)
 	if n := r.outcomes(outcome.NodeDown); n > 0 {
@@ -114,7 +114,7 @@ func TestNodeThatIsDrainedWithoutAPaceMayGoDown(t *testing.T) {
 	r.openSessions(40)
 	r.apply(r.on(a.address(), b.address()))
 	r.drain(0, Pace{})
-	r.node(0).SetHealth(false)
+	r.node(0).SetHealth(balancer.Down)
 	eventually(t, "the first to leave", func() bool { return r.told(downNode) > 0 })
 	if p := r.progress(); p.Cause != "node_down" || p.PerSecond != 20 {
 		t.Errorf("the progress is %+v", p)
@@ -162,7 +162,7 @@ func TestSessionsOfAFrozenNodeEnd(t *testing.T) {
 		return n == sessions/2
 	})
 	r.apply(r.on(frozen.address(), other.address()))
-	r.node(0).SetHealth(false)
+	r.node(0).SetHealth(balancer.Down)
 	r.waitOutcome(outcome.NodeDown, sessions)
 	if n := r.node(0).Open(); n != 0 {
 		t.Errorf("%d sessions on the frozen node", n)

@@ -69,10 +69,10 @@ func TestRouteSaysWhatAClientGets(t *testing.T) {
 		}
 		r.node(0).SetOperator(balancer.Draining)
 		compare("draining")
-		r.node(1).SetHealth(false)
+		r.node(1).SetHealth(balancer.Down)
 		compare("down")
 		r.node(2).SetOperator(balancer.Down)
-		r.node(3).SetHealth(false)
+		r.node(3).SetHealth(balancer.Down)
 		compare("full") // node-e alone is up
 		r.node(4).SetOperator(balancer.Draining)
 		compare("last resort")

@@ -90,9 +90,9 @@ func TestOperatorsActAtTheSameTime(t *testing.T) {
 		r.srv.CancelDrain("node-a")
 		r.node(0).SetOperator(balancer.Up)
 		taken(0)
-		r.node(0).SetHealth(false)
+		r.node(0).SetHealth(balancer.Down)
 		more(outcome.NodeDown)
-		r.node(0).SetHealth(true)
+		r.node(0).SetHealth(balancer.Up)
 		taken(1)
 		r.apply(r.on(a.address(), "")) // the sessions of the other node leave
 		more(outcome.Drained)

@@ -176,8 +176,8 @@ func stopEndsASessionThatTriesItsNodesAgain(t *testing.T) {
 func TestNodesThatAreDownAreTriedWhenNoneIsUp(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address(), refusing})
-		r.node(0).SetHealth(false)
-		r.node(1).SetHealth(false)
+		r.node(0).SetHealth(balancer.Down)
+		r.node(1).SetHealth(balancer.Down)
 		r.open("device-1")
 		r.node(0).SetOperator(balancer.Draining)
 		c := r.dial()

@@ -127,7 +127,7 @@ func (c *Checker) Failed(n *balancer.Node) {
 	if !current.probing {
 		return
 	}
-	if w, ok := current.byName[n.Name]; ok && w.node.Same(n) && n.Healthy() {
+	if w, ok := current.byName[n.Name]; ok && w.node.Same(n) && n.Health() != balancer.Down {
 		w.watcher.sessionFailed()
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mqttlb/balancer"
 )
 
 func TestNodeThatStaysKeepsItsVerdictAndItsSchedule(t *testing.T) {
@@ -37,13 +39,13 @@ func TestNodeThatStaysKeepsItsVerdictAndItsSchedule(t *testing.T) {
 				t.Errorf("%s: %+v, want %+v", old.Node.Name, got, old)
 			}
 		}
-		if pool.Nodes()[2].Healthy() || !pool.Nodes()[1].Healthy() || !pool.Nodes()[0].Healthy() {
+		if pool.Nodes()[2].Health() == balancer.Up || pool.Nodes()[1].Health() != balancer.Up || pool.Nodes()[0].Health() != balancer.Up {
 			t.Error("the nodes do not have the verdict")
 		}
 
 		f.answers("a:1", well)
 		pass(3 * time.Hour)
-		if n := pool.Nodes()[2]; !n.Healthy() || !f.Status()[2].Up || f.Status()[2].Passed < 2 {
+		if n := pool.Nodes()[2]; n.Health() != balancer.Up || !f.Status()[2].Up || f.Status()[2].Passed < 2 {
 			t.Errorf("the watcher does not work on the new node: %+v", f.Status()[2])
 		}
 		if n := strings.Count(f.log.String(), "\n"); n != 2 {
@@ -82,16 +84,16 @@ func TestNewRiseAndFallCount(t *testing.T) {
 		check.Fall, check.Rise = 2, 3
 		f.Apply(pool, check)
 		pass(2 * time.Second)
-		if pool.Nodes()[0].Healthy() {
+		if pool.Nodes()[0].Health() == balancer.Up {
 			t.Errorf("up: %+v", f.Status()[0])
 		}
 		f.answers("a:1", well)
 		pass(22 * time.Second)
-		if pool.Nodes()[0].Healthy() {
+		if pool.Nodes()[0].Health() == balancer.Up {
 			t.Errorf("up before the third good probe: %+v", f.Status()[0])
 		}
 		pass(20 * time.Second)
-		if !pool.Nodes()[0].Healthy() {
+		if pool.Nodes()[0].Health() != balancer.Up {
 			t.Errorf("down: %+v", f.Status()[0])
 		}
 	})
@@ -133,12 +135,12 @@ func TestNodeAtAnotherAddressBeginsAnew(t *testing.T) {
 		moved := f.pool(t, "a=a:2")
 		f.Apply(moved, every(time.Hour))
 		synctest.Wait()
-		if s := f.Status()[0]; !moved.Nodes()[0].Healthy() || !s.Up || s.Failed != 0 || old.Healthy() {
-			t.Errorf("the new address: %+v; the old one is healthy: %v", s, old.Healthy())
+		if s := f.Status()[0]; moved.Nodes()[0].Health() != balancer.Up || !s.Up || s.Failed != 0 || old.Health() == balancer.Up {
+			t.Errorf("the new address: %+v; the old one is healthy: %v", s, old.Health() == balancer.Up)
 		}
 		f.answers("a:1", never)
 		f.Apply(f.pool(t, "a=a:1"), every(time.Hour))
-		if !old.Healthy() {
+		if old.Health() != balancer.Up {
 			t.Error("the address that has come back did not begin anew")
 		}
 	})
@@ -160,13 +162,13 @@ func TestCheckOfNoneStopsTheProbesAndBringsTheNodesUp(t *testing.T) {
 		if got := f.taken(); len(got) != 0 || f.cut != 1 {
 			t.Errorf("probed are %v; cut %d", got, f.cut)
 		}
-		if s := f.Status(); !pool.Nodes()[0].Healthy() || len(s) != 2 || !s[0].Up {
+		if s := f.Status(); pool.Nodes()[0].Health() != balancer.Up || len(s) != 2 || !s[0].Up {
 			t.Errorf("a is down: %+v", s)
 		}
 		f.Apply(pool, every(time.Hour))
 		synctest.Wait()
-		if got := f.taken(); len(got) != 2 || pool.Nodes()[0].Healthy() {
-			t.Errorf("probed again are %v, a is healthy: %v", got, pool.Nodes()[0].Healthy())
+		if got := f.taken(); len(got) != 2 || pool.Nodes()[0].Health() == balancer.Up {
+			t.Errorf("probed again are %v, a is healthy: %v", got, pool.Nodes()[0].Health() == balancer.Up)
 		}
 	})
 }
@@ -221,7 +223,7 @@ func TestApplyBesideEverythingElse(t *testing.T) {
 		pass(time.Minute)
 		beside.Wait()
 		status := f.Status()
-		if !last.Nodes()[0].Healthy() || last.Nodes()[1].Healthy() || status[0].Passed < 50 || status[1].Failed < 50 {
+		if last.Nodes()[0].Health() != balancer.Up || last.Nodes()[1].Health() == balancer.Up || status[0].Passed < 50 || status[1].Failed < 50 {
 			t.Errorf("%+v", status)
 		}
 	})

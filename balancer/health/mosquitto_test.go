@@ -167,12 +167,12 @@ func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
 		t.Fatal(r.err)
 	}
 	m.stop(t)
-	if line := <-log; !strings.Contains(line, "node is down") || n.Healthy() {
-		t.Fatalf("%s, healthy: %v", line, n.Healthy())
+	if line := <-log; !strings.Contains(line, "node is down") || n.Health() == balancer.Up {
+		t.Fatalf("%s, healthy: %v", line, n.Health() == balancer.Up)
 	}
 	m = startMosquitto(t, addr, "allow_anonymous true") // Rise probes show that it has reached its main loop
-	if line := <-log; !strings.Contains(line, "node is up") || !n.Healthy() {
-		t.Fatalf("%s, healthy: %v", line, n.Healthy())
+	if line := <-log; !strings.Contains(line, "node is up") || n.Health() != balancer.Up {
+		t.Fatalf("%s, healthy: %v", line, n.Health() == balancer.Up)
 	}
 	cancel()
 	running.Wait()

@@ -70,7 +70,7 @@ func (w *watcher) apply(n *balancer.Node, check Check) {
 	}
 	w.node, w.check = n, check
 	w.verdict.rise, w.verdict.fall = check.Rise, check.Fall
-	n.SetHealth(w.verdict.up)
+	n.SetHealth(stateOf(w.verdict.up))
 }
 
 // stop ends watch and a running probe. The watcher no longer changes its node.
@@ -208,7 +208,7 @@ func (w *watcher) addResult(r result) (up, changed, ok bool) {
 	s.Up, s.Against = w.verdict.up, w.verdict.against
 	if changed {
 		s.Since = s.Last
-		w.node.SetHealth(s.Up)
+		w.node.SetHealth(stateOf(s.Up))
 	}
 	return s.Up, changed, true
 }
@@ -230,4 +230,12 @@ func cause(err error) string {
 	}
 	text, _, _ := strings.Cut(err.Error(), ": current time ") // crypto/x509 appends the time to the error for an expired certificate
 	return text
+}
+
+// stateOf returns the state of a node in the sense of package balancer.
+func stateOf(up bool) balancer.State {
+	if up {
+		return balancer.Up
+	}
+	return balancer.Down
 }

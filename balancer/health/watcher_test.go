@@ -46,24 +46,24 @@ func TestNodeFallsAndRises(t *testing.T) {
 		synctest.Wait()
 		s.answer(errDead, 0)
 		s.await(2)
-		if got := s.Status()[0]; !s.node.Healthy() || got.Against != 1 || got.Failed != 1 || got.Err != errDead {
+		if got := s.Status()[0]; s.node.Health() != balancer.Up || got.Against != 1 || got.Failed != 1 || got.Err != errDead {
 			t.Errorf("after one bad probe: %+v", got)
 		}
 		s.await(3)
-		if !s.node.Healthy() {
+		if s.node.Health() != balancer.Up {
 			t.Error("down after two bad probes")
 		}
 		s.await(4)
-		if s.node.Healthy() {
+		if s.node.Health() == balancer.Up {
 			t.Error("up after three bad probes")
 		}
 		s.answer(nil, 0)
 		s.await(5)
-		if s.node.Healthy() {
+		if s.node.Health() == balancer.Up {
 			t.Error("up after one good probe")
 		}
 		s.await(6)
-		if !s.node.Healthy() {
+		if s.node.Health() != balancer.Up {
 			t.Error("down after two good probes")
 		}
 		// Suspicion brings probes of a node that is up forward, but not those of a node
@@ -118,7 +118,7 @@ func TestFailedSessionsTakeNoNodeDown(t *testing.T) {
 			s.Failed(s.node)
 			pass(10 * time.Millisecond)
 		}
-		if got := s.Status()[0]; !s.node.Healthy() || !got.Up || got.Against != 0 || got.Failed != 0 || got.Err != nil {
+		if got := s.Status()[0]; s.node.Health() != balancer.Up || !got.Up || got.Against != 0 || got.Failed != 0 || got.Err != nil {
 			t.Errorf("after 1,000 sessions that failed: %+v", got)
 		}
 		if log := s.log.String(); log != "" {
@@ -167,7 +167,7 @@ func TestSessionsHastenTheEndOfADeadNode(t *testing.T) {
 		s.answer(errDead, 0)
 		s.Failed(s.node) // the last one: from here on failed probes keep the node under suspicion
 		pass(3 * time.Second)
-		if s.node.Healthy() {
+		if s.node.Health() == balancer.Up {
 			t.Errorf("up: %+v", s.Status()[0])
 		}
 	})
@@ -200,7 +200,7 @@ func TestFailedSessionsDoNotHastenTheWayUp(t *testing.T) {
 			t.Errorf("%d probes, want none before the interval is over", s.probes())
 		}
 		s.await(4)
-		if !s.node.Healthy() {
+		if s.node.Health() != balancer.Up {
 			t.Errorf("down after two good probes: %+v", s.Status()[0])
 		}
 	})
@@ -244,7 +244,7 @@ func TestWithoutProbesNodesStayUp(t *testing.T) {
 		running.Go(func() { c.Run(ctx) })
 		c.Failed(pool.Nodes()[0])
 		pass(time.Hour)
-		if !pool.Nodes()[0].Healthy() {
+		if pool.Nodes()[0].Health() != balancer.Up {
 			t.Error("down, and nothing would bring it up again")
 		}
 		cancel()
@@ -260,7 +260,7 @@ func TestFailedOfAnotherPoolsNodeIsIgnored(t *testing.T) {
 		s.Failed(other.Nodes()[0])
 		s.Failed(other.Nodes()[1])
 		synctest.Wait()
-		if !s.node.Healthy() || !other.Nodes()[0].Healthy() {
+		if s.node.Health() != balancer.Up || other.Nodes()[0].Health() != balancer.Up {
 			t.Error("it counted")
 		}
 	})

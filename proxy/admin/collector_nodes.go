@@ -32,7 +32,7 @@ func (s scrape) nodes(pools []*snapshot.Pool) {
 			for _, state := range states {
 				s.flag(nodeState, state == is, p.Name, n.Name, state.String())
 			}
-			s.flag(nodeHealthy, n.Healthy(), p.Name, n.Name)
+			s.flag(nodeHealthy, n.Health() == balancer.Up, p.Name, n.Name)
 			s.gauge(nodeWeight, float64(n.Weight), p.Name, n.Name)
 			s.gauge(nodeOpen, float64(n.Open()), p.Name, n.Name)
 			if n.MaxConnections > 0 {

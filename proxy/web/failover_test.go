@@ -74,11 +74,11 @@ func TestNoNodeIsAnsweredWithTheReason(t *testing.T) {
 		c.refused(http.StatusServiceUnavailable, "no node is up", http.MethodGet, "/", nil)
 	}
 	n.SetOperator(balancer.Up)
-	n.SetHealth(false)
+	n.SetHealth(balancer.Down)
 	if s := c.get("/"); s.Node != "a" {
 		t.Errorf("down by the health checks alone and the only node, answered by %s", s.Node)
 	}
-	n.SetHealth(true)
+	n.SetHealth(balancer.Up)
 	if s := c.get("/"); s.Node != "a" {
 		t.Errorf("up again, answered by %s", s.Node)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/proxytest"
 )
 
@@ -105,7 +106,7 @@ func TestNodeWithoutGoodTLSIsPassedOver(t *testing.T) {
 			if len(r.failed) != 1 || r.failed[0] != "bad" {
 				t.Errorf("DialFailed was told %v", r.failed)
 			}
-			r.pool.Nodes()[1].SetHealth(false)
+			r.pool.Nodes()[1].SetHealth(balancer.Down)
 			c.refused(http.StatusBadGateway, "could be reached", http.MethodGet, "/", nil)
 		})
 	}
