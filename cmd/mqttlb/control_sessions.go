@@ -77,6 +77,9 @@ func (c *control) Kick(ctx context.Context, _ admin.Origin, k api.Kick) (api.Kic
 			err = &admin.Error{Status: http.StatusNotFound, Text: fmt.Sprintf("there is no session %s that fulfils the filter; it may have ended", filter.ID)}
 		}
 	}
+	if errors.Is(err, proxy.ErrStopping) && kicked > 0 {
+		err = &admin.Error{Status: http.StatusServiceUnavailable, Text: fmt.Sprintf("%v; the kick has ended %d sessions", errStopping, kicked)}
+	}
 	return api.Kicked{Kicked: kicked}, stoppingOr(err)
 }
 

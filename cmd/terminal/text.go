@@ -116,12 +116,3 @@ func CutMiddle(s string, columns int) string {
 	}
 	return head + s[from:]
 }
-
-// Pad fills text with spaces to this many columns, on its right, or on its left.
-func Pad(s string, columns int, left bool) string {
-	spaces := strings.Repeat(" ", max(columns-Width(s), 0))
-	if left {
-		return spaces + s
-	}
-	return s + spaces
-}

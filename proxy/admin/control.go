@@ -22,8 +22,8 @@ type Control interface {
 	Route(ctx context.Context, clientID string) (api.Route, error)
 	Check(ctx context.Context) (api.Check, error)
 
-	// Reload and SetNode write their audit lines themselves. The Errors of a reload say why it was
-	// refused.
+	// Reload writes its audit line itself, and SetNode that of a change that it has made. The Errors of
+	// a reload say why it was refused.
 	Reload(ctx context.Context, by Origin) (api.Reload, error)
 	SetNode(ctx context.Context, by Origin, name, verb string, c api.NodeChange) (api.Node, error)
 

@@ -70,7 +70,12 @@ func postNode(verb string) func(*question) (int, any, error) {
 		if err := q.decode(&c); err != nil {
 			return 0, nil, err
 		}
-		return ok(q.from.Control.SetNode(q.context(), q.by, q.request.PathValue("name"), verb, c))
+		name := q.request.PathValue("name")
+		answer, err := q.from.Control.SetNode(q.context(), q.by, name, verb, c)
+		if err != nil { // SetNode has written the line of a change that was made
+			q.audit(verb, err, slog.String("node", shorten(name)))
+		}
+		return ok(answer, err)
 	}
 }
 

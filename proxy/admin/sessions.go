@@ -102,7 +102,13 @@ func postKick(q *question) (int, any, error) {
 	if errors.Is(err, context.Canceled) && q.context().Err() == nil {
 		err = errorf(http.StatusBadRequest, "bytes have come after the request: the kick has ended after %d sessions, because its client could not be followed any more", answer.Kicked)
 	}
-	attrs := []slog.Attr{slog.Int("kicked", answer.Kicked), slog.Int("reason_code", k.ReasonCode), slog.String("pace", shorten(k.Pace)), slog.Bool("all", k.All)}
+	attrs := []slog.Attr{slog.Int("kicked", answer.Kicked), slog.Bool("all", k.All)}
+	if k.ReasonCode != 0 {
+		attrs = append(attrs, slog.Int("reason_code", k.ReasonCode))
+	}
+	if k.Pace != "" {
+		attrs = append(attrs, slog.String("pace", shorten(k.Pace)))
+	}
 	fields := filterFields(&k.SessionFilter)
 	for _, name := range sessionQuery() {
 		if v := fields[name]; v != nil && *v != "" {
