@@ -240,6 +240,7 @@ func prepareInheriting(t *testing.T, inherited *Inherited, nodes []string, setti
 			r.stop()
 			r.checkBooks()
 			checkLeft()
+			*r = rig{t: t, log: r.log} // package testing keeps what cleanups refer to until all tests have ended
 		})
 	}
 	return r
