@@ -126,8 +126,8 @@ func (l *loop) reached(s *session) step {
 	s.flow.enter(s)
 	s.followFirst()
 	s.flow.Received += uint64(len(o.bytes))
-	l.keepForTLS(s)
-	s.active, s.deadline = l.Timers.Now(), l.In(l.server.waits.connack)
+	l.keepFirst(s)
+	s.active, s.deadline = l.Timers.Now(), l.connackBy(s)
 	if s.client.unread() {
 		s.client.readable = true // frames arrived with the CONNECT
 	}
