@@ -173,8 +173,7 @@ func (l *loop) unanswered(s *session, why RetryReason) (next step, ok bool) {
 	o := s.pending
 	o.fault = failure(o.node, errors.New(why.String()))
 	reactor.Abort(s.server.fd)
-	l.leaveFlow(s)
-	l.dropAttempt(s)
+	l.closeServer(s)
 	return l.passRefusal(s, [...]outcome.Outcome{
 		RetryClosed: outcome.ServerClosed, RetryReset: outcome.ServerReset, RetrySilent: outcome.ConnackTimeout,
 	}[why]), true
