@@ -152,6 +152,7 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	l.beginWalk(o, o.pool.Candidates(v.Key, v.Keyed))
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
+	o.early = earlyBytes
 	switch {
 	case !o.Framed():
 	case o.pool.WebSocket:

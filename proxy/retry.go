@@ -36,13 +36,13 @@ func (r RetryReason) String() string {
 func (l *loop) keepFirst(s *session) {
 	o := s.pending
 	certificate := s.server.layers != nil && s.server.layers.tls != nil
-	if s.listener.Opaque() || o.pool.Confirm.Attempts == 0 && !certificate {
+	if s.listener.Opaque() || o.pool.Confirm.Attempts == 0 && !certificate || o.early < 0 {
 		o.stopKeeping()
 		return
 	}
 	o.ownBytes()
 	if o.nodes++; o.nodes == 1 {
-		o.early, o.retryBy = earlyBytes, walkTime(l.In(o.pool.Confirm.Time))
+		o.retryBy = walkTime(l.In(o.pool.Confirm.Time))
 	}
 	l.countKept(s)
 }
@@ -64,7 +64,11 @@ func (l *loop) keepEarly(s *session, b []byte) {
 // bytes do not fit there keeps its session and stays with its node.
 func (l *loop) countKept(s *session) {
 	if size := cap(s.pending.bytes); size > smallBytes {
-		l.hold(s, size, func(s *session) { s.pending.stopKeeping() })
+		l.hold(s, size, func(s *session) {
+			if s.pending.early = -1; s.flow != nil { // otherwise the next node is about to get them
+				s.pending.stopKeeping()
+			}
+		})
 	}
 }
 

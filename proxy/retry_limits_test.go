@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"testing"
 	"time"
 
@@ -168,48 +167,6 @@ func TestAClientStaysWithANodeThatHasSentAnAuth(t *testing.T) {
 	})
 }
 
-// Bytes that the client sends before its CONNACK are for the next node, too, up to a limit.
-func TestBytesBeforeTheConnackAreForTheNextNodeToo(t *testing.T) {
-	refusal := connackOf5(mqttparse.ServerBusy, "")
-	inEachMode(t, func(t *testing.T, m mode) {
-		for _, row := range []struct {
-			size   int
-			memory int64
-			goesOn bool
-		}{{1, 0, true}, {earlyBytes, 0, true}, {earlyBytes + 4096, 0, false}, {62_000, 60 << 10, false}} {
-			t.Run(fmt.Sprintf("%d bytes of %d", row.size, row.memory), func(t *testing.T) {
-				early := bytes.Repeat([]byte("e"), row.size)
-				s := m.startStubs(t, func(c net.Conn) {
-					readConnectFrom(c, row.size)
-					_, _ = c.Write(refusal)
-					_, _ = c.Read(make([]byte, 1))
-				}, accepts(t))
-				r := m.start(t, s.addresses, confirming, func(s *snapshot.Snapshot) { s.OpeningMemory = row.memory })
-				c := r.dial()
-				c.send(connect5)
-				eventually(t, "the node is reached", func() bool { return s.met.Load() == 1 })
-				for part := range slices.Chunk(early, 4096-16) { // small frames have small headers, which count
-					c.send(part)
-				}
-				if row.goesOn && !(m.clientWS() && m.nodeWS && row.size == earlyBytes) {
-					c.expect(connack5)
-					got := make([]byte, len(early))
-					if _, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, early) {
-						t.Errorf("the echo is other bytes, or %v", err)
-					}
-				} else {
-					c.expect(refusal)
-				}
-				_ = c.Close()
-				r.waitLine("outcome=client_")
-				if n := r.srv.Stats().OpeningMemory; n != 0 {
-					t.Errorf("%d bytes are counted after the end", n)
-				}
-			})
-		}
-	})
-}
-
 // A client whose stream has ended may be gone: it is not worth a session on another node.
 func TestAClientThatHasEndedItsStreamStaysWithItsNode(t *testing.T) {
 	refusal := connackOf5(mqttparse.ServerBusy, "")
@@ -228,76 +185,4 @@ func TestAClientThatHasEndedItsStreamStaysWithItsNode(t *testing.T) {
 	if n := s.met.Load(); n != 1 {
 		t.Errorf("%d nodes were asked", n)
 	}
-}
-
-// A node that breaks while the client sends is noticed by a write or by a read. Either way the next one
-// gets all bytes, once.
-func TestAClientThatDoesNotWaitLosesNothing(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
-		breaks := func(c net.Conn) {
-			_, _ = c.Read(make([]byte, 1))
-			_ = tcp(c).SetLinger(0)
-			_ = tcp(c).Close()
-		}
-		s := m.startStubs(t, breaks, breaks, accepts(t))
-		for range 10 {
-			s.met.Store(0)
-			r := m.start(t, s.addresses, confirming)
-			c := r.dial()
-			c.send(connect5)
-			var sent []byte
-			for i := range 100 {
-				packet := []byte{0xC0, 0, 0x32, 2, byte(i), 0}
-				sent = append(sent, packet...)
-				c.send(packet)
-			}
-			c.expect(append(bytes.Clone(connack5), sent...))
-			_ = c.Close()
-			r.waitLine("outcome=client_")
-			received := uint64(0)
-			for _, f := range r.srv.Stats().Flows {
-				received += f.Packets[ToNode].Packets
-			}
-			if want := uint64(201); received != want {
-				t.Errorf("%d packets counted, want %d", received, want)
-			}
-			r.stop()
-		}
-	})
-}
-
-// A node that speaks WebSocket gets its own key, and the client's frames as they came.
-func TestTheNextWebSocketNodeGetsItsOwnKeyAndTheSameFrames(t *testing.T) {
-	asks := make(chan *asked, 2)
-	frames := slices.Concat(clientFrame(finBinary, connect311), clientFrame(finPing, []byte("p")), clientFrame(finBinary, []byte("\xc0\x00")))
-	got := make(chan []byte, 2)
-	n := startUpgradeNode(t, func(a *asked) {
-		asks <- a
-		_, _ = io.WriteString(a, a.switching())
-		b := make([]byte, len(frames))
-		_, _ = io.ReadFull(a, b)
-		got <- b
-		if len(asks) == 2 {
-			_, _ = a.Write(connackFrame)
-			_, _ = a.Read(make([]byte, 1))
-		}
-	})
-	r := wsToWS.start(t, []string{n.address(), n.address()}, confirming, func(s *snapshot.Snapshot) { s.Listeners[0].Pool.SendProxy = 2 })
-	c := r.dial()
-	c.Conn = c.Conn.(*framed).Conn
-	c.send(frames)
-	c.expect(connackFrame)
-	for i := range 2 {
-		if b := <-got; !bytes.Equal(b, frames) {
-			t.Errorf("node %d has got % x, the client sent % x", i, b, frames)
-		}
-	}
-	a, b := <-asks, <-asks
-	if key := "Sec-Websocket-Key"; a.request.Header.Get(key) == b.request.Header.Get(key) {
-		t.Error("both have got the same key")
-	}
-	if p := []byte("\r\n\r\n\x00\r\nQUIT\n"); !bytes.HasPrefix(a.first, p) || !bytes.HasPrefix(b.first, p) {
-		t.Errorf("not both have got a PROXY header: %q, %q", a.first, b.first)
-	}
-	_ = c.Close()
 }
