@@ -37,6 +37,9 @@ func check(c *Config, s *source) {
 			checkReference(user{"route", item(child(at, "routes"), i), r.Protocol, r.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)
 		}
 	}
+	for i := range c.Pools {
+		checkConfirm(c, i, s)
+	}
 	checkTimeouts(&c.Timeouts, s)
 	checkLog(&c.Log, s)
 }

@@ -17,7 +17,6 @@ func checkPool(p *Pool, s *source, at string) {
 	}
 	checkHealth(p, s, child(at, "health"), protocol)
 	checkLeaving(p, s, at)
-
 	names := unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
 	for i := range p.Nodes {
@@ -43,6 +42,35 @@ func checkLeaving(p *Pool, s *source, at string) {
 	probe := child(child(at, "health"), "probe")
 	if p.WhenDown == CloseDown && p.Protocol != HTTP && p.Health.Probe == ProbeNone && s.valid(down, probe) {
 		s.errorf(down, "close has no meaning with probe none, which takes no node down")
+	}
+}
+
+// checkConfirm checks the confirm of a pool, of which its protocol, its listeners and timeouts.connack decide.
+func checkConfirm(c *Config, pool int, s *source) {
+	p, at := &c.Pools[pool], item("pools", pool)
+	confirm, protocol := child(at, "confirm"), child(at, "protocol")
+	if !s.written(confirm) || !s.valid(confirm, protocol) {
+		return
+	}
+	if !p.Protocol.hasConnect() {
+		s.errorf(confirm, "has no meaning with protocol %s; only nodes that speak mqtt or ws send a CONNACK", p.Protocol)
+		return
+	}
+	users, i := 0, -1 // the last listener that does not read the CONNECT
+	for j := range c.Listeners {
+		if l := &c.Listeners[j]; l.Pool == p.Name || slices.ContainsFunc(l.Routes, func(r Route) bool { return r.Pool == p.Name }) {
+			if users++; l.Protocol == TCP || l.Protocol == Passthrough {
+				users, i = users-1, j
+			}
+		}
+	}
+	if users == 0 && i >= 0 && s.valid(child(item("listeners", i), "protocol")) {
+		s.errorf(confirm, "has no meaning for listener %s of protocol %s, which does not read the CONNECT", c.Listeners[i].Name, c.Listeners[i].Protocol)
+	}
+	silence, limit := child(confirm, "silence"), child(confirm, "time")
+	if f := p.Confirm; f != nil && f.Silence == SilenceRetry && f.Time <= c.Timeouts.Connack && s.valid(silence, limit, "timeouts.connack") {
+		s.errorf(silence, "retry needs a longer time than timeouts.connack, %s; the time is %s, and is over before a node counts as silent",
+			formatDuration(c.Timeouts.Connack), formatDuration(f.Time))
 	}
 }
 

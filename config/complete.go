@@ -87,6 +87,9 @@ func (p *Pool) complete() {
 	if p.HashKey == "" && p.Algorithm == ConsistentHash {
 		p.HashKey = protocolKeys[p.Protocol][0]
 	}
+	if !p.Protocol.hasConnect() {
+		p.Confirm = nil
+	}
 	if p.Cookie == "" && p.HashKey == KeyCookie {
 		p.Cookie = defaultCookie
 	}
@@ -161,6 +164,9 @@ func (t *TLS) strip(p Protocol) *TLS {
 func (p *Pool) strip() {
 	if keys := protocolKeys[p.Protocol]; len(keys) > 0 {
 		leaveOut(&p.HashKey, keys[0])
+	}
+	if !p.Protocol.hasConnect() {
+		p.Confirm = defaultPool.Confirm // it cannot be written
 	}
 	leaveOut(&p.Cookie, defaultCookie)
 	if slices.Equal(p.ForwardHeaders, defaultForwardHeaders) {

@@ -168,6 +168,9 @@ type Timeouts struct {
 	// is over. At least Dial.
 	ConnectNode time.Duration
 
+	// Connack is how long a node may take to answer a CONNECT.
+	Connack time.Duration
+
 	// Idle ends a session in which no byte has passed for so long. 0 ends it when the
 	// client has sent nothing for a little more than 1.5 times its Keep Alive; without a
 	// Keep Alive, and on a listener of protocol tcp, there is then no limit.

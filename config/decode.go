@@ -32,6 +32,9 @@ type field struct {
 	items   func() [][]field // for a list of mappings
 	initial func() []field   // the defaults of section, if it may be nil, and of each of items
 
+	// orOff says that the section may be nil, which is written as the word off.
+	orOff bool
+
 	// literals are what YAML writes: the value, or each of its items if it is a list; nil if
 	// there is none.
 	literals func() []string
@@ -83,6 +86,30 @@ func optional[T any](key string, dst **T, initial T, fields func(*T) []field) fi
 		return fields(*dst)
 	}, initial: func() []field { return fields(&initial) }}
 }
+
+// sectionOrOff returns a section that is nil if the word off is written in its place. If it is written, it
+// starts with the values of initial.
+func sectionOrOff[T any](key string, dst **T, initial T, fields func(*T) []field) field {
+	f := optional(key, dst, initial, fields)
+	f.orOff = true
+	f.decode = func(d *decoder, path string, n *yaml.Node) {
+		if n.Kind == yaml.ScalarNode && n.Value == off {
+			*dst = nil
+			return
+		}
+		if n.Kind != yaml.MappingNode {
+			d.errorf(path, "is %s; it must be off or a mapping of keys to values", describe(n))
+			return
+		}
+		value := initial // the default is shared
+		*dst = &value
+		d.mapping(path, n, fields(*dst))
+	}
+	return f
+}
+
+// off is the word in place of a section that is nil.
+const off = "off"
 
 // mappings returns a field that holds a list of mappings. Each item starts with the
 // values of initial.

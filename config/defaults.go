@@ -41,6 +41,9 @@ var defaultConfig = Config{
 		ConnectPacket: 10 * time.Second,
 		// Three SYNs (at 0, 1 and 3 s) and the time for an answer.
 		Dial: 5 * time.Second,
+		// Generous, since a broker may ask other services whether to admit the client. Most clients give
+		// up earlier; this ends the sessions of those that never do.
+		Connack: time.Minute,
 		// Each client announces how long it may be silent; no fixed number is better.
 		Idle: 0,
 		// For the slowest queries of a dashboard; nginx has the same. Long polls and
@@ -147,6 +150,8 @@ var defaultPool = Pool{
 	// 10,000 sessions have left after 100 s; 100 new clients a second are no load for the
 	// other nodes.
 	DrainRate: 100,
+	// A client that one node turns away would come back at once, and the hash would lead it to the same node.
+	Confirm: &defaultConfirm,
 	// Clients that come to a process without a node are refused; another process may have one.
 	Readiness: true,
 	Health: Health{
@@ -163,6 +168,18 @@ var defaultPool = Pool{
 		// One or two lost probes on a busy network move no client.
 		Fall: 3,
 	},
+}
+
+// defaultConfirm holds the defaults of a pool's confirm. It does not change.
+var defaultConfirm = Confirm{
+	// One node that is evacuated, and one that is full because of it. When more of them refuse, the cluster
+	// is overloaded, and each further try costs it a login.
+	Attempts: 3,
+	// Clients wait 10 to 30 s for their CONNACK; the last node still needs time to answer.
+	Time: 10 * time.Second,
+	// A silent node may have the session already: a second one would be taken over, and its early messages
+	// would be published twice.
+	Silence: SilenceWait,
 }
 
 // defaultNodeTLS holds the defaults of a pool's TLS.

@@ -67,15 +67,23 @@ func diff(changes []Change, path string, before, after []field) []Change {
 			switch bs, as := b.section(), a.section(); {
 			case bs == nil && as == nil:
 			case bs == nil:
-				changes = append(changes, change(at, "", spellMapping(as, a.initial())))
+				changes = append(changes, change(at, a.absent(), spellMapping(as, a.initial())))
 			case as == nil:
-				changes = append(changes, change(at, spellMapping(bs, b.initial()), ""))
+				changes = append(changes, change(at, spellMapping(bs, b.initial()), a.absent()))
 			default:
 				changes = diff(changes, at, bs, as)
 			}
 		}
 	}
 	return changes
+}
+
+// absent returns what is written for a section that is nil; empty if nothing is.
+func (f field) absent() string {
+	if f.orOff {
+		return off
+	}
+	return ""
 }
 
 // diffItems appends the changes between two lists of mappings at path.
@@ -158,10 +166,12 @@ func spellMapping(fields, initial []field) string {
 			}
 		default:
 			section, from, optional := f.mapping(initial[i])
-			if section == nil {
+			if section == nil && (!f.orOff || from == nil) {
 				continue
 			}
-			if value = spellMapping(section, from); value == "{}" && !optional {
+			if section == nil {
+				value = off
+			} else if value = spellMapping(section, from); value == "{}" && !optional {
 				continue
 			}
 		}

@@ -39,9 +39,9 @@ func sample() Config {
 	c := defaultConfig
 	l, p := defaultListener, defaultPool
 	l.Routes = []Route{defaultRoute}
-	listenerTLS, nodeTLS := defaultTLS, defaultNodeTLS
+	listenerTLS, nodeTLS, confirm := defaultTLS, defaultNodeTLS, defaultConfirm
 	listenerTLS.Certificates = []Certificate{{}}
-	l.TLS, p.TLS = &listenerTLS, &nodeTLS
+	l.TLS, p.TLS, p.Confirm = &listenerTLS, &nodeTLS, &confirm
 	p.Nodes = []Node{defaultNode}
 	adminTLS := defaultTLS
 	adminTLS.Certificates = []Certificate{{}}

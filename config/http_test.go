@@ -45,16 +45,16 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	}
 	want.Pools = []Pool{
 		{
-			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true, Nodes: nodes(1883),
+			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),
 			Health: health(Health{Probe: ProbeHTTP, Method: "GET", Path: "/status?format=json", Port: 18083}),
 		},
 		{
-			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true, Nodes: nodes(8083),
+			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
 			ForwardHeaders: []string{"Origin", "Cookie", "X-Request-Id"},
 			Health:         health(Health{Probe: ProbeNone}),
 		},
 		{
-			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true, Nodes: nodes(8083),
+			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
 			ForwardHeaders: []string{},
 			Health:         health(Health{Probe: ProbeHTTP, Method: "GET", Path: "/"}),
 		},

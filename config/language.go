@@ -115,9 +115,18 @@ func poolFields(p *Pool) []field {
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
 		scalar("when_down", &p.WhenDown, oneOf(whenDown)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
+		sectionOrOff("confirm", &p.Confirm, defaultConfirm, confirmFields),
 		scalar("readiness", &p.Readiness, boolean),
 		section("health", healthFields(&p.Health)),
 		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
+	}
+}
+
+func confirmFields(c *Confirm) []field {
+	return []field{
+		scalar("attempts", &c.Attempts, integer(2, maxAttempts)),
+		scalar("time", &c.Time, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("silence", &c.Silence, oneOf(silences)),
 	}
 }
 
@@ -174,6 +183,7 @@ func timeoutsFields(t *Timeouts) []field {
 		scalar("connect_packet", &t.ConnectPacket, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("dial", &t.Dial, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("connect_node", &t.ConnectNode, duration(minTimeout, maxTimeout, zeroForbidden)),
+		scalar("connack", &t.Connack, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("idle", &t.Idle, duration(minIdle, maxIdle, zeroAllowed)),
 		scalar("response", &t.Response, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("keep_alive", &t.KeepAlive, duration(minTimeout, maxTimeout, zeroForbidden)),

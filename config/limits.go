@@ -70,6 +70,9 @@ const (
 	// Each look for old log files reads all names.
 	maxLogFiles = 10_000
 
+	// One attempt is no retry. A client that a hundred nodes have turned away finds none.
+	maxAttempts = 100
+
 	// A pool that needs more than a hundred probes in a row has no health checks.
 	maxInARow = 100
 )

@@ -108,7 +108,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		},
 		Pools: []Pool{
 			{
-				Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyV2, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true,
+				Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyV2, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
 				Health: Health{Probe: ProbeMQTT, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
 					{Name: "emqx-1", Address: tcp("node1.emqx.io", 1883), Weight: 1},
@@ -116,7 +116,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 				},
 			},
 			{
-				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true,
+				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
 				ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
 				Health:         Health{Probe: ProbeTCP, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
@@ -127,7 +127,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		},
 		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20, MinBodyRate: 500, OpeningMemory: 128 << 20},
 		Timeouts: Timeouts{
-			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, ConnectNode: 30 * time.Second, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
+			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, ConnectNode: 30 * time.Second, Connack: time.Minute, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
 			RequestBody: 20 * time.Second, Tunnel: time.Hour, Write: 20 * time.Second, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
 		},
 		Admin: Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},

@@ -36,12 +36,24 @@ type Pool struct {
 	WhenDown     WhenDown
 	DrainRate    int
 
+	// Confirm says how a client goes on to the next candidate if its node does not accept it; nil: it does
+	// not. Nil if Protocol is HTTP or TCP.
+	Confirm *Confirm
+
 	// Readiness says that the process is not ready while a listener uses the pool and none
 	// of its nodes is up.
 	Readiness bool
 
 	Health Health
 	Nodes  []Node // at least one
+}
+
+// Confirm limits the search for a node that accepts a client. A node does not if it refuses for reasons of
+// its own, or closes before it has answered the CONNECT.
+type Confirm struct {
+	Attempts int           // nodes that get the CONNECT, at least 2
+	Time     time.Duration // from the first CONNECT sent; no other node is tried after it
+	Silence  Silence       // what a node means that does not answer within Timeouts.Connack
 }
 
 // NodeTLS configures TLS to nodes, for sessions and probes. Paths are kept as written:

@@ -83,8 +83,8 @@ func (c *Config) Summary(w io.Writer) error {
 	if c.Timeouts.Write == 0 {
 		write = "without a limit"
 	}
-	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, idle %s, write %s, half closed %s, %sshutdown %s",
-		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), idle,
+	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, CONNACK %s, idle %s, write %s, half closed %s, %sshutdown %s",
+		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), formatDuration(c.Timeouts.Connack), idle,
 		write, formatDuration(c.Timeouts.HalfClosed), c.Timeouts.lameDuck(), formatDuration(c.Timeouts.Shutdown)))
 	row("ADMIN", c.Admin.String())
 	row("LOG", c.Log.String())

@@ -26,10 +26,14 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		return l
 	}
 	pool := func(name string, protocol Protocol, key HashKey, tls *NodeTLS, port uint16) Pool {
-		return Pool{
+		p := Pool{
 			Name: name, Protocol: protocol, Algorithm: ConsistentHash, HashKey: key, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true, TLS: tls, Health: defaultPool.Health,
 			Nodes: []Node{{Name: "emqx-1", Address: tcp("node1", port), Weight: 1}},
 		}
+		if protocol == MQTT {
+			p.Confirm = &defaultConfirm
+		}
+		return p
 	}
 	want := defaultConfig
 	want.Listeners = []Listener{

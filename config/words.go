@@ -23,6 +23,10 @@ var (
 	nodeProtocols     = []Protocol{MQTT, WS, HTTP, TCP}
 )
 
+// hasConnect reports whether the balancer reads the clients' CONNECT. That of a pool says so of its
+// nodes.
+func (p Protocol) hasConnect() bool { return p == MQTT || p == WS }
+
 // poolProtocols lists, by the protocol of a listener, the protocols that its pool may
 // have. A listener that does not read its clients' bytes allows any.
 var poolProtocols = map[Protocol][]Protocol{
@@ -219,6 +223,17 @@ const (
 )
 
 var removedNodes = []RemovedNodes{DrainRemoved, KeepRemoved}
+
+// Silence says what happens to a client whose node does not answer the CONNECT in time.
+type Silence string
+
+// The values of silence.
+const (
+	SilenceWait  Silence = "wait"  // the session ends
+	SilenceRetry Silence = "retry" // the client goes on to the next candidate
+)
+
+var silences = []Silence{SilenceWait, SilenceRetry}
 
 // WhenDown says what happens to the sessions of nodes that the health checks take down.
 type WhenDown string

@@ -58,6 +58,9 @@ func (w writer) mapping(fields, initial []field) []string {
 		default:
 			section, from, optional := f.mapping(initial[i])
 			if section == nil {
+				if f.orOff && from != nil {
+					lines = append(lines, f.key+": "+off)
+				}
 				continue
 			}
 			if inner := w.mapping(section, from); len(inner) > 0 {

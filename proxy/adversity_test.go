@@ -162,7 +162,7 @@ func TestNodeThatNeverAnswersHasALimit(t *testing.T) {
 					due = s.deadline - s.active
 				}
 			})
-			return due > 0 && due <= reactor.Ticks(r.srv.waits.connack)+1
+			return due > 0 && due <= reactor.Ticks(r.snap.Timeouts.Connack)+1
 		})
 	})
 }

@@ -1,40 +1,50 @@
 package proxy
 
 import (
+	"io"
 	"time"
 
 	"mqttlb/proxy/reactor"
 )
 
 // confirm reads the node's CONNACK and forwards it to the client. The log shows its code, and its
-// Server Keep Alive replaces the client's [MQTT-3.2.2-21].
+// Server Keep Alive replaces the client's [MQTT-3.2.2-21]. A node that does not take the client for
+// reasons of its own hands it to the next candidate: see retry.
 func (l *loop) confirm(s *session) step {
-	if l.pump(s, &s.client, &s.server) {
+	if l.forwardEarly(s) {
 		return stepEnded
 	}
 	for s.server.readable && s.client.kept == nil {
 		b, err := l.read(&s.server)
-		switch {
-		case err == reactor.ErrAgain:
+		if err == reactor.ErrAgain {
 			return stepWait
-		case s.refusedByNode(err):
-			return l.dialAgain(s, err)
-		case err != nil:
-			return l.noAnswer(s, err)
 		}
-		if s.pending.answer != nil {
-			b = append(s.pending.answer, b...)
-		}
-		if next := l.forwardAnswer(s, b); next != stepConfirm {
+		if next := l.answered(s, b, err); next != stepConfirm {
 			return next
 		}
 	}
 	return stepWait
 }
 
-// noAnswer handles a node that closed before its answer was whole. The client gets the part that has
-// arrived.
+// answered handles what was read from a node before its CONNACK: bytes, or an error.
+func (l *loop) answered(s *session, b []byte, err error) step {
+	switch {
+	case s.refusedByNode(err):
+		return l.dialAgain(s, err)
+	case err != nil:
+		return l.noAnswer(s, err)
+	case s.pending.answer != nil:
+		b = append(s.pending.answer, b...)
+	}
+	return l.forwardAnswer(s, b)
+}
+
+// noAnswer handles a node that closed before its answer was whole. If no other node takes the client,
+// it gets the part that has arrived.
 func (l *loop) noAnswer(s *session, err error) step {
+	if next, ok := l.unanswered(s, pick(err == io.EOF, RetryClosed, RetryReset)); ok {
+		return next
+	}
 	answer := s.pending.answer
 	s.flow.Sent += uint64(len(answer))
 	l.releasePending(s)
@@ -51,13 +61,25 @@ func (l *loop) noAnswer(s *session, err error) step {
 // forwardAnswer reads and forwards the first bytes of a node, which begin with a packet or a frame.
 func (l *loop) forwardAnswer(s *session, b []byte) step {
 	answer := l.classifyAnswer(s, b)
-	if answer == answerShort {
+	if startsWithAuth(l.answer) {
+		s.pending.stopKeeping() // the client replies to this node
+	}
+	switch answer {
+	case answerShort:
 		s.pending.answer = append([]byte(nil), b...)
 		return stepConfirm
-	}
-	if answer == answerConnack {
+	case answerClose:
+		if next, ok := l.unanswered(s, RetryClosed); ok {
+			return next
+		}
+	case answerConnack:
+		s.flow.connacked(l.connack.Code, time.Duration(l.Now()-s.begun))
+		if nodesOwn(&l.connack) {
+			if next, ok := l.retry(s, RetryConnack); ok {
+				return next
+			}
+		}
 		s.connack, s.connacked = l.connack.Code, true
-		s.flow.connacked(s.connack, time.Duration(l.Now()-s.begun))
 		if l.connack.HasSessionExpiryInterval {
 			s.persistent = l.connack.SessionExpiryInterval > 0
 		}
@@ -67,6 +89,7 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 		if len(l.connack.AssignedClientID) > 0 {
 			s.name(l.connack.AssignedClientID, []byte(s.username()))
 		}
+	case answerAuth, answerOther:
 	}
 	s.pending.answer = nil
 	s.flow.Sent += uint64(len(b))
@@ -81,14 +104,20 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 	return stepRelay
 }
 
-// classifyAnswer says what the first bytes of a node are. It parses a CONNACK into l.connack.
+// classifyAnswer says what the first bytes of a node are. Its packets are then in l.answer. It parses
+// a CONNACK into l.connack.
 func (l *loop) classifyAnswer(s *session, b []byte) answer {
+	l.answer = nil
 	if len(b) > maxAnswer {
 		return answerOther
 	}
 	if s.pending.pool.WebSocket {
-		return connackIn(b, func(packet []byte) answer { return readAnswer(packet, &l.connack, s.version) })
+		return connackIn(b, func(packets []byte) answer {
+			l.answer = packets
+			return readAnswer(packets, &l.connack, s.version)
+		})
 	}
+	l.answer = b
 	return readAnswer(b, &l.connack, s.version)
 }
 
@@ -98,7 +127,8 @@ func (l *loop) releasePending(s *session) {
 		s.flow.Packets[ToNode].Add(&s.pending.packets)
 	}
 	l.endOpening(s.pending)
-	*s.pending = pending{}
+	s.pending.releaseMemory()
+	*s.pending = pending{attempt: attempt{buffer: s.pending.reusable()}}
 	if len(l.openings) < openingsKept {
 		l.openings = append(l.openings, s.pending)
 	}

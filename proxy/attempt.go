@@ -49,14 +49,19 @@ func (l *loop) dropAttempt(s *session) {
 	if o.borrower == nodeHandshake {
 		o.reclaim()
 	}
+	l.closeServer(s)
+	if o.node != nil {
+		o.node.Release()
+		o.node = nil
+	}
+}
+
+// closeServer closes the connection to a node, if there is one.
+func (l *loop) closeServer(s *session) {
 	if s.server.fd >= 0 {
 		reactor.Close(s.server.fd)
 		l.dropKept(&s.server)
 		s.server = stream{fd: -1}
-	}
-	if o.node != nil {
-		o.node.Release()
-		o.node = nil
 	}
 }
 
@@ -126,8 +131,8 @@ func (l *loop) reached(s *session) step {
 	s.flow.enter(s)
 	s.followFirst()
 	s.flow.Received += uint64(len(o.bytes))
-	l.keepForTLS(s)
-	s.active, s.deadline = l.Timers.Now(), l.In(l.server.waits.connack)
+	l.keepFirst(s)
+	s.active, s.deadline = l.Timers.Now(), l.connackBy(s)
 	if s.client.unread() {
 		s.client.readable = true // frames arrived with the CONNECT
 	}

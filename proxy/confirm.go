@@ -13,14 +13,17 @@ const (
 	answerShort   answer = iota // the beginning of a CONNACK or an AUTH
 	answerConnack               // a CONNACK
 	answerAuth                  // an AUTH: its CONNACK comes once the client has replied
+	answerClose                 // a close frame in place of a CONNACK
 	answerOther                 // anything else, from which nothing can be learned
 )
+
+// firstByteAuth begins an AUTH.
+const firstByteAuth = 15 << 4
 
 // readAnswer classifies the first bytes of a node, which begin with a packet, and parses a CONNACK
 // into c. It judges nothing: whatever the node sent is forwarded.
 func readAnswer(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
-	const auth = 15 << 4
-	for v == mqttparse.V5 && len(b) > 0 && b[0] == auth {
+	for v == mqttparse.V5 && startsWithAuth(b) {
 		n, err := packetEnd(b)
 		switch {
 		case err != nil:
@@ -41,6 +44,28 @@ func readAnswer(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 		return answerOther
 	}
 }
+
+// startsWithAuth reports whether the first packet of a node's answer is an AUTH.
+func startsWithAuth(b []byte) bool { return len(b) > 0 && b[0] == firstByteAuth }
+
+// nodesOwn reports whether a CONNACK refuses the client for reasons of the node itself, so that another
+// node may accept the client. All other refusals are about the client.
+func nodesOwn(c *mqttparse.Connack) bool {
+	code := mqttparse.ReasonCode(c.Code)
+	if c.Version != mqttparse.V5 {
+		return c.Code == returnServerUnavailable
+	}
+	switch code {
+	case mqttparse.ServerUnavailable, mqttparse.ServerBusy, mqttparse.QuotaExceeded, mqttparse.UseAnotherServer,
+		mqttparse.ServerMoved, mqttparse.ConnectionRateExceeded:
+		return true
+	default:
+		return false
+	}
+}
+
+// returnServerUnavailable is the return code of 3.1 and 3.1.1 for a server that is not available.
+const returnServerUnavailable = 3
 
 // packetEnd returns the length of the packet at the start of b, or 0 if it is not whole.
 func packetEnd(b []byte) (int, error) {

@@ -58,8 +58,8 @@ func TestTheAnswerInFramesIsFoundWhateverIsBehindIt(t *testing.T) {
 		"behind a ping":           {frame(websocket.Ping, "p") + frame(websocket.Binary, refusal) + closed, answerConnack},
 		"behind an AUTH":          {frame(websocket.Binary, "\xf0\x00") + frame(websocket.Binary, refusal) + closed, answerConnack},
 		"not whole":               {frame(websocket.Binary, refusal[:2]), answerShort},
-		"cut by a close frame":    {frame(websocket.Binary, refusal[:2]) + closed, answerOther},
-		"none":                    {closed, answerOther},
+		"cut by a close frame":    {frame(websocket.Binary, refusal[:2]) + closed, answerClose},
+		"none":                    {closed, answerClose},
 		"a PUBLISH":               {frame(websocket.Binary, "\x30\x00"), answerOther},
 		"nothing yet":             {"", answerShort},
 	} {

@@ -60,6 +60,9 @@ func (f *flow) addTo(to *FlowStats) {
 	to.Received += f.Received
 	to.Sent += f.Sent
 	to.DialErrors += f.DialErrors
+	for reason, n := range f.Retries {
+		to.Retries[reason] += n
+	}
 	for i := range f.Packets {
 		to.Packets[i].Add(&f.Packets[i])
 	}

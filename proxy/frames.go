@@ -22,8 +22,10 @@ func connackIn(b []byte, decide func(packet []byte) answer) answer {
 		switch {
 		case errors.Is(err, websocket.ErrShort):
 			return decided
-		case err != nil || piece.Opcode == websocket.Close:
+		case err != nil:
 			return answerOther
+		case piece.Opcode == websocket.Close:
+			return answerClose
 		case piece.Opcode == websocket.Binary:
 			packet = next
 			if decided = decide(packet); decided == answerConnack || decided == answerOther {

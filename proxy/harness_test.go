@@ -184,7 +184,7 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 // shortWaits are the waits of a server whose test waits for their end. A living node still has enough
 // time for its CONNACK.
 var shortWaits = waits{
-	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, connack: usualWaits.connack,
+	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond,
 	portRelease: 50 * time.Millisecond,
 }
 
@@ -212,7 +212,7 @@ func prepareInheriting(t *testing.T, inherited *Inherited, nodes []string, setti
 		MaxConnections: 5000,
 		MaxConnectSize: 64 << 10,
 		Timeouts: snapshot.Timeouts{
-			ConnectPacket: patience, Dial: patience, HalfClosed: patience, Shutdown: patience, RequestBody: patience, Response: patience,
+			ConnectPacket: patience, Dial: patience, Connack: time.Minute, HalfClosed: patience, Shutdown: patience, RequestBody: patience, Response: patience,
 		},
 	}
 	for _, set := range settings {

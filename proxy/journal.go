@@ -47,6 +47,7 @@ type record struct {
 	fault                string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 
 	dialError error    // set: the record is of a failed dial
+	retry     string   // not empty: the record is of a node that has turned a client away, for this reason
 	request   *request // set: the record is of an HTTP request
 }
 
@@ -82,6 +83,13 @@ func (j *journal) dialFailed(ln *listener, pool string, n *balancer.Node, err er
 	}
 }
 
+// retried queues the line of a client that goes on to the next candidate, at debug.
+func (j *journal) retried(ln *listener, pool string, n *balancer.Node, why string) {
+	if j.enabled(slog.LevelDebug) {
+		j.queue(record{listener: ln.Name, pool: pool, node: n.Name, retry: why})
+	}
+}
+
 // run writes lines until close, and then the queued ones.
 func (j *journal) run() {
 	defer close(j.done)
@@ -103,10 +111,12 @@ func (j *journal) run() {
 }
 
 func (j *journal) write(r *record) {
-	switch r.kind() {
-	case lineDebug:
+	switch kind := r.kind(); {
+	case r.retry != "":
+		j.log.Debug("confirm", "listener", r.listener, "node", r.node, "reason", r.retry, "pool", r.pool)
+	case kind == lineDebug:
 		j.log.Debug("dial", "listener", r.listener, "node", r.node, "error", r.dialError, "pool", r.pool)
-	case lineRequest:
+	case kind == lineRequest:
 		j.log.LogAttrs(context.Background(), slog.LevelInfo, RequestLine, r.requestAttrs()...)
 	default:
 		j.log.LogAttrs(context.Background(), slog.LevelInfo, SessionLine, r.attrs()...)

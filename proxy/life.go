@@ -30,8 +30,8 @@ const (
 	stepEnded // returned by a step that has finished the session
 )
 
-// life holds the function of each step, which returns the next step. A failed connection goes back to
-// dial, and a refusal goes to linger. The other half of the state machine is below: advance, event and
+// life holds the function of each step, which returns the next step. A failed connection, and a node that
+// turns the client away before its CONNACK, go back to dial. A refusal goes to linger. The other half of the state machine is below: advance, event and
 // expire.
 var life = [...]func(*loop, *session) step{
 	stepOpen:     (*loop).open,
@@ -124,7 +124,7 @@ func (l *loop) expire(s *session) {
 	case s.client.ended || s.server.ended:
 		l.resume(s, l.leave(s, outcome.HalfClosedTimeout))
 	default:
-		l.resume(s, l.leave(s, outcome.ConnackTimeout))
+		l.resume(s, l.silent(s))
 	}
 }
 

@@ -101,6 +101,15 @@ const (
 	queuedHandshake = 4 << 10
 	handshakeMemory = 50 << 10
 
+	// earlyBytes bounds the bytes that a client sends before its CONNACK and that are kept, so that
+	// another node can get them: SUBSCRIBEs, and PUBLISHes of a device that does not wait. A client that
+	// sends more stays with its node, however that answers.
+	earlyBytes = 64 << 10
+
+	// smallBytes is how many kept bytes of a client are not counted in limits.opening_memory, and how
+	// large a buffer for them may be to be used again. Nearly all CONNECTs are smaller.
+	smallBytes = 1 << 10
+
 	// maxUpgradeResponse bounds the bytes of the header in a node's answer to an upgrade.
 	maxUpgradeResponse = 16 << 10
 
@@ -132,15 +141,10 @@ type waits struct {
 	// too.
 	walkPause time.Duration
 
-	// connack is how long a node may take for its CONNACK. It is generous, since a broker may ask
-	// other services whether to admit the client. Most clients give up earlier; this limit ends the
-	// sessions of those that never do.
-	connack time.Duration
-
 	// portRelease is how long a port without a listener still accepts the connections whose handshake
 	// had begun. It is longer than deferAccept of package reactor.
 	portRelease time.Duration
 }
 
 // usualWaits are the waits of every server outside of tests.
-var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, connack: time.Minute, portRelease: 2 * time.Second}
+var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, portRelease: 2 * time.Second}

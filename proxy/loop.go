@@ -28,6 +28,7 @@ type loop struct {
 	sealed         []byte // to be sent by streams that speak TLS
 	openingScratch opening.Scratch
 	connack        mqttparse.Connack
+	answer         []byte // the packets that a node's first bytes have
 
 	counters   ledger
 	times      loopTimes

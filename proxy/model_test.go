@@ -32,6 +32,7 @@ type model struct {
 	s            *session
 	listener     *listener
 	flow         *flow
+	retry        *modelRetry // how the session came to its node; nil: its life begins there
 	slot         uint32
 	kind         modelKind
 	version      mqttparse.Version
@@ -85,13 +86,13 @@ func (m *model) fail(format string, a ...any) {
 
 func (m *model) tell(format string, a ...any) { m.told = append(m.told, fmt.Sprintf(format, a...)) }
 
-// begin makes a session whose node has just answered.
+// begin makes a session whose node has just answered. It may have been turned away by another node before.
 func (m *model) begin(kind, seed byte) {
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "n", Address: refusing}}}))
 	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
 	snap := &snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}, Timeouts: snapshot.Timeouts{HalfClosed: modelHalfClosed, Write: modelWrite}}
 	srv := &Server{waits: usualWaits, epoch: time.Now(), journal: newJournal(slog.New(slog.NewTextHandler(io.Discard, nil)))} //nolint:sloglint // the discarding one has no level that takes lines
-	srv.journal.records = make(chan record, 2)
+	srv.journal.records, srv.openingMemory = make(chan record, 2), newOpeningMemory()
 	m.l = must(newLoop(srv))
 	srv.engine = &engine{server: srv, loops: []*loop{m.l}}
 	m.l.current = newGeneration(snap, []*port{{}})
@@ -105,15 +106,12 @@ func (m *model) begin(kind, seed byte) {
 	m.s, m.slot = s, s.slot
 	s.listener, s.step = m.l.counters.listener(ln, m.l.current.ports[0]), stepRelay
 	s.place = srv.takePlace(s.listener.port, &pending{generation: m.l.current, listener: ln})
-	s.flow, s.version, s.connacked = m.l.counters.flow("l", "p", pool.Nodes()[0]), m.version, true
-	s.flow.Open++
+	s.version = m.version
 	s.listener.Open++
-	m.listener, m.flow = s.listener, s.flow
-	pool.Nodes()[0].Acquire()
+	m.listener = s.listener
 	s.idle, s.active, s.byKeepAlive = reactor.Ticks(modelIdle), m.l.Timers.Now(), kind&0x40 != 0
-	s.client, s.server = m.l.newStream(m.client.open()), m.l.newStream(m.node.open())
-	m.ours = [2]int32{s.client.fd, s.server.fd}
-	m.inodes = [2]uint64{inodeOf(s.client.fd), inodeOf(s.server.fd)}
+	s.client = m.l.newStream(m.client.open())
+	m.ours[0], m.inodes[0] = s.client.fd, inodeOf(s.client.fd)
 	switch m.kind {
 	case modelPasses:
 		s.frames = new([2]websocket.Follower)
@@ -122,6 +120,17 @@ func (m *model) begin(kind, seed byte) {
 	case modelBare, modelKinds:
 	}
 	m.tell("kind %d, version %d", m.kind, m.version)
+	if kind&0x20 != 0 && m.kind != modelPasses { // the second node would have to answer an upgrade
+		m.beginAtFirst(seed)
+		m.retry.play()
+		return
+	}
+	s.flow, s.connacked = m.l.counters.flow("l", "p", pool.Nodes()[0]), true
+	s.flow.Open++
+	m.flow = s.flow
+	pool.Nodes()[0].Acquire()
+	s.server = m.l.newStream(m.node.open())
+	m.ours[1], m.inodes[1] = s.server.fd, inodeOf(s.server.fd)
 	m.l.advance(s)
 }
 
@@ -242,6 +251,9 @@ func (m *model) close() {
 			_ = unix.Close(p.fd)
 		}
 	}
+	if m.retry != nil {
+		m.retry.close()
+	}
 	if m.alive() {
 		m.l.finish(m.s, outcome.ClientGone)
 	}
@@ -283,6 +295,9 @@ func (m *model) checkEnd() {
 		if m.inodes[i] == inodeOf(fd) { // otherwise fd is another descriptor by now
 			m.fail("descriptor %d is open", fd)
 		}
+	}
+	if m.retry != nil {
+		m.retry.check()
 	}
 	m.checkNode()
 	m.checkCounts(ToNode, m.client, m.node)

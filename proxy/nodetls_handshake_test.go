@@ -127,7 +127,7 @@ func TestNodeThatTurnsUsAwayHasTakenNothing(t *testing.T) {
 	}
 }
 
-// Bytes sent to a node after the first ones are not kept for another node.
+// Bytes sent to a node after the first ones are kept for another node up to a limit.
 func TestClientThatHasSentMoreIsRefusedWhenItsNodeTurnsUsAway(t *testing.T) {
 	sent, met := make(chan struct{}), make(chan struct{}, 2)
 	config := nodeConfig().Clone()
@@ -141,13 +141,14 @@ func TestClientThatHasSentMoreIsRefusedWhenItsNodeTurnsUsAway(t *testing.T) {
 	c := r.dial()
 	c.send(connect5)
 	<-met
-	c.send([]byte("more"))
+	more := make([]byte, earlyBytes+1)
+	c.send(more)
 	eventually(t, "the node has been sent it", func() bool {
 		var received uint64
 		for _, f := range r.srv.Stats().Flows {
 			received += f.Received
 		}
-		return received == uint64(len(connect5)+4)
+		return received == uint64(len(connect5)+len(more))
 	})
 	close(sent)
 	c.expect([]byte("\x20\x03\x00\x88\x00"))

@@ -92,18 +92,25 @@ func (l *loop) answerOpening(s *session, v opening.Verdict) step {
 // countOpening sets the bytes that an unfinished opening holds of the process's memory, beside its own
 // struct.
 func (l *loop) countOpening(s *session, bytes int) {
+	l.hold(s, bytes, func(s *session) {
+		s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
+		l.finish(s, outcome.RefusedOpening)
+	})
+}
+
+// hold sets the bytes that a session holds of the memory for openings. evict is called when they do not
+// fit any more.
+func (l *loop) hold(s *session, bytes int, evict func(*session)) {
 	o := s.pending
 	if o.held == nil {
 		back := l.callback(s)
 		var held *holding
-		evict := func(s *session) {
-			if s.pending == nil || s.pending.held != held {
-				return // the opening was over before this call
+		evicted := func(s *session) {
+			if s.pending != nil && s.pending.held == held { // otherwise that was over before this call
+				evict(s)
 			}
-			s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
-			l.finish(s, outcome.RefusedOpening)
 		}
-		held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evict) })
+		held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evicted) })
 		o.held = held
 	}
 	o.held.set(int64(bytes) + openingSize)
@@ -145,6 +152,7 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	l.beginWalk(o, o.pool.Candidates(v.Key, v.Keyed))
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
+	o.early = earlyBytes
 	switch {
 	case !o.Framed():
 	case o.pool.WebSocket:

@@ -31,13 +31,20 @@ type pending struct {
 
 // attempt is the state of a session on its way to a node. Valid after route.
 type attempt struct {
-	// bytes are the client's bytes that no node has processed: the CONNECT and anything behind it.
-	// While owned is false they are a view into the loop's scratch buffer, valid for this turn only.
-	bytes []byte
-	owned bool
-	sent  uint64 // client.moved when a TLS node got bytes
+	// bytes are the client's bytes that no node has processed: the CONNECT and anything behind it. They
+	// are also kept while a node that has got them may still turn the client away; empty: the node
+	// cannot be changed any more. While owned is false they are a view into the loop's scratch buffer,
+	// valid for this turn only.
+	bytes  []byte
+	owned  bool
+	buffer []byte // for bytes; the struct's next session uses it again
 
-	packets PacketStats // in bytes; they are not counted yet
+	packets PacketStats // of the client, which the node has got; they are not counted yet
+	nodes   int         // that have got the CONNECT
+	early   int         // bytes that the client may still send before its CONNACK, and that are kept; negative: it stays with the next node
+	retryBy int64       // end of the time in which other nodes are tried, in the time of package walk
+	refusal []byte      // the last CONNACK of a node that has refused the client; nil: none
+	refused uint8       // its code
 
 	tls         *tlsterm.Info      // of the client; nil: no TLS
 	request     *websocket.Request // the upgrade for the nodes; nil: they speak plain MQTT
@@ -58,9 +65,18 @@ type attempt struct {
 // ownBytes copies bytes out of the scratch buffer, so that they outlive the turn.
 func (a *attempt) ownBytes() {
 	if !a.owned && len(a.bytes) > 0 {
-		a.bytes = append(make([]byte, 0, len(a.bytes)), a.bytes...)
+		a.buffer = append(a.buffer[:0], a.bytes...)
+		a.bytes = a.buffer
 	}
 	a.owned = len(a.bytes) > 0
+}
+
+// reusable returns the buffer for another session, unless it is large.
+func (a *attempt) reusable() []byte {
+	if cap(a.buffer) > smallBytes {
+		return nil
+	}
+	return a.buffer[:0]
 }
 
 // borrower says which goroutine uses a connection of the session. Only the borrower may touch that

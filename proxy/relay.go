@@ -151,12 +151,14 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 		l.resume(s, stepDial)
 		return true
 	}
-	for range readsPerTurn {
-		b, err := l.read(gone)
-		if !client && s.refusedByNode(err) {
-			l.resume(s, l.dialAgain(s, err))
+	if !client && s.pending != nil {
+		if next := l.lastAnswer(s); next != stepRelay {
+			l.resume(s, next)
 			return true
 		}
+	}
+	for range readsPerTurn {
+		b, err := l.read(gone)
 		if err != nil || other.kept != nil || l.forward(s, other, b) != nil {
 			break
 		}

@@ -29,7 +29,7 @@ const (
 
 func (r *record) kind() lineKind {
 	switch {
-	case r.dialError != nil:
+	case r.dialError != nil || r.retry != "":
 		return lineDebug
 	case r.request != nil:
 		return lineRequest

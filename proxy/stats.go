@@ -62,6 +62,8 @@ type FlowStats struct {
 
 	DialErrors uint64 // failed attempts to connect to the node
 
+	Retries [RetryReasons]uint64 // sessions that went on to the next candidate, by reason; they are in Total of both
+
 	// The fields below are zero if the listener does not read MQTT.
 
 	Packets     [2]PacketStats   // ToNode and ToClient; the first ones of a client count when its node has answered

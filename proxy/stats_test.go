@@ -19,8 +19,12 @@ func (r *rig) checkCounts(stats *Stats) {
 		for _, n := range f.Connacks {
 			connacks += n
 		}
+		var retries uint64
+		for _, n := range f.Retries {
+			retries += n
+		}
 		ended, dialled := f.Duration.Count(), f.Dial.Count()
-		if f.TimeToConnack.Count() != connacks || ended > f.Total || dialled < f.Total || f.Total-ended > f.DialErrors {
+		if f.TimeToConnack.Count() != connacks || ended > f.Total || dialled < f.Total || f.Total-ended > f.DialErrors+retries {
 			r.t.Errorf("node %s: %d CONNACKs and %d measured, %d sessions of %d measured, %d connections, %d failed", f.Node,
 				connacks, f.TimeToConnack.Count(), ended, f.Total, dialled, f.DialErrors)
 		}

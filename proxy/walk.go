@@ -27,15 +27,17 @@ func (l *loop) dial(s *session) step {
 	}
 	for {
 		now := l.Timers.Now()
-		node, pause := o.walk.Next(walkTime(now))
-		if pause > 0 {
-			s.deadline = now + reactor.Ticks(pause)
-			return stepWait
+		if o.node == nil { // otherwise retry has chosen it
+			node, pause := o.walk.Next(walkTime(now))
+			if pause > 0 {
+				s.deadline = now + reactor.Ticks(pause)
+				return stepWait
+			}
+			if node == nil {
+				break
+			}
+			o.node = node
 		}
-		if node == nil {
-			break
-		}
-		o.node = node
 		if err := l.dialNode(s); err != nil {
 			l.failAttempt(s, err)
 			continue
@@ -49,7 +51,7 @@ func (l *loop) dial(s *session) step {
 		return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
 	}
 	if o.walk.Late() {
-		o.failure += "; timeouts.connect_node is over"
+		o.failure += pick(o.retried(), "; the time of confirm is over", "; timeouts.connect_node is over")
 	}
 	return l.noNodeLeft(s)
 }
@@ -57,6 +59,9 @@ func (l *loop) dial(s *session) step {
 // noNodeLeft refuses a session after its last candidate.
 func (l *loop) noNodeLeft(s *session) step {
 	s.pending.fault = s.pending.failure
+	if len(s.pending.refusal) > 0 {
+		return l.passRefusal(s, s.pending.walk.Reason())
+	}
 	return l.refuse(s, noCandidate(s.pending.walk.Reason()))
 }
 

@@ -119,6 +119,7 @@ func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 			ConnectPacket: cfg.Timeouts.ConnectPacket,
 			Dial:          cfg.Timeouts.Dial,
 			ConnectNode:   cfg.Timeouts.ConnectNode,
+			Connack:       cfg.Timeouts.Connack,
 			Idle:          cfg.Timeouts.Idle,
 			HalfClosed:    cfg.Timeouts.HalfClosed,
 			Write:         cfg.Timeouts.Write,

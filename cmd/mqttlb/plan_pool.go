@@ -38,6 +38,9 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 		ForwardHeaders: c.ForwardHeaders,
 		Cookie:         c.Cookie,
 	}
+	if f := c.Confirm; f != nil {
+		pool.Confirm = snapshot.Confirm{Attempts: f.Attempts, Time: f.Time, Silence: f.Silence == config.SilenceRetry}
+	}
 	if c.RemovedNodes == config.DrainRemoved {
 		pool.RemovedNodesRate = c.DrainRate
 	}

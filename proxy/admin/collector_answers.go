@@ -8,6 +8,7 @@ import (
 
 var (
 	connacks      = newCounter("node_connacks_total", "CONNACKs of a node, by reason code (MQTT 5) or return code (3.1 and 3.1.1).", "pool", "node", "code")
+	retries       = newCounter("confirm_retries_total", "Clients that went on to the next candidate because a node did not accept them, by reason.", "pool", "node", "reason")
 	disconnects   = newCounter("node_disconnects_total", "DISCONNECTs of MQTT 5 with which a node has ended sessions, by reason code.", "pool", "node", "code")
 	timeToConnack = newHistogram("time_to_connack_seconds", "From the accept of a client to the CONNACK of its node, whatever its code.", "pool", "node")
 	nodeDial      = newHistogram("node_dial_seconds", "To make a connection to a node, with its TLS handshake.", "pool", "node")
@@ -18,6 +19,7 @@ var (
 type nodeAnswers struct {
 	pool, node            string
 	connacks, disconnects map[uint8]uint64
+	retries               [proxy.RetryReasons]uint64
 	proxy.Times
 }
 
@@ -26,6 +28,9 @@ func (s scrape) answers(flows []proxy.FlowStats) {
 	for _, n := range answersOf(flows) {
 		for code, times := range n.connacks {
 			s.count(connacks, times, n.pool, n.node, hex(code))
+		}
+		for reason, times := range n.retries {
+			s.count(retries, times, n.pool, n.node, proxy.RetryReason(reason).String())
 		}
 		for code, times := range n.disconnects {
 			s.count(disconnects, times, n.pool, n.node, hex(code))
@@ -54,6 +59,9 @@ func answersOf(flows []proxy.FlowStats) []*nodeAnswers {
 		}
 		for code, times := range f.Connacks {
 			n.connacks[code] += times
+		}
+		for reason, times := range f.Retries {
+			n.retries[reason] += times
 		}
 		for code, times := range f.Disconnects {
 			n.disconnects[code] += times

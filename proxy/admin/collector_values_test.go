@@ -24,6 +24,8 @@ func TestEveryCountIsUnderItsOwnLabels(t *testing.T) {
 		`mqttlb_publishes_total{direction="received",` + flow + `,qos="0"} 1`,
 		`mqttlb_publishes_total{direction="sent",` + flow + `,qos="2"} 6`,
 		`mqttlb_node_connacks_total{code="0x84",node="a",pool="p"} 1`,
+		`mqttlb_confirm_retries_total{node="a",pool="p",reason="reset"} 7`,
+		`mqttlb_confirm_retries_total{node="a",pool="p",reason="connack"} 0`,
 		`mqttlb_node_disconnects_total{code="0x8E",node="a",pool="p"} 2`,
 		`mqttlb_session_duration_seconds_bucket{node="a",pool="p",le="0.5"} 1`,
 		`mqttlb_session_duration_seconds_bucket{node="a",pool="p",le="1"} 3`,

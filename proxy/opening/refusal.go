@@ -12,6 +12,10 @@ type Refusal struct {
 	Outcome outcome.Outcome
 	Code    mqttparse.ReasonCode // 0: close without an answer
 	Close   websocket.CloseCode  // of the close frame; 0: the code of the outcome
+
+	// Packet is the CONNACK that a node has refused the client with. It is sent in place of Code;
+	// empty: there is none.
+	Packet string
 }
 
 // Refuse returns the verdict for a client that the caller refuses: it exceeds a limit, or
@@ -24,7 +28,10 @@ func (o *Opening) refuse(r Refusal, fault string, sc *Scratch) Verdict {
 	v := o.refuseSilently(r.Outcome, fault)
 	var connack [16]byte
 	packet := connack[:0]
-	if r.Code != 0 {
+	switch {
+	case r.Packet != "":
+		packet = append(packet, r.Packet...)
+	case r.Code != 0:
 		packet = mqttparse.AppendRefusal(packet, o.Version, r.Code)
 	}
 	reply := sc.reply[:0]

@@ -14,7 +14,7 @@ const (
 	ClientReset        // the client's connection broke
 	ServerReset        // the node's connection broke
 	IdleTimeout        // silence for longer than the keep alive or timeouts.idle allows
-	ConnackTimeout     // the node did not answer the CONNECT within a minute
+	ConnackTimeout     // the node did not answer the CONNECT within timeouts.connack
 	HalfClosedTimeout  // one side closed and the other did not within timeouts.half_closed
 	WriteTimeout       // one side took nothing of the bytes kept for it within timeouts.write
 	Shutdown           // mqttlb stopped

@@ -51,6 +51,7 @@ type Timeouts struct {
 	ConnectPacket time.Duration // from accept to a whole CONNECT
 	Dial          time.Duration // for one attempt to reach a node
 	ConnectNode   time.Duration // for all attempts; they repeat while one timed out; 0: each node is tried once
+	Connack       time.Duration // from the CONNECT sent to a node to its CONNACK; 0: no limit
 	Idle          time.Duration // without a byte in either direction; 0: by each client's keep alive
 	HalfClosed    time.Duration // from the close of one side to the end
 	Write         time.Duration // without progress on the bytes kept for one side; 0: no limit
@@ -129,6 +130,9 @@ type Pool struct {
 	// down, while another node of the pool is up; 0: they stay.
 	DownNodesRate int
 
+	// Confirm says which clients go on to the next candidate if their node does not accept them.
+	Confirm Confirm
+
 	// WebSocket says that the nodes speak MQTT over WebSocket, not plain MQTT.
 	WebSocket bool
 
@@ -139,4 +143,12 @@ type Pool struct {
 	// Cookie is the name of the cookie that keeps an HTTP client on its node; empty: the
 	// algorithm decides.
 	Cookie string
+}
+
+// Confirm is how a client whose node refuses it for reasons of its own, or closes before it has
+// answered, goes on to the next candidate. It needs a listener that reads MQTT.
+type Confirm struct {
+	Attempts int           // nodes that get the CONNECT, at most; 0: a client stays with the first
+	Time     time.Duration // from the first CONNECT sent; no other node is tried after it
+	Silence  bool          // a node that has not answered within Timeouts.Connack counts, too
 }

@@ -80,6 +80,9 @@ func (w *Walk) Failed(err error) Failure {
 	return f
 }
 
+// Limit sets the end of the walk's time, as in New.
+func (w *Walk) Limit(until int64) { w.until = until }
+
 // Reason returns the outcome of a session for which no node is left: why the last
 // candidate failed.
 func (w *Walk) Reason() outcome.Outcome { return w.reason }
