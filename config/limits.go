@@ -70,6 +70,12 @@ const (
 	// Each look for old log files reads all names.
 	maxLogFiles = 10_000
 
+	// The client identifier of a probe: brokers often allow less than the 65,535 bytes of MQTT.
+	maxClientID = 256
+
+	// A UTF-8 Encoded String of MQTT (MQTT 5, 1.5.4).
+	maxUsername = 65535
+
 	// A pool that needs more than a hundred probes in a row has no health checks.
 	maxInARow = 100
 )
