@@ -34,7 +34,7 @@ func parseClientIDPattern(s string) (string, error) {
 		return "", fmt.Errorf("%s has a %% that is not one of %s", quote(s), joinWords(placeholders))
 	}
 	has := func(p string) bool { return strings.Contains(s, p) }
-	if !has("%r") && !(has("%n") && has("%h") && has("%p")) {
+	if !has("%r") && (!has("%n") || !has("%h") || !has("%p")) {
 		return "", fmt.Errorf("%s is the same for several nodes or processes, and the broker would close one of two such clients; %s", quote(s), needed)
 	}
 	return s, nil

@@ -63,7 +63,7 @@ func TestClientIdentifierFollowsItsPattern(t *testing.T) {
 			t.Errorf("%s is %s, want %s", pattern, got, want)
 		}
 	}
-	if newTag() == newTag() {
+	if a, b := newTag(), newTag(); a == b {
 		t.Error("two watchers have the same tag")
 	}
 }

@@ -187,16 +187,24 @@ func (w *watcher) record(r result) {
 			w.log.Warn("health probe", "warning", r.warning)
 		}
 	}
-	switch {
-	case changed && state == balancer.Up:
+	if changed && state == balancer.Up {
 		w.log.Info("node is up")
+		return
+	}
+	// Log a new reason, too: whoever repairs the node needs the current one.
+	if r.err == nil || found != state || !changed && cause(r.err) == w.reason {
+		return
+	}
+	w.reason = cause(r.err)
+	switch {
+	case changed && state == balancer.Draining:
+		w.log.Warn("node is draining", "reason", r.err)
 	case changed:
-		w.reason = cause(r.err)
-		w.log.Warn("node is "+state.String(), "reason", r.err)
-	case found == state && r.err != nil && cause(r.err) != w.reason:
-		// Log a new reason, too: whoever repairs the node needs the current one.
-		w.reason = cause(r.err)
-		w.log.Warn("node is still "+state.String(), "reason", r.err)
+		w.log.Warn("node is down", "reason", r.err)
+	case state == balancer.Draining:
+		w.log.Warn("node is still draining", "reason", r.err)
+	default:
+		w.log.Warn("node is still down", "reason", r.err)
 	}
 }
 
