@@ -29,7 +29,8 @@ const (
 	inTurn                  // the node whose turn it is
 	pair                    // the less loaded of two random nodes
 	rest                    // after one of the three above: the less loaded of two steps of a random walk
-	lastResort              // no node is up: the next step of a walk over the nodes that are down
+	willing                 // no node is up: the next step of a walk over the nodes that drain by their own word
+	lastResort              // nor drains: the next step of a walk over the nodes that are down
 )
 
 // Candidates returns the candidates for a session. The key is [Hash] or [HashAddr] of the
@@ -54,18 +55,24 @@ func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
 	return Candidates{p, rand.Uint64(), w}
 }
 
-// Next returns the next candidate, or nil when none is left. It never returns a node
+// Next returns the next candidate, or nil when none is left. It returns no node
 // twice.
 //
 // The candidates are the nodes that are up. When no node is up, the candidates are the
-// nodes that only the health checks hold down, in the order of the key: a probe may be
-// wrong or late, and otherwise the session would be refused. Next tests the state of a
-// node when it reaches the node, and does not go back to a node that comes up later. It
-// ignores MaxConnections, which Acquire enforces.
+// nodes that only the health checks hold out, in the order of the key: first those that are
+// draining, which live and may still take a session, then those that are down, since a probe
+// may be wrong or late. Otherwise the session would be refused. Next tests the state of a
+// node when it reaches the node, and does not go back to a node that comes up later. (A node
+// that goes from draining to down meanwhile may be returned once more.) It ignores
+// MaxConnections, which Acquire enforces.
 func (c *Candidates) Next() *Node {
 	n := c.candidate()
-	if n == nil && c.walk.last < 0 && c.walk.chosen < 0 {
-		c.walk.order = lastResort
+	if n == nil && c.walk.order < willing && c.walk.last < 0 && c.walk.chosen < 0 {
+		c.walk.order = willing
+		n = c.step()
+	}
+	if n == nil && c.walk.order == willing {
+		c.walk.order, c.walk.last = lastResort, -1
 		n = c.step()
 	}
 	return n
@@ -74,7 +81,7 @@ func (c *Candidates) Next() *Node {
 func (c *Candidates) candidate() *Node {
 	rank := -1
 	switch c.walk.order {
-	case hashed, lastResort:
+	case hashed, willing, lastResort:
 		return c.step()
 	case least:
 		rank = c.pool.leastLoaded(c.key)
@@ -97,8 +104,10 @@ func (c *Candidates) step() *Node {
 	for {
 		var rank int
 		switch {
+		case c.walk.order == willing:
+			rank = c.pool.after(c.key, int(c.walk.last), (*Node).isWilling)
 		case c.walk.order == lastResort:
-			rank = c.pool.after(c.key, int(c.walk.last), (*Node).mayBeTried)
+			rank = c.pool.after(c.key, int(c.walk.last), (*Node).isLastResort)
 		case c.walk.last < 0:
 			rank = c.pool.first(c.key)
 		default:

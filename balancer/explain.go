@@ -28,8 +28,12 @@ func (p *Pool) Explain(key uint64, keyed bool) []Choice {
 			} else if !chosen {
 				c.Chosen, chosen = true, true
 			}
-			if candidates.walk.order == lastResort {
+			switch candidates.walk.order {
+			case willing:
+				c.Why = DrainingItself + ", but no node is up: " + c.Why
+			case lastResort:
 				c.Why = "last resort, since no node is up: " + c.Why
+			case hashed, least, inTurn, pair, rest:
 			}
 			choices = append(choices, c)
 			tried[n], place = true, "next by its hash"
@@ -60,6 +64,12 @@ func (p *Pool) Explain(key uint64, keyed bool) []Choice {
 	return choices
 }
 
+// The reasons that the health checks give; package health knows more.
+const (
+	DrainingItself = "draining by its own word"
+	DownByProbes   = "down by its health checks"
+)
+
 // Full reports whether the node is at its MaxConnections.
 func (n *Node) Full() bool { return n.MaxConnections > 0 && n.Open() >= int64(n.MaxConnections) }
 
@@ -83,10 +93,14 @@ func (n *Node) exclusion() string {
 		return "disabled by the operator"
 	case Up:
 	}
-	if n.Health() == Up {
-		return "it has just come up"
+	switch n.Health() {
+	case Draining:
+		return DrainingItself
+	case Down:
+		return DownByProbes
+	case Up:
 	}
-	return "down by its health checks"
+	return "it has just come up"
 }
 
 // byKey returns all nodes in key order.

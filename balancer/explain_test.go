@@ -136,3 +136,24 @@ func newTestPool(t *testing.T, spec PoolSpec) *Pool {
 	}
 	return p
 }
+
+func TestExplanationTellsNodesThatDrainThemselves(t *testing.T) {
+	p := newTestPool(t, PoolSpec{Name: "p", Nodes: []NodeSpec{{Name: "a", Address: "127.0.0.1:1"}, {Name: "b", Address: "127.0.0.1:2"}, {Name: "c", Address: "127.0.0.1:3"}}})
+	key := Hash([]byte("c1"))
+	n := inKeyOrder(p, key)
+	n[0].SetHealth(Draining)
+	n[2].SetHealth(Down)
+	want := []string{n[1].Name + ": first by its hash *", n[0].Name + ": draining by its own word", n[2].Name + ": down by its health checks"}
+	if got := explained(p.Explain(key, true)); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	n[1].SetHealth(Down)
+	want = []string{
+		n[0].Name + ": draining by its own word, but no node is up: first by its hash *",
+		n[1].Name + ": last resort, since no node is up: next by its hash",
+		n[2].Name + ": last resort, since no node is up: next by its hash",
+	}
+	if got := explained(p.Explain(key, true)); !slices.Equal(got, want) {
+		t.Errorf("none up: %q, want %q", got, want)
+	}
+}

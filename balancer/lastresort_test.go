@@ -52,3 +52,42 @@ func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
 		}
 	}
 }
+
+// A node that drains by its own word lives, and while it waits for the balancer to see that it still takes clients.
+func TestNodesThatDrainThemselvesAreTriedBeforeThoseThatAreDown(t *testing.T) {
+	for _, a := range algorithms {
+		p := newPool(t, a, "a:2", "b", "c:2", "d", "e", "f")
+		for name, s := range map[string]State{"a": Down, "b": Draining, "c": Down, "d": Draining, "e": Draining, "f": Down} {
+			p.node(name).SetHealth(s)
+		}
+		p.node("e").SetOperator(Draining)
+		p.node("f").SetOperator(Down)
+		for i := range 1000 {
+			got := names(p, mix(uint64(i)), true)
+			first, last := slices.Sorted(slices.Values(got[:2])), slices.Sorted(slices.Values(got[2:]))
+			if !slices.Equal(first, []string{"b", "d"}) || !slices.Equal(last, []string{"a", "c"}) {
+				t.Fatalf("%v: %v, want the draining b and d, then a and c, which are down", a, got)
+			}
+		}
+		p.node("c").SetHealth(Up)
+		for i := range 100 {
+			if got := names(p, mix(uint64(i)), true); !slices.Equal(got, []string{"c"}) {
+				t.Fatalf("%v: %v, want c alone, which is up", a, got)
+			}
+		}
+		for _, name := range []string{"a", "c"} {
+			p.node(name).SetOperator(Down)
+		}
+		c := p.Candidates(7, true)
+		for range 2 {
+			if n := c.Next(); n == nil || n.Health() != Draining {
+				t.Fatalf("%v: %v, want a draining node", a, n)
+			}
+		}
+		for range 3 { // it does not begin again
+			if n := c.Next(); n != nil {
+				t.Fatalf("%v: %s comes after the last one", a, n.Name)
+			}
+		}
+	}
+}

@@ -50,6 +50,12 @@ func (n *Node) isUp() bool { return n.State() == Up }
 // operator's word must be Up, whatever the health checks say.
 func (n *Node) mayBeTried() bool { return n.Operator() == Up }
 
+// isWilling reports whether the node may be tried and lives, but asks for no new sessions.
+func (n *Node) isWilling() bool { return n.mayBeTried() && n.Health() == Draining }
+
+// isLastResort reports whether the node may be tried and is down.
+func (n *Node) isLastResort() bool { return n.mayBeTried() && n.Health() == Down }
+
 // Operator returns the operator's word, Up until SetOperator is called.
 func (n *Node) Operator() State { return State(n.operator.state.Load()) }
 

@@ -7,8 +7,8 @@ type State uint8
 // The states, from good to bad.
 const (
 	Up       State = iota // takes new sessions
-	Draining              // keeps its sessions, takes no new ones
-	Down                  // takes no sessions; but if only the health checks say so, takes them when no node is up
+	Draining              // keeps its sessions, takes no new ones; but if only the health checks say so, takes them when no node is up
+	Down                  // takes no sessions; but if only the health checks say so, takes them when no node is up or draining
 )
 
 func (s State) String() string {

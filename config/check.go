@@ -18,6 +18,7 @@ func check(c *Config, s *source) {
 		}
 		checkPool(p, s, at)
 	}
+	checkProbeClients(c, s)
 
 	names = unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}

@@ -40,7 +40,7 @@ func checkLeaving(p *Pool, s *source, at string) {
 		}
 	}
 	probe := child(child(at, "health"), "probe")
-	if p.WhenDown == CloseDown && p.Protocol != HTTP && p.Health.Probe == ProbeNone && s.valid(down, probe) {
+	if p.WhenDown == CloseDown && p.Protocol != HTTP && p.Health.Uses(ProbeNone) && s.valid(down, probe) {
 		s.errorf(down, "close has no meaning with probe none, which takes no node down")
 	}
 }
@@ -87,32 +87,5 @@ func checkKey(p *Pool, s *source, at string) {
 	}
 	if s.written(cookie) && p.HashKey != KeyCookie && s.valid(cookie, key) {
 		s.errorf(cookie, "has no meaning without hash_key: cookie")
-	}
-}
-
-// checkHealth checks the probes of a pool; protocol is the path of the pool's protocol.
-func checkHealth(p *Pool, s *source, at, protocol string) {
-	h, probe, port := &p.Health, child(at, "probe"), child(at, "port")
-	switch {
-	case !s.valid(probe, protocol):
-	case h.Probe == ProbeMQTT && p.Protocol != MQTT: // inside WebSocket the probe would need an upgrade first
-		s.errorf(probe, "mqtt cannot probe nodes that speak %s", p.Protocol)
-	case h.Probe == ProbeHTTP && p.Protocol == MQTT && !s.written(port):
-		s.errorf(probe, "nodes that speak mqtt answer no http probe there; write the port where they do, as port: 18083")
-	}
-	for _, key := range []string{"method", "path", "host", "status", "port"} {
-		if path := child(at, key); s.written(path) && h.Probe != ProbeHTTP && s.valid(path, probe) {
-			s.errorf(path, "has no meaning with probe %s; only http has it", h.Probe)
-		}
-	}
-	interval, timeout := child(at, "interval"), child(at, "timeout")
-	if h.Timeout > h.Interval && s.valid(interval, timeout) {
-		// Report the one that was written; the other is the default.
-		at := timeout
-		if !s.written(timeout) {
-			at = interval
-		}
-		s.errorf(at, "the timeout of %s is longer than the interval of %s; a probe must end before the next one starts",
-			formatDuration(h.Timeout), formatDuration(h.Interval))
 	}
 }

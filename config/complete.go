@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -19,6 +20,10 @@ const (
 	defaultProbeMethod = "GET"
 	// No path exists on all brokers.
 	defaultProbePath = "/"
+	// Of the management API of EMQX 5; in 4.x it is the dashboard's alone.
+	defaultManagementPort = 18083
+	// Every broker understands it.
+	defaultProbeVersion = MQTT311
 	// The C library, and so every other program, logs to it.
 	defaultSyslogSocket = "/dev/log"
 	// Two nodes that admit 200 clients a second each have 12,000 after this time. Clients
@@ -96,13 +101,20 @@ func (p *Pool) complete() {
 	if p.ForwardHeaders == nil && p.Protocol == WS {
 		p.ForwardHeaders = slices.Clone(defaultForwardHeaders)
 	}
-	if h := &p.Health; h.Probe == ProbeHTTP {
-		if h.Method == "" {
-			h.Method = defaultProbeMethod
-		}
-		if h.Path == "" {
-			h.Path = defaultProbePath
-		}
+	p.Health.complete()
+}
+
+func (h *Health) complete() {
+	h.Probe = slices.Clone(h.Probe) // pools share no memory, nor with the defaults
+	if h.Uses(ProbeHTTP) {
+		h.Method = cmp.Or(h.Method, defaultProbeMethod)
+		h.Path = cmp.Or(h.Path, defaultProbePath)
+	}
+	if h.Uses(ProbeEMQX) {
+		h.Port = cmp.Or(h.Port, defaultManagementPort)
+	}
+	if h.Uses(ProbeMQTT) {
+		h.Version = cmp.Or(h.Version, defaultProbeVersion)
 	}
 }
 
@@ -174,11 +186,16 @@ func (p *Pool) strip() {
 	}
 	leaveOut(&p.Health.Method, defaultProbeMethod)
 	leaveOut(&p.Health.Path, defaultProbePath)
+	leaveOut(&p.Health.Version, defaultProbeVersion)
+	if p.Health.Uses(ProbeEMQX) {
+		leaveOut(&p.Health.Port, defaultManagementPort)
+	}
 }
 
 // leaveOut empties a setting that is as it would be if it were not written.
-func leaveOut[T ~string](setting *T, initial T) {
+func leaveOut[T comparable](setting *T, initial T) {
 	if *setting == initial {
-		*setting = ""
+		var none T
+		*setting = none
 	}
 }

@@ -39,6 +39,7 @@ type field struct {
 	// there is none.
 	literals func() []string
 	list     bool
+	orOne    bool // a list of one is written without brackets
 }
 
 // mapping returns the section of a field and the section that it starts from: that of initial, which is the

@@ -157,7 +157,7 @@ var defaultPool = Pool{
 	Health: Health{
 		// It works with every broker and needs no permission there: an mqtt probe is a
 		// client in the broker's authentication and logs.
-		Probe: ProbeTCP,
+		Probe: []Probe{ProbeTCP},
 		// A dead node is detected within Interval * Fall, 15 s, even if no client meets
 		// it first; a probe every 5 s is hardly a load.
 		Interval: 5 * time.Second,

@@ -49,7 +49,7 @@ limits: {max_connect_size: 1MiB, connect_rate: 0}
 admin: {address: "off"}
 timeouts: {idle: 10m}
 `)
-	want := `include: added [none/*.yaml]
+	want := `include: added none/*.yaml
 listeners[mqtt].address: :1883 -> :1884
 listeners[mqtt].pool: emqx -> new
 listeners[mqtt].proxy_protocol: off -> accept
@@ -61,6 +61,7 @@ listeners[mqtts].tls: removed {certificates: [{cert: a.pem}], client_auth: none,
 pools[emqx].tls: added {ca: "my ca.pem"}
 pools[emqx].health.probe: tcp -> mqtt
 pools[emqx].health.interval: 5s -> 1m30s
+pools[emqx].health.version: added 3.1.1
 pools[emqx].nodes[n1].address: node1:1883 -> node7:1883
 pools[emqx].nodes[n2].weight: 1 -> 2
 pools[emqx].nodes[n3]: removed {name: n3, address: "[::1]:1883"}
@@ -169,6 +170,8 @@ func modify(t *testing.T, v reflect.Value) {
 	case *Address:
 		*x = Address{Network: "tcp", Host: "another", Port: 7}
 	case *[]string:
+		*x = append(slices.Clone(*x), "another")
+	case *[]Probe:
 		*x = append(slices.Clone(*x), "another")
 	case *[]LogField:
 		*x = append(slices.Clone(*x), "another")

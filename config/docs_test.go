@@ -39,9 +39,9 @@ func sample() Config {
 	c := defaultConfig
 	l, p := defaultListener, defaultPool
 	l.Routes = []Route{defaultRoute}
-	listenerTLS, nodeTLS, confirm := defaultTLS, defaultNodeTLS, defaultConfirm
+	listenerTLS, nodeTLS, probeTLS, confirm := defaultTLS, defaultNodeTLS, defaultNodeTLS, defaultConfirm
 	listenerTLS.Certificates = []Certificate{{}}
-	l.TLS, p.TLS, p.Confirm = &listenerTLS, &nodeTLS, &confirm
+	l.TLS, p.TLS, p.Health.TLS, p.Confirm = &listenerTLS, &nodeTLS, &probeTLS, &confirm
 	p.Nodes = []Node{defaultNode}
 	adminTLS := defaultTLS
 	adminTLS.Certificates = []Certificate{{}}
@@ -147,7 +147,13 @@ var conditional = map[string]string{
 	"timeouts.connect_node":              "`" + formatDuration(defaultConnectNode) + "`, or `timeouts.dial` if that is longer",
 	"pools[].health.host":                "the node's address",
 	"pools[].health.status":              "any 2xx",
-	"pools[].health.port":                "the node's own",
+	"pools[].health.probe":               "`" + joinWords(defaultPool.Health.Probe) + "`",
+	"pools[].health.port":                "the node's own; `" + strconv.Itoa(defaultManagementPort) + "` with emqx",
+	"pools[].health.version":             "`" + string(defaultProbeVersion) + "` with mqtt",
+	"pools[].health.client_id":           "letters and digits",
+	"pools[].health.tls.ca":              "the system's",
+	"pools[].health.tls.server_name":     "the host of each node's address",
+	"pools[].health.tls.key":             "in the file of cert",
 	"admin.socket":                       "`mqttlb.sock` in the runtime directory",
 	"admin.state_dir":                    "`off`",
 	"admin.tls.client_auth":              "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
@@ -204,6 +210,12 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return rest
 	}
 	switch {
+	case v.Type() == reflect.TypeFor[[]Probe]():
+		words := make([]string, len(probes))
+		for i, p := range probes {
+			words[i] = "`" + string(p) + "`"
+		}
+		return words
 	case v.Type() == reflect.TypeFor[[]LogField]():
 		words := make([]string, len(logFields))
 		for i, f := range logFields {

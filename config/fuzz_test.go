@@ -86,10 +86,11 @@ func checkWhole(t *testing.T, c *Config) {
 		if p.Name == "" || len(p.Nodes) == 0 || p.Algorithm == "" || (p.HashKey == "") == (p.Algorithm == ConsistentHash) {
 			t.Errorf("pool %+v is not whole", p)
 		}
-		if h := p.Health; h.Probe == "" || h.Interval <= 0 || h.Timeout <= 0 || h.Timeout > h.Interval || h.Rise < 1 || h.Fall < 1 {
+		if h := p.Health; len(h.Probe) == 0 || h.Interval <= 0 || h.Timeout <= 0 || h.Timeout > h.Interval || h.Rise < 1 || h.Fall < 1 {
 			t.Errorf("health %+v is not whole", h)
 		}
-		if h := p.Health; h.Probe == ProbeHTTP && (h.Method == "" || !strings.HasPrefix(h.Path, "/")) || h.Probe != ProbeHTTP && h.Port+h.Status > 0 {
+		if h := p.Health; h.Uses(ProbeHTTP) && (h.Method == "" || !strings.HasPrefix(h.Path, "/")) || !h.Uses(ProbeHTTP) && h.Status > 0 ||
+			h.Uses(ProbeEMQX) && h.Port == 0 || !h.Uses(ProbeEMQX) && !h.Uses(ProbeHTTP) && h.Port > 0 || h.Uses(ProbeMQTT) != (h.Version != "") {
 			t.Errorf("health %+v is not whole", h)
 		}
 		for _, n := range p.Nodes {

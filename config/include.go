@@ -9,7 +9,14 @@ import (
 // oneOrMore returns a field that holds a single value or a list of values.
 func oneOrMore[T any](key string, dst *[]T, parse func(*yaml.Node) (T, error)) field {
 	f := scalars(key, dst, 1, parse)
-	many := f.decode
+	many, list := f.decode, f.value
+	f.orOne = true
+	f.value = func() string {
+		if len(*dst) == 1 {
+			return spell(key, (*dst)[0])
+		}
+		return list()
+	}
 	f.decode = func(d *decoder, path string, n *yaml.Node) {
 		if n.Kind != yaml.ScalarNode {
 			many(d, path, n)

@@ -142,7 +142,7 @@ func nodeTLSFields(t *NodeTLS) []field {
 
 func healthFields(h *Health) []field {
 	return []field{
-		scalar("probe", &h.Probe, oneOf(probes)),
+		oneOrMore("probe", &h.Probe, oneOf(probes)),
 		scalar("interval", &h.Interval, duration(minInterval, maxInterval, zeroForbidden)),
 		scalar("timeout", &h.Timeout, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("rise", &h.Rise, integer(1, maxInARow)),
@@ -152,6 +152,12 @@ func healthFields(h *Health) []field {
 		scalar("host", &h.Host, text(parseHostHeader)),
 		scalar("status", &h.Status, integer(minStatus, maxStatus)),
 		scalar("port", &h.Port, integer(1, maxPort)),
+		optional("tls", &h.TLS, defaultNodeTLS, nodeTLSFields),
+		scalar("credentials_file", &h.CredentialsFile, text(parseFile)),
+		scalar("version", &h.Version, oneOf(mqttVersions)),
+		scalar("client_id", &h.ClientID, text(parseClientIDPattern)),
+		scalar("username", &h.Username, text(parseUsername)),
+		scalar("password_file", &h.PasswordFile, text(parseFile)),
 	}
 }
 

@@ -73,6 +73,12 @@ const (
 	// One attempt is no retry. A client that a hundred nodes have turned away finds none.
 	maxAttempts = 100
 
+	// The client identifier of a probe: brokers often allow less than the 65,535 bytes of MQTT.
+	maxClientID = 256
+
+	// A UTF-8 Encoded String of MQTT (MQTT 5, 1.5.4).
+	maxUsername = 65535
+
 	// A pool that needs more than a hundred probes in a row has no health checks.
 	maxInARow = 100
 )

@@ -26,10 +26,10 @@ pools:
 		t.Errorf("admin is %s, want off", c.Admin.Address)
 	}
 	health := func(interval, timeout time.Duration, rise, fall int) Health {
-		return Health{Probe: ProbeTCP, Interval: interval * time.Second, Timeout: timeout * time.Second, Rise: rise, Fall: fall}
+		return Health{Probe: []Probe{ProbeTCP}, Interval: interval * time.Second, Timeout: timeout * time.Second, Rise: rise, Fall: fall}
 	}
 	for i, want := range []Health{health(3, 1, 2, 3), health(3, 2, 9, 7), health(4, 1, 1, 7), health(3, 1, 9, 7)} {
-		if got := c.Pools[i].Health; got != want {
+		if got := c.Pools[i].Health; fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("pool %s: got %+v, want %+v", c.Pools[i].Name, got, want)
 		}
 	}

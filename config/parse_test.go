@@ -109,7 +109,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		Pools: []Pool{
 			{
 				Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyV2, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
-				Health: Health{Probe: ProbeMQTT, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
+				Health: Health{Probe: []Probe{ProbeMQTT}, Version: MQTT311, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
 					{Name: "emqx-1", Address: tcp("node1.emqx.io", 1883), Weight: 1},
 					{Name: "emqx-2", Address: tcp("node2.emqx.io", 1883), Weight: 2, MaxConnections: 25000},
@@ -118,7 +118,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			{
 				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
 				ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
-				Health:         Health{Probe: ProbeTCP, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
+				Health:         Health{Probe: []Probe{ProbeTCP}, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
 					{Name: "emqx-1", Address: tcp("node1.emqx.io", 8083), Weight: 1},
 					{Name: "emqx-2", Address: tcp("node2.emqx.io", 8083), Weight: 1},
@@ -150,7 +150,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 	want := sample()
 	want.Listeners[0].Name, want.Listeners[0].Address, want.Listeners[0].Pool = "mqtt", Address{Network: "tcp", Port: 1883}, "emqx"
 	want.Listeners[0].TLS, want.Listeners[0].Routes, want.Pools[0].TLS, want.Admin.TLS = nil, nil, nil, nil
-	want.Pools[0].Name = "emqx"
+	want.Pools[0].Name, want.Pools[0].Health.TLS = "emqx", nil
 	want.Pools[0].Nodes[0].Name, want.Pools[0].Nodes[0].Address = "emqx-1", Address{Network: "tcp", Host: "node1", Port: 1883}
 	if !equal(c, &want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", *c, want)
@@ -176,7 +176,7 @@ pools:
   - {name: p, health: &h {probe: mqtt, interval: 9s}, nodes: &n [{name: n, address: "h:1"}]}
   - {name: q, health: *h, nodes: *n}
 `)
-	if p, q := c.Pools[0], c.Pools[1]; p.Health != q.Health || p.Health.Interval != 9*time.Second || !slices.Equal(p.Nodes, q.Nodes) {
+	if p, q := c.Pools[0], c.Pools[1]; p.Health.String() != q.Health.String() || p.Health.Interval != 9*time.Second || !slices.Equal(p.Nodes, q.Nodes) {
 		t.Errorf("%+v is not %+v", p, q)
 	}
 }

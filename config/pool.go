@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Pool is a set of nodes that serve the same clients, and how one of them is chosen.
 type Pool struct {
@@ -74,7 +77,7 @@ type NodeTLS struct {
 
 // Health says how to probe the nodes of a pool.
 type Health struct {
-	Probe    Probe
+	Probe    []Probe       // at least one; all must be good. Two only if they are ProbeEMQX and ProbeMQTT
 	Interval time.Duration // from one probe of a node to the next, before jitter
 	Timeout  time.Duration // for one whole probe; at most Interval
 	Rise     int           // good probes in a row that bring a node up, at least 1
@@ -85,8 +88,28 @@ type Health struct {
 	Path   string // with its query, if any
 	Host   string // the Host header; empty: the node's address, with Port
 	Status int    // of a good response; 0: any 2xx
-	Port   int    // port to probe; 0: the node's own
+
+	// Port is the port to probe; 0: the node's own. Valid only if Probe is ProbeHTTP, or has
+	// ProbeEMQX, whose management port it is.
+	Port int
+
+	// TLS is for Port if that is another one than the node's; nil: no TLS there. Valid only if
+	// Probe is ProbeHTTP or has ProbeEMQX.
+	TLS *NodeTLS
+
+	// CredentialsFile holds key:secret, of an API key, in its first line; empty: no login.
+	// Valid only if Probe has ProbeEMQX.
+	CredentialsFile string
+
+	// The CONNECT. The fields are valid only if Probe has ProbeMQTT.
+	Version      MQTTVersion
+	ClientID     string // a pattern, in which %r, %n, %h and %p stand for something; empty: one of letters and digits
+	Username     string // empty: none
+	PasswordFile string // the password is its first line; empty: none
 }
+
+// Uses reports whether a probe is one of those of h.
+func (h *Health) Uses(p Probe) bool { return slices.Contains(h.Probe, p) }
 
 // A Node is one broker address.
 type Node struct {

@@ -174,28 +174,3 @@ func (p *Pool) algorithm() string {
 	}
 	return s
 }
-
-// health describes the probes, and what happens to the sessions of a node that is down.
-func (p *Pool) health() string {
-	if p.WhenDown != CloseDown {
-		return p.Health.String()
-	}
-	return fmt.Sprintf("%s, then %d sessions leave a second", p.Health, p.DrainRate)
-}
-
-// String describes the probes in a few words.
-func (h Health) String() string {
-	if h.Probe == ProbeNone {
-		return "no probe"
-	}
-	what := string(h.Probe)
-	if h.Probe == ProbeHTTP {
-		what += " " + h.Method + " "
-		if h.Port != 0 {
-			what += ":" + strconv.Itoa(h.Port)
-		}
-		what += h.Path
-	}
-	return fmt.Sprintf("%s every %s, timeout %s, rise %d, fall %d",
-		what, formatDuration(h.Interval), formatDuration(h.Timeout), h.Rise, h.Fall)
-}

@@ -106,9 +106,21 @@ const (
 	ProbeTCP  Probe = "tcp"  // connect, close
 	ProbeMQTT Probe = "mqtt" // CONNECT, check the CONNACK, DISCONNECT
 	ProbeHTTP Probe = "http" // a request, check the response's status
+	ProbeEMQX Probe = "emqx" // requests to the management API: the node status, and whether new clients may come
 )
 
-var probes = []Probe{ProbeNone, ProbeTCP, ProbeMQTT, ProbeHTTP}
+var probes = []Probe{ProbeNone, ProbeTCP, ProbeMQTT, ProbeHTTP, ProbeEMQX}
+
+// An MQTTVersion is the version that the mqtt probe speaks.
+type MQTTVersion string
+
+// The versions.
+const (
+	MQTT311 MQTTVersion = "3.1.1"
+	MQTT5   MQTTVersion = "5"
+)
+
+var mqttVersions = []MQTTVersion{MQTT311, MQTT5}
 
 // methods are the methods of the http probe, which must not change anything.
 var methods = []string{"GET", "HEAD"}

@@ -79,7 +79,7 @@ func (w writer) setting(f field, values []string) []string {
 	switch {
 	case w.redacted && f.secret && len(values) > 0:
 		return []string{f.key + `: "(secret)"`}
-	case !f.list:
+	case !f.list, f.orOne && len(values) == 1:
 		return []string{f.key + ": " + strings.Join(values, "")}
 	}
 	if line := f.key + ": [" + strings.Join(values, ", ") + "]"; len(line) <= maxLine || len(values) == 1 {

@@ -152,7 +152,7 @@ func TestYAMLHasEveryFieldOfTheLanguage(t *testing.T) {
 	})
 
 	read := map[string]bool{}
-	for _, file := range []string{"testdata/full.yaml", "testdata/http.yaml", "testdata/tls.yaml"} {
+	for _, file := range []string{"testdata/full.yaml", "testdata/http.yaml", "testdata/probes.yaml", "testdata/tls.yaml"} {
 		base := load(t, file)
 		goLeaves("", reflect.ValueOf(base), func(path string, _ reflect.Value) {
 			c := load(t, file)
@@ -179,7 +179,7 @@ func TestYAMLHasEveryFieldOfTheLanguage(t *testing.T) {
 
 // The process writes a configuration while others read it.
 func TestYAMLChangesNothing(t *testing.T) {
-	for _, file := range []string{"testdata/full.yaml", "testdata/http.yaml", "testdata/tls.yaml"} {
+	for _, file := range []string{"testdata/full.yaml", "testdata/http.yaml", "testdata/probes.yaml", "testdata/tls.yaml"} {
 		c, want := load(t, file), load(t, file)
 		c.YAML()
 		if !reflect.DeepEqual(c, want) {

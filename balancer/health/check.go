@@ -4,40 +4,50 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
 	"mqttlb/balancer"
 )
 
-// Probe is the kind of question that tells whether a node is alive.
+// Probe is the kind of question that tells whether a node is alive, or EMQX and MQTT together.
 type Probe uint8
 
 // The probes.
 const (
-	None Probe = iota // no probe: the node is always up
-	TCP               // the node accepts a connection
-	MQTT              // the node answers a CONNECT
-	HTTP              // the node answers a request with the right status
+	None Probe = 0         // no probe: the node is always up
+	TCP  Probe = 1 << iota // the node accepts a connection
+	MQTT                   // the node answers a CONNECT
+	HTTP                   // the node answers a request with the right status
+	EMQX                   // the node's management API says whether it runs, and whether it wants new clients
 )
 
-var probeWords = []string{None: "none", TCP: "tcp", MQTT: "mqtt", HTTP: "http"}
+var probeWords = []struct {
+	probe Probe
+	word  string
+}{{None, "none"}, {TCP, "tcp"}, {MQTT, "mqtt"}, {HTTP, "http"}, {EMQX, "emqx"}}
 
-// String returns the name of p in the configuration file.
+// String returns the names of p in the configuration file.
 func (p Probe) String() string {
-	if int(p) < len(probeWords) {
-		return probeWords[p]
+	var words []string
+	for _, w := range probeWords {
+		if w.probe != None && p&w.probe != 0 || w.probe == p {
+			words = append(words, w.word)
+		}
 	}
-	return "unknown"
+	return strings.Join(words, " and ")
 }
 
 // ParseProbe parses the name of a probe in the configuration file.
 func ParseProbe(s string) (Probe, error) {
-	if i := slices.Index(probeWords, s); i >= 0 {
-		return Probe(i), nil
+	var words []string
+	for _, w := range probeWords {
+		if w.word == s {
+			return w.probe, nil
+		}
+		words = append(words, w.word)
 	}
-	return None, fmt.Errorf("probe %q is unknown; it is one of %s", s, strings.Join(probeWords, ", "))
+	return None, fmt.Errorf("probe %q is unknown; it is one of %s", s, strings.Join(words, ", "))
 }
 
 // Check says how to probe the nodes of a pool. It has no defaults; the configuration
@@ -69,6 +79,19 @@ type Check struct {
 	Status int    // the expected status; 0: any 2xx. Redirects are not followed
 
 	// Port is the port to probe; 0 means the node's own. Another port is another
-	// listener, so it gets neither a PROXY header nor TLS. Valid only if Probe is HTTP.
-	Port uint16
+	// listener, so it gets no PROXY header, and no TLS but that of PortSecure, which is as
+	// Secure. Valid only if Probe is HTTP, and if it has EMQX, whose management port it is;
+	// the MQTT probe uses the node's own port.
+	Port       uint16
+	PortSecure func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error)
+
+	// APIKey and APISecret log in to the management API; empty: no login. Valid only if Probe
+	// has EMQX.
+	APIKey, APISecret string
+
+	// The CONNECT. The fields are valid only if Probe has MQTT.
+	MQTT5    bool   // its version is 5, otherwise 3.1.1
+	ClientID string // a pattern, see newClientID; empty: the default one
+	Username string // empty: none
+	Password []byte // nil: none
 }

@@ -35,16 +35,18 @@ type watched struct {
 // Status is the health of a node as its probes show it.
 type Status struct {
 	Node    *balancer.Node
-	Up      bool
-	Since   time.Time // last change of Up; zero: never
-	Against int       // results in a row against Up; at Rise or Fall Up changes
+	State   balancer.State
+	Since   time.Time // last change of State; zero: never
+	Against int       // results in a row against State; at Rise or Fall it changes
 
-	Last   time.Time     // end of the last probe; zero: no probe yet
-	Took   time.Duration // duration of the last probe, to its verdict
-	Passed uint64
-	Failed uint64
+	Last     time.Time     // end of the last probe; zero: no probe yet
+	Took     time.Duration // duration of the last probe, to its verdict
+	Passed   uint64        // probes that found the node up
+	Draining uint64        // probes to which the node said that it wants no new clients
+	Failed   uint64
 
-	Err error // error of the last probe; nil: it succeeded
+	Err     error  // of the last probe: why the node is not up; nil: it is
+	Warning string // why the probes know less than they should; empty: they do not
 }
 
 // NewChecker returns a Checker without nodes. Run starts the probes.

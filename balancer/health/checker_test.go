@@ -45,7 +45,7 @@ func TestNodeThatStaysKeepsItsVerdictAndItsSchedule(t *testing.T) {
 
 		f.answers("a:1", well)
 		pass(3 * time.Hour)
-		if n := pool.Nodes()[2]; n.Health() != balancer.Up || !f.Status()[2].Up || f.Status()[2].Passed < 2 {
+		if n := pool.Nodes()[2]; n.Health() != balancer.Up || f.Status()[2].State != balancer.Up || f.Status()[2].Passed < 2 {
 			t.Errorf("the watcher does not work on the new node: %+v", f.Status()[2])
 		}
 		if n := strings.Count(f.log.String(), "\n"); n != 2 {
@@ -135,7 +135,7 @@ func TestNodeAtAnotherAddressBeginsAnew(t *testing.T) {
 		moved := f.pool(t, "a=a:2")
 		f.Apply(moved, every(time.Hour))
 		synctest.Wait()
-		if s := f.Status()[0]; moved.Nodes()[0].Health() != balancer.Up || !s.Up || s.Failed != 0 || old.Health() == balancer.Up {
+		if s := f.Status()[0]; moved.Nodes()[0].Health() != balancer.Up || s.State != balancer.Up || s.Failed != 0 || old.Health() == balancer.Up {
 			t.Errorf("the new address: %+v; the old one is healthy: %v", s, old.Health() == balancer.Up)
 		}
 		f.answers("a:1", never)
@@ -162,7 +162,7 @@ func TestCheckOfNoneStopsTheProbesAndBringsTheNodesUp(t *testing.T) {
 		if got := f.taken(); len(got) != 0 || f.cut != 1 {
 			t.Errorf("probed are %v; cut %d", got, f.cut)
 		}
-		if s := f.Status(); pool.Nodes()[0].Health() != balancer.Up || len(s) != 2 || !s[0].Up {
+		if s := f.Status(); pool.Nodes()[0].Health() != balancer.Up || len(s) != 2 || s[0].State != balancer.Up {
 			t.Errorf("a is down: %+v", s)
 		}
 		f.Apply(pool, every(time.Hour))

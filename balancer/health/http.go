@@ -43,30 +43,38 @@ var head = &http.Request{Method: http.MethodHead}
 // readResponse reads the header of a response. It returns nil if the response has the
 // given status, or any 2xx if status is 0.
 func readResponse(conn io.Reader, status int) error {
+	response, err := readHeader(conn, head)
+	if err != nil {
+		return err
+	}
+	response.Body.Close()
+	if got := response.StatusCode; got != status && (status != 0 || got >= 300) {
+		return statusError(got, status)
+	}
+	return nil
+}
+
+// readHeader reads the header of the response to a request, or of the last one after interim
+// ones. Header and body may have maxResponse bytes.
+func readHeader(conn io.Reader, request *http.Request) (*http.Response, error) {
 	limited := &io.LimitedReader{R: conn, N: maxResponse}
 	r := bufio.NewReader(limited)
 	for {
-		response, err := http.ReadResponse(r, head)
+		response, err := http.ReadResponse(r, request)
 		switch {
+		case err == nil && response.StatusCode >= 200: // an interim one precedes it (RFC 9110, 15.2)
+			return response, nil
 		case err == nil:
 			response.Body.Close()
 		case limited.N <= 0:
-			return fmt.Errorf("the header of its HTTP response is larger than %d bytes", maxResponse)
+			return nil, fmt.Errorf("the header of its HTTP response is larger than %d bytes", maxResponse)
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return err // the caller knows why
+			return nil, err // the caller knows why
 		default:
 			if broken, ok := errors.AsType[net.Error](err); ok {
-				return fmt.Errorf("reading the HTTP response: %w", broken)
+				return nil, fmt.Errorf("reading the HTTP response: %w", broken)
 			}
-			return errors.New("its answer is no HTTP response") // a server that wants TLS says something else
-		}
-		got := response.StatusCode
-		switch {
-		case got < 200: // interim: the final response follows (RFC 9110, 15.2)
-		case got == status, status == 0 && got < 300:
-			return nil
-		default:
-			return statusError(got, status)
+			return nil, errors.New("its answer is no HTTP response") // a server that wants TLS says something else
 		}
 	}
 }
@@ -78,5 +86,9 @@ func statusError(got, want int) error {
 	if want != 0 {
 		wanted = strconv.Itoa(want)
 	}
-	return fmt.Errorf("its answer is %d %s, not %s", got, cmp.Or(http.StatusText(got), "of no name"), wanted)
+	return fmt.Errorf("its answer is %s, not %s", statusText(got), wanted)
+}
+
+func statusText(status int) string {
+	return fmt.Sprintf("%d %s", status, cmp.Or(http.StatusText(status), "of no name"))
 }

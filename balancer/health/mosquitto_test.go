@@ -177,7 +177,7 @@ func TestCheckerSeesMosquittoDieAndReturn(t *testing.T) {
 	cancel()
 	running.Wait()
 	m.stop(t)
-	if s := c.Status()[0]; !s.Up || s.Failed < 3 || s.Passed < 2 || s.Last.IsZero() || s.Took <= 0 {
+	if s := c.Status()[0]; s.State != balancer.Up || s.Failed < 3 || s.Passed < 2 || s.Last.IsZero() || s.Took <= 0 {
 		t.Errorf("status %+v", s)
 	}
 }

@@ -29,4 +29,8 @@ const (
 	// maxResponse is the size in bytes of the largest response header that a probe
 	// accepts. Healthy servers send less than 8 KiB.
 	maxResponse = 64 << 10
+
+	// maxStatus is how many bytes of a body of EMQX's management API are read. The answers
+	// have less than 100.
+	maxStatus = 4 << 10
 )

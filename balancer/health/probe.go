@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ var errUnresolved = errors.New("its host name has no address")
 type prober struct {
 	check    Check
 	clientID string
+	offer    *offer // what the node's management API has been found to offer; nil without EMQX
 }
 
 // nodeConn is an open connection to a node, with or without TLS.
@@ -28,86 +30,133 @@ type nodeConn interface {
 	CloseWrite() error
 }
 
+// drainingError is the node's own word that it wants no new clients, and keeps those it has.
+type drainingError struct{ reason string }
+
+func (e *drainingError) Error() string { return e.reason }
+
+// errUnavailable says that the node speaks MQTT and serves no clients. EMQX says so while it
+// evacuates its clients, too, but then another probe knows.
+var errUnavailable = errors.New("server unavailable")
+
+// stateOf returns the state of a node whose probe ended with err.
+func stateOf(err error) balancer.State {
+	if err == nil {
+		return balancer.Up
+	}
+	if _, draining := errors.AsType[*drainingError](err); draining {
+		return balancer.Draining
+	}
+	return balancer.Down
+}
+
 // probe is a probeFunc. It probes the first of the node's addresses, as sessions use that
-// one.
+// one. If there are two probes, both must agree that the node is up.
 func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	addrs := n.Addrs()
 	if len(addrs) == 0 {
 		return result{err: errUnresolved}
 	}
 	begun := time.Now()
-	conn, err := p.ask(ctx, n, addrs[0])
-	r := result{took: time.Since(begun), err: err}
+	limited, cancel := context.WithTimeout(ctx, p.check.Timeout)
+	defer cancel()
+	var r result
+	if p.check.Probe&EMQX != 0 {
+		r.warning, r.err = p.askEMQX(limited, n, addrs[0])
+	}
+	question := p.check.Probe &^ EMQX
+	if question == None || stateOf(r.err) == balancer.Down {
+		r.took = time.Since(begun)
+		return r
+	}
+	conn, warning, err := p.ask(limited, question, n, addrs[0])
+	r.took = time.Since(begun)
+	r.warning = cmp.Or(r.warning, warning)
+	if refused := stateOf(r.err) == balancer.Draining && errors.Is(err, errUnavailable); !refused && stateOf(err) > stateOf(r.err) {
+		r.err = err
+	}
 	switch {
 	case conn == nil:
 	case err != nil:
 		_ = conn.Close() // the verdict should not wait for a graceful close
 	default:
-		if farewell := hangUp(ctx, conn); p.check.Probe == TCP && isAlert(farewell) {
+		if farewell := hangUp(ctx, conn); question == TCP && isAlert(farewell) {
 			r.err = fmt.Errorf("after the TLS handshake: %w", farewell)
 		}
 	}
 	return r
 }
 
-// ask returns nil when the node is alive. The returned connection is nil if none was
-// made; otherwise the caller closes it.
-func (p *prober) ask(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (nodeConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.check.Timeout)
-	defer cancel()
-	header, secure := p.check.ProxyProtocol, p.check.Secure
-	if port := p.check.Port; port != 0 && port != addr.Port() {
-		addr = netip.AddrPortFrom(addr.Addr(), port)
-		header, secure = 0, nil // another port is another listener
-	}
+// dial connects to an address of the node. Reads and writes end when ctx is done; the caller
+// calls release when it needs that no more.
+func (p *prober) dial(ctx context.Context, addr netip.AddrPort) (conn *net.TCPConn, release func() bool, err error) {
 	dialer := net.Dialer{KeepAlive: -1} // the connection is too short for keep alive
 	c, err := dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			err = fmt.Errorf("no connection to %v within timeout %v", addr, p.check.Timeout)
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	var conn nodeConn = c.(*net.TCPConn)
-	// Reads and writes end at the timeout or when ctx is done.
-	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
+	return c.(*net.TCPConn), context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) }), nil
+}
 
+// ask returns nil when the node is alive. The returned connection is nil if none was
+// made; otherwise the caller closes it. The warning says what is wrong with the probe itself.
+func (p *prober) ask(ctx context.Context, question Probe, n *balancer.Node, addr netip.AddrPort) (_ nodeConn, warning string, err error) {
+	header, secure := p.check.ProxyProtocol, p.check.Secure
+	if port := p.check.Port; question == HTTP && port != 0 && port != addr.Port() {
+		addr = netip.AddrPortFrom(addr.Addr(), port)
+		header, secure = 0, p.check.PortSecure // another port is another listener
+	}
+	c, release, err := p.dial(ctx, addr)
+	if err != nil {
+		return nil, "", err
+	}
+	defer release()
+	var conn nodeConn = c
 	first, err := appendHeader(nil, conn, header)
 	if err != nil {
-		return conn, err
+		return conn, "", err
 	}
 	if secure != nil {
 		if err := write(conn, first); err != nil {
-			return conn, err
+			return conn, "", err
 		}
-		secured, err := p.handshake(ctx, conn, n)
+		secured, err := p.handshake(ctx, conn, n, secure)
 		if err != nil {
-			return conn, err
+			return conn, "", err
 		}
 		conn, first = secured, nil
 	}
-	if first, err = p.appendQuestion(first, n); err != nil {
-		return conn, err
+	if first, err = p.appendQuestion(first, question, n); err != nil {
+		return conn, "", err
 	}
 	if err := write(conn, first); err != nil {
-		return conn, alertBefore(err, conn)
+		return conn, "", alertBefore(err, conn)
 	}
 	answer := ""
-	switch p.check.Probe {
+	switch question {
 	case MQTT:
-		answer, err = "CONNACK", confirmMQTT(conn)
+		answer = "CONNACK"
+		warning, err = p.confirmMQTT(conn)
 	case HTTP:
 		answer, err = "HTTP response", readResponse(conn, p.check.Status)
-	case None, TCP:
+	case None, TCP, EMQX:
 	}
+	return conn, warning, p.explain(ctx, err, answer)
+}
+
+// explain returns err, or says that the node has not sent the answer.
+func (p *prober) explain(ctx context.Context, err error, answer string) error {
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		err = fmt.Errorf("it closed the connection and sent no %s", answer)
+		return fmt.Errorf("it closed the connection and sent no %s", answer)
 	case ctx.Err() != nil:
-		err = fmt.Errorf("no %s within timeout %v", answer, p.check.Timeout)
+		return fmt.Errorf("no %s within timeout %v", answer, p.check.Timeout)
 	}
-	return conn, err
+	return err
 }
 
 // appendHeader appends a PROXY header with the two addresses of conn; version 0 appends
@@ -125,13 +174,13 @@ func appendHeader(b []byte, conn net.Conn, version uint8) ([]byte, error) {
 
 // appendQuestion appends the packet or request that the node must answer. Without TLS it
 // goes out in one write with the PROXY header: some brokers expect both in a single read.
-func (p *prober) appendQuestion(b []byte, n *balancer.Node) ([]byte, error) {
-	switch p.check.Probe {
+func (p *prober) appendQuestion(b []byte, question Probe, n *balancer.Node) ([]byte, error) {
+	switch question {
 	case MQTT:
-		return appendConnect(b, p.clientID), nil
+		return appendConnect(b, &p.check, p.clientID), nil
 	case HTTP:
 		return appendRequest(b, &p.check, n)
-	case None, TCP:
+	case None, TCP, EMQX:
 	}
 	return b, nil
 }

@@ -3,6 +3,7 @@ package health
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func newProber(check Check) *prober {
 	if check.Timeout == 0 {
 		check.Timeout = 10 * time.Second // nothing here waits so long
 	}
-	return &prober{check: check, clientID: newClientID()}
+	return &prober{check: check, clientID: newClientID(cmp.Or(check.ClientID, defaultClientID), newTag(), &balancer.Node{Name: "emqx-1"}), offer: new(offer)}
 }
 
 // readConnect reads the CONNECT of a probe.

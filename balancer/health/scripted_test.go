@@ -37,6 +37,7 @@ type scripted struct {
 
 	mu     sync.Mutex
 	err    error         // what probes return
+	warns  string        // the warning that good ones return
 	takes  time.Duration // how long they take
 	begins []time.Time   // when they began
 }
@@ -69,20 +70,29 @@ func start(t *testing.T, check Check, takes time.Duration) *scripted {
 func (s *scripted) probe(ctx context.Context, _ *prober, _ *balancer.Node) result {
 	s.mu.Lock()
 	s.begins = append(s.begins, time.Now())
-	err, takes := s.err, s.takes
+	err, takes, warning := s.err, s.takes, s.warns
 	s.mu.Unlock()
 	select {
 	case <-time.After(takes):
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	return result{took: takes, err: err}
+	if stateOf(err) == balancer.Down {
+		warning = ""
+	}
+	return result{took: takes, err: err, warning: warning}
 }
 
 func (s *scripted) answer(err error, takes time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err, s.takes = err, takes
+}
+
+func (s *scripted) warn(warning string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warns = warning
 }
 
 func (s *scripted) probes() int {

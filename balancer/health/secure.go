@@ -12,9 +12,10 @@ import (
 	"mqttlb/balancer"
 )
 
-// handshake makes the TLS handshake on conn. After an error the caller still owns conn.
-func (p *prober) handshake(ctx context.Context, conn net.Conn, n *balancer.Node) (nodeConn, error) {
-	secured, err := p.check.Secure(ctx, conn, n)
+// handshake makes the TLS handshake on conn with secure, which is that of the check. After an
+// error the caller still owns conn.
+func (p *prober) handshake(ctx context.Context, conn net.Conn, n *balancer.Node, secure secureFunc) (nodeConn, error) {
+	secured, err := secure(ctx, conn, n)
 	if err == nil {
 		return secured.(nodeConn), nil
 	}
@@ -32,6 +33,9 @@ func (p *prober) handshake(ctx context.Context, conn net.Conn, n *balancer.Node)
 	}
 	return nil, fmt.Errorf("TLS handshake: %w", err)
 }
+
+// secureFunc is the type of Check.Secure.
+type secureFunc = func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error)
 
 // isAlert reports whether the node ended TLS with an alert. In TLS 1.3 our handshake is
 // over before a node can reject our certificate (RFC 8446, 4.4.4).

@@ -67,7 +67,7 @@ func TestProbeSpeaksTLSBehindThePROXYHeader(t *testing.T) {
 								t.Errorf("request %+v, %v", r, err)
 							}
 							io.WriteString(secured, "HTTP/1.1 204 No Content\r\n\r\n")
-						case None, TCP:
+						case None, TCP, EMQX:
 						}
 						// Without a close_notify this would be an error.
 						if rest, err := io.ReadAll(inside); err != nil || string(rest) != wantRest {

@@ -1,11 +1,19 @@
 package health
 
-import "testing"
+import (
+	"testing"
+
+	"mqttlb/balancer"
+)
+
+// found is what the probes of a table find.
+var found = map[byte]balancer.State{'g': balancer.Up, 'r': balancer.Draining, 'b': balancer.Down}
 
 func TestVerdictChangesAfterRiseOrFallInARow(t *testing.T) {
+	letters := [...]byte{balancer.Up: 'u', balancer.Draining: 'r', balancer.Down: 'd'}
 	for _, tt := range []struct {
 		rise, fall    int
-		results, want string // g: good, b: bad; u: up, d: down after each
+		results, want string // g: good, r: draining, b: bad; u: up, r: draining, d: down after each
 	}{
 		{2, 3, "bbb", "uud"},
 		{2, 3, "bbgbbgbb", "uuuuuuuu"},
@@ -13,17 +21,24 @@ func TestVerdictChangesAfterRiseOrFallInARow(t *testing.T) {
 		{2, 3, "bbbbbbgg", "uudddddu"},
 		{1, 1, "bgbg", "dudu"},
 		{3, 1, "bgggb", "dddud"},
+		{2, 3, "grg", "uru"},         // the node's own word, at once
+		{5, 5, "rrrggr", "rrruur"},   //
+		{2, 3, "rbbrbbb", "rrrrrrd"}, // a draining node can die
+		{2, 3, "bbrbb", "uurrr"},     // its word shows that it lives
+		{2, 3, "bbbrr", "uuddr"},     // on its way back it needs as many answers
+		{2, 3, "bbbrgg", "uudduu"},   // whether they say that it drains or not
+		{2, 2, "bbgbgrr", "uddddrr"}, //
 	} {
-		v := verdict{rise: tt.rise, fall: tt.fall, up: true}
-		was := true
+		v := verdict{rise: tt.rise, fall: tt.fall}
+		was := v.state
 		var got []byte
 		for i := range tt.results {
-			changed := v.add(tt.results[i] == 'g')
-			if changed != (v.up != was) {
+			changed := v.add(found[tt.results[i]])
+			if changed != (v.state != was) {
 				t.Errorf("rise %d, fall %d, %s: add reports %v at %d", tt.rise, tt.fall, tt.results, changed, i)
 			}
-			was = v.up
-			got = append(got, map[bool]byte{true: 'u', false: 'd'}[v.up])
+			was = v.state
+			got = append(got, letters[v.state])
 		}
 		if string(got) != tt.want {
 			t.Errorf("rise %d, fall %d, %s: %s, want %s", tt.rise, tt.fall, tt.results, got, tt.want)

@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,7 +20,11 @@ type probeFunc func(ctx context.Context, p *prober, n *balancer.Node) result
 // result is the result of a probe.
 type result struct {
 	took time.Duration // to the verdict
-	err  error         // nil: the node is alive
+	err  error         // nil: the node is up; otherwise its state is stateOf(err)
+
+	// warning says why the probe knows less than it should; empty: it does not. Valid only
+	// if the node is not down.
+	warning string
 }
 
 // watcher keeps the verdict on one address of a node while the pools of its checker are
@@ -27,10 +32,12 @@ type result struct {
 type watcher struct {
 	name, address string // of the node
 	probe         probeFunc
-	clientID      string // of the probes
+	tag           string // of the client identifiers of the probes
+	offer         offer  // only the running probe uses it
 	log           *slog.Logger
 	notify        *atomic.Pointer[func(Status)] // of the checker
-	reason        string                        // last logged reason for being down, from cause; only watch uses it
+	reason        string                        // last logged reason for not being up, from cause; only watch uses it
+	warned        string                        // last logged warning; only watch uses it
 	started       bool                          // only Run uses it
 
 	failed  chan struct{} // a session could not connect
@@ -47,14 +54,12 @@ type watcher struct {
 // newWatcher returns a watcher of a node that starts as up. Call apply before watch.
 func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
 	return &watcher{
-		name: n.Name, address: n.Address, probe: c.probe, clientID: newClientID(),
+		name: n.Name, address: n.Address, probe: c.probe, tag: newTag(),
 		notify:  &c.notify,
 		log:     c.log.With("pool", pool, "node", n.Name, "address", n.Address),
 		failed:  make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
 		stopped: make(chan struct{}),
-		verdict: verdict{up: true},
-		status:  Status{Up: true},
 	}
 }
 
@@ -70,7 +75,7 @@ func (w *watcher) apply(n *balancer.Node, check Check) {
 	}
 	w.node, w.check = n, check
 	w.verdict.rise, w.verdict.fall = check.Rise, check.Fall
-	n.SetHealth(stateOf(w.verdict.up))
+	n.SetHealth(w.verdict.state)
 }
 
 // stop ends watch and a running probe. The watcher no longer changes its node.
@@ -145,8 +150,9 @@ func (w *watcher) watch(ctx context.Context) {
 
 func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
 	w.mu.Lock()
-	n, p := w.node, &prober{check: w.check, clientID: w.clientID}
+	n, p := w.node, &prober{check: w.check, offer: &w.offer}
 	w.mu.Unlock()
+	p.clientID = newClientID(cmp.Or(p.check.ClientID, defaultClientID), w.tag, n)
 	results <- w.probe(ctx, p, n)
 }
 
@@ -154,7 +160,7 @@ func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
 // is short if a session has failed to connect since.
 func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
 	w.mu.Lock()
-	interval, suspect := w.check.Interval, w.verdict.up && (hastened || w.verdict.against > 0)
+	interval, suspect := w.check.Interval, w.verdict.state != balancer.Down && (hastened || w.verdict.against > 0)
 	w.mu.Unlock()
 	if suspect {
 		interval = min(interval, fastInterval)
@@ -166,51 +172,71 @@ func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
 // record adds a result to the verdict. It sets the node's health and logs a line if the
 // verdict changed.
 func (w *watcher) record(r result) {
-	up, changed, ok := w.addResult(r)
+	state, changed, ok := w.addResult(r)
 	if !ok {
 		return
 	}
 	if notify := w.notify.Load(); changed && notify != nil {
 		(*notify)(w.report())
 	}
-	if r.err != nil {
+	found := stateOf(r.err)
+	if found == balancer.Down {
 		w.log.Debug("probe failed", "error", r.err)
+	} else if r.warning != w.warned {
+		if w.warned = r.warning; r.warning != "" {
+			w.log.Warn("health probe", "warning", r.warning)
+		}
 	}
-	switch {
-	case changed && up:
+	if changed && state == balancer.Up {
 		w.log.Info("node is up")
+		return
+	}
+	// Log a new reason, too: whoever repairs the node needs the current one.
+	if r.err == nil || found != state || !changed && cause(r.err) == w.reason {
+		return
+	}
+	w.reason = cause(r.err)
+	switch {
+	case changed && state == balancer.Draining:
+		w.log.Warn("node is draining", "reason", r.err)
 	case changed:
-		w.reason = cause(r.err)
 		w.log.Warn("node is down", "reason", r.err)
-	case !up && r.err != nil && cause(r.err) != w.reason:
-		// Log a new reason, too: whoever repairs the node needs the current one.
-		w.reason = cause(r.err)
+	case state == balancer.Draining:
+		w.log.Warn("node is still draining", "reason", r.err)
+	default:
 		w.log.Warn("node is still down", "reason", r.err)
 	}
 }
 
 // addResult adds a result to the verdict and sets the node's health if it changed. ok is
 // false if the watcher is stopped.
-func (w *watcher) addResult(r result) (up, changed, ok bool) {
+func (w *watcher) addResult(r result) (state balancer.State, changed, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.isStopped() {
-		return false, false, false
+		return 0, false, false
 	}
 	s := &w.status
 	s.Last, s.Took, s.Err = time.Now(), r.took, r.err
-	if r.err == nil {
+	found := stateOf(r.err)
+	switch found {
+	case balancer.Up:
 		s.Passed++
-	} else {
+	case balancer.Draining:
+		s.Draining++
+	case balancer.Down:
 		s.Failed++
 	}
-	changed = w.verdict.add(r.err == nil)
-	s.Up, s.Against = w.verdict.up, w.verdict.against
+	if found != balancer.Down {
+		s.Warning = r.warning
+	}
+	changed = w.verdict.add(found)
+	s.State, s.Against = w.verdict.state, w.verdict.against
 	if changed {
 		s.Since = s.Last
-		w.node.SetHealth(stateOf(s.Up))
+		w.node.SetHealth(s.State)
 	}
-	return s.Up, changed, true
+	return s.State, changed, true
 }
 
 // report returns the current status of the node.
@@ -230,12 +256,4 @@ func cause(err error) string {
 	}
 	text, _, _ := strings.Cut(err.Error(), ": current time ") // crypto/x509 appends the time to the error for an expired certificate
 	return text
-}
-
-// stateOf returns the state of a node in the sense of package balancer.
-func stateOf(up bool) balancer.State {
-	if up {
-		return balancer.Up
-	}
-	return balancer.Down
 }

@@ -118,7 +118,7 @@ func TestFailedSessionsTakeNoNodeDown(t *testing.T) {
 			s.Failed(s.node)
 			pass(10 * time.Millisecond)
 		}
-		if got := s.Status()[0]; s.node.Health() != balancer.Up || !got.Up || got.Against != 0 || got.Failed != 0 || got.Err != nil {
+		if got := s.Status()[0]; s.node.Health() != balancer.Up || got.State != balancer.Up || got.Against != 0 || got.Failed != 0 || got.Err != nil {
 			t.Errorf("after 1,000 sessions that failed: %+v", got)
 		}
 		if log := s.log.String(); log != "" {
@@ -227,7 +227,7 @@ func TestRunWaitsForItsProbesAndForgetsThoseCutShort(t *testing.T) {
 			t.Errorf("Run returned after %v, its probes end after 1s", time.Since(begun))
 		}
 		for _, s := range c.Status() {
-			if !s.Up || s.Err != nil {
+			if s.State != balancer.Up || s.Err != nil {
 				t.Errorf("a probe that was cut short counts: %+v", s)
 			}
 		}
@@ -276,10 +276,13 @@ func TestFailedAllocatesNothing(t *testing.T) {
 }
 
 func TestWordsOfTheConfiguration(t *testing.T) {
-	for p := None; p <= HTTP; p++ {
+	for _, p := range []Probe{None, TCP, MQTT, HTTP, EMQX} {
 		if got, err := ParseProbe(p.String()); err != nil || got != p {
 			t.Errorf("%v reads back as %v, %v", p, got, err)
 		}
+	}
+	if s := (EMQX | MQTT).String(); s != "mqtt and emqx" {
+		t.Errorf("both are %q", s)
 	}
 	if _, err := ParseProbe("icmp"); err == nil {
 		t.Error("icmp is no probe")
@@ -299,10 +302,10 @@ func TestChangesAreNotified(t *testing.T) {
 		if len(changes) != 2 {
 			t.Fatalf("%d changes are notified, want down and up", len(changes))
 		}
-		if n := <-changes; n.Up || n.Err != errDead || n.Node != s.node || n.Since.IsZero() {
+		if n := <-changes; n.State != balancer.Down || n.Err != errDead || n.Node != s.node || n.Since.IsZero() {
 			t.Errorf("down: %+v", n)
 		}
-		if n := <-changes; !n.Up || n.Err != nil {
+		if n := <-changes; n.State != balancer.Up || n.Err != nil {
 			t.Errorf("up: %+v", n)
 		}
 	})

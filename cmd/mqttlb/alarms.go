@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
@@ -34,8 +35,16 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 			add("pool_down", pool.Name, time.Time{}, "no node of the pool takes new sessions")
 		}
 		for _, n := range plan.checkers[pool.Name].Status() {
-			if !n.Up {
-				add("node_down", pool.Name+"/"+n.Node.Name, n.Since, reasonOf(&n))
+			subject := pool.Name + "/" + n.Node.Name
+			switch n.State {
+			case balancer.Down:
+				add("node_down", subject, n.Since, reasonOf(&n))
+			case balancer.Draining:
+				add("node_draining", subject, n.Since, reasonOf(&n))
+			case balancer.Up:
+			}
+			if n.Warning != "" {
+				add("probe_incomplete", subject, time.Time{}, n.Warning)
 			}
 		}
 	}
@@ -58,6 +67,9 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 	for _, pool := range plan.pools {
 		if pool.TLS != nil {
 			files("pool "+pool.Name, pool.TLS.Originator.Status())
+		}
+		if t := plan.probeTLS[pool.Name]; t != nil {
+			files("health.tls of pool "+pool.Name, t.Originator.Status())
 		}
 	}
 	if plan.admin.tls != nil {
@@ -84,7 +96,7 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 	return all
 }
 
-// reasonOf says why a node is down.
+// reasonOf says why a node is not up.
 func reasonOf(n *health.Status) string {
 	if n.Err != nil {
 		return n.Err.Error()

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"mqttlb/balancer"
+	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 	"mqttlb/proxy/admin/api"
@@ -113,6 +115,7 @@ func (c *control) knows(f *api.SessionFilter) error {
 // Route implements [admin.Control].
 func (c *control) Route(_ context.Context, clientID string) (api.Route, error) {
 	answer := api.Route{ClientID: clientID, Routes: []api.ListenerRoute{}}
+	probes := c.server.probes()
 	for _, way := range c.server.Route(clientID) {
 		r := api.ListenerRoute{Listeners: way.Listeners, Pool: way.Pool, Algorithm: way.Algorithm.String(), Note: way.Note, Candidates: []api.Candidate{}}
 		if way.Keyed {
@@ -121,13 +124,25 @@ func (c *control) Route(_ context.Context, clientID string) (api.Route, error) {
 		for _, choice := range way.Choices {
 			n := choice.Node
 			r.Candidates = append(r.Candidates, api.Candidate{
-				Node: n.Name, State: n.State().String(), Chosen: choice.Chosen, Why: choice.Why,
+				Node: n.Name, State: n.State().String(), Chosen: choice.Chosen, Why: withReason(choice.Why, n, probes[way.Pool]),
 				Weight: n.Weight, Connections: n.Open(), MaxConnections: n.MaxConnections,
 			})
 		}
 		answer.Routes = append(answer.Routes, r)
 	}
 	return answer, nil
+}
+
+// withReason adds to the reason of a choice, if it is that of the health checks, what they have found.
+func withReason(why string, n *balancer.Node, probes []health.Status) string {
+	for _, reason := range []string{balancer.DrainingItself, balancer.DownByProbes} {
+		rest, ok := strings.CutPrefix(why, reason)
+		i := slices.IndexFunc(probes, func(s health.Status) bool { return s.Node.Same(n) && s.Err != nil })
+		if ok && i >= 0 {
+			return fmt.Sprintf("%s: %v%s", reason, probes[i].Err, rest)
+		}
+	}
+	return why
 }
 
 // Check implements [admin.Control].

@@ -126,7 +126,7 @@ func (t *trial) newConfig(listen string) (*config.Config, error) {
 	pool := &cfg.Pools[0]
 	pool.ProxyProtocol = config.ProxyV2
 	// With the defaults a killed broker would be up for another 15 s.
-	pool.Health = config.Health{Probe: config.ProbeMQTT, Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 2}
+	pool.Health = config.Health{Probe: []config.Probe{config.ProbeMQTT}, Interval: time.Second, Timeout: time.Second, Rise: 2, Fall: 2}
 	cfg.Timeouts.Dial = time.Second
 	cfg.Timeouts.Shutdown = time.Second
 

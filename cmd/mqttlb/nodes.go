@@ -67,12 +67,13 @@ func (l *nodeList) node(name string) *api.Node {
 
 func nodeInPool(pool string, n *balancer.Node, configured int, s health.Status) api.NodeInPool {
 	in := api.NodeInPool{
-		Pool: pool, Address: n.Address, State: n.State().String(), Healthy: n.Health() == balancer.Up, Since: timeOf(s.Since), ProbeSeconds: s.Took.Seconds(),
+		Pool: pool, Address: n.Address, State: n.State().String(), Health: n.Health().String(), Healthy: n.Health() == balancer.Up, Since: timeOf(s.Since), ProbeSeconds: s.Took.Seconds(),
 		Weight: n.Weight, ConfiguredWeight: configured, Connections: n.Open(), MaxConnections: n.MaxConnections,
 	}
 	if s.Err != nil {
 		in.Reason = s.Err.Error()
 	}
+	in.Warning = s.Warning
 	return in
 }
 

@@ -29,7 +29,10 @@ type plan struct {
 	checkers map[string]*health.Checker
 	tls      map[string]*listenerTLS // by the listener's name
 	nodeTLS  map[string]*poolTLS     // by the pool's name
+	probeTLS map[string]*poolTLS     // of health.tls, by the pool's name
 	admin    *adminPlan
+
+	openSecrets []string // warnings about files with secrets of health checks
 
 	required []*snapshot.Pool // the process is ready only while each of them has a node that is up
 	lameDuck time.Duration    // timeouts.lame_duck
@@ -52,6 +55,7 @@ func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) 
 	}
 	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
+	p.probeTLS = map[string]*poolTLS{}
 	p.workers = append(p.workers, p.names)
 	pools := make(map[string]*snapshot.Pool)
 	var errs []error
@@ -157,7 +161,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 	return ln
 }
 
-// warnings describes TLS files that can be used but need attention.
+// warnings describes files that can be used but need attention.
 func (p *plan) warnings() (all []string) {
 	warn := func(what, name string, warnings []string) {
 		for _, warning := range warnings {
@@ -174,8 +178,11 @@ func (p *plan) warnings() (all []string) {
 		if pool.TLS != nil {
 			warn("pool", pool.Name, pool.TLS.Originator.Warnings())
 		}
+		if t := p.probeTLS[pool.Name]; t != nil {
+			warn("health.tls of pool", pool.Name, t.Originator.Warnings())
+		}
 	}
-	return all
+	return append(all, p.openSecrets...)
 }
 
 // nameErrors adds the name of the listener or pool to each error in err.

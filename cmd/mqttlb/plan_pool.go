@@ -59,25 +59,9 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 			return nil, err
 		}
 	}
-	probe, err := health.ParseProbe(string(c.Health.Probe))
+	check, err := p.checkOf(pool, &c.Health, before, log)
 	if err != nil {
 		return nil, err
-	}
-	check := health.Check{
-		Probe:         probe,
-		Interval:      c.Health.Interval,
-		Timeout:       c.Health.Timeout,
-		Rise:          c.Health.Rise,
-		Fall:          c.Health.Fall,
-		ProxyProtocol: uint8(pool.SendProxy),
-		Method:        c.Health.Method,
-		Path:          c.Health.Path,
-		Host:          c.Health.Host,
-		Status:        c.Health.Status,
-		Port:          uint16(c.Health.Port),
-	}
-	if pool.TLS != nil {
-		check.Secure = pool.TLS.Secure
 	}
 	checker := before.checkers[c.Name]
 	if checker == nil {

@@ -87,34 +87,44 @@ type poolTLS struct {
 
 // addNodeTLS reads the TLS files of a pool and sets the pool's TLS.
 func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, log *slog.Logger) error {
+	t, err := p.originate(pool, c, before.nodeTLS[pool.Name], log.With("pool", pool.Name))
+	if err != nil {
+		return err
+	}
+	pool.TLS = t.NodeTLS
+	p.nodeTLS[pool.Name] = t
+	return nil
+}
+
+// originate reads the TLS files of a pool or of its health checks. old is what was in force before; nil: there was
+// none.
+func (p *plan) originate(pool *snapshot.Pool, c *config.NodeTLS, old *poolTLS, log *slog.Logger) (*poolTLS, error) {
 	o := tlsterm.NodeOptions{
 		Hosts:       make(map[string]string),
 		CA:          c.CA,
 		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
 		Insecure:    !c.Verify,
-		Logger:      log.With("pool", pool.Name),
+		Logger:      log,
 	}
 	for _, n := range pool.Nodes() {
 		o.Hosts[n.Name] = cmp.Or(c.ServerName, n.Host)
 	}
-	t, old := &poolTLS{config: *c, hosts: o.Hosts}, before.nodeTLS[pool.Name]
+	t := &poolTLS{config: *c, hosts: o.Hosts}
 	if old != nil && old.config == t.config && maps.Equal(old.hosts, t.hosts) {
 		t.NodeTLS = old.NodeTLS
 		p.readAgain = append(p.readAgain, func() error { return nameErrors("pool", pool.Name, t.Originator.Reload()) })
 	} else {
 		originator, err := tlsterm.NewOriginator(o)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		t.NodeTLS = snapshot.NewNodeTLS(originator, pool.Nodes())
 		if old != nil {
 			t.Inherit(old.NodeTLS)
 		}
 	}
-	pool.TLS = t.NodeTLS
-	p.nodeTLS[pool.Name] = t
 	p.workers = append(p.workers, t.Originator)
-	return nil
+	return t, nil
 }
 
 var clientAuths = map[config.ClientAuth]tlsterm.ClientAuth{

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
@@ -97,9 +98,9 @@ func (s *server) notReady() (reasons []string) {
 func (s *server) followNodes(p *plan) {
 	for pool, checker := range p.checkers {
 		checker.Notify(func(n health.Status) {
-			text := "up"
-			if !n.Up {
-				text = fmt.Sprintf("down: %v", n.Err)
+			text := n.State.String()
+			if n.State != balancer.Up {
+				text = fmt.Sprintf("%s: %v", text, n.Err)
 			}
 			s.events.Publish(api.Event{Kind: eventNode, Subject: pool + "/" + n.Node.Name, Text: text})
 		})

@@ -10,6 +10,7 @@ import (
 
 var (
 	nodeState   = newGauge("node_state", "1 for the state that a node is in, 0 for the others.", "pool", "node", "state")
+	nodeHealth  = newGauge("node_health", "1 for what the health checks say of a node, 0 for the other states, whatever the operator has said about it.", "pool", "node", "state")
 	nodeHealthy = newGauge("node_healthy", "1 while the health checks find a node good, whatever the operator has said about it.", "pool", "node")
 	nodeWeight  = newGauge("node_weight", "The weight of a node in force.", "pool", "node")
 	nodeOpen    = newGauge("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
@@ -28,9 +29,10 @@ var states = [...]balancer.State{balancer.Up, balancer.Draining, balancer.Down}
 func (s scrape) nodes(pools []*snapshot.Pool) {
 	for _, p := range pools {
 		for _, n := range p.Nodes() {
-			is := n.State()
+			is, health := n.State(), n.Health()
 			for _, state := range states {
 				s.flag(nodeState, state == is, p.Name, n.Name, state.String())
+				s.flag(nodeHealth, state == health, p.Name, n.Name, state.String())
 			}
 			s.flag(nodeHealthy, n.Health() == balancer.Up, p.Name, n.Name)
 			s.gauge(nodeWeight, float64(n.Weight), p.Name, n.Name)
@@ -49,6 +51,7 @@ func (s scrape) probes(pools map[string][]health.Status) {
 			h := &nodes[i]
 			name := h.Node.Name
 			s.count(nodeProbes, h.Passed, pool, name, "passed")
+			s.count(nodeProbes, h.Draining, pool, name, "draining")
 			s.count(nodeProbes, h.Failed, pool, name, "failed")
 			if !h.Last.IsZero() {
 				s.gauge(nodeProbeDuration, h.Took.Seconds(), pool, name)

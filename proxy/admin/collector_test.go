@@ -63,7 +63,7 @@ func everything(t *testing.T) *fixed {
 	f.Sources = Sources{
 		Pools: func() []*snapshot.Pool { return []*snapshot.Pool{pool} },
 		Health: func() map[string][]health.Status {
-			return map[string][]health.Status{"p": {{Node: node, Up: true, Since: at, Last: at, Took: time.Second, Passed: 2, Failed: 1}}}
+			return map[string][]health.Status{"p": {{Node: node, State: balancer.Up, Since: at, Last: at, Took: time.Second, Passed: 2, Failed: 1}}}
 		},
 		Nodes: func() []api.Node {
 			return []api.Node{{

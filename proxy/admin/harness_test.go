@@ -70,7 +70,7 @@ func (f *fakeControl) Nodes(context.Context) (api.Nodes, error) {
 func aNode(name string) api.Node {
 	return api.Node{
 		Name: name, Operator: api.NodeOperator{State: api.Draining, Since: &someTime}, Drain: &api.Drain{Began: someTime, Sessions: 5, PerSecond: 0.5},
-		Pools: []api.NodeInPool{{Pool: "p", Address: "h:1", State: "up", Since: &someTime}},
+		Pools: []api.NodeInPool{{Pool: "p", Address: "h:1", State: "up", Health: "up", Healthy: true, Since: &someTime}},
 	}
 }
 

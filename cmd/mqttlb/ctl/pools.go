@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -75,7 +76,7 @@ func nodeState(n *api.Node, in *api.NodeInPool) (string, look) {
 func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 	var notes []string
 	if !in.Healthy {
-		note := "down"
+		note := terminal.Printable(cmp.Or(in.Health, "down")) // earlier versions have no Health
 		if ago := since(in.Since, now); ago != "" {
 			note += " for " + ago
 		}
@@ -83,6 +84,9 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 			note += ": " + terminal.Printable(in.Reason)
 		}
 		notes = append(notes, note)
+	}
+	if in.Warning != "" {
+		notes = append(notes, terminal.Printable(in.Warning))
 	}
 	if n.Drain != nil {
 		notes = append(notes, drainText(n.Drain))

@@ -48,10 +48,12 @@ type Drain struct {
 type NodeInPool struct {
 	Pool             string     `json:"pool"`
 	Address          string     `json:"address"`
-	State            string     `json:"state"` // up, draining or down
-	Healthy          bool       `json:"healthy"`
-	Since            *time.Time `json:"since,omitempty"`  // of the last change of Healthy
-	Reason           string     `json:"reason,omitempty"` // why the last probe failed
+	State            string     `json:"state"`             // up, draining or down
+	Health           string     `json:"health"`            // what the health checks say: up, draining or down
+	Healthy          bool       `json:"healthy"`           // Health is up
+	Since            *time.Time `json:"since,omitempty"`   // of the last change of Health
+	Reason           string     `json:"reason,omitempty"`  // why the last probe did not find it up
+	Warning          string     `json:"warning,omitempty"` // why the probes know less than they should
 	ProbeSeconds     float64    `json:"probe_seconds,omitempty"`
 	Weight           int        `json:"weight"`
 	ConfiguredWeight int        `json:"configured_weight"`

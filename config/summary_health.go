@@ -1,0 +1,67 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// health describes the probes, and what happens to the sessions of a node that is down.
+func (p *Pool) health() string {
+	if p.WhenDown != CloseDown {
+		return p.Health.String()
+	}
+	return fmt.Sprintf("%s, then %d sessions leave a second", p.Health, p.DrainRate)
+}
+
+// String describes the probes in a few words.
+func (h Health) String() string {
+	if h.Uses(ProbeNone) {
+		return "no probe"
+	}
+	var all []string
+	for _, p := range h.Probe {
+		all = append(all, h.describe(p))
+	}
+	what := strings.Join(all, ", and ")
+	return fmt.Sprintf("%s every %s, timeout %s, rise %d, fall %d",
+		what, formatDuration(h.Interval), formatDuration(h.Timeout), h.Rise, h.Fall)
+}
+
+// describe describes one of the probes.
+func (h *Health) describe(p Probe) string {
+	what := string(p)
+	switch p {
+	case ProbeHTTP:
+		what += " " + h.Method + " "
+		if h.Port != 0 {
+			what += ":" + strconv.Itoa(h.Port)
+		}
+		what += h.Path + h.withTLS()
+	case ProbeEMQX:
+		what += " :" + strconv.Itoa(h.Port) + h.withTLS()
+		if h.CredentialsFile != "" {
+			what += ", key in " + h.CredentialsFile
+		}
+	case ProbeMQTT:
+		if h.Version == MQTT5 {
+			what += " 5"
+		}
+		if h.Username != "" {
+			what += " as " + h.Username
+		}
+	case ProbeNone, ProbeTCP:
+	}
+	return what
+}
+
+// withTLS describes the TLS of another port than the node's own.
+func (h *Health) withTLS() string {
+	switch {
+	case h.TLS == nil:
+		return ""
+	case !h.TLS.Verify:
+		return " with TLS, NOT VERIFIED"
+	}
+	return " with TLS"
+}
