@@ -76,14 +76,14 @@ func fleet(appendID func(b []byte, i int) []byte) func() []uint64 {
 }
 
 func pick(p *Pool, key uint64) *Node {
-	c := p.Candidates(key, true)
+	c := p.Candidates(Client{Key: key, Keyed: true})
 	return c.Next()
 }
 
 // names lists all candidates for a key.
 func names(p *Pool, key uint64, keyed bool) []string {
 	var all []string
-	c := p.Candidates(key, keyed)
+	c := p.Candidates(Client{Key: key, Keyed: keyed})
 	for n := c.Next(); n != nil; n = c.Next() {
 		all = append(all, n.Name)
 	}

@@ -32,11 +32,23 @@ const (
 	lastResort              // no node is up: the next step of a walk over the nodes that are down
 )
 
-// Candidates returns the candidates for a session. The key is [Hash] or [HashAddr] of the
-// field that p.HashKey names. keyed is false when the session lacks this field or when it
-// is empty; the session then goes to the less loaded of two random nodes. A pool whose
-// HashKey is NoKey ignores both arguments.
-func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
+// Client is what decides about the candidates of a session. A pool whose HashKey is NoKey
+// ignores it.
+type Client struct {
+	// Key is Hash or HashAddr of the field that the pool's HashKey names. Valid only if Keyed.
+	Key uint64
+
+	// Keyed is false when the session lacks this field or when it is empty; the session then
+	// goes to the less loaded of two random nodes.
+	Keyed bool
+
+	// Persistent says that the node may keep state for the client, which the client would miss
+	// on another node.
+	Persistent bool
+}
+
+// Candidates returns the candidates for a session of the client.
+func (p *Pool) Candidates(client Client) Candidates {
 	w := progress{last: -1, chosen: -1, held: -1}
 	switch p.Algorithm {
 	case LeastConnections:
@@ -46,8 +58,8 @@ func (p *Pool) Candidates(key uint64, keyed bool) Candidates {
 	case RandomTwo:
 		w.order = pair
 	default:
-		if keyed {
-			return Candidates{p, key, w}
+		if client.Keyed {
+			return Candidates{p, client.Key, w}
 		}
 		w.order = pair
 	}

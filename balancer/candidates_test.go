@@ -50,12 +50,12 @@ func TestPoolWithNothingUpHasNoCandidates(t *testing.T) {
 		for _, n := range p.Nodes() {
 			n.SetOperator(Down)
 		}
-		c := p.Candidates(42, true)
+		c := p.Candidates(Client{Key: 42, Keyed: true})
 		if n := c.Next(); n != nil {
 			t.Errorf("%v: %s", a, n.Name)
 		}
 		p.node("a").SetOperator(Up)
-		c = p.Candidates(42, true)
+		c = p.Candidates(Client{Key: 42, Keyed: true})
 		if n := c.Next(); n == nil || n.Name != "a" {
 			t.Errorf("%v: the node that came back is no candidate", a)
 		}
@@ -72,7 +72,7 @@ func TestNodeThatGoesDownBetweenTwoCandidatesIsPassedOver(t *testing.T) {
 	for _, a := range algorithms {
 		for i := range 1000 {
 			p := newPool(t, a, "a", "b", "c", "d")
-			c := p.Candidates(mix(uint64(i)), true)
+			c := p.Candidates(Client{Key: mix(uint64(i)), Keyed: true})
 			tried := []*Node{c.Next()}
 			lost := p.nodes[i%4]
 			lost.SetHealth(Down)
@@ -98,7 +98,7 @@ func TestSessionWithoutAKeyGoesToTheLessLoaded(t *testing.T) {
 		p := newPool(t, a, "a", "b")
 		p.node("a").Acquire()
 		for range 100 {
-			c := p.Candidates(0, false)
+			c := p.Candidates(Client{})
 			if n := c.Next(); n.Name != "b" {
 				t.Fatalf("%v: %s, which holds a session, before %s, which holds none", a, n.Name, "b")
 			}
@@ -111,7 +111,7 @@ func TestCandidatesAreASmallPlainValue(t *testing.T) {
 		t.Errorf("%d bytes; every session that dials carries it", size)
 	}
 	p := newPool(t, ConsistentHash, "a", "b", "c")
-	c := p.Candidates(42, true)
+	c := p.Candidates(Client{Key: 42, Keyed: true})
 	c.Next()
 	kept := c
 	if c.Next() != kept.Next() {
@@ -124,7 +124,7 @@ func TestChoosingAllocatesNothing(t *testing.T) {
 		p := newPool(t, a, "a:1", "b:2", "c:3")
 		id := []byte("device-000001")
 		allocs := testing.AllocsPerRun(100, func() {
-			c := p.Candidates(Hash(id), true)
+			c := p.Candidates(Client{Key: Hash(id), Keyed: true})
 			for c.Next() != nil {
 			}
 		})
@@ -154,7 +154,7 @@ func TestLoopsChooseAtOnce(t *testing.T) {
 					case 40:
 						p.nodes[loop].SetOperator(Up)
 					}
-					c := p.Candidates(mix(uint64(i)), i%3 > 0)
+					c := p.Candidates(Client{Key: mix(uint64(i)), Keyed: i%3 > 0})
 					for n := c.Next(); n != nil; n = c.Next() {
 						if n.Acquire() {
 							n.Release()
@@ -215,7 +215,7 @@ func FuzzCandidates(f *testing.F) {
 				}
 			}
 		}
-		c := p.Candidates(key, keyed)
+		c := p.Candidates(Client{Key: key, Keyed: keyed})
 		for n := c.Next(); n != nil; n = c.Next() {
 			if !up[n] {
 				t.Fatalf("%s is %v, or came before", n.Name, n.State())
@@ -237,7 +237,7 @@ func BenchmarkFirstCandidate(b *testing.B) {
 				key := uint64(1)
 				for b.Loop() {
 					key += 0x9e3779b97f4a7c15
-					c := p.Candidates(key, true)
+					c := p.Candidates(Client{Key: key, Keyed: true})
 					if c.Next() == nil {
 						b.Fatal("no candidate")
 					}
@@ -253,7 +253,7 @@ func BenchmarkHashAndFirstCandidate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		id[12]++
-		c := p.Candidates(Hash(id), true)
+		c := p.Candidates(Client{Key: Hash(id), Keyed: true})
 		if c.Next() == nil {
 			b.Fatal("no candidate")
 		}

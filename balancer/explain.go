@@ -19,7 +19,7 @@ func (p *Pool) Explain(key uint64, keyed bool) []Choice {
 	var choices []Choice
 	tried := map[*Node]bool{}
 	if keyed && p.HashKey != NoKey {
-		candidates := p.Candidates(key, true)
+		candidates := p.Candidates(Client{Key: key, Keyed: true})
 		place, chosen := "first by its hash", false
 		for n := candidates.Next(); n != nil; n = candidates.Next() {
 			c := Choice{Node: n, Why: place}

@@ -20,7 +20,7 @@ func explained(choices []Choice) (lines []string) {
 
 // inKeyOrder returns the names of the pool's nodes as Candidates orders them while all are up.
 func inKeyOrder(p *Pool, key uint64) (nodes []*Node) {
-	c := p.Candidates(key, true)
+	c := p.Candidates(Client{Key: key, Keyed: true})
 	for n := c.Next(); n != nil; n = c.Next() {
 		nodes = append(nodes, n)
 	}

@@ -42,7 +42,7 @@ func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
 		p := newPool(t, a, "a", "b", "c")
 		p.node("b").SetHealth(Down)
 		p.node("c").SetHealth(Down)
-		c := p.Candidates(42, true)
+		c := p.Candidates(Client{Key: 42, Keyed: true})
 		if n := c.Next(); n == nil || n.Name != "a" {
 			t.Fatalf("%v: the node that is up is not the first candidate", a)
 		}

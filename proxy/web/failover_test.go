@@ -18,7 +18,7 @@ func (r *rig) atHome(index int) string {
 	r.t.Helper()
 	for i := range 200 {
 		source := fmt.Sprintf("198.51.100.%d:1", i)
-		c := r.pool.Candidates(balancer.HashAddr(netip.MustParseAddrPort(source).Addr()), true)
+		c := r.pool.Candidates(balancer.Client{Key: balancer.HashAddr(netip.MustParseAddrPort(source).Addr()), Keyed: true})
 		if n := c.Next(); n == r.pool.Nodes()[index] {
 			return source
 		}
