@@ -52,3 +52,38 @@ func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
 		}
 	}
 }
+
+// A node that drains by itself works: it comes before those that do not answer the probes.
+func TestNodesThatDrainComeBeforeThoseThatAreDown(t *testing.T) {
+	for _, a := range algorithms {
+		p := newPool(t, a, "a:2", "b", "c:2", "d", "e")
+		for i := range 1000 {
+			client := Client{Key: mix(uint64(i)), Keyed: true, Persistent: i%2 > 0}
+			for _, n := range p.Nodes() {
+				n.SetHealth(Up)
+			}
+			up := candidateNames(p, client)
+			for _, n := range p.Nodes() {
+				n.SetHealth(Down)
+			}
+			p.node("b").SetHealth(Draining)
+			p.node("d").SetHealth(Draining)
+			isDown := func(name string) bool { return p.node(name).Health() == Down }
+			want := append(slices.DeleteFunc(slices.Clone(up), isDown), slices.DeleteFunc(up, func(name string) bool { return !isDown(name) })...)
+			got := candidateNames(p, client)
+			if p.HashKey == NoKey {
+				for _, names := range [][]string{got[:2], got[2:], want[:2], want[2:]} {
+					slices.Sort(names)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%v: %v, want %v", a, got, want)
+			}
+			p.node("b").SetOperator(Draining) // the operator's word is no last resort
+			if got := candidateNames(p, client); len(got) != 4 || slices.Contains(got, "b") {
+				t.Fatalf("%v: %v with b taken out by the operator", a, got)
+			}
+			p.node("b").SetOperator(Up)
+		}
+	}
+}
