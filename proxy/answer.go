@@ -58,6 +58,9 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 	if answer == answerConnack {
 		s.connack, s.connacked = l.connack.Code, true
 		s.flow.connacked(s.connack, time.Duration(l.Now()-s.begun))
+		if s.connack == 0 { // a refusal may be the client's fault
+			s.pending.node.Observed(true)
+		}
 		if l.connack.HasSessionExpiryInterval {
 			s.persistent = l.connack.SessionExpiryInterval > 0
 		}
