@@ -108,9 +108,9 @@ func (c *control) knows(f *api.SessionFilter) error {
 }
 
 // Route implements [admin.Control].
-func (c *control) Route(_ context.Context, clientID string) (api.Route, error) {
+func (c *control) Route(_ context.Context, clientID string, persistent bool) (api.Route, error) {
 	answer := api.Route{ClientID: clientID, Routes: []api.ListenerRoute{}}
-	for _, way := range c.server.Route(clientID, false) {
+	for _, way := range c.server.Route(clientID, persistent) {
 		r := api.ListenerRoute{Listeners: way.Listeners, Pool: way.Pool, Algorithm: way.Algorithm.String(), Note: way.Note, Candidates: []api.Candidate{}}
 		if way.Keyed {
 			r.HashKey, r.Key = way.HashKey.String(), fmt.Sprintf("%016x", way.Key)
