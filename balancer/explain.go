@@ -17,7 +17,7 @@ type Choice struct {
 // their order, and then the nodes that are not candidates. If the client has no key, or the pool hashes no
 // field, chance or load decides: then no node is chosen, and all are in configuration order.
 //
-// Explain changes nothing. The order is that of Candidates; the reasons are read after it, so a node
+// Explain takes no place on a node and no turn. The order is that of Candidates; the reasons are read after it, so a node
 // that changes its state meanwhile may have a reason of its new state.
 func (p *Pool) Explain(client Client) []Choice {
 	if !client.Keyed || p.HashKey == NoKey {

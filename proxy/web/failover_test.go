@@ -210,3 +210,26 @@ func answering(t *testing.T, text string) (address string, closed chan struct{})
 	}()
 	return ln.Addr().String(), closed
 }
+
+// Requests say of a node whether it can be reached.
+func TestRequestsMakeANodeAnOutlier(t *testing.T) {
+	dead, alive := &node{name: "dead", address: refusedAddress}, newNode(t, "alive", nil)
+	spec := balancer.PoolSpec{Name: "dashboard", Outliers: true, Nodes: []balancer.NodeSpec{{Name: dead.name, Address: dead.address}, {Name: alive.name, Address: alive.address}}}
+	r := startPool(t, spec, []*node{dead, alive})
+	r.pool.Judge() // from here on
+	c := r.client()
+	c.source = r.atHome(0)
+	for range 20 {
+		if s := c.get("/"); s.Node != "alive" {
+			t.Fatalf("the request went to %s", s.Node)
+		}
+	}
+	if v := r.pool.Judge(); len(v) != 1 || v[0].Node.Name != "dead" || !v[0].Outlier {
+		t.Fatalf("%+v", v)
+	}
+	tried := len(r.failed)
+	c.get("/")
+	if len(r.failed) != tried {
+		t.Error("the outlier was tried first")
+	}
+}
