@@ -12,7 +12,7 @@ import (
 func settle(t *testing.T, p *Pool, n int) {
 	t.Helper()
 	for range n {
-		c := p.Candidates(0, false)
+		c := p.Candidates(Client{})
 		node := c.Next()
 		if node == nil || !node.Acquire() {
 			t.Fatal("no node took the session")
@@ -47,7 +47,7 @@ func TestLeastConnectionsSpreadsOverIdleNodes(t *testing.T) {
 	p := newPool(t, LeastConnections, emqx(10, "")...)
 	seen := make(map[string]bool)
 	for range 1000 {
-		c := p.Candidates(0, false)
+		c := p.Candidates(Client{})
 		seen[c.Next().Name] = true // no session stays open: all nodes remain idle
 	}
 	if len(seen) != 10 {
@@ -58,7 +58,7 @@ func TestLeastConnectionsSpreadsOverIdleNodes(t *testing.T) {
 func TestHeavierOfTwoIdleNodesComesFirst(t *testing.T) {
 	for range 100 {
 		p := newPool(t, LeastConnections, "light:1", "heavy:2")
-		c := p.Candidates(0, false)
+		c := p.Candidates(Client{})
 		if n := c.Next(); n.Name != "heavy" {
 			t.Fatalf("%s first", n.Name)
 		}
@@ -69,7 +69,7 @@ func TestHeavierOfTwoIdleNodesComesFirst(t *testing.T) {
 func turns(p *Pool, n int) string {
 	var b strings.Builder
 	for range n {
-		c := p.Candidates(0, false)
+		c := p.Candidates(Client{})
 		b.WriteString(c.Next().Name)
 	}
 	return b.String()
@@ -126,7 +126,7 @@ func TestLoopsShareOneRound(t *testing.T) {
 	for range 6 {
 		loops.Go(func() {
 			for range 1000 {
-				c := p.Candidates(0, false)
+				c := p.Candidates(Client{})
 				c.Next().Acquire()
 			}
 		})
@@ -162,7 +162,7 @@ func TestRandomTwoNeverTakesTheMostLoadedNode(t *testing.T) {
 	full.Acquire()
 	for range 1000 {
 		var order []*Node
-		c := p.Candidates(0, false)
+		c := p.Candidates(Client{})
 		for n := c.Next(); n != nil; n = c.Next() {
 			order = append(order, n)
 		}

@@ -76,15 +76,26 @@ func fleet(appendID func(b []byte, i int) []byte) func() []uint64 {
 }
 
 func pick(p *Pool, key uint64) *Node {
-	c := p.Candidates(key, true)
+	c := p.Candidates(Client{Key: key, Keyed: true})
 	return c.Next()
 }
 
 // names lists all candidates for a key.
 func names(p *Pool, key uint64, keyed bool) []string {
-	var all []string
-	c := p.Candidates(key, keyed)
+	return candidateNames(p, Client{Key: key, Keyed: keyed})
+}
+
+// candidateNodes lists all candidates of a client.
+func candidateNodes(p *Pool, client Client) (nodes []*Node) {
+	c := p.Candidates(client)
 	for n := c.Next(); n != nil; n = c.Next() {
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+func candidateNames(p *Pool, client Client) (all []string) {
+	for _, n := range candidateNodes(p, client) {
 		all = append(all, n.Name)
 	}
 	return all

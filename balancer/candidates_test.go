@@ -1,10 +1,12 @@
 package balancer
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -50,12 +52,12 @@ func TestPoolWithNothingUpHasNoCandidates(t *testing.T) {
 		for _, n := range p.Nodes() {
 			n.SetOperator(Down)
 		}
-		c := p.Candidates(42, true)
+		c := p.Candidates(Client{Key: 42, Keyed: true})
 		if n := c.Next(); n != nil {
 			t.Errorf("%v: %s", a, n.Name)
 		}
 		p.node("a").SetOperator(Up)
-		c = p.Candidates(42, true)
+		c = p.Candidates(Client{Key: 42, Keyed: true})
 		if n := c.Next(); n == nil || n.Name != "a" {
 			t.Errorf("%v: the node that came back is no candidate", a)
 		}
@@ -72,7 +74,7 @@ func TestNodeThatGoesDownBetweenTwoCandidatesIsPassedOver(t *testing.T) {
 	for _, a := range algorithms {
 		for i := range 1000 {
 			p := newPool(t, a, "a", "b", "c", "d")
-			c := p.Candidates(mix(uint64(i)), true)
+			c := p.Candidates(Client{Key: mix(uint64(i)), Keyed: true})
 			tried := []*Node{c.Next()}
 			lost := p.nodes[i%4]
 			lost.SetHealth(Down)
@@ -98,7 +100,7 @@ func TestSessionWithoutAKeyGoesToTheLessLoaded(t *testing.T) {
 		p := newPool(t, a, "a", "b")
 		p.node("a").Acquire()
 		for range 100 {
-			c := p.Candidates(0, false)
+			c := p.Candidates(Client{})
 			if n := c.Next(); n.Name != "b" {
 				t.Fatalf("%v: %s, which holds a session, before %s, which holds none", a, n.Name, "b")
 			}
@@ -111,7 +113,7 @@ func TestCandidatesAreASmallPlainValue(t *testing.T) {
 		t.Errorf("%d bytes; every session that dials carries it", size)
 	}
 	p := newPool(t, ConsistentHash, "a", "b", "c")
-	c := p.Candidates(42, true)
+	c := p.Candidates(Client{Key: 42, Keyed: true})
 	c.Next()
 	kept := c
 	if c.Next() != kept.Next() {
@@ -124,7 +126,7 @@ func TestChoosingAllocatesNothing(t *testing.T) {
 		p := newPool(t, a, "a:1", "b:2", "c:3")
 		id := []byte("device-000001")
 		allocs := testing.AllocsPerRun(100, func() {
-			c := p.Candidates(Hash(id), true)
+			c := p.Candidates(Client{Key: Hash(id), Keyed: true})
 			for c.Next() != nil {
 			}
 		})
@@ -154,7 +156,7 @@ func TestLoopsChooseAtOnce(t *testing.T) {
 					case 40:
 						p.nodes[loop].SetOperator(Up)
 					}
-					c := p.Candidates(mix(uint64(i)), i%3 > 0)
+					c := p.Candidates(Client{Key: mix(uint64(i)), Keyed: i%3 > 0})
 					for n := c.Next(); n != nil; n = c.Next() {
 						if n.Acquire() {
 							n.Release()
@@ -174,20 +176,28 @@ func TestLoopsChooseAtOnce(t *testing.T) {
 }
 
 // FuzzCandidates checks that each node that is up is a candidate exactly once, whatever
-// the algorithm, weights, loads and states. If no node is up, each node that the operator
-// has not taken out must be a candidate exactly once.
+// the algorithm, weights, loads, states, outliers, ramps and client. If no node is up, each node
+// that the operator has not taken out must be a candidate exactly once. Nodes may change while
+// the session walks: none may come twice then.
 func FuzzCandidates(f *testing.F) {
-	f.Add(uint8(0), true, uint64(1), []byte{1, 2, 3})
-	f.Add(uint8(0), true, uint64(1<<63), []byte{0x41, 0x41, 0x41, 0x81, 0x41})
-	f.Add(uint8(1), false, uint64(0), []byte{0xff, 0x80, 0x00})
-	f.Add(uint8(2), true, uint64(7), []byte{0x3f, 0x01, 0x01, 0x41})
-	f.Add(uint8(3), true, uint64(9), []byte{0x05, 0x05, 0xc5, 0x05, 0x05, 0x05})
-	f.Add(uint8(4), false, uint64(9), []byte{0x05})
-	f.Fuzz(func(t *testing.T, algorithm uint8, keyed bool, key uint64, nodes []byte) {
+	f.Add(uint8(0), true, false, uint64(1), uint64(0), []byte{1, 2, 3})
+	f.Add(uint8(0), true, true, uint64(1<<63), uint64(0xf0f0), []byte{0x41, 0x41, 0x41, 0x81, 0x41})
+	f.Add(uint8(1), false, false, uint64(0), uint64(1), []byte{0xff, 0x80, 0x00})
+	f.Add(uint8(2), true, false, uint64(7), uint64(5), []byte{0x3f, 0x01, 0x01, 0x41})
+	f.Add(uint8(3), true, true, uint64(9), uint64(0xffffffffffff), []byte{0x05, 0x05, 0xc5, 0x05, 0x05, 0x05})
+	f.Add(uint8(4), false, false, uint64(9), uint64(0), []byte{0x05})
+	f.Add(uint8(10), true, false, uint64(9), uint64(0x123456789), bytes.Repeat([]byte{0x05}, 150))
+	f.Fuzz(func(t *testing.T, settings uint8, keyed, persistent bool, key, marks uint64, nodes []byte) {
 		if len(nodes) == 0 || len(nodes) > 200 {
 			return
 		}
-		spec := PoolSpec{Algorithm: Algorithm(algorithm % 5)}
+		spec := PoolSpec{Algorithm: Algorithm(settings % 5)}
+		if settings/5%2 == 1 {
+			spec.SlowStart = time.Hour
+			if spec.Algorithm == ConsistentHash || spec.Algorithm == SourceIP {
+				spec.MaxLoad = 1.25
+			}
+		}
 		for i, b := range nodes { // six bits of weight, two of state
 			spec.Nodes = append(spec.Nodes, NodeSpec{
 				Name: fmt.Sprint("n", i), Address: "127.0.0.1:1", Weight: int(b & 0x3f),
@@ -197,12 +207,22 @@ func FuzzCandidates(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		marked := func(i, of int) bool { return marks>>((3*i+of)%64)&1 == 1 }
 		up := make(map[*Node]bool)
 		for i, n := range p.Nodes() {
 			n.SetOperator(State(nodes[i] >> 6 % 3))
 			n.SetHealth(pickState(nodes[i]>>6 != 3))
 			for range nodes[i] & 7 {
 				n.Acquire()
+			}
+			if marked(i, 0) && n.Health() == Down {
+				n.SetHealth(Draining)
+			}
+			if marked(i, 1) {
+				n.condition.judge(outlier, outlier)
+			}
+			if marked(i, 2) {
+				n.condition.cameUp.Store(now())
 			}
 			if n.isUp() {
 				up[n] = true
@@ -215,8 +235,8 @@ func FuzzCandidates(f *testing.F) {
 				}
 			}
 		}
-		c := p.Candidates(key, keyed)
-		for n := c.Next(); n != nil; n = c.Next() {
+		client := Client{Key: key, Keyed: keyed, Persistent: persistent}
+		for _, n := range candidateNodes(p, client) {
 			if !up[n] {
 				t.Fatalf("%s is %v, or came before", n.Name, n.State())
 			}
@@ -224,6 +244,16 @@ func FuzzCandidates(f *testing.F) {
 		}
 		if len(up) != 0 {
 			t.Fatalf("%d nodes were left out", len(up))
+		}
+		c, seen := p.Candidates(client), make(map[*Node]bool)
+		for n := c.Next(); n != nil; n = c.Next() {
+			if seen[n] {
+				t.Fatalf("%s came twice", n.Name)
+			}
+			seen[n] = true
+			changed := p.nodes[int(mix(marks+uint64(len(seen)))%uint64(len(p.nodes)))]
+			changed.condition.judge(outlier, changed.condition.verdict.Load()&outlier^outlier)
+			n.Acquire()
 		}
 	})
 }
@@ -237,7 +267,7 @@ func BenchmarkFirstCandidate(b *testing.B) {
 				key := uint64(1)
 				for b.Loop() {
 					key += 0x9e3779b97f4a7c15
-					c := p.Candidates(key, true)
+					c := p.Candidates(Client{Key: key, Keyed: true})
 					if c.Next() == nil {
 						b.Fatal("no candidate")
 					}
@@ -253,7 +283,7 @@ func BenchmarkHashAndFirstCandidate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		id[12]++
-		c := p.Candidates(Hash(id), true)
+		c := p.Candidates(Client{Key: Hash(id), Keyed: true})
 		if c.Next() == nil {
 			b.Fatal("no candidate")
 		}

@@ -4,7 +4,7 @@
 // the pool's nodes one at a time, in the order in which to try them. After a failed dial, ask
 // for the next candidate.
 //
-//	candidates := pool.Candidates(balancer.Hash(clientID), len(clientID) > 0)
+//	candidates := pool.Candidates(balancer.Client{Key: balancer.Hash(clientID), Keyed: len(clientID) > 0})
 //	for node := candidates.Next(); node != nil; node = candidates.Next() {
 //		if !node.Acquire() {
 //			continue // at its max_connections

@@ -1,6 +1,10 @@
 package balancer
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Choice is a node with its place among the nodes that one session would try now.
 type Choice struct {
@@ -9,44 +13,63 @@ type Choice struct {
 	Why    string // such as "first by its hash"
 }
 
-// Explain returns the nodes of the pool as a session with the key would try them now: its candidates in
-// their order, and then the nodes that are not candidates. If keyed is false, or the pool hashes no
+// Explain returns the nodes of the pool as a session of the client would try them now: its candidates in
+// their order, and then the nodes that are not candidates. If the client has no key, or the pool hashes no
 // field, chance or load decides: then no node is chosen, and all are in configuration order.
 //
-// Explain changes nothing. The order is that of Candidates; the reasons are read after it, so a node
+// Explain takes no place on a node and no turn. The order is that of Candidates; the reasons are read after it, so a node
 // that changes its state meanwhile may have a reason of its new state.
-func (p *Pool) Explain(key uint64, keyed bool) []Choice {
+func (p *Pool) Explain(client Client) []Choice {
+	if !client.Keyed || p.HashKey == NoKey {
+		return p.explainWithoutKey()
+	}
 	var choices []Choice
 	tried := map[*Node]bool{}
-	if keyed && p.HashKey != NoKey {
-		candidates := p.Candidates(key, true)
-		place, chosen := "first by its hash", false
-		for n := candidates.Next(); n != nil; n = candidates.Next() {
-			c := Choice{Node: n, Why: place}
-			if hindrance := n.hindrance(); hindrance != "" {
-				c.Why = hindrance
-			} else if !chosen {
-				c.Chosen, chosen = true, true
-			}
-			switch candidates.walk.order {
-			case willing:
-				c.Why = DrainingItself + ", but no node is up: " + c.Why
-			case lastResort:
-				c.Why = "last resort, since no node is up: " + c.Why
-			case hashed, least, inTurn, pair, rest:
-			}
-			choices = append(choices, c)
-			tried[n], place = true, "next by its hash"
-		}
-		for _, n := range p.byKey(key) {
-			if !tried[n] {
-				choices = append(choices, Choice{Node: n, Why: n.exclusion()})
-			}
-		}
-		return choices
+	candidates, chosen := p.Candidates(client), false
+	var orders []order
+	for n := candidates.Next(); n != nil; n = candidates.Next() {
+		choices, orders = append(choices, Choice{Node: n}), append(orders, candidates.walk.order)
+		tried[n] = true
 	}
-	candidate, lastResort := (*Node).isUp, p.Up() == 0
-	if lastResort {
+	byKey := p.byKey(client.Key)
+	home := slices.IndexFunc(byKey, func(n *Node) bool { return tried[n] })
+	for i := range choices {
+		c := &choices[i]
+		place, hindrance := "next by its hash", c.Node.hindrance()
+		if c.Node == byKey[home] {
+			place = "first by its hash"
+		}
+		switch {
+		case hindrance != "":
+			c.Why = hindrance
+		case orders[i] == postponed:
+			c.Why = place + ", but it comes later: " + p.postponement(client, c.Node)
+		default:
+			c.Why = place
+		}
+		switch {
+		case orders[i] < lastResort:
+		case c.Node.Health() == Draining:
+			c.Why = DrainingItself + ", but no node is up: " + c.Why
+		default:
+			c.Why = "last resort, since no node is up: " + c.Why
+		}
+		if hindrance == "" && !chosen {
+			c.Chosen, chosen = true, true
+		}
+	}
+	for _, n := range byKey {
+		if !tried[n] {
+			choices = append(choices, Choice{Node: n, Why: n.exclusion()})
+		}
+	}
+	return choices
+}
+
+// explainWithoutKey explains the nodes to a session for which chance or load decides.
+func (p *Pool) explainWithoutKey() (choices []Choice) {
+	candidate, last := (*Node).isUp, p.Up() == 0
+	if last {
 		candidate = (*Node).mayBeTried
 	}
 	for _, n := range p.nodes {
@@ -56,12 +79,44 @@ func (p *Pool) Explain(key uint64, keyed bool) []Choice {
 			c.Why = n.exclusion()
 		case hindrance != "":
 			c.Why = hindrance
-		case lastResort:
+		case last:
 			c.Why = "last resort, since no node is up: may be chosen"
+		case n.IsOutlier():
+			c.Why = "after the others: " + n.outlying()
+		case n.Ramp() < 1:
+			c.Why = "may be chosen: " + n.ramping()
 		}
 		choices = append(choices, c)
 	}
 	return choices
+}
+
+// postponement says why a candidate comes after those that are not postponed.
+func (p *Pool) postponement(client Client, n *Node) string {
+	l := p.load(n)
+	switch {
+	case n.IsOutlier():
+		return n.outlying()
+	case client.Persistent:
+	case !n.takesInRamp(client.Key):
+		return n.ramping()
+	case p.maxLoad != 0 && n.Overloaded() && l.open < l.bound(p.maxLoad):
+		return fmt.Sprintf("was over max_load %v, until it has fewer than %d sessions: %d", p.maxLoad, l.bound(middle(p.maxLoad)), l.open)
+	case p.maxLoad != 0 && n.Overloaded():
+		return fmt.Sprintf("over max_load %v: %d of %d sessions", p.maxLoad, l.open, l.bound(p.maxLoad))
+	}
+	return "it was so a moment ago"
+}
+
+// outlying describes an outlier.
+func (n *Node) outlying() string {
+	left := (n.OutlierFor() + time.Second - 1).Truncate(time.Second)
+	return "an outlier for another " + left.String()
+}
+
+// ramping describes a node in its slow start.
+func (n *Node) ramping() string {
+	return fmt.Sprintf("slow start, %d %%", int(100*n.Ramp()))
 }
 
 // The reasons that the health checks give; package health knows more.

@@ -3,7 +3,9 @@ package balancer
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 // explained returns the choices as text.
@@ -20,7 +22,7 @@ func explained(choices []Choice) (lines []string) {
 
 // inKeyOrder returns the names of the pool's nodes as Candidates orders them while all are up.
 func inKeyOrder(p *Pool, key uint64) (nodes []*Node) {
-	c := p.Candidates(key, true)
+	c := p.Candidates(Client{Key: key, Keyed: true})
 	for n := c.Next(); n != nil; n = c.Next() {
 		nodes = append(nodes, n)
 	}
@@ -37,7 +39,7 @@ func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
 	n := inKeyOrder(p, key)
 	want := func(when string, keyed bool, lines ...string) {
 		t.Helper()
-		if got := explained(p.Explain(key, keyed)); !slices.Equal(got, lines) {
+		if got := explained(p.Explain(Client{Key: key, Keyed: keyed})); !slices.Equal(got, lines) {
 			t.Errorf("%s: %q, want %q", when, got, lines)
 		}
 	}
@@ -62,7 +64,7 @@ func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
 	want("none up", true, line(1, last+first+" *"), line(2, last+full), line(4, last+next), line(0, draining), line(3, draining), line(5, disabled))
 
 	in := func(i int, why string) { // in configuration order
-		for _, c := range p.Explain(key, false) {
+		for _, c := range p.Explain(Client{Key: key, Keyed: false}) {
 			if c.Node == n[i] && (c.Why != why || c.Chosen) {
 				t.Errorf("without a key: %s: %s, want %s", c.Node.Name, c.Why, why)
 			}
@@ -77,18 +79,65 @@ func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
 	in(5, disabled)
 }
 
+func TestExplanationSaysWhyACandidateComesLater(t *testing.T) {
+	runForHours(t)
+	p := newSpecPool(t, 4, PoolSpec{MaxLoad: 1.5, SlowStart: time.Hour, Outliers: true})
+	client := Client{Key: Hash([]byte("c1")), Keyed: true}
+	n := inKeyOrder(p, client.Key)
+	n[0].condition.convict(now() + int64(10*time.Second-500*time.Millisecond))
+	n[1].cameUp(0.001)
+	for n[2].Open() < 30 {
+		n[2].Acquire()
+	}
+	line := func(i int, why string) string { return n[i].Name + ": " + why }
+	want := []string{
+		line(3, "next by its hash *"), line(0, "first by its hash, but it comes later: an outlier for another 20s"),
+		line(1, "next by its hash, but it comes later: slow start, 0 %"), line(2, "next by its hash, but it comes later: over max_load 1.5: 30 of 24 sessions"),
+	}
+	if got := explained(p.Explain(client)); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for n[2].Open() > 22 {
+		n[2].Release()
+	}
+	for n[3].Open() < 10 {
+		n[3].Acquire()
+	}
+	want[3] = line(2, "next by its hash, but it comes later: was over max_load 1.5, until it has fewer than 21 sessions: 22")
+	if got := explained(p.Explain(client)); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	client.Persistent = true
+	want = []string{
+		line(1, "next by its hash *"), line(2, "next by its hash"), line(3, "next by its hash"),
+		line(0, "first by its hash, but it comes later: an outlier for another 20s"),
+	}
+	if got := explained(p.Explain(client)); !slices.Equal(got, want) {
+		t.Errorf("persistent: %q, want %q", got, want)
+	}
+	for _, c := range p.Explain(Client{}) {
+		why := map[*Node]string{n[0]: "after the others: an outlier for another 20s", n[1]: "may be chosen: slow start, 0 %"}[c.Node]
+		if why != "" && why != c.Why {
+			t.Errorf("without a key: %s: %s, want %s", c.Node.Name, c.Why, why)
+		}
+	}
+}
+
 // Whatever the state of the nodes: the candidates of the explanation are those of Candidates, and the
-// chosen one is the first that Acquire admits.
+// chosen one is the first that Acquire admits. A candidate that comes later has the reason.
 func TestExplanationAgreesWithTheCandidates(t *testing.T) {
+	runForHours(t)
 	var specs []NodeSpec
 	for i := range 7 {
 		specs = append(specs, NodeSpec{Name: fmt.Sprint("n", i), Address: "127.0.0.1:1", Weight: 1 + i%3, MaxConnections: 1})
 	}
-	p := newTestPool(t, PoolSpec{Name: "p", Nodes: specs})
+	p := newTestPool(t, PoolSpec{Name: "p", Nodes: specs, MaxLoad: 1.25, SlowStart: time.Hour})
 	for states := range 1 << 14 {
 		for i, n := range p.Nodes() {
 			n.SetOperator(State(min(states>>i&1+states>>(i+2)&1, 2)))
-			n.SetHealth(pickState(states>>(i+7)&1 == 0))
+			n.SetHealth([]State{Up, Down, Up, Draining}[states>>(i+7)&1+states>>(i+3)&2])
+			n.condition.judge(outlier, uint32(states%(i+3)/(i+2)*outlier))
+			n.cameUp(float64(states%(i+4)) / 3)
 			if full := states%(i+2) == 0; full != n.Full() {
 				if full {
 					n.Acquire()
@@ -97,13 +146,14 @@ func TestExplanationAgreesWithTheCandidates(t *testing.T) {
 				}
 			}
 		}
-		key := Hash(fmt.Append(nil, states))
-		choices := p.Explain(key, true)
+		client := Client{Key: Hash(fmt.Append(nil, states)), Keyed: true, Persistent: states%2 > 0}
+		choices := p.Explain(client)
 		if len(choices) != len(specs) {
 			t.Fatalf("states %#x: %d choices of %d nodes", states, len(choices), len(specs))
 		}
 		var chosen *Node
-		for i, n := range inKeyOrder(p, key) {
+		candidates := candidateNodes(p, client)
+		for i, n := range candidates {
 			if choices[i].Node != n {
 				t.Fatalf("states %#x: %q; candidate %d is %s", states, explained(choices), i, n.Name)
 			}
@@ -112,9 +162,15 @@ func TestExplanationAgreesWithTheCandidates(t *testing.T) {
 				chosen = n
 			}
 		}
-		for _, c := range choices {
+		up := p.Up() > 0
+		for i, c := range choices {
 			if c.Chosen != (c.Node == chosen) {
 				t.Fatalf("states %#x: %q; the session goes to %v", states, explained(choices), chosen)
+			}
+			later := strings.Contains(c.Why, "but it comes later")
+			late := c.Node.IsOutlier() || !client.Persistent && (!c.Node.takesInRamp(client.Key) || c.Node.Overloaded())
+			if i < len(candidates) && up && !c.Node.Full() && later != late || strings.Contains(c.Why, "a moment ago") {
+				t.Fatalf("states %#x: %q; %s comes later: %v", states, explained(choices), c.Node.Name, late)
 			}
 		}
 	}
@@ -123,7 +179,7 @@ func TestExplanationAgreesWithTheCandidates(t *testing.T) {
 func TestExplanationTakesNoTurn(t *testing.T) {
 	p := newTestPool(t, PoolSpec{Name: "p", Algorithm: RoundRobin, Nodes: []NodeSpec{{Name: "a", Address: "127.0.0.1:1"}, {Name: "b", Address: "127.0.0.1:2"}}})
 	before := p.turn.Load()
-	if got := explained(p.Explain(0, true)); !slices.Equal(got, []string{"a: may be chosen", "b: may be chosen"}) || p.turn.Load() != before {
+	if got := explained(p.Explain(Client{Key: 0, Keyed: true})); !slices.Equal(got, []string{"a: may be chosen", "b: may be chosen"}) || p.turn.Load() != before {
 		t.Errorf("%q, turn %d after %d", got, p.turn.Load(), before)
 	}
 }
@@ -144,7 +200,7 @@ func TestExplanationTellsNodesThatDrainThemselves(t *testing.T) {
 	n[0].SetHealth(Draining)
 	n[2].SetHealth(Down)
 	want := []string{n[1].Name + ": first by its hash *", n[0].Name + ": draining by its own word", n[2].Name + ": down by its health checks"}
-	if got := explained(p.Explain(key, true)); !slices.Equal(got, want) {
+	if got := explained(p.Explain(Client{Key: key, Keyed: true})); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	n[1].SetHealth(Down)
@@ -153,7 +209,7 @@ func TestExplanationTellsNodesThatDrainThemselves(t *testing.T) {
 		n[1].Name + ": last resort, since no node is up: next by its hash",
 		n[2].Name + ": last resort, since no node is up: next by its hash",
 	}
-	if got := explained(p.Explain(key, true)); !slices.Equal(got, want) {
+	if got := explained(p.Explain(Client{Key: key, Keyed: true})); !slices.Equal(got, want) {
 		t.Errorf("none up: %q, want %q", got, want)
 	}
 }

@@ -42,7 +42,7 @@ func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
 		p := newPool(t, a, "a", "b", "c")
 		p.node("b").SetHealth(Down)
 		p.node("c").SetHealth(Down)
-		c := p.Candidates(42, true)
+		c := p.Candidates(Client{Key: 42, Keyed: true})
 		if n := c.Next(); n == nil || n.Name != "a" {
 			t.Fatalf("%v: the node that is up is not the first candidate", a)
 		}
@@ -53,41 +53,37 @@ func TestLastResortIsForWalksThatFoundNothingUp(t *testing.T) {
 	}
 }
 
-// A node that drains by its own word lives, and while it waits for the balancer to see that it still takes clients.
-func TestNodesThatDrainThemselvesAreTriedBeforeThoseThatAreDown(t *testing.T) {
+// A node that drains by itself works: it comes before those that do not answer the probes.
+func TestNodesThatDrainComeBeforeThoseThatAreDown(t *testing.T) {
 	for _, a := range algorithms {
-		p := newPool(t, a, "a:2", "b", "c:2", "d", "e", "f")
-		for name, s := range map[string]State{"a": Down, "b": Draining, "c": Down, "d": Draining, "e": Draining, "f": Down} {
-			p.node(name).SetHealth(s)
-		}
-		p.node("e").SetOperator(Draining)
-		p.node("f").SetOperator(Down)
+		p := newPool(t, a, "a:2", "b", "c:2", "d", "e")
 		for i := range 1000 {
-			got := names(p, mix(uint64(i)), true)
-			first, last := slices.Sorted(slices.Values(got[:2])), slices.Sorted(slices.Values(got[2:]))
-			if !slices.Equal(first, []string{"b", "d"}) || !slices.Equal(last, []string{"a", "c"}) {
-				t.Fatalf("%v: %v, want the draining b and d, then a and c, which are down", a, got)
+			client := Client{Key: mix(uint64(i)), Keyed: true, Persistent: i%2 > 0}
+			for _, n := range p.Nodes() {
+				n.SetHealth(Up)
 			}
-		}
-		p.node("c").SetHealth(Up)
-		for i := range 100 {
-			if got := names(p, mix(uint64(i)), true); !slices.Equal(got, []string{"c"}) {
-				t.Fatalf("%v: %v, want c alone, which is up", a, got)
+			up := candidateNames(p, client)
+			for _, n := range p.Nodes() {
+				n.SetHealth(Down)
 			}
-		}
-		for _, name := range []string{"a", "c"} {
-			p.node(name).SetOperator(Down)
-		}
-		c := p.Candidates(7, true)
-		for range 2 {
-			if n := c.Next(); n == nil || n.Health() != Draining {
-				t.Fatalf("%v: %v, want a draining node", a, n)
+			p.node("b").SetHealth(Draining)
+			p.node("d").SetHealth(Draining)
+			isDown := func(name string) bool { return p.node(name).Health() == Down }
+			want := append(slices.DeleteFunc(slices.Clone(up), isDown), slices.DeleteFunc(up, func(name string) bool { return !isDown(name) })...)
+			got := candidateNames(p, client)
+			if p.HashKey == NoKey {
+				for _, names := range [][]string{got[:2], got[2:], want[:2], want[2:]} {
+					slices.Sort(names)
+				}
 			}
-		}
-		for range 3 { // it does not begin again
-			if n := c.Next(); n != nil {
-				t.Fatalf("%v: %s comes after the last one", a, n.Name)
+			if !slices.Equal(got, want) {
+				t.Fatalf("%v: %v, want %v", a, got, want)
 			}
+			p.node("b").SetOperator(Draining) // the operator's word is no last resort
+			if got := candidateNames(p, client); len(got) != 4 || slices.Contains(got, "b") {
+				t.Fatalf("%v: %v with b taken out by the operator", a, got)
+			}
+			p.node("b").SetOperator(Up)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package balancer
 
-// leastLoaded returns the rank of the node that is up and has the fewest sessions
-// relative to its weight, or -1 when no node is up. The search starts at a random node,
+// leastLoaded returns the rank of the preferred node that has the fewest sessions
+// relative to its weight, or -1 when there is none. The search starts at a random node,
 // so that idle nodes do not all fill up from the first one.
 func (p *Pool) leastLoaded(random uint64) int {
 	best := -1
@@ -11,8 +11,11 @@ func (p *Pool) leastLoaded(random uint64) int {
 		if rank >= len(p.ranked) {
 			rank -= len(p.ranked)
 		}
-		n := p.ranked[rank]
-		if n.State() == Up && (best < 0 || n.lighter(p.ranked[best])) {
+		switch n := p.ranked[rank]; {
+		case !n.isPreferred():
+		case best < 0,
+			n.slowStart == 0 && n.lighterByWeight(p.ranked[best]),
+			n.slowStart != 0 && n.lighterInRamp(p.ranked[best]):
 			best = rank
 		}
 	}

@@ -41,20 +41,19 @@ func (n *Node) Same(other *Node) bool { return n.condition == other.condition }
 
 // State returns the worse of the operator's word and the verdict of the health checks.
 func (n *Node) State() State {
-	return State(max(n.operator.state.Load(), n.condition.health.Load()))
+	return State(max(n.operator.state.Load(), n.condition.verdict.Load()&^outlier))
 }
 
 func (n *Node) isUp() bool { return n.State() == Up }
 
+// isPreferred reports whether the node comes before those that are postponed, for any client.
+func (n *Node) isPreferred() bool {
+	return n.operator.state.Load()|n.condition.verdict.Load() == uint32(Up)
+}
+
 // mayBeTried reports whether a session may try the node when no node is up: the
 // operator's word must be Up, whatever the health checks say.
 func (n *Node) mayBeTried() bool { return n.Operator() == Up }
-
-// isWilling reports whether the node may be tried and lives, but asks for no new sessions.
-func (n *Node) isWilling() bool { return n.mayBeTried() && n.Health() == Draining }
-
-// isLastResort reports whether the node may be tried and is down.
-func (n *Node) isLastResort() bool { return n.mayBeTried() && n.Health() == Down }
 
 // Operator returns the operator's word, Up until SetOperator is called.
 func (n *Node) Operator() State { return State(n.operator.state.Load()) }
@@ -77,11 +76,11 @@ func (n *Node) Ramp() float64 {
 }
 
 // Health returns the verdict of the health checks, Up until SetHealth is called.
-func (n *Node) Health() State { return State(n.condition.health.Load()) }
+func (n *Node) Health() State { return State(n.condition.verdict.Load() &^ outlier) }
 
 // SetHealth sets the verdict of the health checks.
 func (n *Node) SetHealth(s State) {
-	if before := State(n.condition.health.Swap(uint32(s))); before != Up && s == Up {
+	if before := State(n.condition.judge(^uint32(outlier), uint32(s))); before != Up && s == Up {
 		n.condition.cameUp.Store(now())
 	}
 }
@@ -140,7 +139,15 @@ func (n *Node) SetAddrs(addrs []netip.AddrPort) {
 
 // lighter reports whether n would have fewer sessions than other, relative to weight, if
 // each had one more. Because of this one session the node with more weight comes first
-// when both are idle.
+// when both are idle. During its ramp a node weighs less.
 func (n *Node) lighter(other *Node) bool {
+	if n.slowStart != 0 {
+		return n.lighterInRamp(other)
+	}
+	return n.lighterByWeight(other)
+}
+
+// lighterByWeight is lighter for nodes of a pool without a slow start. The compiler can inline it.
+func (n *Node) lighterByWeight(other *Node) bool {
 	return (n.Open()+1)*int64(other.Weight) < (other.Open()+1)*int64(n.Weight)
 }

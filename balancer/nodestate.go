@@ -21,15 +21,36 @@ type operatorWord struct {
 
 // sessionCount counts the open sessions of a node.
 type sessionCount struct {
-	open atomic.Int64
-	_    [56]byte // fills a cache line, because every session writes to open
+	open       atomic.Int64
+	overloaded atomic.Bool // the last decision about the node's max_load
+	_          [52]byte    // fills a cache line, because every session writes to open
 }
 
 // condition is the state of one address of a node.
 type condition struct {
-	health atomic.Uint32 // State, the verdict of the health checks
-	cameUp atomic.Int64  // when health became Up again, in the time of now; 0: it always was
-	addrs  atomic.Pointer[[]netip.AddrPort]
+	verdict atomic.Uint32 // State, the verdict of the health checks; and outlier
+	cameUp  atomic.Int64  // when the health became Up again, in the time of now; 0: it always was
+	addrs   atomic.Pointer[[]netip.AddrPort]
+
+	outlierUntil atomic.Int64 // in the time of now; valid only for an outlier, which it is until Judge ends it
+	seen         *attempts    // apart, so that the choice of a node among many touches less memory
+	record       *record      // of seen
+}
+
+func newCondition() *condition { return &condition{seen: new(attempts), record: new(record)} }
+
+// outlier is the bit of a verdict that Judge sets. It is in one word with the health, so that the choice
+// of a node reads one word.
+const outlier = 1 << 8
+
+// judge replaces the bits of the mask in the verdict, and returns what they were.
+func (c *condition) judge(mask, bits uint32) (before uint32) {
+	for {
+		v := c.verdict.Load()
+		if c.verdict.CompareAndSwap(v, v&^mask|bits) {
+			return v & mask
+		}
+	}
 }
 
 var began = time.Now()

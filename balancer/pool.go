@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
@@ -22,6 +23,15 @@ type PoolSpec struct {
 	// SlowStart is how long a node that has come up again takes only a growing part of its load;
 	// 0: it takes all of it at once. See Node.Ramp.
 	SlowStart time.Duration
+
+	// MaxLoad limits the sessions of a node relative to its fair share: a client without state on
+	// its node goes to the next candidate while the node has more. From MinMaxLoad to MaxMaxLoad;
+	// 0: there is no such limit. Valid only if the algorithm hashes a field.
+	MaxLoad float64
+
+	// Outliers says that nodes that fail far more often than their peers come last among the
+	// candidates for a while. See Pool.Judge.
+	Outliers bool
 }
 
 // Pool is a set of nodes that serve the same clients, and the algorithm that chooses
@@ -35,16 +45,24 @@ type Pool struct {
 
 	rendezvous
 
+	maxLoad    float64 // 0: none
+	movesClean bool    // a client without state on its node may be sent elsewhere
+	outliers   bool
+
 	shares []uint64 // for drawing a node at random by weight
 
 	schedule []int32 // for RoundRobin: the ranks of one round
 	turn     atomic.Uint64
 }
 
+// maxNodes is how many nodes a pool can have: Candidates keep the rank of a node in 16 bits.
+const maxNodes = math.MaxInt16
+
 // NewPool builds a pool. The error names every fault of the spec. A node whose address
 // holds a literal IP has its Addrs at once; other nodes get them from SetAddrs.
 func NewPool(spec PoolSpec) (*Pool, error) {
-	p := &Pool{Name: spec.Name, Algorithm: spec.Algorithm, HashKey: spec.HashKey}
+	p := &Pool{Name: spec.Name, Algorithm: spec.Algorithm, HashKey: spec.HashKey, maxLoad: spec.MaxLoad, outliers: spec.Outliers}
+	p.movesClean = spec.MaxLoad != 0 || spec.SlowStart != 0
 	var faults []error
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("pool %q: "+format, append([]any{spec.Name}, args...)...))
@@ -61,8 +79,18 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 	default:
 		fault("algorithm %d is unknown", spec.Algorithm)
 	}
-	if len(spec.Nodes) == 0 {
+	switch {
+	case len(spec.Nodes) == 0:
 		fault("it has no nodes")
+	case len(spec.Nodes) > maxNodes:
+		fault("it has %d nodes; at most %d are possible", len(spec.Nodes), maxNodes)
+	}
+	switch {
+	case spec.MaxLoad == 0:
+	case !(spec.MaxLoad >= MinMaxLoad && spec.MaxLoad <= MaxMaxLoad): // also NaN
+		fault("max_load %v is not from %v to %v", spec.MaxLoad, MinMaxLoad, MaxMaxLoad)
+	case p.HashKey == NoKey:
+		fault("max_load has no meaning with algorithm %v, which hashes no field", spec.Algorithm)
 	}
 	names := make(map[string]bool)
 	for i, s := range spec.Nodes {
@@ -130,7 +158,7 @@ func newNode(s NodeSpec) (*Node, error) {
 	n := &Node{
 		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port),
 		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections,
-		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: new(condition),
+		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: newCondition(),
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})

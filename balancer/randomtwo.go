@@ -16,7 +16,7 @@ func newShares(ranked []*Node) []uint64 {
 }
 
 // lighterOfPair draws two different nodes by weight and returns the rank of the less
-// loaded one, or -1 unless both are up.
+// loaded one, or -1 unless both are preferred.
 func (p *Pool) lighterOfPair(random uint64) int {
 	if len(p.ranked) < 2 {
 		return -1
@@ -29,7 +29,7 @@ func (p *Pool) lighterOfPair(random uint64) int {
 		point += length
 	}
 	b := p.rankAt(point)
-	if p.ranked[a].State() != Up || p.ranked[b].State() != Up {
+	if !p.ranked[a].isPreferred() || !p.ranked[b].isPreferred() {
 		return -1
 	}
 	if p.ranked[b].lighter(p.ranked[a]) {

@@ -74,10 +74,10 @@ func (d draw) before(e draw) bool {
 }
 
 // first returns the rank of the first node in key order that is up, or -1. It equals
-// after(key, -1, isUp), but is fast in the usual case that the first nodes are up.
+// after(key, -1, isUp), but is fast in the usual case that the first nodes are up and no outliers.
 func (r *rendezvous) first(key uint64) int {
 	if len(r.classes) == 1 {
-		if _, rank := r.classes[0].top(key); r.ranked[rank].State() == Up {
+		if _, rank := r.classes[0].top(key); r.ranked[rank].isPreferred() {
 			return rank
 		}
 		return r.after(key, -1, (*Node).isUp)
@@ -86,7 +86,7 @@ func (r *rendezvous) first(key uint64) int {
 	for i := range r.classes {
 		c := &r.classes[i]
 		hash, rank := c.top(key)
-		if r.ranked[rank].State() != Up {
+		if !r.ranked[rank].isPreferred() {
 			return r.after(key, -1, (*Node).isUp)
 		}
 		if d := c.drawFor(hash, rank); d.before(best) {
@@ -147,6 +147,20 @@ func (r *rendezvous) drawOf(key uint64, rank int) draw {
 	}
 	c := &r.classes[i]
 	return c.drawFor(mix(key^c.nameHashes[rank-c.rank]), rank)
+}
+
+// place returns how many nodes come before the node at rank, in key order.
+func (r *rendezvous) place(key uint64, rank int) (before int) {
+	own := r.drawOf(key, rank)
+	for i := range r.classes {
+		c := &r.classes[i]
+		for j, nameHash := range c.nameHashes {
+			if c.drawFor(mix(key^nameHash), c.rank+j).before(own) {
+				before++
+			}
+		}
+	}
+	return before
 }
 
 // mix is the finalizer of SplitMix64: a bijection in which every bit of the result

@@ -62,7 +62,7 @@ func TestLostNodeMovesExactlyItsOwnClients(t *testing.T) {
 		for _, key := range fleets[0].keys() {
 			lost.SetHealth(Up)
 			before := pick(p, key)
-			c := p.Candidates(key, true)
+			c := p.Candidates(Client{Key: key, Keyed: true})
 			c.Next()
 			second := c.Next()
 			lost.SetHealth(Down)
@@ -237,7 +237,7 @@ func BenchmarkConsistentHash(b *testing.B) {
 				key := uint64(1)
 				for b.Loop() {
 					key += 0x9e3779b97f4a7c15
-					c := p.Candidates(key, true)
+					c := p.Candidates(Client{Key: key, Keyed: true})
 					if c.Next() == nil {
 						b.Fatal("no candidate")
 					}

@@ -29,13 +29,13 @@ func (p *Pool) startRoundRobin() {
 }
 
 // nextTurn returns the rank of the node whose turn it is. It skips the turn of a node that
-// is not up; giving the turn to the next node in the list would double that node's share.
+// is not preferred, or that the node does not take in its ramp; giving the turn to the next node in the list would double that node's share.
 // It returns -1 after as many turns as there are nodes.
 func (p *Pool) nextTurn() int {
 	for range p.ranked {
 		turn := p.turn.Add(1) - 1
 		rank := int(p.schedule[turn%uint64(len(p.schedule))])
-		if p.ranked[rank].State() == Up {
+		if n := p.ranked[rank]; n.isPreferred() && (n.slowStart == 0 || n.takesInRamp(turn)) {
 			return rank
 		}
 	}

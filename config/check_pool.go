@@ -85,6 +85,10 @@ func checkKey(p *Pool, s *source, at string) {
 	case !slices.Contains(keys, p.HashKey) && s.valid(child(at, "protocol")):
 		s.errorf(key, "there is no %s in protocol %s; the key can only be %s", p.HashKey, p.Protocol, joinWords(keys))
 	}
+	load := child(at, "max_load")
+	if p.MaxLoad != 0 && p.Algorithm != ConsistentHash && p.Algorithm != SourceIP && s.valid(load, algorithm) {
+		s.errorf(load, "has no meaning with algorithm %s; only with consistent_hash and source_ip has a client a node of its own", p.Algorithm)
+	}
 	if s.written(cookie) && p.HashKey != KeyCookie && s.valid(cookie, key) {
 		s.errorf(cookie, "has no meaning without hash_key: cookie")
 	}

@@ -140,6 +140,11 @@ var defaultPool = Pool{
 	Protocol: MQTT,
 	// A persistent session stays on its node, and the replicas need no shared state.
 	Algorithm: ConsistentHash,
+	// A client's node depends on the client alone, so that its replicas agree on it. With a limit
+	// it also depends on the load.
+	MaxLoad: 0,
+	// It only changes the order of the candidates, and only while other nodes do better.
+	Outliers: On,
 	// A broker that does not expect the header closes the connection at once.
 	ProxyProtocol: ProxyOff,
 	// An operator who removes a node wants its sessions gone, but a sudden end would make

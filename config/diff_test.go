@@ -185,6 +185,8 @@ func modify(t *testing.T, v reflect.Value) {
 			v.SetBool(!v.Bool())
 		case reflect.Int, reflect.Int64:
 			v.SetInt(v.Int() + 1)
+		case reflect.Float64:
+			v.SetFloat(v.Float() + 1)
 		default:
 			t.Fatalf("how is a %s changed?", v.Type())
 		}

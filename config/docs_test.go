@@ -179,6 +179,8 @@ func defaultOf(path string, leaf field, v reflect.Value) string {
 		return "`" + strconv.FormatBool(x) + "`"
 	case Address:
 		return "`" + x.String() + "`"
+	case MaxLoad:
+		return "`" + x.String() + "`"
 	case int:
 		if isSize(path) {
 			return "`" + formatSize(x) + "`"
@@ -222,6 +224,8 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 			words[i] = "`" + string(f) + "`"
 		}
 		return words
+	case v.Type() == reflect.TypeFor[MaxLoad]():
+		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or off"), "`off`"}
 	case v.Type() == reflect.TypeFor[LogRate]():
 		return []string{after(try("!!str", "0/s"), "out of range ")}
 	case v.Type() == reflect.TypeFor[time.Duration]():

@@ -108,6 +108,8 @@ func poolFields(p *Pool) []field {
 		scalar("protocol", &p.Protocol, oneOf(nodeProtocols)),
 		scalar("algorithm", &p.Algorithm, oneOf(algorithms)),
 		scalar("hash_key", &p.HashKey, oneOf(hashKeys)),
+		scalar("max_load", &p.MaxLoad, parseMaxLoad),
+		scalar("outliers", &p.Outliers, oneOf(switches)),
 		scalar("cookie", &p.Cookie, text(parseCookieName)),
 		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),

@@ -28,6 +28,12 @@ const (
 	// than a finer share. The same as balancer.MaxWeight.
 	maxWeight = 256
 
+	// Below the least, nodes that have their fair share are over it by chance: 10,000 sessions
+	// on 10 nodes differ by 3 %. Above the most, the limit is none: a pool of 10 nodes with all
+	// its sessions on one has that factor. The same as those of package balancer.
+	minMaxLoad = 1.05
+	maxMaxLoad = 10
+
 	// Every legal CONNECT with a short identifier fits into 256 bytes. A CONNECT of 3.1.1
 	// has at most 328 KB, one of version 5 can be larger; brokers accept 1 MiB (EMQX's
 	// default). The maximum is memory that one client can hold.

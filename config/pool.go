@@ -17,6 +17,15 @@ type Pool struct {
 	// ConsistentHash.
 	HashKey HashKey
 
+	// MaxLoad is how many sessions a node may have relative to its fair share before a client
+	// without state on it goes to its next candidate; 0: any number. Valid only if Algorithm is
+	// ConsistentHash or SourceIP.
+	MaxLoad MaxLoad
+
+	// Outliers says whether nodes that fail far more than their peers come last among the
+	// candidates for a while.
+	Outliers Switch
+
 	// Cookie is the name of the cookie that KeyCookie hashes. Valid only if
 	// HashKey is KeyCookie.
 	Cookie string

@@ -165,12 +165,18 @@ func (l *Listener) proxy() string {
 }
 
 func (p *Pool) algorithm() string {
-	if p.HashKey == "" {
-		return string(p.Algorithm)
+	s := string(p.Algorithm)
+	if p.HashKey != "" {
+		s += " of " + string(p.HashKey)
 	}
-	s := string(p.Algorithm) + " of " + string(p.HashKey)
 	if p.Cookie != "" {
 		s += " " + p.Cookie
+	}
+	if p.MaxLoad != 0 {
+		s += ", max load " + p.MaxLoad.String()
+	}
+	if p.Outliers == Off {
+		s += ", no outliers"
 	}
 	return s
 }

@@ -55,6 +55,17 @@ const (
 
 var algorithms = []Algorithm{ConsistentHash, LeastConnections, RoundRobin, RandomTwo, SourceIP}
 
+// A Switch is the value of a key that turns something on or off.
+type Switch string
+
+// The values of a switch.
+const (
+	On  Switch = "on"
+	Off Switch = "off"
+)
+
+var switches = []Switch{On, Off}
+
 // A HashKey is the field of a session that ConsistentHash hashes.
 type HashKey string
 

@@ -114,9 +114,13 @@ func sameLiterals(a, b []string) bool {
 
 // literal writes the value of a key so that it is read as itself, within { } and [ ], too.
 func literal(key string, value any) string {
-	switch value.(type) {
+	switch v := value.(type) {
 	case time.Duration, int, bool:
 		return spell(key, value)
+	case MaxLoad:
+		if v != 0 {
+			return v.String()
+		}
 	}
 	s := fmt.Sprint(value)
 	if plainText.MatchString(s) && !ambiguousText.MatchString(s) {

@@ -36,8 +36,11 @@ func (l *loop) failAttempt(s *session, err error) {
 	}
 	l.dropAttempt(s)
 	o.failure = failure(node, err)
-	if o.pool.DialFailed != nil && failed.Unreached {
-		o.pool.DialFailed(node)
+	if failed.Unreached {
+		node.Observed(false)
+		if o.pool.DialFailed != nil {
+			o.pool.DialFailed(node)
+		}
 	}
 	l.counters.flow(s.listener.Name, o.pool.Name, node).DialErrors++
 	l.server.journal.dialFailed(s.listener, o.pool.Name, node, err)
@@ -137,6 +140,7 @@ func (l *loop) reached(s *session) step {
 		s.client.readable = true // frames arrived with the CONNECT
 	}
 	if s.listener.Opaque() {
+		o.node.Observed(true) // there is no CONNACK to wait for
 		l.releasePending(s)
 		return stepRelay
 	}

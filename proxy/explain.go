@@ -24,8 +24,8 @@ type PoolRoute struct {
 }
 
 // Route explains which node a client with the identifier would get now, for each pool that may carry
-// sessions of a listener. It changes nothing. It may be called from any goroutine.
-func (srv *Server) Route(clientID string) []PoolRoute {
+// sessions of a listener. persistent says that the client has a persistent session. It changes nothing. It may be called from any goroutine.
+func (srv *Server) Route(clientID string, persistent bool) []PoolRoute {
 	type way struct {
 		pool   *snapshot.Pool
 		opaque bool
@@ -44,14 +44,14 @@ func (srv *Server) Route(clientID string) []PoolRoute {
 	}
 	routes := make([]PoolRoute, 0, len(ways))
 	for _, w := range ways {
-		routes = append(routes, routeThrough(w.pool.Pool, w.opaque, clientID, listeners[w]))
+		routes = append(routes, routeThrough(w.pool.Pool, w.opaque, clientID, persistent, listeners[w]))
 	}
 	return routes
 }
 
 // routeThrough explains the way of an identifier through a pool. opaque says that the listeners do not
 // read the identifier.
-func routeThrough(p *balancer.Pool, opaque bool, clientID string, listeners []string) PoolRoute {
+func routeThrough(p *balancer.Pool, opaque bool, clientID string, persistent bool, listeners []string) PoolRoute {
 	r := PoolRoute{Listeners: listeners, Pool: p.Name, Algorithm: p.Algorithm, HashKey: p.HashKey}
 	switch {
 	case p.HashKey == balancer.NoKey:
@@ -65,7 +65,7 @@ func routeThrough(p *balancer.Pool, opaque bool, clientID string, listeners []st
 	default:
 		r.Key, r.Keyed = balancer.Hash([]byte(clientID)), true
 	}
-	r.Choices = p.Explain(r.Key, r.Keyed)
+	r.Choices = p.Explain(balancer.Client{Key: r.Key, Keyed: r.Keyed, Persistent: persistent})
 	if r.Keyed && !slices.ContainsFunc(r.Choices, func(c balancer.Choice) bool { return c.Chosen }) {
 		r.Note = "no node can take the session now: the client is refused"
 	}

@@ -117,6 +117,9 @@ const (
 	// lines are dropped and counted: a slow log must not slow the loop.
 	journalSize = 4096
 
+	// judgeInterval is how often it is decided which nodes are outliers.
+	judgeInterval = time.Second
+
 	// leftOutInterval is how often the log says how many lines are missing in it.
 	leftOutInterval = time.Minute
 

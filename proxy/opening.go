@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
@@ -149,7 +150,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
 	o.pool = l.current.inForce(v.Pool)
-	l.beginWalk(o, o.pool.Candidates(v.Key, v.Keyed))
+	l.beginWalk(o, o.pool.Candidates(balancer.Client{Key: v.Key, Keyed: v.Keyed, Persistent: s.persistent}))
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	o.early = earlyBytes

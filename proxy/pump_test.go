@@ -139,7 +139,8 @@ func BenchmarkRoute(b *testing.B) {
 	source := netip.MustParseAddr("192.0.2.7")
 	b.ReportAllocs()
 	for b.Loop() {
-		candidates := c.Candidates(opening.SessionKey(c, nil, source, nil))
+		key, keyed := opening.SessionKey(c, nil, source, nil)
+		candidates := c.Candidates(balancer.Client{Key: key, Keyed: keyed})
 		if candidates.Next() == nil {
 			b.Fatal("no node")
 		}

@@ -138,7 +138,7 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	if !s.canChangeNode() || s.client.broken || s.outcome != outcome.None {
 		return 0, false
 	}
-	l.nodeRefused(s)
+	o.node.Observed(false)
 	if o.nodes >= o.pool.Confirm.Attempts {
 		return 0, false
 	}
@@ -164,9 +164,6 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	}
 	return stepDial, true
 }
-
-// nodeRefused notes that the session's node has turned its client away.
-func (*loop) nodeRefused(*session) {}
 
 // unanswered is retry for a node that has sent no CONNACK. If no other node is left, the client gets the
 // CONNACK of the last one that sent one.

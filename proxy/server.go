@@ -34,7 +34,7 @@ type Server struct {
 	running  chan struct{} // closed when the loops run
 	stopping chan struct{} // closed by the stop
 	drains   *drains
-	working  sync.WaitGroup // goroutines of releasePort, and runDrains
+	working  sync.WaitGroup // goroutines of releasePort, runDrains and runJudge
 
 	checking sync.Mutex // held by Check
 
@@ -90,6 +90,7 @@ func (srv *Server) Addr(name string) net.Addr {
 func (srv *Server) Run(ctx context.Context) {
 	go srv.journal.run()          // ends at journal.close
 	srv.working.Go(srv.runDrains) // ends at the stop
+	srv.working.Go(srv.runJudge)  // ends at the stop
 	ended := make(chan struct{})
 	var measuring sync.WaitGroup
 	measuring.Go(func() { srv.engine.measureLag(ended) })

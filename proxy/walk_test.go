@@ -152,7 +152,7 @@ func TestClientThatBreaksInThePauseIsLetGo(t *testing.T) {
 
 // endlessPause returns a walk in a pause that outlasts the test.
 func endlessPause(p *snapshot.Pool) walk.Walk {
-	w := walk.New(p.Candidates(0, false), math.MaxInt64, math.MaxInt64/2)
+	w := walk.New(p.Candidates(balancer.Client{}), math.MaxInt64, math.MaxInt64/2)
 	for node, pause := w.Next(0); pause < 1000*time.Hour; node, pause = w.Next(0) {
 		if node != nil {
 			node.Release()

@@ -227,7 +227,7 @@ func homeOf(nodes []string) (func(client string) string, error) {
 		return nil, err
 	}
 	return func(client string) string {
-		candidates := pool.Candidates(balancer.Hash([]byte(client)), true)
+		candidates := pool.Candidates(balancer.Client{Key: balancer.Hash([]byte(client)), Keyed: true})
 		return candidates.Next().Name
 	}, nil
 }

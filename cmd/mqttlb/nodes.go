@@ -70,6 +70,11 @@ func nodeInPool(pool string, n *balancer.Node, configured int, s health.Status) 
 		Pool: pool, Address: n.Address, State: n.State().String(), Health: n.Health().String(), Healthy: n.Health() == balancer.Up, Since: timeOf(s.Since), ProbeSeconds: s.Took.Seconds(),
 		Weight: n.Weight, ConfiguredWeight: configured, Connections: n.Open(), MaxConnections: n.MaxConnections,
 	}
+	in.Overloaded = n.Overloaded()
+	if left := n.OutlierFor(); left > 0 {
+		until := time.Now().Add(left)
+		in.OutlierUntil = &until
+	}
 	if s.Err != nil {
 		in.Reason = s.Err.Error()
 	}

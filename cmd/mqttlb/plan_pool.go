@@ -12,7 +12,7 @@ import (
 // addPool adds a pool. If the plan before has a pool of its name, the nodes and health
 // checks carry on.
 func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapshot.Pool, error) {
-	spec := balancer.PoolSpec{Name: c.Name}
+	spec := balancer.PoolSpec{Name: c.Name, MaxLoad: float64(c.MaxLoad), Outliers: c.Outliers == config.On}
 	var err error
 	if spec.Algorithm, err = balancer.ParseAlgorithm(string(c.Algorithm)); err != nil {
 		return nil, err

@@ -16,6 +16,9 @@ var (
 	nodeOpen    = newGauge("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
 	nodeMax     = newGauge("node_max_connections", "A node's max_connections; no series where there is no limit.", "pool", "node")
 
+	nodeOutlier    = newGauge("node_outlier_seconds", "How long a node that fails far more than its peers will still be tried after them; 0: it is no outlier.", "pool", "node")
+	nodeOverloaded = newGauge("node_overloaded", "1 while a node is over the max_load of its pool.", "pool", "node")
+
 	nodeProbes        = newCounter("node_probes_total", "Health probes of a node, by how they ended.", "pool", "node", "result")
 	nodeProbeDuration = newGauge("node_probe_duration_seconds", "How long the last health probe of a node took.", "pool", "node")
 	nodeProbeLast     = newGauge("node_probe_last_timestamp_seconds", "When the last health probe of a node ended, in Unix time.", "pool", "node")
@@ -35,6 +38,8 @@ func (s scrape) nodes(pools []*snapshot.Pool) {
 				s.flag(nodeHealth, state == health, p.Name, n.Name, state.String())
 			}
 			s.flag(nodeHealthy, n.Health() == balancer.Up, p.Name, n.Name)
+			s.gauge(nodeOutlier, n.OutlierFor().Seconds(), p.Name, n.Name)
+			s.flag(nodeOverloaded, n.Overloaded(), p.Name, n.Name)
 			s.gauge(nodeWeight, float64(n.Weight), p.Name, n.Name)
 			s.gauge(nodeOpen, float64(n.Open()), p.Name, n.Name)
 			if n.MaxConnections > 0 {

@@ -36,6 +36,8 @@ func TestEveryCountIsUnderItsOwnLabels(t *testing.T) {
 		`mqttlb_http_answers_total{listener="mqtts",status="404"} 2`,
 		`mqttlb_node_probes_total{node="a",pool="p",result="passed"} 2`,
 		`mqttlb_node_probes_total{node="a",pool="p",result="failed"} 1`,
+		`mqttlb_node_outlier_seconds{node="a",pool="p"} 0`,
+		`mqttlb_node_overloaded{node="a",pool="p"} 0`,
 		`mqttlb_node_operator{node="a",word="draining"} 1`,
 		`mqttlb_node_operator{node="a",word="enabled"} 0`,
 		`mqttlb_node_weight{node="a",pool="p"} 1`,

@@ -70,7 +70,7 @@ func (f *fakeControl) Nodes(context.Context) (api.Nodes, error) {
 func aNode(name string) api.Node {
 	return api.Node{
 		Name: name, Operator: api.NodeOperator{State: api.Draining, Since: &someTime}, Drain: &api.Drain{Began: someTime, Sessions: 5, PerSecond: 0.5},
-		Pools: []api.NodeInPool{{Pool: "p", Address: "h:1", State: "up", Health: "up", Healthy: true, Since: &someTime}},
+		Pools: []api.NodeInPool{{Pool: "p", Address: "h:1", State: "up", Health: "up", Healthy: true, Since: &someTime, OutlierUntil: &someTime, Overloaded: true}},
 	}
 }
 
@@ -96,8 +96,8 @@ func (f *fakeControl) Sessions(_ context.Context, q SessionQuery) (api.Sessions,
 	return api.Sessions{Total: 1, Sessions: []api.Session{{ID: "1", Listener: "mqtt", Client: "127.0.0.1:5", ClientID: "c", State: "connected", Began: someTime}}}, f.err
 }
 
-func (f *fakeControl) Route(_ context.Context, clientID string) (api.Route, error) {
-	f.call("route %q", clientID)
+func (f *fakeControl) Route(_ context.Context, clientID string, persistent bool) (api.Route, error) {
+	f.call("route %q persistent:%v", clientID, persistent)
 	return api.Route{ClientID: clientID, Routes: []api.ListenerRoute{{
 		Listeners: []string{"mqtt"}, Pool: "p", Algorithm: "consistent_hash", Candidates: []api.Candidate{{Node: "n1", State: "up", Why: "first"}},
 	}}}, f.err

@@ -113,14 +113,16 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 func TestErrorsSayWhatIsAllowed(t *testing.T) {
 	r := newRig(t, nil)
 	for path, parts := range map[string][]string{
-		"/nothing":                     {"/nothing"},
-		"/api/v1/sessions?nod=x":       {"nod", "client_id", "listener", "limit"},
-		"/api/v1/sessions?sort=name":   {"name", "age, silent, received, sent, rate, client_id"},
-		"/api/v1/sessions?limit=1e9":   {"1e9", "1 to 10000"},
-		"/api/v1/status?pretty=1":      {"pretty", "none"},
-		"/api/v1/reload":               {"POST", "GET"},
-		"/api/v1/route":                {"client_id"},
-		"/" + strings.Repeat("x", 500): {"xxx"},
+		"/nothing":                   {"/nothing"},
+		"/api/v1/sessions?nod=x":     {"nod", "client_id", "listener", "limit"},
+		"/api/v1/sessions?sort=name": {"name", "age, silent, received, sent, rate, client_id"},
+		"/api/v1/sessions?limit=1e9": {"1e9", "1 to 10000"},
+		"/api/v1/status?pretty=1":    {"pretty", "none"},
+		"/api/v1/reload":             {"POST", "GET"},
+		"/api/v1/route":              {"client_id"},
+
+		"/api/v1/route?client_id=a&persistent=1": {"persistent", "true", "false"},
+		"/" + strings.Repeat("x", 500):           {"xxx"},
 	} {
 		_, text := r.do(t, "GET", path, "")
 		var e api.Error

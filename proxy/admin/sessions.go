@@ -80,7 +80,13 @@ func getRoute(q *question) (int, any, error) {
 	if !values.Has("client_id") {
 		return 0, nil, errorf(http.StatusBadRequest, "client_id is missing: GET /api/v1/route?client_id=ID")
 	}
-	return ok(q.from.Control.Route(q.context(), values.Get("client_id")))
+	persistent := values.Get("persistent")
+	switch persistent {
+	case "", "true", "false":
+	default:
+		return 0, nil, errorf(http.StatusBadRequest, "persistent: %.100q is neither true nor false", persistent)
+	}
+	return ok(q.from.Control.Route(q.context(), values.Get("client_id"), persistent == "true"))
 }
 
 // postKick ends when all sessions have been told to leave, or when the client disconnects or sends more.

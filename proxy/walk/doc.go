@@ -1,6 +1,6 @@
 // Package walk chooses the nodes that a session, or an HTTP request, tries.
 //
-//	w := walk.New(pool.Candidates(key, keyed), until, walk.Pause)
+//	w := walk.New(pool.Candidates(balancer.Client{Key: key, Keyed: keyed}), until, walk.Pause)
 //	for {
 //		node, pause := w.Next(now)
 //		switch {

@@ -117,7 +117,7 @@ func TestWalk(t *testing.T) {
 		"and ends it after a silent node, too":     {[]attempts{{silent}, {syscall.EMFILE}}, long, "0 1 none", outcome.DescriptorsExceeded, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := New(newPool(t, len(row.fates)).Candidates(1, true), row.until, Pause)
+			w := New(newPool(t, len(row.fates)).Candidates(balancer.Client{Key: 1, Keyed: true}), row.until, Pause)
 			if steps := drive(t, &w, row.fates); steps != row.steps {
 				t.Errorf("%s, want %s", steps, row.steps)
 			}
@@ -131,7 +131,7 @@ func TestWalk(t *testing.T) {
 func TestWalkWithoutNodes(t *testing.T) {
 	p := newPool(t, 1)
 	p.Nodes()[0].SetOperator(balancer.Down)
-	w := New(p.Candidates(1, true), int64(time.Hour), Pause)
+	w := New(p.Candidates(balancer.Client{Key: 1, Keyed: true}), int64(time.Hour), Pause)
 	if node, pause := w.Next(0); node != nil || pause != 0 || w.Reason() != outcome.NoNode {
 		t.Errorf("%v, %v, %v", node, pause, w.Reason())
 	}
@@ -140,7 +140,7 @@ func TestWalkWithoutNodes(t *testing.T) {
 func TestWalkAllocatesNothing(t *testing.T) {
 	p := newPool(t, 3)
 	if n := testing.AllocsPerRun(100, func() {
-		w := New(p.Candidates(1, true), int64(time.Hour), Pause)
+		w := New(p.Candidates(balancer.Client{Key: 1, Keyed: true}), int64(time.Hour), Pause)
 		for now := int64(0); now < int64(time.Minute); now += int64(time.Second) {
 			if node, _ := w.Next(now); node != nil {
 				node.Release()

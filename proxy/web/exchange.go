@@ -42,7 +42,7 @@ func newExchange(q *running, s *settings, w http.ResponseWriter) *exchange {
 	r := q.in
 	x := &exchange{running: q, settings: s, client: clientAddresses(r)}
 	key, keyed := x.affinity(r)
-	x.candidates = q.pool.Candidates(key, keyed)
+	x.candidates = q.pool.Candidates(balancer.Client{Key: key, Keyed: keyed})
 	x.w = newClientWriter(w, r, s.write)
 	x.w.tunnel = x.newTunnel
 	ctx, cancel := context.WithCancel(r.Context())

@@ -18,7 +18,7 @@ func (r *rig) atHome(index int) string {
 	r.t.Helper()
 	for i := range 200 {
 		source := fmt.Sprintf("198.51.100.%d:1", i)
-		c := r.pool.Candidates(balancer.HashAddr(netip.MustParseAddrPort(source).Addr()), true)
+		c := r.pool.Candidates(balancer.Client{Key: balancer.HashAddr(netip.MustParseAddrPort(source).Addr()), Keyed: true})
 		if n := c.Next(); n == r.pool.Nodes()[index] {
 			return source
 		}
@@ -209,4 +209,27 @@ func answering(t *testing.T, text string) (address string, closed chan struct{})
 		reader.ReadByte()
 	}()
 	return ln.Addr().String(), closed
+}
+
+// Requests say of a node whether it can be reached.
+func TestRequestsMakeANodeAnOutlier(t *testing.T) {
+	dead, alive := &node{name: "dead", address: refusedAddress}, newNode(t, "alive", nil)
+	spec := balancer.PoolSpec{Name: "dashboard", Outliers: true, Nodes: []balancer.NodeSpec{{Name: dead.name, Address: dead.address}, {Name: alive.name, Address: alive.address}}}
+	r := startPool(t, spec, []*node{dead, alive})
+	r.pool.Judge() // from here on
+	c := r.client()
+	c.source = r.atHome(0)
+	for range 20 {
+		if s := c.get("/"); s.Node != "alive" {
+			t.Fatalf("the request went to %s", s.Node)
+		}
+	}
+	if v := r.pool.Judge(); len(v) != 1 || v[0].Node.Name != "dead" || !v[0].Outlier {
+		t.Fatalf("%+v", v)
+	}
+	tried := len(r.failed)
+	c.get("/")
+	if len(r.failed) != tried {
+		t.Error("the outlier was tried first")
+	}
 }

@@ -49,6 +49,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		}
 		res, err := x.sendTo(node, until, out)
 		if err == nil {
+			node.Observed(true)
 			return res, nil
 		}
 		node.Release()
@@ -61,8 +62,11 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		}
 		last = err
 		x.handler.options.Log.Debug("node not reached", "pool", x.pool.Name, "node", node.Name, "address", node.Address, "error", err)
-		if failed := w.Failed(err); failed.Unreached && x.pool.DialFailed != nil {
-			x.pool.DialFailed(node)
+		if failed := w.Failed(err); failed.Unreached {
+			node.Observed(false)
+			if x.pool.DialFailed != nil {
+				x.pool.DialFailed(node)
+			}
 		}
 	}
 }

@@ -28,6 +28,7 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			"alarm: node_down emqx/emqx-3 for 5h0m: connection refused",
 			"total 12,345 31 1.2M 2.9M 153M 675M\n",
 			"emqx 1 of 3 up 6,500\n",
+			" emqx-1 up 1 4,500 an outlier for another 1h15m; over max_load\n",
 			" emqx-2 draining 5 2,000/5,000 40s to go at 50/s, 2,000 of 3,000 left; weight 1 in the file\n",
 			" emqx-3 disabled 1 0 down for 5h0m: dial tcp 10.0.0.3:1883",
 			"gone-1 disabled in no pool",
@@ -40,6 +41,7 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			"mqtt, mqtts to pool emqx, by hash of client_id 9f86d081884c7d65\n", "> emqx-1 up 1 4,500 first by its hash\n",
 			" emqx-2 draining 5 2,000/5,000 takes no new sessions\n", "web to pool web, by least_connections\nnote: the identifier does not decide\n",
 		}},
+		{"route sensor-1 --persistent", "GET /api/v1/route?client_id=sensor-1&persistent=true", nil},
 		{"route -- -x&y=z*", "GET /api/v1/route?client_id=-x%26y%3Dz%2A", nil},
 
 		{"sessions", "GET /api/v1/sessions?limit=100&sort=age", []string{

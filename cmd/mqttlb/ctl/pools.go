@@ -88,6 +88,12 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 	if in.Warning != "" {
 		notes = append(notes, terminal.Printable(in.Warning))
 	}
+	if in.OutlierUntil != nil {
+		notes = append(notes, "an outlier for another "+span(max(math.Ceil(in.OutlierUntil.Sub(now).Seconds()), 1)))
+	}
+	if in.Overloaded {
+		notes = append(notes, "over max_load")
+	}
 	if n.Drain != nil {
 		notes = append(notes, drainText(n.Drain))
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 func routeCommand(c *connection) *cobra.Command {
-	return &cobra.Command{
+	var persistent bool
+	cmd := &cobra.Command{
 		Use:   "route CLIENT_ID",
 		Short: "explain which node a client identifier gets, and why",
 		Long: `Explain which node a client with this identifier would get now, for each
@@ -23,6 +24,9 @@ listener: the nodes in the order in which they are tried, and why.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := request{method: http.MethodGet, path: "/api/v1/route", query: url.Values{"client_id": args}}
+			if persistent {
+				r.query.Set("persistent", "true")
+			}
 			return show(cmd, c, r, func(route api.Route) error {
 				p := c.pageOf(cmd)
 				var lines []string
@@ -36,6 +40,8 @@ listener: the nodes in the order in which they are tried, and why.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&persistent, "persistent", false, "the client has a persistent session, which keeps it on its node whatever the load")
+	return cmd
 }
 
 // routeLines lays out the way to a pool.

@@ -12,7 +12,7 @@ import (
 func sampleNodes() api.Nodes {
 	return api.Nodes{Nodes: []api.Node{
 		{Name: "emqx-1", Operator: api.NodeOperator{State: api.Enabled}, Pools: []api.NodeInPool{
-			{Pool: "emqx", Address: "10.0.0.1:1883", State: "up", Healthy: true, ProbeSeconds: 0.0012, Weight: 1, ConfiguredWeight: 1, Connections: 4500},
+			{Pool: "emqx", Address: "10.0.0.1:1883", State: "up", Healthy: true, ProbeSeconds: 0.0012, Weight: 1, ConfiguredWeight: 1, Connections: 4500, OutlierUntil: ago(-75*time.Minute - 30*time.Second), Overloaded: true},
 		}},
 		{Name: "emqx-2", Operator: api.NodeOperator{State: api.Draining},
 			Drain: &api.Drain{Began: *ago(time.Minute), Sessions: 3000, Left: 2000, Leaving: 1000, PerSecond: 50, Remaining: 40},

@@ -55,6 +55,8 @@ type NodeInPool struct {
 	Reason           string     `json:"reason,omitempty"`  // why the last probe did not find it up
 	Warning          string     `json:"warning,omitempty"` // why the probes know less than they should
 	ProbeSeconds     float64    `json:"probe_seconds,omitempty"`
+	OutlierUntil     *time.Time `json:"outlier_until,omitempty"` // until then it is tried after the others; none: it is no outlier
+	Overloaded       bool       `json:"overloaded,omitempty"`    // over the pool's max_load: new clients without a persistent session go elsewhere
 	Weight           int        `json:"weight"`
 	ConfiguredWeight int        `json:"configured_weight"`
 	Connections      int64      `json:"connections"`
