@@ -136,7 +136,7 @@ func newNode(s NodeSpec) (*Node, error) {
 	n := &Node{
 		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port),
 		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections, ConnectRate: s.ConnectRate,
-		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: new(condition), schedule: new(schedule),
+		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: new(condition), schedule: newSchedule(),
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})

@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,9 @@ type schedule struct {
 	waits  uint64        // sessions that have waited until their time
 	waited time.Duration // and how long altogether
 }
+
+// newSchedule returns the schedule of a node that no session has come to.
+func newSchedule() *schedule { return &schedule{next: math.MinInt64 / 2} }
 
 // interval returns the time between two sessions of the node, at a time.
 func (n *Node) interval(at int64) int64 {

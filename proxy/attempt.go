@@ -54,6 +54,7 @@ func (l *loop) dropAttempt(s *session) {
 		l.dropKept(&s.server)
 		s.server = stream{fd: -1}
 	}
+	o.walk.Leave()
 	if o.node != nil {
 		o.node.Release()
 		o.node = nil

@@ -132,6 +132,10 @@ type waits struct {
 	// too.
 	walkPause time.Duration
 
+	// refusal bounds the time after which a client is told that all nodes are full or busy; the time is
+	// a random part of it. Clients that are refused at the same moment come back at the same moment.
+	refusal time.Duration
+
 	// connack is how long a node may take for its CONNACK. It is generous, since a broker may ask
 	// other services whether to admit the client. Most clients give up earlier; this limit ends the
 	// sessions of those that never do.
@@ -143,4 +147,4 @@ type waits struct {
 }
 
 // usualWaits are the waits of every server outside of tests.
-var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, connack: time.Minute, portRelease: 2 * time.Second}
+var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, refusal: time.Second, connack: time.Minute, portRelease: 2 * time.Second}

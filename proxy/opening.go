@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
@@ -143,6 +144,9 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
 	o.pool = l.current.inForce(v.Pool)
 	l.beginWalk(o, o.pool.Candidates(v.Key, v.Keyed))
+	if s.persistent && v.Keyed && o.pool.HashKey != balancer.NoKey {
+		o.walk.Stay()
+	}
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	switch {

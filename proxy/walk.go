@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"cmp"
+
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
@@ -28,14 +30,14 @@ func (l *loop) dial(s *session) step {
 	for {
 		now := l.Timers.Now()
 		node, pause := o.walk.Next(walkTime(now))
+		o.node = node
 		if pause > 0 {
 			s.deadline = now + reactor.Ticks(pause)
-			return stepWait
+			return l.queue(s)
 		}
-		if node == nil {
+		if o.releaseMemory(); node == nil {
 			break
 		}
-		o.node = node
 		if err := l.dialNode(s); err != nil {
 			l.failAttempt(s, err)
 			continue
@@ -54,10 +56,22 @@ func (l *loop) dial(s *session) step {
 	return l.noNodeLeft(s)
 }
 
-// noNodeLeft refuses a session after its last candidate.
+// noNodeLeft refuses a session after its last candidate. If nodes are only full or busy, the client is told
+// later.
 func (l *loop) noNodeLeft(s *session) step {
-	s.pending.fault = s.pending.failure
-	return l.refuse(s, noCandidate(s.pending.walk.Reason()))
+	o := s.pending
+	switch o.walk.Reason() {
+	case outcome.NodeBusy:
+		if n := o.walk.Busy(); n != nil {
+			o.failure = "node " + n.Name + ": " + cmp.Or(n.Busy(), "it was busy")
+		}
+		fallthrough
+	case outcome.NodesFull:
+		o.fault = o.failure
+		return l.refuseLater(s)
+	}
+	o.fault = o.failure
+	return l.refuse(s, noCandidate(o.walk.Reason()))
 }
 
 // dialTimeout returns the error for an attempt that has run out of time.
