@@ -112,7 +112,7 @@ func sameLiterals(a, b []string) bool {
 // literal writes the value of a key so that it is read as itself, within { } and [ ], too.
 func literal(key string, value any) string {
 	switch value.(type) {
-	case time.Duration, int, bool:
+	case time.Duration, int, Sessions, bool:
 		return spell(key, value)
 	}
 	s := fmt.Sprint(value)
