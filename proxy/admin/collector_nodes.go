@@ -15,6 +15,12 @@ var (
 	nodeOpen    = newGauge("node_connections", "Connections that count against a node's max_connections, those being dialled included.", "pool", "node")
 	nodeMax     = newGauge("node_max_connections", "A node's max_connections; no series where there is no limit.", "pool", "node")
 
+	nodeRate   = newGauge("node_connect_rate", "New sessions that a node gets in a second, as configured; no series where there is no limit.", "pool", "node")
+	nodeRamp   = newGauge("node_ramp_ratio", "The part of its load that a node should take now: it rises from 0 to 1 during pools[].slow_start.", "pool", "node")
+	nodeQueue  = newGauge("node_sessions_waiting", "Sessions that wait until a node takes them within its connect_rate.", "pool", "node")
+	nodeWaits  = newCounter("node_waits_total", "Sessions that have waited until a node took them within its connect_rate.", "pool", "node")
+	nodeWaited = newCounter("node_waits_seconds_total", "How long these sessions have waited altogether.", "pool", "node")
+
 	nodeProbes        = newCounter("node_probes_total", "Health probes of a node, by how they ended.", "pool", "node", "result")
 	nodeProbeDuration = newGauge("node_probe_duration_seconds", "How long the last health probe of a node took.", "pool", "node")
 	nodeProbeLast     = newGauge("node_probe_last_timestamp_seconds", "When the last health probe of a node ended, in Unix time.", "pool", "node")
@@ -38,8 +44,21 @@ func (s scrape) nodes(pools []*snapshot.Pool) {
 			if n.MaxConnections > 0 {
 				s.gauge(nodeMax, float64(n.MaxConnections), p.Name, n.Name)
 			}
+			s.gauge(nodeRamp, n.Ramp(), p.Name, n.Name)
+			if n.ConnectRate > 0 {
+				s.pace(p.Name, n)
+			}
 		}
 	}
+}
+
+// pace sends how sessions come to a node with a rate.
+func (s scrape) pace(pool string, n *balancer.Node) {
+	sessions, altogether := n.Waits()
+	s.gauge(nodeRate, float64(n.ConnectRate), pool, n.Name)
+	s.gauge(nodeQueue, float64(n.Waiting()), pool, n.Name)
+	s.count(nodeWaits, sessions, pool, n.Name)
+	s.seconds(nodeWaited, altogether, pool, n.Name)
 }
 
 // probes sends what the health checks have found, by pool.
