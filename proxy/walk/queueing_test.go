@@ -111,6 +111,7 @@ func TestWalkOverNodesWithRates(t *testing.T) {
 					synctest.Wait() // it has come before the next
 				}
 				time.Sleep(time.Hour)
+				synctest.Wait()
 				if got := strings.Join(results, ", "); got != row.want {
 					t.Errorf("%s\nwant %s", got, row.want)
 				}
@@ -146,6 +147,7 @@ func TestAWaitIsNotTimeForDialling(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 	})
 }
 
