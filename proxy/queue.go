@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
@@ -22,6 +24,12 @@ func (l *loop) queue(s *session) step {
 		l.countOpening(s, len(o.bytes))
 	}
 	return stepWait
+}
+
+// isRemoved reports whether a reload has removed the node that a session waits for from its pool.
+func (l *loop) isRemoved(o *attempt) bool {
+	now := l.current.inForce(o.pool)
+	return now != o.pool && !slices.ContainsFunc(now.Nodes(), func(n *balancer.Node) bool { return n.Name == o.node.Name })
 }
 
 // closeNotifySize is the size of a close_notify in its record; with the suites of TLS 1.2 that chain

@@ -9,6 +9,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -62,23 +63,35 @@ func TestABusyRefusalIsPutOff(t *testing.T) {
 	r.srv.waits.refusal = 1000 * time.Hour
 	r.run()
 	r.open("first")
-	c := r.joins(connect5)
-	eventually(t, "a refusal that is put off", func() bool {
-		deferred := false
+	var clients []*client
+	for range 8 {
+		clients = append(clients, r.joins(connect5))
+	}
+	times := map[reactor.Tick]bool{}
+	eventually(t, "refusals that are put off", func() bool {
+		deferred := 0
 		r.each(func(s *session) {
-			deferred = deferred || s.step == stepDefer && s.place == placeRefused && s.pending.bytes == nil
+			if s.step == stepDefer && s.place == placeRefused && s.pending.bytes == nil {
+				deferred++
+				times[s.deadline] = true
+			}
 		})
-		return deferred
+		return deferred == len(clients)
 	})
+	if len(times) != len(clients) {
+		t.Errorf("%d clients are told at %d times", len(clients), len(times))
+	}
 	if n := r.srv.admitted.Load(); n != 1 {
 		t.Errorf("%d sessions are admitted, want the open one", n)
 	}
-	r.wantAgreement("while it is put off", 2)
-	r.srv.refused.Add(refusalHeadroom - 1) // the places are taken
+	r.wantAgreement("while they are put off", 9)
+	r.srv.refused.Add(refusalHeadroom - 8) // the places are taken
 	now := r.joins(connect5)
 	now.expect([]byte("\x20\x03\x00\x89\x00"))
 	r.waitOutcome(outcome.NodesFull, 1)
-	r.srv.refused.Add(1 - refusalHeadroom)
-	c.reset()
-	r.waitOutcome(outcome.NodesFull, 2)
+	r.srv.refused.Add(8 - refusalHeadroom)
+	for _, c := range clients {
+		c.reset()
+	}
+	r.waitOutcome(outcome.NodesFull, 9)
 }

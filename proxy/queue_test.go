@@ -103,6 +103,22 @@ func TestAPersistentSessionWaitsForItsOwnNode(t *testing.T) {
 	})
 }
 
+// A session does not wait for a node that a reload has removed.
+func TestARemovedNodeIsNotWaitedFor(t *testing.T) {
+	a, b := startNode(t, nil), startNode(t, nil)
+	r := start(t, []string{a.address(), b.address()}, ramping(t, longQueue))
+	id := r.idOf(0)
+	r.open(id)
+	c := r.joins(persistent(id))
+	r.waits(0, 1)
+	r.apply(r.on("", b.address()))
+	c.expect(connack311)
+	if n := len(b.firstWrites()); n != 1 {
+		t.Errorf("%d sessions on the node that is left, want 1", n)
+	}
+	r.wantAgreement("after the reload", -1)
+}
+
 func TestASessionWaitsForTheNodeThatHasRoomFirst(t *testing.T) {
 	r := start(t, []string{startNode(t, nil).address(), startNode(t, nil).address()}, ramping(t, longQueue))
 	id := r.idOf(0)

@@ -6,16 +6,22 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/walk"
 )
 
-// beginWalk begins the walk over a session's candidates.
-func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
+// beginWalk begins the walk over a session's candidates in a pool, or in what a reload has made of it.
+func (l *loop) beginWalk(s *session, p *snapshot.Pool) {
+	o := s.pending
+	o.pool = l.current.inForce(p)
 	var until int64
 	if limit := o.generation.Timeouts.ConnectNode; limit > 0 {
 		until = walkTime(l.In(limit))
 	}
-	o.walk = walk.New(c, until, min(l.server.waits.walkPause, o.generation.Timeouts.Dial))
+	o.walk = walk.New(o.pool.Candidates(o.key, o.keyed), until, min(l.server.waits.walkPause, o.generation.Timeouts.Dial))
+	if s.persistent && o.keyed && o.pool.HashKey != balancer.NoKey {
+		o.walk.Stay()
+	}
 }
 
 // walkTime returns a tick in the time of package walk.
@@ -26,6 +32,10 @@ func (l *loop) dial(s *session) step {
 	o := s.pending
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
+	}
+	if o.walk.Queued() && l.isRemoved(&o.attempt) {
+		l.dropAttempt(s)
+		l.beginWalk(s, o.pool)
 	}
 	for {
 		now := l.Timers.Now()
