@@ -69,19 +69,15 @@ func (l *loop) dial(s *session) step {
 // noNodeLeft refuses a session after its last candidate. If nodes are only full or busy, the client is told
 // later.
 func (l *loop) noNodeLeft(s *session) step {
-	o := s.pending
-	switch o.walk.Reason() {
-	case outcome.NodeBusy:
-		if n := o.walk.Busy(); n != nil {
-			o.failure = "node " + n.Name + ": " + cmp.Or(n.Busy(), "it was busy")
-		}
-		fallthrough
-	case outcome.NodesFull:
-		o.fault = o.failure
-		return l.refuseLater(s)
+	o, reason := s.pending, s.pending.walk.Reason()
+	if n := o.walk.Busy(); reason == outcome.NodeBusy && n != nil {
+		o.failure = "node " + n.Name + ": " + cmp.Or(n.Busy(), "it was busy")
 	}
 	o.fault = o.failure
-	return l.refuse(s, noCandidate(o.walk.Reason()))
+	if reason == outcome.NodeBusy || reason == outcome.NodesFull {
+		return l.refuseLater(s)
+	}
+	return l.refuse(s, noCandidate(reason))
 }
 
 // dialTimeout returns the error for an attempt that has run out of time.

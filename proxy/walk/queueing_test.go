@@ -60,7 +60,7 @@ func (r *walker) run(w *Walk) string {
 		at := time.Since(r.began).Round(10 * time.Millisecond)
 		switch {
 		case pause > 0:
-			time.Sleep(pause)
+			time.Sleep(pause) //nolint:forbidigo // by the clock of the bubble
 		case node == nil:
 			return fmt.Sprintf("%v after %v", w.Reason(), at)
 		case r.fails >= 0 && node == r.nodes[r.fails]:
@@ -110,7 +110,7 @@ func TestWalkOverNodesWithRates(t *testing.T) {
 					}()
 					synctest.Wait() // it has come before the next
 				}
-				time.Sleep(time.Hour)
+				time.Sleep(time.Hour) //nolint:forbidigo // by the clock of the bubble
 				synctest.Wait()
 				if got := strings.Join(results, ", "); got != row.want {
 					t.Errorf("%s\nwant %s", got, row.want)
@@ -140,13 +140,13 @@ func TestAWaitIsNotTimeForDialling(t *testing.T) {
 				}
 				w.Failed(silent)
 				for _, pause := w.Next(int64(time.Since(r.began))); pause > 0; _, pause = w.Next(int64(time.Since(r.began))) {
-					time.Sleep(pause)
+					time.Sleep(pause) //nolint:forbidigo // by the clock of the bubble
 				}
 				w.Leave()
 			}()
 			synctest.Wait()
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) //nolint:forbidigo // by the clock of the bubble
 		synctest.Wait()
 	})
 }
