@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -202,62 +203,58 @@ func TestSessionsThatWaitCountInTheOpeningMemory(t *testing.T) {
 	r.waits(0, 2)
 }
 
-// The turns come in the order in which the sessions came.
+// The turns come in the order in which the sessions came: none of them is dialled before its own, however late
+// those before it are.
 func TestSessionsAreDialledInTheOrderInWhichTheyCame(t *testing.T) {
-	var n *node
-	var ids sync.Map // by the address of the connection
-	n = startNode(t, func(c net.Conn) {
+	const perSecond = 5
+	var came sync.Map // times by identifier
+	n := startNode(t, func(c net.Conn) {
+		at := time.Now()
 		b := make([]byte, 100)
 		var connect mqttparse.Connect
 		if got, err := c.Read(b); err == nil {
 			if _, err := connect.Parse(b[:got], got); err == nil {
-				ids.Store(c.RemoteAddr().String(), string(connect.ClientID))
+				came.Store(string(connect.ClientID), at)
 			}
 		}
 		_, _ = c.Write(connack311)
 		_, _ = c.Read(b)
 	})
-	r := start(t, []string{n.address()}, paced(t, 5, longQueue)) // two ticks from one to the next
-	type arrival struct {
-		id   string
-		loop int
-	}
-	var came []arrival
+	r := start(t, []string{n.address()}, paced(t, perSecond, longQueue))
+	began := time.Now()
+	var ids []string
 	r.open("first")
 	for i := range 10 {
-		id := "waits-" + string(rune('a'+i))
-		r.joins(persistent(id))
-		eventually(t, "the session waits", func() bool {
-			for _, l := range r.srv.engine.loops {
-				if ask(l, func() (found bool) {
-					l.eachSession(func(s *session) {
-						found = found || s.clientID() == id && s.step != stepOpen
-					})
-					return found
-				}) {
-					came = append(came, arrival{id, l.number})
-					return true
-				}
-			}
-			return false
+		ids = append(ids, "waits-"+string(rune('a'+i)))
+		r.joins(persistent(ids[i]))
+		eventually(t, "the session waits", func() (found bool) {
+			r.each(func(s *session) { found = found || s.clientID() == ids[i] && s.step != stepOpen })
+			return found
 		})
 	}
-	place := map[string]int{}
-	eventually(t, "all are there", func() bool {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		for i, c := range n.conns { // in the order of their accept
-			if id, known := ids.Load(c.RemoteAddr().String()); known {
-				place[id.(string)] = i
-			}
+	for i, id := range ids {
+		eventually(t, id, func() bool { _, there := came.Load(id); return there })
+		at, _ := came.Load(id)
+		if after, turn := at.(time.Time).Sub(began), time.Duration(i+1)*time.Second/perSecond; after < turn {
+			t.Errorf("%s is there after %v, its turn is after %v", id, after, turn)
 		}
-		return len(place) == 11
+	}
+}
+
+// A listener that does not read the CONNECT has no sessions with state: they wait for any node, also when they have
+// sent all they have.
+func TestBytesThatAreNotReadWaitForAnyNode(t *testing.T) {
+	echo := func(c net.Conn) { _, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{c}) } // without the pipe of splice
+	r := start(t, []string{startNode(t, echo).address(), startNode(t, echo).address()}, paced(t, 1, longQueue), func(s *snapshot.Snapshot) {
+		s.Listeners[0].Protocol = snapshot.TCP
 	})
-	for i, a := range came {
-		for _, b := range came[:i] {
-			if a.loop == b.loop && place[a.id] < place[b.id] { // two loops may be late by different times
-				t.Errorf("%s is there before %s", a.id, b.id)
+	for range 4 { // two of them wait
+		c := r.joins(connect311)
+		c.halfClose()
+		defer func() {
+			if got := c.rest(); string(got) != string(connect311) {
+				t.Errorf("the answer is % x", got)
 			}
-		}
+		}()
 	}
 }
