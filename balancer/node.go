@@ -16,6 +16,7 @@ type NodeSpec struct {
 	Address        string // host:port; the host is a name, an IPv4 address or an IPv6 address in brackets
 	Weight         int    // share relative to the pool's other nodes, 1 to MaxWeight; 0 means 1
 	MaxConnections int    // limit of open sessions; 0 means no limit
+	ConnectRate    int    // new sessions a second; 0 means no limit
 }
 
 // Node is one broker address of a pool. The exported fields never change. The state
@@ -27,12 +28,15 @@ type Node struct {
 	Port           uint16 // of Address
 	Weight         int    // 1 to MaxWeight
 	MaxConnections int    // 0 means no limit
+	ConnectRate    int    // new sessions a second, see Admit; 0 means no limit
 
 	slowStart time.Duration // of the pool
+	queue     Queue         // of the pool
 
 	operator  *operatorWord
 	count     *sessionCount
 	condition *condition
+	schedule  *schedule
 }
 
 // Same reports whether n and other are the same address of the same node of the same
@@ -67,12 +71,15 @@ func (n *Node) SetOperator(s State) {
 
 // Ramp returns the part of its load that the node should take now: during the slow start of its pool,
 // after the node has come up, it rises from 0 to 1; otherwise it is 1.
-func (n *Node) Ramp() float64 {
+func (n *Node) Ramp() float64 { return n.rampAt(now()) }
+
+// rampAt is Ramp at a time, which may be in the future.
+func (n *Node) rampAt(t int64) float64 {
 	since := max(n.operator.cameUp.Load(), n.condition.cameUp.Load())
 	if n.slowStart == 0 || since == 0 {
 		return 1
 	}
-	return min(float64(now()-since)/float64(n.slowStart), 1)
+	return max(min(float64(t-since)/float64(n.slowStart), 1), 0)
 }
 
 // Health returns the verdict of the health checks, Up until SetHealth is called.

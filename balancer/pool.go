@@ -32,6 +32,8 @@ type PoolSpec struct {
 	// Outliers says that nodes that fail far more often than their peers come last among the
 	// candidates for a while. See Pool.Judge.
 	Outliers bool
+	// Queue bounds the sessions that wait for a node with a ConnectRate.
+	Queue Queue
 }
 
 // Pool is a set of nodes that serve the same clients, and the algorithm that chooses
@@ -105,7 +107,7 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 			fault("node %q: %w", s.Name, err)
 			continue
 		}
-		n.slowStart = spec.SlowStart
+		n.slowStart, n.queue = spec.SlowStart, spec.Queue
 		p.nodes = append(p.nodes, n)
 	}
 	if len(faults) > 0 {
@@ -155,10 +157,13 @@ func newNode(s NodeSpec) (*Node, error) {
 	if s.MaxConnections < 0 {
 		return nil, fmt.Errorf("max_connections %d is negative", s.MaxConnections)
 	}
+	if s.ConnectRate < 0 {
+		return nil, fmt.Errorf("connect_rate %d is negative", s.ConnectRate)
+	}
 	n := &Node{
 		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port),
-		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections,
-		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: newCondition(),
+		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections, ConnectRate: s.ConnectRate,
+		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: newCondition(), schedule: newSchedule(),
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})

@@ -10,10 +10,11 @@ import (
 // built from a changed configuration then continues with the state of the old pool. The
 // zero value is ready for use. Several goroutines may use a Registry at once.
 //
-// Nodes share three parts of their state:
+// Nodes share four parts of their state:
 //
 //   - the operator's word: all nodes of one name, in every pool;
-//   - the count of open sessions: nodes of one name in pools of one name;
+//   - the count of open sessions, and the schedule of new ones: nodes of one name in pools
+//     of one name;
 //   - the verdict of the health checks and the resolved addresses: nodes of one name
 //     and configured address in pools of one name. Another address is another broker
 //     until it is probed and resolved.
@@ -24,6 +25,7 @@ import (
 type Registry struct {
 	operators  table[string, operatorWord]
 	counts     table[nodeKey, sessionCount]
+	schedules  table[nodeKey, schedule]
 	conditions table[addressKey, condition]
 }
 
@@ -43,6 +45,7 @@ func (r *Registry) Join(p *Pool) {
 		key := nodeKey{p.Name, n.Name}
 		n.operator = r.operators.join(n.Name, n.operator)
 		n.count = r.counts.join(key, n.count)
+		n.schedule = r.schedules.join(key, n.schedule)
 		n.condition = r.conditions.join(addressKey{key, n.Address}, n.condition)
 	}
 }

@@ -17,6 +17,8 @@ func checkPool(p *Pool, s *source, at string) {
 	}
 	checkHealth(p, s, child(at, "health"), protocol)
 	checkLeaving(p, s, at)
+	checkRates(p, s, at)
+
 	names := unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
 	for i := range p.Nodes {
@@ -91,5 +93,24 @@ func checkKey(p *Pool, s *source, at string) {
 	}
 	if s.written(cookie) && p.HashKey != KeyCookie && s.valid(cookie, key) {
 		s.errorf(cookie, "has no meaning without hash_key: cookie")
+	}
+}
+
+// checkRates checks the settings of sessions that come to the nodes of the pool at a path.
+func checkRates(p *Pool, s *source, at string) {
+	protocol, rate := child(at, "protocol"), child(at, "connect_rate")
+	rates := []string{rate}
+	for i := range p.Nodes {
+		rates = append(rates, child(item(child(at, "nodes"), i), "connect_rate"))
+	}
+	for _, key := range rates {
+		if s.written(key) && p.Protocol == HTTP && s.valid(key, protocol) {
+			s.errorf(key, "has no meaning with protocol http; only sessions have a rate, requests do not wait")
+		}
+	}
+	for _, key := range []string{"size", "time"} {
+		if key := child(child(at, "queue"), key); s.written(key) && !p.hasRate() && s.valid(append(rates, key)...) {
+			s.errorf(key, "has no meaning without connect_rate; only a node with a rate has a queue")
+		}
 	}
 }

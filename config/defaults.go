@@ -157,6 +157,19 @@ var defaultPool = Pool{
 	DrainRate: 100,
 	// A client that one node turns away would come back at once, and the hash would lead it to the same node.
 	Confirm: &defaultConfirm,
+	// What a broker can take depends on its machine, its authentication and its sessions. The
+	// operator knows it, or finds it with mqttbench.
+	ConnectRate: 0,
+	// Brokers without caches need no ramp.
+	SlowStart: 0,
+	Queue: Queue{
+		// 10,000 CONNECTs and descriptors are some 10 MB, and 50 s of a node that takes 200 a
+		// second, so that the time is the limit of most.
+		Size: 10_000,
+		// Most client libraries wait 30 s or less for a CONNACK. A client that is refused in
+		// time knows why, and its next attempt does not take the turn of another.
+		Time: 30 * time.Second,
+	},
 	// Clients that come to a process without a node are refused; another process may have one.
 	Readiness: true,
 	Health: Health{
@@ -199,4 +212,6 @@ var defaultNode = Node{
 	Weight: 1,
 	// Brokers have limits of their own and refuse in MQTT.
 	MaxConnections: 0,
+	// Nodes of one size take as many a second.
+	ConnectRate: RateOfPool,
 }

@@ -154,6 +154,9 @@ var conditional = map[string]string{
 	"pools[].health.tls.ca":              "the system's",
 	"pools[].health.tls.server_name":     "the host of each node's address",
 	"pools[].health.tls.key":             "in the file of cert",
+	"pools[].connect_rate":               "`" + defaultPool.ConnectRate.String() + "`",
+	"pools[].queue.size":                 "`" + strconv.Itoa(int(defaultPool.Queue.Size)) + "`",
+	"pools[].nodes[].connect_rate":       "that of the pool",
 	"admin.socket":                       "`mqttlb.sock` in the runtime directory",
 	"admin.state_dir":                    "`off`",
 	"admin.tls.client_auth":              "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
@@ -228,6 +231,10 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or off"), "`off`"}
 	case v.Type() == reflect.TypeFor[LogRate]():
 		return []string{after(try("!!str", "0/s"), "out of range ")}
+	case v.Type() == reflect.TypeFor[Rate]():
+		return []string{after(try("!!str", "0/s"), "out of range ")}
+	case v.Type() == reflect.TypeFor[Sessions]():
+		return []string{after(try("!!int", "-1"), "out of range ")}
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return []string{after(try("!!str", "-1s"), "out of range ")}
 	case v.Kind() == reflect.Int && isSize(leaf.key):

@@ -15,7 +15,7 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	}
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	nodes := func(port uint16) []Node {
-		return []Node{{Name: "emqx-1", Address: tcp("node1", port), Weight: 1}}
+		return []Node{{Name: "emqx-1", Address: tcp("node1", port), Weight: 1, ConnectRate: RateOfPool}}
 	}
 	health := func(h Health) Health {
 		h.Interval, h.Timeout, h.Rise, h.Fall = 5*time.Second, 2*time.Second, 2, 3
@@ -45,25 +45,25 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	}
 	want.Pools = []Pool{
 		{
-			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),
+			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/status?format=json", Port: 18083}),
 		},
 		{
-			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
+			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
 			ForwardHeaders: []string{"Origin", "Cookie", "X-Request-Id"},
 			Health:         health(Health{Probe: []Probe{ProbeNone}}),
 		},
 		{
-			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
+			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
 			ForwardHeaders: []string{},
 			Health:         health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/"}),
 		},
 		{
-			Name: "dashboard", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true, Nodes: nodes(18083),
+			Name: "dashboard", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(18083),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "HEAD", Path: "/status", Host: "status.example.com", Status: 204, Port: 8081}),
 		},
 		{
-			Name: "management", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Readiness: true, Nodes: nodes(8081),
+			Name: "management", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(8081),
 			Health: health(Health{Probe: []Probe{ProbeTCP}}),
 		},
 	}

@@ -118,6 +118,12 @@ func poolFields(p *Pool) []field {
 		scalar("when_down", &p.WhenDown, oneOf(whenDown)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
 		sectionOrOff("confirm", &p.Confirm, defaultConfirm, confirmFields),
+		scalar("connect_rate", &p.ConnectRate, parseRate),
+		scalar("slow_start", &p.SlowStart, duration(minSlowStart, maxSlowStart, zeroAllowed)),
+		section("queue", []field{
+			scalar("size", &p.Queue.Size, sessions(0, maxConnections)),
+			scalar("time", &p.Queue.Time, duration(minQueueTime, maxQueueTime, zeroForbidden)),
+		}),
 		scalar("readiness", &p.Readiness, boolean),
 		section("health", healthFields(&p.Health)),
 		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
@@ -169,6 +175,7 @@ func nodeFields(n *Node) []field {
 		required(scalar("address", &n.Address, text(parseNodeAddress))),
 		scalar("weight", &n.Weight, integer(1, maxWeight)),
 		scalar("max_connections", &n.MaxConnections, integer(0, maxConnections)),
+		scalar("connect_rate", &n.ConnectRate, parseRate),
 	}
 }
 

@@ -97,6 +97,10 @@ const (
 	maxInterval   = time.Hour
 	minIdle       = time.Second        // the unit of Keep Alive
 	maxIdle       = 7 * 24 * time.Hour // the largest Keep Alive is 18 hours
+	minSlowStart  = time.Second        // a shorter ramp is over before its first clients are there
+	maxSlowStart  = time.Hour          // caches are warm within minutes
+	minQueueTime  = 100 * time.Millisecond
+	maxQueueTime  = time.Hour          // no client waits so long
 	maxTunnel     = 7 * 24 * time.Hour // like maxIdle, for HTTP
 	minWrite      = time.Second        // one or two lost segments take so long
 	maxWrite      = 24 * time.Hour     // it holds memory, for one session

@@ -34,12 +34,12 @@ pools:
 		}
 	}
 	h := func(port uint16) Address { return Address{Network: "tcp", Host: "h", Port: port} }
-	for i, want := range []Node{{Name: "n", Address: h(1), Weight: 3}, {Name: "n", Address: h(1), Weight: 3}, {Name: "n", Address: h(1), Weight: 3}, {Name: "o", Address: h(1), Weight: 3}} {
+	for i, want := range []Node{{Name: "n", Address: h(1), Weight: 3, ConnectRate: RateOfPool}, {Name: "n", Address: h(1), Weight: 3, ConnectRate: RateOfPool}, {Name: "n", Address: h(1), Weight: 3, ConnectRate: RateOfPool}, {Name: "o", Address: h(1), Weight: 3, ConnectRate: RateOfPool}} {
 		if got := c.Pools[i].Nodes[0]; got != want {
 			t.Errorf("pool %s: got %+v, want %+v", c.Pools[i].Name, got, want)
 		}
 	}
-	if got, want := c.Pools[3].Nodes[1], (Node{Name: "m", Address: h(2), Weight: 3, MaxConnections: 4}); got != want {
+	if got, want := c.Pools[3].Nodes[1], (Node{Name: "m", Address: h(2), Weight: 3, MaxConnections: 4, ConnectRate: RateOfPool}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -51,6 +51,13 @@ type Pool struct {
 	// Confirm says how a client goes on to the next candidate if its node does not accept it; nil: it does
 	// not. Nil if Protocol is HTTP or TCP.
 	Confirm *Confirm
+	// ConnectRate is how many new sessions each node gets in a second. SlowStart is how long
+	// a node that has come up again gets only a growing part of that, and of its share of
+	// the clients; 0: it gets all at once. Queue is for the sessions that wait for a node;
+	// valid only if a node has a rate.
+	ConnectRate Rate
+	SlowStart   time.Duration
+	Queue       Queue
 
 	// Readiness says that the process is not ready while a listener uses the pool and none
 	// of its nodes is up.
@@ -131,4 +138,6 @@ type Node struct {
 
 	Weight         int // share of the clients relative to the pool's other nodes, at least 1
 	MaxConnections int // limit of open sessions on this node; 0: no limit
+
+	ConnectRate Rate // new sessions a second; RateOfPool: that of its pool
 }

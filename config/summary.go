@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -46,11 +47,17 @@ func (c *Config) Summary(w io.Writer) error {
 		row("POOL", "PROTOCOL", "ALGORITHM", "TLS", "PROXY OUT", "HEALTH")
 		row(p.Name, string(p.Protocol), p.algorithm(), p.TLS.String(), string(p.ProxyProtocol), p.health())
 		endTable()
-		row("  NODE", "ADDRESS", "WEIGHT", "LIMIT")
+		rated := p.hasRate() // otherwise nobody asked for the column
+		row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(rated, "NEW SESSIONS"))...)
 		for _, n := range p.Nodes {
-			row("  "+n.Name, n.Address.String(), strconv.Itoa(n.Weight), limit(n.MaxConnections))
+			row(slices.Concat([]string{"  " + n.Name, n.Address.String(), strconv.Itoa(n.Weight), limit(n.MaxConnections)},
+				pick(rated, p.ConnectRateOf(&n).String()))...)
 		}
 		endTable()
+		if paces := p.paces(); paces != "" {
+			row("  " + paces)
+			endTable()
+		}
 	}
 	row()
 	rate := "any number"
@@ -162,6 +169,26 @@ func (l *Listener) proxy() string {
 		from[i] = p.String()
 	}
 	return string(l.ProxyProtocol) + " from " + joinWords(from)
+}
+
+// pick returns the cell of a column that is there only sometimes.
+func pick(there bool, cell string) []string {
+	if !there {
+		return nil
+	}
+	return []string{cell}
+}
+
+// paces describes how sessions come to the nodes; empty: as they like.
+func (p *Pool) paces() string {
+	var all []string
+	if p.hasRate() {
+		all = append(all, fmt.Sprintf("up to %d sessions wait for a node, up to %s", p.Queue.Size, formatDuration(p.Queue.Time)))
+	}
+	if p.SlowStart > 0 {
+		all = append(all, "a node that comes up again has a slow start of "+formatDuration(p.SlowStart))
+	}
+	return strings.Join(all, "; ")
 }
 
 func (p *Pool) algorithm() string {

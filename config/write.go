@@ -115,7 +115,7 @@ func sameLiterals(a, b []string) bool {
 // literal writes the value of a key so that it is read as itself, within { } and [ ], too.
 func literal(key string, value any) string {
 	switch v := value.(type) {
-	case time.Duration, int, bool:
+	case time.Duration, int, Sessions, bool:
 		return spell(key, value)
 	case MaxLoad:
 		if v != 0 {

@@ -53,6 +53,7 @@ func (l *loop) dropAttempt(s *session) {
 		o.reclaim()
 	}
 	l.closeServer(s)
+	o.walk.Leave()
 	if o.node != nil {
 		o.node.Release()
 		o.node = nil

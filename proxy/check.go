@@ -15,7 +15,7 @@ import (
 //
 // It covers, exactly and for each loop: taken slots, timers, the open connections of listeners, the open
 // sessions of listeners on nodes, and the openings of each generation. It also covers the counters that
-// loops share: the open sessions of nodes, and the places of the process and of ports. These are
+// loops share: the open and the waiting sessions of nodes, and the places of the process and of ports. These are
 // compared while loops go on, so they may differ by as many sessions as had events in the moment of the
 // comparison; several comparisons are made until there was none.
 //
@@ -100,6 +100,7 @@ func (srv *Server) checkShared(ctx context.Context, cursors []*cursor) (faults [
 // sharedCount is what the sessions of all loops add to the counters that loops share.
 type sharedCount struct {
 	nodes    map[balancer.OpenCount]nodeSessions
+	waiting  map[balancer.WaitCount]nodeSessions
 	admitted map[*port]int64
 	refused  int64
 	touched  int64 // sessions that had events since the last count
@@ -115,9 +116,13 @@ func (c *sharedCount) add(n *balancer.Node, sessions int64) {
 	c.nodes[n.OpenCount()] = nodeSessions{fmt.Sprintf("node %q (%s)", n.Name, n.Address), c.nodes[n.OpenCount()].sessions + sessions}
 }
 
+func (c *sharedCount) addWaiting(n *balancer.Node, sessions int64) {
+	c.waiting[n.WaitCount()] = nodeSessions{fmt.Sprintf("queue of node %q", n.Name), c.waiting[n.WaitCount()].sessions + sessions}
+}
+
 // countShared counts the sessions of one loop after the other. The count is not whole if a loop has ended.
 func (srv *Server) countShared(cursors []*cursor) (total sharedCount, whole bool) {
-	total, whole = sharedCount{nodes: map[balancer.OpenCount]nodeSessions{}, admitted: map[*port]int64{}}, true
+	total, whole = sharedCount{nodes: map[balancer.OpenCount]nodeSessions{}, waiting: map[balancer.WaitCount]nodeSessions{}, admitted: map[*port]int64{}}, true
 	for _, c := range cursors {
 		whole = ask(c.loop, func() bool { c.loop.recount.addShared(&total); return true }) && whole
 	}
@@ -131,6 +136,9 @@ func (c *recount) addShared(total *sharedCount) {
 	for s, n := range c.counts {
 		if s.node != nil {
 			total.add(s.node, n)
+			if s.queued {
+				total.addWaiting(s.node, n)
+			}
 		}
 		switch s.place {
 		case placeAdmitted:
@@ -166,6 +174,7 @@ func (srv *Server) sharedCounters(count sharedCount) (counters []sharedCounter) 
 	for _, p := range g.sessionPools {
 		for _, n := range p.Nodes() {
 			count.add(n, 0)
+			count.addWaiting(n, 0)
 		}
 	}
 	for _, ln := range g.Listeners {
@@ -176,6 +185,9 @@ func (srv *Server) sharedCounters(count sharedCount) (counters []sharedCounter) 
 				}
 			}
 		}
+	}
+	for c, of := range count.waiting {
+		counters = append(counters, sharedCounter{of.name, c.Waiting(), of.sessions})
 	}
 	for c, of := range count.nodes {
 		counters = append(counters, sharedCounter{of.name, c.Open(), of.sessions})

@@ -33,7 +33,7 @@ func failure(n *balancer.Node, err error) string { return "node " + n.Name + ": 
 
 // noCandidate returns the refusal of a session without a candidate left.
 func noCandidate(reason outcome.Outcome) opening.Refusal {
-	if reason == outcome.NodesFull {
+	if reason == outcome.NodesFull || reason == outcome.NodeBusy {
 		return opening.Refusal{Outcome: reason, Code: mqttparse.ServerBusy}
 	}
 	return opening.Refusal{Outcome: reason, Code: mqttparse.ServerUnavailable}

@@ -71,6 +71,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	l.dropKept(&s.client)
 	l.dropKept(&s.server)
 	if o := s.pending; o != nil {
+		o.walk.Leave()
 		o.releaseMemory()
 		o.reclaim()
 	}

@@ -184,7 +184,7 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 // shortWaits are the waits of a server whose test waits for their end. A living node still has enough
 // time for its CONNACK.
 var shortWaits = waits{
-	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond,
+	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, refusal: 50 * time.Millisecond,
 	portRelease: 50 * time.Millisecond,
 }
 
@@ -276,6 +276,9 @@ func (r *rig) checkBooks() {
 	for _, n := range r.nodes {
 		if n.Open() != 0 {
 			r.t.Errorf("node %s: %d connections open after the end", n.Name, n.Open())
+		}
+		if n.Waiting() != 0 {
+			r.t.Errorf("node %s: %d sessions wait after the end", n.Name, n.Waiting())
 		}
 	}
 	if n := r.srv.open(); n != 0 {

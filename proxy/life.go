@@ -14,10 +14,12 @@ type step uint8
 //	          first   next    TLS to    PROXY and   101 of a  CONNACK    bytes    an end of ours        one outcome:
 //	          bytes   node    the node  CONNECT     WS node                                            one line, one count
 //
+// A session whose nodes are all full or busy goes from dial to defer, and is refused from there.
 // accept.go makes the session and finish.go ends it. The steps between them are run from here.
 const (
 	stepOpen     step = iota // read the client's first bytes, as package opening says, until there is a route
-	stepDial                 // connect to the next candidate, after a pause if all of them have failed
+	stepDial                 // connect to the next candidate, after a wait in its queue, or after a pause if all of them have failed
+	stepDefer                // every node is full or busy: wait for a random time, then refuse the client
 	stepSecure               // nodes that speak TLS: send the PROXY header, then make the handshake in a goroutine
 	stepAnnounce             // write the PROXY header and the CONNECT in one write
 	stepSwitch               // nodes that speak WebSocket: wait for the 101, then write the client's frames
@@ -36,6 +38,7 @@ const (
 var life = [...]func(*loop, *session) step{
 	stepOpen:     (*loop).open,
 	stepDial:     (*loop).dial,
+	stepDefer:    (*loop).refuseWhenDue,
 	stepSecure:   (*loop).secureNode,
 	stepAnnounce: (*loop).announce,
 	stepSwitch:   (*loop).switchOver,
@@ -82,7 +85,7 @@ func (l *loop) event(s *session, h *stream, e reactor.Events) {
 	if e.Any(reactor.Room) && h.kept != nil && l.flushAndResume(s, h) {
 		return
 	}
-	if s.step.dialling() && h == &s.client && !h.broken {
+	if s.step.dialling() && h == &s.client && !h.broken && !l.gaveUp(s) {
 		return // the session waits for its node
 	}
 	l.advance(s)
@@ -98,8 +101,8 @@ func (l *loop) expire(s *session) {
 		l.setTimer(s, at)
 	case h != nil && look <= now:
 		l.checkBacklog(s, h)
-	case s.step == stepDial, s.step == stepAnnounce && s.pending.unproven > 0:
-		l.advance(s) // the pause is over, or the proof is due
+	case s.step == stepDial, s.step == stepDefer, s.step == stepAnnounce && s.pending.unproven > 0:
+		l.advance(s) // the wait or the pause is over, or the proof is due
 	case s.step.dialling():
 		l.failAttempt(s, l.dialTimeout(s))
 		s.step = stepDial

@@ -144,10 +144,14 @@ type waits struct {
 	// too.
 	walkPause time.Duration
 
+	// refusal bounds the time after which a client is told that all nodes are full or busy; the time is
+	// a random part of it. Clients that are refused at the same moment come back at the same moment.
+	refusal time.Duration
+
 	// portRelease is how long a port without a listener still accepts the connections whose handshake
 	// had begun. It is longer than deferAccept of package reactor.
 	portRelease time.Duration
 }
 
 // usualWaits are the waits of every server outside of tests.
-var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, portRelease: 2 * time.Second}
+var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, refusal: time.Second, portRelease: 2 * time.Second}

@@ -47,7 +47,7 @@ func (m *model) beginAtFirst(seed byte) {
 		pool: &snapshot.Pool{Pool: pool, Confirm: snapshot.Confirm{Attempts: 2, Time: time.Hour}},
 	}}
 	o := s.pending
-	m.l.beginWalk(o, pool.Candidates(balancer.Client{}))
+	m.l.beginWalk(s, o.pool)
 	o.node, _ = o.walk.Next(0)
 	s.step = m.l.reached(s)
 	r.firstFor = s.flow

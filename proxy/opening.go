@@ -3,7 +3,6 @@ package proxy
 import (
 	"time"
 
-	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
@@ -149,8 +148,8 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 // route begins the walk over the pool's nodes, in the order for the session's key.
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
-	o.pool = l.current.inForce(v.Pool)
-	l.beginWalk(o, o.pool.Candidates(balancer.Client{Key: v.Key, Keyed: v.Keyed, Persistent: s.persistent}))
+	o.key, o.keyed = v.Key, v.Keyed
+	l.beginWalk(s, v.Pool)
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	o.early = earlyBytes

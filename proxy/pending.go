@@ -50,6 +50,9 @@ type attempt struct {
 	request     *websocket.Request // the upgrade for the nodes; nil: they speak plain MQTT
 	destination netip.AddrPort     // the address that the client connected to; not valid if not known yet
 
+	key   uint64 // of the session; valid only if keyed
+	keyed bool
+
 	pool     *snapshot.Pool
 	walk     walk.Walk
 	node     *balancer.Node // the current candidate; nil: none

@@ -28,6 +28,7 @@ type share struct {
 	flow     *flow          // nil: it has not reached its node
 	version  uint8          // VersionIndex; valid only if flow is not nil
 	node     *balancer.Node // that has the session in its count; nil: none
+	queued   bool           // the session waits in the queue of node
 	opening  *generation    // whose opening the session is; nil: none
 	place    place
 }
@@ -36,6 +37,9 @@ func shareOf(s *session) share {
 	c := share{listener: s.listener, flow: s.flow, node: s.node(), place: s.place}
 	if s.flow != nil {
 		c.version = uint8(VersionIndex(s.version))
+	}
+	if s.pending != nil {
+		c.queued = s.pending.walk.Queued()
 	}
 	if s.pending != nil && s.pending.counted {
 		c.opening = s.pending.generation

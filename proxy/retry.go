@@ -142,6 +142,7 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	if o.nodes >= o.pool.Confirm.Attempts {
 		return 0, false
 	}
+	o.walk.TurnedAway()
 	o.walk.Limit(o.retryBy)
 	node, pause := o.walk.Next(walkTime(l.Timers.Now()))
 	if node == nil && pause == 0 {
@@ -158,7 +159,8 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	l.server.journal.retried(s.listener, o.pool.Name, o.node, reason)
 	reactor.Abort(s.server.fd) // a late answer must not open a second session on that node
 	l.leaveFlow(s)
-	l.dropAttempt(s)
+	l.closeServer(s)
+	o.node.Release()
 	if o.node = node; o.request != nil {
 		o.request.Key = websocket.NewKey()
 	}

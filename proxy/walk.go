@@ -1,19 +1,27 @@
 package proxy
 
 import (
+	"cmp"
+
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/walk"
 )
 
-// beginWalk begins the walk over a session's candidates.
-func (l *loop) beginWalk(o *pending, c balancer.Candidates) {
+// beginWalk begins the walk over a session's candidates in a pool, or in what a reload has made of it.
+func (l *loop) beginWalk(s *session, p *snapshot.Pool) {
+	o := s.pending
+	o.pool = l.current.inForce(p)
 	var until int64
 	if limit := o.generation.Timeouts.ConnectNode; limit > 0 {
 		until = walkTime(l.In(limit))
 	}
-	o.walk = walk.New(c, until, min(l.server.waits.walkPause, o.generation.Timeouts.Dial))
+	o.walk = walk.New(o.pool.Candidates(balancer.Client{Key: o.key, Keyed: o.keyed, Persistent: s.persistent}), until, min(l.server.waits.walkPause, o.generation.Timeouts.Dial))
+	if s.persistent && o.keyed && o.pool.HashKey != balancer.NoKey {
+		o.walk.Stay()
+	}
 }
 
 // walkTime returns a tick in the time of package walk.
@@ -25,18 +33,22 @@ func (l *loop) dial(s *session) step {
 	if s.client.broken {
 		return l.finish(s, outcome.ClientGone)
 	}
+	if o.walk.Queued() && l.isRemoved(&o.attempt) {
+		l.dropAttempt(s)
+		l.beginWalk(s, o.pool)
+	}
 	for {
 		now := l.Timers.Now()
-		if o.node == nil { // otherwise retry has chosen it
+		if o.node == nil || o.walk.Queued() { // otherwise retry has chosen it, and it need not wait
 			node, pause := o.walk.Next(walkTime(now))
+			o.node = node
 			if pause > 0 {
 				s.deadline = now + reactor.Ticks(pause)
-				return stepWait
+				return l.queue(s)
 			}
-			if node == nil {
-				break
-			}
-			o.node = node
+		}
+		if o.releaseMemory(); o.node == nil {
+			break
 		}
 		if err := l.dialNode(s); err != nil {
 			l.failAttempt(s, err)
@@ -56,13 +68,21 @@ func (l *loop) dial(s *session) step {
 	return l.noNodeLeft(s)
 }
 
-// noNodeLeft refuses a session after its last candidate.
+// noNodeLeft refuses a session after its last candidate. If nodes are only full or busy, the client is told
+// later.
 func (l *loop) noNodeLeft(s *session) step {
-	s.pending.fault = s.pending.failure
-	if len(s.pending.refusal) > 0 {
-		return l.passRefusal(s, s.pending.walk.Reason())
+	o, reason := s.pending, s.pending.walk.Reason()
+	if n := o.walk.Busy(); reason == outcome.NodeBusy && n != nil {
+		o.failure = "node " + n.Name + ": " + cmp.Or(n.Busy(), "it was busy")
 	}
-	return l.refuse(s, noCandidate(s.pending.walk.Reason()))
+	o.fault = o.failure
+	switch {
+	case len(o.refusal) > 0:
+		return l.passRefusal(s, reason)
+	case reason == outcome.NodeBusy, reason == outcome.NodesFull:
+		return l.refuseLater(s)
+	}
+	return l.refuse(s, noCandidate(reason))
 }
 
 // dialTimeout returns the error for an attempt that has run out of time.

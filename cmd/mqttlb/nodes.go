@@ -69,6 +69,7 @@ func nodeInPool(pool string, n *balancer.Node, configured int, s health.Status) 
 	in := api.NodeInPool{
 		Pool: pool, Address: n.Address, State: n.State().String(), Health: n.Health().String(), Healthy: n.Health() == balancer.Up, Since: timeOf(s.Since), ProbeSeconds: s.Took.Seconds(),
 		Weight: n.Weight, ConfiguredWeight: configured, Connections: n.Open(), MaxConnections: n.MaxConnections,
+		ConnectRate: n.ConnectRate, Waiting: n.Waiting(), Ramp: n.Ramp(),
 	}
 	in.Overloaded = n.Overloaded()
 	if left := n.OutlierFor(); left > 0 {

@@ -12,7 +12,10 @@ import (
 // addPool adds a pool. If the plan before has a pool of its name, the nodes and health
 // checks carry on.
 func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapshot.Pool, error) {
-	spec := balancer.PoolSpec{Name: c.Name, MaxLoad: float64(c.MaxLoad), Outliers: c.Outliers == config.On}
+	spec := balancer.PoolSpec{
+		Name: c.Name, MaxLoad: float64(c.MaxLoad), Outliers: c.Outliers == config.On,
+		SlowStart: c.SlowStart, Queue: balancer.Queue{Size: int(c.Queue.Size), Time: c.Queue.Time},
+	}
 	var err error
 	if spec.Algorithm, err = balancer.ParseAlgorithm(string(c.Algorithm)); err != nil {
 		return nil, err
@@ -25,6 +28,7 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 	for _, n := range c.Nodes {
 		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
 			Name: n.Name, Address: n.Address.String(), Weight: p.operators.weight(n.Name, n.Weight), MaxConnections: n.MaxConnections,
+			ConnectRate: int(c.ConnectRateOf(&n)),
 		})
 	}
 	b, err := balancer.NewPool(spec)

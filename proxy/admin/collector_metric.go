@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mqttlb/proxy"
@@ -53,6 +55,11 @@ func (s scrape) flag(m *metric, is bool, labels ...string) {
 
 func (s scrape) count(m *metric, n uint64, labels ...string) {
 	s.send(m, prometheus.CounterValue, float64(n), labels)
+}
+
+// seconds sends a counter of time.
+func (s scrape) seconds(m *metric, d time.Duration, labels ...string) {
+	s.send(m, prometheus.CounterValue, d.Seconds(), labels)
 }
 
 // histogram sends a histogram. One without buckets has not been measured, and is not sent.

@@ -18,6 +18,11 @@ var (
 
 	nodeOutlier    = newGauge("node_outlier_seconds", "How long a node that fails far more than its peers will still be tried after them; 0: it is no outlier.", "pool", "node")
 	nodeOverloaded = newGauge("node_overloaded", "1 while a node is over the max_load of its pool.", "pool", "node")
+	nodeRate       = newGauge("node_connect_rate", "New sessions that a node gets in a second, as configured; no series where there is no limit.", "pool", "node")
+	nodeRamp       = newGauge("node_ramp_ratio", "The part of its load that a node should take now: it rises from 0 to 1 during pools[].slow_start.", "pool", "node")
+	nodeQueue      = newGauge("node_sessions_waiting", "Sessions that wait until a node takes them within its connect_rate.", "pool", "node")
+	nodeWaits      = newCounter("node_waits_total", "Sessions that have waited until a node took them within its connect_rate.", "pool", "node")
+	nodeWaited     = newCounter("node_waits_seconds_total", "How long these sessions have waited altogether.", "pool", "node")
 
 	nodeProbes        = newCounter("node_probes_total", "Health probes of a node, by how they ended.", "pool", "node", "result")
 	nodeProbeDuration = newGauge("node_probe_duration_seconds", "How long the last health probe of a node took.", "pool", "node")
@@ -45,8 +50,21 @@ func (s scrape) nodes(pools []*snapshot.Pool) {
 			if n.MaxConnections > 0 {
 				s.gauge(nodeMax, float64(n.MaxConnections), p.Name, n.Name)
 			}
+			s.gauge(nodeRamp, n.Ramp(), p.Name, n.Name)
+			if n.ConnectRate > 0 {
+				s.pace(p.Name, n)
+			}
 		}
 	}
+}
+
+// pace sends how sessions come to a node with a rate.
+func (s scrape) pace(pool string, n *balancer.Node) {
+	sessions, altogether := n.Waits()
+	s.gauge(nodeRate, float64(n.ConnectRate), pool, n.Name)
+	s.gauge(nodeQueue, float64(n.Waiting()), pool, n.Name)
+	s.count(nodeWaits, sessions, pool, n.Name)
+	s.seconds(nodeWaited, altogether, pool, n.Name)
 }
 
 // probes sends what the health checks have found, by pool.

@@ -25,7 +25,7 @@ func (f fleet) collector(t testing.TB) *fixed {
 	t.Helper()
 	spec := balancer.PoolSpec{Name: "p"}
 	for i := range f.nodes {
-		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: fmt.Sprint("n", i), Address: fmt.Sprintf("127.0.0.1:%d", 1+i), MaxConnections: 1})
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: fmt.Sprint("n", i), Address: fmt.Sprintf("127.0.0.1:%d", 1+i), MaxConnections: 1, ConnectRate: 1})
 	}
 	b, err := balancer.NewPool(spec)
 	if err != nil {

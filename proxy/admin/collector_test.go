@@ -84,7 +84,7 @@ func poolOverTLS(t *testing.T) *snapshot.Pool {
 	ca := proxytest.NewCA("ca")
 	config := &tls.Config{Certificates: []tls.Certificate{ca.Issue("node.example").TLS}}
 	addr := proxytest.Serve(t, "127.0.0.1:0", func(c *net.TCPConn) { _ = tls.Server(c, config).Handshake() })
-	b, err := balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "a", Address: addr, MaxConnections: 10}}})
+	b, err := balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{{Name: "a", Address: addr, MaxConnections: 10, ConnectRate: 20}}})
 	if err != nil {
 		t.Fatal(err)
 	}

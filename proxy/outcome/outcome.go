@@ -47,6 +47,7 @@ const (
 	RefusedAddress      // limits.max_connections_per_address
 	RefusedAddressRate  // limits.connect_rate_per_address
 	NodesFull           // every node that could take the session is at its max_connections
+	NodeBusy            // the nodes that could take the session take no more a second, and the wait would be too long
 	NoNode              // the operator has taken out every node
 	UpgradeRefused      // no reachable node accepted the upgrade to WebSocket
 	DialFailed          // no node could be reached: none of those that are up, or if none is up, of those that are down
@@ -94,6 +95,7 @@ var names = [Count]string{
 	RefusedAddress:      "address_connections",
 	RefusedAddressRate:  "address_rate",
 	NodesFull:           "nodes_full",
+	NodeBusy:            "node_busy",
 	NoNode:              "no_node",
 	UpgradeRefused:      "upgrade_refused",
 	DialFailed:          "dial_failed",

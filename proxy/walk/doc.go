@@ -4,11 +4,15 @@
 //	for {
 //		node, pause := w.Next(now)
 //		switch {
-//		case node != nil: // try it; on failure w.Failed(node, err), and node.Release()
 //		case pause > 0: // ask again after it
+//		case node != nil: // try it; on failure w.Failed(err), and node.Release()
 //		default: // no node is left, and w.Reason() says why
 //		}
 //	}
+//
+// A node with a rate of new sessions may have no room now. Then a session whose state is on
+// no node goes to its next candidate, and waits only if none has room; a session that was
+// told to [Walk.Stay] waits for its own node.
 //
 // It decides which node to try next and when, and what a failure means. It dials nothing
 // and has no clock: event loops and goroutines use it in the same way.

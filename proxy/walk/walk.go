@@ -27,6 +27,8 @@ type Walk struct {
 	timedOut   bool                // an attempt of this round timed out
 	ended      bool                // no more nodes are tried
 	late       bool                // the time is over
+
+	queueing queueing
 }
 
 // New returns a walk over the candidates. Until the time until it may repeat them, after a
@@ -36,10 +38,16 @@ func New(c balancer.Candidates, until int64, pause time.Duration) Walk {
 	return Walk{start: c, candidates: c, until: until, pause: pause, reason: outcome.NoNode}
 }
 
-// Next returns the node to try now and acquires it: call Release later. If the node is nil
-// and the pause is not 0, call Next again after the pause. If both are zero, no node is
-// left.
+// Next returns the node to try now and acquires it: call Release later. If the pause is not 0,
+// call Next again after the pause. Then the session waits in the queue of the node, if it is
+// not nil, which is acquired as well: if Next returns another one later, it has released this
+// one. If both are zero, no node is left.
 func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
+	if w.Queued() {
+		if node, pause := w.await(now); node != nil {
+			return node, pause
+		}
+	}
 	switch {
 	case w.ended:
 		return nil, 0
@@ -50,18 +58,21 @@ func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
 		return nil, time.Duration(w.resumes - now)
 	}
 	for node := w.candidates.Next(); node != nil; node = w.candidates.Next() {
-		if node.Acquire() {
-			return node, 0
+		if node, pause, done := w.ask(node, now); done {
+			return node, pause
 		}
-		if w.reason == outcome.NoNode {
-			w.reason = outcome.NodesFull
-		}
+	}
+	if node, pause := w.queueAnywhere(now); node != nil {
+		return node, pause
+	}
+	if w.queueing.busy != nil {
+		w.reason = outcome.NodeBusy
 	}
 	if !w.timedOut || w.until == 0 {
 		w.ended = true
 		return nil, 0
 	}
-	w.candidates, w.timedOut = w.start, false
+	w.newRound()
 	pause = 1 + rand.N(max(w.pause, 1)) //nolint:gosec // it is to spread, not to be secret
 	w.resumes = now + int64(pause)
 	if w.over(w.resumes) { // do not make the session wait for nothing
@@ -71,9 +82,31 @@ func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
 	return nil, pause
 }
 
+// newRound begins again with the first candidate.
+func (w *Walk) newRound() {
+	w.candidates, w.timedOut = w.start, false
+	w.queueing.failed, w.queueing.crowded = w.queueing.failed[:0], false
+}
+
+// ask acquires a candidate, and reports whether Next returns.
+func (w *Walk) ask(node *balancer.Node, now int64) (_ *balancer.Node, pause time.Duration, done bool) {
+	switch {
+	case !node.Acquire():
+		if w.reason == outcome.NoNode {
+			w.reason = outcome.NodesFull
+		}
+		return nil, 0, false
+	case node.Admit():
+		w.queueing.last = node
+		return node, 0, true
+	}
+	return w.noRoom(node, now)
+}
+
 // Failed records why a node was not reached.
 func (w *Walk) Failed(err error) Failure {
 	f := FailureOf(err)
+	w.TurnedAway()
 	w.reason = f.Outcome
 	w.timedOut = w.timedOut || f.TimedOut
 	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded // another node would need a descriptor, too

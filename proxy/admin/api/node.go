@@ -61,6 +61,9 @@ type NodeInPool struct {
 	ConfiguredWeight int        `json:"configured_weight"`
 	Connections      int64      `json:"connections"`
 	MaxConnections   int        `json:"max_connections,omitempty"` // 0: no limit
+	ConnectRate      int        `json:"connect_rate,omitempty"`    // new sessions a second; 0: no limit
+	Waiting          int64      `json:"waiting,omitempty"`         // sessions that wait until the node takes them
+	Ramp             float64    `json:"ramp"`                      // the part of its load that it should take now, 0 to 1
 }
 
 // NodeChange is the body of POST /api/v1/nodes/NAME/drain and of the paths beside it: undrain, disable,

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// A Rate is a number of new sessions a second; 0: no limit.
+type Rate int
+
+// RateOfPool is the rate of a node that has none of its own: that of its pool.
+const RateOfPool Rate = -1
+
+// String returns the rate as it is written in a file; RateOfPool is not written.
+func (r Rate) String() string {
+	switch r {
+	case RateOfPool:
+		return ""
+	case 0:
+		return "off"
+	}
+	return strconv.Itoa(int(r)) + "/s"
+}
+
+// parseRate parses a rate such as 50/s, or the word off.
+func parseRate(n *yaml.Node) (Rate, error) {
+	if n.Kind == yaml.ScalarNode && n.Value == "off" {
+		return 0, nil
+	}
+	digits, ok := strings.CutSuffix(n.Value, "/s")
+	switch {
+	case n.Kind == yaml.ScalarNode && n.Tag == "!!int" && isDecimal(n.Value) && n.Value != "0":
+		return 0, fmt.Errorf("%s has no unit; write %[1]s/s", abbreviate(n.Value))
+	case n.Kind != yaml.ScalarNode || !ok || n.Tag != "!!str" || !isDecimal(digits):
+		return 0, fmt.Errorf("is %s; it must be a number of sessions a second, as 50/s, or off", describe(n))
+	}
+	i, err := strconv.Atoi(digits)
+	if err != nil || i < 1 || i > maxRate {
+		return 0, fmt.Errorf("%s is out of range %s to %s, or off", abbreviate(n.Value), Rate(1), Rate(maxRate))
+	}
+	return Rate(i), nil
+}
+
+// A Queue bounds the sessions that wait for a node with a rate.
+type Queue struct {
+	Size Sessions      // that wait for one node; 0: none
+	Time time.Duration // the longest wait
+}
+
+// Sessions is a number of sessions.
+type Sessions int
+
+// sessions parses a number of sessions from least to most.
+func sessions(least, most int) func(*yaml.Node) (Sessions, error) {
+	return func(n *yaml.Node) (Sessions, error) {
+		i, err := integer(least, most)(n)
+		return Sessions(i), err
+	}
+}
+
+// ConnectRateOf returns the rate of a node of the pool.
+func (p *Pool) ConnectRateOf(n *Node) Rate {
+	if n.ConnectRate == RateOfPool {
+		return p.ConnectRate
+	}
+	return n.ConnectRate
+}
+
+// hasRate reports whether a node of the pool has a rate.
+func (p *Pool) hasRate() bool {
+	return p.ConnectRate > 0 || slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.ConnectRate > 0 })
+}
