@@ -113,7 +113,7 @@ func TestAClientThatDoesNotWaitLosesNothing(t *testing.T) {
 			_ = tcp(c).SetLinger(0)
 			_ = tcp(c).Close()
 		}
-		s := m.startStubs(t, breaks, breaks, accepts(t))
+		s := m.startStubs(t, append(slices.Repeat([]func(net.Conn){breaks}, 2), accepts(t))...)
 		for range 10 {
 			s.met.Store(0)
 			r := m.start(t, s.addresses, confirming)

@@ -47,7 +47,7 @@ func TestAClientThatItsNodeDoesNotAcceptIsServedByTheNextOne(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
 		for name, away := range turnsAway(t, m, byReset) {
 			t.Run(name, func(t *testing.T) {
-				s := m.startStubs(t, away.node, away.node, accepts(t))
+				s := m.startStubs(t, append(slices.Repeat([]func(net.Conn){away.node}, 2), accepts(t))...)
 				failed := 0
 				r := m.start(t, s.addresses, confirming, func(s *snapshot.Snapshot) {
 					s.Listeners[0].Pool.DialFailed = func(*balancer.Node) { failed++ }
