@@ -167,8 +167,8 @@ func TestProbeThatLogsInLeavesNoNoiseInMosquittosLog(t *testing.T) {
 	}
 }
 
-// health.tls is for the management port alone.
-func TestProbeOfEMQXSpeaksTLSToTheManagementPort(t *testing.T) {
+// The TLS of the management port is not that of the node's own port.
+func TestProbesOfAnotherPortSpeakItsTLS(t *testing.T) {
 	ca := proxytest.NewCA("a CA")
 	config := &tls.Config{Certificates: []tls.Certificate{ca.Issue("node.test").TLS}}
 	address := proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) {
@@ -189,6 +189,11 @@ func TestProbeOfEMQXSpeaksTLSToTheManagementPort(t *testing.T) {
 	p, n := emqxProber(t, netip.MustParseAddrPort(address), check)
 	if r := p.probe(t.Context(), n); stateOf(r.err) != balancer.Draining {
 		t.Errorf("%v, want the node to drain", r.err)
+	}
+	web := check
+	web.Probe, web.Method, web.Path, web.Port = HTTP, "GET", statusPath, p.check.Port
+	if r := newProber(web).probe(t.Context(), n); r.err != nil {
+		t.Errorf("the http probe of the same port: %v", r.err)
 	}
 	check.PortSecure = secureWith(proxytest.NewCA("another CA").Trust("node.test"))
 	p, n = emqxProber(t, netip.MustParseAddrPort(address), check)

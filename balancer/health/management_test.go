@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +58,9 @@ func startManagement(t *testing.T, e edition) *management {
 		if err != nil {
 			return
 		}
+		if !request.Close || request.UserAgent() != "mqttlb" || request.Host != "127.0.0.1:"+strconv.Itoa(int(m.address.Port())) {
+			t.Errorf("request %+v", request)
+		}
 		_, _ = conn.Write([]byte(m.answer(request)))
 	}))
 	return m
@@ -80,22 +84,23 @@ func (m *management) paths() []string {
 // date is the only header whose value differs each time.
 const date = "Fri, 27 Nov 2026 03:00:00 GMT"
 
-// cowboy writes a response. Before and after are the headers around the date.
+// cowboy returns a response with the headers that come before the date.
 func cowboy(status, before, body string) string {
 	return fmt.Sprintf("HTTP/1.1 %s\r\n%sdate: %s\r\nserver: Cowboy\r\n", status, before, date) + "\r\n" + body
 }
 
+// plainText returns a response of EMQX's own handlers, with the headers that come after the date.
 func plainText(status, body, after string) string {
 	return fmt.Sprintf("HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: %d\r\ncontent-type: text/plain\r\ndate: %s\r\n%sserver: Cowboy\r\n\r\n%s",
 		status, len(body), date, after, body)
 }
 
-// withJSON is what minirest of 5.x answers.
+// withJSON returns a response of minirest in 5.x.
 func withJSON(status, before, body string) string {
 	return cowboy(status, fmt.Sprintf("%sconnection: close\r\ncontent-length: %d\r\ncontent-type: application/json\r\n", before, len(body)), body)
 }
 
-// with44 is what minirest of 4.4 answers.
+// with44 returns a response of minirest in 4.4.
 func with44(status, before, body string) string {
 	head := fmt.Sprintf("%scache-control: no-cache\r\nconnection: close\r\ncontent-length: %d\r\ncontent-type: application/json\r\ndate: %s\r\n", before, len(body), date)
 	return "HTTP/1.1 " + status + "\r\n" + head + "server: Cowboy\r\nx-content-type-options: nosniff\r\nx-frame-option: DENY\r\nx-xss-protection: 0\r\n\r\n" + body
