@@ -63,11 +63,16 @@ func (n *Node) SetOperator(s State) {
 // Ramp returns the part of its load that the node should take now: during the slow start of its pool,
 // after the node has come up, it rises from 0 to 1; otherwise it is 1.
 func (n *Node) Ramp() float64 {
-	since := max(n.operator.cameUp.Load(), n.condition.cameUp.Load())
+	since := n.cameUp()
 	if n.slowStart == 0 || since == 0 {
 		return 1
 	}
 	return min(float64(now()-since)/float64(n.slowStart), 1)
+}
+
+// cameUp returns when the node came up, in the time of now; 0: it always was.
+func (n *Node) cameUp() int64 {
+	return max(n.operator.cameUp.Load(), n.condition.cameUp.Load())
 }
 
 // Health returns the verdict of the health checks, Up until SetHealth is called.
