@@ -129,6 +129,10 @@ type Pool struct {
 	// down, while another node of the pool is up; 0: they stay.
 	DownNodesRate int
 
+	// RebalanceRate is how many sessions a second return to the first node for their key, once it is up
+	// again; 0: they stay.
+	RebalanceRate int
+
 	// WebSocket says that the nodes speak MQTT over WebSocket, not plain MQTT.
 	WebSocket bool
 
