@@ -147,6 +147,8 @@ var defaultPool = Pool{
 	// 10,000 sessions have left after 100 s; 100 new clients a second are no load for the
 	// other nodes.
 	DrainRate: 100,
+	// A session that is moved costs its client a connection, and it is well where it is.
+	Rebalance: 0,
 	// Clients that come to a process without a node are refused; another process may have one.
 	Readiness: true,
 	Health: Health{

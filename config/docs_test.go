@@ -155,6 +155,7 @@ var conditional = map[string]string{
 	"admin.tls.ticket_keys":              "its own",
 	"admin.state_file":                   "`off`",
 	"log.fields":                         "`[" + joinWords(defaultConfig.Log.Fields) + "]`",
+	"pools[].rebalance":                  "`" + defaultPool.Rebalance.String() + "`",
 	"log.sample":                         "`" + defaultConfig.Log.Sample.String() + "`",
 }
 
@@ -210,7 +211,7 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 			words[i] = "`" + string(f) + "`"
 		}
 		return words
-	case v.Type() == reflect.TypeFor[LogRate]():
+	case v.Type() == reflect.TypeFor[Rate]():
 		return []string{after(try("!!str", "0/s"), "out of range ")}
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		return []string{after(try("!!str", "-1s"), "out of range ")}

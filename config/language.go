@@ -17,7 +17,7 @@ func configFields(c *Config) []field {
 			scalar("level", &c.Log.Level, oneOf(logLevels)),
 			scalar("format", &c.Log.Format, oneOf(logFormats)),
 			scalars("fields", &c.Log.Fields, 1, oneOf(logFields)),
-			scalar("sample", &c.Log.Sample, parseLogRate),
+			scalar("sample", &c.Log.Sample, rateOf("lines")),
 			scalar("output", &c.Log.Output, text(parseLogOutput)),
 			section("rotate", []field{
 				scalar("size", &c.Log.Rotate.Size, size(minLogSize, maxLogSize, zeroAllowed)),
@@ -115,6 +115,7 @@ func poolFields(p *Pool) []field {
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
 		scalar("when_down", &p.WhenDown, oneOf(whenDown)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
+		scalar("rebalance", &p.Rebalance, rateOf("sessions")),
 		scalar("readiness", &p.Readiness, boolean),
 		section("health", healthFields(&p.Health)),
 		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),

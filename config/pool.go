@@ -36,6 +36,10 @@ type Pool struct {
 	WhenDown     WhenDown
 	DrainRate    int
 
+	// Rebalance is how many sessions a second return to their first node, once it is up again;
+	// 0: they stay. Only in a pool that hashes a field that sessions keep.
+	Rebalance Rate
+
 	// Readiness says that the process is not ready while a listener uses the pool and none
 	// of its nodes is up.
 	Readiness bool

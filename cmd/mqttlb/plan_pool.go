@@ -37,6 +37,7 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 		WebSocket:      c.Protocol == config.WS,
 		ForwardHeaders: c.ForwardHeaders,
 		Cookie:         c.Cookie,
+		RebalanceRate:  int(c.Rebalance),
 	}
 	if c.RemovedNodes == config.DrainRemoved {
 		pool.RemovedNodesRate = c.DrainRate
