@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -120,38 +119,6 @@ func TestSessionsReturnWhenTheirFirstNodeIsUpAgain(t *testing.T) {
 	}
 }
 
-// Every window of a second is counted, by the server's own count.
-func TestThousandSessionsReturnEvenly(t *testing.T) {
-	proxytest.WaitAbreast(t)
-	const sessions, perSecond = 1000, 200
-	r, _ := displaced(t, sessions, rebalanceAt(perSecond))
-	r.node(0).SetHealth(balancer.Up)
-	type sample struct {
-		at   time.Time
-		told int64
-	}
-	var samples []sample
-	for told, began := int64(0), time.Now(); told < sessions; {
-		told = r.back().Moved
-		samples = append(samples, sample{time.Now(), told})
-		time.Sleep(drainInterval / 5) //nolint:forbidigo // between two samples
-		if time.Since(began) > 4*patience {
-			t.Fatalf("%+v", r.back())
-		}
-	}
-	samples = slices.DeleteFunc(samples, func(s sample) bool { return s.told == 0 })
-	for i, from := range samples {
-		for _, to := range samples[i:] {
-			if n := to.told - from.told; to.at.Sub(from.at) <= time.Second && n > perSecond*13/10 {
-				t.Fatalf("%d sessions returned in %v", n, to.at.Sub(from.at))
-			}
-		}
-	}
-	if took := samples[len(samples)-1].at.Sub(samples[0].at); took < sessions*time.Second/perSecond*9/10 {
-		t.Errorf("all returned within %v", took)
-	}
-}
-
 func TestSessionsWithStateReturnLast(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	const each = 30
@@ -205,5 +172,51 @@ func TestNoSessionReturnsToANodeThatGoesDownAgain(t *testing.T) {
 			r.apply(rebalanceAt(1000))
 			r.waitOutcome(outcome.Moved, 40)
 		})
+	}
+}
+
+func TestSessionsReturnWhenWeightsChange(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	const sessions = 200
+	r, _ := displaced(t, 0, rebalanceAt(1000))
+	r.node(0).SetHealth(balancer.Up)
+	clients := r.openSessions(sessions)
+	onB := r.node(1).Open()
+	heavier := r.pool(func(s *balancer.PoolSpec) { s.Nodes[0].Weight = 3 })
+	r.apply(heavier)
+	want := uint64(0)
+	for i := range clients {
+		key := balancer.Hash(fmt.Append(nil, i))
+		lighter := rebuilt(t, r.snap.Listeners[0].Pool.Pool, func(s *balancer.PoolSpec) { s.Nodes[0].Weight = 1 })
+		if lighter.Home(key).Name != r.snap.Listeners[0].Pool.Home(key).Name {
+			want++
+		}
+	}
+	if want == 0 || want >= uint64(onB) {
+		t.Fatalf("%d of %d sessions are to move", want, onB)
+	}
+	r.waitOutcome(outcome.Moved, want)
+	r.apply() // changes nothing
+	r.apply(rebalanceAt(500))
+	eventually(t, "the end", func() bool { return !r.back().Active })
+	if n := r.outcomes(outcome.Moved); n != want {
+		t.Errorf("%d sessions moved, want %d", n, want)
+	}
+}
+
+// What is drained leaves at the pace of its drain, and nothing else does.
+func TestSessionsOfADrainedNodeDoNotReturn(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	const sessions, perSecond = 60, 20
+	r, _ := displaced(t, sessions, rebalanceAt(perSecond))
+	r.node(0).SetHealth(balancer.Up)
+	eventually(t, "the first to return", func() bool { return r.back().Moved > 0 })
+	r.drain(1, Pace{PerSecond: perSecond})
+	eventually(t, "the end of the return", func() bool { return !r.back().Active })
+	moved, began := uint64(r.back().Moved), time.Now()
+	r.waitOutcome(outcome.Drained, sessions-moved)
+	r.waitOutcome(outcome.Moved, moved)
+	if took, least := time.Since(began), time.Duration(sessions-moved)*time.Second/perSecond*8/10-time.Second; took < least {
+		t.Errorf("%d sessions left in %v", sessions-moved, took)
 	}
 }
