@@ -207,8 +207,9 @@ func addressOf(home func(uint64) bool) string {
 
 // A client without an identifier is on a node by chance, also after the node has given it one.
 func TestClientWithAnAssignedIdentifierStays(t *testing.T) {
-	r := startLeaving(t, mqttToMQTT, rebalanceAt(1000))
+	r := startLeaving(t, mqttToMQTT)
 	r.settleAtOnce()
+	r.apply(rebalanceAt(1000))
 	c := r.dial()
 	c.send([]byte("\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00"))
 	node := r.nodeConn([]byte("\x10\x0d\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x00"))
