@@ -37,8 +37,8 @@ func runForHours(t *testing.T) {
 	t.Cleanup(func() { began = before })
 }
 
-// cameUp has a node with a slow start come up so that the part of its ramp has passed.
-func (n *Node) cameUp(part float64) {
+// rampsAt has a node with a slow start come up so that the part of its ramp has passed.
+func (n *Node) rampsAt(part float64) {
 	n.condition.cameUp.Store(now() - int64(part*float64(n.slowStart)))
 }
 
@@ -103,7 +103,7 @@ func TestPersistentClientsStayWithTheirNodeWhateverItsLoad(t *testing.T) {
 	for range 1000 {
 		p.nodes[0].Acquire()
 	}
-	p.nodes[1].cameUp(0.1)
+	p.nodes[1].rampsAt(0.1)
 	for i := range 1000 {
 		client := Client{Key: mix(uint64(i)), Keyed: true, Persistent: true}
 		if got, want := candidateNames(p, client), candidateNames(plain, client); !slices.Equal(got, want) {
@@ -217,7 +217,7 @@ func TestShareOfARampOnlyGrows(t *testing.T) {
 		}
 	}
 	for part := 0.0; part < 1.15; part += 0.1 {
-		back.cameUp(part)
+		back.rampsAt(part)
 		count := 0
 		for i := range clients {
 			client := Client{Key: mix(uint64(i)), Keyed: true}
@@ -252,7 +252,7 @@ func TestRampLimitsTheShareOfEveryAlgorithm(t *testing.T) {
 	runForHours(t)
 	for _, a := range algorithms {
 		p := newSpecPool(t, 3, PoolSpec{Algorithm: a, SlowStart: time.Hour})
-		p.nodes[0].cameUp(0.25)
+		p.nodes[0].rampsAt(0.25)
 		const sessions = 9000
 		for i := range sessions {
 			place(p, Client{Key: mix(uint64(i)), Keyed: true})

@@ -85,7 +85,7 @@ func TestExplanationSaysWhyACandidateComesLater(t *testing.T) {
 	client := Client{Key: Hash([]byte("c1")), Keyed: true}
 	n := inKeyOrder(p, client.Key)
 	n[0].condition.convict(now() + int64(10*time.Second-500*time.Millisecond))
-	n[1].cameUp(0.001)
+	n[1].rampsAt(0.001)
 	for n[2].Open() < 30 {
 		n[2].Acquire()
 	}
@@ -137,7 +137,7 @@ func TestExplanationAgreesWithTheCandidates(t *testing.T) {
 			n.SetOperator(State(min(states>>i&1+states>>(i+2)&1, 2)))
 			n.SetHealth([]State{Up, Down, Up, Draining}[states>>(i+7)&1+states>>(i+3)&2])
 			n.condition.judge(outlier, uint32(states%(i+3)/(i+2)*outlier))
-			n.cameUp(float64(states%(i+4)) / 3)
+			n.rampsAt(float64(states%(i+4)) / 3)
 			if full := states%(i+2) == 0; full != n.Full() {
 				if full {
 					n.Acquire()

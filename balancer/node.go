@@ -75,11 +75,16 @@ func (n *Node) Ramp() float64 { return n.rampAt(now()) }
 
 // rampAt is Ramp at a time, which may be in the future.
 func (n *Node) rampAt(t int64) float64 {
-	since := max(n.operator.cameUp.Load(), n.condition.cameUp.Load())
+	since := n.cameUp()
 	if n.slowStart == 0 || since == 0 {
 		return 1
 	}
 	return max(min(float64(t-since)/float64(n.slowStart), 1), 0)
+}
+
+// cameUp returns when the node came up, in the time of now; 0: it always was.
+func (n *Node) cameUp() int64 {
+	return max(n.operator.cameUp.Load(), n.condition.cameUp.Load())
 }
 
 // Health returns the verdict of the health checks, Up until SetHealth is called.

@@ -18,6 +18,7 @@ func checkPool(p *Pool, s *source, at string) {
 	checkHealth(p, s, child(at, "health"), protocol)
 	checkLeaving(p, s, at)
 	checkRates(p, s, at)
+	checkRebalance(p, s, at)
 
 	names := unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
@@ -112,5 +113,20 @@ func checkRates(p *Pool, s *source, at string) {
 		if key := child(child(at, "queue"), key); s.written(key) && !p.hasRate() && s.valid(append(rates, key)...) {
 			s.errorf(key, "has no meaning without connect_rate; only a node with a rate has a queue")
 		}
+	}
+}
+
+// checkRebalance checks that the sessions of the pool at a path have a first node.
+func checkRebalance(p *Pool, s *source, at string) {
+	rate, protocol, algorithm, key := child(at, "rebalance"), child(at, "protocol"), child(at, "algorithm"), child(at, "hash_key")
+	kept := []HashKey{KeyClientID, KeyUsername, KeySourceIP}
+	switch {
+	case p.Rebalance == 0 || !s.valid(rate, protocol, algorithm, key):
+	case p.Protocol == HTTP:
+		s.errorf(rate, "has no meaning with protocol http; each request finds its first node by itself")
+	case p.Algorithm != ConsistentHash && p.Algorithm != SourceIP:
+		s.errorf(rate, "has no meaning with algorithm %s; only the sessions of %s and %s have a first node", p.Algorithm, ConsistentHash, SourceIP)
+	case p.Algorithm == ConsistentHash && !slices.Contains(kept, p.HashKey):
+		s.errorf(rate, "has no meaning with hash_key %s, which sessions do not keep; the key can be %s", p.HashKey, joinWords(kept))
 	}
 }

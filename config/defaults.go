@@ -170,6 +170,8 @@ var defaultPool = Pool{
 		// time knows why, and its next attempt does not take the turn of another.
 		Time: 30 * time.Second,
 	},
+	// A session that is moved costs its client a connection, and it is well where it is.
+	Rebalance: 0,
 	// Clients that come to a process without a node are refused; another process may have one.
 	Readiness: true,
 	Health: Health{

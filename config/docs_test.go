@@ -164,6 +164,7 @@ var conditional = map[string]string{
 	"admin.tls.ticket_keys":              "its own",
 	"admin.state_file":                   "`off`",
 	"log.fields":                         "`[" + joinWords(defaultConfig.Log.Fields) + "]`",
+	"pools[].rebalance":                  "`" + defaultPool.Rebalance.String() + "`",
 	"log.sample":                         "`" + defaultConfig.Log.Sample.String() + "`",
 }
 
@@ -229,7 +230,7 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return words
 	case v.Type() == reflect.TypeFor[MaxLoad]():
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or off"), "`off`"}
-	case v.Type() == reflect.TypeFor[LogRate]():
+	case v.Type() == reflect.TypeFor[Rate]():
 		return []string{after(try("!!str", "0/s"), "out of range ")}
 	case v.Type() == reflect.TypeFor[Rate]():
 		return []string{after(try("!!str", "0/s"), "out of range ")}

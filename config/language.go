@@ -17,7 +17,7 @@ func configFields(c *Config) []field {
 			scalar("level", &c.Log.Level, oneOf(logLevels)),
 			scalar("format", &c.Log.Format, oneOf(logFormats)),
 			scalars("fields", &c.Log.Fields, 1, oneOf(logFields)),
-			scalar("sample", &c.Log.Sample, parseLogRate),
+			scalar("sample", &c.Log.Sample, rateOf("lines")),
 			scalar("output", &c.Log.Output, text(parseLogOutput)),
 			section("rotate", []field{
 				scalar("size", &c.Log.Rotate.Size, size(minLogSize, maxLogSize, zeroAllowed)),
@@ -118,12 +118,13 @@ func poolFields(p *Pool) []field {
 		scalar("when_down", &p.WhenDown, oneOf(whenDown)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
 		sectionOrOff("confirm", &p.Confirm, defaultConfirm, confirmFields),
-		scalar("connect_rate", &p.ConnectRate, parseRate),
+		scalar("connect_rate", &p.ConnectRate, rateOf("sessions")),
 		scalar("slow_start", &p.SlowStart, duration(minSlowStart, maxSlowStart, zeroAllowed)),
 		section("queue", []field{
 			scalar("size", &p.Queue.Size, sessions(0, maxConnections)),
 			scalar("time", &p.Queue.Time, duration(minQueueTime, maxQueueTime, zeroForbidden)),
 		}),
+		scalar("rebalance", &p.Rebalance, rateOf("sessions")),
 		scalar("readiness", &p.Readiness, boolean),
 		section("health", healthFields(&p.Health)),
 		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
@@ -175,7 +176,7 @@ func nodeFields(n *Node) []field {
 		required(scalar("address", &n.Address, text(parseNodeAddress))),
 		scalar("weight", &n.Weight, integer(1, maxWeight)),
 		scalar("max_connections", &n.MaxConnections, integer(0, maxConnections)),
-		scalar("connect_rate", &n.ConnectRate, parseRate),
+		scalar("connect_rate", &n.ConnectRate, rateOf("sessions")),
 	}
 }
 

@@ -4,12 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // Log configures the log.
@@ -21,7 +18,7 @@ type Log struct {
 
 	// Sample is the most lines of one kind in a second. The sessions that ended well are
 	// one kind, and so are those of each other outcome.
-	Sample LogRate
+	Sample Rate
 
 	// Output is LogStderr, LogJournald, LogSyslog, LogSyslog followed by a colon and the
 	// absolute path of a socket, or the absolute path of a file.
@@ -36,17 +33,6 @@ type LogRotate struct {
 	Keep     int           // earlier files that are kept; 0: any number
 	Age      time.Duration // how long an earlier file is kept, in whole days; 0: for ever
 	Compress bool          // earlier files are compressed
-}
-
-// LogRate is a number of lines a second; 0: no limit.
-type LogRate int
-
-// String returns the rate as it is written in a file.
-func (r LogRate) String() string {
-	if r == 0 {
-		return "off"
-	}
-	return strconv.Itoa(int(r)) + "/s"
 }
 
 // The values of Log.Output that are no files.
@@ -89,25 +75,6 @@ func parseLogOutput(s string) (string, error) {
 	}
 	return "", fmt.Errorf("%s is no place for a log; it must be %s, %s, %s, %[4]s:/PATH of a socket, or the absolute path of a file, as /var/log/mqttlb.log",
 		quote(s), LogStderr, LogJournald, LogSyslog)
-}
-
-// parseLogRate parses a rate such as 1000/s, or the word off.
-func parseLogRate(n *yaml.Node) (LogRate, error) {
-	if n.Kind != yaml.ScalarNode {
-		return 0, fmt.Errorf("is %s; it must be a rate, as 1000/s, or off", describe(n))
-	}
-	if n.Value == "off" {
-		return 0, nil
-	}
-	digits, ok := strings.CutSuffix(n.Value, "/s")
-	if !ok || n.Tag != "!!str" || !isDecimal(digits) {
-		return 0, fmt.Errorf("is %s; it must be a number of lines a second, as 1000/s, or off", describe(n))
-	}
-	i, err := strconv.Atoi(digits)
-	if err != nil || i < 1 || i > maxRate {
-		return 0, fmt.Errorf("%s is out of range %s to %s, or off", abbreviate(n.Value), LogRate(1), LogRate(maxRate))
-	}
-	return LogRate(i), nil
 }
 
 // CheckLogFields checks a list for Log.Fields that does not come from a file.

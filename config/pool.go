@@ -58,6 +58,9 @@ type Pool struct {
 	ConnectRate Rate
 	SlowStart   time.Duration
 	Queue       Queue
+	// Rebalance is how many sessions a second return to their first node, once it is up again;
+	// 0: they stay. Only in a pool that hashes a field that sessions keep.
+	Rebalance Rate
 
 	// Readiness says that the process is not ready while a listener uses the pool and none
 	// of its nodes is up.

@@ -27,23 +27,28 @@ func (r Rate) String() string {
 	return strconv.Itoa(int(r)) + "/s"
 }
 
-// parseRate parses a rate such as 50/s, or the word off.
-func parseRate(n *yaml.Node) (Rate, error) {
-	if n.Kind == yaml.ScalarNode && n.Value == "off" {
-		return 0, nil
+// rateOf parses a rate of such events, as 1000/s, or the word off.
+func rateOf(events string) func(*yaml.Node) (Rate, error) {
+	return func(n *yaml.Node) (Rate, error) {
+		if n.Kind != yaml.ScalarNode {
+			return 0, fmt.Errorf("is %s; it must be a rate, as 1000/s, or off", describe(n))
+		}
+		if n.Value == "off" {
+			return 0, nil
+		}
+		if n.Tag == "!!int" && isDecimal(n.Value) && n.Value != "0" {
+			return 0, fmt.Errorf("%s has no unit; write %[1]s/s", abbreviate(n.Value))
+		}
+		digits, ok := strings.CutSuffix(n.Value, "/s")
+		if !ok || n.Tag != "!!str" || !isDecimal(digits) {
+			return 0, fmt.Errorf("is %s; it must be a number of %s a second, as 1000/s, or off", describe(n), events)
+		}
+		i, err := strconv.Atoi(digits)
+		if err != nil || i < 1 || i > maxRate {
+			return 0, fmt.Errorf("%s is out of range %s to %s, or off", abbreviate(n.Value), Rate(1), Rate(maxRate))
+		}
+		return Rate(i), nil
 	}
-	digits, ok := strings.CutSuffix(n.Value, "/s")
-	switch {
-	case n.Kind == yaml.ScalarNode && n.Tag == "!!int" && isDecimal(n.Value) && n.Value != "0":
-		return 0, fmt.Errorf("%s has no unit; write %[1]s/s", abbreviate(n.Value))
-	case n.Kind != yaml.ScalarNode || !ok || n.Tag != "!!str" || !isDecimal(digits):
-		return 0, fmt.Errorf("is %s; it must be a number of sessions a second, as 50/s, or off", describe(n))
-	}
-	i, err := strconv.Atoi(digits)
-	if err != nil || i < 1 || i > maxRate {
-		return 0, fmt.Errorf("%s is out of range %s to %s, or off", abbreviate(n.Value), Rate(1), Rate(maxRate))
-	}
-	return Rate(i), nil
 }
 
 // A Queue bounds the sessions that wait for a node with a rate.

@@ -1,6 +1,12 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
+
+// haproxyWords are keys of HAProxy that resemble another key of ours than the one of the same meaning.
+var haproxyWords = map[string]string{"balance": "algorithm"}
 
 // suggest proposes the key that was meant by an unknown one, or lists the keys.
 func suggest(unknown string, fields []field) string {
@@ -15,6 +21,9 @@ func suggest(unknown string, fields []field) string {
 		case best == "" && len(a) > 3 && strings.HasPrefix(b, a): // maxconn
 			best = f.key
 		}
+	}
+	if ours := haproxyWords[unknown]; slices.Contains(keys, ours) {
+		best = ours
 	}
 	if best != "" {
 		return "did you mean " + quote(best) + "?"

@@ -6,12 +6,16 @@ import (
 	"strings"
 )
 
-// health describes the probes, and what happens to the sessions of a node that is down.
+// health describes the probes, and what happens to the sessions of a node that is down, or up again.
 func (p *Pool) health() string {
-	if p.WhenDown != CloseDown {
-		return p.Health.String()
+	text := p.Health.String()
+	if p.WhenDown == CloseDown {
+		text += fmt.Sprintf(", then %d sessions leave a second", p.DrainRate)
 	}
-	return fmt.Sprintf("%s, then %d sessions leave a second", p.Health, p.DrainRate)
+	if p.Rebalance > 0 {
+		text += fmt.Sprintf(", %d sessions return a second", p.Rebalance)
+	}
+	return text
 }
 
 // String describes the probes in a few words.

@@ -91,6 +91,7 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 		}
 		if len(l.connack.AssignedClientID) > 0 {
 			s.name(l.connack.AssignedClientID, []byte(s.username()))
+			s.assigned = true
 		}
 	case answerAuth, answerOther:
 	}

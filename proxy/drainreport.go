@@ -5,9 +5,10 @@ import (
 	"log/slog"
 )
 
-// DrainReport tells what the sessions of a node do from now on: they leave, stay, or have all left.
+// DrainReport tells what the sessions of a node do from now on: they leave, stay, or have all left. Or it
+// tells that sessions of a pool return to their first node.
 type DrainReport struct {
-	Node  string
+	Node  string // empty: of all nodes of the pool
 	Pool  string // empty: in all pools
 	Text  string
 	Attrs []slog.Attr // the cause and the counts
@@ -21,15 +22,22 @@ func (srv *Server) FollowDrains(f func(DrainReport)) {
 	srv.drains.follow = f
 }
 
-// report logs a report of a drain and passes it on. It must be called with drains.mu held.
+// report tells what a drain does. It must be called with drains.mu held.
 func (srv *Server) report(d *drain, level slog.Level, text string, counts ...slog.Attr) {
-	r := DrainReport{Node: d.name.node, Pool: d.name.pool, Text: text}
-	r.Attrs = append([]slog.Attr{slog.String("cause", d.cause.String())}, counts...)
-	line := []slog.Attr{slog.String("node", r.Node), r.Attrs[0]}
+	attrs := append([]slog.Attr{slog.String("cause", d.cause.String())}, counts...)
+	srv.tell(level, DrainReport{Node: d.name.node, Pool: d.name.pool, Text: text, Attrs: attrs})
+}
+
+// tell logs a report and passes it on. It must be called with drains.mu held.
+func (srv *Server) tell(level slog.Level, r DrainReport) {
+	var line []slog.Attr
+	if r.Node != "" {
+		line = append(line, slog.String("node", r.Node))
+	}
 	if r.Pool != "" {
 		line = append(line, slog.String("pool", r.Pool))
 	}
-	srv.log.LogAttrs(context.Background(), level, text, append(line, counts...)...) //nolint:sloglint // the callers' messages are constants
+	srv.log.LogAttrs(context.Background(), level, r.Text, append(line, r.Attrs...)...) //nolint:sloglint // the callers' messages are constants
 	if srv.drains.follow != nil {
 		srv.drains.follow(r)
 	}

@@ -10,12 +10,14 @@ import (
 	"mqttlb/balancer"
 )
 
-// drains are the drains of a server. One goroutine, runDrains, tells sessions to leave.
+// drains are the drains and the rebalances of a server. One goroutine, runDrains, tells sessions to leave.
 type drains struct {
-	mu     sync.Mutex // guards all, the state of its drains, and follow
+	mu     sync.Mutex // guards all, rebalances, their state, and follow
 	all    map[drainKey]*drain
 	follow func(DrainReport) // nil: nobody follows
 	wake   chan struct{}     // a drain has begun or changed
+
+	rebalances map[string]*rebalance // by pool
 }
 
 // drainKey identifies a drain. A node may be down in one pool while an operator drains it in all.
@@ -25,7 +27,7 @@ type drainKey struct {
 }
 
 func newDrains() *drains {
-	return &drains{all: map[drainKey]*drain{}, wake: make(chan struct{}, 1)}
+	return &drains{all: map[drainKey]*drain{}, rebalances: map[string]*rebalance{}, wake: make(chan struct{}, 1)}
 }
 
 // DrainProgress is the progress of the sessions that leave a node.
@@ -144,7 +146,7 @@ func (ds *drains) wakeUp() {
 	}
 }
 
-// runDrains tells the sessions of all drains to leave, when it is their turn, until the stop.
+// runDrains tells the sessions of all drains and rebalances to leave, when it is their turn, until the stop.
 func (srv *Server) runDrains() {
 	select {
 	case <-srv.running:
@@ -163,6 +165,10 @@ func (srv *Server) runDrains() {
 		busy, waits := false, false
 		for _, d := range srv.drains.list() {
 			more, later := srv.turn(d, time.Now())
+			busy, waits = busy || more, waits || later
+		}
+		for _, r := range srv.drains.rebalancing() {
+			more, later := srv.rebalanceTurn(r, time.Now())
 			busy, waits = busy || more, waits || later
 		}
 		switch {

@@ -28,7 +28,7 @@ var told = []struct {
 	{outcome.Kicked, "e0 02 98 00", "20 03 00 88 00", "20 02 00 03", 1008},
 	{outcome.Drained, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
 	{outcome.NodeDown, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
-	{outcome.Moved, "e0 02 9d 00", "20 03 00 9d 00", "20 02 00 03", 1012},
+	{outcome.Moved, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
 }
 
 var connects = map[mqttparse.Version][]byte{mqttparse.V31: connect31, mqttparse.V311: connect311, mqttparse.V5: connect5}

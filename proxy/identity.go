@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"mqttlb/balancer"
 )
 
 // SessionID identifies a session among all sessions of the process's life. 0 is no session.
@@ -51,3 +53,23 @@ func (s *session) clientID() string { return s.names[:s.idSize] }
 
 // username returns the user name, up to what the log shows.
 func (s *session) username() string { return s.names[s.idSize:] }
+
+// key returns the key that the session's client would have now in a pool that hashes a field. ok is
+// false if the client has none, or if the session does not keep it as a whole.
+func (s *session) key(p *balancer.Pool) (key uint64, ok bool) {
+	field := s.clientID()
+	switch {
+	case s.listener.Opaque() || p.HashKey == balancer.BySourceIP:
+		if !s.source.known {
+			return 0, false
+		}
+		return balancer.HashAddr(s.source.addrPort().Addr()), true
+	case p.HashKey == balancer.ByUsername:
+		field = s.username()
+	case p.HashKey != balancer.ByClientID || s.assigned:
+		return 0, false
+	}
+	var b [loggedID]byte
+	n := copy(b[:], field)
+	return balancer.Hash(b[:n]), n > 0 && n < loggedID // a field of this size may be the beginning of a longer one
+}

@@ -32,7 +32,8 @@ var goodbyes = [outcome.Count]goodbye{
 	outcome.Kicked:       {mqttparse.AdministrativeAction, mqttparse.ServerUnavailable, websocket.PolicyViolation},
 	outcome.Drained:      {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
 	outcome.NodeDown:     {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
-	outcome.Moved:        {mqttparse.ServerMoved, mqttparse.ServerMoved, websocket.ServiceRestart},
+	// Not 0x9D, Server moved: a client that takes it literally never comes back to this address (MQTT 5, 4.11).
+	outcome.Moved: {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
 }
 
 // goodbye returns what the session's client is told at this outcome.

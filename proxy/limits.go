@@ -56,6 +56,10 @@ const (
 	slotsPerLook      = 1024
 	leavesPerLook     = 64
 
+	// lookInterval is the time between two looks of a rebalance at all sessions, if no node has come up.
+	// A look takes some 0.1 s of processor time for a million sessions.
+	lookInterval = time.Minute
+
 	// maxLate and maxCatchUp keep a pace even after a pause of the process: the sessions of so much
 	// time leave at once, and with Within the others leave so much faster.
 	maxLate    = 2 * drainInterval
@@ -148,10 +152,21 @@ type waits struct {
 	// a random part of it. Clients that are refused at the same moment come back at the same moment.
 	refusal time.Duration
 
+	// settle is how long a node must have been up before a rebalance brings sessions back: two more
+	// probes, usually. A node that flaps gets none.
+	settle time.Duration
+
+	// again is the least age of a session that returns although its home was ready when it came. It
+	// bounds how often a home that refuses a client costs it a connection.
+	again time.Duration
+
 	// portRelease is how long a port without a listener still accepts the connections whose handshake
 	// had begun. It is longer than deferAccept of package reactor.
 	portRelease time.Duration
 }
 
 // usualWaits are the waits of every server outside of tests.
-var usualWaits = waits{boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, refusal: time.Second, portRelease: 2 * time.Second}
+var usualWaits = waits{
+	boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, refusal: time.Second,
+	settle: 10 * time.Second, again: time.Hour, portRelease: 2 * time.Second,
+}

@@ -164,6 +164,7 @@ func (srv *Server) Stats() Stats {
 	}
 	srv.engine.addTo(&stats)
 	stats.OpeningMemoryLimit = g.OpeningMemory
+	stats.Rebalances = srv.Rebalances()
 	stats.order(g)
 	for _, ln := range g.Listeners {
 		counts := stats.Listener(ln.Name)

@@ -51,6 +51,7 @@ type session struct {
 	place       place
 	counted     bool // in addresses
 	persistent  bool // the broker keeps its state after the connection
+	assigned    bool // the client identifier is the node's: the client had none
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 }
 

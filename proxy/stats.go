@@ -25,6 +25,8 @@ type Stats struct {
 	OpeningMemory int64 // bytes that unfinished openings hold now
 
 	OpeningMemoryLimit int64 // limits.opening_memory; 0: none
+
+	Rebalances map[string]RebalanceProgress // by pool, of those that rebalance
 }
 
 // ListenerStats counts the connections of a listener.

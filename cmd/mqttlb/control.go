@@ -69,9 +69,18 @@ func (c *control) Status(context.Context) (api.Status, error) {
 		for _, n := range pool.Nodes() {
 			p.Open += n.Open()
 		}
+		if progress, ok := stats.Rebalances[pool.Name]; ok {
+			p.Rebalance = rebalanceOf(progress)
+		}
 		status.Pools = append(status.Pools, p)
 	}
 	return status, nil
+}
+
+func rebalanceOf(p proxy.RebalanceProgress) *api.Rebalance {
+	return &api.Rebalance{
+		Active: p.Active, Began: timeOf(p.Began), Found: p.Found, Moved: p.Moved, Left: p.Left, PerSecond: p.PerSecond, Remaining: p.Remaining.Seconds(),
+	}
 }
 
 // refusedOf adds up the outcomes of refused clients.

@@ -41,6 +41,7 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 		WebSocket:      c.Protocol == config.WS,
 		ForwardHeaders: c.ForwardHeaders,
 		Cookie:         c.Cookie,
+		RebalanceRate:  int(c.Rebalance),
 	}
 	if f := c.Confirm; f != nil {
 		pool.Confirm = snapshot.Confirm{Attempts: f.Attempts, Time: f.Time, Silence: f.Silence == config.SilenceRetry}

@@ -15,11 +15,12 @@ import (
 
 // The kinds of events.
 const (
-	eventNode     = "node"
-	eventDrain    = "drain"
-	eventReload   = "reload"
-	eventOperator = "operator"
-	eventProcess  = "process"
+	eventNode      = "node"
+	eventDrain     = "drain"
+	eventRebalance = "rebalance"
+	eventReload    = "reload"
+	eventOperator  = "operator"
+	eventProcess   = "process"
 )
 
 // processState says what the process does with clients.
@@ -107,13 +108,16 @@ func (s *server) followNodes(p *plan) {
 	}
 }
 
-// followDrains publishes what the sessions of nodes do that are drained or down.
+// followDrains publishes what the sessions of nodes do that are drained or down, or up again.
 func (s *server) followDrains() {
 	s.FollowDrains(func(r proxy.DrainReport) {
-		subject := r.Node
-		if r.Pool != "" {
+		subject, kind := r.Node, eventDrain
+		switch {
+		case r.Node == "":
+			subject, kind = r.Pool, eventRebalance
+		case r.Pool != "":
 			subject = r.Pool + "/" + r.Node
 		}
-		s.events.Publish(api.Event{Kind: eventDrain, Subject: subject, Text: r.Text + attrText(r.Attrs)})
+		s.events.Publish(api.Event{Kind: kind, Subject: subject, Text: r.Text + attrText(r.Attrs)})
 	})
 }

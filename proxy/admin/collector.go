@@ -47,6 +47,7 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	} else {
 		s.operators(unset(pools))
 	}
+	s.rebalances(stats.Rebalances)
 	s.nodeTLS(pools)
 	s.sourcePorts(pools)
 	s.process(stats)

@@ -45,7 +45,8 @@ func everything(t *testing.T) *fixed {
 	f := &fixed{}
 	f.stats = proxy.Stats{
 		MaxConnections: 100, KeptBytes: 1, OpeningMemory: 2, OpeningMemoryLimit: 3,
-		Loops: []proxy.LoopStats{{Turns: 6, TurnTime: times, Lag: times}},
+		Rebalances: map[string]proxy.RebalanceProgress{"p": {Active: true, Left: 3, PerSecond: 4, TotalFound: 5, TotalMoved: 6}, "q": {PerSecond: 7}},
+		Loops:      []proxy.LoopStats{{Turns: 6, TurnTime: times, Lag: times}},
 		Listeners: []proxy.ListenerStats{{
 			Name: "mqtts", Open: 1, Accepted: 3, Outcomes: [outcome.Count]uint64{outcome.ClientClosed: 1, outcome.NotMQTT: 1},
 			Answers: map[int]uint64{404: 2}, TLS: true, Certificates: files, Handshake: times,

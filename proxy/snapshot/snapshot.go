@@ -132,6 +132,9 @@ type Pool struct {
 
 	// Confirm says which clients go on to the next candidate if their node does not accept them.
 	Confirm Confirm
+	// RebalanceRate is how many sessions a second return to the first node for their key, once it is up
+	// again; 0: they stay.
+	RebalanceRate int
 
 	// WebSocket says that the nodes speak MQTT over WebSocket, not plain MQTT.
 	WebSocket bool

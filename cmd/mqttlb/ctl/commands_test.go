@@ -27,7 +27,7 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			"mqttlb v1.2.3, pid 4711, up 3d4h: serving, ready\n", "8,921 sessions of 100,000 on 2 loops, generation 3",
 			"alarm: node_down emqx/emqx-3 for 5h0m: connection refused",
 			"total 12,345 31 1.2M 2.9M 153M 675M\n",
-			"emqx 1 of 3 up 6,500\n",
+			"emqx 1 of 3 up 6,500 30s to go at 50/s, 1,500 of 2,500 to return to their first node\n",
 			" emqx-1 up 1 4,500 an outlier for another 1h15m; over max_load\n",
 			" emqx-2 draining 5 2,000/5,000 40s to go at 50/s, 2,000 of 3,000 left; weight 1 in the file\n",
 			" emqx-3 disabled 1 0 down for 5h0m: dial tcp 10.0.0.3:1883",

@@ -23,7 +23,7 @@ func (s *snapshot) pools() *table {
 			look = bad
 		}
 		t.rows = append(t.rows, []cell{
-			{text: terminal.Printable(pool.Name)}, {fmt.Sprintf("%d of %d up", pool.Up, pool.Nodes), look}, {}, {text: thousands(pool.Open)}, {},
+			{text: terminal.Printable(pool.Name)}, {fmt.Sprintf("%d of %d up", pool.Up, pool.Nodes), look}, {}, {text: thousands(pool.Open)}, {text: rebalanceText(pool.Rebalance)},
 		})
 		for _, node := range s.nodes.Nodes {
 			for _, in := range node.Pools {
@@ -116,4 +116,16 @@ func drainText(d *api.Drain) string {
 	default:
 		return fmt.Sprintf("leaving at %s/s, %s", rate(d.PerSecond), text)
 	}
+}
+
+// rebalanceText is the progress of the sessions that return to their first node; empty: none does.
+func rebalanceText(r *api.Rebalance) string {
+	if r == nil || !r.Active {
+		return ""
+	}
+	text := fmt.Sprintf("%s of %s to return to their first node", thousands(r.Left), thousands(r.Found))
+	if r.Remaining > 0 {
+		text = fmt.Sprintf("%s to go at %s/s, %s", span(math.Ceil(r.Remaining)), rate(r.PerSecond), text)
+	}
+	return text
 }

@@ -35,7 +35,8 @@ func sampleStatus() api.Status {
 			{Name: "mqtt", Address: "0.0.0.0:1883", Protocol: "mqtt", Pool: "emqx", Open: 4500, Accepted: 12345, Refused: 31},
 			{Name: "mqtts", Address: "[::]:8883", Protocol: "mqtt", TLS: true, Pool: "emqx", Open: 4421},
 		},
-		Pools:  []api.PoolStatus{{Name: "emqx", Nodes: 3, Up: 1, Open: 6500}},
+		Pools: []api.PoolStatus{{Name: "emqx", Nodes: 3, Up: 1, Open: 6500,
+			Rebalance: &api.Rebalance{Active: true, Found: 2500, Moved: 1000, Left: 1500, PerSecond: 50, Remaining: 30}}},
 		Alarms: 1,
 	}
 }

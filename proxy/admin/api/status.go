@@ -64,6 +64,19 @@ type PoolStatus struct {
 	Nodes int    `json:"nodes"`
 	Up    int    `json:"up"` // nodes that take new sessions
 	Open  int64  `json:"open"`
+
+	Rebalance *Rebalance `json:"rebalance,omitempty"` // none: pools[].rebalance is off
+}
+
+// Rebalance is the progress of the sessions of a pool that return to their first node.
+type Rebalance struct {
+	Active    bool       `json:"active"`                      // sessions return now
+	Began     *time.Time `json:"began,omitempty"`             // of this activity, or of the last one; none: there was none
+	Found     int64      `json:"found"`                       // sessions of the activity
+	Moved     int64      `json:"moved"`                       // of those, told to return
+	Left      int64      `json:"left"`                        // of those, still to be told
+	PerSecond float64    `json:"per_second"`                  // the pace
+	Remaining float64    `json:"remaining_seconds,omitempty"` // until the last is told; 0: none is left
 }
 
 // Alarms is the answer of GET /api/v1/alarms.

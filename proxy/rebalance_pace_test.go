@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"mqttlb/balancer"
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
+)
+
+// Every window of a second is counted, by the server's own count.
+func TestThousandSessionsReturnEvenly(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	const sessions, perSecond = 1000, 200
+	r, _ := displaced(t, sessions, rebalanceAt(perSecond))
+	r.node(0).SetHealth(balancer.Up)
+	type sample struct {
+		at   time.Time
+		told int64
+	}
+	var samples []sample
+	for told, began := int64(0), time.Now(); told < sessions; {
+		told = r.back().Moved
+		samples = append(samples, sample{time.Now(), told})
+		time.Sleep(drainInterval / 5) //nolint:forbidigo // between two samples
+		if time.Since(began) > 4*patience {
+			t.Fatalf("%+v", r.back())
+		}
+	}
+	samples = slices.DeleteFunc(samples, func(s sample) bool { return s.told == 0 })
+	for i, from := range samples {
+		for _, to := range samples[i:] {
+			if n := to.told - from.told; to.at.Sub(from.at) <= time.Second && n > perSecond*13/10 {
+				t.Fatalf("%d sessions returned in %v", n, to.at.Sub(from.at))
+			}
+		}
+	}
+	if took := samples[len(samples)-1].at.Sub(samples[0].at); took < sessions*time.Second/perSecond*9/10 {
+		t.Errorf("all returned within %v", took)
+	}
+}
+
+// A rebalance goes on with another pace, and ends where the file has none.
+func TestReloadChangesThePaceOfARebalanceOrEndsIt(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	const sessions = 60
+	r, clients := displaced(t, sessions, rebalanceAt(2))
+	r.node(0).SetHealth(balancer.Up)
+	eventually(t, "the first to return", func() bool { return r.back().Moved > 0 })
+	began := r.back().Began
+	r.apply(rebalanceAt(40))
+	eventually(t, "others to return", func() bool { return r.back().Moved > 10 })
+	if p := r.back(); p.PerSecond != 40 || p.Began != began {
+		t.Errorf("after a reload with another pace: %+v", p)
+	}
+	r.apply(rebalanceAt(0))
+	if p, ok := r.srv.Rebalances()["pool"]; ok {
+		t.Errorf("a rebalance without a pace: %+v", p)
+	}
+	r.waitLine(`msg="sessions do not return to their first node any more" pool=pool moved=`)
+	r.wantLiving(clients, outcome.Moved)
+	moved := r.outcomes(outcome.Moved)
+	r.apply(rebalanceAt(1000))
+	r.waitOutcome(outcome.Moved, sessions)
+	if p := r.back(); p.TotalFound != sessions-moved {
+		t.Errorf("after %d of %d: %+v", moved, sessions, p)
+	}
+}
+
+// A rebalance and a drain of another node each keep their pace.
+func TestRebalanceAndDrainKeepTheirPacesSideBySide(t *testing.T) {
+	proxytest.WaitAbreast(t)
+	const sessions, perSecond = 60, 20
+	r, _ := displaced(t, sessions, rebalanceAt(perSecond))
+	r.apply(r.on(r.node(0).Address, r.node(1).Address, startNode(t, nil).address()))
+	onC := uint64(0)
+	for i := 0; onC < sessions; i++ {
+		id := fmt.Sprint("other-", i)
+		if r.snap.Listeners[0].Pool.Home(balancer.Hash([]byte(id))).Name == "node-c" {
+			r.open(id)
+			onC++
+		}
+	}
+	began := time.Now()
+	r.drain(2, Pace{PerSecond: perSecond})
+	r.node(0).SetHealth(balancer.Up)
+	r.waitOutcome(outcome.Drained, onC)
+	eventually(t, "all to return", func() bool { p := r.back(); return p.Moved > 0 && !p.Active })
+	if took := time.Since(began); took < sessions*time.Second/perSecond*8/10 {
+		t.Errorf("%d sessions left each of two nodes in %v", sessions, took)
+	}
+}
