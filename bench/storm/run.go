@@ -26,6 +26,8 @@ type Options struct {
 	Protect  bool          // mqttlb is configured with its keys for storms
 	Only     []string      // names of scenarios; empty: all
 	Status   io.Writer     // gets a line for every scenario
+
+	lengths lengths // of the stories; zero: fullLengths
 }
 
 // spareDescriptors is what this process needs besides its connections.
@@ -76,6 +78,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.lengths == (lengths{}) {
+		o.lengths = fullLengths
+	}
 	folder, err := os.MkdirTemp("", "mqttbench-")
 	if err != nil {
 		return nil, err
@@ -104,7 +109,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 }
 
 // play plays one scenario behind one balancer.
-func (o *Options) play(ctx context.Context, sc scenario, b balancer, folder string) (result *Result, err error) {
+func (o *Options) play(ctx context.Context, sc scenario, b balancer, folder string) (*Result, error) {
 	s, err := newStage(ctx, *o, sc)
 	if err != nil {
 		return nil, err
@@ -113,6 +118,7 @@ func (o *Options) play(ctx context.Context, sc scenario, b balancer, folder stri
 	if err := s.launch(ctx, b, folder); err != nil {
 		return nil, err
 	}
+	ctx, s.stopClients = context.WithCancel(ctx) // the story and its clients end together
 	if err := sc.play(ctx, s); err != nil {
 		return nil, err
 	}

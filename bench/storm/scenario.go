@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // scenario is a night, told to the nodes and clients of a stage.
@@ -47,7 +46,8 @@ var scenarios = []scenario{
 			"Neither balancer knows the limit: other clients may use the broker, too.",
 	}, {
 		name: "flap", title: "a node that goes up and down", nodes: 3, share: 0.2, play: playFlap,
-		about: "One of 3 nodes is killed every 4 s and comes back after 2 s, five times. Then it stays.",
+		about: "One of 3 nodes is killed every 4 s and comes back after 2 s, five times; then it stays. Half of the clients are in before, " +
+			"the others come evenly meanwhile.",
 	},
 }
 
@@ -74,109 +74,4 @@ func selectScenarios(names []string) ([]scenario, error) {
 		selected = append(selected, scenarios[i])
 	}
 	return selected, nil
-}
-
-// Lengths of the stories.
-const (
-	restartTime  = 5 * time.Second  // a node is away for
-	restartPause = 10 * time.Second // until the next node
-	flapTime     = 2 * time.Second
-	flaps        = 5
-	evictShare   = 0.1 // of the rate
-)
-
-func playBoot(ctx context.Context, s *stage) error {
-	for _, n := range s.nodes {
-		n.setRate(s.opt.Rate)
-	}
-	if err := s.begin(); err != nil {
-		return err
-	}
-	if err := s.connect(ctx, 0); err != nil {
-		return err
-	}
-	_, err := s.awaitAll(ctx, s.opt.Limit)
-	return err
-}
-
-func playEvacuate(ctx context.Context, s *stage) error {
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	first := s.nodes[0]
-	first.setLeaving(true)
-	interval := time.Duration(float64(time.Second) / (s.opt.Rate * evictShare))
-	for first.evict() {
-		if err := wait(ctx, interval); err != nil {
-			return err
-		}
-	}
-	_, err := s.awaitAll(ctx, s.opt.Limit)
-	return err
-}
-
-func playRolling(ctx context.Context, s *stage) error {
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	for _, n := range s.nodes {
-		n.setRate(s.opt.Rate)
-	}
-	for _, n := range s.nodes {
-		n.kill()
-		if err := wait(ctx, restartTime); err != nil {
-			return err
-		}
-		if err := n.start(ctx); err != nil {
-			return err
-		}
-		if err := wait(ctx, restartPause); err != nil {
-			return err
-		}
-	}
-	if _, err := s.awaitAll(ctx, s.opt.Limit); err != nil {
-		return err
-	}
-	return wait(ctx, restartPause) // for sessions to return
-}
-
-func playKill(ctx context.Context, s *stage) error {
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	s.nodes[0].kill()
-	_, err := s.awaitAll(ctx, s.opt.Limit)
-	return err
-}
-
-func playRefuse(ctx context.Context, s *stage) error {
-	s.nodes[0].setLimit(max(len(s.clients)/len(s.nodes)/2, 1))
-	if err := s.begin(); err != nil {
-		return err
-	}
-	if err := s.connect(ctx, 0); err != nil {
-		return err
-	}
-	_, err := s.awaitAll(ctx, s.opt.Limit)
-	return err
-}
-
-func playFlap(ctx context.Context, s *stage) error {
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	for range flaps {
-		s.nodes[0].kill()
-		if err := wait(ctx, flapTime); err != nil {
-			return err
-		}
-		if err := s.nodes[0].start(ctx); err != nil {
-			return err
-		}
-		if err := wait(ctx, flapTime); err != nil {
-			return err
-		}
-	}
-	_, err := s.awaitAll(ctx, s.opt.Limit)
-	return err
 }

@@ -60,33 +60,35 @@ func newStage(ctx context.Context, o Options, sc scenario) (*stage, error) {
 // publishEvery is the mean time between two messages of a client that publishes.
 const publishEvery = 5 * time.Second
 
-// connect starts clients, at that pace a second, or all at once if it is 0.
-func (s *stage) connect(ctx context.Context, pace float64) error {
-	ctx, s.stopClients = context.WithCancel(ctx)
-	began := time.Now()
-	for i, c := range s.clients {
+// connect starts clients, at that pace a second, or all at once if it is 0. It does not wait
+// for them. They end with ctx.
+func (s *stage) connect(ctx context.Context, clients []*client, pace float64) {
+	for i, c := range clients {
+		delay := time.Duration(0)
 		if pace > 0 {
-			due := began.Add(time.Duration(float64(i) / pace * float64(time.Second)))
-			if err := wait(ctx, time.Until(due)); err != nil {
-				return err
-			}
+			delay = time.Duration(float64(i) / pace * float64(time.Second))
 		}
 		s.wg.Add(1)
 		go func() { // ends with ctx
 			defer s.wg.Done()
-			c.run(ctx, s.target, s.opt.Patience, s.record)
+			if wait(ctx, delay) == nil {
+				c.run(ctx, s.target, s.opt.Patience, s.record)
+			}
 		}()
 	}
-	return nil
 }
 
-// settle lets all clients in before the storm.
-func (s *stage) settle(ctx context.Context) error {
-	if err := s.connect(ctx, s.opt.Rate*float64(len(s.nodes))/2); err != nil {
+// settle lets clients in before the storm, at half of the rate of the nodes.
+func (s *stage) settle(ctx context.Context, clients []*client) error {
+	pace := s.opt.Rate * float64(len(s.nodes)) / 2
+	s.connect(ctx, clients, pace)
+	limit := s.opt.Patience + time.Duration(float64(len(clients))/pace*float64(time.Second))
+	in, err := s.await(ctx, len(clients), limit, s.opt.lengths.still)
+	if err != nil {
 		return err
 	}
-	if in, err := s.awaitAll(ctx, s.opt.Patience); err != nil || in < len(s.clients) {
-		return fmt.Errorf("%d of %d clients are in before the storm: %w", in, len(s.clients), err)
+	if in < len(clients) {
+		return fmt.Errorf("only %d of %d clients are in before the storm", in, len(clients))
 	}
 	return s.begin()
 }
@@ -101,14 +103,19 @@ func (s *stage) begin() (err error) {
 	return err
 }
 
-// awaitAll waits until all clients are in and nothing has changed for a time, at most for
-// limit. It returns the number of clients that are in.
-func (s *stage) awaitAll(ctx context.Context, limit time.Duration) (in int, err error) {
-	const still = time.Second
+// awaitAll waits until all clients are in and nothing has changed for the time still, but
+// no longer than limit.
+func (s *stage) awaitAll(ctx context.Context, limit, still time.Duration) error {
+	_, err := s.await(ctx, len(s.clients), limit, still)
+	return err
+}
+
+// await waits for a number of clients and returns how many are in.
+func (s *stage) await(ctx context.Context, clients int, limit, still time.Duration) (in int, err error) {
 	end := time.Now().Add(limit)
 	for {
 		in, quiet := s.record.present()
-		if in == len(s.clients) && quiet >= still || time.Now().After(end) {
+		if in == clients && quiet >= still || time.Now().After(end) {
 			return in, nil
 		}
 		if err := wait(ctx, 20*time.Millisecond); err != nil {
