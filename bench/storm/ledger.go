@@ -30,3 +30,10 @@ func (l *ledger) missing(client, acked uint32) (n int) {
 	}
 	return n
 }
+
+// count returns the number of different messages.
+func (l *ledger) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.seen)
+}

@@ -94,6 +94,7 @@ func (n *node) kill() {
 	n.listener.Close()
 	n.admin.Close()
 	n.listener, n.admin = nil, nil
+	clear(n.sessions)
 	for conn := range n.open {
 		conn.Close()
 	}
