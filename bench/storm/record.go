@@ -12,6 +12,7 @@ import (
 type record struct {
 	mu      sync.Mutex // guards the fields below
 	in      int        // clients that are in
+	absent  int        // clients that want to be in and are not
 	clients []presence
 	events
 }
@@ -24,13 +25,13 @@ type events struct {
 	waits    []time.Duration // from the first CONNECT after a loss to the CONNACK
 	absences []time.Duration // from the loss to the CONNACK
 	losses   int
-	changes  []change // of the number of clients that are in
+	changes  []change
 }
 
-// change is a new number of clients that are in.
+// change is a new number of clients that are in or absent.
 type change struct {
-	at time.Duration // since began
-	in int
+	at         time.Duration // since began
+	in, absent int
 }
 
 // presence is whether a client is in, and since when not.
@@ -48,7 +49,7 @@ func newRecord(clients int) *record {
 func (r *record) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = events{began: time.Now(), changes: []change{{0, r.in}}}
+	r.events = events{began: time.Now(), changes: []change{{0, r.in, r.absent}}}
 }
 
 func (r *record) attempt(client uint32) {
@@ -59,8 +60,10 @@ func (r *record) attempt(client uint32) {
 	if p.waiting.IsZero() {
 		p.waiting = time.Now()
 	}
-	if p.lost.IsZero() {
+	if p.lost.IsZero() { // a new client
 		p.lost = p.waiting
+		r.absent++
+		r.changeLocked()
 	}
 }
 
@@ -78,7 +81,8 @@ func (r *record) entered(client uint32) {
 	r.absences = append(r.absences, time.Since(p.lost))
 	*p = presence{in: true}
 	r.in++
-	r.changes = append(r.changes, change{time.Since(r.began), r.in})
+	r.absent--
+	r.changeLocked()
 }
 
 func (r *record) left(client uint32) {
@@ -87,7 +91,12 @@ func (r *record) left(client uint32) {
 	r.clients[client] = presence{lost: time.Now()}
 	r.losses++
 	r.in--
-	r.changes = append(r.changes, change{time.Since(r.began), r.in})
+	r.absent++
+	r.changeLocked()
+}
+
+func (r *record) changeLocked() {
+	r.changes = append(r.changes, change{time.Since(r.began), r.in, r.absent})
 }
 
 // present returns the number of clients that are in, and how long it has not changed.
@@ -132,11 +141,11 @@ func (r *record) longestAbsence() (longest time.Duration) {
 
 // calm returns when the number of absent clients fell to at most allowed for good, or -1 if
 // it has not.
-func calm(changes []change, clients, allowed int) (at time.Duration) {
+func calm(changes []change, allowed int) (at time.Duration) {
 	quiet := true
 	for _, c := range changes {
 		before := quiet
-		quiet = clients-c.in <= allowed
+		quiet = c.absent <= allowed
 		if quiet && !before {
 			at = c.at
 		}

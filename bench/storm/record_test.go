@@ -26,9 +26,9 @@ func TestCalmIsWhenTheAbsentAreFewForGood(t *testing.T) {
 	} {
 		var changes []change
 		for i, in := range c.in {
-			changes = append(changes, change{time.Duration(i) * time.Second, in})
+			changes = append(changes, change{time.Duration(i) * time.Second, in, 10 - in})
 		}
-		if got := calm(changes, 10, c.allowed); got != c.want {
+		if got := calm(changes, c.allowed); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}

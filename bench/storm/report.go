@@ -54,8 +54,8 @@ var rows = []row{
 	}},
 	{title: "longest wait for the CONNACK", figure: func(r *Result) string { return seconds(r.WaitMax) }},
 	{title: "longest absence of a client", figure: func(r *Result) string { return seconds(r.Absence) }},
-	{title: "calm: 95 % of the clients are in, and stay", figure: func(r *Result) string { return seconds(r.Calm) }},
-	{title: "all clients are in, and stay", figure: func(r *Result) string {
+	{title: "calm: at most 5 % of the clients are absent from then on", figure: func(r *Result) string { return seconds(r.Calm) }},
+	{title: "no client is absent from then on", figure: func(r *Result) string {
 		if r.Absent > 0 {
 			return fmt.Sprintf("never: %d absent after %.0f s", r.Absent, r.Elapsed.Seconds())
 		}

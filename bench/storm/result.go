@@ -24,8 +24,8 @@ type Result struct {
 	WaitMax time.Duration `json:"wait_max"`
 	Absence time.Duration `json:"absence"` // longest from the end of a session to the CONNACK of the next
 
-	Calm  time.Duration `json:"calm"`   // until 95 % of the clients were in for good; negative: never
-	AllIn time.Duration `json:"all_in"` // until all were in for good; negative: never
+	Calm  time.Duration `json:"calm"`   // until at most 5 % of the clients were absent for good; negative: never
+	AllIn time.Duration `json:"all_in"` // until none was; negative: never
 
 	Peak100ms int64 `json:"peak_100ms"` // most connections that came to a node in any 100 ms
 	Peak1s    int64 `json:"peak_1s"`    // and in any second
@@ -81,8 +81,8 @@ func (rec *record) addTo(r *Result) {
 	r.Refused, r.TimedOut, r.Reset = rec.failures[failedRefused], rec.failures[failedTimedOut], rec.failures[failedReset]
 	r.Attempts, r.Losses, r.Absent = rec.attempts, rec.losses, len(rec.clients)-rec.in
 	r.Elapsed = time.Since(rec.began)
-	r.Calm = calm(rec.changes, len(rec.clients), len(rec.clients)/20)
-	r.AllIn = calm(rec.changes, len(rec.clients), 0)
+	r.Calm = calm(rec.changes, len(rec.clients)/20)
+	r.AllIn = calm(rec.changes, 0)
 	r.changes = rec.changes
 }
 
