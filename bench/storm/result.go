@@ -48,7 +48,8 @@ func (s *stage) result() (*Result, error) {
 	r := &Result{Clients: len(s.clients)}
 	cpu, err := s.balancer.CPU()
 	if err != nil {
-		return nil, fmt.Errorf("the balancer has ended: %w", err)
+		s.balancer.Stop()
+		return nil, fmt.Errorf("the balancer has ended: %w\n%s", err, s.balancer.Output())
 	}
 	r.CPU = cpu - s.cpu
 	for _, n := range s.nodes {

@@ -30,6 +30,9 @@ type Options struct {
 	lengths lengths // of the stories; zero: fullLengths
 }
 
+// ProtectDefault is whether mqttlb has its keys for storms unless an option says otherwise.
+const ProtectDefault = false
+
 // spareDescriptors is what this process needs besides its connections.
 const spareDescriptors = 100
 

@@ -46,7 +46,7 @@ func TestEveryNightIsPlayedBehindBoth(t *testing.T) {
 	}
 	o := Options{
 		HAProxy: requireHAProxy(t), Mqttlb: buildMqttlb(t), Status: io.Discard,
-		Clients: 150, Rate: 50, Patience: 30 * time.Second, Limit: 2 * time.Minute,
+		Protect: ProtectDefault, Clients: 150, Rate: 50, Patience: 30 * time.Second, Limit: 2 * time.Minute,
 		lengths: lengths{restart: 500 * time.Millisecond, pause: 2 * time.Second, back: time.Second, flap: 300 * time.Millisecond, still: time.Second},
 	}
 	r := playAll(t, o)
@@ -116,8 +116,8 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 	s := cluster(t, 3)
 	checks := map[string][]string{"haproxy": {"-c", "-f"}, "mqttlb": {"check", "-c"}}
 	o := Options{HAProxy: requireHAProxy(t), Mqttlb: buildMqttlb(t)}
-	for _, connectRate := range []bool{false, true} {
-		s.scenario.connectRate = connectRate
+	for _, c := range []struct{ protect, connectRate bool }{{false, true}, {ProtectDefault, false}, {ProtectDefault, true}} {
+		s.opt.Protect, s.scenario.connectRate = c.protect, c.connectRate
 		for _, b := range o.balancers() {
 			text, err := s.config(b)
 			if err != nil {

@@ -68,7 +68,7 @@ func playRolling(ctx context.Context, s *stage) error {
 			return err
 		}
 	}
-	return s.awaitAll(ctx, s.opt.Limit, s.opt.lengths.back) // sessions may return to their nodes
+	return s.awaitAll(ctx, 2*s.opt.Limit, s.opt.lengths.back) // sessions may return to their nodes
 }
 
 func playKill(ctx context.Context, s *stage) error {

@@ -16,10 +16,6 @@ import (
 	"mqttlb/bench/storm"
 )
 
-// protectDefault is whether mqttlb is configured with its keys for storms unless --protect
-// says otherwise.
-const protectDefault = false
-
 // runStorm plays scenarios behind HAProxy and behind mqttlb.
 func runStorm(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("storm", flag.ContinueOnError)
@@ -30,7 +26,7 @@ func runStorm(ctx context.Context, args []string) error {
 	fs.Float64Var(&o.Rate, "rate", 200, "`connections` a second that a node accepts in boot and rolling; an evacuation evicts a tenth of it")
 	fs.DurationVar(&o.Patience, "patience", 30*time.Second, "how `long` a client waits for its CONNACK")
 	fs.DurationVar(&o.Limit, "limit", 40*time.Second, "how `long` a scenario waits at most until all clients are in")
-	fs.BoolVar(&o.Protect, "protect", protectDefault, "configure mqttlb with its keys for storms: connect_rate, queue, slow_start, rebalance, max_load, the probe emqx")
+	fs.BoolVar(&o.Protect, "protect", storm.ProtectDefault, "configure mqttlb with its keys for storms: connect_rate, queue, slow_start, rebalance, max_load, the probe emqx")
 	only := fs.String("only", "", "`scenarios` to play, separated by commas; there are "+strings.Join(storm.Names(), ", "))
 	asJSON := fs.Bool("json", false, "print the report as JSON")
 	page := fs.String("page", "", "write the report as Markdown to this `file` too, with a link to storm.svg beside it")
