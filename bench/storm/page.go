@@ -15,7 +15,7 @@ const head = `# In a storm
 What clients and nodes notice in a bad night, once behind HAProxy and once behind mqttlb. ` + "`mqttbench storm`" + ` plays the nights and writes this page:
 ` + "```" + `
 go build -o bin/ ./cmd/mqttlb ./cmd/mqttbench
-bin/mqttbench storm --page docs/storm.md --plots docs    # all of it, some 8 minutes
+bin/mqttbench storm --page docs/storm.md --plots docs    # all of it, some 7 minutes
 bin/mqttbench storm --only kill,refuse                   # some nights
 bin/mqttbench storm --protect                            # mqttlb with its keys for storms: connect_rate, queue, slow_start, ...
 bin/mqttbench storm --clients 500 --rate 20              # on a small machine
