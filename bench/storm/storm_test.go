@@ -42,7 +42,7 @@ func buildMqttlb(t *testing.T) string {
 // whoever waits must have come in; how long it took is the benchmark's business.
 func TestEveryNightIsPlayedBehindBoth(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes some 40 seconds")
+		t.Skip("takes a minute and a half")
 	}
 	o := Options{
 		HAProxy: requireHAProxy(t), Mqttlb: buildMqttlb(t), Status: io.Discard,
