@@ -16,8 +16,9 @@ import (
 // backlog is the accept queue of EMQX's listeners.
 const backlog = 1024
 
-// acceptBurst is how far behind its rate an acceptor may catch up.
-const acceptBurst = 50 * time.Millisecond
+// acceptBurst is how much time an acceptor may catch up on, so that a busy machine does not
+// lower its rate. EMQX's may burst for a whole second.
+const acceptBurst = 250 * time.Millisecond
 
 // listen listens with EMQX's backlog.
 func listen(ctx context.Context, a netip.AddrPort) (*net.TCPListener, error) {
