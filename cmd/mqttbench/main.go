@@ -7,6 +7,7 @@
 //	mqttbench pub -h lb -c 100 -t bench/%i -q 1     publish
 //	mqttbench sub -h lb -c 100 -t bench/%i          subscribe
 //	mqttbench compare --mqttlb bin/mqttlb           beside HAProxy
+//	mqttbench storm --only kill                     bad nights, behind both
 //
 // The flags are those of emqtt_bench.
 package main
@@ -29,6 +30,7 @@ const usage = `usage: mqttbench COMMAND [flags]
   sub      open connections and subscribe
   broker   serve a stub broker that acknowledges and routes nothing
   compare  measure mqttlb beside HAProxy
+  storm    play bad nights of a cluster behind HAProxy and mqttlb
 
 mqttbench COMMAND --help lists the flags.
 `
@@ -42,6 +44,7 @@ var commands = map[string]command{
 	"sub":     runSub,
 	"broker":  runBroker,
 	"compare": runCompare,
+	"storm":   runStorm,
 }
 
 func main() {

@@ -82,6 +82,14 @@ func TestWrongCommandLinesSayWhatIsWrong(t *testing.T) {
 		{"compare --target speed=1", `no row "speed"`},
 		{"compare --recorded /nowhere/recorded.json", "/nowhere/recorded.json"},
 		{"compare --haproxy /nowhere/haproxy", "/nowhere/haproxy"},
+		{"storm kill", `unexpected argument "kill"`},
+		{"storm --only sunset", `no scenario "sunset"`},
+		{"storm --clients 3", "--clients 3: 10 to 9500"},
+		{"storm --clients many", "many"},
+		{"storm --rate 0", "--rate 0: 10 to 100000"},
+		{"storm --patience 0s", "--patience 0s: 1s to 1h"},
+		{"storm --limit 2h", "--limit 2h0m0s: 1s to 1h"},
+		{"storm --haproxy /nowhere/haproxy", "/nowhere/haproxy"},
 	} {
 		status, stdout, stderr := mqttbench(t, strings.Fields(c.args)...)
 		if status != 2 || !strings.Contains(stderr, c.want) || stdout != "" {
