@@ -31,7 +31,7 @@ type Options struct {
 }
 
 // ProtectDefault is whether mqttlb has its keys for storms unless an option says otherwise.
-const ProtectDefault = false
+const ProtectDefault = true
 
 // spareDescriptors is what this process needs besides its connections.
 const spareDescriptors = 100
