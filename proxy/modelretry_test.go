@@ -33,7 +33,7 @@ func (m *model) beginAtFirst(seed byte) {
 	must(0, unix.Bind(r.accepts, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
 	must(0, unix.Listen(r.accepts, 2))
 	at := must(reactor.ListeningAddr(int32(r.accepts)))
-	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "p", Nodes: []balancer.NodeSpec{
+	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "retry", Nodes: []balancer.NodeSpec{
 		{Name: "n1", Address: at.String()}, {Name: "n2", Address: at.String()},
 	}}))
 	s, connect := m.s, pick(m.version == mqttparse.V5, connect5, connect311)

@@ -17,13 +17,21 @@ func (l *loop) queue(s *session) step {
 	o := s.pending
 	switch {
 	case !o.walk.Queued():
-		o.releaseMemory()
+		o.waitIsOver()
 	case l.gaveUp(s):
 		return l.finish(s, outcome.ClientGone)
 	case o.held == nil:
 		l.countOpening(s, len(o.bytes))
 	}
 	return stepWait
+}
+
+// waitIsOver uncounts the bytes of a session that waits no longer in a queue. Those of a client that a node
+// has turned away stay counted until they are no longer kept.
+func (o *pending) waitIsOver() {
+	if !o.retried() {
+		o.releaseMemory()
+	}
 }
 
 // isRemoved reports whether a reload has removed the node that a session waits for from its pool.

@@ -47,7 +47,7 @@ func (l *loop) dial(s *session) step {
 				return l.queue(s)
 			}
 		}
-		if o.releaseMemory(); o.node == nil {
+		if o.waitIsOver(); o.node == nil {
 			break
 		}
 		if err := l.dialNode(s); err != nil {
