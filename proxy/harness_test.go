@@ -184,7 +184,7 @@ func start(t *testing.T, nodes []string, settings ...setting) *rig {
 // shortWaits are the waits of a server whose test waits for their end. A living node still has enough
 // time for its CONNACK.
 var shortWaits = waits{
-	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond, refusal: 50 * time.Millisecond,
+	boundary: 50 * time.Millisecond, linger: 50 * time.Millisecond, walkPause: 50 * time.Millisecond,
 	portRelease: 50 * time.Millisecond,
 }
 
@@ -228,6 +228,7 @@ func prepareInheriting(t *testing.T, inherited *Inherited, nodes []string, setti
 	if err != nil {
 		t.Fatal(err)
 	}
+	srv.waits.refusal = 0 // many tests have clients refused, and few look at when
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	r.srv, r.stop = srv, func() { cancel(); <-done }

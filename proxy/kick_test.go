@@ -45,7 +45,7 @@ var kickCodes = []struct {
 }
 
 func TestKickedClientsAreToldTheReason(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		r := startLeaving(t, m)
 		for _, row := range kickCodes {
 			for v := range connects {

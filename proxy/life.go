@@ -33,8 +33,8 @@ const (
 )
 
 // life holds the function of each step, which returns the next step. A failed connection, and a node that
-// turns the client away before its CONNACK, go back to dial. A refusal goes to linger. The other half of the state machine is below: advance, event and
-// expire.
+// turns the client away before its CONNACK, go back to dial. A refusal goes to linger. The other half of
+// the state machine is below: advance, event and expire.
 var life = [...]func(*loop, *session) step{
 	stepOpen:     (*loop).open,
 	stepDial:     (*loop).dial,

@@ -149,7 +149,7 @@ type waits struct {
 	walkPause time.Duration
 
 	// refusal bounds the time after which a client is told that all nodes are full or busy; the time is
-	// a random part of it. Clients that are refused at the same moment come back at the same moment.
+	// a random part of it; 0: at once. Clients that are refused at the same moment come back at the same moment.
 	refusal time.Duration
 
 	// settle is how long a node must have been up before a rebalance brings sessions back: two more

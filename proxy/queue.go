@@ -3,7 +3,6 @@ package proxy
 import (
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
@@ -71,13 +70,13 @@ func isOnePacket(b []byte) bool {
 // those that are refused, and not its CONNECT. If there is no such place, it is refused now.
 func (l *loop) refuseLater(s *session) step {
 	o := s.pending
-	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone {
+	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone || l.server.waits.refusal == 0 {
 		return l.refuse(s, noCandidate(o.walk.Reason()))
 	}
 	s.outcome = o.walk.Reason()
 	o.Take()
 	o.bytes, o.owned = nil, false
-	s.deadline = l.In(rand.N(max(l.server.waits.refusal, time.Nanosecond))) //nolint:gosec // it is to spread, not to be secret
+	s.deadline = l.In(rand.N(l.server.waits.refusal)) //nolint:gosec // it is to spread, not to be secret
 	return stepDefer
 }
 

@@ -86,7 +86,7 @@ func TestWithoutConfirmTheFirstAnswerPasses(t *testing.T) {
 
 // A late answer of a silent node is for nobody.
 func TestAClientOfASilentNodeGoesOnIfItMay(t *testing.T) {
-	inEachMode(t, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		late := make(chan struct{})
 		s := m.startStubs(t, func(c net.Conn) {
 			readConnectFrom(c, 0)
