@@ -51,7 +51,7 @@ func TestEveryNightIsPlayedBehindBoth(t *testing.T) {
 	}
 	r := playAll(t, o)
 	happened := map[string]func(r Result) bool{
-		"boot":     func(r Result) bool { return r.Attempts >= r.Clients && r.Peak1s > 50 && r.Queue > 10 },
+		"boot":     func(r Result) bool { return r.Attempts >= r.Clients && r.Queue > 0 },
 		"evacuate": func(r Result) bool { return r.Losses > 0 && r.Sessions[0] == 0 },
 		"rolling":  func(r Result) bool { return r.Losses > 0 && r.Acked > 0 && r.Missing == 0 },
 		"kill":     func(r Result) bool { return r.Losses > 0 && r.Sessions[0] == 0 && r.Sessions[1] == r.Clients },
