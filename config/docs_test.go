@@ -232,8 +232,6 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or off"), "`off`"}
 	case v.Type() == reflect.TypeFor[Rate]():
 		return []string{after(try("!!str", "0/s"), "out of range ")}
-	case v.Type() == reflect.TypeFor[Rate]():
-		return []string{after(try("!!str", "0/s"), "out of range ")}
 	case v.Type() == reflect.TypeFor[Sessions]():
 		return []string{after(try("!!int", "-1"), "out of range ")}
 	case v.Type() == reflect.TypeFor[time.Duration]():
