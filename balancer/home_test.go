@@ -28,7 +28,7 @@ func TestHomeIsTheFirstNodeInKeyOrderThatIsUp(t *testing.T) {
 	for i := range 1000 {
 		key := Hash(fmt.Append(nil, i))
 		order := p.byKey(key)
-		for down := range len(order) {
+		for down := range order {
 			if home := p.Home(key); home != order[down] {
 				t.Fatalf("key %d, without %d nodes: %v, want %s", i, down, home, order[down].Name)
 			}
