@@ -187,6 +187,8 @@ func (a *actor) arrived() map[string]int {
 
 // most returns the most clients that have arrived within a period.
 func (a *actor) most(period time.Duration) (most int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	first := 0
 	for i, in := range a.arrivals {
 		for in.at.Sub(a.arrivals[first].at) > period {
