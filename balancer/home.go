@@ -35,9 +35,10 @@ func (n *Node) SteadyFor() time.Duration {
 	return time.Duration(now()) // since the process began
 }
 
-// TakesBack reports whether the node may get sessions of other nodes back now. Where it does not, they stay where
-// they are.
-func (n *Node) TakesBack() bool {
+// TakesBack reports whether the node may get sessions of other nodes back, and whether it has room for one now,
+// which its ConnectRate decides. Where it does not take them back, they stay where they are.
+func (n *Node) TakesBack() (back, now bool) {
 	wait, room := n.Expected()
-	return room && wait == 0 && !n.Full() && !n.Overloaded() && !n.IsOutlier()
+	back = room && !n.Full() && !n.Overloaded() && !n.IsOutlier()
+	return back, back && wait == 0
 }

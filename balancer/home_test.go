@@ -42,7 +42,8 @@ func TestHomeIsTheFirstNodeInKeyOrderThatIsUp(t *testing.T) {
 		}
 	}
 	_ = p.node("b").Acquire()
-	if home := p.Home(keyOf(t, p, "b")); home.Name != "b" || home.TakesBack() {
+	home := p.Home(keyOf(t, p, "b"))
+	if back, now := home.TakesBack(); home.Name != "b" || back || now {
 		t.Errorf("a node that is full is the home, and takes nothing back: %s", home.Name)
 	}
 	spec := threeNodes(0)

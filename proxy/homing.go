@@ -85,26 +85,30 @@ func (h *homing) wantsLook(looked, now time.Time) bool {
 	return false
 }
 
-// mayReturn reports whether a session may return home now. It runs in the session's loop. A session
-// whose own node is not up stays: what becomes of it is for the drain of that node.
-func (h *homing) mayReturn(l *loop, s *session) bool {
+// mayReturn reports whether a session may return home, and whether its home has room for it now. It runs in
+// the session's loop. A session whose own node is not up stays: what becomes of it is for the drain of that
+// node.
+func (h *homing) mayReturn(l *loop, s *session) (may, now bool) {
 	if s.flow == nil || s.flow.Pool != h.pool.Name || s.step != stepRelay {
-		return false
+		return false, false
 	}
 	key, ok := s.key(h.pool.Pool)
 	if !ok {
-		return false
+		return false, false
 	}
 	home := h.pool.Home(key)
-	if home == nil || home.Name == s.flow.Node || !home.TakesBack() {
-		return false
+	if home == nil || home.Name == s.flow.Node {
+		return false, false
 	}
 	if own := h.nodes[s.flow.Node]; own == nil || own.State() != balancer.Up {
-		return false
+		return false, false
 	}
 	if opaque, leads := h.opaque[s.listener.port]; !leads || opaque != s.listener.Opaque() {
-		return false // its client would come to another pool, or to none
+		return false, false // its client would come to another pool, or to none
 	}
 	ready, age := h.readyFor(home, time.Now()), time.Duration(l.Now()-s.begun)
-	return ready >= 0 && (age > ready || age >= h.waits.again)
+	if ready < 0 || age <= ready && age < h.waits.again {
+		return false, false
+	}
+	return home.TakesBack()
 }

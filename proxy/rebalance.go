@@ -30,6 +30,7 @@ type rebalance struct {
 	phase   rebalancePhase
 	pass    tour
 	kept    int64     // sessions of this pass that are to return in a later one
+	clean   int64     // of those kept, without state on their node
 	gone    int64     // sessions of this pass that were told to return
 	looked  time.Time // when the last look began
 	targets []string  // the nodes that were ready when the activity began
@@ -67,14 +68,19 @@ func (r *rebalance) took(n int) {
 // tell has up to due sessions return, which is none in a look, and returns their number.
 func (r *rebalance) tell(due int) (told int) {
 	told = r.pass.leave(max(due, 1), func(c *cursor, s *session) bool {
-		if h := r.homing.Load(); h == nil || !h.mayReturn(c.loop, s) {
+		h := r.homing.Load()
+		if h == nil {
 			return false
 		}
-		if r.phase == countsAll || r.phase == movesClean && s.persistent {
+		may, now := h.mayReturn(c.loop, s)
+		if may && (!now || r.phase == countsAll || r.phase == movesClean && s.persistent) {
 			r.kept++
+			if !s.persistent {
+				r.clean++
+			}
 			return false
 		}
-		return true
+		return may
 	})
 	r.gone += int64(told)
 	return told
@@ -82,7 +88,7 @@ func (r *rebalance) tell(due int) (told int) {
 
 // beginPass begins a pass through the sessions that are there now.
 func (r *rebalance) beginPass(e *engine, p rebalancePhase) {
-	r.phase, r.kept, r.gone = p, 0, 0
+	r.phase, r.kept, r.clean, r.gone = p, 0, 0, 0
 	r.pass = tour{cursors: e.cursors(0), outcome: outcome.Moved}
 }
 
@@ -139,7 +145,11 @@ func (srv *Server) nextPass(r *rebalance, h *homing, now time.Time) {
 		srv.drains.mu.Lock()
 		r.left = r.kept
 		srv.drains.mu.Unlock()
-		r.beginPass(srv.engine, movesAll)
+		phase := movesAll
+		if r.phase == movesClean && r.clean > 0 { // their home had no room
+			phase = movesClean
+		}
+		r.beginPass(srv.engine, phase)
 	}
 }
 
