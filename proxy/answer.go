@@ -81,7 +81,7 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 		}
 		s.connack, s.connacked = l.connack.Code, true
 		if s.connack == 0 { // a refusal may be the client's fault
-			s.pending.node.Observed(true)
+			s.pending.accepted()
 		}
 		if l.connack.HasSessionExpiryInterval {
 			s.persistent = l.connack.SessionExpiryInterval > 0

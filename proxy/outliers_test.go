@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/snapshot"
@@ -102,6 +103,66 @@ func TestClientsMakeNoNodeAnOutlier(t *testing.T) {
 	if r.node(1).IsOutlier() {
 		t.Error("the node whose clients leave is an outlier")
 	}
+}
+
+// A client whose CONNECT makes brokers close is turned away by all of them, and says nothing about its
+// nodes: otherwise it could put good ones behind the others.
+func TestAClientThatEveryNodeTurnsAwayMakesNoOutlier(t *testing.T) {
+	judges := func(c net.Conn) {
+		if sent := readConnectFrom(c, 0); strings.Contains(string(sent), "wrong") {
+			_ = c.Close()
+			return
+		}
+		_, _ = c.Write([]byte("\x20\x02\x00\x00"))
+		_, _ = io.Copy(io.Discard, c)
+	}
+	var nodes []string
+	for range 4 {
+		nodes = append(nodes, startNode(t, judges).address())
+	}
+	r := start(t, append([]string{refusing}, nodes...), func(s *snapshot.Snapshot) {
+		s.Listeners[0].Pool.Confirm = snapshot.Confirm{Attempts: 2, Time: patience}
+	})
+	r.apply(r.pool(func(spec *balancer.PoolSpec) { spec.Outliers = true }))
+	wrong := ""
+	for i := 0; wrong == ""; i++ { // of one node only, and not of the one that refuses
+		if id := fmt.Sprint("wrong-", i); r.chosen(id) == "node-b" && r.secondIs(id, "node-c") {
+			wrong = id
+		}
+	}
+	i := 0
+	eventually(t, "an outlier", func() bool {
+		for range 3 {
+			c := r.dial()
+			c.send(connectAs(wrong))
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		}
+		_ = r.open(fmt.Sprint("device-", i)).Close()
+		i++
+		return r.node(0).IsOutlier() || r.node(1).IsOutlier() || r.node(2).IsOutlier()
+	})
+	if r.node(1).IsOutlier() || r.node(2).IsOutlier() {
+		t.Error("a good node is an outlier")
+	}
+}
+
+// A node that is silent until timeouts.connack is over has failed its client, which is not sent to another one.
+func TestASilentNodeIsAnOutlier(t *testing.T) {
+	silent := startNode(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	r := start(t, []string{silent.address(), startNode(t, nil).address()}, confirming, func(s *snapshot.Snapshot) {
+		s.Timeouts.Connack = 50 * time.Millisecond
+	})
+	r.apply(r.pool(func(spec *balancer.PoolSpec) { spec.Outliers = true }))
+	i := 0
+	eventually(t, "an outlier", func() bool {
+		c := r.dial()
+		c.send(connectAs(fmt.Sprint("device-", i)))
+		i++
+		_, _ = io.ReadFull(c, make([]byte, 4))
+		_ = c.Close()
+		return r.node(0).IsOutlier()
+	})
 }
 
 // secondIs reports whether an identifier's second candidate is the node of this name.

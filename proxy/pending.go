@@ -39,12 +39,13 @@ type attempt struct {
 	owned  bool
 	buffer []byte // for bytes; the struct's next session uses it again
 
-	packets PacketStats // of the client, which the node has got; they are not counted yet
-	nodes   int         // that have got the CONNECT
-	early   int         // bytes that the client may still send before its CONNACK, and that are kept; negative: it stays with the next node
-	retryBy int64       // end of the time in which other nodes are tried, in the time of package walk
-	refusal []byte      // the last CONNACK of a node that has refused the client; nil: none
-	refused uint8       // its code
+	packets PacketStats      // of the client, which the node has got; they are not counted yet
+	nodes   int              // that have got the CONNECT
+	early   int              // bytes that the client may still send before its CONNACK, and that are kept; negative: it stays with the next node
+	retryBy int64            // end of the time in which other nodes are tried, in the time of package walk
+	doubted []*balancer.Node // that turned the client away; see accepted
+	refusal []byte           // the last CONNACK of a node that has refused the client; nil: none
+	refused uint8            // its code
 
 	tls         *tlsterm.Info      // of the client; nil: no TLS
 	request     *websocket.Request // the upgrade for the nodes; nil: they speak plain MQTT

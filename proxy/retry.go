@@ -138,7 +138,6 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	if !s.canChangeNode() || s.client.broken || s.outcome != outcome.None {
 		return 0, false
 	}
-	o.node.Observed(false)
 	if o.nodes >= o.pool.Confirm.Attempts {
 		return 0, false
 	}
@@ -160,11 +159,22 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	reactor.Abort(s.server.fd) // a late answer must not open a second session on that node
 	l.leaveFlow(s)
 	l.closeServer(s)
+	o.doubted = append(o.doubted, o.node)
 	o.node.Release()
 	if o.node = node; o.request != nil {
 		o.request.Key = websocket.NewKey()
 	}
 	return stepDial, true
+}
+
+// accepted counts for its nodes that one of them has accepted the client. Only that shows that those which
+// turned it away were at fault: a broker also closes if the CONNECT is wrong, and a client that sends such
+// ones must not make outliers of good nodes.
+func (o *pending) accepted() {
+	o.node.Observed(true)
+	for _, n := range o.doubted {
+		n.Observed(false)
+	}
 }
 
 // unanswered is retry for a node that has sent no CONNACK. If no other node is left, the client gets the
@@ -200,6 +210,9 @@ func (l *loop) silent(s *session) step {
 		if next, ok := l.unanswered(s, RetrySilent); ok {
 			return next
 		}
+	}
+	if s.step == stepConfirm && s.canChangeNode() {
+		s.pending.node.Observed(false)
 	}
 	return l.leave(s, outcome.ConnackTimeout)
 }
