@@ -35,7 +35,7 @@ func (p *Pool) Explain(client Client) []Choice {
 	home := slices.IndexFunc(byKey, func(n *Node) bool { return tried[n] })
 	for i := range choices {
 		c := &choices[i]
-		place, hindrance := "next by its hash", c.Node.hindrance()
+		place, hindrance, busy := "next by its hash", c.Node.hindrance(), c.Node.Busy()
 		if c.Node == byKey[home] {
 			place = "first by its hash"
 		}
@@ -44,6 +44,8 @@ func (p *Pool) Explain(client Client) []Choice {
 			c.Why = hindrance
 		case orders[i] == postponed:
 			c.Why = place + ", but it comes later: " + p.postponement(client, c.Node)
+		case busy != "":
+			c.Why = place + ", but " + busy
 		default:
 			c.Why = place
 		}
@@ -54,8 +56,13 @@ func (p *Pool) Explain(client Client) []Choice {
 		default:
 			c.Why = "last resort, since no node is up: " + c.Why
 		}
-		if hindrance == "" && !chosen {
+		if hindrance == "" && !chosen && (busy == "" || client.Persistent) {
 			c.Chosen, chosen = true, true
+		}
+	}
+	if !chosen { // a client without state on a node waits for one that is busy
+		if i := slices.IndexFunc(choices, func(c Choice) bool { return c.Node.hindrance() == "" }); i >= 0 {
+			choices[i].Chosen = true
 		}
 	}
 	for _, n := range byKey {

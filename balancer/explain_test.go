@@ -193,6 +193,25 @@ func newTestPool(t *testing.T, spec PoolSpec) *Pool {
 	return p
 }
 
+func TestExplanationTellsNodesThatAreBusy(t *testing.T) {
+	p := newTestPool(t, PoolSpec{Name: "p", Queue: Queue{Size: 10, Time: time.Hour}, Nodes: []NodeSpec{
+		{Name: "a", Address: "127.0.0.1:1", ConnectRate: 1}, {Name: "b", Address: "127.0.0.1:2"},
+	}})
+	client := Client{Key: Hash([]byte("c1")), Keyed: true}
+	for p.byKey(client.Key)[0].Name != "a" {
+		client.Key++
+	}
+	p.node("a").Admit()
+	for persistent, want := range map[bool]string{true: "a", false: "b"} {
+		client.Persistent = persistent
+		choices := p.Explain(client)
+		chosen := slices.IndexFunc(choices, func(c Choice) bool { return c.Chosen })
+		if choices[chosen].Node.Name != want || !strings.HasPrefix(choices[0].Why, "first by its hash, but its connect_rate of 1/s is used up, and the next session would wait ") {
+			t.Errorf("persistent %v: %q", persistent, explained(choices))
+		}
+	}
+}
+
 func TestExplanationTellsNodesThatDrainThemselves(t *testing.T) {
 	p := newTestPool(t, PoolSpec{Name: "p", Nodes: []NodeSpec{{Name: "a", Address: "127.0.0.1:1"}, {Name: "b", Address: "127.0.0.1:2"}, {Name: "c", Address: "127.0.0.1:3"}}})
 	key := Hash([]byte("c1"))

@@ -88,6 +88,9 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 	if in.Warning != "" {
 		notes = append(notes, terminal.Printable(in.Warning))
 	}
+	if in.Waiting > 0 {
+		notes = append(notes, fmt.Sprintf("%d sessions wait", in.Waiting))
+	}
 	if in.OutlierUntil != nil {
 		notes = append(notes, "an outlier for another "+span(max(math.Ceil(in.OutlierUntil.Sub(now).Seconds()), 1)))
 	}
