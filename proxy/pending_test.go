@@ -21,3 +21,14 @@ func TestTheCONNECTIsKeptWithoutAnAllocation(t *testing.T) {
 		t.Error("a large buffer stays in the free struct")
 	}
 }
+
+// What is not kept any more is not counted either, so it must not stay until the CONNACK.
+func TestALargeBufferIsFreedWhenTheBytesAreNotKept(t *testing.T) {
+	for size, want := range map[int]int{smallBytes: smallBytes, smallBytes + 1: 0} {
+		o := pending{attempt: attempt{bytes: make([]byte, size), buffer: make([]byte, 0, size)}}
+		o.ownBytes()
+		if o.stopKeeping(); o.bytes != nil || cap(o.buffer) != want {
+			t.Errorf("%d bytes: %d are kept, %d stay allocated", size, len(o.bytes), cap(o.buffer))
+		}
+	}
+}

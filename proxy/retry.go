@@ -56,6 +56,7 @@ func (l *loop) keepEarly(s *session, b []byte) {
 		o.stopKeeping()
 	default:
 		o.bytes = append(o.bytes, b...)
+		o.buffer = o.bytes // not the one that was too small
 		l.countKept(s)
 	}
 }
@@ -75,6 +76,7 @@ func (l *loop) countKept(s *session) {
 // stopKeeping drops the client's bytes: its node does not change any more.
 func (o *pending) stopKeeping() {
 	o.bytes, o.owned, o.refusal = nil, false, nil
+	o.buffer = o.reusable() // a large one is not counted any more
 	o.releaseMemory()
 }
 
