@@ -60,9 +60,9 @@ type newcomer struct {
 // startActors starts brokers on addresses of their own, with management ports of one number.
 func startActors(t *testing.T, names ...string) (actors []*actor, managementPort string) {
 	t.Helper()
-	_, managementPort, _ = net.SplitHostPort(proxytest.FreeAddr(t, "127.0.0.1"))
+	_, managementPort, _ = net.SplitHostPort(proxytest.FreeAddr(t, "127.9.7.1"))
 	for i, name := range names {
-		ip := fmt.Sprintf("127.0.0.%d", i+1)
+		ip := fmt.Sprintf("127.9.7.%d", i+1) // no other test takes a port there while the broker is dead
 		a := &actor{
 			name: name, addr: proxytest.FreeAddr(t, ip),
 			conns: map[net.Conn]bool{}, guests: map[string]guest{}, noted: map[string]bool{},
