@@ -42,7 +42,8 @@ type actor struct {
 	arrivals []newcomer
 	noted    map[string]bool // payloads of PUBLISH
 
-	serving sync.WaitGroup
+	accepting sync.WaitGroup
+	serving   sync.WaitGroup
 }
 
 // guest is a client that an actor has accepted.
@@ -123,7 +124,7 @@ func (a *actor) rise(t *testing.T) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ln = ln
-	a.serving.Go(func() { // ends with ln
+	a.accepting.Go(func() { // ends with ln
 		for {
 			conn, err := ln.Accept()
 			if err != nil {
@@ -136,6 +137,7 @@ func (a *actor) rise(t *testing.T) {
 
 // die resets all connections and refuses new ones, as a process that is killed.
 func (a *actor) die() {
+	defer a.accepting.Wait() // only then the address is free for rise
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ln != nil {
