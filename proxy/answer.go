@@ -11,7 +11,7 @@ import (
 // Server Keep Alive replaces the client's [MQTT-3.2.2-21]. A node that does not take the client for
 // reasons of its own hands it to the next candidate: see retry.
 func (l *loop) confirm(s *session) step {
-	if l.forwardEarly(s) {
+	if l.pump(s, &s.client, &s.server) { // of a client that does not wait for its CONNACK
 		return stepEnded
 	}
 	for s.server.readable && s.client.kept == nil {

@@ -41,8 +41,7 @@ func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
 	s.pending.Take()
-	s.pending.bytes, s.pending.owned = nil, false
-	s.pending.releaseMemory()
+	s.pending.stopKeeping()
 	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone {
 		return l.finish(s, o)
 	}

@@ -75,7 +75,7 @@ func (l *loop) refuseLater(s *session) step {
 	}
 	s.outcome = o.walk.Reason()
 	o.Take()
-	o.bytes, o.owned = nil, false
+	o.stopKeeping()
 	s.deadline = l.In(rand.N(l.server.waits.refusal)) //nolint:gosec // it is to spread, not to be secret
 	return stepDefer
 }

@@ -46,17 +46,23 @@ func (l *loop) pump(s *session, from, to *stream) (ended bool) {
 	return false
 }
 
-// forward writes b, read from the other stream, to a stream.
+// forward writes b, read from the other stream, to a stream. Bytes for a node that has not answered the
+// CONNECT are kept, too, and their packets are counted in the flow of the node that accepts the client.
 func (l *loop) forward(s *session, to *stream, b []byte) error {
 	if len(b) == 0 {
 		return nil
+	}
+	direction := pick(to == &s.client, ToClient, ToNode)
+	packets := &s.flow.Packets[direction]
+	if s.pending != nil && direction == ToNode {
+		l.keepEarly(s, b) // before write, which may change b
+		packets = &s.pending.packets
 	}
 	if err := l.write(to, b); err != nil {
 		return err
 	}
 	if s.version != 0 { // the listener reads MQTT
-		direction := pick(to == &s.client, ToClient, ToNode)
-		s.follow(direction, b, &s.flow.Packets[direction])
+		s.follow(direction, b, packets)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (l *loop) countKept(s *session) {
 	}
 }
 
-// stopKeeping drops the client's bytes: its node does not change any more.
+// stopKeeping drops the client's bytes: its node does not change any more, or no node gets it.
 func (o *pending) stopKeeping() {
 	o.bytes, o.owned, o.refusal = nil, false, nil
 	o.buffer = o.reusable() // a large one is not counted any more
@@ -90,41 +90,6 @@ func (l *loop) connackBy(s *session) reactor.Tick {
 		return 0
 	}
 	return l.In(limit)
-}
-
-// forwardEarly moves bytes of a client that does not wait for its CONNACK. It is pump for the time in
-// which they are kept, too. It reports whether the session has ended.
-func (l *loop) forwardEarly(s *session) (ended bool) {
-	from, to := &s.client, &s.server
-	for turn := 0; from.readable && to.kept == nil && !from.ended; turn++ {
-		if turn == readsPerTurn {
-			l.rearm(s, from)
-			return false
-		}
-		before := from.moved
-		b, err := l.read(from)
-		if n := from.moved - before; n > 0 {
-			l.countMoved(s, from, to, n)
-		}
-		if err == reactor.ErrAgain {
-			return false
-		}
-		if err != nil {
-			return l.inputEnded(s, from, to, err)
-		}
-		if len(b) == 0 {
-			continue
-		}
-		l.keepEarly(s, b)
-		if l.write(to, b) != nil {
-			return l.outputBroke(s, to)
-		}
-		s.follow(ToNode, b, &s.pending.packets)
-	}
-	if from.broken {
-		l.limitBroken(s, from)
-	}
-	return false
 }
 
 // canChangeNode reports whether another node can get all that the client has sent, and the client has
