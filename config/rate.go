@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// A Rate is a number of new sessions a second; 0: no limit.
+// A Rate is a number of events a second; 0: there is no limit, or no such event.
 type Rate int
 
 // RateOfPool is the rate of a node that has none of its own: that of its pool.

@@ -73,8 +73,7 @@ func nodeInPool(pool string, n *balancer.Node, configured int, s health.Status) 
 	}
 	in.Overloaded = n.Overloaded()
 	if left := n.OutlierFor(); left > 0 {
-		until := time.Now().Add(left)
-		in.OutlierUntil = &until
+		in.OutlierUntil = timeOf(time.Now().Add(left))
 	}
 	if s.Err != nil {
 		in.Reason = s.Err.Error()
