@@ -44,8 +44,9 @@ type Status struct {
 	Passed   uint64        // probes that found the node up
 	Draining uint64        // probes to which the node said that it wants no new clients
 	Failed   uint64
+	Short    uint64 // probes that could not be made for want of our own ports, descriptors or memory: no results
 
-	Err     error  // of the last probe: why the node is not up; nil: it is
+	Err     error  // of the last result: why the node is not up; nil: it is
 	Warning string // why the probes know less than they should; empty: they do not
 }
 

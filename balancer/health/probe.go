@@ -22,6 +22,8 @@ type prober struct {
 	check    Check
 	clientID string
 	offer    *offer // what the node's management API has been found to offer; nil without EMQX
+
+	dialer func(ctx context.Context, network, address string) (net.Conn, error) // nil: that of package net
 }
 
 // nodeConn is an open connection to a node, with or without TLS.
@@ -72,7 +74,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	conn, warning, err := p.ask(limited, question, n, addrs[0])
 	r.took = time.Since(begun)
 	r.warning = cmp.Or(r.warning, warning)
-	if refused := stateOf(r.err) == balancer.Draining && errors.Is(err, errUnavailable); !refused && stateOf(err) > stateOf(r.err) {
+	if !p.agrees(r.err, err) && stateOf(err) > stateOf(r.err) {
 		r.err = err
 	}
 	switch {
@@ -87,11 +89,15 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	return r
 }
 
+// agrees reports whether the error of the second probe adds nothing to the first one, by which the node drains.
+func (p *prober) agrees(first, second error) bool {
+	return stateOf(first) == balancer.Draining && (errors.Is(second, errUnavailable) || balancer.ShortageOf(second) != balancer.NoShortage)
+}
+
 // dial connects to an address of the node. Reads and writes end when ctx is done; the caller
 // calls release when it needs that no more.
 func (p *prober) dial(ctx context.Context, addr netip.AddrPort) (conn *net.TCPConn, release func() bool, err error) {
-	dialer := net.Dialer{KeepAlive: -1} // the connection is too short for keep alive
-	c, err := dialer.DialContext(ctx, "tcp", addr.String())
+	c, err := p.connect(ctx, addr)
 	if err != nil {
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			err = fmt.Errorf("no connection to %v within timeout %v", addr, p.check.Timeout)
@@ -99,6 +105,28 @@ func (p *prober) dial(ctx context.Context, addr netip.AddrPort) (conn *net.TCPCo
 		return nil, nil, err
 	}
 	return c.(*net.TCPConn), context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) }), nil
+}
+
+// connect connects to an address of the node. The kernel has one error for an address to which no port
+// is free and for an address that this host cannot reach from any of its own, such as ::1 without IPv6.
+// Only the first is a shortage. UDP has ports of its own, and connecting it sends nothing.
+func (p *prober) connect(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	dial := p.dialer
+	if dial == nil {
+		dial = (&net.Dialer{KeepAlive: -1}).DialContext // the connection is too short for keep alive
+	}
+	c, err := dial(ctx, "tcp", addr.String())
+	if balancer.ShortageOf(err) != balancer.Ports {
+		return c, err
+	}
+	u, unusable := dial(ctx, "udp", addr.String())
+	switch {
+	case unusable == nil:
+		u.Close()
+	case balancer.ShortageOf(unusable) == balancer.Ports:
+		return nil, fmt.Errorf("this host has no address from which %v can be reached", addr.Addr())
+	}
+	return nil, err
 }
 
 // ask returns nil when the node is alive. The returned connection is nil if none was

@@ -27,6 +27,9 @@ type result struct {
 	warning string
 }
 
+// isShort reports whether the probe has found nothing out, because a resource of this host had run out.
+func (r *result) isShort() bool { return balancer.ShortageOf(r.err) != balancer.NoShortage }
+
 // watcher keeps the verdict on one address of a node while the pools of its checker are
 // replaced.
 type watcher struct {
@@ -38,6 +41,7 @@ type watcher struct {
 	notify        *atomic.Pointer[func(Status)] // of the checker
 	reason        string                        // last logged reason for not being up, from cause; only watch uses it
 	warned        string                        // last logged warning; only watch uses it
+	short         bool                          // the last probe could not be made; only watch uses it
 	started       bool                          // only Run uses it
 
 	failed  chan struct{} // a session could not connect
@@ -180,6 +184,11 @@ func (w *watcher) record(r result) {
 		(*notify)(w.report())
 	}
 	found := stateOf(r.err)
+	if r.isShort() {
+		w.logShort(r.err)
+		return
+	}
+	w.short = false
 	if found == balancer.Down {
 		w.log.Debug("probe failed", "error", r.err)
 	} else if r.warning != w.warned {
@@ -208,6 +217,14 @@ func (w *watcher) record(r result) {
 	}
 }
 
+// logShort logs the first of a series of probes that could not be made.
+func (w *watcher) logShort(err error) {
+	if !w.short {
+		w.log.Warn("a health probe could not be made, which says nothing about the node: this host is short of ports, descriptors or memory", "error", err)
+	}
+	w.short = true
+}
+
 // addResult adds a result to the verdict and sets the node's health if it changed. ok is
 // false if the watcher is stopped.
 func (w *watcher) addResult(r result) (state balancer.State, changed, ok bool) {
@@ -217,6 +234,11 @@ func (w *watcher) addResult(r result) (state balancer.State, changed, ok bool) {
 		return 0, false, false
 	}
 	s := &w.status
+	if r.isShort() {
+		s.Short++
+		s.Warning = "the last probe could not be made: " + r.err.Error()
+		return s.State, false, true
+	}
 	s.Last, s.Took, s.Err = time.Now(), r.took, r.err
 	found := stateOf(r.err)
 	switch found {
@@ -227,7 +249,7 @@ func (w *watcher) addResult(r result) (state balancer.State, changed, ok bool) {
 	case balancer.Down:
 		s.Failed++
 	}
-	if found != balancer.Down {
+	if s.Warning = ""; found != balancer.Down {
 		s.Warning = r.warning
 	}
 	changed = w.verdict.add(found)

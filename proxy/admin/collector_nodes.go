@@ -76,6 +76,7 @@ func (s scrape) probes(pools map[string][]health.Status) {
 			s.count(nodeProbes, h.Passed, pool, name, "passed")
 			s.count(nodeProbes, h.Draining, pool, name, "draining")
 			s.count(nodeProbes, h.Failed, pool, name, "failed")
+			s.count(nodeProbes, h.Short, pool, name, "not_made")
 			if !h.Last.IsZero() {
 				s.gauge(nodeProbeDuration, h.Took.Seconds(), pool, name)
 				s.gauge(nodeProbeLast, unixTime(h.Last), pool, name)

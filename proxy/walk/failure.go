@@ -3,8 +3,8 @@ package walk
 import (
 	"context"
 	"errors"
-	"syscall"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/websocket"
 )
@@ -44,11 +44,10 @@ func outcomeOf(err error) outcome.Outcome {
 	if _, ok := errors.AsType[*websocket.ResponseError](err); ok {
 		return outcome.UpgradeRefused
 	}
-	errno, _ := errors.AsType[syscall.Errno](err)
-	switch errno {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+	switch balancer.ShortageOf(err) {
+	case balancer.Descriptors:
 		return outcome.DescriptorsExceeded
-	case syscall.EADDRNOTAVAIL: // no ephemeral port is left for this node; another node may have one
+	case balancer.Ports:
 		return outcome.PortsExceeded
 	default:
 		return outcome.DialFailed
