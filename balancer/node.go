@@ -143,7 +143,11 @@ func (n *Node) Addrs() []netip.AddrPort {
 	return nil
 }
 
-// SetAddrs replaces the resolved addresses.
+// LookedUp reports whether SetAddrs was called: an empty Addrs then says that the host name has no
+// address, and otherwise that it is not known yet.
+func (n *Node) LookedUp() bool { return n.condition.addrs.Load() != nil }
+
+// SetAddrs replaces the resolved addresses. Without any, the host name does not resolve.
 func (n *Node) SetAddrs(addrs []netip.AddrPort) {
 	addrs = slices.Clone(addrs)
 	n.condition.addrs.Store(&addrs)

@@ -12,7 +12,7 @@ import (
 func (l *loop) dialNode(s *session) error {
 	addrs := s.pending.node.Addrs()
 	if len(addrs) == 0 {
-		return walk.ErrUnresolved
+		return walk.NoAddress(s.pending.node)
 	}
 	s.pending.dialled = addrs[0]
 	fd, err := reactor.NewSocket(addrs[0])

@@ -177,8 +177,17 @@ func TestErrorKeepsTheLastGoodAddressesAndIsOneLine(t *testing.T) {
 func TestNameThatNeverResolvedHasNoAddresses(t *testing.T) {
 	r := &resolver{err: errors.New("no such host")}
 	n := nodes(t, "a.example:1883")
-	applied(n, r, slog.New(slog.DiscardHandler)).Resolve(t.Context())
+	d := applied(n, r, slog.New(slog.DiscardHandler))
+	if n[0].LookedUp() {
+		t.Error("it is looked up before it was")
+	}
+	d.Resolve(t.Context())
 	want(t, n[0], "")
+	again := nodes(t, "a.example:1884")
+	d.Apply(again)
+	if !n[0].LookedUp() || !again[0].LookedUp() {
+		t.Error("clients go on to wait for the answer")
+	}
 }
 
 func TestHangingLookUpEnds(t *testing.T) {

@@ -26,7 +26,7 @@ func (h *host) seed() {
 			h.last = append(h.last, a.Addr())
 		}
 	}
-	if h.last != nil {
+	if h.last != nil || h.err != "" {
 		setAddrs(h.nodes, h.last)
 	}
 }
@@ -38,6 +38,9 @@ func (h *host) failed(err error) {
 	if text := err.Error(); text != h.err {
 		h.err = text
 		h.log.Warn("host name does not resolve", "error", err, "kept", len(h.last), "nodes", h.nodeNames())
+	}
+	if h.last == nil {
+		setAddrs(h.nodes, nil) // clients do not wait for an answer any more
 	}
 }
 

@@ -10,11 +10,10 @@ import (
 	"testing"
 )
 
-// startSilentDNS listens where a resolver asks and answers nothing, until the test ends. It returns the shell command that has a
-// process ask there, and a channel of questions.
-func startSilentDNS(t *testing.T, dir string) (before string, asked <-chan bool) {
+// startSilentDNS listens at an address where a resolver asks and answers nothing, until the test ends. It returns the shell
+// command that has a process ask there, and a channel of questions.
+func startSilentDNS(t *testing.T, dir, address string) (before string, asked <-chan bool) {
 	t.Helper()
-	const address = "127.0.0.77"
 	file := filepath.Join(dir, "resolv.conf")
 	if err := os.WriteFile(file, []byte("nameserver "+address+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -48,7 +47,7 @@ func startSilentDNS(t *testing.T, dir string) (before string, asked <-chan bool)
 func TestReloadsWhileANameIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	r := newReloadee(t, nowhere)
-	before, asked := startSilentDNS(t, r.dir)
+	before, asked := startSilentDNS(t, r.dir, "127.0.0.77")
 	broker := startMosquitto(t, "a")
 	r.nodes = nodes(broker)
 	r.more = "timeouts: {shutdown: 1h}\n"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -100,6 +101,18 @@ func (p *plan) isUsed(pool *snapshot.Pool) bool {
 	return slices.ContainsFunc(p.snapshot.Listeners, func(ln *snapshot.Listener) bool {
 		return ln.Pool == pool || slices.ContainsFunc(ln.Routes, func(r snapshot.Route) bool { return r.Pool == pool })
 	})
+}
+
+// firstAnswers is how long the start waits for the addresses of nodes with host names, so that their first
+// clients need not wait. A resolver that works answers sooner. If it does not, clients of other nodes have
+// theirs at once.
+const firstAnswers = 250 * time.Millisecond
+
+// resolve looks up the host names of the nodes at the start. What it has no answer for, the workers look up.
+func (p *plan) resolve(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, firstAnswers)
+	defer cancel()
+	p.names.Resolve(limited)
 }
 
 // nodes returns the nodes of all pools.

@@ -131,7 +131,7 @@ func (s *server) run(ctx context.Context) {
 	defer stopManager()
 
 	first := s.plan.Load()
-	first.names.Resolve(ctx) // before the first accept: without node addresses clients would be refused
+	first.resolve(ctx)
 	s.followNodes(first)
 	s.background.setWorkers(ctx, first.workers)
 	s.admin = admin.New(s.sources(), s.log)

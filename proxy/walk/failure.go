@@ -10,8 +10,11 @@ import (
 )
 
 var (
-	// ErrUnresolved is the error of a node that has no address yet.
+	// ErrUnresolved is the error of a node without an address.
 	ErrUnresolved = errors.New("its host name has no address")
+
+	// ErrResolving is the error of a node whose host name is looked up for the first time.
+	ErrResolving = errors.New("its host name is still being looked up")
 
 	// ErrNoTurn is the error of an attempt that ran out of time in our own queue, before the
 	// node was asked anything.
@@ -36,8 +39,16 @@ type Failure struct {
 // FailureOf classifies the error of an attempt.
 func FailureOf(err error) Failure {
 	f := Failure{Outcome: outcomeOf(err), TimedOut: timedOut(err)}
-	f.Unreached = f.Outcome == outcome.DialFailed && !errors.Is(err, ErrNoTurn)
+	f.Unreached = f.Outcome == outcome.DialFailed && !errors.Is(err, ErrNoTurn) && !errors.Is(err, ErrResolving)
 	return f
+}
+
+// NoAddress returns the error of an attempt on a node that has no address.
+func NoAddress(n *balancer.Node) error {
+	if n.LookedUp() {
+		return ErrUnresolved
+	}
+	return ErrResolving
 }
 
 func outcomeOf(err error) outcome.Outcome {
@@ -56,7 +67,7 @@ func outcomeOf(err error) outcome.Outcome {
 
 // timedOut reports whether the attempt ran out of time.
 func timedOut(err error) bool {
-	if errors.Is(err, ErrNoTurn) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, ErrNoTurn) || errors.Is(err, ErrResolving) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
 	timeout, ok := errors.AsType[interface {

@@ -40,6 +40,7 @@ func TestFailureIsClassifiedByItsCause(t *testing.T) {
 		{late{errors.New("no connection")}, Failure{outcome.DialFailed, true, true}},
 		{context.Canceled, Failure{outcome.DialFailed, false, true}},
 		{ErrUnresolved, Failure{outcome.DialFailed, false, true}},
+		{ErrResolving, Failure{outcome.DialFailed, true, false}},
 		{ErrNoTurn, Failure{outcome.DialFailed, true, false}},
 		{errRefusedUpgrade, Failure{outcome.UpgradeRefused, false, false}},
 		{late{&websocket.ResponseError{Reason: "no answer"}}, Failure{outcome.UpgradeRefused, true, false}},

@@ -85,7 +85,7 @@ func (x *exchange) end() {
 func (x *exchange) sendTo(node *balancer.Node, until time.Time, out *http.Request) (*http.Response, error) {
 	addrs := node.Addrs()
 	if len(addrs) == 0 {
-		return nil, &dialError{walk.ErrUnresolved}
+		return nil, &dialError{walk.NoAddress(node)}
 	}
 	if limit := x.settings.DialTimeout; limit > 0 {
 		if by := time.Now().Add(limit); until.IsZero() || by.Before(until) {
