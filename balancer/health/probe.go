@@ -35,6 +35,14 @@ type drainingError struct{ reason string }
 
 func (e *drainingError) Error() string { return e.reason }
 
+// silentError says that the node does not answer a CONNECT in time, although EMQX says that it
+// runs. Its sessions may be well: when one node of a cluster freezes, CONNECTs hang on all of
+// them, since EMQX asks the other nodes for the client's session. So the node drains.
+type silentError struct{ err error }
+
+func (e *silentError) Error() string { return "emqx is running, but: " + e.err.Error() }
+func (e *silentError) Unwrap() error { return e.err }
+
 // errUnavailable says that the node speaks MQTT and serves no clients. EMQX says so while it
 // evacuates its clients, too, but then another probe knows.
 var errUnavailable = errors.New("server unavailable")
@@ -44,10 +52,15 @@ func stateOf(err error) balancer.State {
 	if err == nil {
 		return balancer.Up
 	}
-	if _, draining := errors.AsType[*drainingError](err); draining {
+	if _, draining := errors.AsType[*drainingError](err); draining || isSilent(err) {
 		return balancer.Draining
 	}
 	return balancer.Down
+}
+
+func isSilent(err error) bool {
+	_, silent := errors.AsType[*silentError](err)
+	return silent
 }
 
 // probe is a probeFunc. It probes the first of the node's addresses, as sessions use that
@@ -72,7 +85,14 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	conn, warning, err := p.ask(limited, question, n, addrs[0])
 	r.took = time.Since(begun)
 	r.warning = cmp.Or(r.warning, warning)
-	if refused := stateOf(r.err) == balancer.Draining && errors.Is(err, errUnavailable); !refused && stateOf(err) > stateOf(r.err) {
+	draining := stateOf(r.err) == balancer.Draining
+	switch {
+	case err == nil, draining && errors.Is(err, errUnavailable):
+	case p.check.Probe&EMQX != 0 && limited.Err() != nil:
+		if !draining {
+			r.err = &silentError{err}
+		}
+	case stateOf(err) > stateOf(r.err):
 		r.err = err
 	}
 	switch {
