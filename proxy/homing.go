@@ -106,7 +106,8 @@ func (h *homing) homeOf(l *loop, s *session) (home *balancer.Node, key uint64, h
 	if opaque, leads := h.opaque[s.listener.port]; !leads || opaque != s.listener.Opaque() {
 		return nil, 0, false // its client would come to another pool, or to none
 	}
-	ready, age := h.readyFor(home, time.Now()), time.Duration(l.Now()-s.begun)
+	ready := h.readyFor(home, time.Now())
+	age := time.Since(l.server.epoch.Add(time.Duration(s.begun))) // not by the clock of the turn, which may be a long one
 	if ready < 0 || age <= ready && age < h.waits.again {
 		return nil, 0, false
 	}
