@@ -10,7 +10,8 @@ import (
 type Choice struct {
 	Node   *Node
 	Chosen bool   // the session goes to it, unless it cannot be reached
-	Why    string // such as "first by its hash"
+	Probed string // "down by its health checks", where they are a reason, which package health knows; empty: they are none
+	Why    string // such as "first by its hash"; after Probed the rest of the reason, which may be empty
 }
 
 // Explain returns the nodes of the pool as a session of the client would try them now: its candidates in
@@ -52,7 +53,7 @@ func (p *Pool) Explain(client Client) []Choice {
 		switch {
 		case orders[i] < lastResort:
 		case c.Node.Health() == Draining:
-			c.Why = DrainingItself + ", but no node is up: " + c.Why
+			c.Probed, c.Why = c.Node.probed(), "but no node is up: "+c.Why
 		default:
 			c.Why = "last resort, since no node is up: " + c.Why
 		}
@@ -67,7 +68,7 @@ func (p *Pool) Explain(client Client) []Choice {
 	}
 	for _, n := range byKey {
 		if !tried[n] {
-			choices = append(choices, Choice{Node: n, Why: n.exclusion()})
+			choices = append(choices, n.exclusion())
 		}
 	}
 	return choices
@@ -83,7 +84,7 @@ func (p *Pool) explainWithoutKey() (choices []Choice) {
 		c := Choice{Node: n, Why: "may be chosen"}
 		switch hindrance := n.hindrance(); {
 		case !candidate(n):
-			c.Why = n.exclusion()
+			c = n.exclusion()
 		case hindrance != "":
 			c.Why = hindrance
 		case last:
@@ -126,12 +127,6 @@ func (n *Node) ramping() string {
 	return fmt.Sprintf("slow start, %d %%", int(100*n.Ramp()))
 }
 
-// The reasons that the health checks give; package health knows more.
-const (
-	DrainingItself = "draining by its own word"
-	DownByProbes   = "down by its health checks"
-)
-
 // Full reports whether the node is at its MaxConnections.
 func (n *Node) Full() bool { return n.MaxConnections > 0 && n.Open() >= int64(n.MaxConnections) }
 
@@ -147,22 +142,27 @@ func (n *Node) hindrance() string {
 }
 
 // exclusion says why a node is no candidate.
-func (n *Node) exclusion() string {
+func (n *Node) exclusion() Choice {
+	c := Choice{Node: n}
 	switch n.Operator() {
 	case Draining:
-		return "draining by the operator"
+		c.Why = "draining by the operator"
 	case Down:
-		return "disabled by the operator"
+		c.Why = "disabled by the operator"
 	case Up:
+		if c.Probed = n.probed(); c.Probed == "" {
+			c.Why = "it has just come up"
+		}
 	}
-	switch n.Health() {
-	case Draining:
-		return DrainingItself
-	case Down:
-		return DownByProbes
-	case Up:
+	return c
+}
+
+// probed says that the health checks have found the node not up; empty: they have not.
+func (n *Node) probed() string {
+	if s := n.Health(); s != Up {
+		return s.String() + " by its health checks"
 	}
-	return "it has just come up"
+	return ""
 }
 
 // byKey returns all nodes in key order.

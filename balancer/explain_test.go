@@ -11,7 +11,11 @@ import (
 // explained returns the choices as text.
 func explained(choices []Choice) (lines []string) {
 	for _, c := range choices {
-		line := c.Node.Name + ": " + c.Why
+		line := c.Node.Name + ": " + c.Probed
+		if c.Probed != "" && c.Why != "" {
+			line += ", "
+		}
+		line += c.Why
 		if c.Chosen {
 			line += " *"
 		}
@@ -65,8 +69,8 @@ func TestExplanationHasTheReasonOfEachNode(t *testing.T) {
 
 	in := func(i int, why string) { // in configuration order
 		for _, c := range p.Explain(Client{Key: key, Keyed: false}) {
-			if c.Node == n[i] && (c.Why != why || c.Chosen) {
-				t.Errorf("without a key: %s: %s, want %s", c.Node.Name, c.Why, why)
+			if c.Node == n[i] && (c.Probed+c.Why != why || c.Chosen) {
+				t.Errorf("without a key: %s: %s, want %s", c.Node.Name, c.Probed+c.Why, why)
 			}
 		}
 	}
@@ -117,8 +121,8 @@ func TestExplanationSaysWhyACandidateComesLater(t *testing.T) {
 	}
 	for _, c := range p.Explain(Client{}) {
 		why := map[*Node]string{n[0]: "after the others: an outlier for another 20s", n[1]: "may be chosen: slow start, 0 %"}[c.Node]
-		if why != "" && why != c.Why {
-			t.Errorf("without a key: %s: %s, want %s", c.Node.Name, c.Why, why)
+		if why != "" && why != c.Probed+c.Why {
+			t.Errorf("without a key: %s: %s, want %s", c.Node.Name, c.Probed+c.Why, why)
 		}
 	}
 }
@@ -218,13 +222,13 @@ func TestExplanationTellsNodesThatDrainThemselves(t *testing.T) {
 	n := inKeyOrder(p, key)
 	n[0].SetHealth(Draining)
 	n[2].SetHealth(Down)
-	want := []string{n[1].Name + ": first by its hash *", n[0].Name + ": draining by its own word", n[2].Name + ": down by its health checks"}
+	want := []string{n[1].Name + ": first by its hash *", n[0].Name + ": draining by its health checks", n[2].Name + ": down by its health checks"}
 	if got := explained(p.Explain(Client{Key: key, Keyed: true})); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	n[1].SetHealth(Down)
 	want = []string{
-		n[0].Name + ": draining by its own word, but no node is up: first by its hash *",
+		n[0].Name + ": draining by its health checks, but no node is up: first by its hash *",
 		n[1].Name + ": last resort, since no node is up: next by its hash",
 		n[2].Name + ": last resort, since no node is up: next by its hash",
 	}

@@ -31,6 +31,7 @@ const (
 // All times are in ns of now.
 type schedule struct {
 	waiting atomic.Int64 // sessions with a time to come; written only with mu held
+	returns returns
 
 	mu     sync.Mutex    // guards the fields below
 	next   int64         // when the next session is on schedule
@@ -40,7 +41,10 @@ type schedule struct {
 }
 
 // newSchedule returns the schedule of a node that no session has come to.
-func newSchedule() *schedule { return &schedule{next: math.MinInt64 / 2} }
+func newSchedule() *schedule {
+	const longAgo = math.MinInt64 / 2
+	return &schedule{next: longAgo, returns: returns{next: longAgo, turned: longAgo}}
+}
 
 // interval returns the time between two sessions of the node, at a time.
 func (n *Node) interval(at int64) int64 {

@@ -85,30 +85,35 @@ func (h *homing) wantsLook(looked, now time.Time) bool {
 	return false
 }
 
-// mayReturn reports whether a session may return home, and whether its home has room for it now. It runs in
-// the session's loop. A session whose own node is not up stays: what becomes of it is for the drain of that
-// node.
-func (h *homing) mayReturn(l *loop, s *session) (may, now bool) {
+// homeOf returns the home to which a session may return, and whether it has room for it now; nil: the session
+// may not return. It runs in the session's loop. A session whose own node is not up stays: what becomes of
+// it is for the drain of that node.
+func (h *homing) homeOf(l *loop, s *session) (home *balancer.Node, key uint64, hasRoom bool) {
 	if s.flow == nil || s.flow.Pool != h.pool.Name || s.step != stepRelay {
-		return false, false
+		return nil, 0, false
 	}
 	key, ok := s.key(h.pool.Pool)
 	if !ok {
-		return false, false
+		return nil, 0, false
 	}
-	home := h.pool.Home(key)
+	home = h.pool.Home(key)
 	if home == nil || home.Name == s.flow.Node {
-		return false, false
+		return nil, 0, false
 	}
 	if own := h.nodes[s.flow.Node]; own == nil || own.State() != balancer.Up {
-		return false, false
+		return nil, 0, false
 	}
 	if opaque, leads := h.opaque[s.listener.port]; !leads || opaque != s.listener.Opaque() {
-		return false, false // its client would come to another pool, or to none
+		return nil, 0, false // its client would come to another pool, or to none
 	}
-	ready, age := h.readyFor(home, time.Now()), time.Duration(l.Now()-s.begun)
+	ready := h.readyFor(home, time.Now())
+	age := time.Since(l.server.epoch.Add(time.Duration(s.begun))) // not by the clock of the turn, which may be a long one
 	if ready < 0 || age <= ready && age < h.waits.again {
-		return false, false
+		return nil, 0, false
 	}
-	return home.TakesBack()
+	back, now := home.TakesBack()
+	if !back {
+		return nil, 0, false
+	}
+	return home, key, now
 }

@@ -24,7 +24,7 @@ func (r *rig) mayReturnAfter(again time.Duration) (n int) {
 	for _, l := range r.srv.engine.loops {
 		n += ask(l, func() (n int) {
 			l.eachSession(func(s *session) {
-				if may, _ := h.mayReturn(l, s); may {
+				if home, _, _ := h.homeOf(l, s); home != nil {
 					n++
 				}
 			})

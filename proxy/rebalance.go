@@ -72,15 +72,18 @@ func (r *rebalance) tell(due int) (told int) {
 		if h == nil {
 			return false
 		}
-		may, now := h.mayReturn(c.loop, s)
-		if may && (!now || r.phase == countsAll || r.phase == movesClean && s.persistent) {
+		home, key, hasRoom := h.homeOf(c.loop, s)
+		if home == nil {
+			return false
+		}
+		if !hasRoom || r.phase == countsAll || r.phase == movesClean && s.persistent || !home.Expect(key) {
 			r.kept++
 			if !s.persistent {
 				r.clean++
 			}
 			return false
 		}
-		return may
+		return true
 	})
 	r.gone += int64(told)
 	return told

@@ -29,3 +29,20 @@ func TestSessionsReturnWhenTheirFirstNodeHasRoom(t *testing.T) {
 	}
 	r.waitOutcome(outcome.Moved, sessions)
 }
+
+// A session that returns finds a place at its first node, however fast clients are told and come: it waits for
+// a moment rather than to stay where it was.
+func TestSessionsThatReturnHaveAPlace(t *testing.T) {
+	const sessions = 20
+	r, clients := displaced(t, sessions, rebalanceAt(1000), paced(t, 20, longQueue))
+	r.node(0).SetHealth(balancer.Up)
+	for i, id := range r.ofHome(0, sessions) {
+		clients[i].rest()
+		_ = clients[i].Close()
+		clients[i] = r.open(id)
+	}
+	r.waitOutcome(outcome.Moved, sessions)
+	if a, b := r.node(0).Open(), r.node(1).Open(); a != sessions || b != 0 {
+		t.Errorf("%d sessions have returned, %d are on the other node", a, b)
+	}
+}

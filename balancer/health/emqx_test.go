@@ -209,3 +209,32 @@ func TestTwoProbesMustAgree(t *testing.T) {
 		})
 	}
 }
+
+// When a node of a cluster freezes, CONNECTs hang on the others, too. Their API says that they run, and
+// their sessions must not be taken for dead.
+func TestSilenceOfANodeThatRunsOnlyDrainsIt(t *testing.T) {
+	m := startManagement(t, enterprise58)
+	mqtt := proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) { io.Copy(io.Discard, conn) })
+	node := newPool(t, mqtt).Nodes()[0]
+	for _, tt := range []struct {
+		name   string
+		state  nodeState
+		want   balancer.State
+		reason string
+		silent bool
+	}{
+		{"it runs", running, balancer.Draining, "emqx is running, but: no CONNACK within timeout 1s", true},
+		{"it evacuates", evacuating, balancer.Draining, "availability check 503", false},
+		{"it is stopped", stopped, balancer.Down, "its answer to GET /status is 503 Service Unavailable, not 200", false},
+	} {
+		m.set(enterprise58, tt.state)
+		p, _ := emqxProber(t, m.address, Check{Probe: MQTT, Timeout: time.Second})
+		if r := p.probe(t.Context(), node); stateOf(r.err) != tt.want || r.err.Error() != tt.reason || isSilent(r.err) != tt.silent {
+			t.Errorf("%s: %v (%v), want %s", tt.name, r.err, stateOf(r.err), tt.reason)
+		}
+	}
+	p := newProber(Check{Probe: MQTT, Timeout: time.Second})
+	if r := p.probe(t.Context(), node); stateOf(r.err) != balancer.Down {
+		t.Errorf("without the API: %v", r.err)
+	}
+}

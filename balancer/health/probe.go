@@ -37,6 +37,14 @@ type drainingError struct{ reason string }
 
 func (e *drainingError) Error() string { return e.reason }
 
+// silentError says that the node does not answer a CONNECT in time, although EMQX says that it
+// runs. Its sessions may be well: when one node of a cluster freezes, CONNECTs hang on all of
+// them, since EMQX asks the other nodes for the client's session. So the node drains.
+type silentError struct{ err error }
+
+func (e *silentError) Error() string { return "emqx is running, but: " + e.err.Error() }
+func (e *silentError) Unwrap() error { return e.err }
+
 // errUnavailable says that the node speaks MQTT and serves no clients. EMQX says so while it
 // evacuates its clients, too, but then another probe knows.
 var errUnavailable = errors.New("server unavailable")
@@ -46,10 +54,15 @@ func stateOf(err error) balancer.State {
 	if err == nil {
 		return balancer.Up
 	}
-	if _, draining := errors.AsType[*drainingError](err); draining {
+	if _, draining := errors.AsType[*drainingError](err); draining || isSilent(err) {
 		return balancer.Draining
 	}
 	return balancer.Down
+}
+
+func isSilent(err error) bool {
+	_, silent := errors.AsType[*silentError](err)
+	return silent
 }
 
 // probe is a probeFunc. It probes the first of the node's addresses, as sessions use that
@@ -74,7 +87,14 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	conn, warning, err := p.ask(limited, question, n, addrs[0])
 	r.took = time.Since(begun)
 	r.warning = cmp.Or(r.warning, warning)
-	if !p.agrees(r.err, err) && stateOf(err) > stateOf(r.err) {
+	draining := stateOf(r.err) == balancer.Draining
+	switch {
+	case err == nil, draining && (errors.Is(err, errUnavailable) || balancer.ShortageOf(err) != balancer.NoShortage):
+	case p.check.Probe&EMQX != 0 && limited.Err() != nil:
+		if !draining {
+			r.err = &silentError{err}
+		}
+	case stateOf(err) > stateOf(r.err):
 		r.err = err
 	}
 	switch {
@@ -87,11 +107,6 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 		}
 	}
 	return r
-}
-
-// agrees reports whether the error of the second probe adds nothing to the first one, by which the node drains.
-func (p *prober) agrees(first, second error) bool {
-	return stateOf(first) == balancer.Draining && (errors.Is(second, errUnavailable) || balancer.ShortageOf(second) != balancer.NoShortage)
 }
 
 // dial connects to an address of the node. Reads and writes end when ctx is done; the caller

@@ -7,13 +7,13 @@ import (
 )
 
 // found is what the probes of a table find.
-var found = map[byte]balancer.State{'g': balancer.Up, 'r': balancer.Draining, 'b': balancer.Down}
+var found = map[byte]balancer.State{'g': balancer.Up, 'r': balancer.Draining, 's': balancer.Draining, 'b': balancer.Down}
 
 func TestVerdictChangesAfterRiseOrFallInARow(t *testing.T) {
 	letters := [...]byte{balancer.Up: 'u', balancer.Draining: 'r', balancer.Down: 'd'}
 	for _, tt := range []struct {
 		rise, fall    int
-		results, want string // g: good, r: draining, b: bad; u: up, r: draining, d: down after each
+		results, want string // g: good, r: draining, s: silent, b: bad; u: up, r: draining, d: down after each
 	}{
 		{2, 3, "bbb", "uud"},
 		{2, 3, "bbgbbgbb", "uuuuuuuu"},
@@ -28,12 +28,22 @@ func TestVerdictChangesAfterRiseOrFallInARow(t *testing.T) {
 		{2, 3, "bbbrr", "uuddr"},     // on its way back it needs as many answers
 		{2, 3, "bbbrgg", "uudduu"},   // whether they say that it drains or not
 		{2, 2, "bbgbgrr", "uddddrr"}, //
+		{2, 3, "sssgg", "uurru"},     // a silent node takes as many answers as a dead one
+		{2, 3, "ssgssgb", "uuuuuuu"}, //
+		{2, 3, "sssgsgg", "uurrrru"}, //
+		{2, 3, "srg", "uru"},         // but its own word counts at once
+		{2, 3, "rsgg", "rrru"},       //
+		{2, 3, "rsrg", "rrru"},       //
+		{2, 3, "ssbbb", "uuuud"},     // and only a dead node is down
+		{2, 3, "sssbbsbbb", "uurrrrrrd"},
+		{2, 3, "bbs", "uur"},
+		{2, 3, "bbbss", "uuddr"},
 	} {
 		v := verdict{rise: tt.rise, fall: tt.fall}
 		was := v.state
 		var got []byte
 		for i := range tt.results {
-			changed := v.add(found[tt.results[i]])
+			changed := v.add(found[tt.results[i]], tt.results[i] == 's')
 			if changed != (v.state != was) {
 				t.Errorf("rise %d, fall %d, %s: add reports %v at %d", tt.rise, tt.fall, tt.results, changed, i)
 			}

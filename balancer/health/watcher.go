@@ -252,7 +252,7 @@ func (w *watcher) addResult(r result) (state balancer.State, changed, ok bool) {
 	if s.Warning = ""; found != balancer.Down {
 		s.Warning = r.warning
 	}
-	changed = w.verdict.add(found)
+	changed = w.verdict.add(found, isSilent(r.err))
 	s.State, s.Against = w.verdict.state, w.verdict.against
 	if changed {
 		s.Since = s.Last

@@ -124,7 +124,7 @@ func (c *control) Route(_ context.Context, clientID string, persistent bool) (ap
 		for _, choice := range way.Choices {
 			n := choice.Node
 			r.Candidates = append(r.Candidates, api.Candidate{
-				Node: n.Name, State: n.State().String(), Chosen: choice.Chosen, Why: withReason(choice.Why, n, probes[way.Pool]),
+				Node: n.Name, State: n.State().String(), Chosen: choice.Chosen, Why: reasonFor(&choice, probes[way.Pool]),
 				Weight: n.Weight, Connections: n.Open(), MaxConnections: n.MaxConnections,
 			})
 		}
@@ -133,16 +133,17 @@ func (c *control) Route(_ context.Context, clientID string, persistent bool) (ap
 	return answer, nil
 }
 
-// withReason adds to the reason of a choice, if it is that of the health checks, what they have found.
-func withReason(why string, n *balancer.Node, probes []health.Status) string {
-	for _, reason := range []string{balancer.DrainingItself, balancer.DownByProbes} {
-		rest, ok := strings.CutPrefix(why, reason)
-		i := slices.IndexFunc(probes, func(s health.Status) bool { return s.Node.Same(n) && s.Err != nil })
-		if ok && i >= 0 {
-			return fmt.Sprintf("%s: %v%s", reason, probes[i].Err, rest)
-		}
+// reasonFor returns the reason for a choice, with what the health checks have found if they are one.
+func reasonFor(c *balancer.Choice, probes []health.Status) string {
+	probed := c.Probed
+	i := slices.IndexFunc(probes, func(s health.Status) bool { return s.Node.Same(c.Node) && s.Err != nil })
+	if probed != "" && i >= 0 {
+		probed += ": " + probes[i].Err.Error()
 	}
-	return why
+	if probed != "" && c.Why != "" {
+		probed += ", "
+	}
+	return probed + c.Why
 }
 
 // Check implements [admin.Control].

@@ -112,7 +112,7 @@ func TestANodeThatEvacuatesGetsNoNewClientsAndKeepsTheOldOnes(t *testing.T) {
 	}
 	for command, says := range map[string][]string{
 		"nodes":         {"a draining 1", "draining for ", ": availability check 503"},
-		"route " + ofA:  {"draining by its own word: availability check 503"},
+		"route " + ofA:  {"draining by its health checks: availability check 503"},
 		"alarms":        {"node_draining brokers/a", "availability check 503"},
 		"status --json": {`"up":1`},
 	} {

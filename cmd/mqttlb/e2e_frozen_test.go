@@ -76,3 +76,51 @@ func TestClientsOfAFrozenBrokerAreReleasedAtAPace(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// EMQX asks the other nodes of its cluster about the session of a client that comes. When one of them freezes,
+// CONNECTs hang on all, and so does the mqtt probe. The sessions of the healthy nodes stay all the same.
+func TestFrozenBrokerCostsTheOthersNoSession(t *testing.T) {
+	t.Parallel()
+	const clients = 24
+	brokers, port := startActors(t, "127.9.8", "a", "b", "c")
+	a, b, c := brokers[0], brokers[1], brokers[2]
+	var nodes strings.Builder
+	for _, broker := range brokers {
+		fmt.Fprintf(&nodes, "      - {name: %s, address: %q}\n", broker.name, broker.addr)
+	}
+	r := newReloadee(t, nodes.String())
+	r.health = fmt.Sprintf("{probe: [emqx, mqtt], port: %s, interval: 1s, timeout: 1s, fall: 2, rise: 2}", port)
+	r.more = "    when_down: close\n    drain_rate: 1000\n"
+	r.put(t)
+	r.run(t)
+	sessions, home := map[string]*wire{}, map[string]string{}
+	for i, id := range ids("client", clients) {
+		sessions[id] = join(t, r.addrs["mqtt"], "", 4+byte(i%2), id)
+		home[id] = firstNode(t, []string{"a", "b", "c"}, id)
+	}
+
+	a.play(stalls)
+	b.play(stalls)
+	for _, name := range []string{"a", "b"} {
+		r.waitFor(t, `"msg":"node is draining"`, `"node":"`+name+`"`, `"reason":"emqx is running, but: no CONNACK within timeout 1s"`)
+	}
+	c.play(freezes) // later than in life, so that its sessions find no other node up
+	r.waitFor(t, `"msg":"node is down"`, `"node":"c"`)
+	if len(r.said(`"msg":"the sessions of a node leave"`)) > 0 {
+		t.Error("sessions leave where no node takes clients")
+	}
+
+	// The cluster finds that c is gone.
+	a.play(serves)
+	b.play(serves)
+	for _, name := range []string{"a", "b"} {
+		r.waitFor(t, `"msg":"node is up"`, `"node":"`+name+`"`)
+	}
+	for id, w := range sessions {
+		if home[id] == "c" {
+			w.waitClosed(t)
+		} else if w.publish(1, id) != nil || w.puback() != nil {
+			t.Errorf("%s was on %s, and has lost its session", id, home[id])
+		}
+	}
+}

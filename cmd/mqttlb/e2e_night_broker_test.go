@@ -27,6 +27,7 @@ const (
 	evacuates      // refuses it: use another server (MQTT 5), server unavailable (3.1.1)
 	closes         // closes the connection at once, as EMQX does at its max_connections
 	stalls         // reads its CONNECT and does not answer
+	freezes        // nor does its management port
 )
 
 // actor is a broker that plays a part, until the test gives it another one. It acknowledges a PUBLISH
@@ -58,12 +59,13 @@ type newcomer struct {
 	at time.Time
 }
 
-// startActors starts brokers on addresses of their own, with management ports of one number.
-func startActors(t *testing.T, names ...string) (actors []*actor, managementPort string) {
+// startActors starts brokers on addresses of their own, with management ports of one number. No other test
+// uses the network, such as 127.9.7: it would take the port of a broker that is dead.
+func startActors(t *testing.T, network string, names ...string) (actors []*actor, managementPort string) {
 	t.Helper()
-	_, managementPort, _ = net.SplitHostPort(proxytest.FreeAddr(t, "127.9.7.1"))
+	_, managementPort, _ = net.SplitHostPort(proxytest.FreeAddr(t, network+".1"))
 	for i, name := range names {
-		ip := fmt.Sprintf("127.9.7.%d", i+1) // no other test takes a port there while the broker is dead
+		ip := fmt.Sprintf("%s.%d", network, i+1)
 		a := &actor{
 			name: name, addr: proxytest.FreeAddr(t, ip),
 			conns: map[net.Conn]bool{}, guests: map[string]guest{}, noted: map[string]bool{},
@@ -72,7 +74,7 @@ func startActors(t *testing.T, names ...string) (actors []*actor, managementPort
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := &http.Server{Handler: a.manager(), ReadHeaderTimeout: patience}
+		server := &http.Server{Handler: a.unlessFrozen(a.manager()), ReadHeaderTimeout: patience}
 		a.serving.Go(func() { _ = server.Serve(ln) }) // ends with the server
 		t.Cleanup(func() {
 			_ = server.Close()
@@ -83,28 +85,6 @@ func startActors(t *testing.T, names ...string) (actors []*actor, managementPort
 		actors = append(actors, a)
 	}
 	return actors, managementPort
-}
-
-// manager answers what EMQX answers on its management port.
-func (a *actor) manager() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if a.ln == nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		fmt.Fprintf(w, "Node %s is started\nemqx is running", a.name)
-	})
-	mux.HandleFunc("GET /api/v5/load_rebalance/availability_check", func(w http.ResponseWriter, _ *http.Request) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		if a.part == evacuates {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		fmt.Fprint(w, "{}")
-	})
-	return mux
 }
 
 // play gives the actor another part. Its guests stay.
@@ -218,7 +198,7 @@ func (a *actor) serve(conn net.Conn) {
 		switch a.meet(id, g) {
 		case serves:
 			a.acknowledge(g, in)
-		case stalls:
+		case stalls, freezes:
 			io.Copy(io.Discard, in)
 		case evacuates, closes:
 		}
@@ -247,7 +227,7 @@ func (a *actor) meet(id string, g guest) part {
 		a.guests[id] = g
 		a.arrivals = append(a.arrivals, newcomer{id, time.Now()})
 		writeConnack(g, g.version, 0, 0)
-	case closes, stalls:
+	case closes, stalls, freezes:
 	}
 	return a.part
 }

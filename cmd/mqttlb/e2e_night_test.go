@@ -27,7 +27,7 @@ type night struct {
 func TestANight(t *testing.T) {
 	t.Parallel()
 	const rate, clients = 10, 48
-	brokers, port := startActors(t, "a", "b", "c")
+	brokers, port := startActors(t, "127.9.7", "a", "b", "c")
 	a, b, c := brokers[0], brokers[1], brokers[2]
 	n := &night{brokers: brokers, home: map[string]string{}, rate: rate, balancer: serve(t, fmt.Sprintf(`
 listeners:

@@ -13,6 +13,10 @@ import (
 // which takes some hundredths of a core.
 const recheck = 500 * time.Millisecond
 
+// mostReturnWait is how long a session without state waits for a node to which it was told to come. If it went
+// to another one, it would be told again.
+const mostReturnWait = 2 * time.Second
+
 // queueing is the part of a walk that has to do with nodes that take a limited number of new sessions a
 // second. Only one node is waited for at a time.
 type queueing struct {
@@ -48,6 +52,13 @@ func (w *Walk) noRoom(node *balancer.Node, now int64) (_ *balancer.Node, pause t
 			return node, pause, true
 		}
 		q.busy, w.reason, w.ended = node, outcome.NodeBusy, true // no other node has its state
+	}
+	if w.start.ExpectedBy(node) {
+		if wait, _ := node.Expected(); wait <= mostReturnWait {
+			if pause, ok := w.enqueue(node, now); ok {
+				return node, pause, true
+			}
+		}
 	}
 	q.crowded = true
 	node.Release()

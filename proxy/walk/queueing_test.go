@@ -217,3 +217,63 @@ func TestALeavingSessionGivesBackItsTurn(t *testing.T) {
 		}
 	})
 }
+
+// A session that was told to come to a node waits there for a moment, in which others go elsewhere.
+func TestSessionThatWasToldToComeWaitsForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, nodes := rates(t, patient, 1, 0)
+		come := func(key uint64) string {
+			w := New(p.Candidates(balancer.Client{Key: key, Keyed: true}), int64(time.Hour), Pause)
+			r := walker{time.Now(), nodes, time.Hour, -1}
+			return r.run(&w)
+		}
+		expect := func(step, want string) {
+			t.Helper()
+			if got := come(1); got != want {
+				t.Errorf("%s: %s, want %s", step, got, want)
+			}
+		}
+		expect("the first", "0 after 0s")
+		expect("one that nobody expects", "1 after 0s")
+		if !nodes[0].Expect(1) {
+			t.Fatal("nobody may be told to come")
+		}
+		expect("it is expected", "0 after 1s")
+		expect("again", "0 after 1s")
+		var others []balancer.Turn
+		for range 5 {
+			turn, _ := nodes[0].Enqueue(0)
+			others = append(others, turn)
+		}
+		expect("it would wait for long", "1 after 0s")
+		for i := range others {
+			others[i].Leave()
+		}
+		expect("the others have left", "0 after 1s")
+		time.Sleep(3 * time.Minute) //nolint:forbidigo // by the clock of the bubble
+		expect("later", "0 after 0s")
+		expect("nobody expects it any more", "1 after 0s")
+	})
+}
+
+// Those who are told to come are half as many as may come.
+func TestSessionsAreToldToComeAtHalfTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, nodes := rates(t, patient, 100, 0)
+		told := 0
+		for range 1000 {
+			if nodes[0].Expect(uint64(told)) {
+				told++
+			}
+			time.Sleep(time.Millisecond) //nolint:forbidigo // by the clock of the bubble
+		}
+		if told < 50 || told > 55 {
+			t.Errorf("%d were told in a second", told)
+		}
+		for range 1000 {
+			if !nodes[1].Expect(1) {
+				t.Fatal("a node without a rate has no room")
+			}
+		}
+	})
+}
