@@ -66,7 +66,21 @@ func parseListenAddress(s string) (Address, error) {
 	if !ok {
 		return Address{}, fmt.Errorf("%s is not an IP address; write one of this machine's, or none for all of them", quote(host))
 	}
+	switch {
+	case ip.IsMulticast(), ip == broadcast:
+		return Address{}, fmt.Errorf("%s is not the address of one machine, and no client can connect to it; write one of this machine's, or none for all of them", quote(host))
+	case ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "":
+		return Address{}, errZone(ip)
+	}
 	return Address{Network: "tcp", Host: ip.String(), Port: port}, nil
+}
+
+// broadcast is the address of all machines of a network.
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// errZone is the error of a link-local address of IPv6 without its interface.
+func errZone(ip netip.Addr) error {
+	return fmt.Errorf("%s is an address of each link; write the interface, too, as %[2]s%%eth0 in the brackets", quote(ip.String()), ip)
 }
 
 // checkSocketPath checks an absolute path.
@@ -95,8 +109,11 @@ func parseNodeAddress(s string) (Address, error) {
 		return Address{}, fmt.Errorf("port 0 is out of range 1 to 65535")
 	}
 	if ip, ok := parseIP(host); ok {
-		if ip.IsUnspecified() || ip.IsMulticast() {
+		switch {
+		case ip.IsUnspecified(), ip.IsMulticast(), ip == broadcast:
 			return Address{}, fmt.Errorf("%s is not the address of one machine", quote(host))
+		case ip.Is6() && ip.IsLinkLocalUnicast() && ip.Zone() == "":
+			return Address{}, errZone(ip)
 		}
 		host = ip.String()
 	} else if !isHostName(host) {
@@ -127,11 +144,20 @@ func splitHostPort(s, example string) (host string, port uint16, err error) {
 		return "", 0, fmt.Errorf("%s is not an address; write one, as %s or [::1]:1883", quote(s), example)
 	}
 	n, err := strconv.ParseUint(digits, 10, 16)
-	if err != nil {
+	switch {
+	case servicePorts[digits] != 0:
+		return "", 0, fmt.Errorf("port %s is a name; write its number, %d", quote(digits), servicePorts[digits])
+	case err != nil:
 		return "", 0, fmt.Errorf("port %s is not a number from 1 to 65535", quote(digits))
+	case !isDecimal(digits): // 018831 is 18831 with a slip, or 1883 with two
+		return "", 0, fmt.Errorf("port %s begins with a 0; write it as %d, or the port that is meant", quote(digits), n)
 	}
 	return host, uint16(n), nil
 }
+
+// servicePorts are the ports of names that configurations of other programs allow. The last two are not in
+// /etc/services.
+var servicePorts = map[string]uint16{"mqtt": 1883, "secure-mqtt": 8883, "http": 80, "https": 443, "mqtts": 8883, "mqtt-tls": 8883}
 
 // parseIP parses an IP address. An IPv4-mapped IPv6 address becomes IPv4. A zone must be
 // the name of an interface; netip accepts any text.
@@ -163,18 +189,4 @@ func isHostName(s string) bool {
 		}
 	}
 	return strings.Trim(labels[len(labels)-1], "0123456789") != ""
-}
-
-// bound returns a key that two sockets on the same address share. All addresses of IPv4
-// and all of IPv6 have one key: a socket on [::] takes IPv4, too. A single address has
-// another key, because the kernel prefers its socket. Port 0 and the zero Address never
-// collide and have the key "".
-func (a Address) bound() string {
-	if a.IsZero() || a.Network == "tcp" && a.Port == 0 {
-		return ""
-	}
-	if ip, err := netip.ParseAddr(a.Host); err == nil && ip.IsUnspecified() {
-		a.Host = ""
-	}
-	return a.String()
 }

@@ -67,7 +67,7 @@ admin: {%s}`, admin)
 		`address: "[::1]:9090", socket: off`:                                                        "[::1]:9090, socket off",
 		`address: "127.8.0.1:9090"`:                                                                 "127.8.0.1:9090",
 		`address: "unix:/run/lb.sock"`:                                                              "unix:/run/lb.sock",
-		`address: "10.0.0.1:1", token_file: t, tls: {certificates: [{cert: c}], client_ca: ca.pem}`: "10.0.0.1:1 with TLS 1.2-1.3, 1 certificate, client certificates: require, token in t",
+		`address: "10.0.0.1:2", token_file: t, tls: {certificates: [{cert: c}], client_ca: ca.pem}`: "10.0.0.1:2 with TLS 1.2-1.3, 1 certificate, client certificates: require, token in t",
 	} {
 		c, err := Parse("f", file(admin))
 		if err != nil {

@@ -21,16 +21,16 @@ func check(c *Config, s *source) {
 	checkProbeClients(c, s)
 
 	names = unique{s: s, what: "name"}
-	addresses := unique{s: s, what: "address"}
-	addresses.take("admin.address", c.Admin.Address.bound(), "admin.address") // first, because it may be a default
+	addresses := sockets{s: s}
+	addresses.take("admin.address", c.Admin.Address, "admin.address") // first, because it may be a default
 	if c.Admin.Socket != SocketOff && c.Admin.Socket != "" {
-		addresses.take("admin.socket", "unix:"+c.Admin.Socket, "admin.socket")
+		addresses.take("admin.socket", Address{Network: "unix", Path: c.Admin.Socket}, "admin.socket")
 	}
 	checkAdmin(&c.Admin, s)
 	for i := range c.Listeners {
 		l, at := &c.Listeners[i], item("listeners", i)
 		names.take(child(at, "name"), l.Name, l.Name)
-		addresses.take(child(at, "address"), l.Address.bound(), "listener "+cmp.Or(l.Name, "without a name"))
+		addresses.take(child(at, "address"), l.Address, "listener "+cmp.Or(l.Name, "without a name"))
 		checkListener(l, s, at)
 		checkRoutes(l, s, child(at, "routes"))
 		checkReference(user{"listener", at, l.Protocol, l.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)

@@ -25,7 +25,7 @@ func checkPool(p *Pool, s *source, at string) {
 	for i := range p.Nodes {
 		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
 		names.take(child(at, "name"), n.Name, n.Name)
-		if address := n.Address.bound(); address != n.Name { // otherwise the flag that set both has the error
+		if address := n.Address.reached(); address != n.Name { // otherwise the flag that set both has the error
 			addresses.take(child(at, "address"), address, "node "+cmp.Or(n.Name, "without a name"))
 		}
 	}

@@ -16,6 +16,8 @@ const (
 	defaultClientAuth = ClientAuthRequire
 	// It says who set the cookie.
 	defaultCookie = "mqttlb"
+	// Tolerates one lost SYN (1 s). With a shorter interval the interval is the limit.
+	defaultProbeTimeout = 2 * time.Second
 	// Browsers use it: every server answers it.
 	defaultProbeMethod = "GET"
 	// No path exists on all brokers.
@@ -105,6 +107,9 @@ func (p *Pool) complete() {
 }
 
 func (h *Health) complete() {
+	if h.Timeout == 0 {
+		h.Timeout = h.defaultTimeout()
+	}
 	h.Probe = slices.Clone(h.Probe) // pools share no memory, nor with the defaults
 	if h.Uses(ProbeHTTP) {
 		h.Method = cmp.Or(h.Method, defaultProbeMethod)
@@ -117,6 +122,9 @@ func (h *Health) complete() {
 		h.Version = cmp.Or(h.Version, defaultProbeVersion)
 	}
 }
+
+// defaultTimeout is the default of the timeout, which depends on the interval.
+func (h *Health) defaultTimeout() time.Duration { return min(defaultProbeTimeout, h.Interval) }
 
 // bare returns a copy of a complete configuration in which the defaults that
 // complete fills in are left out again, and what has been included.
@@ -184,6 +192,7 @@ func (p *Pool) strip() {
 	if slices.Equal(p.ForwardHeaders, defaultForwardHeaders) {
 		p.ForwardHeaders = nil
 	}
+	leaveOut(&p.Health.Timeout, p.Health.defaultTimeout())
 	leaveOut(&p.Health.Method, defaultProbeMethod)
 	leaveOut(&p.Health.Path, defaultProbePath)
 	leaveOut(&p.Health.Version, defaultProbeVersion)

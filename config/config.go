@@ -14,6 +14,10 @@ type Config struct {
 	// the configuration came from flags. Files do not change the meaning of a Config.
 	Files []string
 
+	// Warnings are about settings that can be used but hardly mean what was written. They do not
+	// change the meaning of a Config.
+	Warnings Errors
+
 	// Include are the patterns of files to include, relative to the folder of the main
 	// file. A new file that matches a pattern changes the configuration.
 	Include []string

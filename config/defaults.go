@@ -181,8 +181,6 @@ var defaultPool = Pool{
 		// A dead node is detected within Interval * Fall, 15 s, even if no client meets
 		// it first; a probe every 5 s is hardly a load.
 		Interval: 5 * time.Second,
-		// Tolerates one lost SYN (1 s).
-		Timeout: 2 * time.Second,
 		// One good answer of a starting broker may be luck.
 		Rise: 2,
 		// One or two lost probes on a busy network move no client.

@@ -66,11 +66,11 @@ pools[emqx].nodes[n1].address: node1:1883 -> node7:1883
 pools[emqx].nodes[n2].weight: 1 -> 2
 pools[emqx].nodes[n3]: removed {name: n3, address: "[::1]:1883"}
 pools[emqx].nodes[n4]: added {name: n4, address: "[::1]:1883", weight: 3}
-pools[other]: removed {name: other, hash_key: client_id, nodes: [{name: n, address: h:1}]}
+pools[other]: removed {name: other, hash_key: client_id, health: {timeout: 2s}, nodes: [{name: n, address: h:1}]}
 pools[web].health.probe: tcp -> http
 pools[web].health.method: added GET
 pools[web].health.path: added /
-pools[new]: added {name: new, algorithm: round_robin, health: {rise: 5}, nodes: [{name: n, address: h:1}, {name: o, address: h:2}]}
+pools[new]: added {name: new, algorithm: round_robin, health: {timeout: 2s, rise: 5}, nodes: [{name: n, address: h:1}, {name: o, address: h:2}]}
 limits.connect_rate: 5000 -> 0
 limits.max_connect_size: 64KiB -> 1MiB
 timeouts.idle: 0s -> 10m
@@ -105,6 +105,9 @@ func goLeaves(path string, v reflect.Value, f func(path string, v reflect.Value)
 		goLeaves(path+"[]", v.Index(0), f)
 	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Address]():
 		for i := range v.NumField() {
+			if path == "" && v.Type().Field(i).Name == "Warnings" { // not of the language
+				continue
+			}
 			if path == ".Admin.TLS" && slices.Contains(listenerOnly, v.Type().Field(i).Name) {
 				continue
 			}

@@ -145,6 +145,7 @@ var conditional = map[string]string{
 	"pools[].health.method":              "`" + defaultProbeMethod + "` with http",
 	"pools[].health.path":                "`" + defaultProbePath + "` with http",
 	"timeouts.connect_node":              "`" + formatDuration(defaultConnectNode) + "`, or `timeouts.dial` if that is longer",
+	"pools[].health.timeout":             "`" + formatDuration(defaultProbeTimeout) + "`, or the interval if that is shorter",
 	"pools[].health.host":                "the node's address",
 	"pools[].health.status":              "any 2xx",
 	"pools[].health.probe":               "`" + joinWords(defaultPool.Health.Probe) + "`",

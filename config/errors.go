@@ -30,6 +30,11 @@ func (e Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
 }
 
+// Warning returns file:line:column: warning: message, as compilers write it.
+func (e Error) Warning() string {
+	return strings.TrimSuffix(e.Error(), e.Message) + "warning: " + e.Message
+}
+
 // Errors are all faults of a configuration, file by file, in the order of lines.
 type Errors []Error
 
@@ -80,4 +85,13 @@ func joinWords[T ~string](words []T) string {
 		parts[i] = string(w)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// joinOr formats words for a sentence: a, b or c.
+func joinOr[T ~string](words []T) string {
+	if len(words) < 2 {
+		return joinWords(words)
+	}
+	last := len(words) - 1
+	return joinWords(words[:last]) + " or " + string(words[last])
 }

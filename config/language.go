@@ -53,7 +53,7 @@ func listenerFields(l *Listener) []field {
 	return []field{
 		required(scalar("name", &l.Name, text(parseName))),
 		required(scalar("address", &l.Address, text(parseListenAddress))),
-		scalar("protocol", &l.Protocol, oneOf(listenerProtocols)),
+		scalar("protocol", &l.Protocol, protocolOf(listenerProtocols, "and tls: {certificates: [{cert: FILE, key: FILE}]} beside it")),
 		required(scalar("pool", &l.Pool, text(parseName))),
 		optional("tls", &l.TLS, defaultTLS, tlsFields),
 		scalar("path", &l.Path, text(parsePath)),
@@ -70,7 +70,7 @@ func routeFields(r *Route) []field {
 	return []field{
 		scalar("host", &r.Host, text(parseHostPattern)),
 		scalar("path", &r.Path, text(parsePath)),
-		scalar("protocol", &r.Protocol, oneOf(routeProtocols)),
+		scalar("protocol", &r.Protocol, protocolOf(routeProtocols, "and tls on the listener")),
 		required(scalar("pool", &r.Pool, text(parseName))),
 		scalars("allowed_origins", &r.AllowedOrigins, 1, text(parseOriginPattern)),
 	}
@@ -105,7 +105,7 @@ func certificateFields(c *Certificate) []field {
 func poolFields(p *Pool) []field {
 	return []field{
 		required(scalar("name", &p.Name, text(parseName))),
-		scalar("protocol", &p.Protocol, oneOf(nodeProtocols)),
+		scalar("protocol", &p.Protocol, protocolOf(nodeProtocols, "and tls: {} beside it")),
 		scalar("algorithm", &p.Algorithm, oneOf(algorithms)),
 		scalar("hash_key", &p.HashKey, oneOf(hashKeys)),
 		scalar("max_load", &p.MaxLoad, parseMaxLoad),

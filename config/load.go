@@ -90,5 +90,8 @@ func finish(c *Config, s *source) (*Config, error) {
 	if err := s.err(); err != nil {
 		return nil, err
 	}
+	warn(c, s)
+	s.warnings.sort(s.files)
+	c.Warnings = s.warnings
 	return c, nil
 }

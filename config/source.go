@@ -23,7 +23,7 @@ type source struct {
 	from   map[string]origin // the variables in the setting
 	bad    map[string]bool   // the setting, or one below it, has an error
 
-	errs Errors
+	errs, warnings Errors
 }
 
 func newSource(file string) *source {
@@ -96,6 +96,20 @@ func (s *source) errorAt(where place, path, format string, args ...any) {
 			break
 		}
 	}
+	s.errs = append(s.errs, s.fault(where, path, format, args...))
+}
+
+// warnf is like errorf for a setting that can be used, but hardly means what was written.
+func (s *source) warnf(path, format string, args ...any) {
+	where, ok := nearest(s.at, path)
+	if !ok {
+		where = place{file: s.file, line: 1, column: 1}
+	}
+	s.warnings = append(s.warnings, s.fault(where, path, format, args...))
+}
+
+// fault makes the Error of the setting at path.
+func (s *source) fault(where place, path, format string, args ...any) Error {
 	message := fmt.Sprintf(format, args...)
 	if from, _ := nearest(s.from, path); from.secret {
 		message = "the value" + from.phrase() + " does not fit; it is a secret and is not shown"
@@ -108,7 +122,7 @@ func (s *source) errorAt(where place, path, format string, args ...any) {
 	if where.line > 0 && path != "" { // a flag names the setting itself
 		message = path + ": " + message
 	}
-	s.errs = append(s.errs, Error{File: where.file, Line: where.line, Column: where.column, Message: message})
+	return Error{File: where.file, Line: where.line, Column: where.column, Message: message}
 }
 
 // err returns all errors in order, or nil.

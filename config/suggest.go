@@ -11,17 +11,10 @@ var haproxyWords = map[string]string{"balance": "algorithm"}
 // suggest proposes the key that was meant by an unknown one, or lists the keys.
 func suggest(unknown string, fields []field) string {
 	keys := make([]string, len(fields))
-	best, bestDistance := "", 3 // with two typing errors it is the same word, with three another
 	for i, f := range fields {
 		keys[i] = f.key
-		a, b := normalized(unknown), normalized(f.key)
-		switch d := distance(a, b); {
-		case d < bestDistance && d < len(b):
-			best, bestDistance = f.key, d
-		case best == "" && len(a) > 3 && strings.HasPrefix(b, a): // maxconn
-			best = f.key
-		}
 	}
+	best := nearestWord(unknown, keys)
 	if ours := haproxyWords[unknown]; slices.Contains(keys, ours) {
 		best = ours
 	}
@@ -29,6 +22,21 @@ func suggest(unknown string, fields []field) string {
 		return "did you mean " + quote(best) + "?"
 	}
 	return "known here are " + joinWords(keys)
+}
+
+// nearestWord returns the word that was meant by an unknown one, or nothing.
+func nearestWord[T ~string](unknown string, words []T) (best T) {
+	bestDistance := 3 // with two typing errors it is the same word, with three another
+	for _, word := range words {
+		a, b := normalized(unknown), normalized(string(word))
+		switch d := distance(a, b); {
+		case d < bestDistance && d < len(b):
+			best, bestDistance = word, d
+		case best == "" && len(a) > 3 && strings.HasPrefix(b, a): // maxconn
+			best = word
+		}
+	}
+	return best
 }
 
 var separators = strings.NewReplacer("_", "", "-", "", " ", "")

@@ -30,6 +30,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 			Name: name, Protocol: protocol, Algorithm: ConsistentHash, HashKey: key, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, TLS: tls, Health: defaultPool.Health,
 			Nodes: []Node{{Name: "emqx-1", Address: tcp("node1", port), Weight: 1, ConnectRate: RateOfPool}},
 		}
+		p.Health.Timeout = defaultProbeTimeout
 		if protocol == MQTT {
 			p.Confirm = &defaultConfirm
 		}

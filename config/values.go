@@ -36,8 +36,26 @@ func oneOf[T ~string](words []T) func(*yaml.Node) (T, error) {
 				return word, nil
 			}
 		}
-		return "", fmt.Errorf("is %s; it must be one of %s", describe(n), joinWords(words))
+		return "", errors.New(notOneOf(n, words) + meant(n, words))
 	}
+}
+
+// notOneOf describes a node that is none of the words.
+func notOneOf[T ~string](n *yaml.Node, words []T) string {
+	return fmt.Sprintf("is %s; it must be one of %s", describe(n), joinWords(words))
+}
+
+// meant says which of the words was meant. A word of up to three letters is near to many that have nothing to do
+// with it, so that only another spelling counts.
+func meant[T ~string](n *yaml.Node, words []T) string {
+	if n.Kind != yaml.ScalarNode {
+		return ""
+	}
+	word := nearestWord(n.Value, words)
+	if word == "" || len(word) < 4 && normalized(n.Value) != normalized(string(word)) {
+		return ""
+	}
+	return "; did you mean " + string(word) + "?"
 }
 
 // integer parses a whole number from least to most.

@@ -74,3 +74,16 @@ func TestDurationsAndSizesReadAsPeopleWriteThem(t *testing.T) {
 		}
 	}
 }
+
+func TestAProbeEndsBeforeTheNextOneByDefault(t *testing.T) {
+	for interval, want := range map[string]time.Duration{"100ms": 100 * time.Millisecond, "1s": time.Second, "2s": 2 * time.Second, "3s": 2 * time.Second, "1h": 2 * time.Second} {
+		c := parse(t, `
+listeners: [{name: a, address: ":1", pool: p}]
+pools: [{name: p, health: {interval: `+interval+`}, nodes: [{name: n, address: "h:1"}]}]
+`)
+		if got := c.Pools[0].Health.Timeout; got != want {
+			t.Errorf("interval %s: the timeout is %s, want %s", interval, got, want)
+		}
+		checkYAML(t, c)
+	}
+}

@@ -3,44 +3,6 @@ package config
 // The words of the language. Every setting that takes one of a few words has its type and
 // its list here. The default, in defaults.go, need not be the first of its list.
 
-// A Protocol is the protocol of a listener's clients or of a pool's nodes.
-type Protocol string
-
-// The protocols.
-const (
-	MQTT Protocol = "mqtt" // MQTT over TCP, or over TLS if the listener has it
-	WS   Protocol = "ws"   // MQTT over WebSocket
-	HTTP Protocol = "http" // HTTP requests that are not MQTT: a broker's API and dashboard
-	TCP  Protocol = "tcp"  // bytes that the balancer does not read
-
-	// Passthrough is only for listeners. A node terminates the TLS; the balancer reads
-	// the SNI.
-	Passthrough Protocol = "tls"
-)
-
-var (
-	listenerProtocols = []Protocol{MQTT, WS, HTTP, TCP, Passthrough}
-	nodeProtocols     = []Protocol{MQTT, WS, HTTP, TCP}
-)
-
-// hasConnect reports whether the balancer reads the clients' CONNECT. That of a pool says so of its
-// nodes.
-func (p Protocol) hasConnect() bool { return p == MQTT || p == WS }
-
-// poolProtocols lists, by the protocol of a listener, the protocols that its pool may
-// have. A listener that does not read its clients' bytes allows any.
-var poolProtocols = map[Protocol][]Protocol{
-	MQTT: {MQTT},
-	WS:   {WS, MQTT},
-	HTTP: {HTTP},
-	TCP:  {TCP, MQTT, WS, HTTP},
-
-	Passthrough: {TCP}, // a node that speaks mqtt without TLS cannot read TLS
-}
-
-// routeProtocols are the protocols that one listener of protocol http can tell apart.
-var routeProtocols = []Protocol{HTTP, WS}
-
 // An Algorithm chooses a node for a session.
 type Algorithm string
 

@@ -66,11 +66,7 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	s.background.setWorkers(ctx, next.workers)
 	s.plan.Store(next)
 	s.followNodes(next)
-	for _, warning := range next.warnings() {
-		s.log.Warn("a file needs attention", "warning", warning)
-		warnings = append(warnings, warning)
-	}
-	return warnings, nil
+	return append(warnings, next.logWarnings(s.log)...), nil
 }
 
 // listenSocket binds the admin socket. A predecessor that stops gives it up. If the address is a default

@@ -23,12 +23,15 @@ const standardInput, inputName = "-", "<stdin>"
 // summary, or every error.
 func checkCommand() *cobra.Command {
 	var file, socket string
-	var asDiff bool
+	var asDiff, strict bool
 	cmd := &cobra.Command{
 		Use:   "check FILE",
 		Short: "read a configuration file: what it means, what is wrong with it",
 		Long: `Read a configuration file and the files that it names. Print a summary, or
 every error with its line and column. FILE may be - for standard input.
+
+A warning is about a setting that can be used but hardly means what was
+written, or about a file such as a certificate that expires soon.
 
 With --diff, ask the running mqttlb what the file would change.`,
 		Example: "  mqttlb check mqttlb.yaml\n  mqttlb check --diff mqttlb.yaml\n  mqttlb check - <mqttlb.yaml",
@@ -43,8 +46,10 @@ With --diff, ask the running mqttlb what the file would change.`,
 			switch {
 			case file == "":
 				return cli.Usagef("name the configuration file")
+			case asDiff && strict:
+				return cli.Usagef("--strict is for a check of the file alone, without --diff")
 			case !asDiff:
-				return check(cmd.Context(), file, cmd.OutOrStdout(), cmd.ErrOrStderr())
+				return check(cmd.Context(), file, strict, cmd.OutOrStdout(), cmd.ErrOrStderr())
 			case file == standardInput:
 				return cli.Usagef("--diff needs a file: the running mqttlb reads it, and cannot read your standard input")
 			default:
@@ -55,12 +60,13 @@ With --diff, ask the running mqttlb what the file would change.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&file, "config", "c", "", "the configuration `FILE`; the -c may be left out")
 	flags.BoolVar(&asDiff, "diff", false, "print what a reload of the running mqttlb would change if FILE were its configuration")
+	flags.BoolVar(&strict, "strict", false, "fail with exit code 1 if there is a warning, too")
 	flags.StringVar(&socket, "socket", "", "with --diff: the `PATH` of the admin socket of the running mqttlb (default: admin.socket in FILE, or mqttlb.sock in the runtime directory)")
 	return cmd
 }
 
-// check prints the summary of a configuration file, or every error.
-func check(ctx context.Context, file string, stdout, stderr io.Writer) error {
+// check prints the summary of a configuration file, or every error. If strict, a warning is a failure, too.
+func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writer) error {
 	cfg, err := loadFileOrStdin(ctx, file)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
@@ -74,10 +80,20 @@ func check(ctx context.Context, file string, stdout, stderr io.Writer) error {
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
-	for _, warning := range r.plan.warnings() {
+	warnings := r.plan.warnings()
+	for _, warning := range cfg.Warnings {
+		fmt.Fprintln(stderr, warning.Warning())
+	}
+	for _, warning := range warnings {
 		fmt.Fprintf(stderr, "%s: warning: %s\n", file, warning)
 	}
-	return r.config.Summary(stdout)
+	if err := r.config.Summary(stdout); err != nil {
+		return err
+	}
+	if strict && len(cfg.Warnings)+len(warnings) > 0 {
+		return errFailed
+	}
+	return nil
 }
 
 // loadFileOrStdin loads the configuration from a file or from standard input. A read

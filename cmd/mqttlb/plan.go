@@ -174,6 +174,19 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 	return ln
 }
 
+// logWarnings logs the warnings about the configuration and its files, and returns them.
+func (p *plan) logWarnings(log *slog.Logger) (all []string) {
+	for _, warning := range p.config.Warnings {
+		log.Warn("the configuration", "warning", warning.Error())
+		all = append(all, warning.Error())
+	}
+	for _, warning := range p.warnings() {
+		log.Warn("a file needs attention", "warning", warning)
+		all = append(all, warning)
+	}
+	return all
+}
+
 // warnings describes files that can be used but need attention.
 func (p *plan) warnings() (all []string) {
 	warn := func(what, name string, warnings []string) {

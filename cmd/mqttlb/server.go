@@ -55,9 +55,7 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 func (s *server) listen(ctx context.Context, first *revision) error {
 	log := s.log
 	s.plan.Store(first.plan)
-	for _, warning := range first.plan.warnings() {
-		log.Warn("a file needs attention", "warning", warning)
-	}
+	first.plan.logWarnings(log)
 	s.status = &endpoint{setting: addressSetting, log: log, bind: func(a config.Address) (net.Listener, error) {
 		return bind(a, addressSetting, s.inherited, false)
 	}}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+)
+
+func warnPool(c *Config, p *Pool, s *source, at string) {
+	if !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.uses(p.Name) }) {
+		s.warnf(child(at, "name"), "no listener uses the pool %s: it is probed, and gets no clients", quote(p.Name))
+	}
+	warnSingleNode(p, s, at)
+	warnMaxLoad(p, s, child(at, "max_load"))
+	warnProbe(p, s, child(at, "health"))
+	warnReturn(c, p, s, child(at, "rebalance"))
+	if size := child(child(at, "queue"), "size"); int(p.Queue.Size) > c.Limits.MaxConnections && s.written(size) {
+		s.warnf(size, "%d is never reached: those that wait count in limits.max_connections, which is %d", p.Queue.Size, c.Limits.MaxConnections)
+	}
+	for i := range p.Nodes {
+		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
+		warnAbove(s, child(at, "max_connections"), n.MaxConnections, "limits.max_connections", c.Limits.MaxConnections)
+		if hint := unlikelyPort(p, n.Address.Port); hint != "" {
+			s.warnf(child(at, "address"), "%d is usually the port of %s", n.Address.Port, hint)
+		}
+	}
+}
+
+// uses reports whether the listener or one of its routes uses the pool.
+func (l *Listener) uses(pool string) bool {
+	return l.Pool == pool || slices.ContainsFunc(l.Routes, func(r Route) bool { return r.Pool == pool })
+}
+
+// warnSingleNode warns of settings that need another node.
+func warnSingleNode(p *Pool, s *source, at string) {
+	if len(p.Nodes) != 1 {
+		return
+	}
+	for _, of := range []struct {
+		key string
+		set bool
+		why string
+	}{
+		{"max_load", p.MaxLoad != 0, "a single node has its fair share always"},
+		{"rebalance", p.Rebalance != 0, "each session is on the only node already"},
+		{"slow_start", p.SlowStart != 0 && !p.hasRate(), "the only node has the whole share, and without connect_rate there is nothing else to rise"},
+		{"when_down", p.WhenDown == CloseDown, "sessions are closed only while another node is up"},
+		{"confirm", p.Confirm != nil, "there is no next candidate for a client that the only node refuses"},
+	} {
+		if path := child(at, of.key); of.set && s.written(path) {
+			s.warnf(path, "has no effect in a pool of one node: %s", of.why)
+		}
+	}
+}
+
+// warnMaxLoad warns of a limit of load that no node can exceed: with all sessions on one node, this one has as
+// many times its share as the weights of all are to its own.
+func warnMaxLoad(p *Pool, s *source, at string) {
+	total, least := 0, maxWeight
+	for _, n := range p.Nodes {
+		total, least = total+n.Weight, min(least, n.Weight)
+	}
+	if most := float64(total) / float64(least); len(p.Nodes) > 1 && float64(p.MaxLoad) >= most {
+		s.warnf(at, "%s is never reached: a node with all sessions has %s times its share", p.MaxLoad, strconv.FormatFloat(most, 'g', 3, 64))
+	}
+}
+
+// warnProbe warns of settings of probes where there are none.
+func warnProbe(p *Pool, s *source, at string) {
+	if !p.Health.Uses(ProbeNone) {
+		return
+	}
+	for _, key := range []string{"interval", "timeout", "rise", "fall"} {
+		if path := child(at, key); s.written(path) {
+			s.warnf(path, "has no effect with probe none")
+		}
+	}
+}
+
+// warnReturn warns of a rebalance for whose sessions there is no room.
+func warnReturn(c *Config, p *Pool, s *source, at string) {
+	least, of := Rate(c.Limits.ConnectRate), "limits.connect_rate"
+	for i := range p.Nodes {
+		if rate := p.ConnectRateOf(&p.Nodes[i]); rate > 0 && (least == 0 || rate < least) {
+			least, of = rate, "the connect_rate of node "+p.Nodes[i].Name
+		}
+	}
+	if p.Rebalance > 0 && least > 0 && p.Rebalance >= least {
+		s.warnf(at, "%s is not below %s, %s: sessions that return find no room", p.Rebalance, of, least)
+	}
+}
+
+// unlikelyPort says which protocol usually has a port that is in use with another one.
+func unlikelyPort(p *Pool, port uint16) string {
+	switch {
+	case port == mqttsPort && p.TLS == nil && p.Protocol == MQTT:
+		return "MQTT inside TLS, and this pool speaks in the clear; it needs tls: {}"
+	case port == 8083 && p.Protocol == MQTT:
+		return "MQTT over WebSocket; the pool needs protocol: ws"
+	case port == 8084 && p.Protocol == MQTT:
+		return "MQTT over WebSocket inside TLS; the pool needs protocol: ws and tls: {}"
+	case port == 1883 && (p.Protocol == WS || p.Protocol == HTTP):
+		return "MQTT without WebSocket; the pool needs protocol: mqtt, which listeners of protocol ws can use, too"
+	default:
+		return ""
+	}
+}
+
+// warnNodeNames warns of an address that has two names in two pools.
+func warnNodeNames(c *Config, s *source) {
+	type first struct{ pool, node, at string }
+	named := map[string]first{}
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		for j := range p.Nodes {
+			n, at := &p.Nodes[j], child(item(child(item("pools", i), "nodes"), j), "name")
+			key := n.Address.reached()
+			switch other, ok := named[key]; {
+			case !ok:
+				named[key] = first{p.Name, n.Name, at}
+			case other.node != n.Name:
+				s.warnf(at, "%s is node %s of pool %s%s; with the same name clients find the same broker through both pools",
+					n.Address, quote(other.node), quote(other.pool), s.whereElse(other.at, at))
+			}
+		}
+	}
+}
