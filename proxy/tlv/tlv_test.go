@@ -72,20 +72,20 @@ func TestEachFaultOfTLVsHasItsMessage(t *testing.T) {
 	crc := func(v string) string { return value(proxyproto.PP2_TYPE_CRC32C, v) }
 	ssl := func(v string) string { return value(proxyproto.PP2_TYPE_SSL, v) }
 	for want, b := range map[string][]byte{
-		"the CRC32C TLV says 0xe8d6892d, and the header has the checksum 0x":   wrong,
-		"the CRC32C TLV has 3 bytes in place of 4":                             with(crc("abc")),
-		"the CRC32C TLV has 5 bytes in place of 4":                             with(crc("abcde")),
-		"the CRC32C TLV has 0 bytes in place of 4":                             with(crc("")),
-		"a second CRC32C TLV":                                                  summed("", crc("abcd")),
-		"TLV 0x02 has a length of 300 bytes, and 1 are left":                   with("\x02\x01\x2cx"),
-		"2 bytes behind the last TLV are too few":                              with(device + "\x02\x00"),
-		"the SSL TLV has 4 bytes, fewer than 5":                                with(ssl("\x01\x00\x00\x00")),
-		"SSL TLV: sub-TLV 0x22 has a length of 9 bytes, and 8 are left":        with(ssl("\x07\x00\x00\x00\x00\x22\x00\x09device 1") + "\x04\x00\x10" + strings.Repeat("x", 16)),
-		"SSL TLV: 1 bytes behind the last sub-TLV are too few":                 with(ssl("\x07\x00\x00\x00\x00\x22")),
-		"the UNIQUE_ID TLV has 129 bytes, more than 128":                       with(value(proxyproto.PP2_TYPE_UNIQUE_ID, strings.Repeat("u", 129))),
-		"the AUTHORITY TLV has 256 bytes, more than 255":                       with(value(proxyproto.PP2_TYPE_AUTHORITY, strings.Repeat("a", 256))),
-		"TLV 0xff has a length of 65535 bytes, and 0 are left":                 with("\xff\xff\xff"),
-		"TLV 0x21 has a length of 1 bytes, and 0 are left":                     with(device + "\x21\x00\x01"),
+		"the CRC32C TLV says 0xe8d6892d, and the header has the checksum 0x": wrong,
+		"the CRC32C TLV has 3 bytes in place of 4":                           with(crc("abc")),
+		"the CRC32C TLV has 5 bytes in place of 4":                           with(crc("abcde")),
+		"the CRC32C TLV has 0 bytes in place of 4":                           with(crc("")),
+		"a second CRC32C TLV":                                                summed("", crc("abcd")),
+		"TLV 0x02 has a length of 300 bytes, and 1 are left":                 with("\x02\x01\x2cx"),
+		"2 bytes behind the last TLV are too few":                            with(device + "\x02\x00"),
+		"the SSL TLV has 4 bytes, fewer than 5":                              with(ssl("\x01\x00\x00\x00")),
+		"SSL TLV: sub-TLV 0x22 has a length of 9 bytes, and 8 are left":      with(ssl("\x07\x00\x00\x00\x00\x22\x00\x09device 1") + "\x04\x00\x10" + strings.Repeat("x", 16)),
+		"SSL TLV: 1 bytes behind the last sub-TLV are too few":               with(ssl("\x07\x00\x00\x00\x00\x22")),
+		"the UNIQUE_ID TLV has 129 bytes, more than 128":                     with(value(proxyproto.PP2_TYPE_UNIQUE_ID, strings.Repeat("u", 129))),
+		"the AUTHORITY TLV has 256 bytes, more than 255":                     with(value(proxyproto.PP2_TYPE_AUTHORITY, strings.Repeat("a", 256))),
+		"TLV 0xff has a length of 65535 bytes, and 0 are left":               with("\xff\xff\xff"),
+		"TLV 0x21 has a length of 1 bytes, and 0 are left":                   with(device + "\x21\x00\x01"),
 		"the CRC32C TLV says 0x00000000, and the header has the checksum 0x": with(crc("\x00\x00\x00\x00")),
 	} {
 		if err := Check(b, tlvsAt); err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -161,7 +161,7 @@ func TestAppendLeavesOutWhatDoesNotFitAndNeverTruncates(t *testing.T) {
 		if len(b) > len("before")+room || leftOut != want || !bytes.HasPrefix(b, []byte("before")) {
 			t.Errorf("room of %d: %d bytes, without %s; want without %s", room, len(b), leftOut, want)
 		}
-		got, whole := Read(b[len("before"):]), long.Only((SSL | UniqueID | Authority) &^ want)
+		got, whole := Read(b[len("before"):]), long.Only((SSL|UniqueID|Authority)&^want)
 		if got != whole {
 			t.Errorf("room of %d: %+v", room, got)
 		}
