@@ -40,6 +40,7 @@ func check(c *Config, s *source) {
 	}
 	for i := range c.Pools {
 		checkConfirm(c, i, s)
+		checkForwardTLVs(c, i, s)
 	}
 	checkTimeouts(&c.Timeouts, s)
 	checkLog(&c.Log, s)

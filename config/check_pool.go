@@ -12,6 +12,7 @@ func checkPool(p *Pool, s *source, at string) {
 		s.errorf(headers, "has no meaning with protocol %s; only an upgrade to ws is written anew", p.Protocol)
 	}
 	checkOnce(p.ForwardHeaders, identity, "header", s, headers)
+	checkOnce(p.ForwardTLVs, func(f ForwardTLV) string { return string(f) }, "TLV", s, child(at, "forward_tlvs"))
 	if p.TLS != nil {
 		checkNodeTLS(p.TLS, s, child(at, "tls"))
 	}
@@ -61,7 +62,7 @@ func checkConfirm(c *Config, pool int, s *source) {
 	}
 	users, i := 0, -1 // the last listener that does not read the CONNECT
 	for j := range c.Listeners {
-		if l := &c.Listeners[j]; l.Pool == p.Name || slices.ContainsFunc(l.Routes, func(r Route) bool { return r.Pool == p.Name }) {
+		if l := &c.Listeners[j]; l.uses(p) {
 			if users++; l.Protocol == TCP || l.Protocol == Passthrough {
 				users, i = users-1, j
 			}
@@ -75,6 +76,39 @@ func checkConfirm(c *Config, pool int, s *source) {
 		s.errorf(silence, "retry needs a longer time than timeouts.connack, %s; the time is %s, and is over before a node counts as silent",
 			formatDuration(c.Timeouts.Connack), formatDuration(f.Time))
 	}
+}
+
+// checkForwardTLVs checks that a pool can get TLVs and pass them on.
+func checkForwardTLVs(c *Config, pool int, s *source) {
+	p, at := &c.Pools[pool], item("pools", pool)
+	forward, header, protocol := child(at, "forward_tlvs"), child(at, "proxy_protocol"), child(at, "protocol")
+	if !s.written(forward) || !s.valid(forward, header, protocol) {
+		return
+	}
+	switch {
+	case p.Protocol == HTTP:
+		s.errorf(forward, "has no meaning with protocol http; only the header of a session has TLVs")
+		return
+	case p.ProxyProtocol != ProxyV2:
+		s.errorf(forward, "has no meaning with proxy_protocol: %s; only a header of v2 has TLVs", p.ProxyProtocol)
+		return
+	}
+	used := false
+	for i := range c.Listeners {
+		l := &c.Listeners[i]
+		if !s.valid(child(item("listeners", i), "proxy_protocol")) || l.uses(p) && l.ProxyProtocol == ProxyAccept {
+			return
+		}
+		used = used || l.uses(p)
+	}
+	if used {
+		s.errorf(forward, "has no meaning, since no listener of the pool has proxy_protocol: accept and can get TLVs of a proxy")
+	}
+}
+
+// uses reports whether the listener or one of its routes names the pool.
+func (l *Listener) uses(p *Pool) bool {
+	return l.Pool == p.Name || slices.ContainsFunc(l.Routes, func(r Route) bool { return r.Pool == p.Name })
 }
 
 // checkKey checks that the clients of the pool at a path have the field that is hashed.

@@ -147,6 +147,9 @@ var defaultPool = Pool{
 	Outliers: On,
 	// A broker that does not expect the header closes the connection at once.
 	ProxyProtocol: ProxyOff,
+	// A broker may take a Common Name for the user, so that an operator must want the name of
+	// a proxy to count.
+	ForwardTLVs: nil,
 	// An operator who removes a node wants its sessions gone, but a sudden end would make
 	// all its clients reconnect at once.
 	RemovedNodes: DrainRemoved,

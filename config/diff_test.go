@@ -176,6 +176,8 @@ func modify(t *testing.T, v reflect.Value) {
 		*x = append(slices.Clone(*x), "another")
 	case *[]Probe:
 		*x = append(slices.Clone(*x), "another")
+	case *[]ForwardTLV:
+		*x = append(slices.Clone(*x), "another")
 	case *[]LogField:
 		*x = append(slices.Clone(*x), "another")
 	case *[]netip.Prefix:

@@ -223,6 +223,12 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 			words[i] = "`" + string(p) + "`"
 		}
 		return words
+	case v.Type() == reflect.TypeFor[[]ForwardTLV]():
+		words := make([]string, len(forwardTLVs))
+		for i, f := range forwardTLVs {
+			words[i] = "`" + string(f) + "`"
+		}
+		return words
 	case v.Type() == reflect.TypeFor[[]LogField]():
 		words := make([]string, len(logFields))
 		for i, f := range logFields {

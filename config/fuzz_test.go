@@ -83,6 +83,9 @@ func checkWhole(t *testing.T, c *Config) {
 		if (p.Cookie == "") == (p.HashKey == KeyCookie) || p.ForwardHeaders != nil && p.Protocol != WS {
 			t.Errorf("pool %+v is not whole", p)
 		}
+		if len(p.ForwardTLVs) > 0 && (p.ProxyProtocol != ProxyV2 || p.Protocol == HTTP) {
+			t.Errorf("pool %+v has no header for TLVs", p)
+		}
 		if p.Name == "" || len(p.Nodes) == 0 || p.Algorithm == "" || (p.HashKey == "") == (p.Algorithm == ConsistentHash) {
 			t.Errorf("pool %+v is not whole", p)
 		}

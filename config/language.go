@@ -113,6 +113,7 @@ func poolFields(p *Pool) []field {
 		scalar("cookie", &p.Cookie, text(parseCookieName)),
 		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
+		scalars("forward_tlvs", &p.ForwardTLVs, 1, oneOf(forwardTLVs)),
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
 		scalar("when_down", &p.WhenDown, oneOf(whenDown)),

@@ -38,6 +38,10 @@ type Pool struct {
 	// ProxyProtocol is the PROXY header that nodes get: ProxyOff, ProxyV1 or ProxyV2.
 	ProxyProtocol ProxyProtocol
 
+	// ForwardTLVs are the TLVs of a trusted proxy in front that nodes get; empty: none. Valid
+	// only if ProxyProtocol is ProxyV2.
+	ForwardTLVs []ForwardTLV
+
 	TLS *NodeTLS // nil: no TLS to the nodes
 
 	// RemovedNodes says what happens to the sessions of a node that a reload removes from

@@ -45,7 +45,7 @@ func (c *Config) Summary(w io.Writer) error {
 	for _, p := range c.Pools {
 		row()
 		row("POOL", "PROTOCOL", "ALGORITHM", "TLS", "PROXY OUT", "HEALTH")
-		row(p.Name, string(p.Protocol), p.algorithm(), p.TLS.String(), string(p.ProxyProtocol), p.health())
+		row(p.Name, string(p.Protocol), p.algorithm(), p.TLS.String(), p.proxy(), p.health())
 		endTable()
 		rated := p.hasRate() // otherwise nobody asked for the column
 		row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(rated, "NEW SESSIONS"))...)
@@ -169,6 +169,13 @@ func (l *Listener) proxy() string {
 		from[i] = p.String()
 	}
 	return string(l.ProxyProtocol) + " from " + joinWords(from)
+}
+
+func (p *Pool) proxy() string {
+	if len(p.ForwardTLVs) == 0 {
+		return string(p.ProxyProtocol)
+	}
+	return string(p.ProxyProtocol) + " with " + joinWords(p.ForwardTLVs) + " of the proxy in front"
 }
 
 // pick returns the cell of a column that is there only sometimes.

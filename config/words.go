@@ -70,6 +70,18 @@ var (
 	poolProxyProtocols     = []ProxyProtocol{ProxyOff, ProxyV1, ProxyV2}
 )
 
+// A ForwardTLV is a TLV of a trusted proxy that a pool passes on.
+type ForwardTLV string
+
+// The TLVs.
+const (
+	TLVAuthority ForwardTLV = "authority" // the host that the client asked for
+	TLVUniqueID  ForwardTLV = "unique_id" // a name of the connection
+	TLVSSL       ForwardTLV = "ssl"       // the client's TLS, and the CN of its certificate
+)
+
+var forwardTLVs = []ForwardTLV{TLVAuthority, TLVUniqueID, TLVSSL}
+
 // A Probe is the kind of a health check.
 type Probe string
 

@@ -70,7 +70,7 @@ pools:
   - {name: web, protocol: http, hash_key: cookie, cookie: mqttlb, nodes: [{name: n, address: "h:80"}]}
   - {name: ws, protocol: ws, tls: {}, forward_headers: [], health: {probe: http, method: GET, path: /}, nodes: [{name: n, address: "h:80"}]}
   - {name: tls, protocol: tcp, nodes: [{name: n, address: "h:80", <<: *node}]}
-  - {name: "null", hash_key: client_id, nodes: [{name: "1", address: "[::1]:1883"}]}
+  - {name: "null", hash_key: client_id, proxy_protocol: v2, forward_tlvs: [authority, ssl], nodes: [{name: "1", address: "[::1]:1883"}]}
 listeners:
   - name: mqtts
     address: ":8883"

@@ -8,11 +8,11 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/tlv"
 )
 
 // appendProxyHeader appends the PROXY header of the given version, 1 or 2, that tells a node the
-// address of a client. The header always has the command PROXY with TCP4 or TCP6 and no TLVs, the one
-// form that the listeners of all brokers accept. If only one address is IPv6, both are written as
+// address of a client. The header always has the command PROXY with TCP4 or TCP6, the one form that the listeners of all brokers accept. If only one address is IPv6, both are written as
 // IPv6.
 //
 // The library formats version 1. Version 2 begins nearly every connection, and in this form it has 28
@@ -46,10 +46,18 @@ func in6(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(a.Addr().As16()), a.Port())
 }
 
-// withTLS adds the TLVs of the client's TLS to a PROXY v2 header.
-func withTLS(header []byte, info *tlsterm.Info) []byte {
+// withTLVs adds TLVs to a PROXY v2 header: those of the client's TLS, if it ends here, and those of kinds
+// that a trusted proxy has sent. Ours go before the proxy's. leftOut are kinds that did not fit.
+func withTLVs(header []byte, own *tlsterm.Info, front *tlv.Set, kinds tlv.Kinds) (b []byte, leftOut tlv.Kinds) {
 	const fixed = 16 // signature, version and command, family, length
-	header = tlsterm.AppendTLVs(header, info, len(header))
+	set := front.Only(kinds)
+	if own != nil {
+		set.Session, set.Secure, set.ALPN = own.TLVSession(), true, own.Protocol
+		if own.ServerName != "" {
+			set.Authority = own.ServerName
+		}
+	}
+	header, leftOut = set.Append(header, tlv.MaxHeader-len(header))
 	binary.BigEndian.PutUint16(header[fixed-2:], uint16(len(header)-fixed))
-	return header
+	return header, leftOut
 }

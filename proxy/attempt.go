@@ -204,8 +204,12 @@ func (l *loop) proxyHeader(s *session) ([]byte, error) {
 		destination, o.destination = own, own
 	}
 	header, err := appendProxyHeader(l.header[:0], o.pool.SendProxy, source, destination)
-	if err == nil && o.tls != nil && o.pool.SendProxy == 2 {
-		header = withTLS(header, o.tls)
+	if err != nil || o.pool.SendProxy != 2 || o.tls == nil && o.Front == nil {
+		return header, err
 	}
-	return header, err
+	header, leftOut := withTLVs(header, o.tls, o.Front, o.pool.ForwardTLVs)
+	if leftOut &= o.pool.ForwardTLVs; leftOut != 0 {
+		l.server.journal.tlvsLeftOut(s.listener, o.pool.Name, o.node, leftOut)
+	}
+	return header, nil
 }

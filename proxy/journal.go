@@ -9,6 +9,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/tlv"
 )
 
 // The messages of the lines that clients cause at level info. By them a log tells these lines from
@@ -46,9 +47,10 @@ type record struct {
 	outcome              outcome.Outcome
 	fault                string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 
-	dialError error    // set: the record is of a failed dial
-	retry     string   // not empty: the record is of a node that has turned a client away, for this reason
-	request   *request // set: the record is of an HTTP request
+	dialError error     // set: the record is of a failed dial
+	leftOut   tlv.Kinds // not 0: the record is of a PROXY header without these TLVs
+	retry     string    // not empty: the record is of a node that has turned a client away, for this reason
+	request   *request  // set: the record is of an HTTP request
 }
 
 func newJournal(log *slog.Logger) *journal {
@@ -90,6 +92,13 @@ func (j *journal) retried(ln *listener, pool string, n *balancer.Node, why strin
 	}
 }
 
+// tlvsLeftOut queues the line of a PROXY header that had no room for TLVs of a proxy, at debug.
+func (j *journal) tlvsLeftOut(ln *listener, pool string, n *balancer.Node, leftOut tlv.Kinds) {
+	if j.enabled(slog.LevelDebug) {
+		j.queue(record{listener: ln.Name, pool: pool, node: n.Name, leftOut: leftOut})
+	}
+}
+
 // run writes lines until close, and then the queued ones.
 func (j *journal) run() {
 	defer close(j.done)
@@ -114,6 +123,8 @@ func (j *journal) write(r *record) {
 	switch kind := r.kind(); {
 	case r.retry != "":
 		j.log.Debug("confirm", "listener", r.listener, "node", r.node, "reason", r.retry, "pool", r.pool)
+	case r.leftOut != 0:
+		j.log.Debug("the PROXY header has no room for TLVs", "listener", r.listener, "node", r.node, "left_out", r.leftOut.String(), "pool", r.pool)
 	case kind == lineDebug:
 		j.log.Debug("dial", "listener", r.listener, "node", r.node, "error", r.dialError, "pool", r.pool)
 	case kind == lineRequest:

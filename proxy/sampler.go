@@ -23,13 +23,13 @@ type lineKind uint8
 const (
 	lineSession lineKind = iota
 	lineRequest
-	lineDebug // of a failed dial
+	lineDebug // of an attempt to reach a node
 	lineKinds
 )
 
 func (r *record) kind() lineKind {
 	switch {
-	case r.dialError != nil || r.retry != "":
+	case r.dialError != nil || r.retry != "" || r.leftOut != 0:
 		return lineDebug
 	case r.request != nil:
 		return lineRequest

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"mqttlb/proxy/proxytest"
@@ -13,6 +14,12 @@ import (
 // startHAProxy runs an HAProxy and returns its address. It passes connections on to
 // addr behind a PROXY header, "send-proxy" or "send-proxy-v2".
 func startHAProxy(t *testing.T, sendProxy, addr string) string {
+	t.Helper()
+	return startHAProxyWith(t, "", addr+" "+sendProxy)
+}
+
+// startHAProxyWith is startHAProxy with settings of its bind and server lines, and further lines.
+func startHAProxyWith(t *testing.T, bind, server string, lines ...string) string {
 	t.Helper()
 	program := proxytest.Program(t, "/usr/sbin/haproxy")
 	in := proxytest.FreeAddr(t, "127.0.0.1")
@@ -25,8 +32,9 @@ defaults
     timeout client 60s
     timeout server 60s
 listen mqtt
-    bind ` + in + `
-    server mqttlb ` + addr + " " + sendProxy + "\n"
+    bind ` + in + " " + bind + `
+    ` + strings.Join(lines, "\n    ") + `
+    server mqttlb ` + server + "\n"
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"mqttlb/balancer/health"
 	"mqttlb/config"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/tlv"
 )
 
 // addPool adds a pool. If the plan before has a pool of its name, the nodes and health
@@ -58,6 +59,7 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 		pool.SendProxy = 1
 	case config.ProxyV2:
 		pool.SendProxy = 2
+		pool.ForwardTLVs = kindsOf(c.ForwardTLVs)
 	}
 	if c.TLS != nil {
 		if err := p.addNodeTLS(pool, c.TLS, before, log); err != nil {
@@ -78,4 +80,19 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 	p.afterApply = append(p.afterApply, func() error { checker.Apply(b, check); return nil })
 	p.pools = append(p.pools, pool)
 	return pool, nil
+}
+
+// kindsOf returns the TLVs that a pool passes on.
+func kindsOf(forward []config.ForwardTLV) (kinds tlv.Kinds) {
+	for _, f := range forward {
+		switch f {
+		case config.TLVAuthority:
+			kinds |= tlv.Authority
+		case config.TLVUniqueID:
+			kinds |= tlv.UniqueID
+		case config.TLVSSL:
+			kinds |= tlv.SSL
+		}
+	}
+	return kinds
 }

@@ -2,9 +2,12 @@ package opening
 
 import (
 	"errors"
+	"fmt"
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/tlv"
 )
 
 // readConnect parses the CONNECT at the start of b into c. The error is
@@ -80,6 +83,9 @@ func (o *Opening) chooseKey(sc *Scratch) Verdict {
 	} else if t := o.listener.TLS; t != nil && !t.Identity.Allows(o.TLS, connect) {
 		return o.Refuse(Refusal{Outcome: outcome.IdentityMismatch, Code: mqttparse.NotAuthorized}, sc)
 	}
+	if err := o.checkFront(); err != nil {
+		return o.refuseSilently(outcome.BadProxyHeader, err.Error())
+	}
 	o.stage = atEnd
 	v := Verdict{Kind: Dial, Pool: o.pool}
 	v.Key, v.Keyed = SessionKey(o.pool, connect, o.Source.Addr(), o.TLS)
@@ -87,4 +93,20 @@ func (o *Opening) chooseKey(sc *Scratch) Verdict {
 		o.unframe()
 	}
 	return v
+}
+
+// checkFront checks the session of a client's TLS that its pool passes on. A node may take the Common
+// Name for the user, so a client without the name is not let in where the proxy has one.
+func (o *Opening) checkFront() error {
+	if o.Front == nil || o.TLS != nil || o.pool.ForwardTLVs&tlv.SSL == 0 || !o.Front.Secure {
+		return nil
+	}
+	err := tlsterm.CheckCommonName(o.Front.Session.CommonName)
+	if err == nil {
+		err = o.Front.Session.CheckSize()
+	}
+	if err != nil {
+		return fmt.Errorf("PROXY v2: forward_tlvs cannot pass on ssl: %w", err)
+	}
+	return nil
 }

@@ -5,6 +5,9 @@ const (
 	// addresses, and more TLVs than any sender uses.
 	maxProxyHeader = 4096
 
+	// maxProxyLine limits a header of version 1, in bytes with its CRLF, as the specification does.
+	maxProxyLine = 107
+
 	// maxClientHello limits the ClientHello, in bytes. A usual one has 300 to 2,000.
 	maxClientHello = 64 << 10
 

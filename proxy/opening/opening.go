@@ -8,6 +8,7 @@ import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/tlv"
 )
 
 // stage is what an Opening reads next, or what its caller has to do.
@@ -42,6 +43,10 @@ type Opening struct {
 
 	Version mqttparse.Version // of the CONNECT, as soon as it is known
 	TLS     *tlsterm.Info     // of the client's handshake; nil: no TLS
+
+	// Front is what a trusted proxy says about its client in TLVs; nil: nothing, or no pool of the
+	// listener passes it on.
+	Front *tlv.Set
 
 	snapshot *snapshot.Snapshot
 	listener *snapshot.Listener
@@ -132,6 +137,10 @@ func (o *Opening) readProxyHeader() Verdict {
 	}
 	if err != nil {
 		return o.refuseSilently(outcome.BadProxyHeader, err.Error())
+	}
+	if len(h.TLVs) > 0 && o.listener.ForwardsTLVs() {
+		front := tlv.Read(h.TLVs)
+		o.Front = &front
 	}
 	o.bytes = o.bytes[h.Length:]
 	o.stage = atBeginning // a connection of the proxy itself: no limits of an address
@@ -244,9 +253,9 @@ func (o *Opening) Take() (b []byte, owned bool) {
 	return b, owned
 }
 
-// Size returns how many of the client's bytes the opening keeps.
+// Size returns how many of the client's bytes, and of the proxy's TLVs, the opening keeps.
 func (o *Opening) Size() int {
-	n := 0
+	n := o.Front.Size()
 	if o.owned {
 		n = cap(o.bytes)
 	}

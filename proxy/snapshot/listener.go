@@ -68,6 +68,12 @@ func (ln *Listener) SessionPools() []*Pool {
 	return pools
 }
 
+// ForwardsTLVs reports whether a pool of the listener passes on TLVs of a trusted proxy.
+func (ln *Listener) ForwardsTLVs() bool {
+	return ln.Pool != nil && ln.Pool.ForwardTLVs != 0 ||
+		slices.ContainsFunc(ln.Routes, func(r Route) bool { return r.Pool.ForwardTLVs != 0 })
+}
+
 // ServesHTTP reports whether the listener's clients may speak HTTP.
 func (ln *Listener) ServesHTTP() bool { return ln.Protocol == WS || ln.Protocol == HTTP }
 

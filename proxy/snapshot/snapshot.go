@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/tlv"
 )
 
 // Snapshot is the run-time form of a whole configuration. It is immutable once a server
@@ -114,6 +115,9 @@ type Pool struct {
 	// SendProxy is the version of the PROXY header at the start of each connection to a
 	// node: 1, 2, or 0 for none.
 	SendProxy int
+
+	// ForwardTLVs are the TLVs of a trusted proxy that the nodes get. 0 unless SendProxy is 2.
+	ForwardTLVs tlv.Kinds
 
 	// TLS is the TLS of the nodes; nil: none. The PROXY header comes before TLS.
 	TLS *NodeTLS

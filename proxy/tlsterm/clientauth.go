@@ -108,7 +108,7 @@ func (a *admission) verify(state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
 		return nil
 	}
-	if err := checkCommonName(state.PeerCertificates[0].Subject.CommonName); err != nil {
+	if err := CheckCommonName(state.PeerCertificates[0].Subject.CommonName); err != nil {
 		return err
 	}
 	if a.crls == nil {
@@ -117,9 +117,9 @@ func (a *admission) verify(state tls.ConnectionState) error {
 	return a.crls.check(state.VerifiedChains, a.now())
 }
 
-// checkCommonName refuses a Common Name that a broker would take for another name or could not accept at all. The
+// CheckCommonName refuses a Common Name that a broker would take for another name or could not accept at all. The
 // broker uses it as a user name or client identifier [MQTT-1.5.4-1] [MQTT-1.5.4-2].
-func checkCommonName(name string) error {
+func CheckCommonName(name string) error {
 	switch {
 	case len(name) > maxCommonName:
 		return fmt.Errorf("%w has %d bytes, more than %d", errBadCommonName, len(name), maxCommonName)

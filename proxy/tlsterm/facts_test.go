@@ -17,6 +17,7 @@ import (
 	"github.com/pires/go-proxyproto/tlvparse"
 
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/tlv"
 )
 
 func TestFactsOfASession(t *testing.T) {
@@ -55,7 +56,7 @@ func header(t *testing.T, info *Info) ([]proxyproto.TLV, int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = AppendTLVs(b, info, len(b))
+	b = appendTLVs(b, info, len(b))
 	b[14], b[15] = byte((len(b)-16)>>8), byte(len(b)-16)
 	read, err := proxyproto.Read(bufio.NewReader(bytes.NewReader(b)))
 	if err != nil {
@@ -66,6 +67,13 @@ func header(t *testing.T, info *Info) ([]proxyproto.TLV, int) {
 		t.Fatal(err)
 	}
 	return tlvs, len(b)
+}
+
+// appendTLVs appends the TLVs of info to a header of so many bytes.
+func appendTLVs(dst []byte, info *Info, header int) []byte {
+	set := tlv.Set{Session: info.TLVSession(), Secure: true, Authority: info.ServerName, ALPN: info.Protocol}
+	b, _ := set.Append(dst, tlv.MaxHeader-header)
+	return b
 }
 
 func TestTLVsAreWhatBrokersRead(t *testing.T) {
@@ -86,7 +94,7 @@ func TestTLVsAreWhatBrokersRead(t *testing.T) {
 			CommonName: strings.Repeat("c", maxCommonName)}, 7, 0, []proxyproto.PP2Type{proxyproto.PP2_TYPE_SSL, proxyproto.PP2_TYPE_ALPN}},
 	} {
 		tlvs, n := header(t, &row.info)
-		if n > maxHeader {
+		if n > tlv.MaxHeader {
 			t.Errorf("%s: %d bytes", row.name, n)
 		}
 		var types []proxyproto.PP2Type
@@ -129,10 +137,10 @@ func TestTLVsAreWhatBrokersRead(t *testing.T) {
 func TestTLVsAllocateNothing(t *testing.T) {
 	info := Info{Version: "TLSv1.2", Cipher: "ECDHE-RSA-AES128-GCM-SHA256", ServerName: "a.example", Protocol: "mqtt", Verified: true, CommonName: "device-1"}
 	dst := make([]byte, 0, 500)
-	if got := testing.AllocsPerRun(100, func() { _ = AppendTLVs(dst, &info, 52) }); got != 0 {
+	if got := testing.AllocsPerRun(100, func() { _ = appendTLVs(dst, &info, 52) }); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
-	if got := AppendTLVs([]byte("before"), &info, 52); !bytes.HasPrefix(got, []byte("before")) {
+	if got := appendTLVs([]byte("before"), &info, 52); !bytes.HasPrefix(got, []byte("before")) {
 		t.Errorf("%q", got)
 	}
 }

@@ -30,9 +30,6 @@ const (
 	maxOwed = 4 << 10
 )
 
-// maxHeader is the longest PROXY header that Mosquitto 2.1 accepts: less than 500 bytes.
-const maxHeader = 499
-
 const (
 	// pollInterval is the time between two looks at the files. A change takes effect when two looks in a row have
 	// found it, so that a certificate and its key may be written one after the other.
