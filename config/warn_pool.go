@@ -6,7 +6,7 @@ import (
 )
 
 func warnPool(c *Config, p *Pool, s *source, at string) {
-	if !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.uses(p.Name) }) {
+	if !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.uses(p) }) {
 		s.warnf(child(at, "name"), "no listener uses the pool %s: it is probed, and gets no clients", quote(p.Name))
 	}
 	warnSingleNode(p, s, at)
@@ -23,11 +23,6 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 			s.warnf(child(at, "address"), "%d is usually the port of %s", n.Address.Port, hint)
 		}
 	}
-}
-
-// uses reports whether the listener or one of its routes uses the pool.
-func (l *Listener) uses(pool string) bool {
-	return l.Pool == pool || slices.ContainsFunc(l.Routes, func(r Route) bool { return r.Pool == pool })
 }
 
 // warnSingleNode warns of settings that need another node.
