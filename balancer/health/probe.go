@@ -37,6 +37,13 @@ type drainingError struct{ reason string }
 
 func (e *drainingError) Error() string { return e.reason }
 
+// muteError says that no session gets its CONNACK from the node.
+type muteError struct{ likely string }
+
+func (e *muteError) Error() string {
+	return "it accepts connections, but no session gets a CONNACK: " + e.likely
+}
+
 // errUnavailable says that the node speaks MQTT and serves no clients. EMQX says so while it
 // evacuates its clients, too, but then another probe knows.
 var errUnavailable = errors.New("server unavailable")
@@ -69,6 +76,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	question := p.check.Probe &^ EMQX
 	if question == None || stateOf(r.err) == balancer.Down {
 		r.took = time.Since(begun)
+		p.askSessions(n, &r)
 		return r
 	}
 	conn, warning, err := p.ask(limited, question, n, addrs[0])
@@ -86,7 +94,16 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 			r.err = fmt.Errorf("after the TLS handshake: %w", farewell)
 		}
 	}
+	p.askSessions(n, &r)
 	return r
+}
+
+// askSessions adds what sessions have seen to a probe that is not about CONNECTs. A node that accepts
+// connections and answers no session is down, whatever else answers on it.
+func (p *prober) askSessions(n *balancer.Node, r *result) {
+	if cause, mute := n.Mute(); mute && r.err == nil && p.check.Probe&MQTT == 0 {
+		r.err, r.warning = &muteError{cause}, ""
+	}
 }
 
 // agrees reports whether the error of the second probe adds nothing to the first one, by which the node drains.
