@@ -22,8 +22,9 @@ type operatorWord struct {
 // sessionCount counts the open sessions of a node.
 type sessionCount struct {
 	open       atomic.Int64
-	overloaded atomic.Bool // the last decision about the node's max_load
-	_          [52]byte    // fills a cache line, because every session writes to open
+	overloaded atomic.Bool  // the last decision about the node's max_load
+	served     atomic.Int64 // open sessions that the node has accepted
+	_          [40]byte     // fills a cache line, because every session writes to open
 }
 
 // condition is the state of one address of a node.
@@ -35,9 +36,12 @@ type condition struct {
 	outlierUntil atomic.Int64 // in the time of now; valid only for an outlier, which it is until Judge ends it
 	seen         *attempts    // apart, so that the choice of a node among many touches less memory
 	record       *record      // of seen
+	silence      *silence     // apart for the same reason
 }
 
-func newCondition() *condition { return &condition{seen: new(attempts), record: new(record)} }
+func newCondition() *condition {
+	return &condition{seen: new(attempts), record: new(record), silence: new(silence)}
+}
 
 // outlier is the bit of a verdict that Judge sets. It is in one word with the health, so that the choice
 // of a node reads one word.

@@ -42,7 +42,7 @@ func (l *loop) answered(s *session, b []byte, err error) step {
 // noAnswer handles a node that closed before its answer was whole. If no other node takes the client,
 // it gets the part that has arrived.
 func (l *loop) noAnswer(s *session, err error) step {
-	if next, ok := l.unanswered(s, pick(err == io.EOF, RetryClosed, RetryReset)); ok {
+	if next, ok := l.unanswered(s, pick(err == io.EOF, RetryClosed, RetryReset), s.pending.answer); ok {
 		return next
 	}
 	answer := s.pending.answer
@@ -69,10 +69,11 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 		s.pending.answer = append([]byte(nil), b...)
 		return stepConfirm
 	case answerClose:
-		if next, ok := l.unanswered(s, RetryClosed); ok {
+		if next, ok := l.unanswered(s, RetryClosed, nil); ok {
 			return next
 		}
 	case answerConnack:
+		s.pending.node.Answered(l.connack.Code == 0)
 		s.flow.connacked(l.connack.Code, time.Duration(l.Now()-s.begun))
 		if nodesOwn(&l.connack) {
 			if next, ok := l.retry(s, RetryConnack); ok {
@@ -93,7 +94,14 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 			s.name(l.connack.AssignedClientID, []byte(s.username()))
 			s.assigned = true
 		}
-	case answerAuth, answerOther:
+	case answerAuth:
+		s.pending.node.Answered(false)
+	case answerOther:
+		if !mayBeConnack(l.answer) {
+			if next, ok := l.unanswered(s, RetryOther, l.answer); ok {
+				return next
+			}
+		}
 	}
 	s.pending.answer = nil
 	s.flow.Sent += uint64(len(b))

@@ -36,6 +36,9 @@ func (l *loop) failAttempt(s *session, err error) {
 	}
 	l.dropAttempt(s)
 	o.failure = failure(node, err)
+	if cause, mute := upgradeCause(o.pool, err, time.Duration(l.Now()-o.begunAt)); mute {
+		s.reportUnanswered(node, cause)
+	}
 	if failed.Unreached {
 		node.Observed(false)
 		if o.pool.DialFailed != nil {

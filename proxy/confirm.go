@@ -45,6 +45,13 @@ func readAnswer(b []byte, c *mqttparse.Connack, v mqttparse.Version) answer {
 	}
 }
 
+// mayBeConnack reports whether an answer, from which nothing can be learned, may yet be a CONNACK: one with too
+// much behind it, or with a fault.
+func mayBeConnack(b []byte) bool {
+	const firstByteConnack = 2 << 4
+	return len(b) == 0 || b[0] == firstByteConnack || startsWithAuth(b)
+}
+
 // startsWithAuth reports whether the first packet of a node's answer is an AUTH.
 func startsWithAuth(b []byte) bool { return len(b) > 0 && b[0] == firstByteAuth }
 

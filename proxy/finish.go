@@ -87,6 +87,9 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	s.listener.Open--
 	s.listener.Outcomes[o]++
 	if node != nil {
+		if s.connacked && s.connack == 0 {
+			node.Left()
+		}
 		node.Release()
 	}
 	if s.counted {

@@ -63,6 +63,9 @@ func (f *flow) addTo(to *FlowStats) {
 	for reason, n := range f.Retries {
 		to.Retries[reason] += n
 	}
+	for why, n := range f.Unanswered {
+		to.Unanswered[why] += n
+	}
 	for i := range f.Packets {
 		to.Packets[i].Add(&f.Packets[i])
 	}

@@ -21,13 +21,14 @@ func (srv *Server) runJudge() {
 	}
 }
 
-// judge judges the nodes of all pools and logs what has changed: for each node a line at the beginning
+// judge judges the nodes of all pools and logs what has changed: for each outlier a line at the beginning
 // and one at the end of its time, which is 10 s or more.
 func (srv *Server) judge() {
 	for _, p := range srv.current.Load().Pools() {
 		for _, v := range p.Judge() {
 			srv.logVerdict(p.Name, v)
 		}
+		srv.reportSilences(p)
 	}
 }
 

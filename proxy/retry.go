@@ -23,12 +23,13 @@ const (
 	RetryClosed                     // it closed before it had answered
 	RetryReset                      // its connection broke before it had answered
 	RetrySilent                     // it did not answer in time
+	RetryOther                      // its answer was no CONNACK
 	RetryReasons                    // the number of reasons
 )
 
 // String returns the reason's name in the metrics.
 func (r RetryReason) String() string {
-	return [RetryReasons]string{"connack", "closed", "reset", "silent"}[r]
+	return [RetryReasons]string{"connack", "closed", "reset", "silent", "other"}[r]
 }
 
 // keepFirst keeps the client's first bytes, which a node has got, while that node may turn the client
@@ -141,12 +142,14 @@ func (o *pending) accepted() {
 	o.node.Observed(true)
 	for _, n := range o.doubted {
 		n.Observed(false)
+		n.AcceptedElsewhere()
 	}
 }
 
-// unanswered is retry for a node that has sent no CONNACK. If no other node is left, the client gets the
-// CONNACK of the last one that sent one.
-func (l *loop) unanswered(s *session, why RetryReason) (next step, ok bool) {
+// unanswered is retry for a node that has sent no CONNACK, but b. If no other node is left, the client gets
+// the CONNACK of the last one that sent one.
+func (l *loop) unanswered(s *session, why RetryReason, b []byte) (next step, ok bool) {
+	l.countUnanswered(s, why, b)
 	if next, ok := l.retry(s, why); ok || len(s.pending.refusal) == 0 {
 		return next, ok
 	}
@@ -155,7 +158,7 @@ func (l *loop) unanswered(s *session, why RetryReason) (next step, ok bool) {
 	reactor.Abort(s.server.fd)
 	l.closeServer(s)
 	return l.passRefusal(s, [...]outcome.Outcome{
-		RetryClosed: outcome.ServerClosed, RetryReset: outcome.ServerReset, RetrySilent: outcome.ConnackTimeout,
+		RetryClosed: outcome.ServerClosed, RetryReset: outcome.ServerReset, RetrySilent: outcome.ConnackTimeout, RetryOther: outcome.ServerClosed,
 	}[why]), true
 }
 
@@ -173,10 +176,14 @@ func (l *loop) passRefusal(s *session, o outcome.Outcome) step {
 
 // silent handles a node that has not answered the CONNECT in time.
 func (l *loop) silent(s *session) step {
-	if s.step == stepConfirm && s.pending.pool.Confirm.Silence {
-		if next, ok := l.unanswered(s, RetrySilent); ok {
+	switch {
+	case s.step != stepConfirm:
+	case s.pending.pool.Confirm.Silence:
+		if next, ok := l.unanswered(s, RetrySilent, nil); ok {
 			return next
 		}
+	default:
+		l.countUnanswered(s, RetrySilent, nil)
 	}
 	if s.step == stepConfirm && s.canChangeNode() {
 		s.pending.node.Observed(false)
@@ -193,7 +200,7 @@ func (l *loop) lastAnswer(s *session) step {
 		case s.refusedByNode(err):
 			return l.dialAgain(s, err)
 		case err != nil:
-			if next, ok := l.unanswered(s, RetryReset); ok {
+			if next, ok := l.unanswered(s, RetryReset, nil); ok {
 				return next
 			}
 			return stepRelay

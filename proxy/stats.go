@@ -68,6 +68,8 @@ type FlowStats struct {
 
 	// The fields below are zero if the listener does not read MQTT.
 
+	Unanswered [RetryReasons]uint64 // sessions that the node has given no CONNACK, by why; whether another one was tried or not
+
 	Packets     [2]PacketStats   // ToNode and ToClient; the first ones of a client count when its node has answered
 	Connacks    map[uint8]uint64 // the node's CONNACKs by code; nil: none
 	Disconnects map[uint8]uint64 // the ended sessions in which the last packet of the node was a DISCONNECT of MQTT 5, by reason code; nil: none

@@ -43,6 +43,9 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 				add("node_draining", subject, n.Since, reasonOf(&n))
 			case balancer.Up:
 			}
+			if cause, mute := n.Node.Mute(); mute {
+				add("node_mute", subject, time.Time{}, "it accepts connections, but no session gets a CONNACK: "+cause)
+			}
 			if n.Warning != "" {
 				add("probe_incomplete", subject, time.Time{}, n.Warning)
 			}

@@ -9,6 +9,7 @@ import (
 var (
 	connacks      = newCounter("node_connacks_total", "CONNACKs of a node, by reason code (MQTT 5) or return code (3.1 and 3.1.1).", "pool", "node", "code")
 	retries       = newCounter("confirm_retries_total", "Clients that went on to the next candidate because a node did not accept them, by reason.", "pool", "node", "reason")
+	unanswered    = newCounter("node_unanswered_total", "Sessions that a node has given no CONNACK, whether another node was tried or not, by reason.", "pool", "node", "reason")
 	disconnects   = newCounter("node_disconnects_total", "DISCONNECTs of MQTT 5 with which a node has ended sessions, by reason code.", "pool", "node", "code")
 	timeToConnack = newHistogram("time_to_connack_seconds", "From the accept of a client to the CONNACK of its node, whatever its code.", "pool", "node")
 	nodeDial      = newHistogram("node_dial_seconds", "To make a connection to a node, with its TLS handshake.", "pool", "node")
@@ -19,7 +20,7 @@ var (
 type nodeAnswers struct {
 	pool, node            string
 	connacks, disconnects map[uint8]uint64
-	retries               [proxy.RetryReasons]uint64
+	retries, unanswered   [proxy.RetryReasons]uint64
 	proxy.Times
 }
 
@@ -31,6 +32,11 @@ func (s scrape) answers(flows []proxy.FlowStats) {
 		}
 		for reason, times := range n.retries {
 			s.count(retries, times, n.pool, n.node, proxy.RetryReason(reason).String())
+		}
+		for reason, times := range n.unanswered {
+			if why := proxy.RetryReason(reason); why != proxy.RetryConnack {
+				s.count(unanswered, times, n.pool, n.node, why.String())
+			}
 		}
 		for code, times := range n.disconnects {
 			s.count(disconnects, times, n.pool, n.node, hex(code))
@@ -62,6 +68,9 @@ func answersOf(flows []proxy.FlowStats) []*nodeAnswers {
 		}
 		for reason, times := range f.Retries {
 			n.retries[reason] += times
+		}
+		for reason, times := range f.Unanswered {
+			n.unanswered[reason] += times
 		}
 		for code, times := range f.Disconnects {
 			n.disconnects[code] += times

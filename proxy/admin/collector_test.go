@@ -55,7 +55,7 @@ func everything(t *testing.T) *fixed {
 			}},
 		}},
 		Flows: []proxy.FlowStats{{
-			Listener: "mqtts", Pool: "p", Node: "a", Open: 1, Total: 2, Received: 3, Sent: 4, DialErrors: 5, Retries: [proxy.RetryReasons]uint64{proxy.RetryReset: 7}, OpenByVersion: [4]int64{0, 0, 0, 1},
+			Listener: "mqtts", Pool: "p", Node: "a", Open: 1, Total: 2, Received: 3, Sent: 4, DialErrors: 5, Retries: [proxy.RetryReasons]uint64{proxy.RetryReset: 7}, Unanswered: [proxy.RetryReasons]uint64{proxy.RetryReset: 8, proxy.RetryOther: 9}, OpenByVersion: [4]int64{0, 0, 0, 1},
 			Packets:  [2]proxy.PacketStats{{Packets: 10, Publish: [3]uint64{1, 2, 3}}, {Packets: 20, Publish: [3]uint64{4, 5, 6}}},
 			Connacks: map[uint8]uint64{0x84: 1}, Disconnects: map[uint8]uint64{0x8E: 2},
 			Times: proxy.Times{TimeToConnack: times, Dial: times, Duration: times},

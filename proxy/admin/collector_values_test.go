@@ -26,6 +26,8 @@ func TestEveryCountIsUnderItsOwnLabels(t *testing.T) {
 		`mqttlb_node_connacks_total{code="0x84",node="a",pool="p"} 1`,
 		`mqttlb_confirm_retries_total{node="a",pool="p",reason="reset"} 7`,
 		`mqttlb_confirm_retries_total{node="a",pool="p",reason="connack"} 0`,
+		`mqttlb_node_unanswered_total{node="a",pool="p",reason="reset"} 8`,
+		`mqttlb_node_unanswered_total{node="a",pool="p",reason="other"} 9`,
 		`mqttlb_node_disconnects_total{code="0x8E",node="a",pool="p"} 2`,
 		`mqttlb_session_duration_seconds_bucket{node="a",pool="p",le="0.5"} 1`,
 		`mqttlb_session_duration_seconds_bucket{node="a",pool="p",le="1"} 3`,

@@ -94,6 +94,12 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 	if in.OutlierUntil != nil {
 		notes = append(notes, "an outlier for another "+span(max(math.Ceil(in.OutlierUntil.Sub(now).Seconds()), 1)))
 	}
+	switch {
+	case in.Mute != "" && in.Healthy: // otherwise the reason says so
+		notes = append(notes, "no session gets a CONNACK: "+terminal.Printable(in.Mute))
+	case in.Unanswered > 0:
+		notes = append(notes, fmt.Sprintf("%d sessions got no CONNACK", in.Unanswered))
+	}
 	if in.Overloaded {
 		notes = append(notes, "over max_load")
 	}

@@ -56,6 +56,8 @@ type NodeInPool struct {
 	Warning          string     `json:"warning,omitempty"` // why the probes know less than they should
 	ProbeSeconds     float64    `json:"probe_seconds,omitempty"`
 	OutlierUntil     *time.Time `json:"outlier_until,omitempty"` // until then it is tried after the others; none: it is no outlier
+	Unanswered       uint64     `json:"unanswered,omitempty"`    // sessions that it has given no CONNACK, since the start
+	Mute             string     `json:"mute,omitempty"`          // the likely cause why it accepts connections and no session gets a CONNACK; empty: it answers
 	Overloaded       bool       `json:"overloaded,omitempty"`    // over the pool's max_load: new clients without a persistent session go elsewhere
 	Weight           int        `json:"weight"`
 	ConfiguredWeight int        `json:"configured_weight"`
