@@ -42,6 +42,7 @@ type attempt struct {
 	packets PacketStats      // of the client, which the node has got; they are not counted yet
 	nodes   int              // that have got the CONNECT
 	early   int              // bytes that the client may still send before its CONNACK, and that are kept; negative: it stays with the next node
+	saidAll bool             // the end of the client was seen while it waits in a queue, and its bytes are for a node
 	retryBy int64            // end of the time in which other nodes are tried, in the time of package walk
 	doubted []*balancer.Node // that turned the client away; see accepted
 	refusal []byte           // the last CONNACK of a node that has refused the client; nil: none
