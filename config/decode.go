@@ -98,6 +98,10 @@ func sectionOrOff[T any](key string, dst **T, initial T, fields func(*T) []field
 			*dst = nil
 			return
 		}
+		if no, err := boolean(n); err == nil && !no {
+			d.errorf(path, "is %s; write %s", describe(n), off)
+			return
+		}
 		if n.Kind != yaml.MappingNode {
 			d.errorf(path, "is %s; it must be off or a mapping of keys to values", describe(n))
 			return

@@ -134,7 +134,7 @@ func poolFields(p *Pool) []field {
 
 func confirmFields(c *Confirm) []field {
 	return []field{
-		scalar("attempts", &c.Attempts, integer(2, maxAttempts)),
+		scalar("attempts", &c.Attempts, parseAttempts),
 		scalar("time", &c.Time, duration(minTimeout, maxTimeout, zeroForbidden)),
 		scalar("silence", &c.Silence, oneOf(silences)),
 	}

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // A Pool is a set of nodes that serve the same clients, and how one of them is chosen.
@@ -80,6 +83,15 @@ type Confirm struct {
 	Attempts int           // nodes that get the CONNECT, at least 2
 	Time     time.Duration // from the first CONNECT sent; no other node is tried after it
 	Silence  Silence       // what a node means that does not answer within Timeouts.Connack
+}
+
+// parseAttempts parses Confirm.Attempts. With one attempt there is nothing to confirm.
+func parseAttempts(n *yaml.Node) (int, error) {
+	attempts, err := integer(2, maxAttempts)(n)
+	if _, tooFew := integer(0, 1)(n); tooFew == nil {
+		err = fmt.Errorf("%w; for one attempt alone write confirm: %s", err, off)
+	}
+	return attempts, err
 }
 
 // NodeTLS configures TLS to nodes, for sessions and probes. Paths are kept as written:

@@ -1,10 +1,8 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 )
 
 // Values of the CONNECT that an mqtt probe sends.
@@ -18,13 +16,8 @@ var placeholders = []string{"%r", "%n", "%h", "%p"}
 // nodes and two processes must differ.
 func parseClientIDPattern(s string) (string, error) {
 	const needed = "write %r, a random text, or %n, %h and %p, the name of the node, that of this host and the number of the process"
-	switch {
-	case s == "":
-		return "", errors.New("is empty; leave it out for an identifier of letters and digits")
-	case len(s) > maxClientID:
-		return "", fmt.Errorf("is %d bytes long; at most %d are allowed", len(s), maxClientID)
-	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", fmt.Errorf("%s has a control character", quote(s))
+	if err := checkLine(s, maxClientID, "leave it out for an identifier of letters and digits"); err != nil {
+		return "", err
 	}
 	rest := s
 	for _, p := range placeholders {
@@ -42,13 +35,5 @@ func parseClientIDPattern(s string) (string, error) {
 
 // parseUsername parses the user name of a probe.
 func parseUsername(s string) (string, error) {
-	switch {
-	case s == "":
-		return "", errors.New("is empty; leave it out for none")
-	case len(s) > maxUsername:
-		return "", fmt.Errorf("is %d bytes long; at most %d are allowed", len(s), maxUsername)
-	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", fmt.Errorf("%s has a control character", quote(s))
-	}
-	return s, nil
+	return s, checkLine(s, maxUsername, "leave it out for none")
 }

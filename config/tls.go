@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"strings"
-	"unicode"
 )
 
 // Values of TLS: names of protocols and servers.
@@ -11,15 +10,7 @@ import (
 // parseProtocolName parses the name of a protocol in ALPN. Names are bytes (RFC 7301,
 // 3.1); registered names are printable.
 func parseProtocolName(s string) (string, error) {
-	switch {
-	case s == "":
-		return "", fmt.Errorf("is empty; write the name of a protocol, as mqtt or http/1.1")
-	case len(s) > maxProtocolName:
-		return "", fmt.Errorf("is %d bytes long; the name of a protocol has at most %d", len(s), maxProtocolName)
-	case strings.ContainsFunc(s, unicode.IsControl):
-		return "", fmt.Errorf("%s has a control character", quote(s))
-	}
-	return s, nil
+	return s, checkLine(s, maxProtocolName, "write the name of a protocol, as mqtt or http/1.1")
 }
 
 // parseServerName parses a NodeTLS.ServerName.

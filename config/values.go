@@ -28,6 +28,20 @@ func text[T any](parse func(string) (T, error)) func(*yaml.Node) (T, error) {
 	}
 }
 
+// checkLine checks that s is text of one line, of at most so many bytes. ifEmpty says what to write in place of
+// nothing.
+func checkLine(s string, most int, ifEmpty string) error {
+	switch {
+	case s == "":
+		return errors.New("is empty; " + ifEmpty)
+	case len(s) > most:
+		return fmt.Errorf("is %d bytes long; at most %d are allowed", len(s), most)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		return fmt.Errorf("%s has a control character", quote(s))
+	}
+	return nil
+}
+
 // oneOf parses one of a few words, whatever its YAML type: 1.2 is a number in YAML.
 func oneOf[T ~string](words []T) func(*yaml.Node) (T, error) {
 	return func(n *yaml.Node) (T, error) {

@@ -58,6 +58,15 @@ func (l *loop) noAnswer(s *session, err error) step {
 	return stepRelay
 }
 
+// clientLeft notes that a client has left before its CONNACK. If its node has been silent for long, that
+// is why: of a frozen node most clients give up before timeouts.connack is over.
+func (l *loop) clientLeft(s *session) {
+	silent := s.server.moved == 0 && reactor.Unread(s.server.fd) == 0
+	if o := s.pending; silent && l.Now()-o.givenAt >= int64(l.server.waits.silence) {
+		o.node.Observed(false)
+	}
+}
+
 // forwardAnswer reads and forwards the first bytes of a node, which begin with a packet or a frame.
 func (l *loop) forwardAnswer(s *session, b []byte) step {
 	answer := l.classifyAnswer(s, b)

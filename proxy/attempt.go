@@ -139,7 +139,7 @@ func (l *loop) reached(s *session) step {
 	s.followFirst()
 	s.flow.Received += uint64(len(o.bytes))
 	l.keepFirst(s)
-	s.active, s.deadline = l.Timers.Now(), l.connackBy(s)
+	s.active, s.deadline, o.givenAt = l.Timers.Now(), l.connackBy(s), l.Now()
 	if s.client.unread() {
 		s.client.readable = true // frames arrived with the CONNECT
 	}

@@ -160,6 +160,10 @@ type waits struct {
 	// bounds how often a home that refuses a client costs it a connection.
 	again time.Duration
 
+	// silence is how long a node must have been silent after it got a CONNECT, so that a client which leaves
+	// then counts against it. A good node answers within milliseconds, so nobody can fake this at one.
+	silence time.Duration
+
 	// portRelease is how long a port without a listener still accepts the connections whose handshake
 	// had begun. It is longer than deferAccept of package reactor.
 	portRelease time.Duration
@@ -168,5 +172,5 @@ type waits struct {
 // usualWaits are the waits of every server outside of tests.
 var usualWaits = waits{
 	boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, refusal: time.Second,
-	settle: 10 * time.Second, again: time.Hour, portRelease: 2 * time.Second,
+	settle: 10 * time.Second, again: time.Hour, silence: 3 * time.Second, portRelease: 2 * time.Second,
 }

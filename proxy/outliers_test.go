@@ -165,6 +165,46 @@ func TestASilentNodeIsAnOutlier(t *testing.T) {
 	})
 }
 
+// Most clients of a frozen node give up before timeouts.connack is over. Those that have waited for long count.
+func TestASilentNodeThatClientsLeaveIsAnOutlier(t *testing.T) {
+	inModesAbreast(t, []mode{mqttToMQTT, wsToMQTT, wssToWSS}, func(t *testing.T, m mode) {
+		got := make(chan struct{}, 1000)
+		silent := m.startNode(t, func(c net.Conn) {
+			if _, err := c.Read(make([]byte, 1024)); err == nil {
+				got <- struct{}{}
+			}
+			_, _ = io.Copy(io.Discard, c)
+		})
+		r := prepare(t, []string{silent.address(), m.startNode(t, nil).address()}, m.set)
+		r.srv.waits.silence = time.Millisecond
+		r.run()
+		r.apply(r.pool(func(spec *balancer.PoolSpec) { spec.Outliers = true }))
+		i := 0
+		eventually(t, "an outlier", func() bool {
+			id := fmt.Sprint("device-", i)
+			i++
+			if r.chosen(id) != "node-a" {
+				_ = r.open(id).Close()
+				return r.node(0).IsOutlier()
+			}
+			c := r.dial()
+			c.send(connectAs(id))
+			eventually(t, "its node has the CONNECT", func() bool { // unless it has just become an outlier
+				return len(got) > 0 || r.node(0).IsOutlier()
+			})
+			time.Sleep(2 * time.Millisecond) //nolint:forbidigo // the client waits
+			for len(got) > 0 {
+				<-got
+			}
+			_ = c.Close()
+			return r.node(0).IsOutlier()
+		})
+		if r.node(1).IsOutlier() {
+			t.Error("the good node is an outlier")
+		}
+	})
+}
+
 // secondIs reports whether an identifier's second candidate is the node of this name.
 func (r *rig) secondIs(id, name string) bool {
 	return r.srv.Route(id, false)[0].Choices[1].Node.Name == name

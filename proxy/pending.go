@@ -42,6 +42,7 @@ type attempt struct {
 	packets PacketStats      // of the client, which the node has got; they are not counted yet
 	nodes   int              // that have got the CONNECT
 	early   int              // bytes that the client may still send before its CONNACK, and that are kept; negative: it stays with the next node
+	saidAll bool             // the end of the client was seen while it waits in a queue, and its bytes are for a node
 	retryBy int64            // end of the time in which other nodes are tried, in the time of package walk
 	doubted []*balancer.Node // that turned the client away; see accepted
 	refusal []byte           // the last CONNACK of a node that has refused the client; nil: none
@@ -60,6 +61,7 @@ type attempt struct {
 	dialled  netip.AddrPort // the address of the last candidate
 	begun    reactor.Tick   // when dialling it began
 	begunAt  int64          // the same in ns of the loop's clock
+	givenAt  int64          // when it got the CONNECT, in ns of the loop's clock; valid once it has
 	until    reactor.Tick   // deadline of the attempt
 	unproven int            // bytes sent, while the node has acknowledged none of them; 0: no proof is needed
 	failure  string         // why the last attempt failed

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"math/rand/v2"
 	"slices"
 
@@ -8,6 +9,7 @@ import (
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/websocket"
 )
 
 // queue has a session wait for its turn at a node, or for the pause between two walks. In a queue its
@@ -39,30 +41,58 @@ func (l *loop) isRemoved(o *attempt) bool {
 	return now != o.pool && !slices.ContainsFunc(now.Nodes(), func(n *balancer.Node) bool { return n.Name == o.node.Name })
 }
 
-// closeNotifySize is the size of a close_notify in its record; with the suites of TLS 1.2 that chain
-// blocks it is larger. A PUBLISH after the CONNECT takes more: two records, since a close_notify follows.
-const closeNotifySize = 31
-
-// gaveUp reports whether the client of a session that waits in a queue has closed, after a CONNECT and
-// nothing more. It would not learn whether a node takes it, so its turn is for others. A client that has
-// sent more may have sent all it has to say.
+// gaveUp reports whether the client of a session that waits in a queue has ended its stream, and has sent
+// no PUBLISH. It would not learn whether a node takes it, or would get no answer in time, so its turn is for
+// others. A client that has published may have said all it has to say.
 func (l *loop) gaveUp(s *session) bool {
-	o, h := s.pending, &s.client
-	if !h.readToEnd || s.step != stepDial || !o.walk.Queued() || s.listener.Opaque() || o.Framed() || !isOnePacket(o.bytes) {
+	o := s.pending
+	if o.saidAll || !s.client.readToEnd || s.step != stepDial || !o.walk.Queued() || s.listener.Opaque() {
 		return false
 	}
-	most := 0
-	if h.layers != nil {
-		most = closeNotifySize
+	switch err := l.readOn(s); {
+	case err == reactor.ErrAgain:
+		return false
+	case err == nil, err == io.EOF && s.hasPublished():
+		o.saidAll = true
+		return false
 	}
-	return reactor.EndsWithin(h.fd, most)
+	return true
 }
 
-// isOnePacket reports whether b is one whole packet and nothing more.
-func isOnePacket(b []byte) bool {
-	var scanner mqttparse.Scanner
-	var n mqttparse.PacketCounts
-	return scanner.Count(b, 0, &n) == 1 && scanner.Between()
+// readOn reads the bytes behind the CONNECT of a client whose end of stream is known. It returns nil if there
+// are more than can be kept, otherwise the error of the last read.
+func (l *loop) readOn(s *session) error {
+	o := s.pending
+	o.ownBytes()
+	for o.early > 0 {
+		b, err := l.read(&s.client)
+		if err != nil {
+			return err
+		}
+		o.bytes = append(o.bytes, b...)
+		o.buffer = o.bytes
+		o.early -= len(b)
+		l.countOpening(s, len(o.bytes))
+	}
+	return nil
+}
+
+// hasPublished reports whether there is a whole PUBLISH in the bytes that are kept of the client.
+func (s *session) hasPublished() bool {
+	o := s.pending
+	var packets mqttparse.Scanner
+	var n PacketStats
+	if !o.Framed() || !o.pool.WebSocket {
+		packets.Count(o.bytes, 0, &n)
+		return n.Publish != [3]uint64{}
+	}
+	var frames websocket.Follower
+	for b := o.bytes; len(b) > 0; {
+		length, payload, mask := frames.Next(b)
+		packets.Count(payload, mask, &n)
+		b = b[length:]
+	}
+	return n.Publish != [3]uint64{}
 }
 
 // refuseLater refuses a session after a random time, because all nodes are full or busy. Clients that are

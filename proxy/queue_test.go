@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"strings"
@@ -135,19 +136,30 @@ func TestASessionWaitsForTheNodeThatHasRoomFirst(t *testing.T) {
 	}
 }
 
-// A client that leaves gives back its place, and its turn is for others.
+// A client that leaves gives back its place, and its turn is for others, whatever it has sent with its
+// CONNECT, and after it: only a PUBLISH is of use without its client.
 func TestAClientThatLeavesTheQueueIsLetGo(t *testing.T) {
-	inModesAbreast(t, []mode{mqttToMQTT, mqttsToMQTT, wsToWS, wssToMQTT}, func(t *testing.T, m mode) {
+	more := []byte("\x82\x06\x00\x01\x00\x01t\x01\xc0\x00\x32\x04\x00") // SUBSCRIBE, PINGREQ and half of a PUBLISH
+	inModesAbreast(t, []mode{mqttToMQTT, mqttsToMQTT, wsToWS, wssToMQTT, httpToWS}, func(t *testing.T, m mode) {
 		r := m.start(t, []string{m.startNode(t, nil).address()}, ramping(t, longQueue))
 		r.open("first")
 		ends := uint64(0)
 		for name, leave := range map[string]func(*client){
 			"reset": (*client).reset,
 			"close": func(c *client) { _ = c.Close() },
+			"more and close": func(c *client) {
+				c.send(more)
+				_ = c.Close()
+			},
+			"much and close": func(c *client) {
+				c.send(bytes.Repeat([]byte("\xc0\x00"), earlyBytes/2-100))
+				_ = c.Close()
+			},
+			"a DISCONNECT and half a close": func(c *client) {
+				c.send([]byte("\xc0\x00\xe0\x00"))
+				_ = tcp(c.Conn).CloseWrite()
+			},
 		} {
-			if m.clientWS() && name != "reset" {
-				continue // what a frame has after the CONNECT is not known
-			}
 			c := r.joins(persistent("waits"))
 			r.waits(0, 1)
 			if n := r.srv.Stats().OpeningMemory; n < openingSize {
@@ -167,7 +179,7 @@ func TestAClientThatLeavesTheQueueIsLetGo(t *testing.T) {
 
 // Some clients say all they have to say, and close. Nothing of it is lost.
 func TestAClientThatHasSentMoreThanItsConnectKeepsItsTurn(t *testing.T) {
-	inModesAbreast(t, []mode{mqttToMQTT, mqttsToMQTT}, func(t *testing.T, m mode) {
+	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		got := make(chan string, 1)
 		n := m.startNode(t, func(c net.Conn) {
 			var all []byte

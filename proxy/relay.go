@@ -103,6 +103,9 @@ func (l *loop) flushAndResume(s *session, to *stream) (ended bool) {
 // inputEnded handles the end of a stream, or the error that broke it. It passes an end on to the other
 // stream. The session ends when both streams have ended, or after timeouts.half_closed.
 func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) {
+	if from == &s.client && s.step == stepConfirm {
+		l.clientLeft(s)
+	}
 	_, frames := errors.AsType[*websocket.Error](err)
 	switch {
 	case err == errUnreadPongs:

@@ -48,14 +48,6 @@ func Unread(fd int32) int {
 	return n
 }
 
-// EndsWithin reports whether at most so many bytes are left to read from a peer whose end of stream is known. most must
-// be less than 64.
-func EndsWithin(fd int32, most int) bool {
-	var b [64]byte
-	n, _, err := unix.Recvfrom(int(fd), b[:most+1], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == nil && n <= most
-}
-
 // Unacknowledged returns how many sent bytes the peer has not acknowledged, or 0 if it cannot tell.
 func Unacknowledged(fd int32) int {
 	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)

@@ -23,9 +23,6 @@ func Send(int32, []byte) (int, error) { return 0, ErrUnsupported }
 // Unacknowledged is 0.
 func Unacknowledged(int32) int { return 0 }
 
-// EndsWithin is false.
-func EndsWithin(int32, int) bool { return false }
-
 // Unread is 0.
 func Unread(int32) int { return 0 }
 

@@ -60,7 +60,7 @@ func TestCommandsAskAndPrint(t *testing.T) {
 		{"kick --node n --address 10.1.2.3 -y --reason-code 152", `POST /api/v1/sessions/kick {"node":"n","address":"10.1.2.3","reason_code":152}`, nil},
 		{"kick --node n --reason-code Use_another_server", `POST /api/v1/sessions/kick {"node":"n","reason_code":156}`, nil},
 
-		{"drain emqx-2", "POST /api/v1/nodes/emqx-2/drain {}", []string{"emqx-2 draining 5 2,000/5,000 40s to go at 50/s, 2,000 of 3,000 left; weight 1 in the file emqx", "warning: the last node of a pool\n"}},
+		{"drain emqx-2", "POST /api/v1/nodes/emqx-2/drain {}", []string{"emqx-2 draining 5 2,000/5,000 emqx 10.0.0.2:1883 - 40s to go at 50/s, 2,000 of 3,000 left; weight 1 in the file", "warning: the last node of a pool\n"}},
 		{"drain emqx-2 --pace 50/s", `POST /api/v1/nodes/emqx-2/drain {"pace":"50/s"}`, nil},
 		{"disable emqx-2 --within 10m", `POST /api/v1/nodes/emqx-2/disable {"within":"10m"}`, nil},
 		{"undrain emqx-2", "POST /api/v1/nodes/emqx-2/undrain {}", nil},

@@ -2,6 +2,7 @@ package ctl
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,11 +26,12 @@ func nodesCommand(c *connection) *cobra.Command {
 	}
 }
 
-// nodeTable has a row for each node in each of its pools.
+// nodeTable has a row for each node in each of its pools. The note comes last, as every text without a limit: into
+// a pipe it is not cut.
 func nodeTable(nodes []api.Node, now time.Time) *table {
 	t := &table{columns: []column{
 		{title: "NODE", least: 14, middle: true}, {title: "STATE", least: 9}, {title: "WEIGHT", right: true}, {title: "SESSIONS", right: true},
-		{title: "NOTE", least: 28}, {title: "POOL", least: 6}, {title: "ADDRESS", least: 14, rank: 2}, {title: "PROBE", right: true, rank: 1},
+		{title: "POOL", least: 6}, {title: "ADDRESS", least: 14, rank: 2}, {title: "PROBE", right: true, rank: 1}, {title: "NOTE", least: 28},
 	}}
 	for _, n := range nodes {
 		name := terminal.Printable(n.Name)
@@ -38,11 +40,12 @@ func nodeTable(nodes []api.Node, now time.Time) *table {
 			if in.ProbeSeconds > 0 {
 				probe = time.Duration(in.ProbeSeconds * float64(time.Second)).Round(100 * time.Microsecond).String()
 			}
-			t.rows = append(t.rows, append(nodeRow(name, &n, &in, now),
-				cell{text: terminal.Printable(in.Pool)}, cell{text: terminal.Printable(in.Address)}, cell{text: probe}))
+			row := nodeRow(name, &n, &in, now)
+			note := len(row) - 1
+			t.rows = append(t.rows, slices.Insert(row, note, cell{text: terminal.Printable(in.Pool)}, cell{text: terminal.Printable(in.Address)}, cell{text: probe}))
 		}
 		if len(n.Pools) == 0 {
-			t.add(name, terminal.Printable(string(n.Operator.State)), "", "", "only the operator's word is left", "-", "", "")
+			t.add(name, terminal.Printable(string(n.Operator.State)), "", "", "-", "", "", "only the operator's word is left")
 		}
 	}
 	return t
