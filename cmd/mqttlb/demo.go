@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -64,7 +63,7 @@ start brokers.`,
 // demo runs the demo until ctx is done.
 func demo(ctx context.Context, f demoFlags, stdout, stderr io.Writer) error {
 	if unsupported != nil {
-		return fmt.Errorf("demo %w", unsupported)
+		return unsupported
 	}
 	live := terminal.CanRedraw(stdout)
 	if live && !isSupervised() {
