@@ -56,6 +56,9 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	root.SetUsageTemplate(usageHead + usageInherited)
 	root.SetHelpTemplate(help)
 	completeHelp(root)
+	if len(args) == 0 || !strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) { // a completion parses them twice
+		takeOnce(root)
+	}
 
 	cmd, err := root.ExecuteContextC(ctx)
 	var exit ExitError
@@ -68,7 +71,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 		fmt.Fprintf(stderr, "%s: %s\n%s --help says more.\n", cmd.CommandPath(), terminal.PrintableLines(err.Error()), cmd.CommandPath())
 		return int(ErrUsage)
 	default:
-		fmt.Fprintf(stderr, "%s: %s\n", root.Name(), terminal.PrintableLines(err.Error()))
+		fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), terminal.PrintableLines(err.Error()))
 		return int(ErrFailed)
 	}
 }
@@ -100,6 +103,9 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 				near = append(near, group.Name()+" "+name)
 			}
 		}
+	}
+	if cmd.Flags().Lookup(name) != nil {
+		near = append(near, "--"+name)
 	}
 	return fmt.Errorf("there is no command %q%s", name, didYouMean(near))
 }

@@ -36,6 +36,8 @@ func tree() *cobra.Command {
 	run.Flags().Int("size", 1, "the size")
 	run.Flags().Duration("time", time.Second, "the time")
 	run.Flags().StringP("config", "c", "", "the file")
+	run.Flags().Bool("fast", false, "be fast")
+	run.Flags().StringArray("each", nil, "one of them")
 	group := cli.Group(&cobra.Command{Use: "group", Short: "others"})
 	group.AddCommand(&cobra.Command{Use: "member", Short: "one of them", Args: cli.Args("NODE"), RunE: func(*cobra.Command, []string) error { return nil }})
 	root.AddCommand(run, group, cli.ManCommand())
@@ -60,7 +62,7 @@ func TestExitCodesAndWhatIsSaid(t *testing.T) {
 		{"help group member", 0, "usage: tool group member", ""},
 		{"completion bash", 0, "tool", ""},
 
-		{"run fails", 1, "", "tool: it is broken\n"},
+		{"run fails", 1, "", "tool run: it is broken\n"},
 		{"run explained", 1, "", ""},
 
 		{"", 2, "", "usage: tool COMMAND"},
@@ -85,6 +87,17 @@ func TestExitCodesAndWhatIsSaid(t *testing.T) {
 		{"run --size", 2, "", "--size needs a value"},
 		{"run -c", 2, "", "--config needs a value"},
 		{"run --size big", 2, "", `--size "big": must be a whole number`},
+		{"run -c x -c y", 2, "", "tool run: -c, --config is given twice: \"x\" and \"y\"; it takes one value\n"},
+		{"run -c x --config=x", 2, "", "tool run: -c, --config is given twice"},
+		{"run --size 1 --size 1", 2, "", "tool run: --size is given twice"},
+		{"run --time 1s --time 2s", 2, "", "tool run: --time is given twice"},
+		{"run --fast --fast", 0, "", ""},
+		{"run --fast --fast=false", 2, "", "tool run: --fast is given twice"},
+		{"run --each a --each b", 0, "", ""},
+		{"run --size big --size 3", 2, "", `--size "big": must be a whole number`},
+		{"-version", 2, "", "tool: -version has two dashes: --version\n"},
+		{"-V", 2, "", "tool: there is no flag -V"},
+		{"version", 2, "", "tool: there is no command \"version\"; did you mean --version?"},
 		{"run --time 5", 2, "", `--time "5": must be a duration, as 30s or 5m`},
 	} {
 		var stdout, stderr bytes.Buffer

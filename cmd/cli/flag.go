@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,6 +17,7 @@ func explainFlag(cmd *cobra.Command, err error) error {
 	}
 	var unknown *pflag.NotExistError
 	var invalid *pflag.InvalidValueError
+	var twice *twiceError
 	var empty *pflag.ValueRequiredError
 	switch {
 	case errors.As(err, &unknown):
@@ -23,11 +25,17 @@ func explainFlag(cmd *cobra.Command, err error) error {
 		switch {
 		case name == "":
 			return fmt.Errorf("there is no flag --%s%s", unknown.GetSpecifiedName(), didYouMean(nearFlags(cmd, unknown.GetSpecifiedName())))
-		case cmd.Flags().Lookup(name) != nil: // as Go's own package flag allows
-			return fmt.Errorf("-%s has two dashes: --%s", name, name)
+		case longFlag(cmd, name) != "": // as Go's own package flag allows
+			return fmt.Errorf("-%[1]s has two dashes: --%[1]s", longFlag(cmd, name))
 		default:
 			return fmt.Errorf("there is no flag -%s", unknown.GetSpecifiedName())
 		}
+	case errors.As(err, &twice) && errors.As(err, &invalid):
+		name := "--" + invalid.GetFlag().Name
+		if short := invalid.GetFlag().Shorthand; short != "" {
+			name = "-" + short + ", " + name
+		}
+		return fmt.Errorf("%s %w", name, twice)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("--%s %q: %s", invalid.GetFlag().Name, invalid.GetValue(), allowed(invalid.GetFlag(), invalid.Unwrap()))
 	case errors.As(err, &empty):
@@ -35,6 +43,17 @@ func explainFlag(cmd *cobra.Command, err error) error {
 	default:
 		return err
 	}
+}
+
+// longFlag returns the flag that was meant by a dash and letters that are no flags. Those before them may be: -v of
+// -version is a flag.
+func longFlag(cmd *cobra.Command, letters string) (name string) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Name == letters || len(letters) > 1 && strings.HasSuffix(f.Name, letters) && len(f.Name) == len(letters)+1 {
+			name = f.Name
+		}
+	})
+	return name
 }
 
 // allowed says what the value of a flag must be; err is the reason in the words of the

@@ -19,6 +19,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,8 +63,15 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprint(os.Stderr, usage)
 		return 2
 	}
-	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+	switch args[0] {
+	case "help", "-h", "--help", "-help":
+		if len(args) > 1 && args[0] == "help" {
+			return run(ctx, []string{args[1], "--help"})
+		}
 		fmt.Print(usage)
+		return 0
+	case "version", "--version", "-version":
+		fmt.Println("mqttbench", version())
 		return 0
 	}
 	c, ok := commands[args[0]]
@@ -81,6 +92,15 @@ func run(ctx context.Context, args []string) int {
 	}
 	fmt.Fprintf(os.Stderr, "mqttbench %s: %v\n", args[0], err)
 	return 1
+}
+
+// version is the version that the build has recorded, and that of Go.
+func version() string {
+	build := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		build = info.Main.Version
+	}
+	return fmt.Sprintf("%s %s %s/%s", build, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // usageError is an error of the command line.
@@ -104,7 +124,33 @@ func parse(fs *flag.FlagSet, args []string) error {
 	case fs.NArg() > 0:
 		return usageError{fmt.Errorf("unexpected argument %q", fs.Arg(0))}
 	}
+	if name := givenTwice(fs, args); name != "" {
+		return usageError{fmt.Errorf("-%s is given twice; it takes one value", name)}
+	}
 	return nil
+}
+
+// severalTimes are the flags that may be given several times.
+var severalTimes = []string{"listen", "target"}
+
+// givenTwice returns a flag that args, which have been parsed, name twice. Package flag takes the last one.
+func givenTwice(fs *flag.FlagSet, args []string) string {
+	given := map[string]bool{}
+	for i := 0; i < len(args); i++ {
+		name, _, whole := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		f := fs.Lookup(name)
+		if f == nil {
+			continue
+		}
+		if b, ok := f.Value.(interface{ IsBoolFlag() bool }); !whole && (!ok || !b.IsBoolFlag()) {
+			i++ // its value
+		}
+		if given[name] && !slices.Contains(severalTimes, name) {
+			return name
+		}
+		given[name] = true
+	}
+	return ""
 }
 
 // discard stops package flag from printing errors that main prints.

@@ -67,6 +67,8 @@ exist are never overwritten.`,
 		l.clients = append(l.clients, s)
 		return checkClientName(s)
 	})
+	cli.MayRepeat(flags, "name")
+	cli.MayRepeat(flags, "client")
 	return cmd
 }
 

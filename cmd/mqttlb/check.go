@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +70,7 @@ With --diff, ask the running mqttlb what the file would change.`,
 func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writer) error {
 	cfg, err := loadFileOrStdin(ctx, file)
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, sayWho("mqttlb check", err))
 		return errFailed
 	}
 	if file == standardInput {
@@ -96,6 +97,22 @@ func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writ
 	return nil
 }
 
+// sayWho puts the name of the command before each error that names no place in a file. A place comes first, so
+// that editors and terminals find it.
+func sayWho(command string, err error) error {
+	var errs config.Errors
+	if !errors.As(err, &errs) {
+		return fmt.Errorf("%s: %w", command, err)
+	}
+	errs = slices.Clone(errs)
+	for i := range errs {
+		if errs[i].Line == 0 {
+			errs[i].File = command + ": " + errs[i].File
+		}
+	}
+	return errs
+}
+
 // loadFileOrStdin loads the configuration from a file or from standard input. A read
 // from a terminal may wait for long, so it ends with ctx.
 func loadFileOrStdin(ctx context.Context, file string) (*config.Config, error) {
@@ -115,7 +132,7 @@ func loadFileOrStdin(ctx context.Context, file string) (*config.Config, error) {
 	case r := <-results:
 		return r.cfg, r.err
 	case <-ctx.Done():
-		return nil, errors.New("mqttlb check: stopped before the end of standard input")
+		return nil, errors.New("stopped before the end of standard input")
 	}
 }
 
@@ -131,7 +148,7 @@ func printDiff(ctx context.Context, file, socket string, stdout, stderr io.Write
 	}
 	err := ctl.Diff(ctx, socketPaths, socket, file, stdout, stderr)
 	if broken != nil && err != nil && !errors.Is(err, errFailed) {
-		fmt.Fprintln(stderr, broken)
+		fmt.Fprintln(stderr, sayWho("mqttlb check", broken))
 	}
 	return err
 }

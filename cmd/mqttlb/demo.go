@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -64,12 +63,13 @@ start brokers.`,
 // demo runs the demo until ctx is done.
 func demo(ctx context.Context, f demoFlags, stdout, stderr io.Writer) error {
 	if unsupported != nil {
-		return fmt.Errorf("demo %w", unsupported)
+		return unsupported
 	}
 	live := terminal.CanRedraw(stdout)
 	if live && !isSupervised() {
 		return superviseDemo(ctx, os.Args[1:], stderr)
 	}
+	started := time.Now()
 	t, err := newTrial(f, demoPace)
 	if errors.As(err, new(config.Errors)) {
 		return cli.Usagef("%v", err) // only --listen goes through config
@@ -87,7 +87,13 @@ func demo(ctx context.Context, f demoFlags, stdout, stderr io.Writer) error {
 
 	// All of these end with ctx, which a key can cancel, too.
 	var running sync.WaitGroup
-	defer running.Wait()
+	defer func() {
+		running.Wait()
+		if live { // superviseDemo prints it once the terminal is restored
+			stdout = stderr
+		}
+		printSummary(stdout, t.board, time.Since(started))
+	}()
 	running.Go(func() { f.script.play(ctx, t) })
 	if live {
 		tty, err := terminal.Open()

@@ -25,6 +25,8 @@ type board struct {
 	nodes   map[string]*nodeState
 	clients map[string]*clientState
 	outage  time.Time // when all nodes were last down
+	tally   tally
+	over    bool // the brokers stop with the demo
 	events  []event
 	dropped int           // how many events before events[0] were dropped
 	grown   chan struct{} // closed, and replaced, when an event is added
@@ -35,6 +37,8 @@ type nodeState struct {
 	alive    bool // the broker runs
 	up       bool // the balancer sends clients
 	messages uint64
+	sessions uint64 // that have begun
+	kills    int
 }
 
 // clientState is the present connection of a client or, if it is not online, the last.
@@ -66,6 +70,7 @@ func newBoard(nodes []string, home func(client string) string) *board {
 func (b *board) clientConnected(node, client, addr string, keyed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.nodes[node].sessions++
 	c := b.clients[client]
 	if c == nil {
 		c = &clientState{node: node}
@@ -79,8 +84,16 @@ func (b *board) clientConnected(node, client, addr string, keyed bool) {
 		if node == c.home {
 			kind = cameHome
 		}
-		b.addLocked(event{kind: kind, client: client, from: c.node, node: node, fromKilled: !b.nodes[c.node].alive})
+		killed := !b.nodes[c.node].alive
+		b.addLocked(event{kind: kind, client: client, from: c.node, node: node, fromKilled: killed})
 		c.moved = time.Now()
+		switch {
+		case kind == cameHome:
+			b.tally.cameHome++
+		case killed && !c.online:
+			b.tally.moved++
+			b.tally.slowest = max(b.tally.slowest, c.moved.Sub(c.gone))
+		}
 	}
 	c.node, c.addr, c.online = node, addr, true
 }
@@ -106,6 +119,7 @@ func (b *board) forget() {
 	for id, c := range b.clients {
 		if !c.online && now.Sub(c.gone) > forgetAfter && now.Sub(b.outage) > forgetAfter {
 			b.addLocked(event{kind: left, client: id, node: c.node})
+			b.tally.left++
 			delete(b.clients, id)
 		}
 	}
@@ -131,7 +145,17 @@ func (b *board) brokerKilled(node string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.nodes[node].alive = false
-	b.addLocked(event{kind: killed, node: node})
+	if !b.over {
+		b.nodes[node].kills++
+		b.addLocked(event{kind: killed, node: node})
+	}
+}
+
+// end records that the demo ends: what is killed from now on is no event.
+func (b *board) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
 }
 
 // brokerFailed records that a broker could not be started.

@@ -30,7 +30,7 @@ func TestWithoutATerminalTheDemoPrintsLines(t *testing.T) {
 	if strings.Contains(said, "\x1b") {
 		t.Errorf("escape sequences where there is no terminal: %q", said)
 	}
-	for _, want := range []string{"mosquitto_sub -h 127.0.0.1 -p ", " -t 'demo/#' -v -i me\n", "broker-2 was killed\n"} {
+	for _, want := range []string{"mosquitto_sub -h 127.0.0.1 -p ", " -t 'demo/#' -v -i me\n", "broker-2 was killed\n", "\nThe demo ran for ", "  broker-1   ", ", killed once\n"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is missing from\n%s", want, said)
 		}

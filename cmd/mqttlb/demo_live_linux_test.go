@@ -224,6 +224,11 @@ func TestTheTerminalIsGivenBackHoweverTheDemoEnds(t *testing.T) {
 			d.see(t, `^1  broker-1  up `)
 			end.by(t, d)
 			d.ended(t, end.code)
+			said := d.said()
+			after := said[bytes.LastIndex(said, []byte(leftScreen))+len(leftScreen):]
+			if summary := bytes.Contains(after, []byte("The demo ran for ")) && bytes.Contains(after, []byte("\n  broker-2   ")); summary != (end.code == 0) {
+				t.Errorf("on the terminal is %q", after)
+			}
 			if sgr.Match(d.said()) {
 				t.Error("colors in spite of NO_COLOR")
 			}

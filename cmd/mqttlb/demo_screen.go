@@ -60,14 +60,26 @@ func (s *screen) lines(v view, headline string, hints []hint) []string {
 	bands := (len(v.nodes) + perBand - 1) / perBand
 	rows := max((room-min(minLogLines, room/4))/bands-columnHead-1, 1)
 	var middle []string
-	for first := 0; first < len(v.nodes); first += perBand {
+	crowded := isCrowd(v, rows)
+	if crowded {
+		middle = append(s.crowd(v), blank)
+	}
+	for first := 0; first < len(v.nodes) && !crowded; first += perBand {
 		middle = append(middle, s.band(v.nodes[first:min(first+perBand, len(v.nodes))], first, perBand, rows)...)
 		middle = append(middle, blank)
 	}
 	log := max(room-len(middle), 0)
-	for _, e := range v.events[max(0, len(v.events)-log):] {
-		text := e.at.Format("15:04:05") + "  " + e.String()
-		middle = append(middle, s.cell(text, s.width, eventStyle(e.kind)))
+	var groups []group
+	if crowded {
+		groups = together(v.events)
+	} else {
+		for _, e := range v.events {
+			groups = append(groups, group{e, 1})
+		}
+	}
+	for _, g := range groups[max(0, len(groups)-log):] {
+		text := g.at.Format("15:04:05") + "  " + g.String()
+		middle = append(middle, s.cell(text, s.width, eventStyle(g.kind)))
 	}
 	middle = middle[:max(min(len(middle), room), 0)]
 	for len(middle) < room {
@@ -109,13 +121,7 @@ func (s *screen) band(nodes []nodeView, first, perBand, rows int) []string {
 
 // column lays out a node: its state, its counts, and its clients.
 func (s *screen) column(n *nodeView, index, width, rows int) []string {
-	state, look := "up", good
-	switch {
-	case !n.alive:
-		state, look = "killed", bad
-	case !n.up:
-		state, look = "down: being probed", notice
-	}
+	state, look := n.state()
 	online := n.online()
 	out := []string{
 		s.cell(fmt.Sprintf("%d  %s  %s", index+1, n.name, state), width, look),
@@ -133,6 +139,18 @@ func (s *screen) column(n *nodeView, index, width, rows int) []string {
 		out = append(out, s.cell(fmt.Sprintf("  and %d more", hidden), width, faint))
 	}
 	return out
+}
+
+// state describes the state of the node.
+func (n *nodeView) state() (string, style) {
+	switch {
+	case !n.alive:
+		return "killed", bad
+	case !n.up:
+		return "down: being probed", notice
+	default:
+		return "up", good
+	}
 }
 
 func (s *screen) client(c clientView, width int) string {

@@ -14,6 +14,9 @@ import (
 // it has changed.
 const frameInterval = 100 * time.Millisecond
 
+// maxKeyHints is how many brokers have hints of their own: more take several lines.
+const maxKeyHints = 3
+
 // showLive draws the board and handles keys until ctx is done. It calls quit when a key
 // asks for it, and when the terminal or the parent process is gone.
 func showLive(ctx context.Context, quit func(), tty *terminal.Terminal, t *trial, color bool) {
@@ -25,7 +28,7 @@ func showLive(ctx context.Context, quit func(), tty *terminal.Terminal, t *trial
 	for {
 		s := screen{now: time.Now(), color: color}
 		s.width, s.height = tty.Size()
-		v := t.board.view(s.height)
+		v := t.board.view(maxEvents)
 		if tty.Draw(s.lines(v, headline(t), append(liveHints(v), hints(t)...))) != nil || os.Getppid() != parent {
 			quit()
 		}
@@ -48,7 +51,13 @@ func showLive(ctx context.Context, quit func(), tty *terminal.Terminal, t *trial
 // liveHints returns the hints that need a screen and a keyboard.
 func liveHints(v view) []hint {
 	keys := make([]string, 0, len(v.nodes)+1)
+	if len(v.nodes) > maxKeyHints {
+		keys = append(keys, fmt.Sprintf("1 to %d kill a broker, or start it again", len(v.nodes)))
+	}
 	for i, n := range v.nodes {
+		if len(v.nodes) > maxKeyHints {
+			break
+		}
 		does := "kills"
 		if !n.alive {
 			does = "starts"

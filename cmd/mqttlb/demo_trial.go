@@ -161,6 +161,7 @@ func (t *trial) run(ctx context.Context) {
 		using.Go(func() { d.run(ctx) })
 	}
 	t.watchNodes(ctx)
+	t.board.end()
 	using.Wait()
 	t.killAll()
 }

@@ -113,7 +113,7 @@ func TestEveryCommandOfCtl(t *testing.T) {
 	none := filepath.Join(r.dir, "none")
 	for _, command := range []string{"status", "nodes", "sessions", "top", "alarms", "events", "config", "route x", "kick --all", "drain a", "reload", "log-level", "stop"} {
 		out, code := mqttlb(t, append([]string{"ctl", "--socket", none}, strings.Fields(command)...)...)
-		if code != 1 || !strings.HasPrefix(out, "mqttlb: no mqttlb answers at the admin socket "+none+": is it running?") || strings.Count(out, "\n") != 1 {
+		if code != 1 || !strings.HasPrefix(out, "mqttlb ctl "+strings.Fields(command)[0]+": no mqttlb answers at the admin socket "+none+": is it running?") || strings.Count(out, "\n") != 1 {
 			t.Errorf("ctl %s without a process: exit code %d: %s", command, code, out)
 		}
 	}

@@ -217,13 +217,13 @@ func TestCtlOverTheAddress(t *testing.T) {
 	r.admin = `address: "${admin}", socket: DIR/socket, token_file: DIR/token`
 	r.put(t)
 	r.run(t)
-	server := "mqttlb: the admin server http://" + r.addrs["admin"]
+	server := "mqttlb ctl weight: the admin server http://" + r.addrs["admin"]
 	for _, c := range []struct{ command, token, says string }{
 		{"nodes", "", "a     up"},
 		{"nodes", right, "a     up"},
 		{"weight a 3", "", server + " asks for its token: name the file of admin.token_file with --token-file\n"},
 		{"weight a 3", wrong, server + " has another token than that of --token-file\n"},
-		{"weight a 3", filepath.Join(r.dir, "none"), "mqttlb: --token-file: open "},
+		{"weight a 3", filepath.Join(r.dir, "none"), "mqttlb ctl weight: --token-file: open "},
 		{"weight a 3", right, "weight 1 in the file"},
 	} {
 		args := append([]string{"ctl", "--address", r.addrs["admin"]}, strings.Fields(c.command)...)
@@ -231,7 +231,7 @@ func TestCtlOverTheAddress(t *testing.T) {
 			args = append(args, "--token-file", c.token)
 		}
 		out, code := mqttlb(t, args...)
-		if refused := strings.HasPrefix(c.says, "mqttlb: "); !strings.Contains(out, c.says) || code != map[bool]int{true: 1}[refused] || refused && strings.Count(out, "\n") != 1 {
+		if refused := strings.HasPrefix(c.says, "mqttlb ctl weight: "); !strings.Contains(out, c.says) || code != map[bool]int{true: 1}[refused] || refused && strings.Count(out, "\n") != 1 {
 			t.Errorf("%s with the token %q: exit code %d: %s", c.command, c.token, code, out)
 		}
 	}

@@ -21,6 +21,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 			if code := b.exitCode(t); code != 128+int(second) {
 				t.Errorf("exit code %d, want 128 and the number of the signal", code)
 			}
+			b.waitFor(t, `"level":"WARN","msg":"a second signal: ending at once, open sessions are cut off","signal":"`+second.String()+`"}`)
 			client.waitClosed(t)
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 
 	"mqttlb/cmd/cli"
@@ -25,9 +26,17 @@ const (
 	exitForced = 128
 )
 
-// endAtOnce ends the process at a second signal.
+// servingLog is the log of serve while it runs.
+var servingLog atomic.Pointer[logger]
+
+// endAtOnce ends the process at a second signal. Of serve it is a line of the log, in its format.
 func endAtOnce(s os.Signal) {
-	fmt.Fprintln(os.Stderr, "mqttlb: a second signal: ending at once, open sessions are cut off")
+	if log := servingLog.Load(); log != nil {
+		log.Warn("a second signal: ending at once, open sessions are cut off", "signal", s.String())
+		log.close()
+	} else {
+		fmt.Fprintln(os.Stderr, "mqttlb: a second signal: ending at once")
+	}
 	code := exitForced
 	if n, ok := s.(syscall.Signal); ok {
 		code += int(n)

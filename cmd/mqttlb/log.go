@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,8 +68,10 @@ type logWriter struct {
 	process chan logLine
 	clients chan logLine
 	reopens chan struct{}
-	stop    chan struct{} // closed by close
+	stop    chan struct{} // closed by close, through stopping
 	done    chan struct{} // closed by run
+
+	stopping sync.Once
 
 	dropped  *lineCounts // since the start of the process, by all writers
 	slow     lineCounts  // dropped since the last line about it, for want of a place
@@ -242,7 +245,7 @@ func (w *logWriter) noteDropped() {
 
 // close writes the lines that wait, for at most logFlush. Later lines are lost.
 func (w *logWriter) close() {
-	close(w.stop)
+	w.stopping.Do(func() { close(w.stop) }) // a second signal closes it beside serve
 	select {
 	case <-w.done:
 	case <-time.After(logFlush):

@@ -28,7 +28,10 @@ func main() {
 	go func() { // ends with the process
 		<-signals
 		stop()
-		endAtOnce(<-signals)
+		second := <-signals
+		if !isSupervised() { // superviseDemo sends one more for each, and kills the demo that does not end
+			endAtOnce(second)
+		}
 	}()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }

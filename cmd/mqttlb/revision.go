@@ -19,6 +19,8 @@ type revision struct {
 type fault struct {
 	file string // the file with the error; empty: not known
 	line string // the message for the operator
+	// placed: the line begins with the file, line and column, where editors and terminals look for them.
+	placed bool
 }
 
 // faults are all errors in a configuration.
@@ -42,7 +44,7 @@ func faultsOf(file string, err error) (all faults) {
 	}
 	if errs := (config.Errors)(nil); errors.As(err, &errs) {
 		for _, e := range errs {
-			all = append(all, fault{e.File, e.Error()})
+			all = append(all, fault{e.File, e.Error(), e.Line > 0})
 		}
 		return all
 	}

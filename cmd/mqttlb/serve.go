@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -61,11 +60,12 @@ The settings come from a file, or for a first try from --listen and --node alone
 // serve carries sessions until ctx is done.
 func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	if unsupported != nil {
-		return fmt.Errorf("serve %w", unsupported)
+		return unsupported
 	}
 	journalStream, _ := journal.StderrIsJournalStream() // an error means that it is not
 	log := newLogger(stderr, journalStream && stderr == os.Stderr)
 	defer log.close()
+	servingLog.Store(log)
 	lastRead := (&watchedFiles{files: []string{f.file}}).fingerprint().digest // first: a change during the read causes a reload
 	first, broken, err := f.firstRevision(log, stderr)
 	if err != nil {

@@ -12,13 +12,18 @@ import (
 // faults of the file in broken. Before it returns an error it explains it.
 func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revision, broken faults, err error) {
 	cfg, err := f.loadConfig()
-	explain := func(line string) { fmt.Fprintln(stderr, line) }
+	explain := func(f fault) { // before there is a log
+		if !f.placed {
+			f.line = "mqttlb serve: " + f.line
+		}
+		fmt.Fprintln(stderr, f.line)
+	}
 	kept := history{f.stateDir}
 	if err == nil {
 		err = log.set(cfg.Log)
 	}
 	if err == nil {
-		explain = log.fatal
+		explain = func(f fault) { log.fatal(f.line) }
 		if kept.dir == "" {
 			kept.dir = cfg.Admin.StateDir
 		}
@@ -37,14 +42,14 @@ func (f *serveFlags) firstRevision(log *logger, stderr io.Writer) (first *revisi
 		}
 	}
 	for _, fault := range broken {
-		explain(fault.line)
+		explain(fault)
 	}
 	if f.fallback {
 		for _, fault := range faultsOf("", err) {
-			explain(fault.line)
+			explain(fault)
 		}
 	} else if hint := kept.hint(f.file); hint != "" {
-		explain(hint)
+		explain(fault{line: hint})
 	}
 	if f.file == "" {
 		return nil, nil, errUsage

@@ -24,10 +24,10 @@ func TestOtherSystemsAreToldThatServingNeedsLinux(t *testing.T) {
 		code   int
 		stderr string // "": nothing
 	}{
-		"serve -c " + file:                           {1, "mqttlb: serve needs Linux: the event loop runs on epoll\n"},
-		"serve -c no-such-file":                      {1, "mqttlb: serve needs Linux: the event loop runs on epoll\n"},
-		"serve --listen :0 --node 127.0.0.1:1":       {1, "mqttlb: serve needs Linux: the event loop runs on epoll\n"},
-		"demo --for 1s":                              {1, "mqttlb: demo needs Linux: the event loop runs on epoll\n"},
+		"serve -c " + file:                           {1, "mqttlb serve: needs Linux: the event loop runs on epoll\n"},
+		"serve -c no-such-file":                      {1, "mqttlb serve: needs Linux: the event loop runs on epoll\n"},
+		"serve --listen :0 --node 127.0.0.1:1":       {1, "mqttlb serve: needs Linux: the event loop runs on epoll\n"},
+		"demo --for 1s":                              {1, "mqttlb demo: needs Linux: the event loop runs on epoll\n"},
 		"check -c " + file:                           {0, ""},
 		"cert --name localhost --dir " + t.TempDir(): {0, ""},
 		"version": {0, ""},

@@ -44,7 +44,7 @@ func TestBadAnswersAreExplained(t *testing.T) {
 			}
 			got := p.ctl(t, "nodes", json)
 			got.says(t, what, 1, "", c.want)
-			if got.stdout != "" || !strings.HasPrefix(got.stderr, "mqttlb: the admin socket "+p.socket) {
+			if got.stdout != "" || !strings.HasPrefix(got.stderr, "mqttlb ctl nodes: the admin socket "+p.socket) {
 				t.Errorf("%s: %q, %q", what, got.stdout, got.stderr)
 			}
 		}

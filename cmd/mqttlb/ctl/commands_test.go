@@ -119,7 +119,7 @@ func TestWrongCommandLinesAskNothing(t *testing.T) {
 		"kick --all --reason-code=":      "--reason-code: must not be empty",
 		"drain a --pace=":                "--pace: must not be empty",
 		"disable a --within=":            "--within: must not be empty",
-		"status --socket=":               `--socket "": must not be empty`,
+		"status --socket=":               "--socket is given twice",
 		"kick --node=":                   "--node: must not be empty",
 		"kick --all --reason-code 0x04":  `--reason-code "0x04": must be a reason code`,
 		"kick --all --reason-code 0x198": "must be a reason code",
@@ -140,6 +140,7 @@ func TestWrongCommandLinesAskNothing(t *testing.T) {
 			t.Errorf("ctl %s: %q, %q", args, got.stdout, got.stderr)
 		}
 	}
+	runCtl(t.Context(), "status", "--socket=").says(t, "no socket", 2, "", `--socket "": must not be empty`)
 	if asked := p.lastAsked(); asked != "" {
 		t.Errorf("the process was asked %s", asked)
 	}
@@ -241,7 +242,7 @@ func TestRefusalsAreSaid(t *testing.T) {
 	p.on("POST /api/v1/sessions/kick", refuse(http.StatusConflict, "another kick is in progress"))
 	p.on("GET /api/v1/nodes", reply(http.StatusServiceUnavailable, "{}"))
 	p.on("POST /api/v1/reload", reply(http.StatusUnprocessableEntity, api.Reload{Errors: []string{"lb.yaml:1:2: is wrong", "lb.yaml:3:4: too"}}))
-	p.ctl(t, "drain", "emqx-9").says(t, "404", 1, "", "mqttlb: no pool has a node \"emqx-9\"; the nodes are emqx-1, emqx-2\n")
+	p.ctl(t, "drain", "emqx-9").says(t, "404", 1, "", "mqttlb ctl drain: no pool has a node \"emqx-9\"; the nodes are emqx-1, emqx-2\n")
 	p.ctl(t, "drain", "emqx-9", "--wait").says(t, "404", 1, "", "no pool has a node \"emqx-9\"")
 	p.ctl(t, "drain", "emqx-9", "--json").says(t, "404", 1, `{"errors":["no pool has a node \"emqx-9\"; the nodes are emqx-1, emqx-2"]}`+"\n", "")
 	p.ctl(t, "drain", "emqx-9", "--json", "--wait").says(t, "404", 1, `{"errors":[`, "")

@@ -54,7 +54,7 @@ func TestBadEventsAreExplained(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"a refusal":      {refuse(http.StatusTooManyRequests, "too many streams"), "mqttlb: too many streams\n"},
+		"a refusal":      {refuse(http.StatusTooManyRequests, "too many streams"), "mqttlb ctl events: too many streams\n"},
 		"another answer": {reply(http.StatusOK, "{}"), "the answer is cut off"},
 		"a page":         {reply(http.StatusOK, "<html>"), "no mqttlb that knows this command"},
 		"no JSON":        {stream("data: hello\n\n", nil), "an event is no JSON"},

@@ -41,6 +41,7 @@ func defineFilter(c *connection, cmd *cobra.Command, f *api.SessionFilter) {
 	for _, flag := range filterFlags(f) {
 		if flag.value == &f.Address {
 			flags.Var(&twoAddresses{server: &c.address, clients: &f.Address}, flag.name, flag.usage)
+			cli.MayRepeat(flags, flag.name)
 		} else {
 			flags.StringVar(flag.value, flag.name, "", flag.usage)
 		}
