@@ -85,8 +85,11 @@ func TestTLVsOfATrustedProxyReachTheNode(t *testing.T) {
 			}
 			defer on.Close()
 			_, _ = on.Write(b[h.Length:n])
-			go func() { _, _ = io.Copy(on, c); _ = on.(*net.TCPConn).CloseWrite() }() // ends with c
-			_, _ = io.Copy(c, on)
+			go func() { // ends with c
+				_, _ = io.Copy(struct{ io.Writer }{on}, struct{ io.Reader }{c}) // no splice, whose pipes outlive it
+				_ = on.(*net.TCPConn).CloseWrite()
+			}()
+			_, _ = io.Copy(struct{ io.Writer }{c}, struct{ io.Reader }{on})
 		}
 		r := m.start(t, []string{startNode(t, before).address(), startNode(t, before).address()}, behindProxy(allKinds), confirming)
 		c := r.dialBare(r.srv.Addr("mqtt"))
