@@ -106,7 +106,7 @@ func (o *Opening) checkFront() error {
 		err = o.Front.Session.CheckSize()
 	}
 	if err != nil {
-		return fmt.Errorf("PROXY v2: forward_tlvs cannot pass on ssl: %w", err)
+		return fmt.Errorf("PROXY v2: forward_tlvs of pool %q cannot pass on ssl: %w", o.pool.Name, err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
+	"mqttlb/proxy/tlv"
 	"mqttlb/proxy/websocket"
 )
 
@@ -28,6 +29,8 @@ var stages = func() map[string]*snapshot.Listener {
 	}
 	plain, framed, named := pool("plain"), pool("framed"), pool("named")
 	framed.WebSocket, framed.ForwardHeaders = true, []string{"Cookie"}
+	forwarding := pool("forwarding")
+	forwarding.SendProxy, forwarding.ForwardTLVs = 2, tlv.SSL
 	over := &snapshot.TLS{Timeout: time.Second, Identity: snapshot.ClientIDIdentity}
 	upgrades := func(p *snapshot.Pool) []snapshot.Route {
 		return []snapshot.Route{{Path: "/mqtt", Pool: p, WebSocket: true}}
@@ -36,6 +39,7 @@ var stages = func() map[string]*snapshot.Listener {
 	return map[string]*snapshot.Listener{
 		"mqtt":              {Protocol: snapshot.MQTT, Pool: plain},
 		"mqtt behind proxy": {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: anyone},
+		"mqtt passing on":   {Protocol: snapshot.MQTT, Pool: forwarding, AcceptProxy: true, Trusted: anyone},
 		"mqtt of strangers": {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: nobody},
 		"mqtts":             {Protocol: snapshot.MQTT, Pool: plain, TLS: over},
 		"ws":                {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed)},

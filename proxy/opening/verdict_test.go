@@ -7,6 +7,7 @@ import (
 
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/tlv"
 )
 
 const (
@@ -25,6 +26,12 @@ type row struct {
 }
 
 func (r *row) client() *client { return &client{r.stage, []byte(r.before), []byte(r.after), r.over} }
+
+// sslTLV returns an SSL TLV with a Common Name.
+func sslTLV(name string) string {
+	b, _ := (&tlv.Set{Session: tlv.Session{Client: 7, CommonName: name}, Secure: true}).Append(nil, 4096)
+	return string(b)
+}
 
 // rows are clients of every listener, good and hostile.
 func rows(tb testing.TB) []row {
@@ -49,6 +56,14 @@ func rows(tb testing.TB) []row {
 
 		{name: "behind a proxy", stage: "mqtt behind proxy", before: proxyV1 + connect4, verdict: "dial plain"},
 		{name: "behind a proxy that speaks for itself", stage: "mqtt behind proxy", before: v2("\x20\x00", "") + connect4, verdict: "dial plain"},
+		{name: "behind a proxy without addresses", stage: "mqtt behind proxy", before: v2("\x21\x00", "\x05\x00\x02id") + connect4, verdict: "dial plain"},
+		{name: "a CRC32C that is wrong", stage: "mqtt behind proxy", before: v2("\x21\x00", "\x03\x00\x04abcd") + connect4, verdict: "refuse bad_proxy_header: PROXY v2: the CRC32C TLV says 0x61626364"},
+		{name: "datagrams", stage: "mqtt behind proxy", before: v2("\x21\x12", "") + connect4, verdict: "refuse bad_proxy_header: PROXY v2: the family 0x12 is of datagrams"},
+		{name: "a port with a zero", stage: "mqtt behind proxy", before: strings.Replace(proxyV1, " 40000", " 04000", 1), verdict: "refuse bad_proxy_header: PROXY v1: the source port"},
+		{name: "a name to pass on", stage: "mqtt passing on", before: v2("\x21\x00", sslTLV("device")) + connect4, verdict: "dial forwarding"},
+		{name: "a name that cannot be passed on", stage: "mqtt passing on", before: v2("\x21\x00", sslTLV(strings.Repeat("c", 257))) + connect4,
+			verdict: `refuse bad_proxy_header: PROXY v2: forward_tlvs of pool "forwarding" cannot pass on ssl: the client certificate's Common Name has 257 bytes, more than 256`},
+		{name: "a name that nobody gets", stage: "mqtt behind proxy", before: v2("\x21\x00", sslTLV(strings.Repeat("c", 257))) + connect4, verdict: "dial plain"},
 		{name: "no PROXY header", stage: "mqtt behind proxy", before: connect4, verdict: "refuse bad_proxy_header: no PROXY header"},
 		{name: "half a PROXY header", stage: "mqtt behind proxy", before: proxyV1[:20], verdict: "more: no whole PROXY header"},
 		{name: "a PROXY header twice", stage: "mqtt behind proxy", before: proxyV1 + proxyV1 + connect4, verdict: "refuse untrusted_proxy"},
