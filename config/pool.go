@@ -80,7 +80,7 @@ type Pool struct {
 // Confirm limits the search for a node that accepts a client. A node does not if it refuses for reasons of
 // its own, or closes before it has answered the CONNECT.
 type Confirm struct {
-	Attempts int           // nodes that get the CONNECT, at least 2
+	Attempts int           // to have a node accept the client, at least 2
 	Time     time.Duration // from the first CONNECT sent; no other node is tried after it
 	Silence  Silence       // what a node means that does not answer within Timeouts.Connack
 }

@@ -23,6 +23,10 @@ type modelRetry struct {
 	first    *modelPeer
 	firstFor *flow // of the first node
 	accepts  int   // the descriptor at which both nodes are dialled
+
+	// other is the second node if it is full at first: then the client waits for the pause before the
+	// next round. nil: it has room.
+	other *balancer.Node
 }
 
 // beginAtFirst makes the model's session one whose first node has just got the CONNECT.
@@ -34,7 +38,7 @@ func (m *model) beginAtFirst(seed byte) {
 	must(0, unix.Listen(r.accepts, 2))
 	at := must(reactor.ListeningAddr(int32(r.accepts)))
 	pool := must(balancer.NewPool(balancer.PoolSpec{Name: "retry", Nodes: []balancer.NodeSpec{
-		{Name: "n1", Address: at.String()}, {Name: "n2", Address: at.String()},
+		{Name: "n1", Address: at.String(), MaxConnections: 1}, {Name: "n2", Address: at.String(), MaxConnections: 1},
 	}}))
 	s, connect := m.s, pick(m.version == mqttparse.V5, connect5, connect311)
 	m.client.sent = pick(m.kind == modelTranslated, clientFrame(finBinary, connect), connect)
@@ -49,6 +53,11 @@ func (m *model) beginAtFirst(seed byte) {
 	o := s.pending
 	m.l.beginWalk(s, o.pool)
 	o.node, _ = o.walk.Next(0)
+	for _, n := range pool.Nodes() {
+		if n != o.node && r.rng.IntN(2) == 0 && n.Acquire() {
+			r.other = n
+		}
+	}
 	s.step = m.l.reached(s)
 	r.firstFor = s.flow
 	m.l.advance(s)
@@ -65,7 +74,7 @@ func (r *modelRetry) play() {
 		m.turn()
 	}
 	refusal := pick(m.version == mqttparse.V5, []byte{0x20, 3, 0, byte(mqttparse.ServerBusy), 0}, []byte{0x20, 2, 0, 3})
-	said := r.rng.IntN(len(refusal) + 1)
+	said := r.rng.IntN(len(refusal) + pick(r.other == nil, 1, 0)) // a whole one is for the client if no node is left
 	r.first.add(refusal)
 	r.first.send(said)
 	if r.rng.IntN(2) == 0 {
@@ -79,6 +88,9 @@ func (r *modelRetry) play() {
 		if time.Since(begun) > patience {
 			m.fail("the second node is not dialled: step %d", s.step)
 		}
+		if r.other != nil && s.step == stepDial {
+			r.pause()
+		}
 		fd, _, _ = unix.Accept4(r.accepts, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	}
 	r.first.close()
@@ -86,6 +98,19 @@ func (r *modelRetry) play() {
 		m.fail("step %d at the second node", s.step)
 	}
 	r.hand(fd)
+}
+
+// pause ends the pause before the next round. Meanwhile the first node has got full, and the other one has
+// room.
+func (r *modelRetry) pause() {
+	m, node := r.m, r.firstFor.node
+	if m.s.pending.node != nil || m.s.flow != nil || !node.Acquire() {
+		m.fail("in the pause the session is on a node: %v, %v", m.s.pending.node, m.s.flow)
+	}
+	r.other.Release()
+	r.other = nil
+	m.l.Timers.Advance(m.l.Timers.Now()+reactor.Ticks(time.Second), m.l.Due)
+	node.Release()
 }
 
 // hand gives the model's node the session's connection to the second node, of which fd is the other end.

@@ -109,7 +109,7 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	if o.nodes >= o.pool.Confirm.Attempts {
 		return 0, false
 	}
-	o.walk.TurnedAway()
+	o.walk.TurnedAway(why == RetryClosed || why == RetryReset)
 	o.walk.Limit(o.retryBy)
 	node, pause := o.walk.Next(walkTime(l.Timers.Now()))
 	if node == nil && pause == 0 {

@@ -134,8 +134,8 @@ func openings() []*scenario {
 			s.end()
 		},
 	}, {
-		name: "node-closes-before-connack", about: "Today the session ends with that and no other node is asked; the rebuild may ask one. This node is the only one.",
-		in: recordingMode.reads,
+		name: "node-closes-before-connack", about: "With confirm: off the session ends with that.",
+		in: recordingMode.reads, pool: ", confirm: off",
 		play: func(s *scene) {
 			c := s.dial()
 			c.send(connectOf(5, "c1"))
@@ -149,7 +149,7 @@ func openings() []*scenario {
 		},
 	}, {
 		name: "node-resets-before-connack", about: "As node-closes-before-connack, with a reset.",
-		in: recordingMode.reads,
+		in: recordingMode.reads, pool: ", confirm: off",
 		play: func(s *scene) {
 			c := s.dial()
 			c.send(connectOf(5, "c1"))

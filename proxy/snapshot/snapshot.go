@@ -155,7 +155,7 @@ type Pool struct {
 // Confirm is how a client whose node refuses it for reasons of its own, or closes before it has
 // answered, goes on to the next candidate. It needs a listener that reads MQTT.
 type Confirm struct {
-	Attempts int           // nodes that get the CONNECT, at most; 0: a client stays with the first
+	Attempts int           // times that the CONNECT is sent, at most; 0: a client stays with the first node
 	Time     time.Duration // from the first CONNECT sent; no other node is tried after it
 	Silence  bool          // a node that has not answered within Timeouts.Connack counts, too
 }

@@ -139,8 +139,8 @@ func (w *Walk) endWait(now int64) {
 	}
 }
 
-// TurnedAway records that the node which was tried last is of no use in this round.
-func (w *Walk) TurnedAway() {
+// passOver records that the node which was tried last is of no use in this round.
+func (w *Walk) passOver() {
 	if n := w.queueing.last; n != nil && n.ConnectRate > 0 {
 		w.queueing.failed = append(w.queueing.failed, n)
 	}

@@ -14,9 +14,19 @@ import (
 // moment.
 const Pause = time.Second
 
+// A node that closes before it has answered a CONNECT may accept the next one: an EMQX node
+// closes some clients in the first moments after another node of its cluster has died. The
+// pause before the candidates are tried again is between closedPause and twice of it, and
+// doubles. A node at its limit of connections closes, too, and a client whose CONNECT is
+// wrong is closed by all: such clients must not multiply, so there are few repeats.
+const (
+	closedPause = 50 * time.Millisecond
+	mostRepeats = 2
+)
+
 // Walk is a session's walk over the candidates. It repeats the candidates while there is
-// time and one of them timed out. It belongs to one session. Times are in ns of the caller's
-// monotonic clock.
+// time and one of them timed out, and a few times if all that got the CONNECT have closed. It
+// belongs to one session. Times are in ns of the caller's monotonic clock.
 type Walk struct {
 	start      balancer.Candidates // all candidates
 	candidates balancer.Candidates // the candidates left in this round
@@ -25,6 +35,9 @@ type Walk struct {
 	pause      time.Duration       // the longest
 	reason     outcome.Outcome     // why no node was reached yet
 	timedOut   bool                // an attempt of this round timed out
+	closed     bool                // a node of this round has closed in place of an answer
+	answered   bool                // a node has refused the session, which is an answer, or was silent
+	repeats    int                 // rounds that followed one in which nodes had closed
 	ended      bool                // no more nodes are tried
 	late       bool                // the time is over
 
@@ -68,12 +81,12 @@ func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
 	if w.queueing.busy != nil {
 		w.reason = outcome.NodeBusy
 	}
-	if !w.timedOut || w.until == 0 {
+	pause = w.pauseBefore()
+	if pause == 0 {
 		w.ended = true
 		return nil, 0
 	}
 	w.newRound()
-	pause = 1 + rand.N(max(w.pause, 1)) //nolint:gosec // it is to spread, not to be secret
 	w.resumes = now + int64(pause)
 	if w.over(w.resumes) { // do not make the session wait for nothing
 		w.ended, w.late = true, true
@@ -82,9 +95,25 @@ func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
 	return nil, pause
 }
 
+// pauseBefore returns the pause before the candidates are tried again; 0: they are not.
+func (w *Walk) pauseBefore() time.Duration {
+	switch {
+	case w.until == 0:
+		return 0
+	case w.timedOut:
+		return 1 + rand.N(max(w.pause, 1)) //nolint:gosec // it is to spread, not to be secret
+	case w.closed && !w.answered && w.repeats < mostRepeats:
+		least := closedPause << w.repeats
+		w.repeats++
+		return max(min(least+rand.N(least), w.pause), 1) //nolint:gosec // as above
+	default:
+		return 0
+	}
+}
+
 // newRound begins again with the first candidate.
 func (w *Walk) newRound() {
-	w.candidates, w.timedOut = w.start, false
+	w.candidates, w.timedOut, w.closed = w.start, false, false
 	w.queueing.failed, w.queueing.crowded = w.queueing.failed[:0], false
 }
 
@@ -106,11 +135,18 @@ func (w *Walk) ask(node *balancer.Node, now int64) (_ *balancer.Node, pause time
 // Failed records why a node was not reached.
 func (w *Walk) Failed(err error) Failure {
 	f := FailureOf(err)
-	w.TurnedAway()
+	w.passOver()
 	w.reason = f.Outcome
 	w.timedOut = w.timedOut || f.TimedOut
 	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded // another node would need a descriptor, too
 	return f
+}
+
+// TurnedAway records that the node which was tried last has got the CONNECT and has not
+// accepted it: it has closed, or it has refused or was silent.
+func (w *Walk) TurnedAway(closed bool) {
+	w.passOver()
+	w.closed, w.answered = w.closed || closed, w.answered || !closed
 }
 
 // Limit sets the end of the walk's time, as in New.

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -35,6 +36,10 @@ var (
 
 	refused = syscall.ECONNREFUSED
 	silent  = context.DeadlineExceeded
+
+	// Of a node that has got the CONNECT.
+	closed   = errors.New("closed before its answer")
+	answered = errors.New("refused for its own reasons, or silent")
 )
 
 // each is the duration of an attempt.
@@ -82,8 +87,11 @@ func drive(t *testing.T, w *Walk, fates []attempts) string {
 		}
 		tried[node]++
 		node.Release()
-		w.Failed(err)
-		now += int64(each)
+		if now += int64(each); err == closed || err == answered {
+			w.TurnedAway(err == closed)
+		} else {
+			w.Failed(err)
+		}
 	}
 	t.Fatalf("it does not end: %v", steps[:100])
 	return ""
@@ -98,23 +106,31 @@ func TestWalk(t *testing.T) {
 		want  outcome.Outcome
 		late  bool
 	}{
-		"the first candidate takes the session":    {[]attempts{{nil}, {nil}}, long, "0 reached", outcome.NoNode, false},
-		"the next one does after a failure":        {[]attempts{{refused}, {nil}}, long, "0 1 reached", outcome.DialFailed, false},
-		"nodes that refuse are tried once":         {[]attempts{{refused}, {refused}}, long, "0 1 none", outcome.DialFailed, false},
-		"full nodes are passed over":               {[]attempts{full, {nil}}, long, "1 reached", outcome.NodesFull, false},
-		"full nodes are not waited for":            {[]attempts{full, full}, long, "none", outcome.NodesFull, false},
-		"a failure says more than a full node":     {[]attempts{{refused}, full}, long, "0 none", outcome.DialFailed, false},
-		"a silent node is tried again":             {[]attempts{{silent, silent, nil}}, long, "0 pause 0 pause 0 reached", outcome.DialFailed, false},
-		"and those that refuse with it":            {[]attempts{{silent, nil}, {refused}}, long, "0 1 pause 0 reached", outcome.DialFailed, false},
-		"until none is silent any more":            {[]attempts{{silent, refused}, {refused}}, long, "0 1 pause 0 1 none", outcome.DialFailed, false},
-		"a silent node is tried once without time": {[]attempts{{silent}, {silent}}, 0, "0 1 none", outcome.DialFailed, false},
-		"time ends it between two candidates":      {[]attempts{{silent}, {silent}}, int64(each), "0 none", outcome.DialFailed, true},
-		"time ends it before another walk":         {[]attempts{{silent}}, int64(each) + 1, "0 none", outcome.DialFailed, true},
-		"time ends it after another walk":          {[]attempts{{silent}}, int64(2*each) + 1, "0 pause 0 none", outcome.DialFailed, true},
-		"an upgrade that is refused":               {[]attempts{{refused}, {errRefusedUpgrade}}, long, "0 1 none", outcome.UpgradeRefused, false},
-		"want of ports is of one node":             {[]attempts{{syscall.EADDRNOTAVAIL}, {nil}}, long, "0 1 reached", outcome.PortsExceeded, false},
-		"want of descriptors is of all":            {[]attempts{{syscall.EMFILE}, {nil}}, long, "0 none", outcome.DescriptorsExceeded, false},
-		"and ends it after a silent node, too":     {[]attempts{{silent}, {syscall.EMFILE}}, long, "0 1 none", outcome.DescriptorsExceeded, false},
+		"the first candidate takes the session":     {[]attempts{{nil}, {nil}}, long, "0 reached", outcome.NoNode, false},
+		"the next one does after a failure":         {[]attempts{{refused}, {nil}}, long, "0 1 reached", outcome.DialFailed, false},
+		"nodes that refuse are tried once":          {[]attempts{{refused}, {refused}}, long, "0 1 none", outcome.DialFailed, false},
+		"full nodes are passed over":                {[]attempts{full, {nil}}, long, "1 reached", outcome.NodesFull, false},
+		"full nodes are not waited for":             {[]attempts{full, full}, long, "none", outcome.NodesFull, false},
+		"a failure says more than a full node":      {[]attempts{{refused}, full}, long, "0 none", outcome.DialFailed, false},
+		"a silent node is tried again":              {[]attempts{{silent, silent, nil}}, long, "0 pause 0 pause 0 reached", outcome.DialFailed, false},
+		"and those that refuse with it":             {[]attempts{{silent, nil}, {refused}}, long, "0 1 pause 0 reached", outcome.DialFailed, false},
+		"until none is silent any more":             {[]attempts{{silent, refused}, {refused}}, long, "0 1 pause 0 1 none", outcome.DialFailed, false},
+		"a silent node is tried once without time":  {[]attempts{{silent}, {silent}}, 0, "0 1 none", outcome.DialFailed, false},
+		"time ends it between two candidates":       {[]attempts{{silent}, {silent}}, int64(each), "0 none", outcome.DialFailed, true},
+		"time ends it before another walk":          {[]attempts{{silent}}, int64(each) + 1, "0 none", outcome.DialFailed, true},
+		"time ends it after another walk":           {[]attempts{{silent}}, int64(2*each) + 1, "0 pause 0 none", outcome.DialFailed, true},
+		"a node that has closed is asked again":     {[]attempts{{closed, nil}}, long, "0 pause 0 reached", outcome.NoNode, false},
+		"but not for ever":                          {[]attempts{{closed}, {closed}}, long, "0 1 pause 0 1 pause 0 1 none", outcome.NoNode, false},
+		"and those that are not reached with it":    {[]attempts{{closed, refused, nil}, {refused}}, long, "0 1 pause 0 1 none", outcome.DialFailed, false},
+		"a refusal is an answer":                    {[]attempts{{answered}}, long, "0 none", outcome.NoNode, false},
+		"after a node has closed, too":              {[]attempts{{closed}, {answered}}, long, "0 1 none", outcome.NoNode, false},
+		"and before another one does":               {[]attempts{{answered}, {closed}}, long, "0 1 none", outcome.NoNode, false},
+		"time ends it before a node is asked again": {[]attempts{{closed}}, int64(each) + 1, "0 none", outcome.NoNode, true},
+		"and no time means once":                    {[]attempts{{closed}}, 0, "0 none", outcome.NoNode, false},
+		"an upgrade that is refused":                {[]attempts{{refused}, {errRefusedUpgrade}}, long, "0 1 none", outcome.UpgradeRefused, false},
+		"want of ports is of one node":              {[]attempts{{syscall.EADDRNOTAVAIL}, {nil}}, long, "0 1 reached", outcome.PortsExceeded, false},
+		"want of descriptors is of all":             {[]attempts{{syscall.EMFILE}, {nil}}, long, "0 none", outcome.DescriptorsExceeded, false},
+		"and ends it after a silent node, too":      {[]attempts{{silent}, {syscall.EMFILE}}, long, "0 1 none", outcome.DescriptorsExceeded, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := New(newPool(t, len(row.fates)).Candidates(balancer.Client{Key: 1, Keyed: true}), row.until, Pause)
@@ -149,5 +165,33 @@ func TestWalkAllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// Clients that a node has closed must not multiply: there are few pauses, and each is longer than the last.
+func TestPausesAfterNodesThatCloseGrow(t *testing.T) {
+	for range 100 {
+		w := New(newPool(t, 1).Candidates(balancer.Client{Key: 1, Keyed: true}), int64(time.Hour), Pause)
+		var pauses []time.Duration
+		for now := int64(0); ; {
+			node, pause := w.Next(now)
+			if now += int64(pause); pause > 0 {
+				pauses = append(pauses, pause)
+				continue
+			}
+			if node == nil {
+				break
+			}
+			node.Release()
+			w.TurnedAway(true)
+		}
+		if len(pauses) != mostRepeats {
+			t.Fatalf("%v", pauses)
+		}
+		for i, pause := range pauses {
+			if least := closedPause << i; pause < least || pause >= 2*least {
+				t.Fatalf("pause %d is %v", i, pause)
+			}
+		}
 	}
 }
