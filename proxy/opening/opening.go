@@ -43,6 +43,8 @@ type Opening struct {
 	Version mqttparse.Version // of the CONNECT, as soon as it is known
 	TLS     *tlsterm.Info     // of the client's handshake; nil: no TLS
 
+	Tolerated mqttparse.Rules // that the CONNECT breaks; empty unless the listener is tolerant
+
 	snapshot *snapshot.Snapshot
 	listener *snapshot.Listener
 	pool     *snapshot.Pool
