@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"time"
 
 	"mqttlb/balancer"
@@ -44,6 +45,7 @@ type record struct {
 	packets              [2]uint32 // to the node and to the client
 	duration             time.Duration
 	outcome              outcome.Outcome
+	tolerated            mqttparse.Rules
 	fault                string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 
 	dialError error    // set: the record is of a failed dial
@@ -156,6 +158,9 @@ func (r *record) attrs() []slog.Attr {
 	if r.disconnected {
 		attrs = append(attrs, slog.Int("disconnect", int(r.disconnect)))
 	}
+	if r.tolerated != 0 {
+		attrs = append(attrs, slog.String("tolerated", ruleNames(r.tolerated)))
+	}
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))
 	}
@@ -168,4 +173,13 @@ func (r *record) attrs() []slog.Attr {
 	}
 	return append(attrs, slog.String("session", r.session.String()),
 		slog.Uint64("packets_received", uint64(r.packets[ToNode])), slog.Uint64("packets_sent", uint64(r.packets[ToClient])))
+}
+
+// ruleNames lists rules by their names.
+func ruleNames(rules mqttparse.Rules) string {
+	var names []string
+	for rule := range rules.All() {
+		names = append(names, rule.String())
+	}
+	return strings.Join(names, " ")
 }
