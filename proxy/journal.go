@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"time"
 
 	"mqttlb/balancer"
@@ -48,9 +47,10 @@ type record struct {
 	tolerated            mqttparse.Rules
 	fault                string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 
-	dialError error    // set: the record is of a failed dial
-	retry     string   // not empty: the record is of a node that has turned a client away, for this reason
-	request   *request // set: the record is of an HTTP request
+	dialError error          // set: the record is of a failed dial
+	breach    mqttparse.Rule // set: the record is of the first client that breaks this rule
+	retry     string         // not empty: the record is of a node that has turned a client away, for this reason
+	request   *request       // set: the record is of an HTTP request
 }
 
 func newJournal(log *slog.Logger) *journal {
@@ -114,6 +114,8 @@ func (j *journal) run() {
 
 func (j *journal) write(r *record) {
 	switch kind := r.kind(); {
+	case r.breach != 0:
+		j.writeBreach(r)
 	case r.retry != "":
 		j.log.Debug("confirm", "listener", r.listener, "node", r.node, "reason", r.retry, "pool", r.pool)
 	case kind == lineDebug:
@@ -173,13 +175,4 @@ func (r *record) attrs() []slog.Attr {
 	}
 	return append(attrs, slog.String("session", r.session.String()),
 		slog.Uint64("packets_received", uint64(r.packets[ToNode])), slog.Uint64("packets_sent", uint64(r.packets[ToClient])))
-}
-
-// ruleNames lists rules by their names.
-func ruleNames(rules mqttparse.Rules) string {
-	var names []string
-	for rule := range rules.All() {
-		names = append(names, rule.String())
-	}
-	return strings.Join(names, " ")
 }

@@ -148,9 +148,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 // route begins the walk over the pool's nodes, in the order for the session's key.
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
-	for rule := range o.Tolerated.All() {
-		s.listener.Tolerated[rule]++
-	}
+	l.countTolerated(s, o.Tolerated)
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
 	o.tls, o.destination = o.TLS, o.Destination

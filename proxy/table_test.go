@@ -155,8 +155,13 @@ func TestIdentifierAndUserNameAreKeptUpToWhatTheLogShows(t *testing.T) {
 			if s.clientID() != string(id[:min(n, loggedID)]) || s.username() != string(username[:min(m, loggedID)]) {
 				t.Errorf("%d and %d bytes are kept as %q and %q", n, m, s.clientID(), s.username())
 			}
-			if allocs := testing.AllocsPerRun(10, func() { s.name(id, username, 0) }); allocs > 1 {
-				t.Errorf("%d and %d bytes: %v allocations", n, m, allocs)
+			for _, rules := range []mqttparse.Rules{0, 1 << mqttparse.ClientIDNull, 1<<mqttparse.NumRules - 2} {
+				if allocs := testing.AllocsPerRun(10, func() { s.name(id, username, rules) }); allocs > 1 {
+					t.Errorf("%d and %d bytes: %v allocations", n, m, allocs)
+				}
+				if s.clientID() != string(id[:min(n, loggedID)]) || s.username() != string(username[:min(m, loggedID)]) || s.tolerated() != rules {
+					t.Errorf("%d and %d bytes with rules %b are kept as %q, %q and %b", n, m, rules, s.clientID(), s.username(), s.tolerated())
+				}
 			}
 		}
 	}
