@@ -43,6 +43,7 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		{"allowed_hosts", []Protocol{WS}, "only ws has a list of hosts"},
 		{"allowed_origins", []Protocol{WS}, "only ws has a list of origins"},
 		{"routes", []Protocol{HTTP, Passthrough}, "only http and tls have routes"},
+		{"validity", []Protocol{MQTT, WS, HTTP}, "the CONNECT is not read"},
 	} {
 		path := child(at, k.key)
 		if slices.Contains(k.only, l.Protocol) || !s.written(path) || !s.valid(path) {
@@ -53,5 +54,10 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 			hint = "write it in a route" // host, path or allowed_origins
 		}
 		s.errorf(path, "has no meaning with protocol %s; %s", l.Protocol, hint)
+	}
+	validity, routes := child(at, "validity"), child(at, "routes")
+	isWS := func(r Route) bool { return r.Protocol == WS }
+	if l.Protocol == HTTP && s.written(validity) && s.valid(validity, routes) && !slices.ContainsFunc(l.Routes, isWS) {
+		s.errorf(validity, "has no meaning with protocol http without a route of protocol ws; nobody sends a CONNECT")
 	}
 }

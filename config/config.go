@@ -70,6 +70,9 @@ type Listener struct {
 	// MaxConnections is the limit of open sessions on this listener; 0: only
 	// Limits.MaxConnections.
 	MaxConnections int
+
+	// Validity says which CONNECT is valid. Strict if Protocol has no CONNECT.
+	Validity Validity
 }
 
 // A Route sends the requests for one host and path on a listener of Protocol HTTP to a

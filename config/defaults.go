@@ -77,7 +77,7 @@ var defaultConfig = Config{
 		// Where a client came from, where it went, and how that ended.
 		Fields: []LogField{
 			"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome",
-			"connack", "disconnect", "error",
+			"connack", "disconnect", "tolerated", "error",
 		},
 		// Whoever asks about one client wants its line. Operators with a small disk set it.
 		Sample: 0,
@@ -104,6 +104,8 @@ var defaultListener = Listener{
 	ProxyProtocol: ProxyOff,
 	// Memory is limited by the limit of the process.
 	MaxConnections: 0,
+	// A packet that two programs may read differently is a way around a check of one of them.
+	Validity: Strict,
 }
 
 // defaultTLS holds the defaults of a listener's TLS.

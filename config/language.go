@@ -63,6 +63,7 @@ func listenerFields(l *Listener) []field {
 		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
 		scalar("max_connections", &l.MaxConnections, integer(0, maxConnections)),
+		scalar("validity", &l.Validity, oneOf(validities)),
 	}
 }
 

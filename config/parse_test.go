@@ -95,14 +95,14 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	want := &Config{
 		Listeners: []Listener{
-			{Name: "mqtt", Address: tcp("", 1883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff},
-			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, TLS: &TLS{
+			{Name: "mqtt", Address: tcp("", 1883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict},
+			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict, TLS: &TLS{
 				Certificates: []Certificate{{Cert: "cert.pem", Key: "key.pem"}},
 				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, MinVersion: TLS12, MaxVersion: TLS13, ALPN: []string{"mqtt"},
 				HandshakeTimeout: 5 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 10_000,
 			}},
 			{
-				Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyAccept,
+				Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyAccept, Validity: Tolerant,
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 20000,
 			},
 		},
@@ -133,7 +133,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		Admin: Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
 		Log: Log{
 			Level: LevelInfo, Format: FormatText, Output: LogStderr, Rotate: LogRotate{Size: 100 << 20, Keep: 10},
-			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "error"},
+			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "error"},
 		},
 	}
 	if !equal(got, want) {

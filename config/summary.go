@@ -20,7 +20,7 @@ func (c *Config) Summary(w io.Writer) error {
 
 	row("LISTENER", "ADDRESS", "PROTOCOL", "TLS", "PROXY IN", "LIMIT", "POOL")
 	for _, l := range c.Listeners {
-		row(l.Name, l.Address.String(), string(l.Protocol), l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
+		row(l.Name, l.Address.String(), l.protocol(), l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
 	}
 	endTable()
 	if c.speaksHTTP() {
@@ -103,6 +103,14 @@ func (c *Config) Summary(w io.Writer) error {
 	}
 	endTable()
 	return err
+}
+
+// protocol is the protocol of a listener, and its validity if that is not the default.
+func (l *Listener) protocol() string {
+	if l.Validity == Tolerant {
+		return string(l.Protocol) + ", tolerant"
+	}
+	return string(l.Protocol)
 }
 
 // String lists how the process is reached and where it keeps its state, without defaults.

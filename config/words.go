@@ -82,6 +82,17 @@ const (
 
 var forwardTLVs = []ForwardTLV{TLVAuthority, TLVUniqueID, TLVSSL}
 
+// A Validity says which CONNECT a listener accepts.
+type Validity string
+
+// The values of validity.
+const (
+	Strict   Validity = "strict"   // one that breaks no rule of the specifications
+	Tolerant Validity = "tolerant" // one that EMQX accepts in its default configuration, too
+)
+
+var validities = []Validity{Strict, Tolerant}
+
 // A Probe is the kind of a health check.
 type Probe string
 
@@ -206,6 +217,7 @@ var logFields = []LogField{
 	"outcome",
 	"connack",
 	"disconnect",
+	"tolerated",
 	"error",
 }
 

@@ -34,6 +34,13 @@ func TestNothingAllocates(t *testing.T) {
 				_, _ = connect.Parse(rejectedProperties[i].b, testMaxSize)
 			}
 		},
+		"CONNECT that is tolerated": func() {
+			for i := range toleratedConnects {
+				if _, err := connect.ParseTolerant(toleratedConnects[i].b, testMaxSize); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
 		"CONNACK": func() {
 			if _, err := connack.Parse(connack5, V5, testMaxSize); err != nil {
 				t.Fatal(err)

@@ -60,6 +60,9 @@ type Connect struct {
 	ResponseTopic            []byte
 	CorrelationData          []byte
 
+	// Tolerated are the rules that the packet breaks; always empty after Parse.
+	Tolerated Rules
+
 	malformed Malformed // returned by Parse; a field, so that Parse does not allocate
 }
 
@@ -78,14 +81,27 @@ type Connect struct {
 // has arrived. Parse checks everything else when the packet is complete.
 func (c *Connect) Parse(b []byte, maxSize int) (n int, err error) {
 	*c = Connect{}
-	h, err := c.parseHeader(b, maxSize)
+	return c.parse(b, maxSize, nil)
+}
+
+// ParseTolerant is like Parse, but accepts a packet that breaks nothing but rules of the
+// type [Rule], and adds these to Tolerated. If a property is repeated, the last value
+// holds, as in EMQX.
+func (c *Connect) ParseTolerant(b []byte, maxSize int) (n int, err error) {
+	*c = Connect{}
+	return c.parse(b, maxSize, &c.Tolerated)
+}
+
+// parse is Parse if tolerated is nil, and ParseTolerant otherwise.
+func (c *Connect) parse(b []byte, maxSize int, tolerated *Rules) (n int, err error) {
+	h, err := c.parseHeader(b, maxSize, tolerated)
 	if err != nil {
 		return 0, err
 	}
 	if len(b) < h.size {
 		return 0, ErrShort
 	}
-	r := cursor{packet: b[:h.size], at: h.flags, version: c.Version, bad: &c.malformed}
+	r := cursor{packet: b[:h.size], at: h.flags, version: c.Version, bad: &c.malformed, tolerated: tolerated}
 	if !c.readVariableHeader(&r) {
 		return 0, &c.malformed
 	}

@@ -85,6 +85,7 @@ func checkConnect(t *testing.T, b []byte, maxSize int) {
 			t.Fatalf("%d bytes: %v; all %d: %v", cut, prefixErr, len(b), err)
 		}
 	}
+	checkTolerant(t, b, maxSize)
 	var again Connect
 	moreN, moreErr := again.Parse(append(bytes.Clone(b), 0xC0, 0), maxSize)
 	if !errors.Is(err, ErrShort) && (moreN != n || *errOr(moreErr, &again) != verdict) {

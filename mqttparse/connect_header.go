@@ -3,6 +3,7 @@ package mqttparse
 const (
 	firstByteConnect = 0x10 // type 1, flags 0
 	bridgeBit        = 0x80 // set by Mosquitto, in no specification
+	lowLevelBits     = 0x0F // of the protocol level, which are all that EMQX compares
 
 	// The Protocol Names, with their two length bytes.
 	nameMQTT   = "\x00\x04MQTT"
@@ -20,7 +21,7 @@ type connectLayout struct {
 // first byte that cannot belong to a CONNECT, such as the 'G' of an HTTP request or the
 // second byte of a TLS ClientHello, 0x16 0x03: a Remaining Length of 3 is too small for a
 // CONNECT. So the caller neither waits for nor keeps more bytes of such a connection.
-func (c *Connect) parseHeader(b []byte, maxSize int) (h connectLayout, err error) {
+func (c *Connect) parseHeader(b []byte, maxSize int, tolerated *Rules) (h connectLayout, err error) {
 	bad := &c.malformed
 	if len(b) == 0 {
 		return h, ErrShort
@@ -47,7 +48,7 @@ func (c *Connect) parseHeader(b []byte, maxSize int) (h connectLayout, err error
 	}
 	// 3.1 gives these flags no meaning in a CONNECT, and libraries of its time set a QoS
 	// there. [MQTT-2.2.2-2], 5: [MQTT-2.1.3-1]
-	if b[0] != firstByteConnect && certain && name == nameMQTT {
+	if b[0] != firstByteConnect && certain && name == nameMQTT && !tolerated.tolerate(ReservedHeaderFlags) {
 		bad.set(0, "MQTT-2.2.2-2", MalformedPacket, "fixed header", "has flags that are reserved")
 		return h, bad
 	}
@@ -59,11 +60,11 @@ func (c *Connect) parseHeader(b []byte, maxSize int) (h connectLayout, err error
 		return h, ErrShort
 	}
 	h.flags = level + 1
-	if !c.parseLevel(name, b[level]) { // [MQTT-3.1.2-2]
+	if !c.parseLevel(name, b[level], tolerated) { // [MQTT-3.1.2-2]
 		bad.set(level, "MQTT-3.1.2-2", UnsupportedProtocolVersion, "Protocol Level", "is not served")
 		return h, bad
 	}
-	if c.Version == V5 && overlong(b[1:begin]) { // [MQTT-1.5.5-1]; 3.x does not forbid it
+	if c.Version == V5 && overlong(b[1:begin]) && !tolerated.tolerate(OverlongLength) { // [MQTT-1.5.5-1]; 3.x does not forbid it
 		bad.set(1, "MQTT-1.5.5-1", MalformedPacket, "Remaining Length", "is longer than it needs to be")
 		return h, bad
 	}
@@ -109,11 +110,15 @@ func (c *Connect) parseName(b []byte, begin int, name string) error {
 //
 // Mosquitto sets the bridge bit only in 3.1 and 3.1.1, but EMQX's client sets it in 5 as
 // well, and both servers accept it there.
-func (c *Connect) parseLevel(name string, level byte) bool {
+func (c *Connect) parseLevel(name string, level byte, tolerated *Rules) bool {
 	version := Version(level &^ bridgeBit)
+	low := Version(level & lowLevelBits)
 	switch {
-	case name == nameMQIsdp && version == V31, name == nameMQTT && (version == V311 || version == V5):
+	case served(name, version):
 		c.Version, c.Bridge = version, level&bridgeBit != 0
+		return true
+	case served(name, low) && tolerated.tolerate(ReservedLevelBits): // EMQX knows no bridge then
+		c.Version = low
 		return true
 	case name == nameMQTT && version > V5:
 		c.Version = V5
@@ -121,4 +126,9 @@ func (c *Connect) parseLevel(name string, level byte) bool {
 		c.Version = V311
 	}
 	return false
+}
+
+// served reports whether a Protocol Name has this version.
+func served(name string, v Version) bool {
+	return name == nameMQIsdp && v == V31 || name == nameMQTT && (v == V311 || v == V5)
 }

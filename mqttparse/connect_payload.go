@@ -52,14 +52,14 @@ func (c *Connect) readFlags(r *cursor, flags byte, at int) bool {
 			return r.bad.set(at, clause{"MQTT 3.1, 2.1", "MQTT-3.1.2-14", "MQTT-3.1.2-12"}.of(v), MalformedPacket, "Will QoS", "is 3")
 		}
 	} else if v != V31 { // 3.1 ignores Will QoS and Will Retain without a Will
-		if flags&flagWillQoS != 0 { // [MQTT-3.1.2-13], 5: [MQTT-3.1.2-11]
+		if flags&flagWillQoS != 0 && !r.tolerated.tolerate(WillQoSWithoutWill) { // [MQTT-3.1.2-13], 5: [MQTT-3.1.2-11]
 			return r.bad.set(at, clause{"", "MQTT-3.1.2-13", "MQTT-3.1.2-11"}.of(v), MalformedPacket, "Will QoS", "is not 0 without a Will")
 		}
-		if flags&flagWillRetain != 0 { // [MQTT-3.1.2-15], 5: [MQTT-3.1.2-13]
+		if flags&flagWillRetain != 0 && !r.tolerated.tolerate(WillRetainWithoutWill) { // [MQTT-3.1.2-15], 5: [MQTT-3.1.2-13]
 			return r.bad.set(at, clause{"", "MQTT-3.1.2-15", "MQTT-3.1.2-13"}.of(v), MalformedPacket, "Will Retain", "is not 0 without a Will")
 		}
 	}
-	if v != V5 && c.HasPassword && !c.HasUsername { // [MQTT-3.1.2-22]; 5 allows it
+	if v != V5 && c.HasPassword && !c.HasUsername && !r.tolerated.tolerate(PasswordWithoutUsername) { // [MQTT-3.1.2-22]; 5 allows it
 		return r.bad.set(at, clause{"MQTT 3.1, 3.1", "MQTT-3.1.2-22", ""}.of(v), MalformedPacket, "Password Flag", "is set without the User Name Flag")
 	}
 	return true
@@ -70,7 +70,7 @@ func (c *Connect) readFlags(r *cursor, flags byte, at int) bool {
 // on it.
 func (c *Connect) readClientID(r *cursor) bool {
 	begin := r.at
-	if !r.text(&c.ClientID, "Client Identifier", clauseClientID.of(c.Version)) { // [MQTT-3.1.3-3], [MQTT-3.1.3-4]
+	if !r.text(&c.ClientID, "Client Identifier", clauseClientID.of(c.Version), clientIDRules) { // [MQTT-3.1.3-3], [MQTT-3.1.3-4]
 		return false
 	}
 	if len(c.ClientID) > 0 || c.Version == V5 {
@@ -94,8 +94,8 @@ func (c *Connect) readWill(r *cursor) bool {
 	}
 	present := clauseWillPresent.of(c.Version)
 	begin := r.at
-	return r.text(&c.WillTopic, "Will Topic", present) && // [MQTT-3.1.2-9], [MQTT-3.1.3-10], 5: [MQTT-3.1.3-11]
-		r.topicName(c.WillTopic, begin, "Will Topic", TopicNameInvalid) &&
+	return r.text(&c.WillTopic, "Will Topic", present, textRules{}) && // [MQTT-3.1.2-9], [MQTT-3.1.3-10], 5: [MQTT-3.1.3-11]
+		r.topicName(c.WillTopic, begin, "Will Topic", TopicNameInvalid, 0) &&
 		r.binary(&c.WillPayload, "Will Payload", present)
 }
 
@@ -110,7 +110,7 @@ func (c *Connect) readCredentials(r *cursor) bool {
 			return true
 		}
 		// [MQTT-3.1.2-19], [MQTT-3.1.3-11], 5: [MQTT-3.1.2-17], [MQTT-3.1.3-12]
-		if !r.text(&c.Username, "User Name", clauseUsername.of(v)) {
+		if !r.text(&c.Username, "User Name", clauseUsername.of(v), usernameRules) {
 			return false
 		}
 	}

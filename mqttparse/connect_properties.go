@@ -34,7 +34,7 @@ func (c *Connect) readProperties(r *cursor) bool {
 	if !p.valid() {
 		return false
 	}
-	if p.has(authenticationData) && !p.has(authenticationMethod) {
+	if p.has(authenticationData) && !p.has(authenticationMethod) && !r.tolerated.tolerate(AuthenticationDataAlone) {
 		return r.bad.set(dataAt, "MQTT 5, 3.1.2.11.10", ProtocolError, "Authentication Data", "comes without Authentication Method")
 	}
 	return true
@@ -58,7 +58,7 @@ func (c *Connect) readWillProperties(r *cursor) bool {
 		case contentType:
 			c.ContentType = p.data
 		case responseTopic: // it must be a valid Topic Name
-			if c.ResponseTopic = p.data; !r.topicName(p.data, p.begin+1, "Response Topic", ProtocolError) {
+			if c.ResponseTopic = p.data; !r.topicName(p.data, p.begin+1, "Response Topic", ProtocolError, ResponseTopicName) {
 				return false
 			}
 		case correlationData:

@@ -45,7 +45,7 @@ var rejectedProperties = []struct {
 // valueOf is a valid value for each kind of property.
 var valueOf = map[kind][]byte{
 	boolean: {1}, twoByte: {0, 1}, fourByte: {0, 0, 0, 1},
-	text: bytesOf(str("x")), binaryData: bytesOf(str("\xff")), stringPair: bytesOf(str("k"), str("v")),
+	text: bytesOf(str("x")), binaryData: bytesOf(str("\xff")), stringPair: bytesOf(str("k"), str("v")), variable: {1},
 }
 
 func TestPropertyThatBreaksARuleIsMalformed(t *testing.T) {

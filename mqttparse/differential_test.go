@@ -237,7 +237,7 @@ func (p *peer) compare(b []byte) (key, unexplained string) {
 		if p.lax[clause] == "" {
 			return "", fmt.Sprintf("%s takes what breaks %v", p.name, err)
 		}
-		return "lax: " + clause, ""
+		return "lax: " + clause, p.compareTolerated(b, theirs)
 	case theirErr != nil:
 		for reason := range p.strict {
 			if strings.HasPrefix(theirErr.Error(), reason) {
@@ -246,13 +246,36 @@ func (p *peer) compare(b []byte) (key, unexplained string) {
 		}
 		return "", fmt.Sprintf("%s refuses what is valid: %v", p.name, theirErr)
 	}
+	return "", p.differences(ours, theirs)
+}
+
+// compareTolerated compares the fields of a packet that breaks rules, which the peer does
+// not keep either, if ParseTolerant accepts it.
+func (p *peer) compareTolerated(b []byte, theirs Connect) (unexplained string) {
+	var ours Connect
+	n, err := ours.ParseTolerant(b, peerMaxSize)
+	if err != nil || n < len(b) || !p.versions[ours.Version] || ours.Tolerated.Has(ReservedLevelBits) {
+		return ""
+	}
+	if !ours.Will { // the peers keep what the flags say
+		theirs.WillQoS, theirs.WillRetain = 0, false
+	}
+	if ours.Tolerated.Has(MisplacedProperty) { // the peers have one set of fields for CONNECT and Will
+		return ""
+	}
+	ours.Tolerated = 0
+	return p.differences(ours, theirs)
+}
+
+// differences describes the fields that the peer reads otherwise.
+func (p *peer) differences(ours, theirs Connect) (unexplained string) {
 	if p.forget != nil {
 		p.forget(&ours)
 	}
 	if a, b := fieldsOf(ours), fieldsOf(theirs); a != b {
-		return "", fmt.Sprintf("%s reads\n%s\nand we\n%s", p.name, b, a)
+		return fmt.Sprintf("%s reads\n%s\nand we\n%s", p.name, b, a)
 	}
-	return "", ""
+	return ""
 }
 
 // fieldsOf formats c without the difference between absent and empty.

@@ -14,6 +14,9 @@
 // names the conformance statement that it enforces, such as [MQTT-3.1.2-3], or the section where the rule has
 // no number.
 //
+// ParseTolerant accepts a CONNECT that breaks some of these rules, each of them a Rule: those that EMQX does not
+// enforce by default and that leave no doubt where each field is.
+//
 // Scanner finds the packet boundaries in a stream of packets of any type.
 //
 // The package does no input or output, allocates nothing, keeps no copy of its input, and does not look inside

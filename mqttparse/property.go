@@ -21,9 +21,10 @@ const (
 	text                   // UTF-8 Encoded String
 	binaryData             // Binary Data
 	stringPair             // UTF-8 String Pair
+	variable               // Variable Byte Integer
 )
 
-// The property identifiers (MQTT 5, table 2-4) that these packets may carry.
+// The property identifiers (MQTT 5, table 2-4). The last two are of PUBLISH and SUBSCRIBE.
 const (
 	payloadFormatIndicator           = 0x01
 	messageExpiryInterval            = 0x02
@@ -50,10 +51,14 @@ const (
 	wildcardSubscriptionAvailable    = 0x28
 	subscriptionIdentifiersAvailable = 0x29
 	sharedSubscriptionAvailable      = 0x2A
+
+	subscriptionIdentifier = 0x0B
+	topicAlias             = 0x23
 )
 
 // A propertyRule is the rule of MQTT 5 for one property. A place allows the property if
-// section names a section of the specification for that place.
+// section names a section of the specification for that place. A rule without a name is of
+// an identifier that no property has.
 type propertyRule struct {
 	name    string
 	kind    kind
@@ -87,6 +92,8 @@ var propertyRules = [maxPropertyIdentifier + 1]propertyRule{
 	wildcardSubscriptionAvailable:    {"Wildcard Subscription Available", boolean, false, [3]string{inConnack: "MQTT 5, 3.2.2.3.11"}},
 	subscriptionIdentifiersAvailable: {"Subscription Identifiers Available", boolean, false, [3]string{inConnack: "MQTT 5, 3.2.2.3.12"}},
 	sharedSubscriptionAvailable:      {"Shared Subscription Available", boolean, false, [3]string{inConnack: "MQTT 5, 3.2.2.3.13"}},
+	subscriptionIdentifier:           {"Subscription Identifier", variable, false, [3]string{}},
+	topicAlias:                       {"Topic Alias", twoByte, false, [3]string{}},
 }
 
 // Properties are the valid properties of one place in a packet. The zero value has none.
@@ -103,7 +110,8 @@ func (p Properties) Encoded() []byte { return p.encoded }
 // order. A name may occur more than once.
 func (p Properties) UserProperties() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
-		r := propertyReader{cursor: cursor{packet: p.encoded, version: V5}, in: p.in} // no need for bad: Parse found the properties valid
+		// No need for bad: the parser has accepted the properties, whatever rules they break.
+		r := propertyReader{cursor: cursor{packet: p.encoded, version: V5, tolerated: &unrecorded}, in: p.in}
 		for r.next() {
 			if r.id == userProperty && !yield(r.data, r.value) {
 				return

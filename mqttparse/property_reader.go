@@ -24,7 +24,7 @@ func (r *propertyReader) open(c *cursor, in place, length string) bool {
 		return c.bad.set(begin, "MQTT-2.2.2-1", MalformedPacket, length, "runs past the end")
 	case size < 0:
 		return c.bad.set(begin, "MQTT 5, 1.5.5", MalformedPacket, length, "has more than four bytes")
-	case overlong(c.packet[begin : begin+size]): // [MQTT-1.5.5-1]
+	case overlong(c.packet[begin:begin+size]) && !c.tolerated.tolerate(OverlongLength): // [MQTT-1.5.5-1]
 		return c.bad.set(begin, "MQTT-1.5.5-1", MalformedPacket, length, "is longer than it needs to be")
 	}
 	end := begin + size + n
@@ -51,12 +51,20 @@ func (r *propertyReader) next() bool {
 	}
 	// An identifier is a Variable Byte Integer. All known identifiers have one byte, so a
 	// longer one is unknown.
-	if int(r.id) >= len(propertyRules) || propertyRules[r.id].section[r.in] == "" {
-		return r.fail("MQTT 5, 2.2.2.2", MalformedPacket, "Property", "has an identifier that is not allowed here")
+	const notHere = "MQTT 5, 2.2.2.2"
+	if int(r.id) >= len(propertyRules) || propertyRules[r.id].name == "" {
+		return r.fail(notHere, MalformedPacket, "Property", "has an identifier that is not allowed here")
 	}
 	rule := &propertyRules[r.id]
 	section := rule.section[r.in]
-	if r.has(r.id) && r.id != userProperty {
+	misplaced := section == ""
+	if misplaced {
+		if !r.tolerated.tolerate(MisplacedProperty) {
+			return r.fail(notHere, MalformedPacket, "Property", "has an identifier that is not allowed here")
+		}
+		section = notHere
+	}
+	if r.has(r.id) && r.id != userProperty && !r.tolerated.tolerate(RepeatedProperty) {
 		return r.fail(section, ProtocolError, rule.name, "comes twice")
 	}
 	r.seen |= 1 << r.id
@@ -66,7 +74,8 @@ func (r *propertyReader) next() bool {
 		if !r.byte(&b) {
 			return r.fail(section, MalformedPacket, rule.name, "runs past the end")
 		}
-		if r.number = uint32(b); b > 1 {
+		r.number = uint32(b)
+		if b > 1 && !misplaced && (r.id != payloadFormatIndicator || !r.tolerated.tolerate(PayloadFormat)) {
 			return r.fail(section, ProtocolError, rule.name, "is neither 0 nor 1")
 		}
 	case twoByte:
@@ -80,7 +89,7 @@ func (r *propertyReader) next() bool {
 			return r.fail(section, MalformedPacket, rule.name, "runs past the end")
 		}
 	case text:
-		if !r.text(&r.data, rule.name, section) {
+		if !r.text(&r.data, rule.name, section, propertyTexts) {
 			return r.abort()
 		}
 	case binaryData:
@@ -88,17 +97,24 @@ func (r *propertyReader) next() bool {
 			return r.abort()
 		}
 	case stringPair: // both strings obey the rules for strings [MQTT-1.5.7-1]
-		if !r.text(&r.data, rule.name, section) || !r.text(&r.value, rule.name, section) {
+		if !r.text(&r.data, rule.name, section, propertyTexts) || !r.text(&r.value, rule.name, section, propertyTexts) {
 			return r.abort()
 		}
+	case variable:
+		value, size := variableByteInteger(r.packet[r.at:])
+		if size <= 0 {
+			return r.fail(section, MalformedPacket, rule.name, "runs past the end")
+		}
+		r.number = uint32(value)
+		r.at += size
 	}
-	if rule.nonZero && r.number == 0 {
+	if rule.nonZero && r.number == 0 && !misplaced {
 		return r.fail(section, ProtocolError, rule.name, "is 0")
 	}
 	return true
 }
 
-// valid reports whether all properties were read and valid.
+// valid reports whether all properties were read and accepted.
 func (r *propertyReader) valid() bool { return r.begin >= 0 }
 
 // has reports whether a property with this identifier was read.

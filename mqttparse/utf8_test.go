@@ -37,12 +37,12 @@ func FuzzText(f *testing.F) {
 		var bad Malformed
 		c := cursor{packet: bytesOf(str(s)), version: V311, bad: &bad}
 		var view []byte
-		ok := c.text(&view, "field", "clause")
+		ok := c.text(&view, "field", "clause", textRules{})
 		if want := utf8.Valid(s) && !bytes.Contains(s, []byte{0}); ok != want {
 			t.Fatalf("%q: taken %v, want %v", s, ok, want)
 		}
 		c = cursor{packet: c.packet, version: V31, bad: new(Malformed)}
-		if taken, want := c.text(&view, "field", "clause"), utf8.Valid(withoutSurrogates(s)) && !bytes.Contains(s, []byte{0}); taken != want {
+		if taken, want := c.text(&view, "field", "clause", textRules{}), utf8.Valid(withoutSurrogates(s)) && !bytes.Contains(s, []byte{0}); taken != want {
 			t.Fatalf("3.1: %q: taken %v, want %v", s, taken, want)
 		}
 		if ok && !bytes.Equal(view, s) {

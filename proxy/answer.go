@@ -100,7 +100,7 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 			s.idle = reactor.Ticks(idleLimit(0, l.connack.ServerKeepAlive))
 		}
 		if len(l.connack.AssignedClientID) > 0 {
-			s.name(l.connack.AssignedClientID, []byte(s.username()))
+			s.name(l.connack.AssignedClientID, []byte(s.username()), s.tolerated())
 			s.assigned = true
 		}
 	case answerAuth:

@@ -114,6 +114,8 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 		sent:     s.server.moved,
 		duration: time.Duration(clock - s.begun),
 		outcome:  o,
+
+		tolerated: s.tolerated(),
 	}
 	r.disconnect, r.disconnected = s.nodeDisconnect()
 	r.pool, r.node = s.poolAndNode()

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"mqttlb/balancer"
+	"mqttlb/mqttparse"
 )
 
 // SessionID identifies a session among all sessions of the process's life. 0 is no session.
@@ -37,22 +39,48 @@ func (l *loop) sessionID(s *session) SessionID {
 // loopOf returns the index of the session's loop.
 func (e *engine) loopOf(id SessionID) int { return int(uint64(id) % uint64(len(e.loops))) }
 
-// name sets the client identifier and the user name, up to what the log shows. They share one string,
-// so that a user name costs its bytes and no more.
-func (s *session) name(id, username []byte) {
+// name sets the client identifier and the user name, up to what the log shows, and the rules that the
+// CONNECT breaks. They share one string, so that a user name costs its bytes and no more, and the rules
+// cost nothing where none is broken.
+func (s *session) name(id, username []byte, broken mqttparse.Rules) {
 	id, username = id[:min(len(id), loggedID)], username[:min(len(username), loggedID)]
 	var names strings.Builder // for one allocation
-	names.Grow(len(id) + len(username))
+	size := len(id) + len(username)
+	if s.breaksRules = broken != 0; s.breaksRules {
+		size += rulesSize
+	}
+	names.Grow(size)
 	names.Write(id)
 	names.Write(username)
+	if s.breaksRules {
+		var b [rulesSize]byte
+		binary.BigEndian.PutUint32(b[:], uint32(broken))
+		names.Write(b[:])
+	}
 	s.names, s.idSize = names.String(), uint16(len(id))
 }
+
+// rulesSize is the size of a set of rules in the names of a session.
+const rulesSize = 4
 
 // clientID returns the client identifier, up to what the log shows.
 func (s *session) clientID() string { return s.names[:s.idSize] }
 
 // username returns the user name, up to what the log shows.
-func (s *session) username() string { return s.names[s.idSize:] }
+func (s *session) username() string {
+	if s.breaksRules {
+		return s.names[s.idSize : len(s.names)-rulesSize]
+	}
+	return s.names[s.idSize:]
+}
+
+// tolerated returns the rules that the CONNECT breaks and the listener tolerates.
+func (s *session) tolerated() mqttparse.Rules {
+	if !s.breaksRules {
+		return 0
+	}
+	return mqttparse.Rules(binary.BigEndian.Uint32([]byte(s.names[len(s.names)-rulesSize:])))
+}
 
 // key returns the key that the session's client would have now in a pool that hashes a field. ok is
 // false if the client has none, or if the session does not keep it as a whole.

@@ -45,12 +45,14 @@ type record struct {
 	packets              [2]uint32 // to the node and to the client
 	duration             time.Duration
 	outcome              outcome.Outcome
+	tolerated            mqttparse.Rules
 	fault                string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 
-	dialError error     // set: the record is of a failed dial
-	leftOut   tlv.Kinds // not 0: the record is of a PROXY header without these TLVs
-	retry     string    // not empty: the record is of a node that has turned a client away, for this reason
-	request   *request  // set: the record is of an HTTP request
+	dialError error          // set: the record is of a failed dial
+	leftOut   tlv.Kinds      // not 0: the record is of a PROXY header without these TLVs
+	breach    mqttparse.Rule // set: the record is of the first client that breaks this rule
+	retry     string         // not empty: the record is of a node that has turned a client away, for this reason
+	request   *request       // set: the record is of an HTTP request
 }
 
 func newJournal(log *slog.Logger) *journal {
@@ -121,6 +123,8 @@ func (j *journal) run() {
 
 func (j *journal) write(r *record) {
 	switch kind := r.kind(); {
+	case r.breach != 0:
+		j.writeBreach(r)
 	case r.retry != "":
 		j.log.Debug("confirm", "listener", r.listener, "node", r.node, "reason", r.retry, "pool", r.pool)
 	case r.leftOut != 0:
@@ -166,6 +170,9 @@ func (r *record) attrs() []slog.Attr {
 	}
 	if r.disconnected {
 		attrs = append(attrs, slog.Int("disconnect", int(r.disconnect)))
+	}
+	if r.tolerated != 0 {
+		attrs = append(attrs, slog.String("tolerated", ruleNames(r.tolerated)))
 	}
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))

@@ -34,9 +34,10 @@ type SessionInfo struct {
 	Client             netip.AddrPort // not valid for a Unix socket
 	ClientID, Username string         // up to 256 bytes of each
 	Version            mqttparse.Version
-	CleanStart         bool   // the node need not keep its state after it
-	TLS, WebSocket     bool   // of the client; TLS only where it ends here
-	Pool, Node         string // empty: it has none yet
+	CleanStart         bool            // the node need not keep its state after it
+	Tolerated          mqttparse.Rules // that its CONNECT breaks
+	TLS, WebSocket     bool            // of the client; TLS only where it ends here
+	Pool, Node         string          // empty: it has none yet
 	State              SessionState
 	Began              time.Time
 	Age                time.Duration
@@ -117,6 +118,7 @@ func (l *loop) describe(s *session) SessionInfo {
 		Packets:  [2]uint32{s.packets[ToNode], s.packets[ToClient]},
 
 		CleanStart: s.version != 0 && !s.persistent,
+		Tolerated:  s.tolerated(),
 	}
 	info.Received, info.Sent = s.moved()
 	info.Pool, info.Node = s.poolAndNode()

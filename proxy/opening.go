@@ -132,7 +132,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 	timeouts := &s.pending.generation.Timeouts
 	s.pending.releaseMemory()
 	if v.Connect != nil {
-		s.name(v.Connect.ClientID, v.Connect.Username)
+		s.name(v.Connect.ClientID, v.Connect.Username, v.Connect.Tolerated)
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
 		s.byKeepAlive = timeouts.Idle == 0
 		s.persistent = v.Connect.SessionExpiryInterval > 0 || !v.Connect.CleanStart // a node may say otherwise in its CONNACK
@@ -148,6 +148,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 // route begins the walk over the pool's nodes, in the order for the session's key.
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
+	l.countTolerated(s, o.Tolerated)
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
 	o.tls, o.destination = o.TLS, o.Destination

@@ -21,6 +21,8 @@ type port struct {
 	socks    []int32      // by loop; the loops own them
 	admitted atomic.Int64 // connections with placeAdmitted
 
+	tolerated atomic.Uint32 // mqttparse.Rules that some client has broken
+
 	clientFirst bool          // see [reactor.ListenTCP]
 	kept        chan struct{} // not nil while the port is being released; closed when a generation has the port again
 }

@@ -171,7 +171,7 @@ func (srv *Server) Stats() Stats {
 		if counts == nil {
 			continue // not every loop has applied the generation yet
 		}
-		counts.Protocol = ln.Protocol
+		counts.Protocol, counts.Tolerant = ln.Protocol, ln.Tolerant
 		if ln.ServesHTTP() {
 			counts.Answers = srv.http.handler(ln.Name).answers.ByStatus()
 		}

@@ -20,7 +20,7 @@ type session struct {
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	pending  *pending // nil once the node has answered
 
-	names  string // client identifier and user name, see name; empty on TCP listeners
+	names  string // client identifier, user name and tolerated rules, see name; empty on TCP listeners
 	serial uint64 // counts the sessions of the loop: see SessionID
 	source origin // address of the client
 	slot   uint32 // index in the loop's sessions
@@ -53,6 +53,7 @@ type session struct {
 	persistent  bool // the broker keeps its state after the connection
 	assigned    bool // the client identifier is the node's: the client had none
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
+	breaksRules bool // the end of names are the rules that the CONNECT breaks
 }
 
 // node returns the node that the session is on or dials, or nil if there is none.

@@ -2,8 +2,10 @@ package proxy
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
+	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -36,6 +38,11 @@ type ListenerStats struct {
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
 	Outcomes [outcome.Count]uint64 // by Outcome; Accepted is their sum plus Open
+
+	// Tolerant tells whether the listener tolerates what breaks some rules. Tolerated counts, by rule, the
+	// clients that it has let through although they break it: those that would be refused otherwise.
+	Tolerant  bool
+	Tolerated [mqttparse.NumRules]uint64
 
 	// Handshake has the TLS handshakes that succeeded: from the whole ClientHello to the end, with the
 	// wait at the listener's gate.
@@ -120,6 +127,20 @@ func (l *ListenerStats) add(from *ListenerStats) {
 	l.Accepted += from.Accepted
 	for o := range from.Outcomes {
 		l.Outcomes[o] += from.Outcomes[o]
+	}
+	for rule := range from.Tolerated {
+		l.Tolerated[rule] += from.Tolerated[rule]
+	}
+}
+
+// ToleratedRules iterates over the rules whose count in Tolerated is above 0.
+func (l *ListenerStats) ToleratedRules() iter.Seq2[mqttparse.Rule, uint64] {
+	return func(yield func(mqttparse.Rule, uint64) bool) {
+		for rule, n := range l.Tolerated {
+			if n > 0 && !yield(mqttparse.Rule(rule), n) {
+				return
+			}
+		}
 	}
 }
 

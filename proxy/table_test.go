@@ -151,12 +151,17 @@ func TestIdentifierAndUserNameAreKeptUpToWhatTheLogShows(t *testing.T) {
 		for _, m := range []int{0, 1, loggedID, loggedID + 1} {
 			var s session
 			id, username := long[:n], long[5:5+m]
-			s.name(id, username)
+			s.name(id, username, 0)
 			if s.clientID() != string(id[:min(n, loggedID)]) || s.username() != string(username[:min(m, loggedID)]) {
 				t.Errorf("%d and %d bytes are kept as %q and %q", n, m, s.clientID(), s.username())
 			}
-			if allocs := testing.AllocsPerRun(10, func() { s.name(id, username) }); allocs > 1 {
-				t.Errorf("%d and %d bytes: %v allocations", n, m, allocs)
+			for _, rules := range []mqttparse.Rules{0, 1 << mqttparse.ClientIDNull, 1<<mqttparse.NumRules - 2} {
+				if allocs := testing.AllocsPerRun(10, func() { s.name(id, username, rules) }); allocs > 1 {
+					t.Errorf("%d and %d bytes: %v allocations", n, m, allocs)
+				}
+				if s.clientID() != string(id[:min(n, loggedID)]) || s.username() != string(username[:min(m, loggedID)]) || s.tolerated() != rules {
+					t.Errorf("%d and %d bytes with rules %b are kept as %q, %q and %b", n, m, rules, s.clientID(), s.username(), s.tolerated())
+				}
 			}
 		}
 	}
@@ -180,7 +185,7 @@ func tableOf(t testing.TB, n int) *loop {
 		s.flow.Open++
 		s.step, s.version, s.connacked = stepRelay, mqttparse.V5, true
 		s.source = originOf(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1883))
-		s.name(fmt.Appendf(nil, "device/%06d", i), []byte("alice"))
+		s.name(fmt.Appendf(nil, "device/%06d", i), []byte("alice"), 0)
 	}
 	return l
 }

@@ -61,6 +61,9 @@ func (c *control) Status(context.Context) (api.Status, error) {
 		}
 		if counts := stats.Listener(ln.Name); counts != nil {
 			l.Open, l.Accepted, l.Refused = counts.Open, counts.Accepted, refusedOf(&counts.Outcomes)
+			for rule, n := range counts.ToleratedRules() {
+				l.Tolerated = append(l.Tolerated, api.Tolerated{Rule: rule.String(), Clients: n})
+			}
 		}
 		status.Listeners = append(status.Listeners, l)
 	}

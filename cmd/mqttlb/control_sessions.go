@@ -49,9 +49,13 @@ func sessionOf(s *proxy.SessionInfo) api.Session {
 	if s.Version != 0 {
 		version = s.Version.String()
 	}
+	var tolerated []string
+	for rule := range s.Tolerated.All() {
+		tolerated = append(tolerated, rule.String())
+	}
 	return api.Session{
 		ID: s.ID.String(), Listener: s.Listener, Client: client, ClientID: s.ClientID, Username: s.Username, Version: version,
-		CleanStart: s.CleanStart, TLS: s.TLS, WebSocket: s.WebSocket, Pool: s.Pool, Node: s.Node, State: string(s.State),
+		CleanStart: s.CleanStart, Tolerated: tolerated, TLS: s.TLS, WebSocket: s.WebSocket, Pool: s.Pool, Node: s.Node, State: string(s.State),
 		Began: s.Began.UTC(), Age: s.Age.Seconds(), Silent: s.Silent.Seconds(), BytesReceived: s.Received, BytesSent: s.Sent,
 		PacketsReceived: s.Packets[proxy.ToNode], PacketsSent: s.Packets[proxy.ToClient], PacketsPerSec: s.PacketsPerSecond,
 	}

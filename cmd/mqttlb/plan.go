@@ -165,6 +165,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 		AcceptProxy:    l.ProxyProtocol == config.ProxyAccept,
 		Trusted:        l.TrustedProxies,
 		MaxConnections: l.MaxConnections,
+		Tolerant:       l.Validity == config.Tolerant,
 		Hosts:          l.AllowedHosts,
 		Routes:         routesOf(l, pools),
 	}

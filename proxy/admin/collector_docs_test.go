@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mqttlb/mqttparse"
 )
 
 // metricRow is a row of docs/metrics.md: name, type, labels, meaning, what to do.
@@ -49,6 +51,19 @@ func TestThePageHasEveryMetric(t *testing.T) {
 	for name := range exists {
 		if !described[name] {
 			t.Errorf("%s is not on the page", name)
+		}
+	}
+}
+
+// The table of the reference has every rule that a tolerant listener does not enforce.
+func TestTheReferenceHasEveryToleratedRule(t *testing.T) {
+	reference, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := mqttparse.Rule(1); int(r) < mqttparse.NumRules; r++ {
+		if !regexp.MustCompile("(?m)^\\| [^|]+ \\| [^|]*`" + r.String() + "`[^|]* \\| [^|]+ \\| [^|]*\\|$").Match(reference) {
+			t.Errorf("docs/configuration.md has no rule %s", r)
 		}
 	}
 }

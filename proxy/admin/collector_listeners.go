@@ -3,6 +3,7 @@ package admin
 import (
 	"strconv"
 
+	"mqttlb/mqttparse"
 	"mqttlb/proxy"
 	"mqttlb/proxy/outcome"
 )
@@ -12,6 +13,7 @@ var (
 	connectionsAccepted = newCounter("connections_accepted_total", "Client connections accepted.", "listener")
 	outcomes            = newCounter("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
 	refusals            = newCounter("refusals_total", "Client connections that were refused, by reason. Each is among mqttlb_outcomes_total too: do not add them.", "listener", "reason")
+	tolerated           = newCounter("connect_tolerated_total", "Clients that were let through although their CONNECT breaks a rule, by rule. One CONNECT may break several.", "listener", "rule")
 	httpAnswers         = newCounter("http_answers_total", "HTTP requests that mqttlb answered and no node, by status.", "listener", "status")
 )
 
@@ -30,6 +32,11 @@ func (s scrape) listeners(all []proxy.ListenerStats) {
 			s.count(outcomes, n, l.Name, o.String())
 			if o.Refused() {
 				s.count(refusals, n, l.Name, o.String())
+			}
+		}
+		for r, n := range l.Tolerated {
+			if r > 0 && (l.Tolerant || n > 0) { // a counter stays when the listener has become strict
+				s.count(tolerated, n, l.Name, mqttparse.Rule(r).String())
 			}
 		}
 		for status, n := range l.Answers {

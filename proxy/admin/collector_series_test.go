@@ -18,7 +18,7 @@ import (
 )
 
 // fleet is a mqttlb of a certain size. Every listener leads to every node.
-type fleet struct{ listeners, tls, nodes, loops int }
+type fleet struct{ listeners, tls, tolerant, nodes, loops int }
 
 // collector returns the collector of a fleet in which nothing has happened yet.
 func (f fleet) collector(t testing.TB) *fixed {
@@ -43,7 +43,7 @@ func (f fleet) collector(t testing.TB) *fixed {
 	latency := proxy.Histogram{Bounds: proxy.LatencyBounds, Counts: make([]uint64, len(proxy.LatencyBounds)+1)}
 	for i := range f.listeners {
 		name := fmt.Sprint("l", i)
-		c.stats.Listeners = append(c.stats.Listeners, proxy.ListenerStats{Name: name, TLS: i < f.tls, Handshake: latency})
+		c.stats.Listeners = append(c.stats.Listeners, proxy.ListenerStats{Name: name, TLS: i < f.tls, Tolerant: i < f.tolerant, Handshake: latency})
 		for _, n := range b.Nodes() {
 			c.stats.Flows = append(c.stats.Flows, proxy.FlowStats{
 				Listener: name, Pool: "p", Node: n.Name, Times: proxy.Times{TimeToConnack: latency, Dial: latency, Duration: latency},
@@ -95,17 +95,18 @@ func TestThePageSaysHowManySeriesThereAre(t *testing.T) {
 		return n
 	}
 	flow, node := said("flow"), said("node")
-	base := fleet{1, 0, 1, 1}.series(t)
+	base := fleet{1, 0, 0, 1, 1}.series(t)
 	for _, row := range []struct {
 		what  string
 		fleet fleet
 		said  int
 	}{
-		{"listener", fleet{2, 0, 1, 1}, said("listener") + flow},
-		{"listener with TLS", fleet{1, 1, 1, 1}, said("listener with TLS")},
-		{"node", fleet{1, 0, 2, 1}, node + flow},
-		{"flow", fleet{2, 0, 2, 1}, said("listener") + node + 3*flow},
-		{"loop", fleet{1, 0, 1, 2}, said("loop")},
+		{"listener", fleet{2, 0, 0, 1, 1}, said("listener") + flow},
+		{"listener with TLS", fleet{1, 1, 0, 1, 1}, said("listener with TLS")},
+		{"tolerant listener", fleet{1, 0, 1, 1, 1}, said("listener with .validity: tolerant.")},
+		{"node", fleet{1, 0, 0, 2, 1}, node + flow},
+		{"flow", fleet{2, 0, 0, 2, 1}, said("listener") + node + 3*flow},
+		{"loop", fleet{1, 0, 0, 1, 2}, said("loop")},
 	} {
 		if got := row.fleet.series(t) - base; got != row.said {
 			t.Errorf("a %s more makes %d series, the page says %d", row.what, got, row.said)
@@ -119,7 +120,7 @@ func TestThePageSaysHowManySeriesThereAre(t *testing.T) {
 
 // BenchmarkScrape is what a scrape costs outside of the loops, by the number of series.
 func BenchmarkScrape(b *testing.B) {
-	for _, f := range []fleet{{3, 1, 3, 4}, {20, 5, 60, 16}} {
+	for _, f := range []fleet{{3, 1, 0, 3, 4}, {20, 5, 0, 60, 16}} {
 		b.Run(fmt.Sprintf("%d series", f.series(b)), func(b *testing.B) {
 			handler := promhttp.HandlerFor(newRegistry(f.collector(b)), promhttp.HandlerOpts{})
 			for b.Loop() {

@@ -14,6 +14,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/health"
+	"mqttlb/mqttparse"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/outcome"
@@ -49,6 +50,7 @@ func everything(t *testing.T) *fixed {
 		Loops:      []proxy.LoopStats{{Turns: 6, TurnTime: times, Lag: times}},
 		Listeners: []proxy.ListenerStats{{
 			Name: "mqtts", Open: 1, Accepted: 3, Outcomes: [outcome.Count]uint64{outcome.ClientClosed: 1, outcome.NotMQTT: 1},
+			Tolerant: true, Tolerated: [mqttparse.NumRules]uint64{mqttparse.ClientIDNull: 9},
 			Answers: map[int]uint64{404: 2}, TLS: true, Certificates: files, Handshake: times,
 			Handshakes: tlsterm.GateCounts{Running: 1, Waiting: 2, Refused: 3, Done: 4, Failed: 5, Agreed: map[tlsterm.Agreed]uint64{
 				{Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Resumed: true}: 4,

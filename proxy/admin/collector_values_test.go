@@ -35,6 +35,8 @@ func TestEveryCountIsUnderItsOwnLabels(t *testing.T) {
 		`mqttlb_session_duration_seconds_sum{node="a",pool="p"} 9`,
 		`mqttlb_outcomes_total{listener="mqtts",outcome="not_mqtt"} 1`,
 		`mqttlb_refusals_total{listener="mqtts",reason="not_mqtt"} 1`,
+		`mqttlb_connect_tolerated_total{listener="mqtts",rule="client_id_null"} 9`,
+		`mqttlb_connect_tolerated_total{listener="mqtts",rule="client_id_not_utf8"} 0`,
 		`mqttlb_http_answers_total{listener="mqtts",status="404"} 2`,
 		`mqttlb_node_probes_total{node="a",pool="p",result="passed"} 2`,
 		`mqttlb_node_probes_total{node="a",pool="p",result="failed"} 1`,

@@ -95,7 +95,7 @@ var apiTypes = map[string]reflect.Type{
 	"OperatorState": reflect.TypeFor[api.OperatorState](), "PoolStatus": reflect.TypeFor[api.PoolStatus](),
 	"Rebalance": reflect.TypeFor[api.Rebalance](), "Reload": reflect.TypeFor[api.Reload](), "Route": reflect.TypeFor[api.Route](), "Session": reflect.TypeFor[api.Session](),
 	"Sessions": reflect.TypeFor[api.Sessions](), "State": reflect.TypeFor[api.State](), "Status": reflect.TypeFor[api.Status](),
-	"Totals": reflect.TypeFor[api.Totals](), "Yield": reflect.TypeFor[api.Yield](),
+	"Tolerated": reflect.TypeFor[api.Tolerated](), "Totals": reflect.TypeFor[api.Totals](), "Yield": reflect.TypeFor[api.Yield](),
 }
 
 func TestEveryTypeOfTheAPIHasASchema(t *testing.T) {

@@ -10,33 +10,42 @@ import (
 	"mqttlb/proxy/tlv"
 )
 
-// readConnect parses the CONNECT at the start of b into c. The error is
-// mqttparse.ErrShort if more bytes are needed. For any other error the Refusal has the
-// outcome and the code, and c.Version is the version of the answer.
-func readConnect(b []byte, c *mqttparse.Connect, maxSize int) (Refusal, error) {
-	_, err := c.Parse(b, maxSize)
-	if err == nil || err == mqttparse.ErrShort {
+// readConnect parses the CONNECT at the start of b into c, by the rules of the listener.
+// The error is mqttparse.ErrShort if more bytes are needed. For any other error the
+// Refusal has the outcome and the code. Version and Tolerated are then set.
+func (o *Opening) readConnect(b []byte, c *mqttparse.Connect) (Refusal, error) {
+	parse := (*mqttparse.Connect).Parse
+	if o.listener.Tolerant {
+		parse = (*mqttparse.Connect).ParseTolerant
+	}
+	_, err := parse(c, b, o.snapshot.MaxConnectSize)
+	o.Version = c.Version
+	switch err {
+	case nil:
+		o.Tolerated = c.Tolerated
+		return Refusal{}, nil
+	case mqttparse.ErrShort:
 		return Refusal{}, err
 	}
 	var malformed *mqttparse.Malformed
 	if !errors.As(err, &malformed) {
 		return Refusal{Outcome: outcome.MalformedConnect}, err
 	}
-	var o outcome.Outcome
+	var why outcome.Outcome
 	switch malformed.Code {
 	case mqttparse.UnsupportedProtocolVersion:
-		o = outcome.UnsupportedVersion
+		why = outcome.UnsupportedVersion
 	case mqttparse.ClientIdentifierNotValid:
-		o = outcome.IdentifierRejected
+		why = outcome.IdentifierRejected
 	case mqttparse.PacketTooLarge:
-		o = outcome.ConnectTooLarge
+		why = outcome.ConnectTooLarge
 	default:
-		o = outcome.MalformedConnect
+		why = outcome.MalformedConnect
 	}
-	if c.Version == 0 && o != outcome.ConnectTooLarge {
-		o = outcome.NotMQTT
+	if c.Version == 0 && why != outcome.ConnectTooLarge {
+		why = outcome.NotMQTT
 	}
-	return Refusal{Outcome: o, Code: malformed.Code}, err
+	return Refusal{Outcome: why, Code: malformed.Code}, err
 }
 
 // readPacket reads the CONNECT of a client that does not use WebSocket.
@@ -44,8 +53,7 @@ func (o *Opening) readPacket(sc *Scratch) Verdict {
 	if len(o.bytes) == 0 {
 		return o.needMore()
 	}
-	refusal, err := readConnect(o.bytes, &sc.connect, o.snapshot.MaxConnectSize)
-	o.Version = sc.connect.Version
+	refusal, err := o.readConnect(o.bytes, &sc.connect)
 	switch err {
 	case nil:
 		o.stage = atLimits

@@ -72,8 +72,7 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 		if whole {
 			continue
 		}
-		refusal, err := readConnect(f.packet, &sc.connect, most)
-		o.Version = sc.connect.Version
+		refusal, err := o.readConnect(f.packet, &sc.connect)
 		switch {
 		case err == nil:
 			whole = true

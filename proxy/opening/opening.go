@@ -48,6 +48,8 @@ type Opening struct {
 	// listener passes it on.
 	Front *tlv.Set
 
+	Tolerated mqttparse.Rules // that the CONNECT breaks; empty unless the listener is tolerant
+
 	snapshot *snapshot.Snapshot
 	listener *snapshot.Listener
 	pool     *snapshot.Pool

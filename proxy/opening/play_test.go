@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,18 +38,22 @@ var stages = func() map[string]*snapshot.Listener {
 	}
 	anyone, nobody := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	return map[string]*snapshot.Listener{
-		"mqtt":              {Protocol: snapshot.MQTT, Pool: plain},
-		"mqtt behind proxy": {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: anyone},
-		"mqtt passing on":   {Protocol: snapshot.MQTT, Pool: forwarding, AcceptProxy: true, Trusted: anyone},
-		"mqtt of strangers": {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: nobody},
-		"mqtts":             {Protocol: snapshot.MQTT, Pool: plain, TLS: over},
-		"ws":                {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed)},
-		"ws to mqtt":        {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain)},
-		"ws behind proxy":   {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), AcceptProxy: true, Trusted: anyone},
-		"wss to mqtt":       {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), TLS: over},
-		"http":              {Protocol: snapshot.HTTP, Routes: append(upgrades(framed), snapshot.Route{Pool: plain})},
-		"tcp":               {Protocol: snapshot.TCP, Pool: plain},
-		"tcp behind proxy":  {Protocol: snapshot.TCP, Pool: plain, AcceptProxy: true, Trusted: anyone},
+		"mqtt":                  {Protocol: snapshot.MQTT, Pool: plain},
+		"mqtt behind proxy":     {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: anyone},
+		"mqtt passing on":       {Protocol: snapshot.MQTT, Pool: forwarding, AcceptProxy: true, Trusted: anyone},
+		"mqtt of strangers":     {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: nobody},
+		"mqtts":                 {Protocol: snapshot.MQTT, Pool: plain, TLS: over},
+		"ws":                    {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed)},
+		"ws to mqtt":            {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain)},
+		"ws behind proxy":       {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), AcceptProxy: true, Trusted: anyone},
+		"wss to mqtt":           {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), TLS: over},
+		"http":                  {Protocol: snapshot.HTTP, Routes: append(upgrades(framed), snapshot.Route{Pool: plain})},
+		"tcp":                   {Protocol: snapshot.TCP, Pool: plain},
+		"tcp behind proxy":      {Protocol: snapshot.TCP, Pool: plain, AcceptProxy: true, Trusted: anyone},
+		"mqtt, tolerant":        {Protocol: snapshot.MQTT, Pool: plain, Tolerant: true},
+		"mqtts, tolerant":       {Protocol: snapshot.MQTT, Pool: plain, TLS: over, Tolerant: true},
+		"ws, tolerant":          {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed), Tolerant: true},
+		"wss to mqtt, tolerant": {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), TLS: over, Tolerant: true},
 		"passthrough": {
 			Protocol: snapshot.Passthrough, Pool: plain, Routes: []snapshot.Route{{Host: "*.example.com", Pool: named}},
 		},
@@ -160,7 +165,7 @@ func (c *client) play(next split) *part {
 				reader, unread := o.Unread()
 				stream = payload(taken, reader, append(bytes.Clone(unread), left...))
 			}
-			p.notef("dial %s by %x, %v, with %q", v.Pool.Name, v.Key, v.Keyed, stream)
+			p.notef("dial %s by %x, %v, with %q, tolerating %v", v.Pool.Name, v.Key, v.Keyed, stream, slices.Collect(o.Tolerated.All()))
 			return p
 		default:
 			panic(v.Kind)

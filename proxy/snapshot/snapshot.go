@@ -79,6 +79,10 @@ type Listener struct {
 
 	MaxConnections int // sessions of this listener; 0: no limit
 
+	// Tolerant says that a CONNECT may break the rules that EMQX does not enforce. See
+	// [mqttparse.Rule].
+	Tolerant bool
+
 	// TLS is the clients' TLS; nil: none.
 	TLS *TLS
 

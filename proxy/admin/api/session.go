@@ -16,8 +16,9 @@ type Session struct {
 	Client          string    `json:"client"` // address and port; "unix" for a Unix socket
 	ClientID        string    `json:"client_id"`
 	Username        string    `json:"username,omitempty"`
-	Version         string    `json:"version,omitempty"` // 3.1, 3.1.1 or 5
-	CleanStart      bool      `json:"clean_start"`       // the node need not keep its session state after it
+	Version         string    `json:"version,omitempty"`   // 3.1, 3.1.1 or 5
+	CleanStart      bool      `json:"clean_start"`         // the node need not keep its session state after it
+	Tolerated       []string  `json:"tolerated,omitempty"` // rules that its CONNECT breaks, as listeners[].validity allows
 	TLS             bool      `json:"tls"`
 	WebSocket       bool      `json:"websocket"`
 	Pool            string    `json:"pool,omitempty"`

@@ -56,6 +56,14 @@ type ListenerStatus struct {
 	Open     int64  `json:"open"`
 	Accepted uint64 `json:"accepted"`
 	Refused  uint64 `json:"refused"`
+
+	Tolerated []Tolerated `json:"tolerated,omitempty"` // the rules that some clients break, as listeners[].validity allows
+}
+
+// Tolerated counts the clients of a listener whose CONNECT breaks a rule.
+type Tolerated struct {
+	Rule    string `json:"rule"`
+	Clients uint64 `json:"clients"`
 }
 
 // PoolStatus is a pool in a [Status].
