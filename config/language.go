@@ -63,6 +63,7 @@ func listenerFields(l *Listener) []field {
 		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
 		scalar("max_connections", &l.MaxConnections, integer(0, maxConnections)),
+		scalar("reserve", &l.Reserve, parseReserve),
 	}
 }
 
@@ -190,6 +191,7 @@ func limitsFields(l *Limits) []field {
 		scalar("max_header_size", &l.MaxHeaderSize, size(minHeaderSize, maxHeaderSize, zeroForbidden)),
 		scalar("max_request_size", &l.MaxRequestSize, size(minRequestSize, maxRequestSize, zeroAllowed)),
 		scalar("opening_memory", &l.OpeningMemory, size(minOpeningMemory, maxOpeningMemory, zeroAllowed)),
+		scalar("socket_buffer", &l.SocketBuffer, parseSocketBuffer),
 		scalar("min_body_rate", &l.MinBodyRate, integer(0, maxRate)),
 	}
 }
