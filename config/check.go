@@ -42,6 +42,7 @@ func check(c *Config, s *source) {
 		checkConfirm(c, i, s)
 		checkForwardTLVs(c, i, s)
 	}
+	checkReserves(c, s)
 	checkTimeouts(&c.Timeouts, s)
 	checkLog(&c.Log, s)
 }

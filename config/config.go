@@ -73,6 +73,10 @@ type Listener struct {
 
 	// Validity says which CONNECT is valid. Strict if Protocol has no CONNECT.
 	Validity Validity
+
+	// Reserve are the places of Limits.MaxConnections that only this listener's connections
+	// can take.
+	Reserve Reserve
 }
 
 // A Route sends the requests for one host and path on a listener of Protocol HTTP to a
@@ -158,6 +162,10 @@ type Limits struct {
 	// OpeningMemory limits the bytes kept for all clients whose CONNECT or TLS handshake is not complete.
 	// Beyond it a client of the address that holds the most is closed. 0: no limit.
 	OpeningMemory int
+
+	// SocketBuffer is the size of the buffers that the kernel has for a connection to a client or a
+	// node: one for what is sent, one for what is received.
+	SocketBuffer SocketBuffer
 
 	// MinBodyRate is a number of bytes. For each so many, the body of a request gets one
 	// second more than Timeouts.RequestBody, and a part of a response one second more

@@ -212,5 +212,5 @@ func spellList[T any](key string, values []T) string {
 
 // isSize reports whether the values of a key are sizes, by its name.
 func isSize(key string) bool {
-	return strings.HasSuffix(key, "size") || strings.HasSuffix(key, "_memory")
+	return strings.HasSuffix(key, "size") || strings.HasSuffix(key, "_memory") || strings.HasSuffix(key, "_buffer")
 }

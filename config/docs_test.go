@@ -186,6 +186,10 @@ func defaultOf(path string, leaf field, v reflect.Value) string {
 		return "`" + x.String() + "`"
 	case MaxLoad:
 		return "`" + x.String() + "`"
+	case Reserve:
+		return "`" + x.String() + "`"
+	case SocketBuffer:
+		return "`" + x.String() + "`"
 	case int:
 		if isSize(path) {
 			return "`" + formatSize(x) + "`"
@@ -237,6 +241,10 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return words
 	case v.Type() == reflect.TypeFor[MaxLoad]():
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or off"), "`off`"}
+	case v.Type() == reflect.TypeFor[Reserve]():
+		return []string{after(try("!!int", "-1"), "out of range "), after(try("!!str", "101%"), "out of range ")}
+	case v.Type() == reflect.TypeFor[SocketBuffer]():
+		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or auto"), "`auto`"}
 	case v.Type() == reflect.TypeFor[Rate]():
 		return []string{after(try("!!str", "0/s"), "out of range ")}
 	case v.Type() == reflect.TypeFor[Sessions]():

@@ -43,6 +43,9 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 			ProxyProtocol: ProxyAccept, Validity: Strict, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 100,
 		},
 	}
+	for i := range want.Listeners {
+		want.Listeners[i].Reserve = defaultListener.Reserve
+	}
 	want.Pools = []Pool{
 		{
 			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),

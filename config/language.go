@@ -64,6 +64,7 @@ func listenerFields(l *Listener) []field {
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
 		scalar("max_connections", &l.MaxConnections, integer(0, maxConnections)),
 		scalar("validity", &l.Validity, oneOf(validities)),
+		scalar("reserve", &l.Reserve, parseReserve),
 	}
 }
 
@@ -192,6 +193,7 @@ func limitsFields(l *Limits) []field {
 		scalar("max_header_size", &l.MaxHeaderSize, size(minHeaderSize, maxHeaderSize, zeroForbidden)),
 		scalar("max_request_size", &l.MaxRequestSize, size(minRequestSize, maxRequestSize, zeroAllowed)),
 		scalar("opening_memory", &l.OpeningMemory, size(minOpeningMemory, maxOpeningMemory, zeroAllowed)),
+		scalar("socket_buffer", &l.SocketBuffer, parseSocketBuffer),
 		scalar("min_body_rate", &l.MinBodyRate, integer(0, maxRate)),
 	}
 }

@@ -53,6 +53,16 @@ const (
 	minOpeningMemory = 1 << 20
 	maxOpeningMemory = 64 << 30
 
+	// In per cent: all places for one listener are none for the others.
+	maxReserve = 100
+	// With more listeners than these none has the reserve by default: it would take half of all places.
+	maxReserving = 50
+
+	// Linux has at least some 2 KiB, and a segment has 64 KiB on loopback; a path of 10 Gbit/s and 50 ms
+	// has 64 MB.
+	minSocketBuffer = 16 << 10
+	maxSocketBuffer = 64 << 20
+
 	// Routes are tried in order for every request.
 	maxRoutes = 100
 

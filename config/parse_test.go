@@ -125,7 +125,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 				},
 			},
 		},
-		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20, MinBodyRate: 500, OpeningMemory: 128 << 20},
+		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20, MinBodyRate: 500, OpeningMemory: 128 << 20, SocketBuffer: 256 << 10},
 		Timeouts: Timeouts{
 			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, ConnectNode: 30 * time.Second, Connack: time.Minute, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
 			RequestBody: 20 * time.Second, Tunnel: time.Hour, Write: 20 * time.Second, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
@@ -135,6 +135,9 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			Level: LevelInfo, Format: FormatText, Output: LogStderr, Rotate: LogRotate{Size: 100 << 20, Keep: 10},
 			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "error"},
 		},
+	}
+	for i := range want.Listeners {
+		want.Listeners[i].Reserve = defaultListener.Reserve
 	}
 	if !equal(got, want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)

@@ -20,7 +20,7 @@ func (c *Config) Summary(w io.Writer) error {
 
 	row("LISTENER", "ADDRESS", "PROTOCOL", "TLS", "PROXY IN", "LIMIT", "POOL")
 	for _, l := range c.Listeners {
-		row(l.Name, l.Address.String(), l.protocol(), l.tls(), l.proxy(), limit(l.MaxConnections), l.Pool)
+		row(l.Name, l.Address.String(), l.protocol(), l.tls(), l.proxy(), l.limit(), l.Pool)
 	}
 	endTable()
 	if c.speaksHTTP() {
@@ -68,8 +68,8 @@ func (c *Config) Summary(w io.Writer) error {
 	if c.Limits.OpeningMemory > 0 {
 		openings = formatSize(c.Limits.OpeningMemory)
 	}
-	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s, %s for openings",
-		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize), openings))
+	row("LIMITS", fmt.Sprintf("%d sessions, %s new a second, CONNECT up to %s, %s for openings, socket buffers %s",
+		c.Limits.MaxConnections, rate, formatSize(c.Limits.MaxConnectSize), openings, c.Limits.SocketBuffer))
 	if own := c.Limits.perAddress(); len(own) > 0 {
 		row("", "of one address "+joinWords(own))
 	}
@@ -166,6 +166,15 @@ func limit(n int) string {
 		return "no limit"
 	}
 	return strconv.Itoa(n)
+}
+
+// limit describes the places that the listener can take, and the reserve if it is not the default.
+func (l *Listener) limit() string {
+	s := limit(l.MaxConnections)
+	if l.Reserve != defaultListener.Reserve {
+		s += ", reserve " + l.Reserve.String()
+	}
+	return s
 }
 
 func (l *Listener) proxy() string {

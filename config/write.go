@@ -121,6 +121,12 @@ func literal(key string, value any) string {
 		if v != 0 {
 			return v.String()
 		}
+	case Reserve:
+		if v >= 0 {
+			return v.String()
+		}
+	case SocketBuffer:
+		return v.String()
 	}
 	s := fmt.Sprint(value)
 	if plainText.MatchString(s) && !ambiguousText.MatchString(s) {

@@ -67,7 +67,7 @@ func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err err
 	for _, ln := range snap.Listeners {
 		p := srv.ports[srv.portKeyOf(ln)]
 		if p == nil {
-			if p, err = srv.bindPort(ln, wanted); err != nil {
+			if p, err = srv.bindPort(ln, wanted, snap.SocketBuffer); err != nil {
 				for _, p := range opened {
 					p.closeSocks()
 				}
@@ -82,15 +82,15 @@ func (srv *Server) bind(snap *snapshot.Snapshot) (ports, opened []*port, err err
 
 // bindPort binds the port of a listener. An unwanted port may have the same address in another
 // spelling, such as 0.0.0.0 in place of no host. Then both have it for a moment.
-func (srv *Server) bindPort(ln *snapshot.Listener, wanted map[portKey]bool) (*port, error) {
+func (srv *Server) bindPort(ln *snapshot.Listener, wanted map[portKey]bool, buffer int) (*port, error) {
 	key := srv.portKeyOf(ln)
-	p, err := listen(ln, key, len(srv.engine.loops), false)
+	p, err := listen(ln, key, len(srv.engine.loops), false, buffer)
 	if !errors.Is(err, syscall.EADDRINUSE) || ln.Network == "unix" {
 		return p, err
 	}
 	for before, other := range srv.ports {
 		if !wanted[before] && other.tcpPort() != 0 && other.tcpPort() == tcpPortOf(ln.Address) {
-			return listen(ln, key, len(srv.engine.loops), true)
+			return listen(ln, key, len(srv.engine.loops), true, buffer)
 		}
 	}
 	return nil, err
@@ -129,6 +129,10 @@ func (srv *Server) releasePorts(g *generation) {
 		if first := clientFirst(ln); p.key.network != "unix" && p.clientFirst != first {
 			p.clientFirst = first
 			p.setClientFirst()
+		}
+		if p.key.network != "unix" && p.buffer != g.SocketBuffer {
+			p.buffer = g.SocketBuffer
+			p.setBuffers()
 		}
 	}
 	for _, p := range srv.ports {

@@ -15,7 +15,7 @@ func (l *loop) dialNode(s *session) error {
 		return walk.NoAddress(s.pending.node)
 	}
 	s.pending.dialled = addrs[0]
-	fd, err := reactor.NewSocket(addrs[0])
+	fd, err := reactor.NewSocket(addrs[0], l.current.SocketBuffer)
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,7 @@ func webSettings(snap *snapshot.Snapshot, ln *snapshot.Listener) web.Settings {
 		ResponseTimeout:   snap.Timeouts.Response,
 		TunnelTimeout:     snap.Timeouts.Tunnel,
 		HalfClosedTimeout: snap.Timeouts.HalfClosed,
+		SocketBuffer:      snap.SocketBuffer,
 	}
 	if ln == nil {
 		return s

@@ -24,6 +24,7 @@ type port struct {
 	tolerated atomic.Uint32 // mqttparse.Rules that some client has broken
 
 	clientFirst bool          // see [reactor.ListenTCP]
+	buffer      int           // see [reactor.SetBuffers]
 	kept        chan struct{} // not nil while the port is being released; closed when a generation has the port again
 }
 
@@ -46,15 +47,15 @@ func (srv *Server) portKeyOf(ln *snapshot.Listener) portKey {
 
 // listen binds the port of a listener, with a socket for each of n loops. If beside is true, other
 // sockets of ours may have the same address. An inherited port is bound already.
-func listen(ln *snapshot.Listener, key portKey, n int, beside bool) (_ *port, err error) {
-	p := &port{key: key, clientFirst: clientFirst(ln)}
+func listen(ln *snapshot.Listener, key portKey, n int, beside bool, buffer int) (_ *port, err error) {
+	p := &port{key: key, clientFirst: clientFirst(ln), buffer: buffer}
 	if s := key.inherited; s != nil {
 		p.bound = s.bound
-		p.socks, err = reactor.ListenOn(s.fd, n, p.clientFirst)
+		p.socks, err = reactor.ListenOn(s.fd, n, p.clientFirst, buffer)
 		return p, err
 	}
 	if ln.Network != "unix" {
-		p.socks, p.bound, err = listenTCP(ln.Address, n, p.clientFirst, beside)
+		p.socks, p.bound, err = listenTCP(ln.Address, n, p.clientFirst, beside, buffer)
 		return p, err
 	}
 	if err := ClearPath(ln.Address); err != nil {
@@ -68,8 +69,8 @@ func listen(ln *snapshot.Listener, key portKey, n int, beside bool) (_ *port, er
 	return p, nil
 }
 
-func listenTCP(address string, n int, clientFirst, beside bool) ([]int32, net.Addr, error) {
-	socks, bound, err := reactor.ListenTCP(address, n, clientFirst, beside)
+func listenTCP(address string, n int, clientFirst, beside bool, buffer int) ([]int32, net.Addr, error) {
+	socks, bound, err := reactor.ListenTCP(address, n, clientFirst, beside, buffer)
 	if err != nil {
 		return nil, nil, err // bound is a nil *net.TCPAddr, which would be a net.Addr that is not nil
 	}
@@ -124,6 +125,13 @@ func (p *port) acceptSYN() {
 func (p *port) setClientFirst() {
 	for _, fd := range p.socks {
 		_ = reactor.SetClientFirst(fd, p.clientFirst) // after an error some clients cost one more wake-up
+	}
+}
+
+// setBuffers has the connections that are accepted from now on have these buffers.
+func (p *port) setBuffers() {
+	for _, fd := range p.socks {
+		reactor.SetBuffers(fd, p.buffer)
 	}
 }
 

@@ -71,6 +71,7 @@ func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) 
 	for i := range cfg.Listeners {
 		l := &cfg.Listeners[i]
 		ln := listenerOf(l, pools)
+		ln.Reserve = int(cfg.ReserveOf(l))
 		if l.TLS != nil {
 			var err error
 			if ln.TLS, err = p.addTLS(l, before, log); err != nil {
@@ -150,6 +151,7 @@ func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 		MaxRequestSize: int64(cfg.Limits.MaxRequestSize),
 		OpeningMemory:  int64(cfg.Limits.OpeningMemory),
 		MinBodyRate:    cfg.Limits.MinBodyRate,
+		SocketBuffer:   int(cfg.Limits.SocketBuffer),
 		LogRate:        int(cfg.Log.Sample),
 	}
 }

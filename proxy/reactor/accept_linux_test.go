@@ -56,7 +56,7 @@ func TestAcceptingResumesThoughTheFirstTryFails(t *testing.T) {
 }
 
 func TestAcceptThatFailsPausesAndIsTold(t *testing.T) {
-	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
+	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestAcceptThatFailsPausesAndIsTold(t *testing.T) {
 
 // Connections that the kernel completed before the stop are accepted.
 func TestStopTakesWhatWaits(t *testing.T) {
-	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
+	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestStopTakesWhatWaits(t *testing.T) {
 func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 	before := descriptors(t)
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0", ":0"} {
-		fds, bound, err := ListenTCP(address, 3, true, false)
+		fds, bound, err := ListenTCP(address, 3, true, false, 0)
 		if err != nil {
 			t.Errorf("%s: %v", address, err)
 			continue
@@ -114,7 +114,7 @@ func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 		if len(fds) != 3 || bound.Port == 0 {
 			t.Errorf("%s: %d sockets at %v", address, len(fds), bound)
 		}
-		if _, _, err := ListenTCP(bound.String(), 3, true, false); !errors.Is(err, syscall.EADDRINUSE) {
+		if _, _, err := ListenTCP(bound.String(), 3, true, false, 0); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("%v is bound twice: %v", bound, err)
 		}
 		closeAll(fds)
@@ -128,7 +128,7 @@ func TestSocketsOfOneAddressShareItAndKeepOthersOut(t *testing.T) {
 // into its queue, since closing it would reset the connection.
 func TestClientThatConnectsWhileSocketsAreBoundIsNotReset(t *testing.T) {
 	const address = "127.7.7.7:0" // not the client's own address, since a client could connect to itself
-	fds, bound, err := ListenTCP(address, 3, false, false)
+	fds, bound, err := ListenTCP(address, 3, false, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestClientThatConnectsWhileSocketsAreBoundIsNotReset(t *testing.T) {
 			}
 		}()
 		<-bind
-		fds, _, err := ListenTCP(bound.String(), 3, false, false)
+		fds, _, err := ListenTCP(bound.String(), 3, false, false, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func descriptors(t *testing.T) int {
 // The socket that finds out whether an address is free is closed again, and would reset a client in
 // its queue.
 func TestSocketThatIsOnlyBoundTakesNobody(t *testing.T) {
-	fd, bound, err := bindTCP(netip.MustParseAddrPort("127.0.0.1:0"), false, false)
+	fd, bound, err := bindTCP(netip.MustParseAddrPort("127.0.0.1:0"), false, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

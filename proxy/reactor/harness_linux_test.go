@@ -124,7 +124,7 @@ func newEcho(t *testing.T, socks ...int32) *echo {
 // startEcho runs an echo on a free address. It returns the address and a function that stops the echo.
 func startEcho(t *testing.T) (h *echo, address string, stop func()) {
 	t.Helper()
-	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false)
+	socks, bound, err := ListenTCP("127.0.0.1:0", 1, false, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func ListeningAddr(fd int32) (net.Addr, error) {
 
 // ListenOn returns n descriptors of a listening socket that another process has bound, one for each
 // loop. All loops accept from its one queue. A TCP socket gets the options of ListenTCP.
-func ListenOn(fd int32, n int, clientFirst bool) (fds []int32, err error) {
+func ListenOn(fd int32, n int, clientFirst bool, buffer int) (fds []int32, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(fds)
@@ -60,6 +60,7 @@ func ListenOn(fd int32, n int, clientFirst bool) (fds []int32, err error) {
 				return nil, err
 			}
 		}
+		SetBuffers(fd, buffer)
 	}
 	for range n {
 		again, err := Duplicate(fd)

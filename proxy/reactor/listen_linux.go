@@ -12,10 +12,10 @@ import (
 // ListenTCP binds a TCP address, such as ":1883". It returns n listening sockets, one for each loop,
 // between which the kernel spreads the connections (SO_REUSEPORT), and the address that they are bound
 // to. Without a host it listens on IPv6 and IPv4. Connections have TCP_NODELAY and TCP's keepalive,
-// and urgent bytes are in their normal stream. If clientFirst is true, a connection is accepted once
+// and urgent bytes are in their normal stream. buffer is as in SetBuffers. If clientFirst is true, a connection is accepted once
 // its peer has sent something, or after a second. If another socket has the address, the error is
 // EADDRINUSE. If beside is true, sockets of ListenTCP in any process of this user may have it.
-func ListenTCP(address string, n int, clientFirst, beside bool) (fds []int32, bound *net.TCPAddr, err error) {
+func ListenTCP(address string, n int, clientFirst, beside bool, buffer int) (fds []int32, bound *net.TCPAddr, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(fds)
@@ -33,10 +33,10 @@ func ListenTCP(address string, n int, clientFirst, beside bool) (fds []int32, bo
 	// With SO_REUSEPORT another process of ours could share the port unnoticed. So the first socket is
 	// bound without it, to find out. It never listens: clients that had connected to it would be reset
 	// when it closes.
-	fd, bound, err := bindTCP(on, beside, clientFirst)
+	fd, bound, err := bindTCP(on, beside, clientFirst, buffer)
 	if errors.Is(err, unix.EAFNOSUPPORT) && to.IP == nil {
 		on = netip.AddrPortFrom(netip.IPv4Unspecified(), on.Port())
-		fd, bound, err = bindTCP(on, beside, clientFirst)
+		fd, bound, err = bindTCP(on, beside, clientFirst, buffer)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -44,7 +44,7 @@ func ListenTCP(address string, n int, clientFirst, beside bool) (fds []int32, bo
 	Close(fd)
 	on = netip.AddrPortFrom(on.Addr(), bound.AddrPort().Port())
 	for range n {
-		if fd, bound, err = bindTCP(on, true, clientFirst); err != nil {
+		if fd, bound, err = bindTCP(on, true, clientFirst, buffer); err != nil {
 			return fds, nil, err
 		}
 		fds = append(fds, fd)
@@ -106,7 +106,7 @@ func setAcceptOptions(fd int) (err error) {
 }
 
 // bindTCP makes and binds a socket that can listen.
-func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, bound *net.TCPAddr, err error) {
+func bindTCP(address netip.AddrPort, reusePort, clientFirst bool, buffer int) (_ int32, bound *net.TCPAddr, err error) {
 	var a sockaddr
 	a.set(address)
 	fd, err := unix.Socket(family(address), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
@@ -133,6 +133,7 @@ func bindTCP(address netip.AddrPort, reusePort, clientFirst bool) (_ int32, boun
 	if err != nil {
 		return -1, nil, err
 	}
+	SetBuffers(int32(fd), buffer)
 	if err = a.bind(fd); err != nil {
 		return -1, nil, os.NewSyscallError("bind", err)
 	}

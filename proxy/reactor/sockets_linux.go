@@ -75,14 +75,30 @@ func Duplicate(fd int32) (int32, error) {
 	return int32(duplicate), err
 }
 
-// NewSocket makes a socket for a TCP connection to an address.
-func NewSocket(to netip.AddrPort) (int32, error) {
+// SetBuffers sets the sizes of both buffers of a socket, or has the kernel choose them if bytes is 0. Accepted
+// sockets inherit those of their listening socket. A peer is told of a large buffer only if it is set before
+// the connection is made. The kernel doubles the size for what it needs itself, and has a limit of its own;
+// nothing depends on the result.
+func SetBuffers(fd int32, bytes int) {
+	if bytes == 0 {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_BUF_LOCK, 0) // the size grows again
+		return
+	}
+	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_SNDBUF, bytes)
+	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, bytes)
+}
+
+// NewSocket makes a socket for a TCP connection to an address. buffer is as in SetBuffers.
+func NewSocket(to netip.AddrPort, buffer int) (int32, error) {
 	fd, err := unix.Socket(family(to), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, err
 	}
 	// Without it a small packet waits until the one before is acknowledged.
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if buffer > 0 {
+		SetBuffers(int32(fd), buffer)
+	}
 	return int32(fd), nil
 }
 

@@ -99,7 +99,7 @@ func TestConnectionIsMadeAndAborted(t *testing.T) {
 	var fd int32
 	peer := accepted(t, func(to netip.AddrPort) {
 		var err error
-		if fd, err = NewSocket(to); err != nil {
+		if fd, err = NewSocket(to, 0); err != nil {
 			t.Fatal(err)
 		}
 		if err := Connected(fd); err != ErrNotConnected {
@@ -143,7 +143,7 @@ func TestConnectionIsMadeAndAborted(t *testing.T) {
 func TestConnectionThatIsRefusedSaysSo(t *testing.T) {
 	h := newEcho(t)
 	to := netip.MustParseAddrPort("127.0.0.1:1")
-	fd, err := NewSocket(to)
+	fd, err := NewSocket(to, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ func Close(int32) {}
 func Duplicate(int32) (int32, error) { return -1, ErrUnsupported }
 
 // NewSocket returns ErrUnsupported.
-func NewSocket(netip.AddrPort) (int32, error) { return -1, ErrUnsupported }
+func NewSocket(netip.AddrPort, int) (int32, error) { return -1, ErrUnsupported }
 
 // Connect returns ErrUnsupported.
 func (*Loop) Connect(int32, netip.AddrPort) error { return ErrUnsupported }
@@ -50,6 +50,9 @@ func Connected(int32) error { return ErrUnsupported }
 // LocalAddr returns ErrUnsupported.
 func (*Loop) LocalAddr(int32) (netip.AddrPort, error) { return netip.AddrPort{}, ErrUnsupported }
 
+// SetBuffers does nothing.
+func SetBuffers(int32, int) {}
+
 // KeepAlive does nothing.
 func KeepAlive(int32) {}
 
@@ -57,7 +60,7 @@ func KeepAlive(int32) {}
 func QuickAck(int32) {}
 
 // ListenTCP returns ErrUnsupported.
-func ListenTCP(string, int, bool, bool) ([]int32, *net.TCPAddr, error) {
+func ListenTCP(string, int, bool, bool, int) ([]int32, *net.TCPAddr, error) {
 	return nil, nil, ErrUnsupported
 }
 
@@ -77,7 +80,7 @@ func ListenUnix(string, int) ([]int32, error) { return nil, ErrUnsupported }
 func ListeningAddr(int32) (net.Addr, error) { return nil, ErrUnsupported }
 
 // ListenOn returns ErrUnsupported.
-func ListenOn(int32, int, bool) ([]int32, error) { return nil, ErrUnsupported }
+func ListenOn(int32, int, bool, int) ([]int32, error) { return nil, ErrUnsupported }
 
 // RaiseDescriptorLimit returns ErrUnsupported.
 func RaiseDescriptorLimit() (uint64, error) { return 0, ErrUnsupported }

@@ -77,6 +77,16 @@ func (ln *Listener) ForwardsTLVs() bool {
 // ServesHTTP reports whether the listener's clients may speak HTTP.
 func (ln *Listener) ServesHTTP() bool { return ln.Protocol == WS || ln.Protocol == HTTP }
 
+// ReserveOf returns how many of all places only connections of the listener can take.
+func (ln *Listener) ReserveOf(places int64) int64 {
+	r := int64(ln.Reserve)
+	if r < 0 {
+		r = places / 100 * -r // without an overflow if there is no limit
+		r += places % 100 * int64(-ln.Reserve) / 100
+	}
+	return min(r, ln.Limit(), places)
+}
+
 // Limit returns the limit for connections of the listener.
 func (ln *Listener) Limit() int64 {
 	if ln.MaxConnections > 0 {

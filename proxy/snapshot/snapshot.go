@@ -36,6 +36,10 @@ type Snapshot struct {
 	// 0: no limit.
 	OpeningMemory int64
 
+	// SocketBuffer is the size in bytes of the kernel's two buffers for a connection to a client or a
+	// node; 0: as the kernel likes.
+	SocketBuffer int
+
 	MaxHeaderSize  int   // bytes of the largest header of an HTTP request
 	MaxRequestSize int64 // bytes of the largest body of an HTTP request; 0: no limit
 	MinBodyRate    int   // bytes a second, the least rate of the body of an HTTP request and of its response; 0: see [web.Settings]
@@ -82,6 +86,10 @@ type Listener struct {
 	// Tolerant says that a CONNECT may break the rules that EMQX does not enforce. See
 	// [mqttparse.Rule].
 	Tolerant bool
+
+	// Reserve are the places of the process that only connections of this listener can take; a negative
+	// number is a percentage of all places.
+	Reserve int
 
 	// TLS is the clients' TLS; nil: none.
 	TLS *TLS

@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -26,6 +28,7 @@ type attempt struct {
 	client addresses
 	until  time.Time // end of its time; zero: none
 	write  Pace
+	buffer int // of the socket; 0: as the kernel likes
 }
 
 // attemptKey is the context key of the *attempt of a request to a node.
@@ -41,7 +44,12 @@ func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, 
 		ctx, cancel = context.WithDeadline(ctx, a.until)
 		defer cancel()
 	}
-	var dialer net.Dialer
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		if a.buffer == 0 {
+			return nil
+		}
+		return c.Control(func(fd uintptr) { reactor.SetBuffers(int32(fd), a.buffer) })
+	}}
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, &dialError{err}

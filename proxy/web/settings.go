@@ -34,6 +34,9 @@ type Settings struct {
 	// direction. It also limits how long a node may pause within a response body. 0: no limit.
 	TunnelTimeout time.Duration
 
+	// SocketBuffer is the size of the kernel's buffers for a connection to a node; 0: as the kernel likes.
+	SocketBuffer int
+
 	HalfClosedTimeout time.Duration // like TunnelTimeout, after one side of a tunnel has ended its stream; 0: TunnelTimeout
 }
 
