@@ -121,7 +121,8 @@ admin: {address: "${admin}", socket: %q}
 			if err != nil || answer[0] != 0x20 || answer[3] != 0 {
 				t.Fatalf("%s, %q: answered %q, %v", listener, c.packet, answer[:n], err)
 			}
-			node, got := a, []byte(nil)
+			var got []byte
+			node := a
 			select {
 			case got = <-a.taken:
 			case got = <-z.taken:
