@@ -101,39 +101,53 @@ func persistentAs(v mqttparse.Version, id string) []byte {
 
 func TestSessionsWithStateLeaveLast(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	const each = 30
-	a := startNode(t, nil)
-	r := start(t, []string{a.address()})
-	for i := range each {
-		for _, connect := range [][]byte{
-			persistentAs(mqttparse.V311, fmt.Sprint("lasting-", i)), persistentAs(mqttparse.V5, fmt.Sprint("lasting5-", i)), connectAs(fmt.Sprint("clean-", i)),
-		} {
-			c := r.dial()
-			c.send(connect)
-			if b := make([]byte, 4); !c.next(b) || b[0] != 0x20 {
-				t.Fatalf("the CONNACK: % x", b)
-			}
-		}
+	r := start(t, []string{startNode(t, nil).address()})
+	var ids []string
+	for i := range 90 {
+		ids = append(ids, fmt.Sprint("client-", i))
 	}
-	staying := func(persistent bool) (n int) {
-		r.each(func(s *session) {
-			if s.persistent == persistent && s.step < stepLeave {
-				n++
-			}
-		})
-		return n
-	}
-	if staying(true) != 2*each || staying(false) != each {
-		t.Fatalf("%d sessions have state", staying(true))
-	}
+	r.openMixed(ids)
 	r.drain(0, Pace{PerSecond: 200})
-	for left := 2 * each; left > 0; {
-		left = staying(true)
-		if clean := staying(false); left < 2*each && clean > 0 {
-			t.Fatalf("%d sessions with state have left before %d others", 2*each-left, clean)
+	r.leaveCleanFirst()
+	r.waitOutcome(outcome.Drained, uint64(len(ids)))
+}
+
+// openMixed opens sessions with these identifiers, of which a third has no state on its node.
+func (r *rig) openMixed(ids []string) {
+	r.t.Helper()
+	for i, id := range ids {
+		c := r.dial()
+		c.send([][]byte{persistentAs(mqttparse.V311, id), persistentAs(mqttparse.V5, id), connectAs(id)}[i%3])
+		if b := make([]byte, 4); !c.next(b) || b[0] != 0x20 {
+			r.t.Fatalf("the CONNACK: % x", b)
 		}
 	}
-	r.waitOutcome(outcome.Drained, 3*each)
+	if with, without := r.staying(true), r.staying(false); with != 2*len(ids)/3 || without != len(ids)/3 {
+		r.t.Fatalf("%d sessions have state, %d have none", with, without)
+	}
+}
+
+// staying returns how many sessions, with state on their node or without, were not told to leave.
+func (r *rig) staying(persistent bool) (n int) {
+	r.each(func(s *session) {
+		if s.persistent == persistent && s.step < stepLeave {
+			n++
+		}
+	})
+	return n
+}
+
+// leaveCleanFirst waits until no session stays that has state on its node, and checks that those without have
+// left before.
+func (r *rig) leaveCleanFirst() {
+	r.t.Helper()
+	all := r.staying(true)
+	for left := all; left > 0; {
+		left = r.staying(true)
+		if clean := r.staying(false); left < all && clean > 0 {
+			r.t.Fatalf("%d sessions with state have left before %d others", all-left, clean)
+		}
+	}
 }
 
 // A drain without a pace shows how many are left and tells nobody to leave.

@@ -121,31 +121,12 @@ func TestSessionsReturnWhenTheirFirstNodeIsUpAgain(t *testing.T) {
 
 func TestSessionsWithStateReturnLast(t *testing.T) {
 	proxytest.WaitAbreast(t)
-	const each = 30
+	const sessions = 90
 	r, _ := displaced(t, 0, rebalanceAt(100))
-	for i, id := range r.ofHome(0, 3*each) {
-		c := r.dial()
-		c.send([][]byte{persistentAs(mqttparse.V311, id), persistentAs(mqttparse.V5, id), connectAs(id)}[i%3])
-		if b := make([]byte, 4); !c.next(b) || b[0] != 0x20 {
-			t.Fatalf("the CONNACK: % x", b)
-		}
-	}
-	staying := func(persistent bool) (n int) {
-		r.each(func(s *session) {
-			if s.persistent == persistent && s.step < stepLeave {
-				n++
-			}
-		})
-		return n
-	}
+	r.openMixed(r.ofHome(0, sessions))
 	r.node(0).SetHealth(balancer.Up)
-	for left := 2 * each; left > 0; {
-		left = staying(true)
-		if clean := staying(false); left < 2*each && clean > 0 {
-			t.Fatalf("%d sessions with state have returned before %d others", 2*each-left, clean)
-		}
-	}
-	r.waitOutcome(outcome.Moved, 3*each)
+	r.leaveCleanFirst()
+	r.waitOutcome(outcome.Moved, sessions)
 }
 
 // The end of the return is a matter of the node, not of a turn.

@@ -75,7 +75,7 @@ func TestStalledHandshakesAreMeasured(t *testing.T) {
 		{clients: 10, addresses: 1, answered: true}, {clients: 10, addresses: 10, answered: true},
 	}
 	r, err := Run(t.Context(), Options{
-		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
+		HAProxy: proxytest.Program(t, "haproxy"), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: []string{"stalled"}, Status: io.Discard,
 	})
 	if err != nil {
@@ -101,7 +101,7 @@ func TestMeasuresRunOverTLS(t *testing.T) {
 		t.Skip(err)
 	}
 	r, err := Run(t.Context(), Options{
-		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
+		HAProxy: proxytest.Program(t, "haproxy"), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: []string{"tls-*"}, Status: io.Discard,
 	})
 	if err != nil {

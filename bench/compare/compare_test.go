@@ -15,21 +15,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-func requireHAProxy(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"haproxy", "/usr/sbin/haproxy"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("haproxy is not installed")
-	}
-	t.Skip("haproxy is not installed")
-	return ""
-}
+	"mqttlb/proxy/proxytest"
+)
 
 // optionalNginx returns nginx if it is installed with its stream module, or "".
 func optionalNginx() string {
@@ -65,7 +53,7 @@ func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 		candidate *candidate
 		check     []string
 	}{
-		{haproxy(requireHAProxy(t)), []string{"-c", "-f"}},
+		{haproxy(proxytest.Program(t, "haproxy")), []string{"-c", "-f"}},
 		{mqttlb(build(t, "mqttlb")), []string{"check", "-c"}},
 		{nginx(optionalNginx()), []string{"-t", "-e", "stderr", "-c"}},
 	} {
@@ -151,7 +139,7 @@ func TestEveryKindOfMeasureRuns(t *testing.T) {
 	defer cancel()
 	kinds := []string{"roundtrip-20", "inflight-16", "bulk-tuned", "connect", "memory", "latency-30", "storm", "threads-2"}
 	r, err := Run(ctx, Options{
-		HAProxy: requireHAProxy(t), Nginx: optionalNginx(), Broker: []string{build(t, "mqttbench"), "broker"},
+		HAProxy: proxytest.Program(t, "haproxy"), Nginx: optionalNginx(), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: kinds, Status: io.Discard,
 	})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/proxytest"
 )
 
 // ways lists the protocols that each candidate supports.
@@ -64,7 +66,7 @@ func TestMeasuresRunOverWebSocket(t *testing.T) {
 		t.Skip(err)
 	}
 	r, err := Run(t.Context(), Options{
-		HAProxy: requireHAProxy(t), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
+		HAProxy: proxytest.Program(t, "haproxy"), Mqttlb: build(t, "mqttlb"), Broker: []string{build(t, "mqttbench"), "broker"},
 		Pairs: 1, Turn: minTurn, Only: []string{"ws-*"}, Status: io.Discard,
 	})
 	if err != nil {

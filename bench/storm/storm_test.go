@@ -12,21 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-func requireHAProxy(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"haproxy", "/usr/sbin/haproxy"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("haproxy is not installed")
-	}
-	t.Skip("haproxy is not installed")
-	return ""
-}
+	"mqttlb/proxy/proxytest"
+)
 
 // buildMqttlb compiles mqttlb.
 func buildMqttlb(t *testing.T) string {
@@ -45,7 +33,7 @@ func TestEveryNightIsPlayedBehindBoth(t *testing.T) {
 		t.Skip("takes a minute and a half")
 	}
 	o := Options{
-		HAProxy: requireHAProxy(t), Mqttlb: buildMqttlb(t), Status: io.Discard,
+		HAProxy: proxytest.Program(t, "haproxy"), Mqttlb: buildMqttlb(t), Status: io.Discard,
 		Protect: ProtectDefault, Clients: 150, Rate: 50, Patience: 30 * time.Second, Limit: 2 * time.Minute,
 		lengths: lengths{restart: 500 * time.Millisecond, pause: 2 * time.Second, back: time.Second, flap: 300 * time.Millisecond, still: time.Second},
 	}
@@ -115,7 +103,7 @@ func playAll(t *testing.T, o Options) *Report {
 func TestConfigurationsAreAcceptedByTheirPrograms(t *testing.T) {
 	s := cluster(t, 3)
 	checks := map[string][]string{"haproxy": {"-c", "-f"}, "mqttlb": {"check", "-c"}}
-	o := Options{HAProxy: requireHAProxy(t), Mqttlb: buildMqttlb(t)}
+	o := Options{HAProxy: proxytest.Program(t, "haproxy"), Mqttlb: buildMqttlb(t)}
 	for _, c := range []struct{ protect, connectRate bool }{{false, true}, {ProtectDefault, false}, {ProtectDefault, true}} {
 		s.opt.Protect, s.scenario.connectRate = c.protect, c.connectRate
 		for _, b := range o.balancers() {
