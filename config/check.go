@@ -41,6 +41,7 @@ func check(c *Config, s *source) {
 	for i := range c.Pools {
 		checkConfirm(c, i, s)
 	}
+	checkLoops(c, s)
 	checkTimeouts(&c.Timeouts, s)
 	checkLog(&c.Log, s)
 }

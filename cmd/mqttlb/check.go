@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +79,35 @@ func check(ctx context.Context, file string, stdout, stderr io.Writer) error {
 	for _, warning := range r.plan.warnings() {
 		fmt.Fprintf(stderr, "%s: warning: %s\n", file, warning)
 	}
+	for _, warning := range r.loops(ctx) {
+		fmt.Fprintf(stderr, "%s: warning: %s\n", file, warning)
+	}
 	return r.config.Summary(stdout)
+}
+
+// checkResolve limits the time in which check looks up the host names of nodes. Those that are not found say
+// nothing: the file may be for another machine.
+const checkResolve = time.Second
+
+// loops looks up the host names of the nodes, and describes the nodes that are a listener or the admin server of
+// this process. Nodes with IP addresses were checked before.
+func (r *revision) loops(ctx context.Context) (warnings []string) {
+	limited, cancel := context.WithTimeout(ctx, checkResolve)
+	defer cancel()
+	r.plan.names.Apply(r.plan.nodes())
+	r.plan.names.Resolve(limited)
+	for _, pool := range r.plan.pools {
+		for _, n := range pool.Nodes() {
+			for _, to := range n.Addrs() {
+				what := r.config.ListenerAt(to)
+				if _, err := netip.ParseAddr(n.Host); err == nil || what == "" {
+					continue
+				}
+				warnings = append(warnings, fmt.Sprintf("pool %q: node %q: %s resolves to %v here, the address of %s of this process: it would get no sessions", pool.Name, n.Name, n.Host, to.Addr(), what))
+			}
+		}
+	}
+	return warnings
 }
 
 // loadFileOrStdin loads the configuration from a file or from standard input. A read
