@@ -43,6 +43,7 @@ func check(c *Config, s *source) {
 		checkForwardTLVs(c, i, s)
 	}
 	checkReserves(c, s)
+	checkLoops(c, s)
 	checkTimeouts(&c.Timeouts, s)
 	checkLog(&c.Log, s)
 }

@@ -27,7 +27,7 @@ listeners:
   - {name: mqtts, address: ":8883", pool: emqx, tls: {certificates: [{cert: a.pem}]}}
 pools:
   - name: emqx
-    nodes: [{name: n1, address: "node1:1883"}, {name: n2, address: "node2:1883"}, {name: n3, address: "[::1]:1883"}]
+    nodes: [{name: n1, address: "node1:1883"}, {name: n2, address: "node2:1883"}, {name: n3, address: "[2001:db8::3]:1883"}]
   - {name: other, nodes: [{name: n, address: "h:1"}]}
   - {name: web, protocol: http, nodes: [{name: n, address: "h:80"}]}
 limits: {max_connect_size: 64KiB}
@@ -64,7 +64,7 @@ pools[emqx].health.interval: 5s -> 1m30s
 pools[emqx].health.version: added 3.1.1
 pools[emqx].nodes[n1].address: node1:1883 -> node7:1883
 pools[emqx].nodes[n2].weight: 1 -> 2
-pools[emqx].nodes[n3]: removed {name: n3, address: "[::1]:1883"}
+pools[emqx].nodes[n3]: removed {name: n3, address: "[2001:db8::3]:1883"}
 pools[emqx].nodes[n4]: added {name: n4, address: "[::1]:1883", weight: 3}
 pools[other]: removed {name: other, hash_key: client_id, health: {timeout: 2s}, nodes: [{name: n, address: h:1}]}
 pools[web].health.probe: tcp -> http

@@ -6,7 +6,7 @@ import (
 )
 
 func TestFlagsMeanWhatTheFileMeans(t *testing.T) {
-	got, err := FromFlags([]string{":1883", "[::1]:1884"}, []string{"node1:1883", "emqx-2=[fd00::2]:1883"}, "")
+	got, err := FromFlags([]string{":1883", "[::1]:1884"}, []string{"node1:1883", "emqx-2=[2001:db8::2]:1883"}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,7 +18,7 @@ pools:
   - name: mqtt
     nodes:
       - {name: "node1:1883", address: "node1:1883"}
-      - {name: emqx-2, address: "[fd00::2]:1883"}
+      - {name: emqx-2, address: "[2001:db8::2]:1883"}
 `)
 	if !equal(got, want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)

@@ -14,6 +14,9 @@ func (l *loop) dialNode(s *session) error {
 	if len(addrs) == 0 {
 		return walk.NoAddress(s.pending.node)
 	}
+	if err := l.server.mayDial(addrs[0]); err != nil {
+		return err
+	}
 	s.pending.dialled = addrs[0]
 	fd, err := reactor.NewSocket(addrs[0], l.current.SocketBuffer)
 	if err != nil {

@@ -16,6 +16,8 @@ type generation struct {
 
 	sessionPools map[string]*snapshot.Pool // pools that may carry sessions, by name
 
+	own map[uint16][]ownAddress // addresses of the listeners, by port
+
 	maxConnections int64 // of the process: limits.max_connections, or fewer if the descriptor limit has no room for them
 	address        addressLimits
 }
@@ -28,6 +30,7 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 		listeners: make(map[*port]*snapshot.Listener, len(ports)),
 
 		sessionPools: map[string]*snapshot.Pool{},
+		own:          ownAddressesOf(snap.Listeners, ports),
 		address:      addressLimits{uint32(snap.MaxConnectionsPerAddress), rate.NewPace(snap.ConnectRatePerAddress, time.Second)},
 	}
 	for i, p := range ports {

@@ -86,7 +86,8 @@ func (h *httpServer) newHandler(listener string) *httpHandler {
 		Announce: func(version int, source, destination netip.AddrPort) ([]byte, error) {
 			return appendProxyHeader(nil, version, source, destination)
 		},
-		Log: h.proxy.log.With("listener", listener),
+		MayDial: h.proxy.mayDial,
+		Log:     h.proxy.log.With("listener", listener),
 	})
 	return handler
 }

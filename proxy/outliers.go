@@ -24,11 +24,13 @@ func (srv *Server) runJudge() {
 // judge judges the nodes of all pools and logs what has changed: for each outlier a line at the beginning
 // and one at the end of its time, which is 10 s or more.
 func (srv *Server) judge() {
+	srv.host.read()
 	for _, p := range srv.current.Load().Pools() {
 		for _, v := range p.Judge() {
 			srv.logVerdict(p.Name, v)
 		}
 		srv.reportSilences(p)
+		srv.findLoops(p)
 	}
 }
 

@@ -27,6 +27,7 @@ type Server struct {
 	inherited *Inherited
 
 	openingMemory *openingMemory
+	host          hostAddresses
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
@@ -65,6 +66,7 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		openingMemory: newOpeningMemory(),
 	}
 	srv.http = newHTTPServer(srv)
+	srv.host.read()
 	var err error
 	if srv.engine, err = newEngine(srv); err != nil {
 		return nil, err

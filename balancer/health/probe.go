@@ -79,6 +79,9 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	if len(addrs) == 0 {
 		return result{err: errUnresolved}
 	}
+	if err := n.Useless(); err != nil {
+		return result{err: err}
+	}
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.check.Timeout)
 	defer cancel()

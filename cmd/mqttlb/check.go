@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -81,7 +83,7 @@ func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writ
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
-	warnings := r.plan.warnings()
+	warnings := append(r.plan.warnings(), r.loops(ctx)...)
 	for _, warning := range cfg.Warnings {
 		fmt.Fprintln(stderr, warning.Warning())
 	}
@@ -111,6 +113,31 @@ func sayWho(command string, err error) error {
 		}
 	}
 	return errs
+}
+
+// checkResolve limits the time in which check looks up the host names of nodes. Those that are not found say
+// nothing: the file may be for another machine.
+const checkResolve = time.Second
+
+// loops looks up the host names of the nodes, and describes the nodes that are a listener or the admin server of
+// this process. Nodes with IP addresses were checked before.
+func (r *revision) loops(ctx context.Context) (warnings []string) {
+	limited, cancel := context.WithTimeout(ctx, checkResolve)
+	defer cancel()
+	r.plan.names.Apply(r.plan.nodes())
+	r.plan.names.Resolve(limited)
+	for _, pool := range r.plan.pools {
+		for _, n := range pool.Nodes() {
+			for _, to := range n.Addrs() {
+				what := r.config.ListenerAt(to)
+				if _, err := netip.ParseAddr(n.Host); err == nil || what == "" {
+					continue
+				}
+				warnings = append(warnings, fmt.Sprintf("pool %q: node %q: %s resolves to %v here, the address of %s of this process: it would get no sessions", pool.Name, n.Name, n.Host, to.Addr(), what))
+			}
+		}
+	}
+	return warnings
 }
 
 // loadFileOrStdin loads the configuration from a file or from standard input. A read

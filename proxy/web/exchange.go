@@ -87,6 +87,11 @@ func (x *exchange) sendTo(node *balancer.Node, until time.Time, out *http.Reques
 	if len(addrs) == 0 {
 		return nil, &dialError{walk.NoAddress(node)}
 	}
+	if x.handler.options.MayDial != nil {
+		if err := x.handler.options.MayDial(addrs[0]); err != nil {
+			return nil, &dialError{err}
+		}
+	}
 	if limit := x.settings.DialTimeout; limit > 0 {
 		if by := time.Now().Add(limit); until.IsZero() || by.Before(until) {
 			until = by

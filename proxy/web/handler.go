@@ -25,6 +25,9 @@ type Options struct {
 	// only called for pools with SendProxy.
 	Announce func(version int, source, destination netip.AddrPort) ([]byte, error)
 
+	// MayDial returns an error for the address of a node to which no request may go; nil: all may.
+	MayDial func(to netip.AddrPort) error
+
 	// Answers counts the requests that the balancer answers itself; nil: the handler has
 	// counters of its own.
 	Answers *Answers
