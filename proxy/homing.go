@@ -12,7 +12,8 @@ import (
 // No session can go in circles. A session may return only if it came before its home was ready for it;
 // when it comes again the home is ready, so that it may not return once more until the home has been
 // down, or the pool has changed. A session that came later is elsewhere for another reason, such as a
-// limit, or a refusal of its home: it may return once in waits.again.
+// limit, or a refusal of its home: it may return once in waits.again. So those that come all at once when
+// the process begins, and find no room at home, stay where they are.
 type homing struct {
 	pool    *snapshot.Pool
 	nodes   map[string]*balancer.Node // of the pool, by name
@@ -106,9 +107,15 @@ func (h *homing) mayReturn(l *loop, s *session) (may, now bool) {
 	if opaque, leads := h.opaque[s.listener.port]; !leads || opaque != s.listener.Opaque() {
 		return false, false // its client would come to another pool, or to none
 	}
-	ready, age := h.readyFor(home, time.Now()), time.Duration(l.Now()-s.begun)
-	if ready < 0 || age <= ready && age < h.waits.again {
+	at, age := time.Now(), time.Duration(l.Now()-s.begun)
+	if h.readyFor(home, at) < 0 || age <= h.tookFor(home, at) && age < h.waits.again {
 		return false, false
 	}
 	return home.TakesBack()
+}
+
+// tookFor returns for how long the clients of a home have come to it, unless it had no room for them: since a
+// while after it came up, and since every loop uses the pool.
+func (h *homing) tookFor(home *balancer.Node, now time.Time) time.Duration {
+	return min(home.SteadyFor()-h.waits.settle, now.Sub(h.changed))
 }
