@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -27,12 +28,13 @@ func (p *Pool) SameHomes(other *Pool) bool {
 }
 
 // SteadyFor returns how long the node has taken all of its load: the time since it came up and its slow
-// start was over, negative during the slow start. It is valid only while the node is up.
+// start was over, negative during the slow start. It is valid only while the node is up, and endless if the
+// node was never down.
 func (n *Node) SteadyFor() time.Duration {
 	if came := n.cameUp(); came != 0 {
 		return time.Duration(now()-came) - n.slowStart
 	}
-	return time.Duration(now()) // since the process began
+	return math.MaxInt64
 }
 
 // TakesBack reports whether the node may get sessions of other nodes back, and whether it has room for one now,

@@ -12,7 +12,8 @@ import (
 // No session can go in circles. A session may return only if it came before its home was ready for it;
 // when it comes again the home is ready, so that it may not return once more until the home has been
 // down, or the pool has changed. A session that came later is elsewhere for another reason, such as a
-// limit, or a refusal of its home: it may return once in waits.again.
+// limit, or a refusal of its home: it may return once in waits.again. So those that come all at once when
+// the process begins, and find no room at home, stay where they are.
 type homing struct {
 	pool    *snapshot.Pool
 	nodes   map[string]*balancer.Node // of the pool, by name
@@ -106,9 +107,9 @@ func (h *homing) homeOf(l *loop, s *session) (home *balancer.Node, key uint64, h
 	if opaque, leads := h.opaque[s.listener.port]; !leads || opaque != s.listener.Opaque() {
 		return nil, 0, false // its client would come to another pool, or to none
 	}
-	ready := h.readyFor(home, time.Now())
-	age := time.Since(l.server.epoch.Add(time.Duration(s.begun))) // not by the clock of the turn, which may be a long one
-	if ready < 0 || age <= ready && age < h.waits.again {
+	at := time.Now()
+	age := at.Sub(l.server.epoch.Add(time.Duration(s.begun))) // not by the clock of the turn, which may be a long one
+	if h.readyFor(home, at) < 0 || age <= h.tookFor(home, at) && age < h.waits.again {
 		return nil, 0, false
 	}
 	back, now := home.TakesBack()
@@ -116,4 +117,10 @@ func (h *homing) homeOf(l *loop, s *session) (home *balancer.Node, key uint64, h
 		return nil, 0, false
 	}
 	return home, key, now
+}
+
+// tookFor returns for how long the clients of a home have come to it, unless it had no room for them: since a
+// while after it came up, and since every loop uses the pool.
+func (h *homing) tookFor(home *balancer.Node, now time.Time) time.Duration {
+	return min(home.SteadyFor()-h.waits.settle, now.Sub(h.changed))
 }

@@ -17,10 +17,20 @@ func (r *rig) mayReturn() int { return r.mayReturnAfter(time.Hour) }
 
 // mayReturnAfter is mayReturn with another least age of the sessions whose home was ready when they came.
 func (r *rig) mayReturnAfter(again time.Duration) (n int) {
+	return r.mayReturnBy(waits{again: again})
+}
+
+// homing returns a copy of the homing in force.
+func (r *rig) homing() homing {
 	r.srv.drains.mu.Lock()
-	h := *r.srv.drains.rebalances["pool"].homing.Load()
-	r.srv.drains.mu.Unlock()
-	h.waits = &waits{again: again}
+	defer r.srv.drains.mu.Unlock()
+	return *r.srv.drains.rebalances["pool"].homing.Load()
+}
+
+// mayReturnBy is mayReturn with other waits.
+func (r *rig) mayReturnBy(w waits) (n int) {
+	h := r.homing()
+	h.waits = &w
 	for _, l := range r.srv.engine.loops {
 		n += ask(l, func() (n int) {
 			l.eachSession(func(s *session) {
@@ -115,6 +125,31 @@ func TestNoSessionGoesInCircles(t *testing.T) {
 	r.node(0).SetHealth(balancer.Down)
 	r.node(0).SetHealth(balancer.Up)
 	r.wantReturns(4, "the node was down")
+}
+
+// Clients that come all at once when the process begins, and find no room, are elsewhere for the sake of load.
+// Sent back, they would be absent a second time.
+func TestSessionsThatFoundNoRoomAtFirstStay(t *testing.T) {
+	r := prepare(t, []string{startNode(t, nil).address(), startNode(t, nil).address()}, rebalanceAt(1))
+	r.srv.waits.settle = time.Hour
+	r.run()
+	r.apply(r.pool(func(s *balancer.PoolSpec) { s.Nodes[0].MaxConnections = 1 }))
+	r.openAll(r.ofHome(0, 5))
+	r.apply(r.pool(func(s *balancer.PoolSpec) { s.Nodes[0].MaxConnections = 0 }))
+	if n := r.node(1).Open(); n != 4 {
+		t.Fatalf("%d sessions found no room", n)
+	}
+	settled := func() waits { // the time to settle is just over
+		return waits{again: time.Hour, settle: min(time.Since(r.homing().changed), r.node(0).SteadyFor())}
+	}
+	if n := r.mayReturnBy(settled()); n != 0 {
+		t.Errorf("%d sessions may return", n)
+	}
+	r.node(0).SetHealth(balancer.Down)
+	r.node(0).SetHealth(balancer.Up)
+	if n := r.mayReturnBy(settled()); n != 4 {
+		t.Errorf("%d sessions may return to a node that was down", n)
+	}
 }
 
 // The client of a session must come to the same pool again.

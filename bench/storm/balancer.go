@@ -39,6 +39,10 @@ func (o *Options) balancers() []balancer {
 	}
 }
 
+// rateShare is the connect_rate of a node, as a share of what it accepts. A little more makes a short queue in
+// its kernel, so that it is not idle whenever the balancer is late.
+const rateShare = 1.05
+
 // nodeConfig is a node in a configuration file.
 type nodeConfig struct {
 	Name    string
@@ -67,7 +71,7 @@ func (s *stage) config(b balancer) ([]byte, error) {
 	}
 	rate := ""
 	if s.scenario.connectRate {
-		rate = fmt.Sprintf("%.0f", s.opt.Rate)
+		rate = fmt.Sprintf("%.0f", s.opt.Rate*rateShare)
 	}
 	var nodes []nodeConfig
 	for _, n := range s.nodes {

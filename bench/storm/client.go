@@ -36,10 +36,19 @@ const (
 	lastDelay  = 10 * time.Second
 )
 
+// idFormat has the number of a client in its identifier.
+const idFormat = "storm-%06d"
+
+// numberOf returns the number of the client with that identifier.
+func numberOf(id []byte) (number uint32) {
+	_, _ = fmt.Sscanf(string(id), idFormat, &number) // nodes get no others
+	return number
+}
+
 // newClient returns the client of a number. Every second client speaks MQTT 5, and every
 // fourth of each version is persistent.
 func newClient(number int, publish time.Duration) *client {
-	c := &client{number: uint32(number), id: fmt.Sprintf("storm-%06d", number), version: mqttparse.V311, clean: number%8 >= 2, publish: publish}
+	c := &client{number: uint32(number), id: fmt.Sprintf(idFormat, number), version: mqttparse.V311, clean: number%8 >= 2, publish: publish}
 	if number%2 == 1 {
 		c.version = mqttparse.V5
 	}

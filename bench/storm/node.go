@@ -23,6 +23,10 @@ type node struct {
 	ledger     *ledger
 	arrivals   arrivals
 
+	// sentAway is called when a session of a client ends, and neither the node nor the client has ended it.
+	// Set before start; nil: nobody is told.
+	sentAway func(client uint32)
+
 	wg sync.WaitGroup // of the goroutines
 
 	mu       sync.Mutex            // guards the fields below
@@ -47,6 +51,7 @@ const (
 
 // session is a client that a node has accepted.
 type session struct {
+	client  uint32 // its number
 	conn    net.Conn
 	version mqttparse.Version
 }
@@ -198,7 +203,7 @@ func (n *node) greet(p *packets) *session {
 		_, _ = p.conn.Write(mqttparse.AppendRefusal(nil, c.Version, mqttparse.UseAnotherServer))
 		return nil
 	}
-	s := &session{p.conn, c.Version}
+	s := &session{numberOf(c.ClientID), p.conn, c.Version}
 	n.sessions[s] = struct{}{}
 	n.mu.Unlock()
 	if _, err := p.conn.Write(appendAccept(nil, c.Version)); err != nil {
@@ -210,9 +215,13 @@ func (n *node) greet(p *packets) *session {
 // forget removes a connection that has ended; s is its session or nil.
 func (n *node) forget(conn net.Conn, s *session) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
+	_, there := n.sessions[s] // otherwise the node has ended it
 	delete(n.open, conn)
 	delete(n.sessions, s)
+	n.mu.Unlock()
+	if there && n.sentAway != nil {
+		n.sentAway(s.client)
+	}
 }
 
 // manage serves the management port.

@@ -17,7 +17,7 @@ What clients and nodes notice in a bad night, once behind HAProxy and once behin
 go build -o bin/ ./cmd/mqttlb ./cmd/mqttbench
 bin/mqttbench storm --page docs/storm.md --plots docs    # all of it, some 7 minutes
 bin/mqttbench storm --only kill,refuse                   # some nights
-bin/mqttbench storm --protect                            # mqttlb with its keys for storms: connect_rate, queue, slow_start, ...
+bin/mqttbench storm --protect=false                      # mqttlb without its keys for storms: connect_rate, queue, slow_start, ...
 bin/mqttbench storm --clients 500 --rate 20              # on a small machine
 ` + "```" + `
 It needs Linux, HAProxy 2.6 and, for 5,000 clients, 20,000 file descriptors. On two or more cores a balancer has one of its own.
@@ -28,6 +28,11 @@ It needs Linux, HAProxy 2.6 and, for 5,000 clients, 20,000 file descriptors. On 
   time after between a half and the whole of it. They have %s of patience for a CONNACK.
 - **A wait** is from the first CONNECT of a client to its CONNACK, with the failed attempts between them. **An absence** begins with the loss of the session,
   so that the client's own delay is in it. Clients that never came back count with the time until the end.
+- **A balancer sends clients to another node** where it ends sessions whose node is there: mqttlb's key ` + "`rebalance`" + ` brings clients back to the node
+  that was restarted, 50 a second, once it has been up for 10 s after its slow start. Each of them is absent for its delay of about a second, after the
+  storm is over. HAProxy leaves them where they are.
+- **connect_rate** of mqttlb is 5 %% above what a node accepts. The excess waits in its kernel, and no node is idle when the balancer is late. In the night
+  boot clean sessions go to the node that has room first; nobody sends them back when the storm is over.
 - **Connections to a node** are counted as they come, before the node accepts them: the kernel's queue is part of it.
 - The configurations are [haproxy.cfg](../bench/storm/haproxy.cfg), with the reason of each line, and [mqttlb.yaml](../bench/storm/mqttlb.yaml).
 

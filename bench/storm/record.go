@@ -13,6 +13,7 @@ type record struct {
 	mu      sync.Mutex // guards the fields below
 	in      int        // clients that are in
 	absent  int        // clients that want to be in and are not
+	away    int        // those of them that the balancer has sent away
 	clients []presence
 	events
 }
@@ -25,19 +26,26 @@ type events struct {
 	waits    []time.Duration // from the first CONNECT after a loss to the CONNACK
 	absences []time.Duration // from the loss to the CONNACK
 	losses   int
+	sent     int // sessions that the balancer has ended
 	changes  []change
 }
+
+func absent(c change) int { return c.absent }
+func lost(c change) int   { return c.lost }
 
 // change is a new number of clients that are in or absent.
 type change struct {
 	at         time.Duration // since began
 	in, absent int
+	lost       int // absent clients that the balancer has not sent away
 }
 
 // presence is whether a client is in, and since when not.
 type presence struct {
 	in      bool
+	away    bool      // the balancer has ended the session; the client may not have noticed it yet
 	lost    time.Time // when the connection ended; for a client that was never in, its first CONNECT
+	left    int       // the change that it made when it left
 	waiting time.Time // the first CONNECT since; zero: none yet
 }
 
@@ -49,7 +57,10 @@ func newRecord(clients int) *record {
 func (r *record) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.events = events{began: time.Now(), changes: []change{{0, r.in, r.absent}}}
+	for i := range r.clients {
+		r.clients[i].left = 0
+	}
+	r.events = events{began: time.Now(), changes: []change{{0, r.in, r.absent, r.absent - r.away}}}
 }
 
 func (r *record) attempt(client uint32) {
@@ -79,6 +90,9 @@ func (r *record) entered(client uint32) {
 	p := &r.clients[client]
 	r.waits = append(r.waits, time.Since(p.waiting))
 	r.absences = append(r.absences, time.Since(p.lost))
+	if p.away {
+		r.away--
+	}
 	*p = presence{in: true}
 	r.in++
 	r.absent--
@@ -88,15 +102,38 @@ func (r *record) entered(client uint32) {
 func (r *record) left(client uint32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.clients[client] = presence{lost: time.Now()}
+	p := &r.clients[client]
+	if p.away {
+		r.away++
+	}
+	*p = presence{lost: time.Now(), away: p.away, left: len(r.changes)}
 	r.losses++
 	r.in--
 	r.absent++
 	r.changeLocked()
 }
 
+// sentAway notes that the balancer has ended the session of a client, whose node was there: it belongs on
+// another one. The client notices it a moment earlier or later.
+func (r *record) sentAway(client uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent++
+	switch p := &r.clients[client]; {
+	case p.away:
+	case p.in:
+		p.away = true
+	case !p.lost.IsZero() && p.waiting.IsZero(): // otherwise it comes again, and gives up itself
+		p.away = true
+		r.away++
+		for i := range r.changes[p.left:] {
+			r.changes[p.left+i].lost--
+		}
+	}
+}
+
 func (r *record) changeLocked() {
-	r.changes = append(r.changes, change{time.Since(r.began), r.in, r.absent})
+	r.changes = append(r.changes, change{time.Since(r.began), r.in, r.absent, r.absent - r.away})
 }
 
 // present returns the number of clients that are in, and how long it has not changed.
@@ -139,13 +176,12 @@ func (r *record) longestAbsence() (longest time.Duration) {
 	return longest
 }
 
-// calm returns when the number of absent clients fell to at most allowed for good, or -1 if
-// it has not.
-func calm(changes []change, allowed int) (at time.Duration) {
+// calm returns when a number of clients fell to at most allowed for good, or -1 if it has not.
+func calm(changes []change, number func(change) int, allowed int) (at time.Duration) {
 	quiet := true
 	for _, c := range changes {
 		before := quiet
-		quiet = c.absent <= allowed
+		quiet = number(c) <= allowed
 		if quiet && !before {
 			at = c.at
 		}

@@ -26,9 +26,9 @@ func TestCalmIsWhenTheAbsentAreFewForGood(t *testing.T) {
 	} {
 		var changes []change
 		for i, in := range c.in {
-			changes = append(changes, change{time.Duration(i) * time.Second, in, 10 - in})
+			changes = append(changes, change{time.Duration(i) * time.Second, in, 10 - in, 0})
 		}
-		if got := calm(changes, c.allowed); got != c.want {
+		if got := calm(changes, absent, c.allowed); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -62,6 +62,38 @@ func TestClientsThatStillWaitCount(t *testing.T) {
 	r.addTo(result)
 	if result.Absent != 2 || result.failed() != 0 || result.Attempts != 0 || result.Absence <= 0 || result.AllIn >= 0 {
 		t.Errorf("got %+v", result)
+	}
+}
+
+// A client that is sent to another node is absent, and is not lost, whoever notices it first.
+func TestClientsThatAreSentAwayAreNotLost(t *testing.T) {
+	for _, nodeFirst := range []bool{true, false} {
+		r := newRecord(2)
+		for client := range uint32(2) {
+			r.attempt(client)
+			r.entered(client)
+		}
+		r.begin()
+		if nodeFirst {
+			r.sentAway(0)
+			r.left(0)
+		} else {
+			r.left(0)
+			r.sentAway(0)
+		}
+		r.left(1)
+		r.attempt(1)
+		r.entered(1)
+		result := &Result{}
+		if r.addTo(result); result.AllBack < 0 || result.AllIn >= 0 || result.Sent != 1 || result.Losses != 2 {
+			t.Errorf("the node first: %t: %+v", nodeFirst, result)
+		}
+		r.attempt(0)
+		r.entered(0)
+		r.left(0) // for another reason
+		if r.addTo(result); result.AllBack >= 0 {
+			t.Errorf("the node first: %t: %+v", nodeFirst, result)
+		}
 	}
 }
 

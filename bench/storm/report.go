@@ -55,16 +55,16 @@ var rows = []row{
 	{title: "longest wait for the CONNACK", figure: func(r *Result) string { return seconds(r.WaitMax) }},
 	{title: "longest absence of a client", figure: func(r *Result) string { return seconds(r.Absence) }},
 	{title: "calm: at most 5 % of the clients are absent from then on", figure: func(r *Result) string { return seconds(r.Calm) }},
-	{title: "no client is absent from then on", figure: func(r *Result) string {
-		if r.Absent > 0 {
-			return fmt.Sprintf("never: %d absent after %.0f s", r.Absent, r.Elapsed.Seconds())
-		}
-		return seconds(r.AllIn)
+	{title: "no client that has lost its node is absent from then on", figure: func(r *Result) string {
+		return until(r, r.AllBack)
 	}},
+	{title: "no client at all", figure: func(r *Result) string { return until(r, r.AllIn) }},
 	{title: "CONNECTs sent per client", figure: func(r *Result) string {
 		return fmt.Sprintf("%.2f", float64(r.Attempts)/float64(r.Clients))
 	}},
-	{title: "sessions that ended", figure: func(r *Result) string { return strconv.Itoa(r.Losses) }},
+	{title: "sessions that ended; those that the balancer sent to another node", figure: func(r *Result) string {
+		return fmt.Sprintf("%d; %d", r.Losses, r.Sent)
+	}},
 	{title: "most connections to a node in 100 ms, in 1 s", figure: func(r *Result) string {
 		return fmt.Sprintf("%d, %d", r.Peak100ms, r.Peak1s)
 	}},
@@ -89,6 +89,14 @@ var rows = []row{
 		return strings.Join(all, ", ")
 	}},
 	{title: "CPU of the balancer", figure: func(r *Result) string { return r.CPU.Round(time.Millisecond).String() }},
+}
+
+// until formats when clients were no longer absent.
+func until(r *Result, at time.Duration) string {
+	if at < 0 {
+		return fmt.Sprintf("never: %d absent after %.0f s", r.Absent, r.Elapsed.Seconds())
+	}
+	return seconds(at)
 }
 
 // table returns the lines of a night: the title of a figure, and the figure of each

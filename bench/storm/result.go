@@ -16,6 +16,7 @@ type Result struct {
 	Reset    int `json:"reset"`     // closed or reset before a CONNACK
 	Attempts int `json:"attempts"`  // CONNECTs of clients
 	Losses   int `json:"losses"`    // sessions that ended
+	Sent     int `json:"sent"`      // those that the balancer ended, to send the client to another node
 	Absent   int `json:"absent"`    // clients that are not in at the end
 
 	// From the first CONNECT to the CONNACK, the failed attempts between them included.
@@ -26,6 +27,10 @@ type Result struct {
 
 	Calm  time.Duration `json:"calm"`   // until at most 5 % of the clients were absent for good; negative: never
 	AllIn time.Duration `json:"all_in"` // until none was; negative: never
+
+	// AllBack is AllIn without the clients that the balancer has sent from a node that was there to
+	// another one, which goes on after the storm.
+	AllBack time.Duration `json:"all_back"`
 
 	Peak100ms int64 `json:"peak_100ms"` // most connections that came to a node in any 100 ms
 	Peak1s    int64 `json:"peak_1s"`    // and in any second
@@ -82,8 +87,10 @@ func (rec *record) addTo(r *Result) {
 	r.Refused, r.TimedOut, r.Reset = rec.failures[failedRefused], rec.failures[failedTimedOut], rec.failures[failedReset]
 	r.Attempts, r.Losses, r.Absent = rec.attempts, rec.losses, len(rec.clients)-rec.in
 	r.Elapsed = time.Since(rec.began)
-	r.Calm = calm(rec.changes, len(rec.clients)/20)
-	r.AllIn = calm(rec.changes, 0)
+	r.Sent = rec.sent
+	r.Calm = calm(rec.changes, absent, len(rec.clients)/20)
+	r.AllIn = calm(rec.changes, absent, 0)
+	r.AllBack = calm(rec.changes, lost, 0)
 	r.changes = rec.changes
 }
 
@@ -96,7 +103,7 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 func (r *Result) failed() int { return r.Refused + r.TimedOut + r.Reset }
 
 func (r *Result) summary() string {
-	return fmt.Sprintf("%d CONNECTs failed, longest wait %s, all in after %s", r.failed(), seconds(r.WaitMax), seconds(r.AllIn))
+	return fmt.Sprintf("%d CONNECTs failed, longest wait %s, all back after %s", r.failed(), seconds(r.WaitMax), seconds(r.AllBack))
 }
 
 // seconds formats a time of at least 0, or says that it never came.

@@ -48,6 +48,7 @@ func newStage(ctx context.Context, o Options, sc scenario) (*stage, error) {
 	s.target = addresses[0].balancer
 	for i, a := range addresses {
 		n := newNode(fmt.Sprintf("node-%d", i+1), a.node, a.management, s.ledger)
+		n.sentAway = s.record.sentAway
 		if err := n.start(ctx); err != nil {
 			s.stop()
 			return nil, err

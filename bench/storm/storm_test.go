@@ -129,8 +129,8 @@ func TestTheKeysForStormsAreThereIfTheyAreWanted(t *testing.T) {
 		protect, connectRate bool
 		want, without        string
 	}{
-		{false, true, "probe: http", "connect_rate: 100/s"},
-		{true, true, "connect_rate: 100/s", "probe: http"},
+		{false, true, "probe: http", "connect_rate: 105/s"},
+		{true, true, "connect_rate: 105/s", "probe: http"},
 		{true, false, "slow_start: ", "queue: "},
 	} {
 		s.opt.Protect, s.scenario.connectRate = c.protect, c.connectRate

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ type device struct {
 	id         string
 	version    byte
 	persistent bool
+	every      time.Duration // between two messages, on average; 0: 200 ms
 
 	// Valid when it lives no more.
 	refused []string      // what it got in place of a CONNACK of success
@@ -58,6 +60,7 @@ func (d *device) session(ctx context.Context, addr string) error {
 		return fmt.Errorf("code 0x%02X after %v", code, time.Since(begun).Round(time.Millisecond))
 	}
 	d.longest = max(d.longest, time.Since(begun))
+	every := cmp.Or(d.every, 200*time.Millisecond)
 	for n := uint16(1); ; n++ {
 		_ = w.SetDeadline(time.Now().Add(patience))
 		text := fmt.Sprintf("%s %d", d.id, time.Now().UnixNano())
@@ -68,7 +71,7 @@ func (d *device) session(ctx context.Context, addr string) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(100*time.Millisecond + rand.N(200*time.Millisecond)):
+		case <-time.After(every/2 + rand.N(every)):
 		}
 	}
 }

@@ -38,8 +38,8 @@ var (
 	silent  = context.DeadlineExceeded
 
 	// Of a node that has got the CONNECT.
-	closed   = errors.New("closed before its answer")
-	answered = errors.New("refused for its own reasons, or silent")
+	errClosed   = errors.New("closed before its answer")
+	errAnswered = errors.New("refused for its own reasons, or silent")
 )
 
 // each is the duration of an attempt.
@@ -87,8 +87,8 @@ func drive(t *testing.T, w *Walk, fates []attempts) string {
 		}
 		tried[node]++
 		node.Release()
-		if now += int64(each); err == closed || err == answered {
-			w.TurnedAway(err == closed)
+		if now += int64(each); err == errClosed || err == errAnswered {
+			w.TurnedAway(err == errClosed)
 		} else {
 			w.Failed(err)
 		}
@@ -119,14 +119,14 @@ func TestWalk(t *testing.T) {
 		"time ends it between two candidates":       {[]attempts{{silent}, {silent}}, int64(each), "0 none", outcome.DialFailed, true},
 		"time ends it before another walk":          {[]attempts{{silent}}, int64(each) + 1, "0 none", outcome.DialFailed, true},
 		"time ends it after another walk":           {[]attempts{{silent}}, int64(2*each) + 1, "0 pause 0 none", outcome.DialFailed, true},
-		"a node that has closed is asked again":     {[]attempts{{closed, nil}}, long, "0 pause 0 reached", outcome.NoNode, false},
-		"but not for ever":                          {[]attempts{{closed}, {closed}}, long, "0 1 pause 0 1 pause 0 1 none", outcome.NoNode, false},
-		"and those that are not reached with it":    {[]attempts{{closed, refused, nil}, {refused}}, long, "0 1 pause 0 1 none", outcome.DialFailed, false},
-		"a refusal is an answer":                    {[]attempts{{answered}}, long, "0 none", outcome.NoNode, false},
-		"after a node has closed, too":              {[]attempts{{closed}, {answered}}, long, "0 1 none", outcome.NoNode, false},
-		"and before another one does":               {[]attempts{{answered}, {closed}}, long, "0 1 none", outcome.NoNode, false},
-		"time ends it before a node is asked again": {[]attempts{{closed}}, int64(each) + 1, "0 none", outcome.NoNode, true},
-		"and no time means once":                    {[]attempts{{closed}}, 0, "0 none", outcome.NoNode, false},
+		"a node that has closed is asked again":     {[]attempts{{errClosed, nil}}, long, "0 pause 0 reached", outcome.NoNode, false},
+		"but not for ever":                          {[]attempts{{errClosed}, {errClosed}}, long, "0 1 pause 0 1 pause 0 1 none", outcome.NoNode, false},
+		"and those that are not reached with it":    {[]attempts{{errClosed, refused, nil}, {refused}}, long, "0 1 pause 0 1 none", outcome.DialFailed, false},
+		"a refusal is an answer":                    {[]attempts{{errAnswered}}, long, "0 none", outcome.NoNode, false},
+		"after a node has closed, too":              {[]attempts{{errClosed}, {errAnswered}}, long, "0 1 none", outcome.NoNode, false},
+		"and before another one does":               {[]attempts{{errAnswered}, {errClosed}}, long, "0 1 none", outcome.NoNode, false},
+		"time ends it before a node is asked again": {[]attempts{{errClosed}}, int64(each) + 1, "0 none", outcome.NoNode, true},
+		"and no time means once":                    {[]attempts{{errClosed}}, 0, "0 none", outcome.NoNode, false},
 		"an upgrade that is refused":                {[]attempts{{refused}, {errRefusedUpgrade}}, long, "0 1 none", outcome.UpgradeRefused, false},
 		"want of ports is of one node":              {[]attempts{{syscall.EADDRNOTAVAIL}, {nil}}, long, "0 1 reached", outcome.PortsExceeded, false},
 		"want of descriptors is of all":             {[]attempts{{syscall.EMFILE}, {nil}}, long, "0 none", outcome.DescriptorsExceeded, false},
