@@ -116,7 +116,7 @@ const off = "off"
 // values of initial.
 func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		for _, c := range d.items(path, n, 1) {
+		for _, c := range d.items(path, n, 1, true) {
 			i := len(*dst) // not 0 if another file has items, too
 			*dst = append(*dst, initial)
 			at := item(path, i)
@@ -138,7 +138,7 @@ func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) f
 func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, error)) field {
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
 		*dst = []T{}
-		for i, c := range d.items(path, n, least) {
+		for i, c := range d.items(path, n, least, false) {
 			var v T // also for an invalid item, so that the others keep their indexes
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {
@@ -200,7 +200,7 @@ func (d *decoder) count(path string) bool {
 // mapping decodes n into fields.
 func (d *decoder) mapping(path string, n *yaml.Node, fields []field) {
 	if n.Kind != yaml.MappingNode {
-		d.errorf(path, "is %s; it must be a mapping of keys to values", describe(n))
+		d.errorf(path, "is %s; it must be a mapping of keys to values%s", describe(n), withKeys(fields))
 		return
 	}
 	d.keys(path, n, fields)
@@ -262,11 +262,11 @@ func (d *decoder) require(path string, fields []field) {
 	}
 }
 
-// items returns the items of n. If least is 1 there must be at least one.
-func (d *decoder) items(path string, n *yaml.Node, least int) []*yaml.Node {
+// items returns the items of n, which are mappings or scalars. If least is 1 there must be at least one.
+func (d *decoder) items(path string, n *yaml.Node, least int, mappings bool) []*yaml.Node {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.errorf(path, "is %s; it must be a list", describe(n))
+		d.errorf(path, "is %s; it must be a list%s", describe(n), howToList(n, mappings))
 		return nil
 	case len(n.Content) < least:
 		d.errorf(path, "is empty; at least one is needed")
@@ -276,23 +276,4 @@ func (d *decoder) items(path string, n *yaml.Node, least int) []*yaml.Node {
 
 func (d *decoder) placeOf(n *yaml.Node) place {
 	return place{file: d.file, line: n.Line, column: n.Column}
-}
-
-// describe describes the kind of a node, for an error about what it should be.
-func describe(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Kind == yaml.AliasNode:
-		return "an alias"
-	case n.Tag == "!!str":
-		return "the text " + quote(n.Value)
-	case n.Tag == "!!int" || n.Tag == "!!float":
-		return "the number " + abbreviate(n.Value)
-	case strings.HasPrefix(n.Tag, "!!"):
-		return "the " + n.Tag[2:] + " " + abbreviate(n.Value)
-	}
-	return "a value with the tag " + quote(n.Tag)
 }
