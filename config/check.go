@@ -43,6 +43,7 @@ func check(c *Config, s *source) {
 	}
 	checkTimeouts(&c.Timeouts, s)
 	checkLog(&c.Log, s)
+	checkLogFile(c, s)
 }
 
 func checkTimeouts(t *Timeouts, s *source) {
