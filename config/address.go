@@ -63,6 +63,9 @@ func parseListenAddress(s string) (Address, error) {
 		return Address{Network: "tcp", Port: port}, nil
 	}
 	ip, ok := parseIP(host)
+	if host == "localhost" {
+		return Address{}, fmt.Errorf("%s is not an IP address; write 127.0.0.1:%d or [::1]:%[2]d", quote(host), port)
+	}
 	if !ok {
 		return Address{}, fmt.Errorf("%s is not an IP address; write one of this machine's, or none for all of them", quote(host))
 	}

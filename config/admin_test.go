@@ -37,7 +37,7 @@ admin: {%s}`, admin)
 		`socket: ""`:            `admin.socket: "" is no absolute path; write one, as /run/mqttlb/mqttlb.sock, or off`,
 		`socket: "/run/\n"`:     `admin.socket: "/run/\n" has a control character`,
 		"socket: /" + strings.Repeat("x", maxSocketPath): "admin.socket: the path of a Unix socket has at most 103 bytes, this one has 104",
-		"socket: 5":          "admin.socket: is the number 5; it must be text: put it in quotes",
+		"socket: 5":          `admin.socket: "5" is no absolute path; write one, as /run/mqttlb/mqttlb.sock, or off`,
 		"state_dir: lib":     `admin.state_dir: "lib" is no absolute path; write that of a folder, as /var/lib/mqttlb, or off`,
 		`state_dir: "/x\t"`:  `admin.state_dir: "/x\t" has a control character`,
 		"state_dir: [a]":     "admin.state_dir: is a list; it must be text",

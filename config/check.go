@@ -46,6 +46,7 @@ func check(c *Config, s *source) {
 	checkLoops(c, s)
 	checkTimeouts(&c.Timeouts, s)
 	checkLog(&c.Log, s)
+	checkLogFile(c, s)
 }
 
 func checkTimeouts(t *Timeouts, s *source) {

@@ -45,7 +45,7 @@ func (d *decoder) count(path string) bool {
 // mapping decodes n into fields.
 func (d *decoder) mapping(path string, n *yaml.Node, fields []field) {
 	if n.Kind != yaml.MappingNode {
-		d.errorf(path, "is %s; it must be a mapping of keys to values", describe(n))
+		d.errorf(path, "is %s; it must be a mapping of keys to values%s", describe(n), withKeys(fields))
 		return
 	}
 	d.keys(path, n, fields)
@@ -107,11 +107,11 @@ func (d *decoder) require(path string, fields []field) {
 	}
 }
 
-// items returns the items of n. If least is 1 there must be at least one.
-func (d *decoder) items(path string, n *yaml.Node, least int) []*yaml.Node {
+// items returns the items of n, which are mappings or scalars. If least is 1 there must be at least one.
+func (d *decoder) items(path string, n *yaml.Node, least int, mappings bool) []*yaml.Node {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.errorf(path, "is %s; it must be a list", describe(n))
+		d.errorf(path, "is %s; it must be a list%s", describe(n), howToList(n, mappings))
 		return nil
 	case len(n.Content) < least:
 		d.errorf(path, "is empty; at least one is needed")
@@ -121,23 +121,4 @@ func (d *decoder) items(path string, n *yaml.Node, least int) []*yaml.Node {
 
 func (d *decoder) placeOf(n *yaml.Node) place {
 	return place{file: d.file, line: n.Line, column: n.Column}
-}
-
-// describe describes the kind of a node, for an error about what it should be.
-func describe(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Kind == yaml.AliasNode:
-		return "an alias"
-	case n.Tag == "!!str":
-		return "the text " + quote(n.Value)
-	case n.Tag == "!!int" || n.Tag == "!!float":
-		return "the number " + abbreviate(n.Value)
-	case strings.HasPrefix(n.Tag, "!!"):
-		return "the " + n.Tag[2:] + " " + abbreviate(n.Value)
-	}
-	return "a value with the tag " + quote(n.Tag)
 }

@@ -256,7 +256,7 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 	case v.Kind() == reflect.Int:
 		return []string{after(try("!!int", "-1"), "out of range ")}
 	case v.Kind() == reflect.String || v.Kind() == reflect.Bool:
-		_, allowed, ok := strings.Cut(try("!!int", "-1"), "one of ")
+		_, allowed, ok := strings.Cut(try("!x", "-1"), "one of ")
 		if !ok {
 			return nil // any text of a kind
 		}

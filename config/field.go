@@ -84,10 +84,6 @@ func sectionOrOff[T any](key string, dst **T, initial T, fields func(*T) []field
 			*dst = nil
 			return
 		}
-		if no, err := boolean(n); err == nil && !no {
-			d.errorf(path, "is %s; write %s", describe(n), off)
-			return
-		}
 		if n.Kind != yaml.MappingNode {
 			d.errorf(path, "is %s; it must be off or a mapping of keys to values", describe(n))
 			return
@@ -106,7 +102,7 @@ const off = "off"
 // values of initial.
 func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
-		for _, c := range d.items(path, n, 1) {
+		for _, c := range d.items(path, n, 1, true) {
 			i := len(*dst) // not 0 if another file has items, too
 			*dst = append(*dst, initial)
 			at := item(path, i)
@@ -128,7 +124,7 @@ func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) f
 func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, error)) field {
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
 		*dst = []T{}
-		for i, c := range d.items(path, n, least) {
+		for i, c := range d.items(path, n, least, false) {
 			var v T // also for an invalid item, so that the others keep their indexes
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {

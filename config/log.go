@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -114,6 +115,20 @@ func checkLog(l *Log, s *source) {
 	for _, key := range []string{"size", "keep", "age", "compress"} {
 		if at := "log.rotate." + key; s.written(at) {
 			s.errorf(at, "is for a log in a file, and log.output is %s; write the path of a file there", l.Output)
+		}
+	}
+}
+
+// checkLogFile checks that the log does not write into another file of the process.
+func checkLogFile(c *Config, s *source) {
+	const output = "log.output"
+	others := map[string]string{"admin.state_file": c.Admin.StateFile, "admin.socket": c.Admin.Socket}
+	if c.Admin.StateDir != "" {
+		others["admin.state_dir"] = filepath.Join(c.Admin.StateDir, LastGood)
+	}
+	for at, path := range others {
+		if file := c.Log.File(); file != "" && path != "" && filepath.Clean(file) == filepath.Clean(path) && s.valid(output, at) {
+			s.errorf(output, "%s is the file of %s; name another one", quote(file), at)
 		}
 	}
 }

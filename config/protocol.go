@@ -63,7 +63,7 @@ func protocolOf(protocols []Protocol, tls string) func(*yaml.Node) (Protocol, er
 		if err == nil {
 			return p, nil
 		}
-		hint := ""
+		var hint string
 		name := strings.ToLower(n.Value)
 		switch ours, inside := inClear[name], withTLS[name]; {
 		case slices.Contains(protocols, inside):

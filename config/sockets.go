@@ -88,8 +88,11 @@ func (a Address) bound() string {
 	return a.String()
 }
 
-// reached returns a key that two spellings of the same address of a node share.
+// reached returns a key that two spellings of the same address of a node share; empty for the zero Address.
 func (a Address) reached() string {
+	if a.IsZero() {
+		return ""
+	}
 	a.Host = strings.ToLower(strings.TrimSuffix(a.Host, "."))
 	return a.String()
 }

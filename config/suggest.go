@@ -5,8 +5,13 @@ import (
 	"strings"
 )
 
-// haproxyWords are keys of HAProxy that resemble another key of ours than the one of the same meaning.
-var haproxyWords = map[string]string{"balance": "algorithm"}
+// foreignKeys are keys of other programs, with ours of the same meaning. Some resemble another one of ours.
+var foreignKeys = map[string]string{
+	"balance": "algorithm", "mode": "protocol", "type": "protocol",
+	"host": "address", "port": "address", "bind": "address", "listen": "address", "server": "address",
+	"servers": "nodes", "backends": "pools", "upstreams": "pools", "frontends": "listeners", "members": "nodes", "endpoints": "nodes",
+	"backend": "pool", "upstream": "pool", "default_backend": "pool", "check": "health",
+}
 
 // suggest proposes the key that was meant by an unknown one, or lists the keys.
 func suggest(unknown string, fields []field) string {
@@ -15,7 +20,7 @@ func suggest(unknown string, fields []field) string {
 		keys[i] = f.key
 	}
 	best := nearestWord(unknown, keys)
-	if ours := haproxyWords[unknown]; slices.Contains(keys, ours) {
+	if ours := foreignKeys[unknown]; slices.Contains(keys, ours) {
 		best = ours
 	}
 	if best != "" {
@@ -32,7 +37,8 @@ func nearestWord[T ~string](unknown string, words []T) (best T) {
 		switch d := distance(a, b); {
 		case d < bestDistance && d < len(b):
 			best, bestDistance = word, d
-		case best == "" && len(a) > 3 && strings.HasPrefix(b, a): // maxconn
+		case best == "" && len(a) > 3 && strings.HasPrefix(b, a), // maxconn
+			best == "" && len(b) > 3 && strings.HasPrefix(a, b): // warning
 			best = word
 		}
 	}

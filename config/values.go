@@ -22,6 +22,9 @@ func text[T any](parse func(string) (T, error)) func(*yaml.Node) (T, error) {
 		}
 		var zero T
 		if n.Kind == yaml.ScalarNode && strings.HasPrefix(n.Tag, "!!") {
+			if _, err := parse(n.Value); err != nil { // quotes would not help: a port alone is no address
+				return zero, err
+			}
 			return zero, fmt.Errorf("is %s; it must be text: put it in quotes", describe(n))
 		}
 		return zero, fmt.Errorf("is %s; it must be text", describe(n))

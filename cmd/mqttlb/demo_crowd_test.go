@@ -26,7 +26,7 @@ func fullBoard() *board {
 	for i := range 10 {
 		id := fmt.Sprintf("2-%02d", 10+i)
 		b.clientDisconnected("broker-2", id, "127.0.0.1:1")
-		time.Sleep(100 * time.Millisecond) // of synctest: each is back later than the one before
+		<-time.After(100 * time.Millisecond) // of synctest: each is back later than the one before
 		b.clientConnected(names[2+i%2], id, "127.0.0.1:2", true)
 	}
 	return b
@@ -70,7 +70,7 @@ func TestTheSummarySaysWhatHasHappened(t *testing.T) {
 		b.clientConnected("broker-2", "2-10", "127.0.0.1:3", true)
 		b.messagePublished("broker-2")
 		b.clientDisconnected("broker-1", "1-00", "127.0.0.1:1")
-		time.Sleep(2 * forgetAfter)
+		<-time.After(2 * forgetAfter)
 		b.forget()
 		b.end()
 		b.brokerKilled("broker-1") // as all do at the end
