@@ -39,7 +39,6 @@ func warnSingleNode(p *Pool, s *source, at string) {
 		{"rebalance", p.Rebalance != 0, "each session is on the only node already"},
 		{"slow_start", p.SlowStart != 0 && !p.hasRate(), "the only node has the whole share, and without connect_rate there is nothing else to rise"},
 		{"when_down", p.WhenDown == CloseDown, "sessions are closed only while another node is up"},
-		{"confirm", p.Confirm != nil, "there is no next candidate for a client that the only node refuses"},
 	} {
 		if path := child(at, of.key); of.set && s.written(path) {
 			s.warnf(path, "has no effect in a pool of one node: %s", of.why)
