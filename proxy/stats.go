@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -36,6 +37,9 @@ type ListenerStats struct {
 	Open     int64 // connections accepted and not ended
 	Accepted uint64
 	Outcomes [outcome.Count]uint64 // by Outcome; Accepted is their sum plus Open
+
+	// Foreign counts the refused clients that began with another protocol than the listener's, by that.
+	Foreign [opening.ForeignCount]uint64
 
 	// Handshake has the TLS handshakes that succeeded: from the whole ClientHello to the end, with the
 	// wait at the listener's gate.
@@ -118,6 +122,9 @@ func (l *ListenerStats) add(from *ListenerStats) {
 	l.Accepted += from.Accepted
 	for o := range from.Outcomes {
 		l.Outcomes[o] += from.Outcomes[o]
+	}
+	for f := range from.Foreign {
+		l.Foreign[f] += from.Foreign[f]
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"mqttlb/proxy"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 )
 
@@ -12,6 +13,7 @@ var (
 	connectionsAccepted = newCounter("connections_accepted_total", "Client connections accepted.", "listener")
 	outcomes            = newCounter("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
 	refusals            = newCounter("refusals_total", "Client connections that were refused, by reason. Each is among mqttlb_outcomes_total too: do not add them.", "listener", "reason")
+	foreignProtocols    = newCounter("foreign_protocols_total", "Client connections refused because their first bytes were of another protocol than expected, by that protocol.", "listener", "protocol")
 	httpAnswers         = newCounter("http_answers_total", "HTTP requests that mqttlb answered and no node, by status.", "listener", "status")
 )
 
@@ -30,6 +32,11 @@ func (s scrape) listeners(all []proxy.ListenerStats) {
 			s.count(outcomes, n, l.Name, o.String())
 			if o.Refused() {
 				s.count(refusals, n, l.Name, o.String())
+			}
+		}
+		for f, n := range l.Foreign {
+			if f := opening.Foreign(f); f != opening.NotForeign {
+				s.count(foreignProtocols, n, l.Name, f.String())
 			}
 		}
 		for status, n := range l.Answers {

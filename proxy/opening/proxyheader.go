@@ -81,18 +81,6 @@ func headerLength(b []byte) (int, error) {
 	return 0, errHeaderAbsent
 }
 
-// hasSignature reports whether b begins with the signature of a PROXY header; undecided means
-// that b is too short to tell.
-func hasSignature(b []byte) (yes, undecided bool) {
-	v1 := []byte("PROXY ")
-	switch {
-	case bytes.HasPrefix(b, v1), bytes.HasPrefix(b, proxyproto.SIGV2):
-		return true, false
-	default:
-		return false, agree(b, v1) || agree(b, proxyproto.SIGV2)
-	}
-}
-
 // agree reports whether b and prefix are equal up to the end of the shorter one.
 func agree(b, prefix []byte) bool {
 	n := min(len(b), len(prefix))
