@@ -45,12 +45,13 @@ func (o *Opening) answer(f Foreign) string {
 func AnswerNotHTTP(f Foreign) string {
 	const format = "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
 	status, text := "400 Bad Request", "HTTP/1.1 is spoken here.\n"
-	switch {
-	case f == ForeignTLS, f == ForeignMQTT:
+	if f == ForeignTLS || f == ForeignMQTT {
 		return ""
-	case f == ForeignHTTP2:
+	}
+	if f == ForeignHTTP2 {
 		status = "505 HTTP Version Not Supported"
-	case f == ForeignProxy:
+	}
+	if f == ForeignProxy {
 		text = "A PROXY header is not expected here.\n"
 	}
 	return fmt.Sprintf(format, status, len(text), text)
