@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 )
@@ -92,6 +93,8 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 			l.beginOpening(o)
 		}
 		l.resume(s, stepOpen)
+	case v.foreign != opening.NotForeign:
+		l.resume(s, l.refuseForeign(s, v.foreign))
 	case v.stayed && o.fault != "":
 		l.finish(s, outcome.RequestTimeout)
 	case v.stayed:
@@ -106,7 +109,9 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 
 // countHTTP adds the bytes that net/http has moved and notes the time limit that was exceeded.
 func (s *session) countHTTP(v *httpConn) {
-	s.client.moved += v.received.Load()
+	if s.client.moved += v.received.Load(); v.received.Load() > 0 {
+		s.pending.Hear()
+	}
 	s.server.moved += v.sent.Load()
 	if why := v.late.Load(); why != nil {
 		s.pending.fault = *why

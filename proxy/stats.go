@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -43,6 +44,9 @@ type ListenerStats struct {
 	// clients that it has let through although they break it: those that would be refused otherwise.
 	Tolerant  bool
 	Tolerated [mqttparse.NumRules]uint64
+
+	// Foreign counts the refused clients that began with another protocol than the listener's, by that.
+	Foreign [opening.ForeignCount]uint64
 
 	// Handshake has the TLS handshakes that succeeded: from the whole ClientHello to the end, with the
 	// wait at the listener's gate.
@@ -130,6 +134,9 @@ func (l *ListenerStats) add(from *ListenerStats) {
 	}
 	for rule := range from.Tolerated {
 		l.Tolerated[rule] += from.Tolerated[rule]
+	}
+	for f := range from.Foreign {
+		l.Foreign[f] += from.Foreign[f]
 	}
 }
 
