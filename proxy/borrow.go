@@ -16,7 +16,8 @@ import (
 // connection until it comes back.
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
-	l.countOpening(s, requestMemory)
+	reading := requestMemory + o.generation.MaxHeaderSize // net/http does not say how much it has read
+	l.countOpening(s, reading)
 	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the borrowed connection of the TLS handshake
 		v.session = s.client.layers.tls
@@ -51,7 +52,7 @@ func (l *loop) serveHTTP(s *session) step {
 			})
 		})
 		v.header.Store(held)
-		held.set(requestMemory + openingSocket + openingSize)
+		held.set(int64(reading) + openingSocket + openingSize)
 	}
 	v.left = func() { inLoop(func(s *session) { l.httpReturned(s, v) }) }
 	o.borrower, o.http = clientHTTP, v
