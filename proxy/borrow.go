@@ -17,7 +17,8 @@ import (
 // connection until it comes back.
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
-	o.releaseMemory()
+	reading := requestMemory + o.generation.MaxHeaderSize // net/http does not say how much it has read
+	l.countOpening(s, reading)
 	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the borrowed connection of the TLS handshake
 		v.session = s.client.layers.tls
@@ -32,9 +33,27 @@ func (l *loop) serveHTTP(s *session) step {
 	inLoop := l.callback(s)
 	v.staying = func() {
 		inLoop(func(s *session) {
+			if o.releaseMemory() {
+				l.loseOpening(s)
+				return
+			}
 			s.deadline, v.stayed = 0, true
 			l.endOpening(o)
 		})
+	}
+	from, at := s.source.addrPort().Addr(), pick(s.place == placeAdmitted, s.listener.port, nil)
+	v.begun = func() {
+		var held *holding
+		held = l.server.openingMemory.begin(from, at, func() {
+			inLoop(func(s *session) {
+				if o := s.pending; o != nil && o.http == v && v.header.Load() == held {
+					o.held = held
+					l.loseOpening(s)
+				}
+			})
+		})
+		v.header.Store(held)
+		held.set(int64(reading) + openingSocket + openingSize)
 	}
 	v.left = func() { inLoop(func(s *session) { l.httpReturned(s, v) }) }
 	o.borrower, o.http = clientHTTP, v

@@ -83,7 +83,8 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	l.dropKept(&s.server)
 	if o := s.pending; o != nil {
 		o.walk.Leave()
-		o.releaseMemory()
+		o.held.end()
+		o.held = nil
 		o.reclaim()
 	}
 	reactor.Close(s.client.fd)

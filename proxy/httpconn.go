@@ -26,8 +26,12 @@ type httpConn struct {
 
 	// staying is called when the connection turns out to carry HTTP requests, left when net/http
 	// closes it or lets go of it in an upgrade. Each is called at most once, from any goroutine.
-	staying, left func()
-	stayed        bool // the loop knows of staying; only the loop uses it
+	// begun is called when another request begins on a connection that has carried one.
+	staying, begun, left func()
+	stayed               bool // the loop knows of staying; only the loop uses it
+
+	header atomic.Pointer[holding] // of the request that begun has begun; nil: none
+	web    webPlace
 
 	identified bool // the client's first bytes can begin a request
 
@@ -83,7 +87,9 @@ func (c *httpConn) lateRead() string {
 // SetReadDeadline is called by net/http at the beginning of each wait, and with a time in the past to
 // interrupt a read.
 func (c *httpConn) SetReadDeadline(t time.Time) error {
-	if !c.phase.CompareAndSwap(phaseIdle, phaseHeader) {
+	if c.phase.CompareAndSwap(phaseIdle, phaseHeader) {
+		c.begun()
+	} else {
 		c.phase.CompareAndSwap(phaseServed, phaseIdle)
 	}
 	c.limited.Store(t.After(time.Now()))
@@ -171,6 +177,8 @@ func (c *httpConn) Close() error {
 	if c.session == nil || !c.upgraded.Load() { // the TLS goes on after an upgrade
 		err = c.Conn.Close()
 	}
+	c.header.Load().end()
+	c.web.leave()
 	c.leaves.Do(c.left)
 	return err
 }

@@ -45,6 +45,7 @@ const (
 	BadProxyHeader      // no, or no valid, PROXY header from a trusted proxy
 	UntrustedProxy      // a PROXY header that the listener does not expect: from a peer outside trusted_proxies, or a second one
 	RefusedConnections  // limits.max_connections, or that of the listener
+	RefusedReserve      // all places that are left of limits.max_connections are reserves of other listeners
 	RefusedRate         // limits.connect_rate
 	RefusedAddress      // limits.max_connections_per_address
 	RefusedAddressRate  // limits.connect_rate_per_address
@@ -95,6 +96,7 @@ var names = [Count]string{
 	BadProxyHeader:      "bad_proxy_header",
 	UntrustedProxy:      "untrusted_proxy",
 	RefusedConnections:  "max_connections",
+	RefusedReserve:      "reserve",
 	RefusedRate:         "connect_rate",
 	RefusedAddress:      "address_connections",
 	RefusedAddressRate:  "address_rate",
