@@ -40,6 +40,7 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
+	s.pending.endReturn()
 	s.pending.Take()
 	s.pending.stopKeeping()
 	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone {

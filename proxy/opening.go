@@ -150,6 +150,9 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
+	if l.hasReturned(s) {
+		return l.refuseReturned(s)
+	}
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	o.early = earlyBytes
