@@ -20,10 +20,10 @@ import (
 const (
 	// mostReturns is how many sessions of one client identifier may wait for their CONNACK at a time. It is
 	// more than a fleet has whose devices share an identifier by mistake and come at once, mostly.
-	mostReturns = 32
+	mostReturns = 64
 
 	// returnSlots is the number of counters. Identifiers share them by hash: of 200,000 sessions that wait
-	// for their CONNACK at once, 3 have the same counter, and practically never 32.
+	// for their CONNACK at once, 3 have the same counter, and practically never 64.
 	returnSlots = 1 << 16
 
 	// returned is the bit of a counter whose identifier has come back too often.
