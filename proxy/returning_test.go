@@ -7,13 +7,14 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
 // forwarder passes connections on, as another balancer in between does. The address is set later.
-func forwarder(t *testing.T, to *string) string {
+func forwarder(t *testing.T, to *atomic.Value) string {
 	return startNode(t, func(c net.Conn) {
-		on, err := net.Dial("tcp", *to)
+		on, err := net.Dial("tcp", to.Load().(string))
 		if err != nil {
 			return
 		}
@@ -32,10 +33,10 @@ func forwarder(t *testing.T, to *string) string {
 // A CONNECT that comes back through another balancer is refused after some rounds. The refusal goes back to
 // the first session, which tries another node: the client gets that one's CONNACK, and not through a chain.
 func TestAClientThatComesBackThroughAnotherBalancerGoesElsewhere(t *testing.T) {
-	var own string
+	var own atomic.Value
 	loop, good := forwarder(t, &own), startNode(t, nil)
 	r := prepare(t, []string{loop, good.address()}, confirming)
-	own = r.srv.Addr("mqtt").String()
+	own.Store(r.srv.Addr("mqtt").String())
 	r.run()
 	c := r.open(r.idOf(0))
 	if n := r.numbers("mqtt").Accepted; n > mostReturns+1 {
@@ -54,10 +55,10 @@ func TestAClientThatComesBackThroughAnotherBalancerGoesElsewhere(t *testing.T) {
 
 // Where every node leads back, the client is refused.
 func TestAClientWhoseOnlyNodeLeadsBackIsRefused(t *testing.T) {
-	var own string
+	var own atomic.Value
 	loop := forwarder(t, &own)
 	r := prepare(t, []string{loop}, confirming)
-	own = r.srv.Addr("mqtt").String()
+	own.Store(r.srv.Addr("mqtt").String())
 	r.run()
 	for range 3 {
 		c := r.dial()
