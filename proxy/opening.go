@@ -167,6 +167,9 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	l.countTolerated(s, o.Tolerated)
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
+	if l.hasReturned(s) {
+		return l.refuseReturned(s)
+	}
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	o.early = earlyBytes

@@ -28,6 +28,7 @@ type Server struct {
 
 	openingMemory *openingMemory
 	host          hostAddresses
+	returns       *returns
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
@@ -67,6 +68,7 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		stopping:  make(chan struct{}),
 
 		openingMemory: newOpeningMemory(),
+		returns:       newReturns(),
 	}
 	srv.http = newHTTPServer(srv)
 	srv.host.read()
