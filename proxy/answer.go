@@ -148,6 +148,7 @@ func (l *loop) releasePending(s *session) {
 		s.flow.Packets[ToNode].Add(&s.pending.packets)
 	}
 	l.endOpening(s.pending)
+	s.pending.guard.leave()
 	s.pending.releaseMemory()
 	*s.pending = pending{attempt: attempt{buffer: s.pending.reusable()}}
 	if len(l.openings) < openingsKept {

@@ -149,6 +149,10 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 func (l *loop) route(s *session, v opening.Verdict) step {
 	o := s.pending
 	l.countTolerated(s, o.Tolerated)
+	var ok bool
+	if o.guard, ok = l.server.loops.enter(s.clientID(), s.source.addrPort().Addr()); !ok {
+		return l.refuseLooping(s, v.Pool.Name)
+	}
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
 	o.tls, o.destination = o.TLS, o.Destination

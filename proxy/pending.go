@@ -52,7 +52,8 @@ type attempt struct {
 	request     *websocket.Request // the upgrade for the nodes; nil: they speak plain MQTT
 	destination netip.AddrPort     // the address that the client connected to; not valid if not known yet
 
-	key   uint64 // of the session; valid only if keyed
+	guard guarded // while the client waits for its CONNACK
+	key   uint64  // of the session; valid only if keyed
 	keyed bool
 
 	pool     *snapshot.Pool

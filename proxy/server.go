@@ -28,6 +28,7 @@ type Server struct {
 
 	openingMemory *openingMemory
 	host          hostAddresses
+	loops         loopGuard
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
