@@ -10,8 +10,9 @@ import (
 )
 
 // A node is mute if it accepts connections and gives no session its CONNACK, for example because it expects
-// a PROXY header that the pool does not send. A probe that only connects does not see that. One client
-// cannot make a node mute: a broker also closes if a CONNECT is wrong.
+// a PROXY header that the pool does not send. A probe that only connects does not see that. A broker also
+// closes if a CONNECT is wrong, so that clients can make a node look mute. Before the health checks take
+// it for down, they ask it themselves, if they can (AnsweredProbe).
 
 // The limits of the judgement.
 const (
@@ -28,6 +29,9 @@ const (
 
 	// muteGap is the longest time between two of these sessions. What came before it does not count.
 	muteGap = time.Minute
+
+	// trustedTime is how long a node that has answered a probe's CONNECT is not mute, whatever its sessions see.
+	trustedTime = time.Minute
 
 	// quietTime is the least time between two reports of a node's unanswered sessions.
 	quietTime = time.Minute
@@ -54,6 +58,7 @@ type silence struct {
 	identifiers sketch     // of their clients
 	elsewhere   int        // of them were accepted by another node
 	cause       string     // of the last one
+	probedAt    int64      // when the node has answered a probe, in the time of now; 0: never
 
 	// The fields below are for JudgeAnswers.
 	reported    uint64 // of total
@@ -92,6 +97,15 @@ func (n *Node) Answered(accepted bool) {
 		s.forget()
 		s.mu.Unlock()
 	}
+}
+
+// AnsweredProbe notes that the node has answered a CONNECT of a probe, so that it is not mute.
+func (n *Node) AnsweredProbe() {
+	s := n.condition.silence
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+	s.probedAt = now()
 }
 
 // Left uncounts a session that the node has accepted.
@@ -222,6 +236,9 @@ func (n *Node) judgeAnswers(now int64, answering bool) (v Silence, ok bool) {
 // isMute reports whether the sessions since the last answer show that the node is mute. answering says that
 // a node of its pool answers.
 func (s *silence) isMute(now int64, answering bool) bool {
+	if s.probedAt != 0 && now-s.probedAt < int64(trustedTime) {
+		return false
+	}
 	if s.sessions < muteSessions || now-s.since < int64(muteTime) || now-s.last > int64(muteGap) {
 		return false
 	}

@@ -46,6 +46,15 @@ func TestWhoMakesANodeMute(t *testing.T) {
 			n.Answered(false)
 			turnAway(n, 9, 5, 9, long)
 		}, false},
+		"but it answers a probe": {func(n, _ *Node) {
+			turnAway(n, 20, 5, 20, long)
+			n.AnsweredProbe()
+			turnAway(n, 50, 5, 50, trustedTime-time.Second)
+		}, false},
+		"long after it has answered a probe": {func(n, _ *Node) {
+			n.AnsweredProbe()
+			turnAway(n, 50, 5, 50, trustedTime)
+		}, true},
 		"an IPv6 host with many addresses": {func(n, o *Node) {
 			o.Answered(true)
 			for i := range 100 {

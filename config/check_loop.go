@@ -3,6 +3,7 @@ package config
 import (
 	"net"
 	"net/netip"
+	"strings"
 )
 
 // checkLoops checks that no node is a listener or the admin server of this process: its clients would come
@@ -53,7 +54,7 @@ func (a Address) acceptsAt(to netip.AddrPort) bool {
 
 // accepts is acceptsAt for the address of a node.
 func (a Address) accepts(node Address) bool {
-	if node.Host == "localhost" {
+	if strings.EqualFold(strings.TrimSuffix(node.Host, "."), "localhost") {
 		return a.acceptsAt(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), node.Port)) ||
 			a.acceptsAt(netip.AddrPortFrom(netip.IPv6Loopback(), node.Port))
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // appendProxyHeader appends the PROXY header of the given version, 1 or 2, that tells a node the
-// address of a client. The header always has the command PROXY with TCP4 or TCP6, the one form that the listeners of all brokers accept. If only one address is IPv6, both are written as
-// IPv6.
+// address of a client. The header always has the command PROXY with TCP4 or TCP6, the one form that the
+// listeners of all brokers accept. If only one address is IPv6, both are written as IPv6.
 //
 // The library formats version 1. Version 2 begins nearly every connection, and in this form it has 28
 // or 52 bytes at fixed places. It is formatted here without the library's 6 allocations, and a test

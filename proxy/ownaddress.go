@@ -52,7 +52,7 @@ const hostInterval = 10 * time.Second
 
 func (h *hostAddresses) has(a netip.Addr) bool {
 	list := h.list.Load()
-	return a.IsLoopback() || list != nil && (*list)[a]
+	return a.IsLoopback() || list != nil && (*list)[a.WithZone("")]
 }
 
 // ownAddressesOf returns the addresses of listeners, by port.
@@ -107,7 +107,8 @@ func (srv *Server) findLoops(p *snapshot.Pool) {
 
 func (srv *Server) findLoop(pool string, n *balancer.Node) {
 	var err error
-	if addrs := n.Addrs(); len(addrs) > 0 {
+	addrs := n.Addrs() // once, since discovery may change them at any time
+	if len(addrs) > 0 {
 		err = srv.mayDial(addrs[0])
 	}
 	switch before := n.Useless(); {
@@ -115,7 +116,7 @@ func (srv *Server) findLoop(pool string, n *balancer.Node) {
 		srv.log.Info("node is no listener of this process any more", "node", n.Name, "pool", pool, "address", n.Address)
 	case err != nil && before == nil:
 		srv.log.Warn("node is a listener of this process and gets no sessions: they would come back without end", "node", n.Name, "pool", pool,
-			"address", n.Address, "resolved", n.Addrs()[0], "listener", err.(*loopError).listener, "setting", "pools[].nodes[].address")
+			"address", n.Address, "resolved", addrs[0], "listener", err.(*loopError).listener, "setting", "pools[].nodes[].address")
 	}
 	n.SetUseless(err)
 }

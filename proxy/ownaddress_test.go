@@ -45,11 +45,12 @@ func TestOtherServersOnThisHostAreNoListenersOfOurs(t *testing.T) {
 		1885: {{"c", netip.MustParseAddrPort("[::]:1885")}},
 	}}
 	var host hostAddresses
-	host.list.Store(&map[netip.Addr]bool{netip.MustParseAddr("10.0.0.5"): true})
+	host.list.Store(&map[netip.Addr]bool{netip.MustParseAddr("10.0.0.5"): true, netip.MustParseAddr("fe80::5"): true})
 	for address, want := range map[string]string{
 		"127.0.0.1:1883": "a", "127.0.0.2:1883": "", "127.0.0.1:1882": "", "10.0.0.5:1883": "",
 		"127.0.0.7:1884": "b", "10.0.0.5:1884": "b", "10.0.0.6:1884": "", "[::1]:1884": "",
 		"10.0.0.5:1885": "c", "[::1]:1885": "c", "127.0.0.1:1885": "c", "10.0.0.6:1885": "",
+		"[fe80::5%eth0]:1885": "c", "[fe80::6%eth0]:1885": "",
 	} {
 		if got := g.listenerAt(netip.MustParseAddrPort(address), &host); got != want {
 			t.Errorf("%s is listener %q, want %q", address, got, want)

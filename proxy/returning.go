@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"math"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -18,12 +19,14 @@ import (
 // sessions before it pass the refusal on, one after the other, to the first one, which tries other nodes.
 
 const (
-	// mostReturns is how many sessions of one client identifier may wait for their CONNACK at a time. It is
-	// more than a fleet has whose devices share an identifier by mistake and come at once, mostly.
+	// mostReturns is how many sessions of one client identifier and one address may wait for their CONNACK
+	// at a time. It is more than a fleet behind a NAT has whose devices share an identifier by mistake and
+	// come at once, mostly. The address counts, because nobody has shown yet that the identifier is theirs:
+	// otherwise a stranger whose sessions wait could lock another client out.
 	mostReturns = 64
 
-	// returnSlots is the number of counters. Identifiers share them by hash: of 200,000 sessions that wait
-	// for their CONNACK at once, 3 have the same counter, and practically never 64.
+	// returnSlots is the number of counters of a kind. Clients share them by hash: of 200,000 sessions that
+	// wait for their CONNACK at once, 3 have the same counter, and practically never 64.
 	returnSlots = 1 << 16
 
 	// returned is the bit of a counter whose identifier has come back too often.
@@ -32,12 +35,16 @@ const (
 	returnsInterval = int64(time.Minute) // between two lines of the log
 )
 
-// returns counts the sessions that wait for their CONNACK, by client identifier.
+// returns counts the sessions that wait for their CONNACK.
 type returns struct {
 	seed  maphash.Seed
-	slots [returnSlots]atomic.Int32
-	said  atomic.Int64 // when the last line was written, in ns of the loops' clock
+	ids   [returnSlots]atomic.Int32 // by client identifier
+	pairs [returnSlots]atomic.Int32 // by client identifier and address
+	said  atomic.Int64              // when the last line was written, in ns of the loops' clock
 }
+
+// waiting is the counters of a session; the zero value: it is not counted.
+type waiting struct{ id, pair *atomic.Int32 }
 
 func newReturns() *returns {
 	r := &returns{seed: maphash.MakeSeed()}
@@ -45,24 +52,31 @@ func newReturns() *returns {
 	return r
 }
 
-// enter counts a session. It returns false if there are too many of its identifier.
-func (r *returns) enter(id string) (slot *atomic.Int32, ok bool) {
-	slot = &r.slots[maphash.String(r.seed, id)%returnSlots]
-	if slot.Add(1)&^returned > mostReturns {
-		slot.Or(returned)
-		leaveReturns(slot)
-		return nil, false
+// enter counts a session. It returns false if there are too many of its identifier and address.
+func (r *returns) enter(id string, from netip.Addr) (w waiting, ok bool) {
+	hash := maphash.String(r.seed, id)
+	w = waiting{&r.ids[hash%returnSlots], &r.pairs[(hash^maphash.Comparable(r.seed, from))%returnSlots]}
+	w.id.Add(1)
+	if w.pair.Add(1) > mostReturns {
+		w.id.Or(returned)
+		w.leave()
+		return waiting{}, false
 	}
-	return slot, true
+	return w, true
 }
 
-// leaveReturns uncounts a session, and reports whether its identifier has come back too often and others of it
-// still wait. The last one clears that.
-func leaveReturns(slot *atomic.Int32) (others bool) {
-	if n := slot.Add(-1); n&returned != 0 {
-		return n != returned || !slot.CompareAndSwap(returned, 0)
+// leave uncounts a session, and reports whether its identifier has come back too often and others of it
+// still wait. The last one clears that. It may be called twice.
+func (w *waiting) leave() (others bool) {
+	if w.id == nil {
+		return false
 	}
-	return false
+	w.pair.Add(-1)
+	if n := w.id.Add(-1); n&returned != 0 {
+		others = n != returned || !w.id.CompareAndSwap(returned, 0)
+	}
+	*w = waiting{}
+	return others
 }
 
 // hasReturned counts a session on its way to a node, and reports whether it is one too many.
@@ -71,8 +85,8 @@ func (l *loop) hasReturned(s *session) bool {
 	if id == "" {
 		return false // clients without one are told apart by nothing
 	}
-	slot, ok := l.server.returns.enter(id)
-	s.pending.returns = slot
+	var ok bool
+	s.pending.waiting, ok = l.server.returns.enter(id, s.source.addrPort().Addr())
 	return !ok
 }
 
@@ -96,18 +110,8 @@ func (l *loop) refuseReturned(s *session) step {
 // passesReturn uncounts a session whose node has refused it, and reports whether the refusal is of a later return
 // of the same CONNECT: then it is for the session before this one.
 func (o *pending) passesReturn() bool {
-	if o.returns == nil || o.returns.Load()&returned == 0 {
+	if o.waiting.id == nil || o.waiting.id.Load()&returned == 0 {
 		return false
 	}
-	others := leaveReturns(o.returns)
-	o.returns = nil
-	return others
-}
-
-// endReturn uncounts a session that does not wait for its CONNACK any more. It may be called twice.
-func (o *pending) endReturn() {
-	if o.returns != nil {
-		leaveReturns(o.returns)
-		o.returns = nil
-	}
+	return o.waiting.leave()
 }

@@ -70,9 +70,31 @@ func TestAClientWhoseOnlyNodeLeadsBackIsRefused(t *testing.T) {
 	if n := r.numbers("mqtt").Accepted; n > 3*(mostReturns+1) {
 		t.Errorf("3 clients have become %d connections", n)
 	}
-	for i := range r.srv.returns.slots {
-		if n := r.srv.returns.slots[i].Load(); n != 0 {
-			t.Errorf("a counter is left at %#x", n)
+	for i := range returnSlots {
+		if id, pair := r.srv.returns.ids[i].Load(), r.srv.returns.pairs[i].Load(); id != 0 || pair != 0 {
+			t.Errorf("counters are left at %#x and %d", id, pair)
 		}
 	}
+}
+
+// A stranger whose sessions wait for their CONNACK under the identifier of another client does not keep that
+// client out.
+func TestAStrangerDoesNotUseUpTheReturnsOfAnotherClient(t *testing.T) {
+	var got atomic.Int32
+	n := startNode(t, func(c net.Conn) {
+		if got.Add(1) <= mostReturns {
+			_, _ = io.Copy(io.Discard, c)
+			return
+		}
+		(&node{t: t}).serve(c)
+	})
+	r := start(t, []string{n.address()})
+	for range mostReturns {
+		r.dialFrom("127.0.0.9").send(connectAs("victim"))
+	}
+	eventually(t, "the stranger's sessions on the node", func() bool { return got.Load() == mostReturns })
+	c := r.dialFrom("127.0.0.9")
+	c.send(connectAs("victim"))
+	c.expect([]byte("\x20\x02\x00\x03"))
+	_ = r.open("victim").Close()
 }

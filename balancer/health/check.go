@@ -72,6 +72,9 @@ type Check struct {
 	// TLS.
 	Secure func(ctx context.Context, conn net.Conn, n *balancer.Node) (net.Conn, error)
 
+	// WebSocket says that the nodes speak MQTT inside WebSocket, which probes do not.
+	WebSocket bool
+
 	// The request. The fields are valid only if Probe is HTTP.
 	Method string // GET or HEAD
 	Path   string // begins with / and may have a query

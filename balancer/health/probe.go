@@ -45,13 +45,6 @@ type silentError struct{ err error }
 func (e *silentError) Error() string { return "emqx is running, but: " + e.err.Error() }
 func (e *silentError) Unwrap() error { return e.err }
 
-// muteError says that no session gets its CONNACK from the node.
-type muteError struct{ likely string }
-
-func (e *muteError) Error() string {
-	return "it accepts connections, but no session gets a CONNACK: " + e.likely
-}
-
 // errUnavailable says that the node speaks MQTT and serves no clients. EMQX says so while it
 // evacuates its clients, too, but then another probe knows.
 var errUnavailable = errors.New("server unavailable")
@@ -92,7 +85,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	question := p.check.Probe &^ EMQX
 	if question == None || stateOf(r.err) == balancer.Down {
 		r.took = time.Since(begun)
-		p.askSessions(n, &r)
+		p.askSessions(limited, n, addrs[0], &r)
 		return r
 	}
 	conn, warning, err := p.ask(limited, question, n, addrs[0])
@@ -117,16 +110,8 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 			r.err = fmt.Errorf("after the TLS handshake: %w", farewell)
 		}
 	}
-	p.askSessions(n, &r)
+	p.askSessions(limited, n, addrs[0], &r)
 	return r
-}
-
-// askSessions adds what sessions have seen to a probe that is not about CONNECTs. A node that accepts
-// connections and answers no session is down, whatever else answers on it.
-func (p *prober) askSessions(n *balancer.Node, r *result) {
-	if cause, mute := n.Mute(); mute && r.err == nil && p.check.Probe&MQTT == 0 {
-		r.err, r.warning = &muteError{cause}, ""
-	}
 }
 
 // dial connects to an address of the node. Reads and writes end when ctx is done; the caller

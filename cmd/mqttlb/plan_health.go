@@ -20,6 +20,7 @@ func (p *plan) checkOf(pool *snapshot.Pool, c *config.Health, before *plan, log 
 		Rise:          c.Rise,
 		Fall:          c.Fall,
 		ProxyProtocol: uint8(pool.SendProxy),
+		WebSocket:     pool.WebSocket,
 		Method:        c.Method,
 		Path:          c.Path,
 		Host:          c.Host,

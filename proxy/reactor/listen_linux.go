@@ -12,9 +12,10 @@ import (
 // ListenTCP binds a TCP address, such as ":1883". It returns n listening sockets, one for each loop,
 // between which the kernel spreads the connections (SO_REUSEPORT), and the address that they are bound
 // to. Without a host it listens on IPv6 and IPv4. Connections have TCP_NODELAY and TCP's keepalive,
-// and urgent bytes are in their normal stream. buffer is as in SetBuffers. If clientFirst is true, a connection is accepted once
-// its peer has sent something, or after a second. If another socket has the address, the error is
-// EADDRINUSE. If beside is true, sockets of ListenTCP in any process of this user may have it.
+// and urgent bytes are in their normal stream. buffer is as in SetBuffers. If clientFirst is true, a
+// connection is accepted once its peer has sent something, or after a second. If another socket has the
+// address, the error is EADDRINUSE. If beside is true, sockets of ListenTCP in any process of this user
+// may have it.
 func ListenTCP(address string, n int, clientFirst, beside bool, buffer int) (fds []int32, bound *net.TCPAddr, err error) {
 	defer func() {
 		if err != nil {
