@@ -280,22 +280,3 @@ func parseAdminAddress(s string) (Address, error) {
 	}
 	return parseListenAddress(s)
 }
-
-// describe describes the kind of a node, for an error about what it should be.
-func describe(n *yaml.Node) string {
-	switch {
-	case n.Kind == yaml.MappingNode:
-		return "a mapping"
-	case n.Kind == yaml.SequenceNode:
-		return "a list"
-	case n.Kind == yaml.AliasNode:
-		return "an alias"
-	case n.Tag == "!!str":
-		return "the text " + quote(n.Value)
-	case n.Tag == "!!int" || n.Tag == "!!float":
-		return "the number " + abbreviate(n.Value)
-	case strings.HasPrefix(n.Tag, "!!"):
-		return "the " + n.Tag[2:] + " " + abbreviate(n.Value)
-	}
-	return "a value with the tag " + quote(n.Tag)
-}
