@@ -19,6 +19,14 @@ type Queue struct {
 // Several goroutines may call Admit and the methods below at once.
 func (n *Node) Admit() bool { return n.ConnectRate == 0 || n.schedule.take(n, now()) }
 
+// NotReached takes back what Admit or a turn has taken, for a session whose connection was refused. That costs the
+// node nothing, and the sessions that come before its health checks have noticed need not wait to learn the same.
+func (n *Node) NotReached() {
+	if n.ConnectRate > 0 {
+		n.schedule.refund(n, now())
+	}
+}
+
 // Expected returns how long a session would wait that queues now; false: the queue has no room for it.
 func (n *Node) Expected() (time.Duration, bool) {
 	if n.ConnectRate == 0 {

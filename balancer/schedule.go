@@ -86,6 +86,13 @@ func (s *schedule) take(n *Node, now int64) bool {
 	return true
 }
 
+// refund takes back the last session, or one before it, that has not come to the node after all.
+func (s *schedule) refund(n *Node, now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next -= n.interval(now)
+}
+
 // reserve returns the time at which a session may go, unless this is further away than most, or more
 // sessions wait than the node's queue has room for.
 func (s *schedule) reserve(n *Node, now int64, most time.Duration) (at int64, ok bool) {

@@ -2,9 +2,9 @@ package proxy
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"mqttlb/proxy/opening"
-	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -36,15 +36,41 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	s.listener.Accepted++
 	s.listener.Open++
 
-	s.place = l.server.takePlace(d.port, s.pending)
-	s.excess = pick(s.place == placeAdmitted, outcome.None, outcome.RefusedConnections)
+	s.place, s.excess = l.server.takePlace(d.port, s.pending)
 	s.pending.Excess = s.excess
+	s.pending.fault = d.generation.refusedBecause(s.excess)
 	if s.place == placeNone {
-		l.finish(s, outcome.RefusedConnections)
+		l.finish(s, s.excess)
 		return
 	}
 	l.advance(s)
 }
 
-// AcceptFailed counts a failed accept, after which the loop pauses.
-func (l *loop) AcceptFailed(error) { l.counters.acceptErrors++ }
+// AcceptFailed counts a failed accept, and logs it unless another one was logged a moment ago.
+func (l *loop) AcceptFailed(number int, err error) {
+	l.counters.acceptErrors++
+	name := ""
+	if number < len(l.sockets) && l.sockets[number].port != nil {
+		name = l.sockets[number].listener.Name
+	}
+	if n, ok := l.server.acceptFailures.take(l.Now()); ok {
+		l.server.log.Warn("connections cannot be accepted", "listener", name, "error", err, "failures", n)
+	}
+}
+
+// sampledLine limits a log line that can come often. Any goroutine may use it.
+type sampledLine struct {
+	events atomic.Uint64 // since the last line
+	next   atomic.Int64  // when the next line may come
+}
+
+// take reports whether to write the line now, and for how many events it stands. now is in ns of the
+// loops' clock.
+func (s *sampledLine) take(now int64) (n uint64, ok bool) {
+	s.events.Add(1)
+	next := s.next.Load()
+	if now < next || !s.next.CompareAndSwap(next, now+int64(sampleInterval)) {
+		return 0, false
+	}
+	return s.events.Swap(0), true
+}

@@ -148,7 +148,8 @@ func (l *loop) releasePending(s *session) {
 		s.flow.Packets[ToNode].Add(&s.pending.packets)
 	}
 	l.endOpening(s.pending)
-	s.pending.releaseMemory()
+	s.pending.held.end()
+	s.pending.endReturn()
 	*s.pending = pending{attempt: attempt{buffer: s.pending.reusable()}}
 	if len(l.openings) < openingsKept {
 		l.openings = append(l.openings, s.pending)

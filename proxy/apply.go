@@ -32,7 +32,7 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 		return err
 	}
 	g := newGeneration(snap, ports)
-	g.maxConnections = srv.fitDescriptors(g)
+	g.setPlaces(srv.fitDescriptors(g))
 	for _, p := range opened {
 		srv.ports[p.key] = p
 	}

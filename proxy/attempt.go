@@ -14,7 +14,7 @@ func (l *loop) dialNode(s *session) error {
 	if len(addrs) == 0 {
 		return walk.NoAddress(s.pending.node)
 	}
-	if err := l.server.mayDial(addrs[0]); err != nil {
+	if err := l.current.mayDial(addrs[0], &l.server.host); err != nil {
 		return err
 	}
 	s.pending.dialled = addrs[0]

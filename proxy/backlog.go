@@ -42,6 +42,7 @@ func (l *loop) send(h *stream, b []byte) error {
 func (l *loop) keepUnsent(h *stream, b []byte) {
 	if h.kept == nil {
 		h.kept = &backlog{}
+		l.keptStreams++
 		l.noteProgress(h)
 	}
 	k, room := h.kept, cap(h.kept.bytes)
@@ -56,6 +57,7 @@ func (l *loop) keepUnsent(h *stream, b []byte) {
 func (l *loop) dropKept(h *stream) {
 	if h.kept != nil {
 		l.keptBytes -= int64(h.kept.size)
+		l.keptStreams--
 		h.kept = nil
 	}
 }
@@ -148,6 +150,7 @@ func (l *loop) giveUpWriting(s *session, h *stream) {
 		return
 	}
 	s.stuck = pick(h == &s.client, clientStuck, nodeStuck)
+	l.counters.stuck[s.stuck-clientStuck]++
 	l.resume(s, l.leave(s, outcome.WriteTimeout))
 }
 

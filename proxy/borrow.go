@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 )
@@ -16,7 +17,8 @@ import (
 // connection until it comes back.
 func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
-	o.releaseMemory()
+	reading := requestMemory + o.generation.MaxHeaderSize // net/http does not say how much it has read
+	l.countOpening(s, reading)
 	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the borrowed connection of the TLS handshake
 		v.session = s.client.layers.tls
@@ -31,9 +33,27 @@ func (l *loop) serveHTTP(s *session) step {
 	inLoop := l.callback(s)
 	v.staying = func() {
 		inLoop(func(s *session) {
+			if o.releaseMemory() {
+				l.loseOpening(s)
+				return
+			}
 			s.deadline, v.stayed = 0, true
 			l.endOpening(o)
 		})
+	}
+	from, at := s.source.addrPort().Addr(), pick(s.place == placeAdmitted, s.listener.port, nil)
+	v.begun = func() {
+		var held *holding
+		held = l.server.openingMemory.begin(from, at, func() {
+			inLoop(func(s *session) {
+				if o := s.pending; o != nil && o.http == v && v.header.Load() == held {
+					o.held = held
+					l.loseOpening(s)
+				}
+			})
+		})
+		v.header.Store(held)
+		held.set(int64(reading) + openingSocket + openingSize)
 	}
 	v.left = func() { inLoop(func(s *session) { l.httpReturned(s, v) }) }
 	o.borrower, o.http = clientHTTP, v
@@ -92,6 +112,8 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 			l.beginOpening(o)
 		}
 		l.resume(s, stepOpen)
+	case v.foreign != opening.NotForeign:
+		l.resume(s, l.refuseForeign(s, v.foreign))
 	case v.stayed && o.fault != "":
 		l.finish(s, outcome.RequestTimeout)
 	case v.stayed:
@@ -106,7 +128,9 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 
 // countHTTP adds the bytes that net/http has moved and notes the time limit that was exceeded.
 func (s *session) countHTTP(v *httpConn) {
-	s.client.moved += v.received.Load()
+	if s.client.moved += v.received.Load(); v.received.Load() > 0 {
+		s.pending.Hear()
+	}
 	s.server.moved += v.sent.Load()
 	if why := v.late.Load(); why != nil {
 		s.pending.fault = *why

@@ -6,24 +6,48 @@ import (
 	"mqttlb/proxy/web"
 )
 
-// AdminDescriptors is how many connections package admin has open at the same time, at most.
-const AdminDescriptors = 96
+const (
+	// AdminDescriptors is how many connections package admin has open at the same time, at most.
+	AdminDescriptors = 96
 
-// descriptorReserve is kept for listeners, epoll instances, logs, health probes and the admin server,
-// in addition to the descriptors of each loop and listener. The admin server accepts one connection on
-// each of its two listeners before it closes another one.
-const descriptorReserve = 128 + AdminDescriptors + 2
+	// leastAdmin is the same for a process with a low descriptor limit, of which the admin server gets
+	// adminShare.
+	leastAdmin = 24
+	adminShare = 9
+
+	// baseDescriptors are those that the process cannot do without, in addition to those of each loop and
+	// listener: standard files, epoll instances, the admin server's two listeners, the log.
+	baseDescriptors = 24
+
+	// descriptorReserve is kept for health probes, look-ups, connections of the admin server, which
+	// accepts one on each of its two listeners before it closes another one, and for the connections that
+	// each loop accepts in place of openings before those have ended.
+	descriptorReserve = 104 + AdminDescriptors + 2
+)
+
+// AdminConnections returns how many connections package admin may have open at the same time:
+// AdminDescriptors, or fewer if the descriptor limit is low.
+func AdminConnections() int {
+	limit, err := reactor.RaiseDescriptorLimit()
+	if err != nil {
+		return AdminDescriptors
+	}
+	return int(min(AdminDescriptors, max(leastAdmin, limit/adminShare)))
+}
 
 // fitDescriptors raises the descriptor limit to its hard value and returns the number of connections
 // to admit: limits.max_connections, or fewer if the descriptor limit has no room for them. A session
-// has two descriptors, a connection with HTTP requests three.
-func (srv *Server) fitDescriptors(g *generation) int64 {
+// has two descriptors, a connection with HTTP requests three. refusals is the number of those that may
+// linger beyond it.
+func (srv *Server) fitDescriptors(g *generation) (connections, refusals int64) {
 	wanted := int64(g.MaxConnections)
 	limit, err := reactor.RaiseDescriptorLimit()
 	if err != nil {
-		return wanted
+		return wanted, refusalHeadroom
 	}
-	reserve := int64(descriptorReserve + refusalHeadroom + len(srv.engine.loops)*(2+len(g.Listeners)))
+	loops := int64(len(srv.engine.loops))
+	base := baseDescriptors + loops*int64(2+len(g.Listeners))
+	reserve := descriptorReserve + refusalHeadroom + loops*reactor.AcceptBatch
 	each := int64(2)
 	secure := map[*snapshot.Pool]int{} // nodes that speak TLS, by pool
 	for _, ln := range g.Listeners {
@@ -45,17 +69,21 @@ func (srv *Server) fitDescriptors(g *generation) int64 {
 	for _, nodes := range secure {
 		reserve += int64(snapshot.NodeHandshakes * nodes)
 	}
-	need := each*wanted + reserve
+	need := each*wanted + base + reserve
 	if wanted > 0 && uint64(need) <= limit {
-		return wanted
+		return wanted, refusalHeadroom
 	}
-	// With a low limit the reserves would take everything. They are needed in full only in an attack.
-	all := int64(min(limit, 1<<40))
-	fits := max((all-reserve)/each, all/8/each, 1)
+	// With a low limit the reserve would take everything. It is needed in full only in an attack.
+	spare := max(0, int64(min(limit, 1<<40))-base)
+	reserve = min(reserve, spare/3)
+	connections, refusals = max((spare-reserve)/each, 1), max(min(refusalHeadroom, reserve/4), 1)
+	if wanted > 0 {
+		connections = min(connections, wanted)
+	}
 	before := srv.current.Load()
-	if wanted > 0 && (before == nil || before.maxConnections != fits || int64(before.MaxConnections) != wanted) {
-		srv.log.Warn("limits.max_connections does not fit into the descriptor limit: fewer connections are taken",
-			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit, "taken", fits)
+	if wanted > 0 && connections < wanted && (before == nil || before.maxConnections != connections || int64(before.MaxConnections) != wanted) {
+		srv.log.Warn("limits.max_connections does not fit into the descriptor limit (ulimit -Hn): fewer connections are taken",
+			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit, "taken", connections)
 	}
-	return fits
+	return connections, refusals
 }

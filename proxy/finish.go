@@ -22,6 +22,7 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 	if v.Fault != "" {
 		s.pending.fault = v.Fault
 	}
+	s.listener.Foreign[v.Foreign]++
 	if s.client.layers != nil && s.client.layers.ws != nil {
 		s.client.layers.ws.closed = true // the reply ends with a close frame
 	}
@@ -36,10 +37,19 @@ func (l *loop) refuseWith(s *session, v opening.Verdict) step {
 	return l.refuseAndLinger(s, v.Outcome)
 }
 
+// refuseForeign refuses a client that net/http has answered, since its first bytes are not HTTP.
+func (l *loop) refuseForeign(s *session, f opening.Foreign) step {
+	v := s.pending.RefuseForeign(f, "", &l.openingScratch)
+	s.pending.fault = v.Fault
+	s.listener.Foreign[f]++
+	return l.refuseAndLinger(s, v.Outcome)
+}
+
 // refuseAndLinger ends our stream to a refused client and waits for the client to end its own.
 func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
+	s.pending.endReturn()
 	s.pending.Take()
 	s.pending.stopKeeping()
 	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone {
@@ -59,6 +69,9 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 			s.pending.fault = s.pending.http.lateRead()
 		}
 	}
+	if s.sentNothing(o) {
+		o = outcome.NoData
+	}
 	line := s.record(o, l.Now())
 	line.session, line.packets = l.sessionID(s), s.packets
 	line.protocol, line.tls = l.protocolOf(s)
@@ -71,7 +84,8 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	l.dropKept(&s.server)
 	if o := s.pending; o != nil {
 		o.walk.Leave()
-		o.releaseMemory()
+		o.held.end()
+		o.held = nil
 		o.reclaim()
 	}
 	reactor.Close(s.client.fd)
@@ -99,6 +113,15 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	l.server.journal.add(line)
 	l.sessions.Release(s.slot)
 	return stepEnded
+}
+
+// sentNothing reports whether a session with this outcome was a connection without any data.
+func (s *session) sentNothing(o outcome.Outcome) bool {
+	if s.pending != nil {
+		return o == outcome.ClientGone && s.pending.Silent()
+	}
+	// Nodes of a listener that reads nothing are dialled at once.
+	return (o == outcome.ClientClosed || o == outcome.ClientReset) && s.client.moved == 0 && s.server.moved == 0
 }
 
 // record returns the journal's record of a session that ends now.

@@ -23,7 +23,7 @@ func TestRefusalsComeInAFrameBeforeAClose(t *testing.T) {
 		want          []string
 		outcome       outcome.Outcome
 	}{
-		{"no MQTT", "GET / HTTP/1.1\r\n", []string{"close 1002"}, outcome.NotMQTT},
+		{"no MQTT", "GET / HTTP/1.1\r\n", []string{"close 1002"}, outcome.WrongProtocol},
 		{"malformed, 3.1.1", "\x10\x0e\x00\x04MQTT\x04\x1e\x00\x3c\x00\x02c1", []string{"close 1002"}, outcome.MalformedConnect},
 		{"malformed, 5", "\x10\x0f\x00\x04MQTT\x05\x1e\x00\x3c\x00\x00\x02c1", []string{"20 03 00 81 00", "close 1002"}, outcome.MalformedConnect},
 		{"version, 3", "\x10\x0e\x00\x04MQTT\x03\x02\x00\x3c\x00\x02c1", []string{"20 02 00 01", "close 1002"}, outcome.UnsupportedVersion},

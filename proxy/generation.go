@@ -18,7 +18,10 @@ type generation struct {
 
 	own map[uint16][]ownAddress // addresses of the listeners, by port
 
-	maxConnections int64 // of the process: limits.max_connections, or fewer if the descriptor limit has no room for them
+	maxConnections int64   // of the process: limits.max_connections, or fewer if the descriptor limit has no room for them
+	refusals       int64   // connections beyond it that are told why they are refused: refusalHeadroom, or fewer
+	webPlaces      int64   // of maxConnections that connections with HTTP requests can take
+	reserves       []int64 // of maxConnections, by port
 	address        addressLimits
 }
 

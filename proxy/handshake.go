@@ -38,7 +38,7 @@ func (l *loop) handshake(s *session) step {
 	o.loan = loan{borrower: clientHandshake, conn: c}
 	back := l.callback(s)
 	open := func() (net.Conn, error) {
-		held.set(handshakeMemory)
+		held.set(handshakeMemory + openingSocket + openingSize)
 		return c, c.open()
 	}
 	go func() { // ends with the handshake, t.Timeout, or the session
@@ -52,8 +52,10 @@ func (l *loop) handshake(s *session) step {
 // afterHandshake handles the result of a handshake and returns the next step.
 func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
-	o.releaseMemory()
 	s.client.readable = true
+	if o.releaseMemory() {
+		return l.loseOpening(s)
+	}
 	if err != nil {
 		o.reclaim()
 		o.fault = err.Error()

@@ -27,15 +27,15 @@ func TestHostileFirstBytes(t *testing.T) {
 		name, sent, answer string
 		outcome            outcome.Outcome
 	}{
-		// Not MQTT: closed without an answer at the first byte that shows it.
-		{"HTTP request", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "", outcome.NotMQTT},
-		{"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", outcome.NotMQTT},
-		{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", "", outcome.NotMQTT},
-		{"zeros", strings.Repeat("\x00", 64), "", outcome.NotMQTT},
-		{"PROXY header on a listener without", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + string(connect311), "", outcome.NotMQTT},
-		{"PINGREQ first", "\xc0\x00", "", outcome.NotMQTT},
-		{"PUBLISH first", "\x30\x05\x00\x01tab", "", outcome.NotMQTT},
-		{"CONNACK first", "\x20\x02\x00\x00", "", outcome.NotMQTT},
+		// Not MQTT: closed at the first byte that shows it, without an answer unless a person may see it.
+		{"HTTP request", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an MQTT server.\n", outcome.WrongProtocol},
+		{"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", outcome.WrongProtocol},
+		{"SSH", "SSH-2.0-OpenSSH_9.2\r\n", "", outcome.WrongProtocol},
+		{"zeros", strings.Repeat("\x00", 64), "", outcome.WrongProtocol},
+		{"PROXY header on a listener without", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + string(connect311), "", outcome.UntrustedProxy},
+		{"PINGREQ first", "\xc0\x00", "", outcome.WrongProtocol},
+		{"PUBLISH first", "\x30\x05\x00\x01tab", "", outcome.WrongProtocol},
+		{"CONNACK first", "\x20\x02\x00\x00", "", outcome.WrongProtocol},
 		{"reserved flag in the fixed header", "\x11" + string(connect311[1:]), "", outcome.NotMQTT},
 		{"5-byte Remaining Length", "\x10\x80\x80\x80\x80\x01", "", outcome.NotMQTT},
 		{"Remaining Length of 0", "\x10\x00", "", outcome.NotMQTT},

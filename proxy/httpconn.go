@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -25,8 +26,14 @@ type httpConn struct {
 
 	// staying is called when the connection turns out to carry HTTP requests, left when net/http
 	// closes it or lets go of it in an upgrade. Each is called at most once, from any goroutine.
-	staying, left func()
-	stayed        bool // the loop knows of staying; only the loop uses it
+	// begun is called when another request begins on a connection that has carried one.
+	staying, begun, left func()
+	stayed               bool // the loop knows of staying; only the loop uses it
+
+	header atomic.Pointer[holding] // of the request that begun has begun; nil: none
+	web    webPlace
+
+	identified bool // the client's first bytes can begin a request
 
 	received, sent atomic.Uint64 // bytes
 	passed         atomic.Int64  // when the last of them passed, in ns since epoch; 0: none
@@ -47,6 +54,7 @@ type httpConn struct {
 	pool    *snapshot.Pool     // of the upgrade; nil: no upgrade
 	request *websocket.Request // the upgrade for the nodes, from opening.NodeRequest
 	fault   string             // why there was no upgrade
+	foreign opening.Foreign    // the client's protocol if it is not HTTP
 }
 
 type httpConnKey struct{}
@@ -68,7 +76,8 @@ func (c *httpConn) timedOut(why string) { c.late.CompareAndSwap(nil, &why) }
 func (c *httpConn) lateRead() string {
 	switch c.phase.Load() {
 	case phaseHeader:
-		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s", c.generation.Timeouts.ConnectPacket)
+		silent := pick(c.received.Load() == 0, opening.SentNothing, "")
+		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %s%s", c.generation.Timeouts.ConnectPacket, silent)
 	case phaseBody:
 		return fmt.Sprintf("request body: not whole within timeouts.request_body %s, or %s of its answer", c.generation.Timeouts.RequestBody, c.waits.linger)
 	}
@@ -78,21 +87,50 @@ func (c *httpConn) lateRead() string {
 // SetReadDeadline is called by net/http at the beginning of each wait, and with a time in the past to
 // interrupt a read.
 func (c *httpConn) SetReadDeadline(t time.Time) error {
-	if !c.phase.CompareAndSwap(phaseIdle, phaseHeader) {
+	if c.phase.CompareAndSwap(phaseIdle, phaseHeader) {
+		c.begun()
+	} else {
 		c.phase.CompareAndSwap(phaseServed, phaseIdle)
 	}
 	c.limited.Store(t.After(time.Now()))
 	return c.Conn.SetReadDeadline(t)
 }
 
+// Read reads for net/http. The first bytes reach it only if they can begin a request.
 func (c *httpConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.notePassed(n)
-	if c.received.Add(uint64(n)) == uint64(n) && n > 0 {
-		if c.fault = notHTTP(b[0]); c.fault != "" {
+	if c.identified {
+		return c.read(b)
+	}
+	for n := 0; ; {
+		more, err := c.read(b[n:])
+		n += more
+		f, undecided := opening.IdentifyNotHTTP(b[:n])
+		switch {
+		case undecided && err == nil && n < len(b):
+			continue
+		case f != opening.NotForeign:
+			c.foreign = f
+			c.answer(opening.AnswerNotHTTP(f))
 			return 0, io.EOF // net/http would wait for the end of a line
 		}
+		c.identified = true
+		return n, err
 	}
+}
+
+// answer sends the last words to a client.
+func (c *httpConn) answer(text string) {
+	if text != "" {
+		n, _ := io.WriteString(c.Conn, text) // the client may be gone
+		c.sent.Add(uint64(n))
+	}
+}
+
+// read reads from the connection.
+func (c *httpConn) read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.notePassed(n)
+	c.received.Add(uint64(n))
 	if err == nil {
 		return n, nil
 	}
@@ -128,17 +166,6 @@ func (c *httpConn) notePassed(n int) {
 	}
 }
 
-// notHTTP guesses, from the first byte, which protocol a client speaks if it is not HTTP.
-func notHTTP(first byte) string {
-	switch first {
-	case 0x10:
-		return "MQTT without WebSocket: it is served on listeners of protocol mqtt"
-	case 0x16:
-		return "a TLS ClientHello: this listener has no tls"
-	}
-	return ""
-}
-
 // CloseWrite sends FIN.
 func (c *httpConn) CloseWrite() error {
 	return c.Conn.(interface{ CloseWrite() error }).CloseWrite()
@@ -150,6 +177,8 @@ func (c *httpConn) Close() error {
 	if c.session == nil || !c.upgraded.Load() { // the TLS goes on after an upgrade
 		err = c.Conn.Close()
 	}
+	c.header.Load().end()
+	c.web.leave()
 	c.leaves.Do(c.left)
 	return err
 }

@@ -164,6 +164,10 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	defer h.serving.Done()
 	c := r.Context().Value(httpConnKey{}).(*httpConn)
 	c.phase.Store(phaseBody)
+	if c.header.Swap(nil).end() == lostPlace {
+		_ = c.Close()
+		return
+	}
 	if c.session != nil {
 		state := c.session.Conn().ConnectionState()
 		r.TLS = &state
@@ -184,6 +188,13 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 		c.stays.Do(c.staying)
 		if c.excess != outcome.None {
 			h.reject(w, r, c, ln, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
+			return
+		}
+		if most := h.proxy.current.Load().webPlaces; !c.web.take(&h.proxy.web, most) {
+			h.reject(w, r, c, ln, &opening.Rejection{
+				Status: http.StatusServiceUnavailable,
+				Reason: fmt.Sprintf("too many connections with requests: %d, half of limits.max_connections, are open", most),
+			})
 			return
 		}
 		var pool *snapshot.Pool

@@ -12,7 +12,7 @@ import (
 	"mqttlb/proxy/tlv"
 )
 
-// The messages of the lines that clients cause at level info. By them a log tells these lines from
+// The messages of the lines that clients cause at level info, and SessionLine also at debug. By them a log tells these lines from
 // those of the process, which must not wait behind them.
 const (
 	SessionLine = "session" // of an ended connection
@@ -66,7 +66,7 @@ func (j *journal) enabled(level slog.Level) bool { return j.log.Enabled(context.
 
 // add queues the record of a session or a request, unless log.sample leaves it out. It never waits.
 func (j *journal) add(r record) {
-	if j.enabled(slog.LevelInfo) && j.sampler.take(&r) {
+	if j.enabled(r.level()) && j.sampler.take(&r) {
 		j.queue(r)
 	}
 }
@@ -134,8 +134,17 @@ func (j *journal) write(r *record) {
 	case kind == lineRequest:
 		j.log.LogAttrs(context.Background(), slog.LevelInfo, RequestLine, r.requestAttrs()...)
 	default:
-		j.log.LogAttrs(context.Background(), slog.LevelInfo, SessionLine, r.attrs()...)
+		j.log.LogAttrs(context.Background(), r.level(), SessionLine, r.attrs()...)
 	}
+}
+
+// level returns the level of the line of a session or a request. The checks of load balancers connect and close all day
+// long, so their lines are for a search alone.
+func (r *record) level() slog.Level {
+	if r.request == nil && r.outcome == outcome.NoData {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // close ends run and waits for it. No session may end after it.

@@ -13,6 +13,7 @@ type ledger struct {
 	listeners    map[listenerKey]*listener
 	flows        map[flowKey]*flow
 	acceptErrors uint64
+	stuck        [2]uint64 // sessions ended because a client took nothing, and because a node took nothing
 }
 
 // listener is shared by the sessions of one listener on one loop.

@@ -10,17 +10,19 @@ const flowsPerLook = 128
 // counters are added up outside of it.
 type ledgerCopy struct {
 	acceptErrors uint64
+	stuck        [2]uint64
 	listeners    []listener
 	flows        []flow
 	left         []*flow // to be copied
 
-	times     loopTimes
-	keptBytes int64
+	times                  loopTimes
+	keptBytes, keptStreams int64
 }
 
 // begin copies what is not of a flow, and the first flows. It runs in the loop.
 func (c *ledgerCopy) begin(l *loop) {
-	c.acceptErrors, c.times, c.keptBytes = l.counters.acceptErrors, l.times, l.keptBytes
+	c.acceptErrors, c.times, c.keptBytes, c.keptStreams = l.counters.acceptErrors, l.times, l.keptBytes, l.keptStreams
+	c.stuck = l.counters.stuck
 	c.listeners = make([]listener, 0, len(l.counters.listeners))
 	for _, ln := range l.counters.listeners {
 		c.listeners = append(c.listeners, *ln)

@@ -154,8 +154,8 @@ func (l *loop) await(s *session) {
 			l.arm(s)
 			return // the borrower reads the client's connection
 		}
-		if size := s.pending.Size(); s.step == stepOpen && size > 0 {
-			l.countOpening(s, size)
+		if s.step == stepOpen {
+			l.countOpening(s, s.pending.Size())
 		}
 	}
 	err := l.register(s, &s.client)

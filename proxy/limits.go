@@ -97,13 +97,17 @@ const (
 	// maxAnswer bounds the bytes that are searched for a CONNACK. A longer answer is forwarded unread.
 	maxAnswer = scratchSize / 2
 
-	// openingSize, queuedHandshake and handshakeMemory are the bytes that an opening counts for in
-	// limits.opening_memory: openingSize for its struct, queuedHandshake for the goroutine of a
-	// handshake while it waits at the gate, and handshakeMemory for that goroutine and all that
-	// crypto/tls holds from the ServerHello until the handshake is over.
+	// openingSize, openingSocket, queuedHandshake, handshakeMemory and requestMemory are the bytes that an
+	// opening counts for in limits.opening_memory: openingSize for its struct, openingSocket for what the
+	// kernel has for its socket, so that many silent connections of one address weigh more than a few large
+	// CONNECTs of another, queuedHandshake for the goroutine of a handshake while it waits at the gate,
+	// handshakeMemory for that goroutine and all that crypto/tls holds from the ServerHello until the
+	// handshake is over, and requestMemory for the goroutines and buffers of net/http that read a request.
 	openingSize     = 512
+	openingSocket   = 4 << 10
 	queuedHandshake = 4 << 10
 	handshakeMemory = 50 << 10
+	requestMemory   = 20 << 10
 
 	// earlyBytes bounds the bytes that a client sends before its CONNACK and that are kept, so that
 	// another node can get them: SUBSCRIBEs, and PUBLISHes of a device that does not wait. A client that
@@ -123,6 +127,9 @@ const (
 
 	// judgeInterval is how often it is decided which nodes are outliers.
 	judgeInterval = time.Second
+
+	// sampleInterval is the time between two log lines about accepts that failed.
+	sampleInterval = 10 * time.Second
 
 	// leftOutInterval is how often the log says how many lines are missing in it.
 	leftOutInterval = time.Minute

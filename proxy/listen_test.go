@@ -40,7 +40,7 @@ func TestUnixSocketsAreReplacedOnlyWhereNobodyAnswers(t *testing.T) {
 		if err := bindError(t, r.snap); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("bound twice: %v", err)
 		}
-		r.waitOutcome(outcome.ClientGone, 1) // the connection that asks whether a process answers
+		r.waitOutcome(outcome.NoData, 1) // the connection that asks whether a process answers
 		r.open("still there")
 	})
 	t.Run("a file", func(t *testing.T) {

@@ -30,15 +30,16 @@ type loop struct {
 	connack        mqttparse.Connack
 	answer         []byte // the packets that a node's first bytes have
 
-	counters   ledger
-	times      loopTimes
-	keptBytes  int64               // memory of all backlogs
-	opensUnder map[*generation]int // openings that are not over, by the generation that accepted their client
-	serial     uint64              // of the session accepted last
-	recount    *recount            // counts the sessions for Check; nil: no Check goes on
-	looking    sync.Mutex          // held by another goroutine during a look, so that a turn has one look at most
-	stopping   bool
-	leaving    uint32 // the slot at which the next batch of leaving sessions begins
+	counters    ledger
+	times       loopTimes
+	keptBytes   int64               // memory of all backlogs
+	keptStreams int64               // those that have a backlog
+	opensUnder  map[*generation]int // openings that are not over, by the generation that accepted their client
+	serial      uint64              // of the session accepted last
+	recount     *recount            // counts the sessions for Check; nil: no Check goes on
+	looking     sync.Mutex          // held by another goroutine during a look, so that a turn has one look at most
+	stopping    bool
+	leaving     uint32 // the slot at which the next batch of leaving sessions begins
 }
 
 // newLoop makes a loop without a listening socket.

@@ -96,7 +96,8 @@ func (m *model) begin(kind, seed byte) {
 	m.l = must(newLoop(srv))
 	srv.engine = &engine{server: srv, loops: []*loop{m.l}}
 	m.l.current = newGeneration(snap, []*port{{}})
-	m.l.current.maxConnections = 1
+	m.l.current.setPlaces(1, refusalHeadroom)
+	srv.current.Store(m.l.current)
 	m.l.Timers.Advance(100, m.l.Due) // 10 s of real time, which do not count
 	m.kind, m.version = modelKind(kind)%modelKinds, pick(kind&0x80 == 0, mqttparse.V5, mqttparse.V311)
 	m.client = newModelPeer(m, "client", uint64(seed), m.kind != modelBare, true)
@@ -105,7 +106,7 @@ func (m *model) begin(kind, seed byte) {
 	s := m.l.newSession()
 	m.s, m.slot = s, s.slot
 	s.listener, s.step = m.l.counters.listener(ln, m.l.current.ports[0]), stepRelay
-	s.place = srv.takePlace(s.listener.port, &pending{generation: m.l.current, listener: ln})
+	s.place, _ = srv.takePlace(s.listener.port, &pending{generation: m.l.current, listener: ln})
 	s.version = m.version
 	s.listener.Open++
 	m.listener = s.listener

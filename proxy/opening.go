@@ -71,6 +71,9 @@ func (l *loop) checkAddress(s *session) step {
 	s.counted = counted
 	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
+		if o.releaseMemory() { // it is counted anew without a place to give away
+			return l.loseOpening(s)
+		}
 		if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone || !counted {
 			return l.finish(s, refused)
 		}
@@ -89,18 +92,25 @@ func (l *loop) answerOpening(s *session, v opening.Verdict) step {
 	return stepOpen
 }
 
-// countOpening sets the bytes that an unfinished opening holds of the process's memory, beside its own
-// struct.
+// countOpening sets the bytes that an unfinished opening holds of the process's memory, beside its
+// struct and its socket.
 func (l *loop) countOpening(s *session, bytes int) {
-	l.hold(s, bytes, func(s *session) {
-		s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
-		l.finish(s, outcome.RefusedOpening)
-	})
+	l.hold(s, pick(s.place == placeAdmitted, s.listener.port, nil), bytes+openingSocket, func(s *session) { l.loseOpening(s) })
 }
 
-// hold sets the bytes that a session holds of the memory for openings. evict is called when they do not
-// fit any more.
-func (l *loop) hold(s *session, bytes int, evict func(*session)) {
+// loseOpening ends an opening that was evicted.
+func (l *loop) loseOpening(s *session) step {
+	if s.pending.held.end() == lostPlace {
+		s.pending.fault = "all places are taken, and the client's address has the most unfinished openings: see limits.max_connections"
+		return l.finish(s, outcome.RefusedConnections)
+	}
+	s.pending.fault = "limits.opening_memory is used up, and the client's address holds the most of it"
+	return l.finish(s, outcome.RefusedOpening)
+}
+
+// hold sets the bytes that a session holds of the memory for openings. at is the port where it has a
+// place that it can give away, or nil. evict is called when it has to go.
+func (l *loop) hold(s *session, at *port, bytes int, evict func(*session)) {
 	o := s.pending
 	if o.held == nil {
 		back := l.callback(s)
@@ -110,16 +120,20 @@ func (l *loop) hold(s *session, bytes int, evict func(*session)) {
 				evict(s)
 			}
 		}
-		held = l.server.openingMemory.begin(s.source.addrPort().Addr(), func() { back(evicted) })
+		held = l.server.openingMemory.begin(s.source.addrPort().Addr(), at, func() { back(evicted) })
 		o.held = held
 	}
 	o.held.set(int64(bytes) + openingSize)
 }
 
-// releaseMemory uncounts the opening's memory.
-func (o *pending) releaseMemory() {
-	o.held.end()
+// releaseMemory uncounts the opening's memory, and reports whether its place was given away meanwhile. An
+// opening that was evicted for its memory holds none any more, and goes on.
+func (o *pending) releaseMemory() (placeLost bool) {
+	if o.held.end() == lostPlace {
+		return true // held stays for loseOpening
+	}
 	o.held = nil
+	return false
 }
 
 // connectDeadline returns the tick at which timeouts.connect_packet is over.
@@ -130,7 +144,9 @@ func (l *loop) connectDeadline(s *session) reactor.Tick {
 // admit applies the limits to a client whose first bytes are whole.
 func (l *loop) admit(s *session, v opening.Verdict) step {
 	timeouts := &s.pending.generation.Timeouts
-	s.pending.releaseMemory()
+	if s.pending.releaseMemory() {
+		return l.loseOpening(s)
+	}
 	if v.Connect != nil {
 		s.name(v.Connect.ClientID, v.Connect.Username, v.Connect.Tolerated)
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
@@ -151,6 +167,9 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	l.countTolerated(s, o.Tolerated)
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
+	if l.hasReturned(s) {
+		return l.refuseReturned(s)
+	}
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	o.early = earlyBytes

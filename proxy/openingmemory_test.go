@@ -23,7 +23,7 @@ func newOpenings(limit int64) *openings {
 // hold has an opening of an address hold this many bytes.
 func (o *openings) hold(name, from string, bytes int64) {
 	if o.held[name] == nil {
-		o.held[name] = o.begin(netip.MustParseAddr(from), func() { o.evicted = append(o.evicted, name) })
+		o.held[name] = o.begin(netip.MustParseAddr(from), nil, func() { o.evicted = append(o.evicted, name) })
 	}
 	o.held[name].set(bytes)
 }

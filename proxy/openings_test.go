@@ -35,7 +35,7 @@ func TestUnfinishedConnectsAreBoundedTogether(t *testing.T) {
 func TestHandshakesThatStallAreBoundedTogether(t *testing.T) {
 	const most = 10
 	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *snapshot.TLS) { t.Timeout = time.Hour }), func(s *snapshot.Snapshot) {
-		s.OpeningMemory, s.Timeouts.ConnectPacket = most*(handshakeMemory+openingSize), time.Hour
+		s.OpeningMemory, s.Timeouts.ConnectPacket = most*(handshakeMemory+openingSocket+openingSize), time.Hour
 	})
 	whole := hello(t)
 	for range 3 * most {

@@ -88,12 +88,15 @@ func (e *loopError) Error() string {
 }
 
 // mayDial returns a loopError if an address of a node is that of a listener.
-func (srv *Server) mayDial(to netip.AddrPort) error {
-	if name := srv.current.Load().listenerAt(to, &srv.host); name != "" {
+func (g *generation) mayDial(to netip.AddrPort, host *hostAddresses) error {
+	if name := g.listenerAt(to, host); name != "" {
 		return &loopError{name}
 	}
 	return nil
 }
+
+// mayDial is that of the generation in force.
+func (srv *Server) mayDial(to netip.AddrPort) error { return srv.current.Load().mayDial(to, &srv.host) }
 
 // findLoops notes which nodes of a pool are listeners, for the health checks, and logs a change.
 func (srv *Server) findLoops(p *snapshot.Pool) {

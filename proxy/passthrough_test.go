@@ -51,9 +51,9 @@ func TestPassthroughGoesByTheServerName(t *testing.T) {
 		if _, err := io.WriteString(c, first); err != nil {
 			t.Fatal(err)
 		}
-		if b, err := io.ReadAll(c); len(b) > 0 {
+		if b, err := io.ReadAll(c); len(b) > 0 != (first[0] == 'G') {
 			t.Errorf("%.10q is answered %q, %v", first, b, err)
 		}
 	}
-	r.waitOutcome(outcome.HandshakeFailed, 2)
+	r.waitOutcome(outcome.WrongProtocol, 2)
 }

@@ -22,7 +22,7 @@ func (l *loop) queue(s *session) step {
 	case l.gaveUp(s):
 		return l.finish(s, outcome.ClientGone)
 	case o.held == nil:
-		l.countOpening(s, len(o.bytes))
+		l.hold(s, nil, len(o.bytes), func(s *session) { l.loseOpening(s) })
 	}
 	return stepWait
 }
@@ -31,7 +31,8 @@ func (l *loop) queue(s *session) step {
 // has turned away stay counted until they are no longer kept.
 func (o *pending) waitIsOver() {
 	if !o.retried() {
-		o.releaseMemory()
+		_ = o.releaseMemory() // if it was evicted meanwhile, its turn has come all the same
+		o.held = nil
 	}
 }
 

@@ -66,7 +66,7 @@ func (l *loop) keepEarly(s *session, b []byte) {
 // bytes do not fit there keeps its session and stays with its node.
 func (l *loop) countKept(s *session) {
 	if size := cap(s.pending.bytes); size > smallBytes {
-		l.hold(s, size, func(s *session) {
+		l.hold(s, nil, size, func(s *session) {
 			if s.pending.early = -1; s.flow != nil { // otherwise the next node is about to get them
 				s.pending.stopKeeping()
 			}
@@ -78,7 +78,8 @@ func (l *loop) countKept(s *session) {
 func (o *pending) stopKeeping() {
 	o.bytes, o.owned, o.refusal = nil, false, nil
 	o.buffer = o.reusable() // a large one is not counted any more
-	o.releaseMemory()
+	o.held.end()
+	o.held = nil
 }
 
 // retried reports whether a node has turned the client away.
@@ -106,7 +107,7 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	if !s.canChangeNode() || s.client.broken || s.outcome != outcome.None {
 		return 0, false
 	}
-	if o.nodes >= o.pool.Confirm.Attempts {
+	if o.nodes >= o.pool.Confirm.Attempts || why == RetryConnack && o.passesReturn() {
 		return 0, false
 	}
 	o.walk.TurnedAway(why == RetryClosed || why == RetryReset)

@@ -28,6 +28,7 @@ type Server struct {
 
 	openingMemory *openingMemory
 	host          hostAddresses
+	returns       *returns
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
@@ -40,6 +41,9 @@ type Server struct {
 	checking sync.Mutex // held by Check
 
 	admitted, refused atomic.Int64 // connections by their place
+	web               atomic.Int64 // connections with HTTP requests
+	acceptFailures    sampledLine
+	gaveWay           atomic.Uint64 // openings that were ended for new connections
 }
 
 // New binds the listeners. Clients wait in the kernel's queue until Run. There is one loop for each
@@ -64,6 +68,7 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		stopping:  make(chan struct{}),
 
 		openingMemory: newOpeningMemory(),
+		returns:       newReturns(),
 	}
 	srv.http = newHTTPServer(srv)
 	srv.host.read()
@@ -164,6 +169,7 @@ func (srv *Server) Stats() Stats {
 		MaxConnections: g.maxConnections, OpeningMemory: srv.openingMemory.size(),
 		LinesDropped: srv.journal.dropped.lines(), LinesLeftOut: srv.journal.sampler.counts.lines(),
 	}
+	stats.WebConnections, stats.WebConnectionsMax, stats.GaveWay = srv.web.Load(), g.webPlaces, srv.gaveWay.Load()
 	srv.engine.addTo(&stats)
 	stats.OpeningMemoryLimit = g.OpeningMemory
 	stats.Rebalances = srv.Rebalances()

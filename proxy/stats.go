@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
@@ -22,8 +23,16 @@ type Stats struct {
 	LinesDropped   Lines  // log lines dropped because they came faster than they are formatted
 	LinesLeftOut   Lines  // log lines left out by the snapshot's LogRate
 
-	Loops         []LoopStats
-	KeptBytes     int64 // memory of the bytes that are kept for slow readers now
+	Loops       []LoopStats
+	KeptBytes   int64 // memory of the bytes that are kept for slow readers now
+	SlowReaders int64 // clients and nodes for which bytes are kept now
+
+	StuckClients, StuckNodes uint64 // that took nothing for timeouts.write, so that their session was ended
+
+	WebConnections    int64  // with HTTP requests, now
+	WebConnectionsMax int64  // that may be open at the same time
+	GaveWay           uint64 // openings ended in favour of new connections, because all places were taken
+
 	OpeningMemory int64 // bytes that unfinished openings hold now
 
 	OpeningMemoryLimit int64 // limits.opening_memory; 0: none
@@ -43,6 +52,9 @@ type ListenerStats struct {
 	// clients that it has let through although they break it: those that would be refused otherwise.
 	Tolerant  bool
 	Tolerated [mqttparse.NumRules]uint64
+
+	// Foreign counts the refused clients that began with another protocol than the listener's, by that.
+	Foreign [opening.ForeignCount]uint64
 
 	// Handshake has the TLS handshakes that succeeded: from the whole ClientHello to the end, with the
 	// wait at the listener's gate.
@@ -95,6 +107,9 @@ type Times struct {
 func (s *Stats) add(c *ledgerCopy) {
 	s.AcceptErrors += c.acceptErrors
 	s.KeptBytes += c.keptBytes
+	s.SlowReaders += c.keptStreams
+	s.StuckClients += c.stuck[0]
+	s.StuckNodes += c.stuck[1]
 	s.Loops = append(s.Loops, c.times.stats())
 	for i := range c.listeners {
 		from := &c.listeners[i]
@@ -130,6 +145,9 @@ func (l *ListenerStats) add(from *ListenerStats) {
 	}
 	for rule := range from.Tolerated {
 		l.Tolerated[rule] += from.Tolerated[rule]
+	}
+	for f := range from.Foreign {
+		l.Foreign[f] += from.Foreign[f]
 	}
 }
 

@@ -55,6 +55,6 @@ func TestSuccessorHasTheAddressesOfAServerThatStops(t *testing.T) {
 // waitClosed waits for the connection with which a server that wants to bind a path asks whether anybody answers.
 func (r *rig) waitClosed(network string) {
 	if network == "unix" {
-		r.waitLine("outcome=client_gone")
+		r.waitLine("outcome=no_data")
 	}
 }

@@ -18,8 +18,6 @@ func TestWhatIsNoTLSIsSaidToBe(t *testing.T) {
 		name, sent, fault string
 		protocol          snapshot.Protocol
 	}{
-		{"MQTT", string(connect311), "not_tls: tls: first record does not look like a TLS handshake, but like MQTT without TLS", snapshot.MQTT},
-		{"an upgrade", upgradeRequest(), "not_tls: tls: first record does not look like a TLS handshake, but like HTTP without TLS", snapshot.WS},
 		{"an alert", "\x15\x03\x03\x00\x02\x02\x28", "client_alert", snapshot.MQTT},
 		{"a huge record", "\x16\x03\x01\xff\xff" + strings.Repeat("x", 100), "protocol", snapshot.MQTT},
 	} {
@@ -27,9 +25,7 @@ func TestWhatIsNoTLSIsSaidToBe(t *testing.T) {
 			r := mode{protocol: row.protocol, tls: true}.start(t, []string{startNode(t, nil).address()})
 			c := r.dialBare(r.srv.Addr("mqtt"))
 			c.send([]byte(row.sent))
-			if got := string(c.rest()); strings.HasPrefix(got, "HTTP/1.0 400 ") != strings.Contains(row.fault, "like HTTP") {
-				t.Errorf("the client is told %q", got)
-			}
+			c.rest()
 			_ = c.Close()
 			r.waitOutcome(outcome.HandshakeFailed, 1)
 			r.waitLine(`outcome=handshake_failed error="TLS handshake: ` + row.fault)

@@ -104,12 +104,9 @@ func TestHostileUpgrades(t *testing.T) {
 		{name: "a length and chunks", sent: upgradeRequest("+Content-Length: 5", "+Transfer-Encoding: chunked") + "0\r\n\r\n", status: 400, body: "has no body"},
 		{name: "two lengths", sent: upgradeRequest("+Content-Length: 0", "+Content-Length: 5"), status: 400, fault: badRequest},
 
-		{name: "no HTTP", sent: "SSH-2.0-OpenSSH_9.2\r\n", status: 400, fault: badRequest},
 		{name: "a version nobody knows", sent: upgradeRequest("GET /mqtt HTTP/7.3"), status: 505, fault: "505 HTTP Version Not Supported"},
 		{name: "a header without a colon", sent: "GET /mqtt HTTP/1.1\r\nHost broker.example\r\n\r\n", status: 400, fault: badRequest},
 		{name: "a header with a space in its name", sent: upgradeRequest("+X Y: 1"), status: 400, fault: badRequest},
-		{name: "PROXY v1 that nobody asked for", sent: "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + upgradeRequest(), status: 400, fault: badRequest},
-		{name: "PROXY v2 that nobody asked for", sent: "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00" + upgradeRequest(), status: 400, fault: badRequest},
 		{name: "a header past the limit", sent: upgradeRequest("+Cookie: " + strings.Repeat("c", 9<<10)), status: 431, fault: "431 Request Header Fields Too Large"},
 		{name: "a request line without end", sent: "GET /" + strings.Repeat("a", 9<<10), status: 431, fault: "431 Request Header Fields Too Large"},
 	}

@@ -67,10 +67,10 @@ func TestAShortageOfTheSecondProbeLeavesTheFirst(t *testing.T) {
 		m.set(enterprise58, state)
 		p, n := emqxProber(t, m.address, Check{})
 		p.check.Probe |= MQTT
-		real := new(net.Dialer)
+		dialer := new(net.Dialer)
 		p.dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
 			if address == m.address.String() {
-				return real.DialContext(ctx, network, address)
+				return dialer.DialContext(ctx, network, address)
 			}
 			return nil, syscall.EMFILE
 		}

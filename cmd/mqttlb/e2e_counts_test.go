@@ -62,7 +62,7 @@ func TestEveryConnectionIsOneLineAndOneCount(t *testing.T) {
 			t.Errorf("outcome %s: %d lines, counted %v", outcome, n, counted)
 		}
 	}
-	for outcome, want := range map[string]int{"not_mqtt": 2, "unsupported_version": 1, "client_reset": 5} {
+	for outcome, want := range map[string]int{"wrong_protocol": 2, "unsupported_version": 1, "client_reset": 5} {
 		if outcomes[outcome] != want {
 			t.Errorf("%d sessions ended as %s, want %d: %v", outcomes[outcome], outcome, want, outcomes)
 		}

@@ -127,6 +127,6 @@ pools:
 			t.Errorf("%s, %q, %v", resp.Status, said, err)
 		}
 		w.Close()
-		b.waitFor(t, `"outcome":"handshake_failed"`, "TLS handshake: not_tls:", "like HTTP without TLS")
+		b.waitFor(t, `"outcome":"wrong_protocol"`, "an HTTP request in place of TLS: a listener of protocol: ws or http without tls accepts it")
 	})
 }

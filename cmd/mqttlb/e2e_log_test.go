@@ -228,8 +228,8 @@ func TestAFloodOfOneOutcomeIsSampled(t *testing.T) {
 	b.waitFor(t, `"good"`)
 	b.waitFor(t, `"unsupported_version"`)
 	m := b.metrics(t)
-	written := float64(len(b.said(`"not_mqtt"`)))
-	counted := m.sum(t, "mqttlb_outcomes_total", `outcome="not_mqtt"`)
+	written := float64(len(b.said(`"wrong_protocol"`)))
+	counted := m.sum(t, "mqttlb_outcomes_total", `outcome="wrong_protocol"`)
 	left := m.sum(t, "mqttlb_log_lines_sampled_out_total", `kind="session"`)
 	if counted != flood || written < 5 || written+left != flood {
 		t.Errorf("%v sessions are counted, %v have a line and %v have none; want %d in all", counted, written, left, flood)
@@ -240,7 +240,7 @@ func TestAFloodOfOneOutcomeIsSampled(t *testing.T) {
 	b.hangup(t, "{level: info, format: json}")
 	b.signal(t, syscall.SIGTERM)
 	b.exitCode(t)
-	b.waitFor(t, "lines were left out, as log.sample says", fmt.Sprintf(`"lines":%v,"of":"not_mqtt:%[1]v"`, left))
+	b.waitFor(t, "lines were left out, as log.sample says", fmt.Sprintf(`"lines":%v,"of":"wrong_protocol:%[1]v"`, left))
 }
 
 // startWithLog runs mqttlb with a file as its stderr, which it closes here, and more in its environment.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	v5 "github.com/eclipse/paho.golang/packets"
@@ -68,10 +70,9 @@ func (d *device) session(ctx context.Context, addr string) error {
 			return nil // the session has ended
 		}
 		d.acked = append(d.acked, text)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(every/2 + rand.N(every)):
+		_ = w.SetReadDeadline(time.Now().Add(every/2 + rand.N(every)))
+		if _, err := w.in.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil // it has ended in the pause: nothing but a DISCONNECT would come
 		}
 	}
 }

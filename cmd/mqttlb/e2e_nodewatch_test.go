@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -12,7 +14,6 @@ type nodeWatch struct {
 	r       *reloadee
 	clients int
 	samples []nodeSample
-	peak    int // most sessions that came to a node in a second
 }
 
 // nodeSample is how many sessions had come to the nodes at a time.
@@ -62,17 +63,28 @@ func (w *nodeWatch) await(what string, cond func(open map[string]int) bool) {
 func (w *nodeWatch) checkRate(rate int) {
 	w.t.Helper()
 	first := w.samples[0]
-	for i, s := range w.samples {
+	for _, s := range w.samples {
 		for node, total := range s.total {
 			allowed := int(float64(rate)*(s.after.Sub(first.before).Seconds()+0.1)) + 1
 			if n := total - first.total[node]; n > allowed {
 				w.t.Errorf("%d sessions have come to %s in %v, more than %d", n, node, s.after.Sub(first.before), allowed)
 			}
-			for _, earlier := range w.samples[:i] {
-				if s.before.Sub(earlier.after) <= time.Second {
-					w.peak = max(w.peak, total-earlier.total[node])
-				}
+		}
+	}
+}
+
+// busiest returns the most clients that a broker has taken in a second of the clock since then, as its log says:
+// 1700000000: New client connected from 127.0.0.1:40000 as sensor-1 (p2, c1, k0).
+func busiest(brokers []*process, since time.Time) (most int) {
+	for _, p := range brokers {
+		taken := map[string]int{}
+		for _, line := range p.said("New client connected from") {
+			second, _, _ := strings.Cut(line, ":")
+			if at, err := strconv.ParseInt(second, 10, 64); err == nil && at > since.Unix() {
+				taken[second]++
+				most = max(most, taken[second])
 			}
 		}
 	}
+	return most
 }

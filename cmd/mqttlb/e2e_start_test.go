@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/json"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -28,6 +29,39 @@ func TestAShortDescriptorLimitIsSaidAtOnceWithBothNumbers(t *testing.T) {
 		join(t, b.addrs["mqtt"], "", 4, id)
 	}
 	refused(t, b.addrs["mqtt"], 5, "too-many", quotaExceeded)
+}
+
+// What a low limit has room for is taken, and neither refused clients nor a flood at the admin address takes the rest.
+func TestALowDescriptorLimitIsUsed(t *testing.T) {
+	t.Parallel()
+	broker := startMosquitto(t, "a")
+	for limit, least := range map[string]int{"200": 50, "100": 15, "64": 5} {
+		t.Run(limit, func(t *testing.T) {
+			b := configure(t, oneBroker+nodes(broker)+"limits: {max_connections: 12345}\n")
+			b.start(t, "ulimit -n "+limit)
+			b.waitReady(t)
+			var line struct{ Taken int }
+			if err := json.Unmarshal([]byte(b.waitFor(t, "12345", limit, "ulimit")), &line); err != nil {
+				t.Fatal(err)
+			}
+			if line.Taken < least {
+				t.Fatalf("%d connections are taken with %s descriptors, want %d or more", line.Taken, limit, least)
+			}
+			for _, id := range ids("fits", line.Taken) {
+				join(t, b.addrs["mqtt"], "", 4, id)
+			}
+			for range 30 { // they stay
+				dialWire(t, b.addrs["mqtt"], "")
+				stall(t, netip.MustParseAddr("127.0.0.1"), b.addrs["admin"], nil, 0)
+			}
+			if n := b.metrics(t).sum(t, "mqttlb_sessions_open"); int(n) != line.Taken {
+				t.Errorf("%g sessions are open, want %d", n, line.Taken)
+			}
+			if n := b.metrics(t).sum(t, "mqttlb_accept_errors_total"); n > 0 {
+				t.Errorf("%g connections could not be accepted", n)
+			}
+		})
+	}
 }
 
 func TestServeSaysWhatIsWrong(t *testing.T) {

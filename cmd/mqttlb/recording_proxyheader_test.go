@@ -49,7 +49,7 @@ func proxyHeaders() (all []*scenario) {
 			}
 		},
 	}, &scenario{
-		name: "untrusted-proxy", about: "A header of a peer that is not trusted is what its listener makes of such bytes.",
+		name: "untrusted-proxy", about: "A header of a peer that is not trusted.",
 		in:       recordingMode.reads,
 		listener: ", proxy_protocol: accept, trusted_proxies: [127.0.0.9]",
 		play: func(s *scene) {

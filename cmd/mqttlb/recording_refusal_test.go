@@ -18,7 +18,7 @@ func refusals() []*scenario {
 		}
 	}
 	return []*scenario{
-		each("not-mqtt", "A first packet that is no CONNECT.",
+		each("not-mqtt", "A first packet that is no CONNECT of MQTT.",
 			pingreqPacket, []byte("\x10\x0f\x00\x05AMQPX\x05\x02\x00\x3c\x00\x02c1\x00"), []byte("\x30\x03\x00\x01t")),
 		each("malformed-connect", "What breaks the specification, in each version: a reserved flag, a Will QoS of 3, a topic of the Will that is none.",
 			connectWith(3, 0x04|0x18, 60, nil, "c1", "t", "m"),
@@ -69,7 +69,8 @@ func refusals() []*scenario {
 				s.end()
 			},
 		}, {
-			name: "client-gone-at-once", about: "A client that says nothing at all.", in: recordingMode.reads,
+			name: "client-gone-at-once", about: "A client that says nothing at all. Its line has the level debug.", in: recordingMode.reads,
+			settings: "log: {level: debug, format: json}",
 			play: func(s *scene) {
 				c := s.dialAs(arrival{bare: true})
 				c.fin()

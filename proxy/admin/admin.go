@@ -129,13 +129,14 @@ type entry struct {
 }
 
 func newEntry(s *Server, ending <-chan struct{}, ln net.Listener, by Way) *entry {
-	w, limit := wayOf(by, ln.Addr()), maxOverAddress
+	socket, limit := overSocketAndAddress(proxy.AdminConnections())
 	if by == BySocket {
-		limit = maxOverSocket
+		limit = socket
 	}
+	reads, changes, streams := inProgress(limit)
 	return &entry{
-		Server: s, way: w, ending: ending, conns: newConnections(ln, limit),
-		reads: newSlots(maxReads), changes: newSlots(maxChanges), streams: newSlots(maxStreams),
+		Server: s, way: wayOf(by, ln.Addr()), ending: ending, conns: newConnections(ln, limit, s.log),
+		reads: newSlots(reads), changes: newSlots(changes), streams: newSlots(streams),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy"
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 )
 
@@ -14,6 +15,7 @@ var (
 	outcomes            = newCounter("outcomes_total", "Client connections that have ended, by how.", "listener", "outcome")
 	refusals            = newCounter("refusals_total", "Client connections that were refused, by reason. Each is among mqttlb_outcomes_total too: do not add them.", "listener", "reason")
 	tolerated           = newCounter("connect_tolerated_total", "Clients that were let through although their CONNECT breaks a rule, by rule. One CONNECT may break several.", "listener", "rule")
+	foreignProtocols    = newCounter("foreign_protocols_total", "Client connections refused because their first bytes were of another protocol than expected, by that protocol.", "listener", "protocol")
 	httpAnswers         = newCounter("http_answers_total", "HTTP requests that mqttlb answered and no node, by status.", "listener", "status")
 )
 
@@ -37,6 +39,11 @@ func (s scrape) listeners(all []proxy.ListenerStats) {
 		for r, n := range l.Tolerated {
 			if r > 0 && (l.Tolerant || n > 0) { // a counter stays when the listener has become strict
 				s.count(tolerated, n, l.Name, mqttparse.Rule(r).String())
+			}
+		}
+		for f, n := range l.Foreign {
+			if f := opening.Foreign(f); f != opening.NotForeign {
+				s.count(foreignProtocols, n, l.Name, f.String())
 			}
 		}
 		for status, n := range l.Answers {

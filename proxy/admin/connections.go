@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,13 +26,15 @@ type connections struct {
 	evicted int // connections closed for new ones; only Accept uses it
 	closed  chan struct{}
 	once    sync.Once
+	log     *slog.Logger
+	failed  sampledLine
 
 	mu   sync.Mutex // guards open, and state and since of the connections in it
 	open map[*connection]struct{}
 }
 
-func newConnections(ln net.Listener, limit int) *connections {
-	return &connections{Listener: ln, limit: limit, closed: make(chan struct{}), open: map[*connection]struct{}{}}
+func newConnections(ln net.Listener, limit int, log *slog.Logger) *connections {
+	return &connections{Listener: ln, limit: limit, log: log, closed: make(chan struct{}), open: map[*connection]struct{}{}}
 }
 
 // connection is an accepted connection.
@@ -64,6 +67,9 @@ func (l *connections) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
+			if n, ok := l.failed.take(); ok && !errors.Is(err, net.ErrClosed) {
+				l.log.Error("the admin server cannot accept a connection", "address", l.Addr().String(), "error", err, "failures", n)
+			}
 			return nil, err
 		}
 		c := &connection{Conn: conn, in: l, since: time.Now()}

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mqttlb/proxy"
 )
 
 // flood opens connections from many addresses of loopback until the end of the test, and returns when all
@@ -82,7 +85,7 @@ func TestAFloodOfConnectionsKeepsNoScraperOut(t *testing.T) {
 }
 
 func TestTheOldestConnectionOfTheGreediestAddressMakesRoom(t *testing.T) {
-	l := newConnections(loopback(t), 4)
+	l := newConnections(loopback(t), 4, slog.New(slog.DiscardHandler))
 	defer l.Close()
 	now := time.Now()
 	add := func(peer string, state connectionState, age int) *connection {
@@ -114,7 +117,7 @@ func TestTheOldestConnectionOfTheGreediestAddressMakesRoom(t *testing.T) {
 
 // Of peers with as many connections, the ones that have sent least make room.
 func TestAConnectionThatHasSentARequestIsClosedLast(t *testing.T) {
-	l := newConnections(loopback(t), 4)
+	l := newConnections(loopback(t), 4, slog.New(slog.DiscardHandler))
 	defer l.Close()
 	now := time.Now()
 	var conns []*connection
@@ -137,11 +140,17 @@ func TestAConnectionThatHasSentARequestIsClosedLast(t *testing.T) {
 
 // What the server may hold open is within the descriptors that the balancer keeps free for it.
 func TestThereIsAlwaysAConnectionToClose(t *testing.T) {
-	const busy = maxReads + maxChanges + maxStreams + 3 // a scrape, a profile, a kick
-	for _, limit := range []int{maxOverSocket, maxOverAddress} {
-		if busy >= limit {
-			t.Errorf("%d requests may be in progress on %d connections", busy, limit)
+	for all := 24; all <= proxy.AdminDescriptors; all++ {
+		socket, address := overSocketAndAddress(all)
+		for _, limit := range []int{socket, address} {
+			reads, changes, streams := inProgress(limit)
+			if busy := reads + changes + streams + 3; busy >= limit { // a scrape, a profile, a kick
+				t.Errorf("%d requests may be in progress on %d connections", busy, limit)
+			}
 		}
+	}
+	if socket, address := overSocketAndAddress(proxy.AdminDescriptors); socket != maxOverSocket || address != maxOverAddress {
+		t.Errorf("%d and %d connections", socket, address)
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	// maxOverSocket and maxOverAddress are the connections open at the same time.
 	// They are more than the requests that may be in progress, so that there is always
 	// one that waits and can be closed for a new one.
+	// With a low descriptor limit they are fewer; see overSocketAndAddress.
 	maxOverSocket  = 32
 	maxOverAddress = proxy.AdminDescriptors - maxOverSocket
 	// evictionPause comes after evictionsAtOnce connections that are accepted in place of
@@ -62,6 +63,19 @@ const (
 	// sampleTime is the time between two log lines about wrong tokens.
 	sampleTime = 10 * time.Second
 )
+
+// overSocketAndAddress divides the connections that the server may have open.
+func overSocketAndAddress(all int) (socket, address int) {
+	socket = all * maxOverSocket / (maxOverSocket + maxOverAddress)
+	return socket, all - socket
+}
+
+// inProgress returns how many requests and streams may be in progress on so many connections. A scrape, a
+// profile, a kick and a connection that can be closed for a new one come on top.
+func inProgress(connections int) (reads, changes, streams int) {
+	reads, changes = min(maxReads, max(connections/8, 1)), min(maxChanges, max(connections/8, 1))
+	return reads, changes, min(maxStreams, max(connections-reads-changes-4, 1))
+}
 
 // slots limit what is in progress at the same time.
 type slots chan struct{}

@@ -61,16 +61,29 @@ func (o *Opening) readPacket(sc *Scratch) Verdict {
 	case mqttparse.ErrShort:
 		return o.needMore()
 	}
-	if refusal.Outcome == outcome.NotMQTT && o.listener.AcceptProxy {
-		wrapped, undecided := hasSignature(o.bytes)
+	v, undecided := o.refuseConnect(o.bytes, refusal, err, sc)
+	if undecided {
+		return o.needMore()
+	}
+	return v
+}
+
+// connectType is the packet type of a CONNECT, in the first four bits.
+const connectType = 1
+
+// refuseConnect refuses a client whose first packet, at the start of b, is wrong. undecided means that b is too short to
+// tell another protocol from a packet of MQTT.
+func (o *Opening) refuseConnect(b []byte, r Refusal, err error, sc *Scratch) (v Verdict, undecided bool) {
+	if r.Outcome == outcome.NotMQTT {
+		f, undecided := Identify(b, ForeignMQTT)
 		if undecided {
-			return o.needMore()
+			return Verdict{}, true
 		}
-		if wrapped {
-			refusal.Outcome = outcome.UntrustedProxy
+		if f != ForeignUnknown || b[0]>>4 != connectType {
+			return o.RefuseForeign(f, err.Error(), sc), false
 		}
 	}
-	return o.refuse(refusal, err.Error(), sc)
+	return o.refuse(r, err.Error(), sc), false
 }
 
 // askAdmit asks the caller to apply the limits to a client whose first bytes are

@@ -76,9 +76,13 @@ func (o *Opening) readFrames(sc *Scratch) Verdict {
 		switch {
 		case err == nil:
 			whole = true
+			continue
 		case err != mqttparse.ErrShort:
-			return o.refuse(refusal, err.Error(), sc)
-		case f.next > framedConnect*most:
+			if v, undecided := o.refuseConnect(f.packet, refusal, err, sc); !undecided {
+				return v
+			}
+		}
+		if f.next > framedConnect*most {
 			return o.refuseFrames(errFramedConnect, sc)
 		}
 	}

@@ -15,6 +15,9 @@ const (
 	// one of this size takes 76 µs. net/http reads a longer one.
 	maxRequest = 4096
 
+	// maxMethod limits the name of an HTTP method, in bytes. The longest registered one has 17.
+	maxMethod = 32
+
 	// maxPings limits the pings and pongs before the CONNECT. To remove one from the
 	// client's bytes moves all bytes after it.
 	maxPings = 100

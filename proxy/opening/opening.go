@@ -63,6 +63,9 @@ type Opening struct {
 	hello  tlsterm.HelloScanner
 	header headerScanner // of an HTTP request
 	frames *frames       // nil: no upgrade to WebSocket
+
+	announced bool // a PROXY header was read
+	heard     bool // the client has sent something, apart from that header
 }
 
 // New returns the opening of a client that has connected to a listener of the snapshot. peer
@@ -83,6 +86,7 @@ func (o *Opening) Feed(sent []byte, sc *Scratch) Verdict {
 	case len(sent) == 0:
 	case len(o.bytes) == 0:
 		o.bytes, o.owned = sent, false
+		o.heard = true
 	default:
 		o.Keep()
 		o.bytes = append(o.bytes, sent...)
@@ -105,7 +109,7 @@ func (o *Opening) step(sc *Scratch) Verdict {
 	case atBeginning:
 		return o.chooseFirst()
 	case atHello:
-		return o.readHello()
+		return o.readHello(sc)
 	case atRequest:
 		return o.readRequest(sc)
 	case atFrames:
@@ -137,6 +141,9 @@ func (o *Opening) readProxyHeader() Verdict {
 	if err == ErrHeaderShort {
 		return o.needMore()
 	}
+	if err == errHeaderAbsent {
+		return o.refuseWithoutHeader()
+	}
 	if err != nil {
 		return o.refuseSilently(outcome.BadProxyHeader, err.Error())
 	}
@@ -145,12 +152,25 @@ func (o *Opening) readProxyHeader() Verdict {
 		o.Front = &front
 	}
 	o.bytes = o.bytes[h.Length:]
+	o.announced, o.heard = true, len(o.bytes) > 0
 	o.stage = atBeginning // a connection of the proxy itself: no limits of an address
 	if h.Source.IsValid() {
 		o.Source, o.Destination = h.Source, h.Destination
 		o.stage = atAddress
 	}
 	return Verdict{}
+}
+
+// refuseWithoutHeader refuses a trusted peer that does not begin with a PROXY header.
+func (o *Opening) refuseWithoutHeader() Verdict {
+	const rule = "a peer in trusted_proxies must begin with one; take it out of the list if it sends none"
+	f, undecided := Identify(o.bytes, ForeignProxy)
+	if undecided {
+		return o.needMore()
+	}
+	v := o.refuseSilently(outcome.BadProxyHeader, fmt.Sprintf("%v, but %s: %s", errHeaderAbsent, foreignNames[f].words, rule))
+	v.Foreign = f
+	return v
 }
 
 // chooseFirst refuses a client beyond a limit if it cannot get an answer: on a TLS listener,
@@ -181,8 +201,12 @@ func (o *Opening) afterTLS() stage {
 	}
 }
 
-func (o *Opening) readHello() Verdict {
-	if !o.hello.Whole(o.bytes) {
+func (o *Opening) readHello(sc *Scratch) Verdict {
+	foreign, undecided := IdentifyNotTLS(o.bytes)
+	if foreign != NotForeign {
+		return o.RefuseForeign(foreign, "", sc)
+	}
+	if undecided || !o.hello.Whole(o.bytes) {
 		if len(o.bytes) >= maxClientHello {
 			return o.refuseSilently(outcome.HandshakeFailed, "TLS: the ClientHello is longer than 64 KiB")
 		}
@@ -214,29 +238,6 @@ func (o *Opening) Secured(info *tlsterm.Info) {
 // AwaitsTLS reports whether the client's handshake comes next.
 func (o *Opening) AwaitsTLS() bool {
 	return o.stage == atHandshake || o.stage == atHello && o.listener.TLS != nil
-}
-
-// Late names what the client has not sent completely when its time is over. It is empty if
-// net/http has the connection, because net/http reports that itself.
-func (o *Opening) Late() string {
-	limit := o.snapshot.Timeouts.ConnectPacket
-	var missing string
-	switch o.stage {
-	case atProxyHeader:
-		missing = "PROXY header"
-	case atHello, atHandshake:
-		if t := o.listener.TLS; t != nil && t.Timeout < limit {
-			return fmt.Sprintf("no whole ClientHello within tls.handshake_timeout %v", t.Timeout)
-		}
-		missing = "ClientHello"
-	case atRequest:
-		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %v", limit)
-	case atHTTP:
-		return ""
-	default:
-		missing = "CONNECT"
-	}
-	return fmt.Sprintf("no whole %s within timeouts.connect_packet %v", missing, limit)
 }
 
 // Keep copies the bytes of the last Feed, so that its argument may change.

@@ -162,18 +162,6 @@ func (p *ProxyHeader) setAddresses(h *proxyproto.Header) {
 	}
 }
 
-// hasSignature reports whether b begins with the signature of a PROXY header; undecided means
-// that b is too short to tell.
-func hasSignature(b []byte) (yes, undecided bool) {
-	v1 := []byte(lineStart)
-	switch {
-	case bytes.HasPrefix(b, v1), bytes.HasPrefix(b, proxyproto.SIGV2):
-		return true, false
-	default:
-		return false, agree(b, v1) || agree(b, proxyproto.SIGV2)
-	}
-}
-
 // agree reports whether b and prefix are equal up to the end of the shorter one.
 func agree(b, prefix []byte) bool {
 	n := min(len(b), len(prefix))

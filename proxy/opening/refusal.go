@@ -58,7 +58,7 @@ func (r Refusal) closeCode() websocket.CloseCode {
 		return websocket.MessageTooBig
 	case outcome.ConnectTimeout:
 		return websocket.GoingAway
-	case outcome.RefusedConnections, outcome.RefusedRate, outcome.RefusedAddress, outcome.RefusedAddressRate,
+	case outcome.RefusedConnections, outcome.RefusedReserve, outcome.RefusedRate, outcome.RefusedAddress, outcome.RefusedAddressRate,
 		outcome.NodesFull, outcome.NodeBusy, outcome.NoNode, outcome.DialFailed, outcome.UpgradeRefused,
 		outcome.DescriptorsExceeded, outcome.PortsExceeded:
 		return websocket.TryAgainLater

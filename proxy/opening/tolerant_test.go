@@ -33,8 +33,8 @@ func toleratedRows(tb testing.TB) []row {
 		{name: "a property twice in frames", stage: "wss to mqtt, tolerant", before: hi, after: masked(0x82, repeated[:9]) + masked(0x82, repeated[9:]+"\xc0\x00"), verdict: dial("plain", "c1", repeated+"\xc0\x00", "repeated_property")},
 		{name: "a property twice in frames, strictly", stage: "wss to mqtt", before: hi, after: masked(0x82, repeated), verdict: "refuse malformed_connect: Receive Maximum comes twice", told: "malformed_connect"},
 		{name: "a reserved flag", stage: "mqtt, tolerant", before: reserved, verdict: "refuse malformed_connect: reserved flag is not 0 at byte 9"},
-		{name: "TLS, tolerantly", stage: "mqtt, tolerant", before: hi, verdict: "refuse not_mqtt"},
-		{name: "HTTP, tolerantly", stage: "mqtt, tolerant", before: "GET / HTTP/1.1\r\n\r\n", verdict: "refuse not_mqtt"},
+		{name: "TLS, tolerantly", stage: "mqtt, tolerant", before: hi, verdict: "refuse wrong_protocol: a TLS ClientHello in place of MQTT"},
+		{name: "HTTP, tolerantly", stage: "mqtt, tolerant", before: "GET / HTTP/1.1\r\n\r\n", verdict: "refuse wrong_protocol: an HTTP request in place of MQTT", told: "an MQTT server.\n"},
 		{name: "level 6, tolerantly", stage: "mqtt, tolerant", before: strings.Replace(connect4, "\x04\x02", "\x06\x02", 1), verdict: "refuse unsupported_version", told: "\x20\x03\x00\x84\x00"},
 	}
 }

@@ -53,9 +53,10 @@ type Verdict struct {
 
 	Reply []byte // valid only if Kind is Upgrade, Pong or Refuse; empty: no answer
 
-	// Outcome and Fault are valid only if Kind is Refuse.
+	// Outcome, Fault and Foreign are valid only if Kind is Refuse.
 	Outcome outcome.Outcome
-	Fault   string // the fault in words; empty: Outcome says enough
+	Fault   string  // the fault in words; empty: Outcome says enough
+	Foreign Foreign // the client's protocol, if that is the fault
 
 	// Connect is valid only if Kind is Admit. It is nil if clients send no CONNECT.
 	Connect *mqttparse.Connect

@@ -28,6 +28,7 @@ const (
 
 	// The outcomes of sessions that did not reach a node.
 
+	NoData              // the client closed or reset the connection and has sent nothing, as checks of load balancers do
 	ClientGone          // the client closed or reset the connection before a node had its CONNECT
 	ConnectTimeout      // no whole CONNECT within timeouts.connect_packet
 	HandshakeFailed     // the TLS handshake failed
@@ -35,14 +36,16 @@ const (
 	RefusedOpening      // limits.opening_memory was exceeded, and the client's address held the most
 	IdentityMismatch    // the client's certificate does not name the identity in its CONNECT
 	BadUpgrade          // the request is not an acceptable upgrade to WebSocket
-	NotMQTT             // the first packet is not a CONNECT
+	WrongProtocol       // the first bytes are of another protocol than the listener's
+	NotMQTT             // the first packet is of the type of a CONNECT, and not MQTT's
 	MalformedConnect    // the CONNECT violates the specification
 	UnsupportedVersion  // an unsupported protocol level
 	IdentifierRejected  // an empty client identifier where it is not allowed
 	ConnectTooLarge     // longer than limits.max_connect_size
 	BadProxyHeader      // no, or no valid, PROXY header from a trusted proxy
-	UntrustedProxy      // a PROXY header from a peer outside trusted_proxies
+	UntrustedProxy      // a PROXY header that the listener does not expect: from a peer outside trusted_proxies, or a second one
 	RefusedConnections  // limits.max_connections, or that of the listener
+	RefusedReserve      // all places that are left of limits.max_connections are reserves of other listeners
 	RefusedRate         // limits.connect_rate
 	RefusedAddress      // limits.max_connections_per_address
 	RefusedAddressRate  // limits.connect_rate_per_address
@@ -76,6 +79,7 @@ var names = [Count]string{
 	FrameError:          "frame_error",
 	HTTPServed:          "http_served",
 	RequestTimeout:      "request_timeout",
+	NoData:              "no_data",
 	ClientGone:          "client_gone",
 	ConnectTimeout:      "connect_timeout",
 	HandshakeFailed:     "handshake_failed",
@@ -83,6 +87,7 @@ var names = [Count]string{
 	RefusedOpening:      "opening_memory",
 	IdentityMismatch:    "identity_mismatch",
 	BadUpgrade:          "bad_upgrade",
+	WrongProtocol:       "wrong_protocol",
 	NotMQTT:             "not_mqtt",
 	MalformedConnect:    "malformed_connect",
 	UnsupportedVersion:  "unsupported_version",
@@ -91,6 +96,7 @@ var names = [Count]string{
 	BadProxyHeader:      "bad_proxy_header",
 	UntrustedProxy:      "untrusted_proxy",
 	RefusedConnections:  "max_connections",
+	RefusedReserve:      "reserve",
 	RefusedRate:         "connect_rate",
 	RefusedAddress:      "address_connections",
 	RefusedAddressRate:  "address_rate",

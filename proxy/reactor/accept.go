@@ -23,7 +23,7 @@ func (l *Loop) Listen(fd int32) (listener int) {
 		return listener
 	}
 	if err := l.poller.listen(fd, int32(tagListener-listener)); err != nil {
-		l.handler.AcceptFailed(err)
+		l.handler.AcceptFailed(listener, err)
 		l.pauseAccept()
 	}
 	return listener
@@ -51,10 +51,12 @@ func (l *Loop) accept(listener int) (more bool) {
 			l.handler.Accepted(listener, fd, l.address.addrPort())
 		case syscall.EAGAIN:
 			return false
-		case syscall.EINTR, syscall.ECONNABORTED:
+		case syscall.EINTR:
+		case syscall.ECONNABORTED, syscall.EPROTO, syscall.EPERM:
+			l.handler.AcceptFailed(listener, err) // of this connection alone: its client is gone, or a firewall forbids it
 		default:
 			// Descriptors or memory have run out, and only time helps.
-			l.handler.AcceptFailed(err)
+			l.handler.AcceptFailed(listener, err)
 			l.pauseAccept()
 			return false
 		}

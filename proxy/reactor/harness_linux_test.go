@@ -65,7 +65,7 @@ func (h *echo) Accepted(_ int, fd int32, peer netip.AddrPort) {
 	}
 }
 
-func (h *echo) AcceptFailed(err error) { h.failed = append(h.failed, err) }
+func (h *echo) AcceptFailed(_ int, err error) { h.failed = append(h.failed, err) }
 
 func (h *echo) Turned(length time.Duration) { h.turns = append(h.turns, length) }
 

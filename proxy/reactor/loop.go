@@ -20,9 +20,10 @@ type Handler interface {
 	// block, and peer is not valid for a Unix socket.
 	Accepted(listener int, fd int32, peer netip.AddrPort)
 
-	// AcceptFailed is called if a connection cannot be accepted for want of descriptors or memory. The
-	// loop pauses before it tries again.
-	AcceptFailed(err error)
+	// AcceptFailed is called if a connection cannot be accepted. listener is the number that Listen
+	// returned, or is about to return. If descriptors or memory have run out, the loop pauses before it
+	// tries again.
+	AcceptFailed(listener int, err error)
 
 	// Turned is called at the end of each turn with the time that it has taken, without its wait for
 	// events.

@@ -20,7 +20,7 @@ type Reason string
 
 // The reasons. "Client" names the side that is to blame or that sent the alert.
 const (
-	NotTLS                   Reason = "not_tls"                    // the first bytes are not TLS; the error says what they look like
+	NotTLS                   Reason = "not_tls"                    // the first bytes are not TLS
 	NoSharedVersion          Reason = "no_shared_version"          // the client wants TLS 1.1, or less than min_version
 	NoSharedCipher           Reason = "no_shared_cipher"           // or none that fits the certificate's kind of key
 	NoSharedCurve            Reason = "no_shared_curve"            // no common key exchange
@@ -58,36 +58,10 @@ type HandshakeError struct {
 }
 
 func (e *HandshakeError) Error() string {
-	var plain tls.RecordHeaderError
-	if e.Reason == NotTLS && errors.As(e.Err, &plain) {
-		return fmt.Sprintf("TLS handshake: %s: %v%s", e.Reason, e.Err, looksLike(plain.RecordHeader))
-	}
 	return fmt.Sprintf("TLS handshake: %s: %v", e.Reason, e.Err)
 }
 
 func (e *HandshakeError) Unwrap() error { return e.Err }
-
-// looksLike guesses the protocol of a client whose first five bytes are not a TLS record.
-func looksLike(b [5]byte) string {
-	switch text := string(b[:]); {
-	case b[0] == 0x10:
-		return ", but like MQTT without TLS"
-	case speaksHTTP(b):
-		return ", but like HTTP without TLS"
-	case text == "PROXY" || text == "\r\n\r\n\x00":
-		return ", but like a PROXY header that the listener does not expect"
-	}
-	return ""
-}
-
-// speaksHTTP reports whether a client's first five bytes begin an HTTP/1 request.
-func speaksHTTP(b [5]byte) bool {
-	return slices.Contains([]string{"GET /", "POST ", "PUT /", "HEAD ", "OPTIO", "DELET", "PATCH"}, string(b[:]))
-}
-
-// httpAnswer answers a client that speaks HTTP without TLS, in net/http's words, so that a browser does not show an
-// empty page.
-const httpAnswer = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 // reasonOf classifies an error of crypto/tls's server handshake. An error without a type is classified by its text;
 // tests with real handshakes fail if a release of Go changes the text.

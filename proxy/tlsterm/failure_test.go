@@ -68,7 +68,7 @@ func TestFailedHandshakesHaveAReason(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotTLSIsNamed(t *testing.T) {
+func TestWhatIsNotTLSHasAReasonOfItsOwn(t *testing.T) {
 	s := server(t, proxytest.NewCA("ca"), nil)
 	hello := clientHello(t)
 	for _, row := range []struct {
@@ -76,10 +76,10 @@ func TestWhatIsNotTLSIsNamed(t *testing.T) {
 		want  Reason
 		text  string
 	}{
-		{"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00", NotTLS, "like MQTT without TLS"},
-		{"GET / HTTP/1.1\r\n\r\n", NotTLS, "like HTTP without TLS"},
-		{"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", NotTLS, "like a PROXY header"},
-		{"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", NotTLS, "like a PROXY header"},
+		{"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00", NotTLS, "does not look like a TLS handshake"},
+		{"GET / HTTP/1.1\r\n\r\n", NotTLS, "does not look like a TLS handshake"},
+		{"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", NotTLS, "does not look like a TLS handshake"},
+		{"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", NotTLS, "does not look like a TLS handshake"},
 		{"\x00\x00\x00\x00\x00", NotTLS, "does not look like a TLS handshake"},
 		{"\x80\x2e\x01\x00\x02", NotTLS, "SSLv2"},
 		{"", ClientGone, "EOF"},

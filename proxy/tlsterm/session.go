@@ -42,7 +42,7 @@ type Session struct {
 
 // Accept makes the handshake as a server on conn, in the calling goroutine. It returns by ctx's deadline. Until it
 // returns it owns the deadlines of conn; afterwards none is set. The error is a *HandshakeError; Accept has then sent the
-// client an alert, or an HTTP response if the client speaks HTTP without TLS. The caller closes conn, with or without an
+// client an alert. The caller closes conn, with or without an
 // error.
 func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, error) {
 	return newServerSession(ctx, wire{raw: conn, budget: maxHandshake}, config)
@@ -71,16 +71,11 @@ func (g *Gate) Accept(ctx context.Context, hello []byte, open func() (net.Conn, 
 
 func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session, error) {
 	s := &Session{wire: w}
-	conn := w.raw
 	s.conn = tls.Server(&s.wire, config)
 	var hello hello
 	if err := s.handshake(context.WithValue(ctx, helloKey{}, &hello)); err != nil {
 		if alert, ok := s.wire.alert(); ok && isBadRecord(err) {
 			err = fmt.Errorf("remote error: %w", alert)
-		}
-		var plain tls.RecordHeaderError
-		if errors.As(err, &plain) && plain.Conn != nil && speaksHTTP(plain.RecordHeader) {
-			_, _ = io.WriteString(conn, httpAnswer) // the client may not read it
 		}
 		return nil, &HandshakeError{Reason: reasonOf(err), ServerName: hello.serverName, Err: err}
 	}

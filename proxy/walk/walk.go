@@ -136,6 +136,9 @@ func (w *Walk) ask(node *balancer.Node, now int64) (_ *balancer.Node, pause time
 func (w *Walk) Failed(err error) Failure {
 	f := FailureOf(err)
 	w.passOver()
+	if last := w.queueing.last; last != nil && f.Unreached && !f.TimedOut {
+		last.NotReached()
+	}
 	w.reason = f.Outcome
 	w.timedOut = w.timedOut || f.TimedOut
 	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded // another node would need a descriptor, too
