@@ -39,7 +39,7 @@ func (l *loop) failAttempt(s *session, err error) {
 	}
 	l.dropAttempt(s)
 	o.failure = failure(node, err)
-	if cause, mute := upgradeCause(o.pool, err, time.Duration(l.Now()-o.begunAt)); mute {
+	if cause, mute := upgradeCause(o.pool, err, l.isPatient(o)); mute {
 		s.reportUnanswered(node, cause)
 	}
 	if failed.Unreached {

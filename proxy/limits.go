@@ -171,6 +171,10 @@ type waits struct {
 	// then counts against it. A good node answers within milliseconds, so nobody can fake this at one.
 	silence time.Duration
 
+	// patientClose is the least time after which a close looks like the end of a node's patience: EMQX waits
+	// 3 s for a PROXY header.
+	patientClose time.Duration
+
 	// portRelease is how long a port without a listener still accepts the connections whose handshake
 	// had begun. It is longer than deferAccept of package reactor.
 	portRelease time.Duration
@@ -179,5 +183,6 @@ type waits struct {
 // usualWaits are the waits of every server outside of tests.
 var usualWaits = waits{
 	boundary: time.Second, linger: 2 * time.Second, walkPause: walk.Pause, refusal: time.Second,
-	settle: 10 * time.Second, again: time.Hour, silence: 3 * time.Second, portRelease: 2 * time.Second,
+	settle: 10 * time.Second, again: time.Hour, silence: 3 * time.Second,
+	patientClose: time.Second, portRelease: 2 * time.Second,
 }

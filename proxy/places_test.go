@@ -179,6 +179,7 @@ func TestAFloodOfRequestsLeavesHalfOfThePlaces(t *testing.T) {
 	if s := r.srv.Stats(); s.WebConnections != 5 || s.WebConnectionsMax != 5 || s.Listeners[0].Answers[503] != 3 {
 		t.Errorf("%d of %d connections, %v", s.WebConnections, s.WebConnectionsMax, s.Listeners[0].Answers)
 	}
+	eventually(t, "the places of those that were refused", func() bool { return r.srv.admitted.Load() == 5 })
 	for i := range 5 {
 		r.open(fmt.Sprint(i))
 	}

@@ -20,7 +20,7 @@ func (l *loop) countUnanswered(s *session, why RetryReason, b []byte) {
 	}
 	o := s.pending
 	s.flow.Unanswered[why]++
-	s.reportUnanswered(o.node, likelyCause(o.pool, why, b, time.Duration(l.Now()-o.begunAt)))
+	s.reportUnanswered(o.node, likelyCause(o.pool, why, b, l.isPatient(o)))
 }
 
 // reportUnanswered tells a node that it has not answered the session.
@@ -30,22 +30,23 @@ func (s *session) reportUnanswered(n *balancer.Node, cause string) {
 
 // upgradeCause returns the likely cause of the error of an attempt if it says that the node has answered an
 // upgrade to WebSocket with no HTTP at all. A status is an answer, which may be about the client.
-func upgradeCause(p *snapshot.Pool, err error, after time.Duration) (cause string, ok bool) {
+func upgradeCause(p *snapshot.Pool, err error, patient bool) (cause string, ok bool) {
 	response, ok := errors.AsType[*websocket.ResponseError](err)
 	switch {
 	case !ok || response.Status != 0:
 		return "", false
 	case err == errUpgradeTimeout:
-		return likelyCause(p, RetrySilent, nil, after), true
+		return likelyCause(p, RetrySilent, nil, patient), true
 	case response == errNoUpgrade, response == errUpgradeReset:
-		return likelyCause(p, RetryClosed, nil, after), true
+		return likelyCause(p, RetryClosed, nil, patient), true
 	}
 	return err.Error() + ": see pools[].protocol", true
 }
 
-// patientClose is the least time after which a close looks like the end of a node's patience: EMQX waits 3 s
-// for a PROXY header.
-const patientClose = time.Second
+// isPatient reports whether a close now looks like the end of a node's patience.
+func (l *loop) isPatient(o *pending) bool {
+	return time.Duration(l.Now()-o.begunAt) >= l.server.waits.patientClose
+}
 
 // greetings are what other protocols begin with.
 var greetings = []struct{ begin, what string }{
@@ -55,8 +56,8 @@ var greetings = []struct{ begin, what string }{
 }
 
 // likelyCause says why a node probably has given no CONNACK: by what the pool sends, by what the node has
-// sent, and after how long.
-func likelyCause(p *snapshot.Pool, why RetryReason, b []byte, after time.Duration) string {
+// sent, and whether it was patient before that.
+func likelyCause(p *snapshot.Pool, why RetryReason, b []byte, patient bool) string {
 	for _, g := range greetings {
 		if bytes.HasPrefix(b, []byte(g.begin)) {
 			return g.what
@@ -70,7 +71,7 @@ func likelyCause(p *snapshot.Pool, why RetryReason, b []byte, after time.Duratio
 		return fmt.Sprintf("its answer begins with %q and is no CONNACK: its port is not for MQTT, see pools[].nodes[].address", b[:min(len(b), 8)])
 	case p.SendProxy != 0:
 		return fmt.Sprintf("the pool sends a PROXY header (pools[].proxy_protocol: v%d), which the node probably does not expect", p.SendProxy)
-	case why == RetrySilent || after >= patientClose:
+	case why == RetrySilent || patient:
 		return "the node probably waits for a PROXY header, and the pool sends none (pools[].proxy_protocol: off)"
 	case p.TLS != nil:
 		return "the node expects a PROXY header, which the pool does not send (pools[].proxy_protocol: off), or is at a limit of its own"

@@ -10,6 +10,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -51,6 +52,7 @@ func TestTheLogNamesTheLikelyCauseOfAMissingCONNACK(t *testing.T) {
 	proxy := func(version int) setting {
 		return func(s *snapshot.Snapshot) { s.Listeners[0].Pool.SendProxy = version }
 	}
+	tests := map[string]func(*testing.T){}
 	for name, row := range map[string]struct {
 		mode   mode
 		node   func(net.Conn)
@@ -70,8 +72,7 @@ func TestTheLogNamesTheLikelyCauseOfAMissingCONNACK(t *testing.T) {
 		"no HTTP for an upgrade":         {wsToWS, nil, proxy(0), RetryReasons, "see pools[].protocol"},
 		"a close in place of HTTP":       {wsToWS, nil, proxy(2), RetryReasons, "PROXY header (pools[].proxy_protocol: v2)"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		tests[name] = func(t *testing.T) {
 			var address string
 			switch {
 			case row.node != nil:
@@ -81,7 +82,9 @@ func TestTheLogNamesTheLikelyCauseOfAMissingCONNACK(t *testing.T) {
 			default:
 				address = startNode(t, func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite(); _, _ = io.Copy(io.Discard, c) }).address()
 			}
-			r := row.mode.start(t, []string{address}, row.set)
+			r := prepare(t, []string{address}, row.set, row.mode.set)
+			r.srv.waits.patientClose = patience // a busy machine is slow, too
+			r.run()
 			c := r.dial()
 			c.send(connectAs("c1"))
 			if row.why != RetryReasons {
@@ -95,8 +98,9 @@ func TestTheLogNamesTheLikelyCauseOfAMissingCONNACK(t *testing.T) {
 			if strings.Contains(r.log.String(), "level=WARN msg=\"node accepts") {
 				t.Error("one session has made the node mute")
 			}
-		})
+		}
 	}
+	proxytest.RunAbreast(t, tests)
 }
 
 // An answer that is no CONNACK sends the client on to the next candidate, as a close does.

@@ -89,7 +89,7 @@ func TestFrozenBrokerCostsTheOthersNoSession(t *testing.T) {
 		fmt.Fprintf(&nodes, "      - {name: %s, address: %q}\n", broker.name, broker.addr)
 	}
 	r := newReloadee(t, nodes.String())
-	r.health = fmt.Sprintf("{probe: [emqx, mqtt], port: %s, interval: 1s, timeout: 1s, fall: 2, rise: 2}", port)
+	r.health = fmt.Sprintf("{probe: [emqx, mqtt], port: %s, interval: 2s, timeout: 2s, fall: 2, rise: 2}", port)
 	r.more = "    when_down: close\n    drain_rate: 1000\n"
 	r.put(t)
 	r.run(t)
@@ -102,7 +102,7 @@ func TestFrozenBrokerCostsTheOthersNoSession(t *testing.T) {
 	a.play(stalls)
 	b.play(stalls)
 	for _, name := range []string{"a", "b"} {
-		r.waitFor(t, `"msg":"node is draining"`, `"node":"`+name+`"`, `"reason":"emqx is running, but: no CONNACK within timeout 1s"`)
+		r.waitFor(t, `"msg":"node is draining"`, `"node":"`+name+`"`, `"reason":"emqx is running, but: no CONNACK within timeout 2s"`)
 	}
 	c.play(freezes) // later than in life, so that its sessions find no other node up
 	r.waitFor(t, `"msg":"node is down"`, `"node":"c"`)

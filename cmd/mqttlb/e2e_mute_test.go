@@ -12,7 +12,7 @@ func TestANodeThatGetsAPROXYHeaderItDoesNotExpectIsDown(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
 	r := newReloadee(t, nodes(broker))
-	r.health = "{probe: tcp, interval: 200ms, timeout: 200ms, rise: 1, fall: 2}"
+	r.health = "{probe: tcp, interval: 1s, timeout: 1s, rise: 1, fall: 2}"
 	r.more = "    proxy_protocol: v2\n"
 	r.put(t)
 	r.run(t)

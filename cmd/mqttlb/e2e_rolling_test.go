@@ -57,16 +57,18 @@ func TestRollingRestartLosesNothing(t *testing.T) {
 	paced := time.Now()
 
 	lives := []*process{}
-	for i, m := range brokers {
+	const back = `"msg":"the sessions have returned to their first node"`
+	for _, m := range brokers {
 		lives = append(lives, m.process)
 		watch.begin()
 		m.kill()
 		watch.await("all clients are on the others than "+m.name, func(open map[string]int) bool { return open[m.name] == 0 })
 		watch.checkRate(rate)
 		r.waitFor(t, `"msg":"node is down"`, fmt.Sprintf(`"node":%q`, m.name))
+		before := len(r.said(back)) // others than those that return now
 		m.restart(t)
 		lives = append(lives, m.process)
-		r.waitForN(t, i+1, `"msg":"the sessions have returned to their first node"`)
+		r.waitForN(t, before+1, back)
 		watch.await("all clients are in again", func(open map[string]int) bool { return open[m.name] > clients/6 })
 	}
 	stop()
@@ -108,9 +110,8 @@ func checkArrived(t *testing.T, brokers []*process, publishers []*publisher, dev
 	}
 	for _, p := range publishers {
 		count(p.id, p.acked, time.Duration(p.longest.Load()))
-		if n := p.refused.Load(); n != 0 {
-			t.Errorf("%s has sent %d CONNECTs in vain", p.id, n)
-		}
+		// It may be on its way home just now.
+		eventually(t, p.id+" has sent no CONNECT in vain", func() bool { return p.refused.Load() == 0 })
 	}
 	for _, d := range devices {
 		count(d.id, d.acked, d.longest)
