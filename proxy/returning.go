@@ -3,13 +3,13 @@ package proxy
 import (
 	"hash/maphash"
 	"log/slog"
-	"math"
 	"sync/atomic"
 	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/rate"
 )
 
 // A node may lead back to this process in ways that no address shows: through DNAT, or through another
@@ -29,20 +29,18 @@ const (
 	// returned is the bit of a counter whose identifier has come back too often.
 	returned = 1 << 30
 
-	returnsInterval = int64(time.Minute) // between two lines of the log
+	returnsInterval = time.Minute // between two lines of the log
 )
 
 // returns counts the sessions that wait for their CONNACK, by client identifier.
 type returns struct {
 	seed  maphash.Seed
 	slots [returnSlots]atomic.Int32
-	said  atomic.Int64 // when the last line was written, in ns of the loops' clock
+	line  rate.Line
 }
 
 func newReturns() *returns {
-	r := &returns{seed: maphash.MakeSeed()}
-	r.said.Store(math.MinInt64 / 2)
-	return r
+	return &returns{seed: maphash.MakeSeed(), line: rate.Line{Every: returnsInterval}}
 }
 
 // enter counts a session. It returns false if there are too many of its identifier.
@@ -80,7 +78,7 @@ func (l *loop) hasReturned(s *session) bool {
 func (l *loop) refuseReturned(s *session) step {
 	o, r := s.pending, l.server.returns
 	o.fault = "the client identifier waits for its CONNACK too often: a node leads back to this process, or many clients share it"
-	if said, now := r.said.Load(), l.Now(); now-said >= returnsInterval && r.said.CompareAndSwap(said, now) {
+	if _, ok := r.line.Take(time.Now()); ok {
 		node := ""
 		candidates := o.pool.Candidates(balancer.Client{Key: o.key, Keyed: o.keyed, Persistent: s.persistent})
 		if n := candidates.Next(); n != nil {

@@ -42,7 +42,7 @@ type Server struct {
 
 	admitted, refused atomic.Int64 // connections by their place
 	web               atomic.Int64 // connections with HTTP requests
-	acceptFailures    sampledLine
+	acceptFailures    rate.Line
 	gaveWay           atomic.Uint64 // openings that were ended for new connections
 }
 
@@ -69,6 +69,8 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 
 		openingMemory: newOpeningMemory(),
 		returns:       newReturns(),
+
+		acceptFailures: rate.Line{Every: sampleInterval},
 	}
 	srv.http = newHTTPServer(srv)
 	srv.host.read()
