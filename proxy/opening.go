@@ -167,8 +167,8 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	l.countTolerated(s, o.Tolerated)
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
-	if l.hasReturned(s) {
-		return l.refuseReturned(s)
+	if l.isInLoop(s) {
+		return l.refuseLoop(s)
 	}
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()

@@ -28,7 +28,7 @@ type Server struct {
 
 	openingMemory *openingMemory
 	host          hostAddresses
-	returns       *returns
+	loopGuard     *loopGuard
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
@@ -68,7 +68,7 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		stopping:  make(chan struct{}),
 
 		openingMemory: newOpeningMemory(),
-		returns:       newReturns(),
+		loopGuard:     newLoopGuard(),
 
 		acceptFailures: rate.Line{Every: sampleInterval},
 	}

@@ -39,7 +39,7 @@ func TestAClientThatComesBackThroughAnotherBalancerGoesElsewhere(t *testing.T) {
 	own.Store(r.srv.Addr("mqtt").String())
 	r.run()
 	c := r.open(r.idOf(0))
-	if n := r.numbers("mqtt").Accepted; n > mostReturns+1 {
+	if n := r.numbers("mqtt").Accepted; n > mostWaiting+1 {
 		t.Errorf("one client has become %d connections", n)
 	}
 	if n := len(good.firstWrites()); n != 1 {
@@ -67,11 +67,11 @@ func TestAClientWhoseOnlyNodeLeadsBackIsRefused(t *testing.T) {
 		_ = c.Close()
 		eventually(t, "no session", func() bool { return r.numbers("mqtt").Open == 0 })
 	}
-	if n := r.numbers("mqtt").Accepted; n > 3*(mostReturns+1) {
+	if n := r.numbers("mqtt").Accepted; n > 3*(mostWaiting+1) {
 		t.Errorf("3 clients have become %d connections", n)
 	}
-	for i := range r.srv.returns.slots {
-		if n := r.srv.returns.slots[i].Load(); n != 0 {
+	for i := range r.srv.loopGuard.slots {
+		if n := r.srv.loopGuard.slots[i].Load(); n != 0 {
 			t.Errorf("a counter is left at %#x", n)
 		}
 	}
