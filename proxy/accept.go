@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"net/netip"
-	"sync/atomic"
+	"time"
 
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/snapshot"
@@ -53,24 +53,7 @@ func (l *loop) AcceptFailed(number int, err error) {
 	if number < len(l.sockets) && l.sockets[number].port != nil {
 		name = l.sockets[number].listener.Name
 	}
-	if n, ok := l.server.acceptFailures.take(l.Now()); ok {
+	if n, ok := l.server.acceptFailures.Take(time.Now()); ok {
 		l.server.log.Warn("connections cannot be accepted", "listener", name, "error", err, "failures", n)
 	}
-}
-
-// sampledLine limits a log line that can come often. Any goroutine may use it.
-type sampledLine struct {
-	events atomic.Uint64 // since the last line
-	next   atomic.Int64  // when the next line may come
-}
-
-// take reports whether to write the line now, and for how many events it stands. now is in ns of the
-// loops' clock.
-func (s *sampledLine) take(now int64) (n uint64, ok bool) {
-	s.events.Add(1)
-	next := s.next.Load()
-	if now < next || !s.next.CompareAndSwap(next, now+int64(sampleInterval)) {
-		return 0, false
-	}
-	return s.events.Swap(0), true
 }

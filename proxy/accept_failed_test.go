@@ -17,7 +17,7 @@ func TestFailedAcceptsAreLoggedOnceInAWhile(t *testing.T) {
 		return true
 	})
 	r.waitLine(`level=WARN msg="connections cannot be accepted" listener=mqtt error="too many open files" failures=1`)
-	r.srv.acceptFailures.next.Store(0)
+	r.srv.acceptFailures.Every = 0
 	ask(l, func() bool {
 		l.AcceptFailed(1000, syscall.ECONNABORTED) // a socket that is no listener's yet
 		return true

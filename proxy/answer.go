@@ -149,7 +149,7 @@ func (l *loop) releasePending(s *session) {
 	}
 	l.endOpening(s.pending)
 	s.pending.held.end()
-	s.pending.waiting.leave()
+	s.pending.leaveLoopGuard()
 	*s.pending = pending{attempt: attempt{buffer: s.pending.reusable()}}
 	if len(l.openings) < openingsKept {
 		l.openings = append(l.openings, s.pending)

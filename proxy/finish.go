@@ -49,7 +49,7 @@ func (l *loop) refuseForeign(s *session, f opening.Foreign) step {
 func (l *loop) refuseAndLinger(s *session, o outcome.Outcome) step {
 	_ = l.end(&s.client, nil, 0)
 	s.outcome = o
-	s.pending.waiting.leave()
+	s.pending.leaveLoopGuard()
 	s.pending.Take()
 	s.pending.stopKeeping()
 	if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone {

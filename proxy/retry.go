@@ -107,7 +107,7 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	if !s.canChangeNode() || s.client.broken || s.outcome != outcome.None {
 		return 0, false
 	}
-	if o.nodes >= o.pool.Confirm.Attempts || why == RetryConnack && o.passesReturn() {
+	if o.nodes >= o.pool.Confirm.Attempts || why == RetryConnack && o.passesLoopOn() {
 		return 0, false
 	}
 	o.walk.TurnedAway(why == RetryClosed || why == RetryReset)

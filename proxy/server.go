@@ -28,7 +28,7 @@ type Server struct {
 
 	openingMemory *openingMemory
 	host          hostAddresses
-	returns       *returns
+	loopGuard     *loopGuard
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
@@ -42,7 +42,7 @@ type Server struct {
 
 	admitted, refused atomic.Int64 // connections by their place
 	web               atomic.Int64 // connections with HTTP requests
-	acceptFailures    sampledLine
+	acceptFailures    rate.Line
 	gaveWay           atomic.Uint64 // openings that were ended for new connections
 }
 
@@ -68,7 +68,9 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		stopping:  make(chan struct{}),
 
 		openingMemory: newOpeningMemory(),
-		returns:       newReturns(),
+		loopGuard:     newLoopGuard(),
+
+		acceptFailures: rate.Line{Every: sampleInterval},
 	}
 	srv.http = newHTTPServer(srv)
 	srv.host.read()

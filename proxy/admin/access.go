@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"mqttlb/proxy/snapshot"
 )
@@ -158,7 +159,7 @@ func (e *entry) checkToken(r *http.Request, a *Access) error {
 	}
 	c.proved.Store(false)
 	e.wrong.fail(from)
-	if n, ok := e.wrongLog.take(); ok {
+	if n, ok := e.wrongLog.Take(time.Now()); ok {
 		e.log.Warn("a request to the admin server had a wrong token", "client", c.peer, "path", shorten(r.URL.Path), "wrong", n)
 	}
 	return errorf(http.StatusUnauthorized, "the token is not that of admin.token_file")

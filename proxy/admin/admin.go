@@ -24,6 +24,7 @@ import (
 	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
+	"mqttlb/proxy/rate"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -66,7 +67,7 @@ type Server struct {
 	routes   http.Handler
 	access   atomic.Pointer[Access]
 	wrong    attempts
-	wrongLog sampledLine
+	wrongLog rate.Line
 
 	metrics, profile, kick slots // of all entries together
 }
@@ -76,6 +77,7 @@ func New(from Sources, log *slog.Logger) *Server {
 	s := &Server{
 		from: from, log: log, registry: newRegistry(&collector{from}),
 		metrics: newSlots(1), profile: newSlots(1), kick: newSlots(1),
+		wrongLog: rate.Line{Every: sampleTime},
 	}
 	s.access.Store(&Access{})
 	s.routes = s.newMux()

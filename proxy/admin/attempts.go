@@ -85,22 +85,3 @@ func (l *attempts) forgetLocked(now time.Time) {
 		delete(l.by, victim)
 	}
 }
-
-// sampledLine limits a log line that clients can cause.
-type sampledLine struct {
-	mu   sync.Mutex // guards the fields below
-	last time.Time
-	n    int // since the last line
-}
-
-// take reports whether to write the line now, and for how many events it stands.
-func (s *sampledLine) take() (n int, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.n++
-	if now := time.Now(); now.Sub(s.last) >= sampleTime {
-		n, ok = s.n, true
-		s.last, s.n = now, 0
-	}
-	return n, ok
-}

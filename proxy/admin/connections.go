@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/rate"
 	"mqttlb/proxy/reactor"
 )
 
@@ -27,14 +28,14 @@ type connections struct {
 	closed  chan struct{}
 	once    sync.Once
 	log     *slog.Logger
-	failed  sampledLine
+	failed  rate.Line // accepts
 
 	mu   sync.Mutex // guards open, and state and since of the connections in it
 	open map[*connection]struct{}
 }
 
 func newConnections(ln net.Listener, limit int, log *slog.Logger) *connections {
-	return &connections{Listener: ln, limit: limit, log: log, closed: make(chan struct{}), open: map[*connection]struct{}{}}
+	return &connections{Listener: ln, limit: limit, log: log, failed: rate.Line{Every: sampleTime}, closed: make(chan struct{}), open: map[*connection]struct{}{}}
 }
 
 // connection is an accepted connection.
@@ -67,7 +68,7 @@ func (l *connections) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
-			if n, ok := l.failed.take(); ok && !errors.Is(err, net.ErrClosed) {
+			if n, ok := l.failed.Take(time.Now()); ok && !errors.Is(err, net.ErrClosed) {
 				l.log.Error("the admin server cannot accept a connection", "address", l.Addr().String(), "error", err, "failures", n)
 			}
 			return nil, err

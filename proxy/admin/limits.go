@@ -60,7 +60,7 @@ const (
 	wrongBurst   = 10
 	trustTime    = time.Hour
 	maxAddresses = 4096
-	// sampleTime is the time between two log lines about wrong tokens.
+	// sampleTime is the time between two log lines about wrong tokens, and about failed accepts.
 	sampleTime = 10 * time.Second
 )
 

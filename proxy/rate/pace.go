@@ -4,9 +4,9 @@
 //	p := rate.NewPace(100, time.Second) // 100 a second, and as many at once after a pause
 //	next, ok = p.Take(next, now)
 //
-// A [Pace] is a value without state; a [Limiter] is shared by goroutines. The package has
-// no clock and no queue: the caller passes the time, and decides what to do with an event
-// that does not pass.
+// A [Pace] is a value without state; a [Limiter] is shared by goroutines, and so is a [Line],
+// which limits a log line. The package has no clock and no queue: the caller passes the
+// time, and decides what to do with an event that does not pass.
 package rate
 
 import "time"

@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"strings"
@@ -39,7 +40,7 @@ func TestAClientThatComesBackThroughAnotherBalancerGoesElsewhere(t *testing.T) {
 	own.Store(r.srv.Addr("mqtt").String())
 	r.run()
 	c := r.open(r.idOf(0))
-	if n := r.numbers("mqtt").Accepted; n > mostReturns+1 {
+	if n := r.numbers("mqtt").Accepted; n > mostWaiting+1 {
 		t.Errorf("one client has become %d connections", n)
 	}
 	if n := len(good.firstWrites()); n != 1 {
@@ -67,34 +68,42 @@ func TestAClientWhoseOnlyNodeLeadsBackIsRefused(t *testing.T) {
 		_ = c.Close()
 		eventually(t, "no session", func() bool { return r.numbers("mqtt").Open == 0 })
 	}
-	if n := r.numbers("mqtt").Accepted; n > 3*(mostReturns+1) {
+	if n := r.numbers("mqtt").Accepted; n > 3*(mostWaiting+1) {
 		t.Errorf("3 clients have become %d connections", n)
 	}
-	for i := range returnSlots {
-		if id, pair := r.srv.returns.ids[i].Load(), r.srv.returns.pairs[i].Load(); id != 0 || pair != 0 {
-			t.Errorf("counters are left at %#x and %d", id, pair)
+	for i := range r.srv.loopGuard.slots {
+		if n := r.srv.loopGuard.slots[i].Load(); n != 0 {
+			t.Errorf("a counter is left at %#x", n)
 		}
 	}
 }
 
-// A stranger whose sessions wait for their CONNACK under the identifier of another client does not keep that
-// client out.
-func TestAStrangerDoesNotUseUpTheReturnsOfAnotherClient(t *testing.T) {
-	var got atomic.Int32
-	n := startNode(t, func(c net.Conn) {
-		if got.Add(1) <= mostReturns {
-			_, _ = io.Copy(io.Discard, c)
-			return
-		}
-		(&node{t: t}).serve(c)
-	})
-	r := start(t, []string{n.address()})
-	for range mostReturns {
-		r.dialFrom("127.0.0.9").send(connectAs("victim"))
+// Sessions that have a client's identifier and another password do not keep that client out, however many wait.
+func TestNobodyWithoutItsPasswordKeepsAClientOut(t *testing.T) {
+	withPassword := func(id, password string) []byte {
+		b := append(connectAs(id), 0, 4, 'u', 's', 'e', 'r', 0, byte(len(password)))
+		b = append(b, password...)
+		b[1], b[9] = byte(len(b)-2), b[9]|0xC0
+		return b
 	}
-	eventually(t, "the stranger's sessions on the node", func() bool { return got.Load() == mostReturns })
-	c := r.dialFrom("127.0.0.9")
-	c.send(connectAs("victim"))
-	c.expect([]byte("\x20\x02\x00\x03"))
-	_ = r.open("victim").Close()
+	slow := startNode(t, func(c net.Conn) { // a broker whose authentication hangs if the password is wrong
+		if bytes.HasSuffix(readConnectFrom(c, 0), []byte("right")) {
+			_, _ = c.Write(connack311)
+		}
+		_, _ = io.Copy(io.Discard, c)
+	})
+	r := start(t, []string{slow.address()}, confirming)
+	var waiting []*client
+	for range mostWaiting {
+		c := r.dial()
+		c.send(withPassword("victim", "wrong"))
+		waiting = append(waiting, c)
+	}
+	eventually(t, "all wait for their CONNACK", func() bool { return r.node(0).Open() == mostWaiting })
+	victim := r.dial()
+	victim.send(withPassword("victim", "right"))
+	victim.expect(connack311)
+	for _, c := range append(waiting, victim) {
+		_ = c.Close()
+	}
 }
