@@ -151,6 +151,7 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 		s.name(v.Connect.ClientID, v.Connect.Username, v.Connect.Tolerated)
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
 		s.byKeepAlive = timeouts.Idle == 0
+		s.pending.sameClient = l.server.returns.slotOf(v.Connect, s.pending.TLS)
 		s.persistent = v.Connect.SessionExpiryInterval > 0 || !v.Connect.CleanStart // a node may say otherwise in its CONNACK
 	} else {
 		s.idle = reactor.Ticks(timeouts.Idle)
@@ -167,7 +168,7 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	l.countTolerated(s, o.Tolerated)
 	o.key, o.keyed = v.Key, v.Keyed
 	l.beginWalk(s, v.Pool)
-	if l.hasReturned(s) {
+	if o.hasReturned() {
 		return l.refuseReturned(s)
 	}
 	o.tls, o.destination = o.TLS, o.Destination

@@ -24,7 +24,8 @@ type pending struct {
 	listener   *snapshot.Listener // in that generation
 	counted    bool               // in the loop's opensUnder
 
-	returns     *atomic.Int32 // counts the sessions of its client identifier; nil: it is not counted
+	sameClient  *atomic.Int32 // counts the sessions of its client in Server.returns; nil: none does
+	returns     *atomic.Int32 // the same, once it is counted there
 	held        *holding      // its part of the process's opening memory; nil: none
 	handshakeBy int64         // deadline of the client's handshake, in ns of the loop's clock; 0: no handshake has begun
 	helloAt     int64         // when its ClientHello was whole, in ns of the loop's clock

@@ -8,31 +8,36 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/tlsterm"
 )
 
 // A node may lead back to this process in ways that no address shows: through DNAT, or through another
 // balancer. Then a CONNECT comes back again and again, each time as a new session that waits for its
 // CONNACK. A client has one or two such sessions at a time. The one that is too many is refused, and the
 // sessions before it pass the refusal on, one after the other, to the first one, which tries other nodes.
+//
+// A CONNECT that comes back has the same credentials. Sessions with an identifier and other credentials are
+// counted apart: otherwise one who knows no more than the identifier of a client could keep it out.
 
 const (
-	// mostReturns is how many sessions of one client identifier may wait for their CONNACK at a time. It is
+	// mostReturns is how many sessions of one client may wait for their CONNACK at a time. It is
 	// more than a fleet has whose devices share an identifier by mistake and come at once, mostly.
 	mostReturns = 64
 
-	// returnSlots is the number of counters. Identifiers share them by hash: of 200,000 sessions that wait
+	// returnSlots is the number of counters. Clients share them by hash: of 200,000 sessions that wait
 	// for their CONNACK at once, 3 have the same counter, and practically never 64.
 	returnSlots = 1 << 16
 
-	// returned is the bit of a counter whose identifier has come back too often.
+	// returned is the bit of a counter whose client has come back too often.
 	returned = 1 << 30
 
 	returnsInterval = int64(time.Minute) // between two lines of the log
 )
 
-// returns counts the sessions that wait for their CONNACK, by client identifier.
+// returns counts the sessions that wait for their CONNACK, by client identifier and credentials.
 type returns struct {
 	seed  maphash.Seed
 	slots [returnSlots]atomic.Int32
@@ -45,18 +50,35 @@ func newReturns() *returns {
 	return r
 }
 
-// enter counts a session. It returns false if there are too many of its identifier.
-func (r *returns) enter(id string) (slot *atomic.Int32, ok bool) {
-	slot = &r.slots[maphash.String(r.seed, id)%returnSlots]
+// slotOf returns the counter of the clients with this CONNECT and TLS, or nil if the CONNECT has no identifier:
+// such clients are told apart by nothing. secure is nil without TLS.
+func (r *returns) slotOf(c *mqttparse.Connect, secure *tlsterm.Info) *atomic.Int32 {
+	if len(c.ClientID) == 0 {
+		return nil
+	}
+	var h maphash.Hash
+	h.SetSeed(r.seed)
+	for _, field := range [...][]byte{c.ClientID, c.Username, c.Password, c.AuthenticationMethod, c.AuthenticationData} {
+		maphash.WriteComparable(&h, len(field))
+		_, _ = h.Write(field)
+	}
+	if secure != nil && secure.Verified {
+		maphash.WriteComparable(&h, [...]string{secure.Subject, secure.Serial})
+	}
+	return &r.slots[h.Sum64()%returnSlots]
+}
+
+// enterReturns counts a session. It returns false if there are too many of its client.
+func enterReturns(slot *atomic.Int32) bool {
 	if slot.Add(1)&^returned > mostReturns {
 		slot.Or(returned)
 		leaveReturns(slot)
-		return nil, false
+		return false
 	}
-	return slot, true
+	return true
 }
 
-// leaveReturns uncounts a session, and reports whether its identifier has come back too often and others of it
+// leaveReturns uncounts a session, and reports whether its client has come back too often and others of it
 // still wait. The last one clears that.
 func leaveReturns(slot *atomic.Int32) (others bool) {
 	if n := slot.Add(-1); n&returned != 0 {
@@ -66,14 +88,12 @@ func leaveReturns(slot *atomic.Int32) (others bool) {
 }
 
 // hasReturned counts a session on its way to a node, and reports whether it is one too many.
-func (l *loop) hasReturned(s *session) bool {
-	id := s.clientID()
-	if id == "" {
-		return false // clients without one are told apart by nothing
+func (o *pending) hasReturned() bool {
+	if o.sameClient == nil || enterReturns(o.sameClient) {
+		o.returns = o.sameClient
+		return false
 	}
-	slot, ok := l.server.returns.enter(id)
-	s.pending.returns = slot
-	return !ok
+	return true
 }
 
 // refuseReturned refuses a session that is one too many, and says so once a minute.

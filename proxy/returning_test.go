@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"strings"
@@ -74,5 +75,35 @@ func TestAClientWhoseOnlyNodeLeadsBackIsRefused(t *testing.T) {
 		if n := r.srv.returns.slots[i].Load(); n != 0 {
 			t.Errorf("a counter is left at %#x", n)
 		}
+	}
+}
+
+// Sessions that have a client's identifier and another password do not keep that client out, however many wait.
+func TestNobodyWithoutItsPasswordKeepsAClientOut(t *testing.T) {
+	withPassword := func(id, password string) []byte {
+		b := append(connectAs(id), 0, 4, 'u', 's', 'e', 'r', 0, byte(len(password)))
+		b = append(b, password...)
+		b[1], b[9] = byte(len(b)-2), b[9]|0xC0
+		return b
+	}
+	slow := startNode(t, func(c net.Conn) { // a broker whose authentication hangs if the password is wrong
+		if bytes.HasSuffix(readConnectFrom(c, 0), []byte("right")) {
+			_, _ = c.Write(connack311)
+		}
+		_, _ = io.Copy(io.Discard, c)
+	})
+	r := start(t, []string{slow.address()}, confirming)
+	var waiting []*client
+	for range mostReturns {
+		c := r.dial()
+		c.send(withPassword("victim", "wrong"))
+		waiting = append(waiting, c)
+	}
+	eventually(t, "all wait for their CONNACK", func() bool { return r.node(0).Open() == mostReturns })
+	victim := r.dial()
+	victim.send(withPassword("victim", "right"))
+	victim.expect(connack311)
+	for _, c := range append(waiting, victim) {
+		_ = c.Close()
 	}
 }
