@@ -60,7 +60,7 @@ func TestANodeTakesATenthOfASecondAtOnceAndAtLeastOneSession(t *testing.T) {
 // Whoever comes when, waits and leaves: in no span the node gets more than its rate and the burst.
 func TestNoSpanHasMoreSessionsThanTheRateAndTheBurst(t *testing.T) {
 	const long = 20 * time.Second
-	for range 20 {
+	for range 10 {
 		perSecond := 1 + rand.IntN(200)
 		n := pacedNode(t, perSecond, Queue{Size: 1 + rand.IntN(300), Time: time.Duration(1+rand.IntN(20)) * time.Second}, 0)
 		var went []int64

@@ -74,9 +74,12 @@ func (srv *Server) fitDescriptors(g *generation) (connections, refusals int64) {
 		return wanted, refusalHeadroom
 	}
 	// With a low limit the reserve would take everything. It is needed in full only in an attack.
-	spare := max(0, int64(min(limit, 1<<40))-base)
-	reserve = min(reserve, spare/3)
-	connections, refusals = max((spare-reserve)/each, 1), max(min(refusalHeadroom, reserve/4), 1)
+	spare, refusals := max(0, int64(min(limit, 1<<40))-base), int64(refusalHeadroom)
+	if reserve > spare/3 {
+		reserve = spare / 3
+		refusals = max(min(refusalHeadroom, reserve/4), 1)
+	}
+	connections = max((spare-reserve)/each, 1)
 	if wanted > 0 {
 		connections = min(connections, wanted)
 	}

@@ -39,5 +39,7 @@ func (l *loop) rearm(s *session, h *stream) {
 		l.callback(s)(func(s *session) { l.resume(s, s.step) })
 		return
 	}
-	_ = l.Watch(h.fd, s.target(h), h.watch, h.watch)
+	if h.watch != reactor.WatchNothing { // register will have it reported for the first time
+		_ = l.Watch(h.fd, s.target(h), h.watch, h.watch)
+	}
 }

@@ -238,7 +238,7 @@ func TestCtlOverTheAddress(t *testing.T) {
 	if lines := r.waitForN(t, 1, `"msg":"audit"`, `"who":"token"`, `"action":"weight"`); len(lines) != 1 {
 		t.Errorf("%v", lines)
 	}
-	if out, code := mqttlb(t, "ctl", "--address", r.addrs["mqtt"], "nodes"); code != 1 || !strings.Contains(out, r.addrs["mqtt"]+" has closed the connection before the end of its answer\n") {
+	if out, code := mqttlb(t, "ctl", "--address", r.addrs["mqtt"], "nodes"); code != 1 || !strings.Contains(out, r.addrs["mqtt"]+": the process that answers is no mqttlb that knows this command: 400 Bad Request: Client sent an HTTP request to an MQTT server.\n") {
 		t.Errorf("at an MQTT listener: exit code %d: %s", code, out)
 	}
 
