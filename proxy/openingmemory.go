@@ -13,7 +13,8 @@ import (
 // flood from many addresses, each of which holds no more than a good client, evicts its own oldest
 // openings, which have stalled the longest.
 //
-// The same order decides which opening gives its place among the connections away; see giveWay.
+// The address with the most openings, however little they hold, gives places among the connections away; see
+// giveWay.
 //
 // A CONNECT that arrives whole in the first read, as nearly all do, counts nothing here.
 type openingMemory struct {
@@ -21,7 +22,7 @@ type openingMemory struct {
 	limit     int64      // bytes; 0: none
 	held      int64      // bytes of all openings
 	byAddress map[holderKey]*holder
-	heaviest  map[*port]*holders // by port; none is empty
+	tops      map[*port]*ordered // by port; none is empty
 	opened    uint64             // the number of the last holding
 }
 
@@ -50,8 +51,8 @@ const (
 type holder struct {
 	key      holderKey
 	bytes    int64
-	openings list.List // of *holding, the oldest first
-	index    int       // in the heap of its port
+	openings list.List   // of *holding, the oldest first
+	index    [orders]int // in the heaps of its port
 }
 
 type holderKey struct {
@@ -60,7 +61,7 @@ type holderKey struct {
 }
 
 func newOpeningMemory() *openingMemory {
-	return &openingMemory{byAddress: map[holderKey]*holder{}, heaviest: map[*port]*holders{}}
+	return &openingMemory{byAddress: map[holderKey]*holder{}, tops: map[*port]*ordered{}}
 }
 
 // begin begins to count an opening of an address, which is the zero address for clients on a Unix
@@ -74,14 +75,17 @@ func (m *openingMemory) begin(from netip.Addr, at *port, evict func()) *holding 
 	if by == nil {
 		by = &holder{key: key}
 		m.byAddress[key] = by
-		if m.heaviest[at] == nil {
-			m.heaviest[at] = new(holders)
+		if m.tops[at] == nil {
+			m.tops[at] = &ordered{{by: byBytes}, {by: byNumber}}
 		}
-		heap.Push(m.heaviest[at], by)
+		for i := range m.tops[at] {
+			heap.Push(&m.tops[at][i], by)
+		}
 	}
 	m.opened++
 	h := &holding{memory: m, by: by, number: m.opened, evict: evict}
 	h.place = by.openings.PushBack(h)
+	m.tops[at].fix(by)
 	return h
 }
 
@@ -100,7 +104,7 @@ func (h *holding) set(n int64) {
 	m.held += n - h.bytes
 	h.by.bytes += n - h.bytes
 	h.bytes = n
-	heap.Fix(m.heaviest[h.by.key.port], h.by.index)
+	m.tops[h.by.key.port].fix(h.by)
 	m.fitLocked()
 }
 
@@ -121,28 +125,28 @@ func (m *openingMemory) setLimit(limit int64) {
 
 func (m *openingMemory) fitLocked() {
 	for m.limit > 0 && m.held > m.limit {
-		m.heaviestLocked(func(*port) bool { return true }).evictLocked(lostMemory)
+		m.topLocked(byBytes, func(*port) bool { return true }).evictLocked(lostMemory)
 	}
 }
 
-// heaviestLocked returns the address that holds the most on the given ports, or nil if there is none.
-func (m *openingMemory) heaviestLocked(on func(*port) bool) (heaviest *holder) {
-	for p, tops := range m.heaviest {
-		if top := (*tops)[0]; on(p) && (heaviest == nil || top.outweighs(heaviest)) {
-			heaviest = top
+// topLocked returns the address that comes first on the given ports, or nil if there is none.
+func (m *openingMemory) topLocked(by order, on func(*port) bool) (top *holder) {
+	for p, tops := range m.tops {
+		if first := tops[by].list[0]; on(p) && (top == nil || first.before(top, by)) {
+			top = first
 		}
 	}
-	return heaviest
+	return top
 }
 
 // giveWay evicts an opening on one of the given ports to make room for a new connection of another
-// address: the oldest of the address that holds the most there, if that has more of them than the new
-// connection's address would have. So a flood makes room for others and not for itself, and good clients,
+// address: the oldest of the address with the most of them there, if it has more than the new connection's
+// address would have. So a flood makes room for others and not for itself, and good clients,
 // of which each has one, make room for nobody. It reports whether it has evicted one.
 func (m *openingMemory) giveWay(from netip.Addr, on func(*port) bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	h := m.heaviestLocked(func(p *port) bool { return p != nil && on(p) })
+	h := m.topLocked(byNumber, func(p *port) bool { return p != nil && on(p) })
 	if h == nil || h.key.address == keyOf(from) {
 		return false
 	}
@@ -185,51 +189,79 @@ func (h *holding) removeLocked() {
 	by.openings.Remove(h.place)
 	by.bytes -= h.bytes
 	m.held -= h.bytes
-	tops := m.heaviest[by.key.port]
+	tops := m.tops[by.key.port]
 	if by.openings.Len() > 0 {
-		heap.Fix(tops, by.index)
+		tops.fix(by)
 		return
 	}
-	heap.Remove(tops, by.index)
-	if tops.Len() == 0 {
-		delete(m.heaviest, by.key.port)
+	for i := range tops {
+		heap.Remove(&tops[i], by.index[i])
+	}
+	if tops[byBytes].Len() == 0 {
+		delete(m.tops, by.key.port)
 	}
 	delete(m.byAddress, by.key)
 }
 
-// outweighs reports whether the address loses an opening before the other: it holds more bytes, or as
-// many and has the older opening.
-func (h *holder) outweighs(other *holder) bool {
-	if h.bytes != other.bytes || h.openings.Len() == 0 || other.openings.Len() == 0 {
-		return h.bytes > other.bytes
+// order says which address loses an opening first.
+type order uint8
+
+const (
+	byBytes  order = iota // the one that holds the most
+	byNumber              // the one with the most openings
+	orders
+)
+
+// before reports whether the address loses an opening before the other: it has more or, if it has as much, the
+// older opening.
+func (h *holder) before(other *holder, by order) bool {
+	mine, its := h.bytes, other.bytes
+	if by == byNumber {
+		mine, its = int64(h.openings.Len()), int64(other.openings.Len())
+	}
+	if mine != its || h.openings.Len() == 0 || other.openings.Len() == 0 {
+		return mine > its
 	}
 	return h.openings.Front().Value.(*holding).number < other.openings.Front().Value.(*holding).number
 }
 
+// fix restores the orders after a change of an address.
+func (tops *ordered) fix(h *holder) {
+	for i := range tops {
+		heap.Fix(&tops[i], h.index[i])
+	}
+}
+
+// ordered is addresses in each order.
+type ordered [orders]holders
+
 // holders is a heap with the address that loses an opening next at the top.
-type holders []*holder
+type holders struct {
+	by   order
+	list []*holder
+}
 
-func (h holders) Len() int { return len(h) }
+func (h *holders) Len() int { return len(h.list) }
 
-func (h holders) Less(i, j int) bool { return h[i].outweighs(h[j]) }
+func (h *holders) Less(i, j int) bool { return h.list[i].before(h.list[j], h.by) }
 
-func (h holders) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
+func (h *holders) Swap(i, j int) {
+	h.list[i], h.list[j] = h.list[j], h.list[i]
+	h.list[i].index[h.by], h.list[j].index[h.by] = i, j
 }
 
 // Push implements heap.Interface.
 func (h *holders) Push(x any) {
 	by := x.(*holder)
-	by.index = len(*h)
-	*h = append(*h, by)
+	by.index[h.by] = len(h.list)
+	h.list = append(h.list, by)
 }
 
 // Pop implements heap.Interface.
 func (h *holders) Pop() any {
-	last := len(*h) - 1
-	by := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
+	last := len(h.list) - 1
+	by := h.list[last]
+	h.list[last] = nil
+	h.list = h.list[:last]
 	return by
 }

@@ -81,7 +81,7 @@ func TestOpeningThatIsOverHoldsNothing(t *testing.T) {
 	o.hold("too large", "192.0.2.1", 101)
 	o.held["too large"].set(101) // it is gone already
 	o.want(t, "too large")
-	if o.openingMemory.held != 0 || len(o.byAddress) != 0 || len(o.heaviest) != 0 {
+	if o.openingMemory.held != 0 || len(o.byAddress) != 0 || len(o.tops) != 0 {
 		t.Errorf("%d bytes of %d addresses are left", o.openingMemory.held, len(o.byAddress))
 	}
 	var none *holding
@@ -93,4 +93,26 @@ func TestNoLimitOfOpeningMemoryEvictsNobody(t *testing.T) {
 	o := newOpenings(0)
 	o.hold("a", "192.0.2.1", 1<<40)
 	o.want(t)
+}
+
+// A place is given away by the address with the most openings. One that holds more, as a TLS handshake does, does
+// not keep the places of a flood for the flood.
+func TestAHeavyOpeningDoesNotKeepTheManyFromGivingWay(t *testing.T) {
+	o, at := newOpenings(0), new(port)
+	begin := func(name, from string, bytes int64) {
+		o.held[name] = o.begin(netip.MustParseAddr(from), at, func() { o.evicted = append(o.evicted, name) })
+		o.held[name].set(bytes)
+	}
+	begin("handshake", "192.0.2.1", 50000)
+	for i := range 3 {
+		begin(fmt.Sprint("idle", i), "192.0.2.2", 4096)
+	}
+	arrive := func() bool { return o.giveWay(netip.MustParseAddr("192.0.2.3"), func(p *port) bool { return p == at }) }
+	if !arrive() || !arrive() {
+		t.Error("a new address gets no place")
+	}
+	if arrive() {
+		t.Error("the only opening of an address has given way")
+	}
+	o.want(t, "idle0", "idle1")
 }
