@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"time"
@@ -26,7 +27,7 @@ func alarmsCommand(c *connection) *cobra.Command {
 				}
 				t := &table{columns: []column{{title: "ALARM"}, {title: "SUBJECT", least: 10}, {title: "SINCE", right: true}, {title: "TEXT", least: 20}}}
 				for _, a := range alarms.Alarms {
-					t.add(terminal.Printable(a.Name), terminal.Printable(a.Subject), since(a.Since, time.Now()), terminal.Printable(a.Text))
+					t.add(terminal.Printable(a.Name), terminal.Printable(cmp.Or(a.Subject, "-")), since(a.Since, time.Now()), terminal.Printable(a.Text))
 				}
 				return printLines(cmd.OutOrStdout(), c.pageOf(cmd).table(t))
 			})
@@ -36,7 +37,10 @@ func alarmsCommand(c *connection) *cobra.Command {
 
 // alarmLine is an alarm in one line.
 func alarmLine(a api.Alarm, now time.Time) string {
-	line := "alarm: " + terminal.Printable(a.Name) + " " + terminal.Printable(a.Subject)
+	line := "alarm: " + terminal.Printable(a.Name)
+	if a.Subject != "" {
+		line += " " + terminal.Printable(a.Subject)
+	}
 	if ago := since(a.Since, now); ago != "" {
 		line += " for " + ago
 	}

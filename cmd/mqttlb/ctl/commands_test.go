@@ -25,17 +25,17 @@ func TestCommandsAskAndPrint(t *testing.T) {
 	}{
 		{"status", "GET /api/v1/alarms", []string{
 			"mqttlb v1.2.3, pid 4711, up 3d4h: serving, ready\n", "8,921 sessions of 100,000 on 2 loops, generation 3",
-			"alarm: node_down emqx/emqx-3 for 5h0m: connection refused",
+			"alarm: node_down emqx/emqx-3 for 5h0m: connection refused", "alarm: log_lines_dropped: 5 log lines",
 			"total 12,345 31 1.2M 2.9M 153M 675M\n",
 			"emqx 1 of 3 up 6,500 30s to go at 50/s, 1,500 of 2,500 to return to their first node\n",
-			" emqx-1 up 1 4,500 an outlier for another 1h15m; over max_load\n",
+			" emqx-1 up 1 4,500 an outlier for another 1h15m; slow start, 25 %; over max_load\n",
 			" emqx-2 draining 5 2,000/5,000 40s to go at 50/s, 2,000 of 3,000 left; weight 1 in the file\n",
 			" emqx-3 disabled 1 0 down for 5h0m: dial tcp 10.0.0.3:1883",
 			"gone-1 disabled in no pool",
 			"mqtts [::]:8883 mqtt, TLS emqx 4,421 0 0\n",
 		}},
 		{"nodes", "GET /api/v1/nodes", []string{"emqx-1 up ", "1.2ms", "10.0.0.2:1883", "only the operator's word"}},
-		{"alarms", "GET /api/v1/alarms", []string{"node_down emqx/emqx-3 5h0m connection refused\n"}},
+		{"alarms", "GET /api/v1/alarms", []string{"node_down emqx/emqx-3 5h0m connection refused\n", "log_lines_dropped - 5 log lines were dropped\n"}},
 		{"config", "GET /api/v1/config", []string{"# generation 3, of /etc/mqttlb.yaml, read at ", "\nlisteners:\n - {name: mqtt}\n", "/etc/mqttlb.yaml:3:4: is wrong\n"}},
 		{"route sensor-1", "GET /api/v1/route?client_id=sensor-1", []string{
 			"mqtt, mqtts to pool emqx, by hash of client_id 9f86d081884c7d65\n", "> emqx-1 up 1 4,500 first by its hash\n",

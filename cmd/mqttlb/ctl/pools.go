@@ -100,6 +100,9 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 	case in.Unanswered > 0:
 		notes = append(notes, fmt.Sprintf("%d sessions got no CONNACK", in.Unanswered))
 	}
+	if in.Healthy && in.Ramp > 0 && in.Ramp < 1 { // earlier versions have no Ramp
+		notes = append(notes, fmt.Sprintf("slow start, %d %%", int(100*in.Ramp)))
+	}
 	if in.Overloaded {
 		notes = append(notes, "over max_load")
 	}

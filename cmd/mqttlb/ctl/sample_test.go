@@ -12,12 +12,12 @@ import (
 func sampleNodes() api.Nodes {
 	return api.Nodes{Nodes: []api.Node{
 		{Name: "emqx-1", Operator: api.NodeOperator{State: api.Enabled}, Pools: []api.NodeInPool{
-			{Pool: "emqx", Address: "10.0.0.1:1883", State: "up", Healthy: true, ProbeSeconds: 0.0012, Weight: 1, ConfiguredWeight: 1, Connections: 4500, OutlierUntil: ago(-75*time.Minute - 30*time.Second), Overloaded: true},
+			{Pool: "emqx", Address: "10.0.0.1:1883", State: "up", Healthy: true, ProbeSeconds: 0.0012, Weight: 1, ConfiguredWeight: 1, Connections: 4500, OutlierUntil: ago(-75*time.Minute - 30*time.Second), Ramp: 0.251, Overloaded: true},
 		}},
 		{Name: "emqx-2", Operator: api.NodeOperator{State: api.Draining},
 			Drain: &api.Drain{Began: *ago(time.Minute), Sessions: 3000, Left: 2000, Leaving: 1000, PerSecond: 50, Remaining: 40},
 			Pools: []api.NodeInPool{
-				{Pool: "emqx", Address: "10.0.0.2:1883", State: "draining", Healthy: true, Weight: 5, ConfiguredWeight: 1, Connections: 2000, MaxConnections: 5000},
+				{Pool: "emqx", Address: "10.0.0.2:1883", State: "draining", Healthy: true, Ramp: 1, Weight: 5, ConfiguredWeight: 1, Connections: 2000, MaxConnections: 5000},
 			}},
 		{Name: "emqx-3", Operator: api.NodeOperator{State: api.Disabled}, Pools: []api.NodeInPool{
 			{Pool: "emqx", Address: "10.0.0.3:1883", State: "down", Since: ago(5*time.Hour + 10*time.Second), Reason: "dial tcp 10.0.0.3:1883: connect: connection refused", Weight: 1, ConfiguredWeight: 1},
@@ -42,7 +42,8 @@ func sampleStatus() api.Status {
 }
 
 func sampleAlarms() api.Alarms {
-	return api.Alarms{Alarms: []api.Alarm{{Name: "node_down", Subject: "emqx/emqx-3", Since: ago(5*time.Hour + 10*time.Second), Text: "connection refused"}}}
+	return api.Alarms{Alarms: []api.Alarm{{Name: "node_down", Subject: "emqx/emqx-3", Since: ago(5*time.Hour + 10*time.Second), Text: "connection refused"},
+		{Name: "log_lines_dropped", Text: "5 log lines were dropped"}}}
 }
 
 func sampleSessions() api.Sessions {
