@@ -2,7 +2,6 @@ package balancer
 
 import (
 	"hash/maphash"
-	"math/bits"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -16,18 +15,18 @@ import (
 
 // The limits of the judgement.
 const (
-	// A mute node has turned away so many sessions, over so long a time, and answered none in between.
+	// A mute node has given so many sessions no CONNACK, over so long a time, and has answered none in between.
 	muteSessions = 10
 	muteTime     = 5 * time.Second
 
-	// They are of so many addresses, or so many of them were accepted by another node. In a pool in which
-	// no node answers, so many client identifiers are enough: then being mute changes the reason and the
-	// readiness, and clients are tried on the same nodes as before.
+	// These sessions came from so many addresses, or another node has accepted so many of them. In a pool in
+	// which no node answers, so many client identifiers are enough: to call a node mute then changes the
+	// reason in the log and the readiness, but clients are tried on the same nodes as before.
 	muteAddresses   = 3
 	muteElsewhere   = 5
 	muteIdentifiers = 10
 
-	// muteGap is the longest time between two of these sessions. What came before it does not count.
+	// muteGap is the longest time between two of these sessions. Sessions before a longer one do not count.
 	muteGap = time.Minute
 
 	// trustedTime is how long a node that has answered a probe's CONNECT is not mute, whatever its sessions see.
@@ -56,33 +55,18 @@ type silence struct {
 	since, last int64      // the first and the last of these, in the time of now
 	addresses   sketch     // of their clients
 	identifiers sketch     // of their clients
-	elsewhere   int        // of them were accepted by another node
-	cause       string     // of the last one
+	elsewhere   int        // of these sessions that another node has accepted
+	cause       string     // the likely one of the last session
 	probedAt    int64      // when the node has answered a probe, in the time of now; 0: never
 
-	// The fields below are for JudgeAnswers.
+	// Only JudgeAnswers uses the fields below.
 	reported    uint64 // of total
 	reportedAt  int64
 	answersSeen uint64
 	answeredAt  int64 // about when the node answered last; 0: never
 	muteUntil   int64
-	times       int // that it was mute since it has answered
+	times       int // how often it has become mute since its last answer
 }
-
-// sketch estimates the number of different values that were added to it. It finds too few rather than
-// too many.
-type sketch [4]uint64
-
-func (s *sketch) add(hash uint64) { s[hash>>6&3] |= 1 << (hash & 63) }
-
-func (s *sketch) count() (n int) {
-	for _, word := range s {
-		n += bits.OnesCount64(word)
-	}
-	return n
-}
-
-var sketchSeed = maphash.MakeSeed()
 
 // Answered counts a session that has got its CONNACK from the node, whatever its code. After an accepted
 // one the caller calls Left at the session's end.
@@ -94,7 +78,7 @@ func (n *Node) Answered(accepted bool) {
 	s.answers.Add(1)
 	if s.some.Load() {
 		s.mu.Lock()
-		s.forget()
+		s.forgetLocked()
 		s.mu.Unlock()
 	}
 }
@@ -104,7 +88,7 @@ func (n *Node) AnsweredProbe() {
 	s := n.condition.silence
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forget()
+	s.forgetLocked()
 	s.probedAt = now()
 }
 
@@ -120,7 +104,7 @@ func (n *Node) Unanswered(u Unanswered) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sessions > 0 && at-s.last > int64(muteGap) {
-		s.forget()
+		s.forgetLocked()
 	}
 	if s.sessions == 0 {
 		s.since = at
@@ -129,7 +113,7 @@ func (n *Node) Unanswered(u Unanswered) {
 	s.sessions++
 	s.last, s.cause = at, u.Cause
 	address := u.Address
-	if address.Is6() { // a host has as many as it wants in its network
+	if address.Is6() { // a host can have any number of addresses in its network
 		network, _ := address.Prefix(64)
 		address = network.Addr()
 	}
@@ -167,8 +151,8 @@ func (n *Node) Mute() (cause string, mute bool) {
 	return s.cause, true
 }
 
-// forget begins anew after an answer.
-func (s *silence) forget() {
+// forgetLocked begins to count anew.
+func (s *silence) forgetLocked() {
 	s.sessions, s.elsewhere, s.addresses, s.identifiers = 0, 0, sketch{}, sketch{}
 	s.some.Store(false)
 }
@@ -176,11 +160,11 @@ func (s *silence) forget() {
 // Silence is what JudgeAnswers has to say about a node.
 type Silence struct {
 	Node     *Node
-	Sessions uint64        // that got no CONNACK since the last report; 0: none, and this is no report
+	Sessions uint64        // that got no CONNACK since the last report
 	Answers  bool          // the node answers others meanwhile
-	Cause    string        // the likely cause of the last one
+	Cause    string        // the likely cause of the last of these sessions
 	Mute     bool          // it has become mute
-	For      time.Duration // until its clients are tried on it again
+	For      time.Duration // until clients are tried on it again; valid only if Mute
 }
 
 // JudgeAnswers decides which nodes are mute. It returns them, and once a minute those that have given
@@ -217,8 +201,8 @@ func (n *Node) judgeAnswers(now int64, answering bool) (v Silence, ok bool) {
 			s.times = 0
 		}
 		s.mute.Store(false)
-		s.forget() // its clients are tried on it again
-	case !mute && n.Served() == 0 && s.isMute(now, answering):
+		s.forgetLocked() // its clients are tried on it again
+	case !mute && n.Served() == 0 && s.isMuteLocked(now, answering):
 		v.Mute, v.For = true, min(firstTime<<s.times, mostTime)
 		if v.For < mostTime {
 			s.times++
@@ -233,9 +217,9 @@ func (n *Node) judgeAnswers(now int64, answering bool) (v Silence, ok bool) {
 	return v, v.Mute || v.Sessions > 0
 }
 
-// isMute reports whether the sessions since the last answer show that the node is mute. answering says that
-// a node of its pool answers.
-func (s *silence) isMute(now int64, answering bool) bool {
+// isMuteLocked reports whether the sessions since the last answer show that the node is mute. answering says
+// that a node of its pool answers.
+func (s *silence) isMuteLocked(now int64, answering bool) bool {
 	if s.probedAt != 0 && now-s.probedAt < int64(trustedTime) {
 		return false
 	}

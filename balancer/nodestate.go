@@ -33,7 +33,7 @@ type condition struct {
 	cameUp  atomic.Int64  // when the health became Up again, in the time of now; 0: it always was
 	addrs   atomic.Pointer[[]netip.AddrPort]
 
-	useless atomic.Pointer[error] // see Useless
+	unusable atomic.Pointer[error] // see Unusable
 
 	outlierUntil atomic.Int64 // in the time of now; valid only for an outlier, which it is until Judge ends it
 	seen         *attempts    // apart, so that the choice of a node among many touches less memory

@@ -111,12 +111,12 @@ func (srv *Server) findLoop(pool string, n *balancer.Node) {
 	if len(addrs) > 0 {
 		err = srv.mayDial(addrs[0])
 	}
-	switch before := n.Useless(); {
+	switch before := n.Unusable(); {
 	case err == nil && before != nil:
 		srv.log.Info("node is no listener of this process any more", "node", n.Name, "pool", pool, "address", n.Address)
 	case err != nil && before == nil:
 		srv.log.Warn("node is a listener of this process and gets no sessions: they would come back without end", "node", n.Name, "pool", pool,
 			"address", n.Address, "resolved", addrs[0], "listener", err.(*loopError).listener, "setting", "pools[].nodes[].address")
 	}
-	n.SetUseless(err)
+	n.SetUnusable(err)
 }

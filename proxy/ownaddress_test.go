@@ -23,7 +23,7 @@ func TestANodeThatIsAListenerOfOursIsNotDialled(t *testing.T) {
 			_ = r.open(r.idOf(0)).Close()
 			r.waitLine(`msg="node is a listener of this process and gets no sessions: they would come back without end" node=node-a pool=pool address=self.example:1`)
 			r.waitLine("listener=mqtt setting=pools[].nodes[].address")
-			if err := r.node(0).Useless(); err == nil {
+			if err := r.node(0).Unusable(); err == nil {
 				t.Error("the health checks do not know")
 			}
 			if n := r.numbers("mqtt").Accepted; n != 1 {

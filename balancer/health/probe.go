@@ -72,7 +72,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	if len(addrs) == 0 {
 		return result{err: errUnresolved}
 	}
-	if err := n.Useless(); err != nil {
+	if err := n.Unusable(); err != nil {
 		return result{err: err}
 	}
 	begun := time.Now()
