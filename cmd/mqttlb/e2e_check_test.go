@@ -8,7 +8,7 @@ import (
 
 const checkedFile = `include: testdata/nothing/*.yaml
 listeners: [{name: mqtt, address: "127.0.0.1:1", pool: p}]
-pools: [{name: p, nodes: [{name: "${CHECKED_NODE:-a-node}", address: "127.0.0.1:1"}]}]
+pools: [{name: p, nodes: [{name: "${CHECKED_NODE:-a-node}", address: "127.0.0.1:2"}]}]
 `
 
 func TestCheckReadsStandardInput(t *testing.T) {
