@@ -54,14 +54,14 @@ pools:
     protocol: http
     health: {probe: none}
     nodes: [{name: dead, address: "127.0.0.1:1"}]
-limits: {max_connections: 50, min_body_rate: 0}
+limits: {max_connections: 100, min_body_rate: 0}
 timeouts: {connect_packet: 5s, request_body: 1s, keep_alive: 1s, tunnel: 1s}
 `)
 	join(t, b.addrs["mqtt"], "", 4, "before").disconnect(t)
 	before := b.descriptors(t)
 	b.sessionsEnded(t, 1)
 	ended := 1
-	// fill takes every place with requests of these kinds, whose clients neither read nor
+	// fill takes every place that requests may have, half of all, with those of these kinds, whose clients neither read nor
 	// close. Then it waits until an MQTT client gets a place.
 	fill := func(t *testing.T, kinds []string, connect func() (net.Conn, error)) {
 		conns := make([]net.Conn, places)

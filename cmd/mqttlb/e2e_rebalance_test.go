@@ -88,6 +88,7 @@ func TestClientsOfARestartedBrokerReturnAndSubscribeAgain(t *testing.T) {
 	if len(away) == 0 || len(away) == clients {
 		t.Fatalf("%d of %d clients were on one broker", len(away), clients)
 	}
+	r.waitFor(t, `"msg":"node is down"`, `"node":"b"`) // a restart that no probe sees changes nothing
 	restarted.restart(t)
 	r.waitFor(t, `"msg":"sessions return to their first node"`, `"pool":"brokers"`, `"per_second":20`)
 	for _, id := range away {

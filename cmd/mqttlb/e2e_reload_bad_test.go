@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,12 +12,18 @@ import (
 
 func TestABadFileChangesNothing(t *testing.T) {
 	t.Parallel()
-	broker, other := startMosquitto(t, "a"), startMosquitto(t, "b") // other has an address, and is no node
+	broker := startMosquitto(t, "a")
 	r := newReloadee(t, nodes(broker))
 	r.admin += ", state_dir: DIR/state"
 	r.put(t)
 	r.run(t)
 	stays := join(t, r.addrs["mqtt"], "", 4, "stays")
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	taken := other.Addr().String()
 	good, err := os.ReadFile(r.config)
 	if err != nil {
 		t.Fatal(err)
@@ -81,9 +88,9 @@ func TestABadFileChangesNothing(t *testing.T) {
 		{"a certificate that is not there", func(t *testing.T) { text(t, ", pool: brokers}", tls) }, []string{"none.pem"}},
 		{"an include that is not there", func(t *testing.T) { text(t, "\nlisteners:", "\ninclude: none.yaml\nlisteners:") }, []string{"none.yaml", "no such file"}},
 		{"an address that is in use beside one that is free", func(t *testing.T) {
-			text(t, "\npools:", "\n  - {name: free, address: \"127.0.0.1:0\", pool: brokers}\n  - {name: taken, address: \""+other.addr+"\", pool: brokers}\npools:")
-		}, []string{"taken", other.addr, "address already in use"}},
-		{"an admin address that is in use", func(t *testing.T) { text(t, r.addrs["admin"], other.addr) }, []string{"admin.address: " + other.addr, "address already in use"}},
+			text(t, "\npools:", "\n  - {name: free, address: \"127.0.0.1:0\", pool: brokers}\n  - {name: taken, address: \""+taken+"\", pool: brokers}\npools:")
+		}, []string{"taken", taken, "address already in use"}},
+		{"an admin address that is in use", func(t *testing.T) { text(t, r.addrs["admin"], taken) }, []string{"admin.address: " + taken, "address already in use"}},
 		{"an admin socket where none can be", func(t *testing.T) { text(t, r.dir+"/socket", r.dir+"/none/socket") }, []string{"admin.socket: unix:" + r.dir + "/none/socket", "no such file"}},
 		{"an admin address that is good beside a socket that is not", func(t *testing.T) {
 			text(t, `"`+r.addrs["admin"]+`", socket: `+r.dir+"/socket", `"127.0.0.1:0", socket: `+r.config)
