@@ -235,7 +235,7 @@ func (srv *Server) due(d *drain, now time.Time) (due int, left int64, waits bool
 	}
 	if told := d.leaving.Load(); left == 0 && told > 0 && !d.reported {
 		d.reported = true
-		srv.report(d, slog.LevelInfo, "all sessions have left the node", slog.Int64("told_to_leave", told), slog.Float64("seconds", now.Sub(d.began).Seconds()))
+		srv.report(d, slog.LevelInfo, "all sessions have left the node", slog.Int64("told_to_leave", told), seconds(now.Sub(d.began)))
 	}
 	return d.schedule.due(now, left), left, true
 }
@@ -244,4 +244,9 @@ func (srv *Server) due(d *drain, now time.Time) (due int, left int64, waits bool
 func (ds *drains) overrules(d *drain) bool {
 	by := ds.all[drainKey{nodeName{node: d.name.node}, byOperator}]
 	return d.cause != byOperator && by != nil && !by.pace.None()
+}
+
+// seconds is how long a drain or a rebalance took, for its report.
+func seconds(d time.Duration) slog.Attr {
+	return slog.Float64("seconds", d.Round(time.Millisecond).Seconds())
 }

@@ -92,3 +92,15 @@ func bindError(t *testing.T, snap *snapshot.Snapshot) error {
 	}
 	return err
 }
+
+// Root may bind every port, so that this test makes the error itself.
+func TestAPortThatNeedsAPrivilegeSaysWhich(t *testing.T) {
+	tcp := &snapshot.Listener{Name: "l", Network: "tcp", Address: ":883"}
+	if err := errListen(tcp, &os.SyscallError{Syscall: "bind", Err: syscall.EACCES}); !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), "CAP_NET_BIND_SERVICE") {
+		t.Errorf("says %q", err)
+	}
+	unix := &snapshot.Listener{Name: "l", Network: "unix", Address: "/run/x"}
+	if err := errListen(unix, &os.SyscallError{Syscall: "bind", Err: syscall.EACCES}); strings.Contains(err.Error(), "1024") {
+		t.Errorf("says of a path %q", err)
+	}
+}

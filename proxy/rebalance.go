@@ -182,7 +182,7 @@ func (srv *Server) endActivity(r *rebalance, now time.Time, text string, why ...
 	if !r.active {
 		return
 	}
-	counts := []slog.Attr{slog.Int64("moved", r.moved), slog.Int64("left", r.left), slog.Float64("seconds", now.Sub(r.began).Seconds())}
+	counts := []slog.Attr{slog.Int64("moved", r.moved), slog.Int64("left", r.left), seconds(now.Sub(r.began))}
 	srv.tell(slog.LevelInfo, DrainReport{Pool: r.pool, Text: text, Attrs: append(why, counts...)})
 	r.active, r.left = false, 0
 }

@@ -110,6 +110,9 @@ func TestSessionsReturnWhenTheirFirstNodeIsUpAgain(t *testing.T) {
 	}
 	r.waitLine(fmt.Sprintf(`msg="sessions return to their first node" pool=pool sessions=%d per_second=%d`, sessions, perSecond))
 	r.waitLine(fmt.Sprintf(`msg="the sessions have returned to their first node" pool=pool moved=%d left=0 seconds=`, sessions))
+	if attr := seconds(1665152826 * time.Nanosecond).String(); attr != "seconds=1.665" {
+		t.Errorf("the report has %s, want milliseconds", attr)
+	}
 	for _, c := range append(clients, staying...) {
 		c.send([]byte("bytes"))
 		c.expect([]byte("bytes"))

@@ -2,11 +2,13 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"mqttlb/proxy/rate"
@@ -195,5 +197,8 @@ func (srv *Server) Stats() Stats {
 }
 
 func errListen(ln *snapshot.Listener, err error) error {
+	if errors.Is(err, syscall.EACCES) && ln.Network != "unix" {
+		err = fmt.Errorf("%w: a port below 1024 needs root, the capability CAP_NET_BIND_SERVICE, or a socket of systemd", err)
+	}
 	return fmt.Errorf("listener %q: listen on address %q: %w", ln.Name, ln.Address, err)
 }

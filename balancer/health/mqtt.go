@@ -97,6 +97,18 @@ func (p *prober) confirmMQTT(conn io.ReadWriter) (warning string, err error) {
 	return p.judge(&connack)
 }
 
+// likelyMismatch names the settings that most often make a node close a connection before its CONNACK.
+func likelyMismatch(proxyProtocol uint8, secure bool) string {
+	switch {
+	case proxyProtocol != 0:
+		return fmt.Sprintf("perhaps it expects no PROXY header (pools[].proxy_protocol: v%d)", proxyProtocol)
+	case secure:
+		return "perhaps it expects a PROXY header (pools[].proxy_protocol: off)"
+	default:
+		return "perhaps it expects TLS (pools[].tls) or a PROXY header (pools[].proxy_protocol: off)"
+	}
+}
+
 // judge returns nil if the broker serves clients: the broker accepts this one; or refuses its
 // version, identifier or credentials; or has too many clients now, which it would have more of
 // if it were taken for dead (0x89, 0x97, 0x9F).

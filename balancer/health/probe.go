@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -186,7 +187,7 @@ func (p *prober) ask(ctx context.Context, question Probe, n *balancer.Node, addr
 	answer := ""
 	switch question {
 	case MQTT:
-		answer = "CONNACK"
+		answer = connackAnswer
 		warning, err = p.confirmMQTT(conn)
 	case HTTP:
 		answer, err = "HTTP response", readResponse(conn, p.check.Status)
@@ -195,12 +196,20 @@ func (p *prober) ask(ctx context.Context, question Probe, n *balancer.Node, addr
 	return conn, warning, p.explain(ctx, err, answer)
 }
 
+const connackAnswer = "CONNACK"
+
 // explain returns err, or says that the node has not sent the answer.
 func (p *prober) explain(ctx context.Context, err error, answer string) error {
+	closed, reset := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET)
 	switch {
+	case closed || reset:
+		if closed {
+			err = fmt.Errorf("it closed the connection and sent no %s", answer)
+		}
+		if answer == connackAnswer {
+			err = fmt.Errorf("%w; %s", err, likelyMismatch(p.check.ProxyProtocol, p.check.Secure != nil))
+		}
 	case err == nil:
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("it closed the connection and sent no %s", answer)
 	case ctx.Err() != nil:
 		return fmt.Errorf("no %s within timeout %v", answer, p.check.Timeout)
 	}

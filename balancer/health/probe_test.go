@@ -262,3 +262,14 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// On a fresh installation it is most often one of two settings.
+func TestProbeThatIsClosedNamesTheLikelySetting(t *testing.T) {
+	for version, want := range map[uint8]string{0: "pools[].tls", 2: "pools[].proxy_protocol: v2"} {
+		n := broker(t, "127.0.0.1:0", func(conn *net.TCPConn) { _ = conn.Close() })
+		r := newProber(Check{Probe: MQTT, Timeout: 10 * time.Second, ProxyProtocol: version}).probe(t.Context(), n)
+		if r.err == nil || !strings.Contains(r.err.Error(), want) {
+			t.Errorf("PROXY version %d: %v, want %q", version, r.err, want)
+		}
+	}
+}

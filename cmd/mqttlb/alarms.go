@@ -86,7 +86,11 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 		open += l.Open
 	}
 	if open*100 > stats.MaxConnections*fullShare {
-		add("connections_nearly_full", "", time.Time{}, fmt.Sprintf("%d of at most %d client connections are open, see limits.max_connections", open, stats.MaxConnections))
+		see := "limits.max_connections"
+		if wanted := plan.snapshot.MaxConnections; int64(wanted) > stats.MaxConnections {
+			see = fmt.Sprintf("the descriptor limit (ulimit -Hn), which has no room for the %d of limits.max_connections", wanted)
+		}
+		add("connections_nearly_full", "", time.Time{}, fmt.Sprintf("%d of at most %d client connections are open: see %s", open, stats.MaxConnections, see))
 	}
 	dropped := stats.LinesDropped.Sum()
 	if s.linesDropped != nil {

@@ -55,7 +55,7 @@ start brokers.`,
 	flags.StringVar(&f.listen, "listen", "", "the `ADDRESS` where clients arrive (default 127.0.0.1:1883, or the next port that is free)")
 	flags.IntVar(&f.brokers, "brokers", 2, "how many brokers to start, 1 to 9")
 	flags.IntVar(&f.clients, "clients", 8, "how many clients to start, 0 to 500")
-	flags.DurationVar(&f.duration, "for", 0, "end after this `DURATION`, as 30s (default: on q, or a signal)")
+	flags.DurationVar(&f.duration, "for", 0, "end after this `DURATION`, as 30s; 0s: on q, or a signal")
 	flags.StringVar(&steps, "script", "", "what to do at which `TIMES`, as \"5s kill 1, 10s start 1\"")
 	return cmd
 }

@@ -29,6 +29,10 @@ func TestAShortDescriptorLimitIsSaidAtOnceWithBothNumbers(t *testing.T) {
 		join(t, b.addrs["mqtt"], "", 4, id)
 	}
 	refused(t, b.addrs["mqtt"], 5, "too-many", quotaExceeded)
+	alarms, _ := mqttlb(t, "ctl", "--address", b.addrs["admin"], "alarms")
+	if !strings.Contains(alarms, "connections_nearly_full") || !strings.Contains(alarms, "descriptor limit (ulimit -Hn), which has no room for the 12345 of") {
+		t.Errorf("the alarm does not name the descriptor limit:\n%s", alarms)
+	}
 }
 
 // What a low limit has room for is taken, and neither refused clients nor a flood at the admin address takes the rest.
@@ -97,7 +101,11 @@ func TestServeSaysWhatIsWrong(t *testing.T) {
 		})
 	}
 
-	output, code := mqttlb(t, "serve", "-c", "/nowhere/mqttlb.yaml")
+	output, code := mqttlb(t, "serve", "mqttlb.yaml")
+	if code != 2 || !strings.Contains(output, "is named with -c") {
+		t.Errorf("a file without -c: exit code %d, %s", code, output)
+	}
+	output, code = mqttlb(t, "serve", "-c", "/nowhere/mqttlb.yaml")
 	if code != 78 || !strings.Contains(output, "/nowhere/mqttlb.yaml") {
 		t.Errorf("a file that is not there: exit code %d, %s", code, output)
 	}

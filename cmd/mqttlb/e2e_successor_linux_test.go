@@ -203,7 +203,7 @@ func TestAPredecessorThatDoesNotStopKeepsItsAddresses(t *testing.T) {
 		second.admin = admin
 		second.put(t)
 		out, code := mqttlb(t, "serve", "-c", second.config)
-		for _, part := range []string{"address already in use", who, "is not stopping"} {
+		for _, part := range []string{"address already in use", who, "keeps its addresses: it is not stopping\""} {
 			if code != 1 || !strings.Contains(out, part) {
 				t.Errorf("%s: exit code %d, without %q: %s", admin, code, part, out)
 			}

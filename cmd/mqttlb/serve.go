@@ -38,7 +38,12 @@ reads the configuration file again.
 
 The settings come from a file, or for a first try from --listen and --node alone.`,
 		Example: "  mqttlb serve -c /etc/mqttlb/mqttlb.yaml\n  mqttlb serve --listen :1883 --node 10.0.0.1:1883 --node 10.0.0.2:1883",
-		Args:    cli.Args(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && f.file == "" {
+				return cli.Usagef("unexpected argument %q: a configuration file is named with -c", args[0])
+			}
+			return cli.Args()(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
 				return err

@@ -24,7 +24,7 @@ const maxSideSockets = 8
 func (c *control) Yield(ctx context.Context, by admin.Origin) (answer api.Yield, err error) {
 	s := c.server
 	if s.state.load() == api.Serving {
-		return answer, &admin.Error{Status: http.StatusConflict, Text: fmt.Sprintf("mqttlb with process ID %d is not stopping: it keeps its addresses", os.Getpid())}
+		return answer, &admin.Error{Status: http.StatusConflict, Text: "it is not stopping"}
 	}
 	err = c.do(ctx, func(serving context.Context) {
 		answer = api.Yield{Socket: s.yield(serving), Accepting: s.state.accepting().Seconds()}
