@@ -47,7 +47,7 @@ type Unanswered struct {
 type silence struct {
 	answers atomic.Uint64 // sessions that it has answered
 	some    atomic.Bool   // there are sessions since the last answer
-	mute    atomic.Bool   // the decision of JudgeAnswers
+	mute    atomic.Bool   // the decision of JudgeAnswers, until a probe is answered
 
 	mu          sync.Mutex // guards the fields below
 	total       uint64     // sessions
@@ -89,7 +89,8 @@ func (n *Node) AnsweredProbe() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forgetLocked()
-	s.probedAt = now()
+	s.probedAt, s.times = now(), 0
+	s.mute.Store(false)
 }
 
 // Left uncounts a session that the node has accepted.
