@@ -34,7 +34,7 @@ var defaultConfig = Config{
 		OpeningMemory: 128 << 20,
 		// Telemetry: a device sends some kilobytes a second, and with this 2.6 MB/s at a round trip of
 		// 100 ms. The kernel's own maximum is 4 MB or more for each reader that is too slow: 200 of them
-		// have brought a host to net.ipv4.tcp_mem. Half of it costs 10 % of bulk throughput.
+		// have brought a host to net.ipv4.tcp_mem.
 		SocketBuffer: 256 << 10,
 		// The MinRate of Apache's mod_reqtimeout: slower than GPRS, faster than an
 		// attacker who drips bytes.
