@@ -120,8 +120,8 @@ func (s *session) sentNothing(o outcome.Outcome) bool {
 	if s.pending != nil {
 		return o == outcome.ClientGone && s.pending.Silent()
 	}
-	// Nodes of a listener that reads nothing are dialled at once.
-	return (o == outcome.ClientClosed || o == outcome.ClientReset) && s.client.moved == 0 && s.server.moved == 0
+	// A listener that reads nothing dials a node at once.
+	return s.listener.Opaque() && (o == outcome.ClientClosed || o == outcome.ClientReset) && s.client.moved == 0 && s.server.moved == 0
 }
 
 // record returns the journal's record of a session that ends now.
