@@ -37,9 +37,10 @@ func (d *delivered) canEnd(v mqttparse.Version) bool {
 }
 
 // atBoundary reports whether a goodbye may come now. A client that gets a DISCONNECT must have whole
-// packets. If frames pass unchanged, a client that gets only a close frame must have whole frames.
+// packets. If frames pass unchanged, a client that gets only a close frame must have whole frames. A client
+// that has our close frame gets nothing more.
 func (s *session) atBoundary() bool {
-	if s.listener.Opaque() || s.pending != nil {
+	if s.listener.Opaque() || s.pending != nil || s.client.closedFrames() {
 		return true
 	}
 	d := s.delivered()

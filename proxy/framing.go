@@ -20,6 +20,11 @@ func (h *stream) unread() bool {
 	return h.layers != nil && h.layers.ws != nil && h.layers.ws.unread
 }
 
+// closedFrames reports whether our close frame was sent.
+func (h *stream) closedFrames() bool {
+	return h.layers != nil && h.layers.ws != nil && h.layers.ws.closed
+}
+
 // wrap adds the WebSocket layer to a stream.
 func (h *stream) wrap(f *framing) {
 	if h.layers == nil {
