@@ -41,7 +41,7 @@ func (l *loop) serveHTTP(s *session) step {
 			l.endOpening(o)
 		})
 	}
-	from, at := s.source.addrPort().Addr(), pick(s.place == placeAdmitted, s.listener.port, nil)
+	from, at := s.source.addrPort().Addr(), s.lendsOn()
 	v.begun = func() {
 		var held *holding
 		held = l.server.openingMemory.begin(from, at, func() {

@@ -114,18 +114,16 @@ func (l *loop) refuseLoop(s *session) step {
 // passesLoopOn uncounts a session whose client is in a loop and whose node has refused it. It reports whether
 // the refusal is that of the session one too many: then it is for the session before this one, too.
 func (o *pending) passesLoopOn() bool {
-	if o.waiting == nil || o.waiting.Load()&inLoop == 0 {
-		return false
-	}
-	others := uncountWaiting(o.waiting)
-	o.waiting = nil
-	return others
+	return o.waiting != nil && o.waiting.Load()&inLoop != 0 && o.leaveLoopGuard()
 }
 
-// leaveLoopGuard uncounts a session that does not wait for its CONNACK any more. It may be called twice.
-func (o *pending) leaveLoopGuard() {
-	if o.waiting != nil {
-		uncountWaiting(o.waiting)
-		o.waiting = nil
+// leaveLoopGuard uncounts a session that does not wait for its CONNACK any more, and reports what uncountWaiting
+// does. It may be called twice.
+func (o *pending) leaveLoopGuard() (others bool) {
+	if o.waiting == nil {
+		return false
 	}
+	others = uncountWaiting(o.waiting)
+	o.waiting = nil
+	return others
 }

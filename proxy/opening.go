@@ -95,7 +95,7 @@ func (l *loop) answerOpening(s *session, v opening.Verdict) step {
 // countOpening sets the bytes that an unfinished opening holds of the process's memory, beside its
 // struct and its socket.
 func (l *loop) countOpening(s *session, bytes int) {
-	l.hold(s, pick(s.place == placeAdmitted, s.listener.port, nil), bytes+openingSocket, func(s *session) { l.loseOpening(s) })
+	l.hold(s, s.lendsOn(), bytes+openingSocket, func(s *session) { l.loseOpening(s) })
 }
 
 // loseOpening ends an opening that was evicted.

@@ -64,6 +64,14 @@ func (srv *Server) admit(at *port, o *pending) outcome.Outcome {
 	return outcome.RefusedConnections
 }
 
+// lendsOn returns the port where the session has a place that it can give away while it is an opening, or nil.
+func (s *session) lendsOn() *port {
+	if s.place == placeAdmitted {
+		return s.listener.port
+	}
+	return nil
+}
+
 // makeRoom ends an opening on one of the given ports for a connection from an address.
 func (srv *Server) makeRoom(from netip.Addr, on func(*port) bool) bool {
 	if !srv.openingMemory.giveWay(from, on) {
