@@ -94,22 +94,6 @@ func parseAttempts(n *yaml.Node) (int, error) {
 	return attempts, err
 }
 
-// NodeTLS configures TLS to nodes, for sessions and probes. Paths are kept as written:
-// relative ones begin at the working directory.
-type NodeTLS struct {
-	CA string // PEM, one CA or more; empty: the system's. Valid only if Verify
-
-	// ServerName is sent to nodes as SNI, and their certificates must have it. It is in
-	// lower case without a last dot, or an IP address, which is not sent (RFC 6066, 3).
-	// Empty: the host of each node's Address.
-	ServerName string
-
-	Cert string // PEM, our certificate chain for the nodes; empty: none
-	Key  string // PEM; empty: Cert has it, too
-
-	Verify bool // false: any certificate is accepted
-}
-
 // Health says how to probe the nodes of a pool.
 type Health struct {
 	Probe    []Probe       // at least one; all must be good. Two only if they are ProbeEMQX and ProbeMQTT

@@ -3,7 +3,67 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 )
+
+// TLS configures how a listener terminates TLS. Paths are kept as written: relative ones
+// begin at the working directory.
+type TLS struct {
+	// Certificates are chosen by SNI, exact names before wildcards. At least one; the
+	// first is for all other names and for clients without SNI.
+	Certificates []Certificate
+
+	// StrictSNI refuses a name that no certificate has, with an alert. A client without
+	// SNI still gets the first certificate.
+	StrictSNI bool
+
+	ClientCA   string     // PEM, one CA or more; empty: no client certificates
+	ClientCRL  string     // PEM or DER, certificates that ClientCA has revoked; empty: none. Needs ClientCA
+	ClientAuth ClientAuth // ClientAuthNone if and only if ClientCA is empty
+
+	// RequireIdentity is the field of an MQTT client's CONNECT that must equal the CN or
+	// one of the SANs of its certificate. A client without a certificate is refused.
+	// Empty: no check.
+	RequireIdentity Identity
+
+	MinVersion, MaxVersion TLSVersion // MinVersion is at most MaxVersion
+
+	// ALPN are the protocols that may be agreed on, in order of preference (RFC 7301). A
+	// client that only offers others is refused; a client that offers none is not. Empty:
+	// no ALPN.
+	ALPN []string
+
+	// TicketKeys is a file of keys for session tickets, the same for all replicas; empty:
+	// each process has its own.
+	TicketKeys string
+
+	HandshakeTimeout  time.Duration // from the accept, with the time in the queue
+	MaxHandshakes     int           // handshakes that compute at once, at least 1
+	MaxHandshakeQueue int           // handshakes that wait for MaxHandshakes and HandshakeRate; more are closed
+	HandshakeRate     int           // handshakes that begin in a second; 0: no limit
+}
+
+// A Certificate is a chain and its key in PEM.
+type Certificate struct {
+	Cert string // unique in its listener
+	Key  string // empty: Cert has it, too
+}
+
+// NodeTLS configures TLS to nodes, for sessions and probes. Paths are kept as written:
+// relative ones begin at the working directory.
+type NodeTLS struct {
+	CA string // PEM, one CA or more; empty: the system's. Valid only if Verify
+
+	// ServerName is sent to nodes as SNI, and their certificates must have it. It is in
+	// lower case without a last dot, or an IP address, which is not sent (RFC 6066, 3).
+	// Empty: the host of each node's Address.
+	ServerName string
+
+	Cert string // PEM, our certificate chain for the nodes; empty: none
+	Key  string // PEM; empty: Cert has it, too
+
+	Verify bool // false: any certificate is accepted
+}
 
 // Values of TLS: names of protocols and servers.
 
