@@ -23,9 +23,7 @@ func checkTLS(l *Listener, s *source, at, protocol string) {
 		}
 	}
 	checkClientAuth(l, s, at, protocol)
-	if least, most := child(at, "min_version"), child(at, "max_version"); t.MaxVersion < t.MinVersion && s.valid(least, most) {
-		s.errorf(most, "%s is older than min_version, which is %s", t.MaxVersion, t.MinVersion)
-	}
+	t.chosen().check(s, at)
 	checkALPN(l, s, child(at, "alpn"), protocol)
 }
 
@@ -87,6 +85,7 @@ func checkNodeTLS(t *NodeTLS, s *source, at string) {
 	if t.Key != "" && !s.written(cert) {
 		s.errorf(key, "needs cert, the certificate that it belongs to")
 	}
+	t.chosen().check(s, at)
 }
 
 // checkTLSReference checks that the pool at a path fits the TLS of its user.

@@ -216,6 +216,9 @@ var defaultConfirm = Confirm{
 var defaultNodeTLS = NodeTLS{
 	// Without it, TLS does not stop an attacker who takes the place of a node.
 	Verify: true,
+	// As for clients.
+	MinVersion: TLS12,
+	MaxVersion: TLS13,
 }
 
 // defaultNode holds the defaults of a node.

@@ -176,6 +176,10 @@ func modify(t *testing.T, v reflect.Value) {
 		*x = append(slices.Clone(*x), "another")
 	case *[]Probe:
 		*x = append(slices.Clone(*x), "another")
+	case *[]Cipher:
+		*x = append(slices.Clone(*x), "another")
+	case *[]Curve:
+		*x = append(slices.Clone(*x), "another")
 	case *[]ForwardTLV:
 		*x = append(slices.Clone(*x), "another")
 	case *[]LogField:

@@ -88,6 +88,8 @@ func tlsFields(t *TLS) []field {
 		scalar("require_identity", &t.RequireIdentity, oneOf(identities)),
 		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
 		scalar("max_version", &t.MaxVersion, oneOf(tlsVersions)),
+		scalars("ciphers", &t.Ciphers, 1, text(parseCipher)),
+		scalars("curves", &t.Curves, 1, text(parseCurve)),
 		scalars("alpn", &t.ALPN, 0, text(parseProtocolName)),
 		scalar("ticket_keys", &t.TicketKeys, text(parseFile)),
 		scalar("handshake_timeout", &t.HandshakeTimeout, duration(minTimeout, maxTimeout, zeroForbidden)),
@@ -149,6 +151,10 @@ func nodeTLSFields(t *NodeTLS) []field {
 		scalar("cert", &t.Cert, text(parseFile)),
 		scalar("key", &t.Key, text(parseFile)),
 		scalar("verify", &t.Verify, boolean),
+		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
+		scalar("max_version", &t.MaxVersion, oneOf(tlsVersions)),
+		scalars("ciphers", &t.Ciphers, 1, text(parseCipher)),
+		scalars("curves", &t.Curves, 1, text(parseCurve)),
 	}
 }
 

@@ -18,14 +18,11 @@ func (l *Listener) tls() string {
 
 // String describes TLS with clients in a few words.
 func (t *TLS) String() string {
-	s := string(t.MinVersion)
-	if t.MaxVersion != t.MinVersion {
-		s += "-" + string(t.MaxVersion)
-	}
-	s += fmt.Sprintf(", %d certificate", len(t.Certificates))
+	s := t.chosen().versions() + fmt.Sprintf(", %d certificate", len(t.Certificates))
 	if len(t.Certificates) != 1 {
 		s += "s"
 	}
+	s += t.chosen().lists()
 	if t.ClientAuth != ClientAuthNone {
 		s += ", client certificates: " + string(t.ClientAuth)
 		if t.ClientCRL != "" {
@@ -34,6 +31,25 @@ func (t *TLS) String() string {
 		if t.RequireIdentity != "" {
 			s += ", CN or SAN is the " + string(t.RequireIdentity)
 		}
+	}
+	return s
+}
+
+// versions describes the versions that are spoken.
+func (t chosenTLS) versions() string {
+	if t.least == t.most {
+		return string(t.most)
+	}
+	return string(t.least) + "-" + string(t.most)
+}
+
+// lists describes the suites and curves that are chosen, with a comma; empty if none are.
+func (t chosenTLS) lists() (s string) {
+	if len(t.ciphers) > 0 {
+		s = ", suites " + joinWords(t.ciphers)
+	}
+	if len(t.curves) > 0 {
+		s += ", curves " + joinWords(t.curves)
 	}
 	return s
 }
@@ -96,5 +112,8 @@ func (t *NodeTLS) String() string {
 	if t.Cert != "" {
 		s += ", with " + t.Cert
 	}
-	return s
+	if t.MinVersion != defaultNodeTLS.MinVersion || t.MaxVersion != defaultNodeTLS.MaxVersion {
+		s += ", TLS " + t.chosen().versions()
+	}
+	return s + t.chosen().lists()
 }

@@ -28,6 +28,12 @@ type TLS struct {
 
 	MinVersion, MaxVersion TLSVersion // MinVersion is at most MaxVersion
 
+	// Ciphers are the suites of TLS 1.2 and below that may be agreed on. Empty: those with ECDHE and AEAD and,
+	// if MinVersion is below 1.2, those of CBC with ECDHE. crypto/tls has an order of its own.
+	Ciphers []Cipher
+
+	Curves []Curve // the key exchanges that may be agreed on; empty: those of crypto/tls
+
 	// ALPN are the protocols that may be agreed on, in order of preference (RFC 7301). A
 	// client that only offers others is refused; a client that offers none is not. Empty:
 	// no ALPN.
@@ -63,6 +69,11 @@ type NodeTLS struct {
 	Key  string // PEM; empty: Cert has it, too
 
 	Verify bool // false: any certificate is accepted
+
+	// As in TLS. Without Ciphers, those of CBC with ECDHE may be agreed on, too.
+	MinVersion, MaxVersion TLSVersion
+	Ciphers                []Cipher
+	Curves                 []Curve
 }
 
 // Values of TLS: names of protocols and servers.

@@ -61,9 +61,9 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		{Host: "*.example.com", Protocol: Passthrough, Pool: "raw-2"},
 	}
 	want.Pools = []Pool{
-		pool("by-cn", MQTT, KeyTLSCN, &NodeTLS{CA: "ca.pem", ServerName: "broker.example.com", Cert: "client.pem", Key: "client.key", Verify: true}, 8883),
-		pool("by-sni", MQTT, KeySNI, &NodeTLS{Verify: true}, 8883),
-		pool("dashboard", HTTP, KeySourceIP, &NodeTLS{ServerName: "::1", Cert: "both.pem"}, 18084),
+		pool("by-cn", MQTT, KeyTLSCN, &NodeTLS{CA: "ca.pem", ServerName: "broker.example.com", Cert: "client.pem", Key: "client.key", Verify: true, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
+		pool("by-sni", MQTT, KeySNI, &NodeTLS{Verify: true, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
+		pool("dashboard", HTTP, KeySourceIP, &NodeTLS{ServerName: "::1", Cert: "both.pem", MinVersion: TLS12, MaxVersion: TLS13}, 18084),
 		pool("raw", TCP, KeySourceIP, nil, 8883),
 		pool("raw-2", TCP, KeySourceIP, nil, 8884),
 	}

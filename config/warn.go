@@ -15,6 +15,9 @@ func warn(c *Config, s *source) {
 	for i := range c.Pools {
 		warnPool(c, &c.Pools[i], s, item("pools", i))
 	}
+	if c.Admin.TLS != nil {
+		c.Admin.TLS.chosen().warn(s, "admin.tls")
+	}
 	warnNodeNames(c, s)
 	warnTimeouts(c, s)
 	warnLimits(c, s)

@@ -20,11 +20,7 @@ func warnListener(c *Config, l *Listener, s *source, at string) {
 	if l.TLS == nil {
 		return
 	}
-	tls := child(at, "tls")
-	if timeout := child(tls, "handshake_timeout"); l.TLS.HandshakeTimeout > c.Timeouts.ConnectPacket && s.written(timeout) {
-		s.warnf(timeout, "%s is never reached: timeouts.connect_packet runs from the accept, too, and is %s",
-			formatDuration(l.TLS.HandshakeTimeout), formatDuration(c.Timeouts.ConnectPacket))
-	}
+	l.TLS.chosen().warn(s, child(at, "tls"))
 }
 
 // warnTrusted warns of proxies that anybody could be, and of those that nobody can be.

@@ -12,6 +12,12 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 	warnSingleNode(p, s, at)
 	warnMaxLoad(p, s, child(at, "max_load"))
 	warnProbe(p, s, child(at, "health"))
+	if p.TLS != nil {
+		p.TLS.chosen().warn(s, child(at, "tls"))
+	}
+	if p.Health.TLS != nil {
+		p.Health.TLS.chosen().warn(s, child(child(at, "health"), "tls"))
+	}
 	warnReturn(c, p, s, child(at, "rebalance"))
 	if size := child(child(at, "queue"), "size"); int(p.Queue.Size) > c.Limits.MaxConnections && s.written(size) {
 		s.warnf(size, "%d is never reached: those that wait count in limits.max_connections, which is %d", p.Queue.Size, c.Limits.MaxConnections)

@@ -150,11 +150,13 @@ type TLSVersion string
 
 // The TLS versions.
 const (
+	TLS10 TLSVersion = "1.0"
+	TLS11 TLSVersion = "1.1"
 	TLS12 TLSVersion = "1.2"
 	TLS13 TLSVersion = "1.3"
 )
 
-var tlsVersions = []TLSVersion{TLS12, TLS13}
+var tlsVersions = []TLSVersion{TLS10, TLS11, TLS12, TLS13}
 
 // AdminPublic says what the admin server shows without a token on an address that is not
 // loopback.

@@ -54,7 +54,18 @@ func sameFiles(a, b *config.TLS) bool {
 	for _, c := range []*config.TLS{&x, &y} {
 		c.HandshakeTimeout, c.MaxHandshakes, c.MaxHandshakeQueue, c.HandshakeRate, c.RequireIdentity = 0, 0, 0, 0, ""
 	}
-	return fmt.Sprintf("%#v", x) == fmt.Sprintf("%#v", y) // plain data: its text tells it apart
+	return sameSettings(x, y)
+}
+
+// sameSettings reports whether a and b are the same plain data: its text tells it apart.
+func sameSettings[T any](a, b T) bool { return fmt.Sprintf("%#v", a) == fmt.Sprintf("%#v", b) }
+
+// textsOf returns a list of words as texts.
+func textsOf[T ~string](words []T) (texts []string) {
+	for _, word := range words {
+		texts = append(texts, string(word))
+	}
+	return texts
 }
 
 // newTerminator reads the TLS files of a listener.
@@ -65,6 +76,8 @@ func newTerminator(c *config.TLS, log *slog.Logger) (*tlsterm.Terminator, error)
 		ClientCA:   c.ClientCA,
 		MinVersion: string(c.MinVersion),
 		MaxVersion: string(c.MaxVersion),
+		Ciphers:    textsOf(c.Ciphers),
+		Curves:     textsOf(c.Curves),
 		Protocols:  c.ALPN,
 		TicketKeys: c.TicketKeys,
 		Logger:     log,
@@ -104,13 +117,17 @@ func (p *plan) originate(pool *snapshot.Pool, c *config.NodeTLS, old *poolTLS, l
 		CA:          c.CA,
 		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
 		Insecure:    !c.Verify,
+		MinVersion:  string(c.MinVersion),
+		MaxVersion:  string(c.MaxVersion),
+		Ciphers:     textsOf(c.Ciphers),
+		Curves:      textsOf(c.Curves),
 		Logger:      log,
 	}
 	for _, n := range pool.Nodes() {
 		o.Hosts[n.Name] = cmp.Or(c.ServerName, n.Host)
 	}
 	t := &poolTLS{config: *c, hosts: o.Hosts}
-	if old != nil && old.config == t.config && maps.Equal(old.hosts, t.hosts) {
+	if old != nil && sameSettings(old.config, t.config) && maps.Equal(old.hosts, t.hosts) {
 		t.NodeTLS = old.NodeTLS
 		p.readAgain = append(p.readAgain, func() error { return nameErrors("pool", pool.Name, t.Originator.Reload()) })
 	} else {

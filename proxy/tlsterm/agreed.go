@@ -1,9 +1,9 @@
 package tlsterm
 
-// Agreed is what the two sides of a handshake have agreed on. Its texts are those of [Info]. There are two
+// Agreed is what the two sides of a handshake have agreed on. Its texts are those of [Info]. There are four
 // versions and the suites that crypto/tls has, so that a client cannot make new ones.
 type Agreed struct {
-	Version string // TLSv1.2 or TLSv1.3
+	Version string // TLSv1 to TLSv1.3
 	Cipher  string // OpenSSL's name
 	Resumed bool   // from a ticket
 }

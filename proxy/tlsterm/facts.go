@@ -8,7 +8,7 @@ import (
 
 // Info is the result of a handshake, as text that keeps no other memory alive.
 type Info struct {
-	Version    string // TLSv1.2 or TLSv1.3, as OpenSSL writes it
+	Version    string // TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3, as OpenSSL writes it
 	Cipher     string // OpenSSL's name, such as ECDHE-RSA-AES128-GCM-SHA256 or TLS_AES_128_GCM_SHA256
 	ServerName string // the name that the client asked for (SNI); "" if none
 	Protocol   string // agreed by ALPN; "" if the client offered none
@@ -60,6 +60,10 @@ func (info *Info) identify(c *x509.Certificate) {
 
 func versionName(version uint16) string {
 	switch version {
+	case tls.VersionTLS10:
+		return "TLSv1"
+	case tls.VersionTLS11:
+		return "TLSv1.1"
 	case tls.VersionTLS12:
 		return "TLSv1.2"
 	case tls.VersionTLS13:

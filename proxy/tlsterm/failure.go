@@ -54,10 +54,14 @@ func Reasons() []Reason {
 type HandshakeError struct {
 	Reason     Reason
 	ServerName string // the name that the client asked for; "" if none, or if the handshake failed earlier
+	Offer      string // what the client offered and which setting would allow it; "" if that is not the reason
 	Err        error
 }
 
 func (e *HandshakeError) Error() string {
+	if e.Offer != "" {
+		return fmt.Sprintf("TLS handshake: %s: %s", e.Reason, e.Offer)
+	}
 	return fmt.Sprintf("TLS handshake: %s: %v", e.Reason, e.Err)
 }
 
@@ -107,6 +111,7 @@ var errorTexts = []struct {
 	{"tls: client offered only unsupported versions", NoSharedVersion},
 	{"tls: no cipher suite supported by both", NoSharedCipher},
 	{"tls: peer doesn't support any of the certificate's signature algorithms", NoSharedCipher},
+	{"tls: missing signature_algorithms", NoSharedCipher}, // SHA-1 is meant
 	{"tls: no key exchanges supported by both", NoSharedCurve},
 	{"tls: client requested unsupported application protocols", NoSharedProtocol},
 	{"tls: no certificates configured", UnknownName}, // the result when names.choose refuses a name

@@ -23,9 +23,9 @@ type Options struct {
 	ClientCA   string   // PEM file of the CAs of client certificates; required unless ClientAuth is ClientAuthNone
 	CRLs       []string // files of their revocation lists, PEM or DER; the package comment says which clients they refuse
 
-	MinVersion string   // "1.2", the default, or "1.3"
-	MaxVersion string   // "1.2" or "1.3", the default
-	Ciphers    []string // of TLS 1.2, by OpenSSL's or the IANA's name; empty: the six with forward secrecy and AEAD
+	MinVersion string   // "1.0" to "1.3"; "": "1.2"
+	MaxVersion string   // "1.0" to "1.3"; "": "1.3"
+	Ciphers    []string // of TLS 1.2 and below, by OpenSSL's or the IANA's name; empty: the six with forward secrecy and AEAD, see parseCiphers
 	Curves     []string // key exchanges: X25519, P-256, ...; empty: crypto/tls's, X25519MLKEM768 first
 	Protocols  []string // ALPN, in order of preference. A client that offers only others is refused (RFC 7301, 3.2); a client that offers none is not
 
@@ -51,24 +51,28 @@ type settings struct {
 }
 
 func (o *Options) settings() (settings, error) {
-	var s settings
-	var errs [6]error
-	s.min, errs[0] = parseVersion("min_version", o.MinVersion, tls.VersionTLS12)
-	s.max, errs[1] = parseVersion("max_version", o.MaxVersion, tls.VersionTLS13)
-	s.ciphers, errs[2] = parseCiphers(o.Ciphers)
-	s.curves, errs[3] = parseCurves(o.Curves)
-	switch {
-	case errs[0] != nil || errs[1] != nil:
-	case s.min > s.max:
-		errs[4] = fmt.Errorf("min_version %s is above max_version %s", o.MinVersion, o.MaxVersion)
-	}
+	s, chosen := chosen(o.MinVersion, o.MaxVersion, o.Ciphers, o.Curves)
+	var other error
 	switch {
 	case len(o.Certificates) == 0:
-		errs[5] = errors.New("certificates: a listener with TLS needs at least one")
+		other = errors.New("certificates: a listener with TLS needs at least one")
 	case o.ClientAuth != ClientAuthNone && o.ClientCA == "":
-		errs[5] = errors.New("client_auth: without client_ca there is nobody to believe")
+		other = errors.New("client_auth: without client_ca there is nobody to believe")
 	case len(o.CRLs) > 0 && o.ClientCA == "":
-		errs[5] = errors.New("client_crl: without client_ca there is nobody to have signed it")
+		other = errors.New("client_crl: without client_ca there is nobody to have signed it")
+	}
+	return s, errors.Join(chosen, other)
+}
+
+// chosen parses the settings that choose what is spoken.
+func chosen(least, most string, ciphers, curves []string) (s settings, err error) {
+	var errs [5]error
+	s.min, errs[0] = parseVersion("min_version", least, tls.VersionTLS12)
+	s.max, errs[1] = parseVersion("max_version", most, tls.VersionTLS13)
+	s.ciphers, errs[2] = parseCiphers(ciphers, s.min)
+	s.curves, errs[3] = parseCurves(curves)
+	if errs[0] == nil && errs[1] == nil && s.min > s.max {
+		errs[4] = fmt.Errorf("min_version %s is above max_version %s", least, most)
 	}
 	return s, errors.Join(errs[:]...)
 }

@@ -23,6 +23,10 @@ type NodeOptions struct {
 	Certificate CertificateFile // client certificate for nodes that ask for one; an empty Cert means none
 	Insecure    bool            // accept any certificate; CA is then ignored
 
+	// As in Options. Without Ciphers those of crypto/tls are offered: the six, and the same with CBC.
+	MinVersion, MaxVersion string
+	Ciphers, Curves        []string
+
 	Now    func() time.Time // the clock for validity; nil is time.Now
 	Logger *slog.Logger     // for Run; nil discards
 }
@@ -30,8 +34,9 @@ type NodeOptions struct {
 // Originator makes TLS connections to the nodes of a pool and reloads its files when they change. Its methods may be
 // called from any goroutine.
 type Originator struct {
-	options NodeOptions
-	sources sources
+	options  NodeOptions
+	settings settings
+	sources  sources
 
 	current  atomic.Pointer[nodeGeneration]
 	changing sync.Mutex // as in Terminator
@@ -52,6 +57,13 @@ func NewOriginator(o NodeOptions) (*Originator, error) {
 	t := &Originator{options: o, sources: sources{ca: o.CA, caKind: KindCA}}
 	if o.Certificate.Cert != "" {
 		t.sources.certificates = []CertificateFile{o.Certificate}
+	}
+	var err error
+	if t.settings, err = chosen(o.MinVersion, o.MaxVersion, o.Ciphers, o.Curves); err != nil {
+		return nil, err
+	}
+	if len(o.Ciphers) == 0 {
+		t.settings.ciphers = nil
 	}
 	if err := t.change(&nodeGeneration{}); err != nil {
 		return nil, err
@@ -142,7 +154,7 @@ func (t *Originator) change(last *nodeGeneration) error {
 		return err
 	}
 	for node, host := range t.options.Hosts {
-		next.configs[node] = t.options.config(host, &next.material)
+		next.configs[node] = t.options.config(t.settings, host, &next.material)
 	}
 	t.current.Store(next)
 	return err
@@ -150,11 +162,14 @@ func (t *Originator) change(last *nodeGeneration) error {
 
 // config returns the tls.Config for connections to one node, which share the node's
 // latest ticket.
-func (o *NodeOptions) config(host string, m *material) *tls.Config {
+func (o *NodeOptions) config(s settings, host string, m *material) *tls.Config {
 	config := &tls.Config{
 		Time:               o.Now,
 		ServerName:         host,
-		MinVersion:         tls.VersionTLS12,
+		MinVersion:         s.min,
+		MaxVersion:         s.max,
+		CipherSuites:       s.ciphers,
+		CurvePreferences:   s.curves,
 		InsecureSkipVerify: o.Insecure, //nolint:gosec // verify: false is the operator's word
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}

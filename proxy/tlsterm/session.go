@@ -77,7 +77,8 @@ func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session
 		if alert, ok := s.wire.alert(); ok && isBadRecord(err) {
 			err = fmt.Errorf("remote error: %w", alert)
 		}
-		return nil, &HandshakeError{Reason: reasonOf(err), ServerName: hello.serverName, Err: err}
+		reason := reasonOf(err)
+		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, config}.explain(reason, err), Err: err}
 	}
 	return s, nil
 }
@@ -97,8 +98,15 @@ func (s *Session) handshake(ctx context.Context) error {
 	return nil
 }
 
-// hello holds the parts of a ClientHello that the error of a failed handshake reports.
-type hello struct{ serverName string }
+// hello holds the ClientHello for the error of a failed handshake.
+type hello struct{ info *tls.ClientHelloInfo } // nil: the handshake failed earlier
+
+func (h *hello) serverName() string {
+	if h.info == nil {
+		return ""
+	}
+	return h.info.ServerName
+}
 
 type helloKey struct{}
 
@@ -106,7 +114,7 @@ type helloKey struct{}
 // decision.
 func noteName(info *tls.ClientHelloInfo) (*tls.Config, error) {
 	if h, ok := info.Context().Value(helloKey{}).(*hello); ok {
-		h.serverName = info.ServerName
+		h.info = info
 	}
 	return nil, nil
 }

@@ -3,6 +3,10 @@ package tlsterm
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +51,9 @@ func New(o Options) (*Terminator, error) {
 	}
 	if err := t.change(&generation{}); err != nil {
 		return nil, err
+	}
+	if useless := t.useless(); len(useless) == len(o.Certificates) && t.settings.max < tls.VersionTLS13 {
+		return nil, errors.New(strings.Join(useless, "; ")) // no handshake could succeed
 	}
 	return t, nil
 }
@@ -156,7 +163,25 @@ func (t *Terminator) Status() []CertificateStatus {
 }
 
 // Warnings describes problems of files that still work: a validity that is over or nearly over, and a key that
-// everybody on the machine may read.
+// everybody on the machine may read; and certificates that no suite in ciphers can use.
 func (t *Terminator) Warnings() []string {
-	return t.current.Load().material.warnings(&t.sources, t.now())
+	return append(t.current.Load().material.warnings(&t.sources, t.now()), t.useless()...)
+}
+
+// useless describes the certificates that cannot be used in TLS 1.2 and below, because no suite in ciphers is for their
+// kind of key.
+func (t *Terminator) useless() (list []string) {
+	newest := min(t.settings.max, tls.VersionTLS12)
+	if t.settings.min > newest {
+		return nil
+	}
+	for i, kept := range t.current.Load().material.certificates {
+		key := kept.value.Leaf.PublicKey
+		fits := func(id uint16) bool { return signedBy(id, key) && isOf(id, newest) }
+		if !slices.ContainsFunc(t.settings.ciphers, fits) {
+			list = append(list, fmt.Sprintf("%s: it has a key of %s, and no suite in ciphers is for such a key%s", t.sources.certificates[i].Cert, keyName(key),
+				pick(t.settings.max >= tls.VersionTLS13, ", so that clients of TLS 1.2 and below do not get it", "")))
+		}
+	}
+	return list
 }
