@@ -215,7 +215,7 @@ var defaultConfirm = Confirm{
 // defaultNodeTLS holds the defaults of a pool's TLS.
 var defaultNodeTLS = NodeTLS{
 	// Without it, TLS does not stop an attacker who takes the place of a node.
-	Verify: true,
+	Verify: VerifyTrue,
 }
 
 // defaultNode holds the defaults of a node.

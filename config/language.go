@@ -148,7 +148,7 @@ func nodeTLSFields(t *NodeTLS) []field {
 		scalar("server_name", &t.ServerName, text(parseServerName)),
 		scalar("cert", &t.Cert, text(parseFile)),
 		scalar("key", &t.Key, text(parseFile)),
-		scalar("verify", &t.Verify, boolean),
+		scalar("verify", &t.Verify, oneOf(verifies)),
 	}
 }
 

@@ -52,9 +52,9 @@ type Certificate struct {
 // NodeTLS configures TLS to nodes, for sessions and probes. Paths are kept as written:
 // relative ones begin at the working directory.
 type NodeTLS struct {
-	CA string // PEM, one CA or more; empty: the system's. Valid only if Verify
+	CA string // PEM, one CA or more; empty: the system's. Not valid with VerifyFalse
 
-	// ServerName is sent to nodes as SNI, and their certificates must have it. It is in
+	// ServerName is sent to nodes as SNI, and with VerifyTrue their certificates must have it. It is in
 	// lower case without a last dot, or an IP address, which is not sent (RFC 6066, 3).
 	// Empty: the host of each node's Address.
 	ServerName string
@@ -62,7 +62,7 @@ type NodeTLS struct {
 	Cert string // PEM, our certificate chain for the nodes; empty: none
 	Key  string // PEM; empty: Cert has it, too
 
-	Verify bool // false: any certificate is accepted
+	Verify Verify
 }
 
 // Values of TLS: names of protocols and servers.

@@ -103,7 +103,7 @@ func (p *plan) originate(pool *snapshot.Pool, c *config.NodeTLS, old *poolTLS, l
 		Hosts:       make(map[string]string),
 		CA:          c.CA,
 		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
-		Insecure:    !c.Verify,
+		Verify:      verifications[c.Verify],
 		Logger:      log,
 	}
 	for _, n := range pool.Nodes() {
@@ -131,6 +131,12 @@ var clientAuths = map[config.ClientAuth]tlsterm.ClientAuth{
 	config.ClientAuthNone:    tlsterm.ClientAuthNone,
 	config.ClientAuthRequest: tlsterm.ClientAuthRequest,
 	config.ClientAuthRequire: tlsterm.ClientAuthRequire,
+}
+
+var verifications = map[config.Verify]tlsterm.Verification{
+	config.VerifyTrue:  tlsterm.VerifyName,
+	config.VerifyCA:    tlsterm.VerifyChain,
+	config.VerifyFalse: tlsterm.VerifyNothing,
 }
 
 var identities = map[config.Identity]snapshot.Identity{
