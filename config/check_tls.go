@@ -79,7 +79,7 @@ func checkALPN(l *Listener, s *source, at, protocol string) {
 // checkNodeTLS checks the section tls of a pool.
 func checkNodeTLS(t *NodeTLS, s *source, at string) {
 	ca, cert, key, verify := child(at, "ca"), child(at, "cert"), child(at, "key"), child(at, "verify")
-	if t.CA != "" && !t.Verify && s.valid(verify) {
+	if t.CA != "" && t.Verify == VerifyFalse && s.valid(verify) {
 		s.errorf(ca, "has no meaning with verify: false")
 	}
 	if t.Key != "" && !s.written(cert) {

@@ -78,10 +78,10 @@ var defaultConfig = Config{
 	Log: Log{
 		// One line for each session; people read logs before machines do.
 		Level: LevelInfo, Format: FormatText,
-		// Where a client came from, where it went, and how that ended.
+		// Where a client came from, where it went, how that ended, and its TLS if it had any.
 		Fields: []LogField{
 			"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome",
-			"connack", "disconnect", "tolerated", "error",
+			"connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "error",
 		},
 		// Whoever asks about one client wants its line. Operators with a small disk set it.
 		Sample: 0,
@@ -215,10 +215,10 @@ var defaultConfirm = Confirm{
 // defaultNodeTLS holds the defaults of a pool's TLS.
 var defaultNodeTLS = NodeTLS{
 	// Without it, TLS does not stop an attacker who takes the place of a node.
-	Verify: true,
 	// As for clients.
 	MinVersion: TLS12,
 	MaxVersion: TLS13,
+	Verify:     VerifyTrue,
 }
 
 // defaultNode holds the defaults of a node.

@@ -77,7 +77,7 @@ func checkWhole(t *testing.T, c *Config) {
 	hashed := map[string]HashKey{}
 	for _, p := range c.Pools {
 		pools[p.Name], hashed[p.Name] = p.Protocol, p.HashKey
-		if tls := p.TLS; tls != nil && (tls.CA != "" && !tls.Verify || tls.Key != "" && tls.Cert == "") {
+		if tls := p.TLS; tls != nil && (tls.CA != "" && tls.Verify == VerifyFalse || tls.Key != "" && tls.Cert == "") {
 			t.Errorf("TLS to nodes %+v is not whole", tls)
 		}
 		if (p.Cookie == "") == (p.HashKey == KeyCookie) || p.ForwardHeaders != nil && p.Protocol != WS {

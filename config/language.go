@@ -150,11 +150,11 @@ func nodeTLSFields(t *NodeTLS) []field {
 		scalar("server_name", &t.ServerName, text(parseServerName)),
 		scalar("cert", &t.Cert, text(parseFile)),
 		scalar("key", &t.Key, text(parseFile)),
-		scalar("verify", &t.Verify, boolean),
 		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
 		scalar("max_version", &t.MaxVersion, oneOf(tlsVersions)),
 		scalars("ciphers", &t.Ciphers, 1, text(parseCipher)),
 		scalars("curves", &t.Curves, 1, text(parseCurve)),
+		scalar("verify", &t.Verify, oneOf(verifies)),
 	}
 }
 

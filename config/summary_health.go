@@ -64,8 +64,10 @@ func (h *Health) withTLS() string {
 	switch {
 	case h.TLS == nil:
 		return ""
-	case !h.TLS.Verify:
+	case h.TLS.Verify == VerifyFalse:
 		return " with TLS, NOT VERIFIED"
+	case h.TLS.Verify == VerifyCA:
+		return " with TLS, verified WITHOUT THE NAME"
 	}
 	return " with TLS"
 }

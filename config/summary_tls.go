@@ -99,12 +99,14 @@ func (t *NodeTLS) String() string {
 		return "-"
 	}
 	s := "NOT VERIFIED"
-	switch {
-	case !t.Verify:
-	case t.CA == "":
+	if t.Verify != VerifyFalse {
 		s = "verified"
-	default:
-		s = "verified by " + t.CA
+		if t.CA != "" {
+			s += " by " + t.CA
+		}
+		if t.Verify == VerifyCA {
+			s += " WITHOUT THE NAME"
+		}
 	}
 	if t.ServerName != "" {
 		s += ", as " + t.ServerName

@@ -58,9 +58,9 @@ type Certificate struct {
 // NodeTLS configures TLS to nodes, for sessions and probes. Paths are kept as written:
 // relative ones begin at the working directory.
 type NodeTLS struct {
-	CA string // PEM, one CA or more; empty: the system's. Valid only if Verify
+	CA string // PEM, one CA or more; empty: the system's. Not valid with VerifyFalse
 
-	// ServerName is sent to nodes as SNI, and their certificates must have it. It is in
+	// ServerName is sent to nodes as SNI, and with VerifyTrue their certificates must have it. It is in
 	// lower case without a last dot, or an IP address, which is not sent (RFC 6066, 3).
 	// Empty: the host of each node's Address.
 	ServerName string
@@ -68,12 +68,11 @@ type NodeTLS struct {
 	Cert string // PEM, our certificate chain for the nodes; empty: none
 	Key  string // PEM; empty: Cert has it, too
 
-	Verify bool // false: any certificate is accepted
-
 	// As in TLS. Without Ciphers, those of CBC with ECDHE may be agreed on, too.
 	MinVersion, MaxVersion TLSVersion
 	Ciphers                []Cipher
 	Curves                 []Curve
+	Verify                 Verify
 }
 
 // Values of TLS: names of protocols and servers.

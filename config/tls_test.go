@@ -61,9 +61,9 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		{Host: "*.example.com", Protocol: Passthrough, Pool: "raw-2"},
 	}
 	want.Pools = []Pool{
-		pool("by-cn", MQTT, KeyTLSCN, &NodeTLS{CA: "ca.pem", ServerName: "broker.example.com", Cert: "client.pem", Key: "client.key", Verify: true, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
-		pool("by-sni", MQTT, KeySNI, &NodeTLS{Verify: true, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
-		pool("dashboard", HTTP, KeySourceIP, &NodeTLS{ServerName: "::1", Cert: "both.pem", MinVersion: TLS12, MaxVersion: TLS13}, 18084),
+		pool("by-cn", MQTT, KeyTLSCN, &NodeTLS{CA: "ca.pem", ServerName: "broker.example.com", Cert: "client.pem", Key: "client.key", Verify: VerifyTrue, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
+		pool("by-sni", MQTT, KeySNI, &NodeTLS{Verify: VerifyTrue, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
+		pool("dashboard", HTTP, KeySourceIP, &NodeTLS{ServerName: "::1", Cert: "both.pem", Verify: VerifyFalse, MinVersion: TLS12, MaxVersion: TLS13}, 18084),
 		pool("raw", TCP, KeySourceIP, nil, 8883),
 		pool("raw-2", TCP, KeySourceIP, nil, 8884),
 	}
@@ -80,11 +80,11 @@ listeners:
   - {name: b, address: ":2", pool: p, tls: *t}
 pools: [{name: p, tls: {}, nodes: [{name: n, address: "h:1"}]}]`
 	c := parse(t, file)
-	c.Listeners[0].TLS.ALPN[0], c.Listeners[0].TLS.MaxHandshakes, c.Pools[0].TLS.Verify = "x", 1, false
+	c.Listeners[0].TLS.ALPN[0], c.Listeners[0].TLS.MaxHandshakes, c.Pools[0].TLS.Verify = "x", 1, VerifyFalse
 	if tls := c.Listeners[1].TLS; tls.ALPN[0] != "mqtt" || tls.MaxHandshakes != 64 {
 		t.Errorf("a change to one listener is seen in another: %+v", tls)
 	}
-	if c := parse(t, file); c.Listeners[0].TLS.ALPN[0] != "mqtt" || !c.Pools[0].TLS.Verify {
+	if c := parse(t, file); c.Listeners[0].TLS.ALPN[0] != "mqtt" || c.Pools[0].TLS.Verify != VerifyTrue {
 		t.Errorf("a change to one Config is seen in another: %+v, %+v", c.Listeners[0].TLS, c.Pools[0].TLS)
 	}
 }

@@ -9,6 +9,8 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 	if !slices.ContainsFunc(c.Listeners, func(l Listener) bool { return l.uses(p) }) {
 		s.warnf(child(at, "name"), "no listener uses the pool %s: it is probed, and gets no clients", quote(p.Name))
 	}
+	warnVerify(p.TLS, s, child(child(at, "tls"), "verify"))
+	warnVerify(p.Health.TLS, s, child(child(child(at, "health"), "tls"), "verify"))
 	warnSingleNode(p, s, at)
 	warnMaxLoad(p, s, child(at, "max_load"))
 	warnProbe(p, s, child(at, "health"))
@@ -28,6 +30,13 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 		if hint := unlikelyPort(p, n.Address.Port); hint != "" {
 			s.warnf(child(at, "address"), "%d is usually the port of %s", n.Address.Port, hint)
 		}
+	}
+}
+
+// warnVerify warns of a check that anybody passes who has a name of their own.
+func warnVerify(t *NodeTLS, s *source, at string) {
+	if t != nil && t.Verify == VerifyCA && t.CA == "" {
+		s.warnf(at, "ca without a file in ca accepts the certificate of every site of the web: name the CA of the nodes in ca")
 	}
 }
 

@@ -158,6 +158,18 @@ const (
 
 var tlsVersions = []TLSVersion{TLS10, TLS11, TLS12, TLS13}
 
+// A Verify says what is checked of a node's certificate.
+type Verify string
+
+// The values of verify.
+const (
+	VerifyTrue  Verify = "true"  // its chain and its name
+	VerifyCA    Verify = "ca"    // its chain: the certificates of some brokers have a CN and no SAN
+	VerifyFalse Verify = "false" // nothing
+)
+
+var verifies = []Verify{VerifyTrue, VerifyCA, VerifyFalse}
+
 // AdminPublic says what the admin server shows without a token on an address that is not
 // loopback.
 type AdminPublic string
@@ -209,6 +221,10 @@ var logFields = []LogField{
 	"version",
 	"protocol",
 	"tls",
+	"tls_cipher",
+	"tls_resumed",
+	"sni",
+	"tls_cn",
 	"pool",
 	"node",
 	"received",

@@ -127,6 +127,8 @@ func literal(key string, value any) string {
 		}
 	case SocketBuffer:
 		return v.String()
+	case Verify: // true and false without quotes, as before there was a third value
+		return string(v)
 	}
 	s := fmt.Sprint(value)
 	if plainText.MatchString(s) && !ambiguousText.MatchString(s) {

@@ -74,7 +74,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	}
 	line := s.record(o, l.Now())
 	line.session, line.packets = l.sessionID(s), s.packets
-	line.protocol, line.tls = l.protocolOf(s)
+	line.protocol, line.tls = l.protocolOf(s), s.tlsSummary()
 	if s.stuck != noneStuck {
 		line.fault = l.stuckFault(s)
 		s.abortStuck()
@@ -159,10 +159,21 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	return r
 }
 
-// protocolOf returns the protocol of the session's client, and its version of TLS; empty: no TLS of
-// ours, or no handshake. A session that has reached its node speaks what it began with, whatever a reload
-// has made of the listener.
-func (l *loop) protocolOf(s *session) (protocol, version string) {
+// tlsSummary describes the TLS with the session's client. Of a handshake that has failed there is only the name
+// that the client asked for.
+func (s *session) tlsSummary() (sum tlsterm.Summary) {
+	if h := s.client.layers; h != nil && h.tls != nil {
+		sum = h.tls.Summary()
+	} else if s.pending != nil {
+		sum.ServerName = s.pending.serverName
+	}
+	sum.ServerName = sum.ServerName[:min(len(sum.ServerName), loggedID)]
+	return sum
+}
+
+// protocolOf returns the protocol of the session's client. A session that has reached its node speaks what it
+// began with, whatever a reload has made of the listener.
+func (l *loop) protocolOf(s *session) string {
 	ln := l.current.listeners[s.listener.port] // nil if the listener was removed
 	var secure, frames, web bool
 	if s.pending != nil {
@@ -170,20 +181,18 @@ func (l *loop) protocolOf(s *session) (protocol, version string) {
 		secure, frames, web = ln.TLS != nil, ln.Protocol == snapshot.WS, ln.Protocol == snapshot.HTTP
 	}
 	if ln != nil && ln.Protocol == snapshot.Passthrough && s.listener.Opaque() {
-		return "tls", ""
+		return "tls"
 	}
 	frames = frames || s.frames != nil
 	if h := s.client.layers; h != nil {
 		frames = frames || h.ws != nil
-		if secure = h.tls != nil; secure {
-			version = h.tls.Version()
-		}
+		secure = h.tls != nil
 	}
 	switch {
 	case frames:
-		return pick(secure, "wss", "ws"), version
+		return pick(secure, "wss", "ws")
 	case web:
-		return pick(secure, "https", "http"), version
+		return pick(secure, "https", "http")
 	}
-	return pick(secure, "tls", "tcp"), version
+	return pick(secure, "tls", "tcp")
 }

@@ -59,6 +59,9 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	if err != nil {
 		o.reclaim()
 		o.fault = err.Error()
+		if failed, ok := errors.AsType[*tlsterm.HandshakeError](err); ok {
+			o.serverName = failed.ServerName
+		}
 		return l.refuseAndLinger(s, handshakeOutcome(err)) // the alert must still reach the client
 	}
 	s.listener.handshakes.observe(&latencies, time.Duration(l.Now()-o.helloAt))

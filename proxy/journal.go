@@ -9,6 +9,7 @@ import (
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/tlv"
 )
 
@@ -37,7 +38,8 @@ type record struct {
 	source               netip.AddrPort
 	id, username         string
 	version              mqttparse.Version
-	protocol, tls        string // of the client; tls is the version of TLS, empty without TLS
+	protocol             string          // of the client
+	tls                  tlsterm.Summary // of the client
 	connack              uint8
 	disconnect           mqttparse.ReasonCode // of the node's DISCONNECT, valid only if disconnected
 	disconnected         bool
@@ -186,13 +188,24 @@ func (r *record) attrs() []slog.Attr {
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))
 	}
-	attrs = append(attrs, slog.String("pool", r.pool), slog.String("protocol", r.protocol))
-	if r.tls != "" {
-		attrs = append(attrs, slog.String("tls", r.tls))
-	}
+	attrs = r.tlsAttrs(append(attrs, slog.String("pool", r.pool), slog.String("protocol", r.protocol)))
 	if r.username != "" {
 		attrs = append(attrs, slog.String("username", r.username))
 	}
 	return append(attrs, slog.String("session", r.session.String()),
 		slog.Uint64("packets_received", uint64(r.packets[ToNode])), slog.Uint64("packets_sent", uint64(r.packets[ToClient])))
+}
+
+// tlsAttrs appends the fields about the client's TLS that there are.
+func (r *record) tlsAttrs(attrs []slog.Attr) []slog.Attr {
+	if r.tls.Version != "" {
+		attrs = append(attrs, slog.String("tls", r.tls.Version), slog.String("tls_cipher", r.tls.Cipher), slog.Bool("tls_resumed", r.tls.Resumed))
+	}
+	if r.tls.ServerName != "" {
+		attrs = append(attrs, slog.String("sni", r.tls.ServerName))
+	}
+	if r.tls.CommonName != "" {
+		attrs = append(attrs, slog.String("tls_cn", r.tls.CommonName))
+	}
+	return attrs
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/tlsterm"
 )
 
 // MaxListed is the greatest limit of [Server.Sessions].
@@ -37,6 +38,7 @@ type SessionInfo struct {
 	CleanStart         bool            // the node need not keep its state after it
 	Tolerated          mqttparse.Rules // that its CONNECT breaks
 	TLS, WebSocket     bool            // of the client; TLS only where it ends here
+	Handshake          tlsterm.Summary // of that TLS
 	Pool, Node         string          // empty: it has none yet
 	State              SessionState
 	Began              time.Time
@@ -123,7 +125,7 @@ func (l *loop) describe(s *session) SessionInfo {
 	info.Received, info.Sent = s.moved()
 	info.Pool, info.Node = s.poolAndNode()
 	layers := s.client.layers
-	info.TLS = layers != nil && layers.tls != nil
+	info.TLS, info.Handshake = layers != nil && layers.tls != nil, s.tlsSummary()
 	info.WebSocket = s.frames != nil || layers != nil && layers.ws != nil || s.pending != nil && s.pending.Framed()
 	return info
 }

@@ -12,6 +12,7 @@ import (
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/tlsterm"
 )
 
 // connectOf returns a CONNECT with an identifier and a user name; empty: none.
@@ -81,6 +82,9 @@ func TestListDescribesASessionInEachMode(t *testing.T) {
 		want := SessionInfo{
 			Listener: "mqtt", Client: addrOf(tcp(c.Conn)), ClientID: "device", Username: "alice", Version: mqttparse.V5, CleanStart: true,
 			TLS: m.tls, WebSocket: m.clientWS(), Pool: "pool", Node: "node-a", State: SessionConnected,
+		}
+		if m.tls {
+			want.Handshake = tlsterm.Summary{Agreed: tlsterm.Agreed{Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256"}, ServerName: "broker.example"}
 		}
 		if s.Packets != [2]uint32{2, 2} {
 			t.Errorf("packets %v", s.Packets)

@@ -14,6 +14,7 @@ import (
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
+	"mqttlb/proxy/tlsterm"
 )
 
 func TestSamplerLimitsEachOutcomeAndEachStatus(t *testing.T) {
@@ -124,7 +125,8 @@ func TestJournalSaysWhatItLeftOut(t *testing.T) {
 // The configuration names the fields that the journal has.
 func TestFieldsOfASessionAreThoseOfTheConfiguration(t *testing.T) {
 	r := record{
-		listener: "l", pool: "p", node: "n", source: netip.MustParseAddrPort("192.0.2.1:7"), id: "i", version: mqttparse.V5, protocol: "wss", tls: "TLSv1.3",
+		listener: "l", pool: "p", node: "n", source: netip.MustParseAddrPort("192.0.2.1:7"), id: "i", version: mqttparse.V5, protocol: "wss",
+		tls:     tlsterm.Summary{Agreed: tlsterm.Agreed{Version: "TLSv1.3", Cipher: "c", Resumed: true}, ServerName: "s", CommonName: "n"},
 		session: 1, username: "u", disconnected: true, disconnect: 1, connack: 1, received: 1, sent: 1, duration: 1, outcome: outcome.Kicked, fault: "f",
 		tolerated: 1 << mqttparse.ClientIDNull,
 	}
@@ -157,7 +159,7 @@ func TestSessionLineSaysHowTheClientWasConnected(t *testing.T) {
 		protocol := map[bool]map[bool]string{false: {false: "tcp", true: "ws"}, true: {false: "tls", true: "wss"}}[m.tls][m.clientWS()]
 		want := fmt.Sprintf(" pool=pool protocol=%s session=", protocol)
 		if m.tls {
-			want = fmt.Sprintf(" pool=pool protocol=%s tls=TLSv1.3 session=", protocol)
+			want = fmt.Sprintf(" pool=pool protocol=%s tls=TLSv1.3 tls_cipher=TLS_AES_128_GCM_SHA256 tls_resumed=false sni=broker.example session=", protocol)
 		}
 		if !strings.Contains(line, want) {
 			t.Errorf("the line is %s, want %s", line, want)

@@ -219,6 +219,8 @@ func TestCertificateHasToNameTheIdentity(t *testing.T) {
 	none.expect([]byte("\x20\x03\x00\x87\x00"))
 	_ = none.Close()
 	r.waitOutcome(outcome.IdentityMismatch, 3)
+	r.waitLine(`error="require_identity: client_id \"c1\" is not in the certificate, which names CN \"other\", DNS \"other\""`)
+	r.waitLine(`error="require_identity: the client with client_id \"c1\" has shown no certificate"`)
 }
 
 func TestProxyHeaderTellsOfTheClientsTLS(t *testing.T) {

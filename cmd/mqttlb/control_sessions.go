@@ -56,6 +56,7 @@ func sessionOf(s *proxy.SessionInfo) api.Session {
 	return api.Session{
 		ID: s.ID.String(), Listener: s.Listener, Client: client, ClientID: s.ClientID, Username: s.Username, Version: version,
 		CleanStart: s.CleanStart, Tolerated: tolerated, TLS: s.TLS, WebSocket: s.WebSocket, Pool: s.Pool, Node: s.Node, State: string(s.State),
+		TLSVersion: s.Handshake.Version, TLSCipher: s.Handshake.Cipher, TLSResumed: s.Handshake.Resumed, SNI: s.Handshake.ServerName, TLSCN: s.Handshake.CommonName,
 		Began: s.Began.UTC(), Age: s.Age.Seconds(), Silent: s.Silent.Seconds(), BytesReceived: s.Received, BytesSent: s.Sent,
 		PacketsReceived: s.Packets[proxy.ToNode], PacketsSent: s.Packets[proxy.ToClient], PacketsPerSec: s.PacketsPerSecond,
 	}

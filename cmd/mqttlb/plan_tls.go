@@ -116,11 +116,11 @@ func (p *plan) originate(pool *snapshot.Pool, c *config.NodeTLS, old *poolTLS, l
 		Hosts:       make(map[string]string),
 		CA:          c.CA,
 		Certificate: tlsterm.CertificateFile{Cert: c.Cert, Key: c.Key},
-		Insecure:    !c.Verify,
 		MinVersion:  string(c.MinVersion),
 		MaxVersion:  string(c.MaxVersion),
 		Ciphers:     textsOf(c.Ciphers),
 		Curves:      textsOf(c.Curves),
+		Verify:      verifications[c.Verify],
 		Logger:      log,
 	}
 	for _, n := range pool.Nodes() {
@@ -148,6 +148,12 @@ var clientAuths = map[config.ClientAuth]tlsterm.ClientAuth{
 	config.ClientAuthNone:    tlsterm.ClientAuthNone,
 	config.ClientAuthRequest: tlsterm.ClientAuthRequest,
 	config.ClientAuthRequire: tlsterm.ClientAuthRequire,
+}
+
+var verifications = map[config.Verify]tlsterm.Verification{
+	config.VerifyTrue:  tlsterm.VerifyName,
+	config.VerifyCA:    tlsterm.VerifyChain,
+	config.VerifyFalse: tlsterm.VerifyNothing,
 }
 
 var identities = map[config.Identity]snapshot.Identity{

@@ -102,7 +102,7 @@ func (o *Opening) chooseKey(sc *Scratch) Verdict {
 	if o.listener.Opaque() {
 		connect = nil
 	} else if t := o.listener.TLS; t != nil && !t.Identity.Allows(o.TLS, connect) {
-		return o.Refuse(Refusal{Outcome: outcome.IdentityMismatch, Code: mqttparse.NotAuthorized}, sc)
+		return o.refuse(Refusal{Outcome: outcome.IdentityMismatch, Code: mqttparse.NotAuthorized}, t.Identity.Mismatch(o.TLS, connect), sc)
 	}
 	if err := o.checkFront(); err != nil {
 		return o.refuseSilently(outcome.BadProxyHeader, err.Error())

@@ -10,7 +10,7 @@ import (
 func TestGatesOfTheNodesThatStayGoOn(t *testing.T) {
 	tlsOf := func(names ...string) *NodeTLS {
 		spec := balancer.PoolSpec{Name: "emqx"}
-		o := tlsterm.NodeOptions{Hosts: make(map[string]string), Insecure: true}
+		o := tlsterm.NodeOptions{Hosts: make(map[string]string), Verify: tlsterm.VerifyNothing}
 		for _, name := range names {
 			spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: name, Address: "127.0.0.1:8883"})
 			o.Hosts[name] = name

@@ -4,12 +4,9 @@ import (
 	"context"
 	"math"
 	"net"
-	"net/netip"
-	"slices"
 	"time"
 
 	"mqttlb/balancer"
-	"mqttlb/mqttparse"
 	"mqttlb/proxy/tlsterm"
 )
 
@@ -65,32 +62,4 @@ func (t *NodeTLS) Secure(ctx context.Context, conn net.Conn, n *balancer.Node) (
 		return nil, err
 	}
 	return s.Conn(), nil
-}
-
-// Identity is a field of the CONNECT that a client's certificate must name.
-type Identity uint8
-
-// The fields.
-const (
-	AnyIdentity Identity = iota
-	ClientIDIdentity
-	UsernameIdentity
-)
-
-// Allows reports whether a certificate names the identity in a CONNECT: its Common Name
-// or one of its alternative names equals the field. An address has one spelling (RFC
-// 5952), because for a broker another spelling is another client.
-func (i Identity) Allows(info *tlsterm.Info, c *mqttparse.Connect) bool {
-	var want string
-	switch i {
-	case ClientIDIdentity:
-		want = string(c.ClientID)
-	case UsernameIdentity:
-		want = string(c.Username)
-	default:
-		return true
-	}
-	return want != "" && info != nil && info.Verified && (info.CommonName == want ||
-		slices.Contains(info.DNSNames, want) || slices.Contains(info.Emails, want) || slices.Contains(info.URIs, want) ||
-		slices.ContainsFunc(info.IPs, func(a netip.Addr) bool { return a.String() == want }))
 }

@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"mqttlb/mqttparse"
@@ -37,5 +39,39 @@ func TestIdentityIsTheCommonNameOrAnAlternativeName(t *testing.T) {
 	}
 	if ClientIDIdentity.Allows(&tlsterm.Info{Verified: true}, &mqttparse.Connect{}) {
 		t.Error("no name is equal to no name")
+	}
+}
+
+// The log says what was asked for, within limits: the client has chosen all of it.
+func TestMismatchNamesWhatWasAskedForAndWhatTheCertificateHas(t *testing.T) {
+	device := &mqttparse.Connect{ClientID: []byte("device-1")}
+	all := &tlsterm.Info{
+		Verified: true, CommonName: "Device-1", DNSNames: []string{"a.example"}, Emails: []string{"a@example.com"}, URIs: []string{"urn:device:1"},
+		IPs: []netip.Addr{netip.MustParseAddr("192.0.2.7")},
+	}
+	many := &tlsterm.Info{Verified: true, CommonName: "a\nb\x1b"}
+	for i := range 100 {
+		many.DNSNames = append(many.DNSNames, fmt.Sprint(i))
+	}
+	long := strings.Repeat("x", 300)
+	for _, row := range []struct {
+		identity Identity
+		info     *tlsterm.Info
+		connect  *mqttparse.Connect
+		want     string
+	}{
+		{ClientIDIdentity, all, device, `client_id "device-1" is not in the certificate, which names CN "Device-1", DNS "a.example", email "a@example.com", URI "urn:device:1", IP "192.0.2.7"`},
+		{UsernameIdentity, all, &mqttparse.Connect{Username: []byte("anna")}, `username "anna" is not in the certificate, which names CN "Device-1"`},
+		{UsernameIdentity, all, device, `the CONNECT has no username; the certificate names CN "Device-1"`},
+		{ClientIDIdentity, nil, device, `the client with client_id "device-1" has shown no certificate`},
+		{ClientIDIdentity, &tlsterm.Info{}, device, `the client with client_id "device-1" has shown no certificate`},
+		{ClientIDIdentity, &tlsterm.Info{Verified: true}, device, `client_id "device-1" is not in the certificate, which names nothing`},
+		{ClientIDIdentity, many, device, `which names CN "a\nb\x1b", DNS "0", DNS "1", DNS "2", DNS "3", DNS "4", DNS "5", DNS "6" and 93 more`},
+		{ClientIDIdentity, &tlsterm.Info{Verified: true, CommonName: long}, &mqttparse.Connect{ClientID: []byte(long)},
+			`client_id "` + long[:64] + `"... is not in the certificate, which names CN "` + long[:64] + `"...`},
+	} {
+		if got := row.identity.Mismatch(row.info, row.connect); !strings.HasPrefix(got, "require_identity: ") || !strings.Contains(got, row.want) || len(got) > 1000 {
+			t.Errorf("got %s, want %s", got, row.want)
+		}
 	}
 }

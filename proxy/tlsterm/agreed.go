@@ -8,6 +8,14 @@ type Agreed struct {
 	Resumed bool   // from a ticket
 }
 
+// Summary is the part of an [Info] that a session keeps for the log and for lists. The zero value is that of a client
+// without TLS.
+type Summary struct {
+	Agreed
+	ServerName string // the name that the client asked for, of any length; "" if none
+	CommonName string // of its certificate; "" if it has none
+}
+
 // agreed is Agreed with the numbers of the protocol, as a session keeps it.
 type agreed struct {
 	version, cipher uint16

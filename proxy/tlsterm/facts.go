@@ -35,10 +35,18 @@ func Facts(state tls.ConnectionState) Info {
 		Protocol:   state.NegotiatedProtocol,
 		Resumed:    state.DidResume,
 	}
-	if len(state.PeerCertificates) > 0 && len(state.VerifiedChains) > 0 {
-		info.identify(state.PeerCertificates[0])
+	if c := verified(state); c != nil {
+		info.identify(c)
 	}
 	return info
+}
+
+// verified returns the certificate of a client, or nil if it has presented none.
+func verified(state tls.ConnectionState) *x509.Certificate {
+	if len(state.PeerCertificates) > 0 && len(state.VerifiedChains) > 0 {
+		return state.PeerCertificates[0]
+	}
+	return nil
 }
 
 func (info *Info) identify(c *x509.Certificate) {

@@ -15,7 +15,7 @@ func (t *Originator) Inherit(old *Originator) {
 	t.changing.Lock()
 	defer t.changing.Unlock()
 	from, to := old.current.Load(), t.current.Load()
-	if t == old || t.options.Insecure != old.options.Insecure || !to.material.sameAs(&from.material) {
+	if t == old || t.options.Verify != old.options.Verify || !to.material.sameAs(&from.material) {
 		return
 	}
 	next := *to

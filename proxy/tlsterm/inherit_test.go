@@ -96,7 +96,7 @@ func TestSessionsWithNodesOutliveAChangeOfThePool(t *testing.T) {
 		{"one more CA", func(o *NodeOptions) { o.CA = proxytest.TempFile(t, "both.pem", ca.Cert, other.Cert) }, false},
 		{"another certificate", func(o *NodeOptions) { o.Certificate.Cert = renewed }, false},
 		{"no certificate", func(o *NodeOptions) { o.Certificate.Cert = "" }, false},
-		{"no verification", func(o *NodeOptions) { o.Insecure = true }, false},
+		{"no verification", func(o *NodeOptions) { o.Verify = VerifyNothing }, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			shows := func(o *NodeOptions) { o.Certificate.Cert = pair }

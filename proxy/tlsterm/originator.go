@@ -21,7 +21,7 @@ type NodeOptions struct {
 
 	CA          string          // PEM file of the CAs of the nodes' certificates; "": the system's CAs
 	Certificate CertificateFile // client certificate for nodes that ask for one; an empty Cert means none
-	Insecure    bool            // accept any certificate; CA is then ignored
+	Verify      Verification    // what is checked of the nodes' certificates
 
 	// As in Options. Without Ciphers those of crypto/tls are offered: the six, and the same with CBC.
 	MinVersion, MaxVersion string
@@ -82,7 +82,7 @@ func (t *Originator) Connect(ctx context.Context, conn net.Conn, node string) (*
 	s := &Session{wire: wire{raw: conn, budget: maxHandshake}, node: true}
 	s.conn = tls.Client(&s.wire, config)
 	if err := s.handshake(ctx); err != nil {
-		return nil, err
+		return nil, explainName(err)
 	}
 	return s, nil
 }
@@ -170,11 +170,14 @@ func (o *NodeOptions) config(s settings, host string, m *material) *tls.Config {
 		MaxVersion:         s.max,
 		CipherSuites:       s.ciphers,
 		CurvePreferences:   s.curves,
-		InsecureSkipVerify: o.Insecure, //nolint:gosec // verify: false is the operator's word
+		InsecureSkipVerify: o.Verify != VerifyName, //nolint:gosec // verify: ca and false are the operator's word
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}
 	if o.CA != "" {
 		config.RootCAs = poolOf(m.authorities.value.certs)
+	}
+	if o.Verify == VerifyChain {
+		config.VerifyConnection = (&chainVerifier{config.RootCAs, o.Now}).verify
 	}
 	if len(m.certificates) > 0 {
 		config.Certificates = []tls.Certificate{*m.certificates[0].value}

@@ -76,7 +76,7 @@ func TestNodeHasToShowItsName(t *testing.T) {
 		{"another", ca.Issue("other.example"), nil, "valid for other.example, not node.example"},
 		{"of another CA", foreign.Issue("node.example"), nil, "signed by unknown authority"},
 		{"expired", ca.IssueLike(proxytest.Expired(), "node.example"), nil, "certificate has expired or is not yet valid"},
-		{"any, not verified", foreign.IssueLike(proxytest.Expired(), "other.example"), func(o *NodeOptions) { o.CA, o.Insecure = "", true }, ""},
+		{"any, not verified", foreign.IssueLike(proxytest.Expired(), "other.example"), func(o *NodeOptions) { o.CA, o.Verify = "", VerifyNothing }, ""},
 		{"an address", ca.Issue("node.example", "10.0.0.1"), func(o *NodeOptions) { o.Hosts["node-a"] = "10.0.0.1" }, ""},
 		{"another address", ca.Issue("node.example", "10.0.0.2"), func(o *NodeOptions) { o.Hosts["node-a"] = "10.0.0.1" }, "valid for 10.0.0.2, not 10.0.0.1"},
 	} {

@@ -38,6 +38,7 @@ type Session struct {
 	wire wire
 	node bool // the peer is a node
 	agreed
+	commonName *string // of the client's certificate; nil: none. A string would make a Session of the next size of the allocator
 }
 
 // Accept makes the handshake as a server on conn, in the calling goroutine. It returns by ctx's deadline. Until it
@@ -79,6 +80,10 @@ func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session
 		}
 		reason := reasonOf(err)
 		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, config}.explain(reason, err), Err: err}
+	}
+	if c := verified(s.conn.ConnectionState()); c != nil && c.Subject.CommonName != "" {
+		name := c.Subject.CommonName
+		s.commonName = &name
 	}
 	return s, nil
 }
@@ -125,8 +130,14 @@ func (s *Session) Conn() *tls.Conn { return s.conn }
 // Info returns the result of the handshake. Valid until Detach.
 func (s *Session) Info() Info { return Facts(s.conn.ConnectionState()) }
 
-// Version returns the version of TLS as in [Info].
-func (s *Session) Version() string { return versionName(s.version) }
+// Summary returns what is known of the handshake for all of the session's life.
+func (s *Session) Summary() Summary {
+	sum := Summary{Agreed: s.named(), ServerName: s.conn.ConnectionState().ServerName}
+	if s.commonName != nil {
+		sum.CommonName = *s.commonName
+	}
+	return sum
+}
 
 // Detach ends the session's use of the connection: after the call this package never touches it again. The session
 // keeps ciphertext that was read but not decrypted: call Read once before waiting for the socket.
