@@ -5,6 +5,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/hostname"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 )
@@ -27,7 +28,7 @@ func SessionKey(p *snapshot.Pool, c *mqttparse.Connect, source netip.Addr, secur
 		}
 		name := secure.CommonName
 		if p.HashKey == balancer.BySNI {
-			name = secure.ServerName
+			name = hostname.Canonical(secure.ServerName)
 		}
 		return balancer.Hash([]byte(name)), name != ""
 	default:

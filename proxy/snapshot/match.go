@@ -1,19 +1,21 @@
 package snapshot
 
 import (
-	"net"
 	"strings"
+
+	"mqttlb/proxy/hostname"
 )
 
 // MatchHost reports whether a request's Host, with or without a port, matches a pattern.
 // "" matches every host, "*.example.com" every name below example.com but not
 // example.com, "ws.*" every name that begins with "ws.", and any other pattern only that
-// name. Case and a final dot do not count.
+// name. Both are compared in the spelling of [hostname.Canonical]: case, a root dot and the
+// choice between A-labels and U-labels do not count.
 func MatchHost(pattern, host string) bool {
 	if pattern == "" {
 		return true
 	}
-	pattern, host = hostname(pattern), hostname(host)
+	pattern, host = hostname.Canonical(pattern), hostname.Canonical(host)
 	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
 		return len(host) > len(suffix) && strings.HasSuffix(host, suffix)
 	}
@@ -31,13 +33,4 @@ func MatchPath(pattern, path string) bool {
 		return strings.HasPrefix(path, pattern)
 	}
 	return pattern == "" || path == pattern
-}
-
-// hostname returns the name in a Host field, normalized for comparison.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
 }

@@ -26,6 +26,7 @@ const (
 	NoSharedCurve            Reason = "no_shared_curve"            // no common key exchange
 	NoSharedProtocol         Reason = "no_shared_protocol"         // ALPN
 	UnknownName              Reason = "unknown_name"               // SNI, under strict_sni
+	BadName                  Reason = "bad_name"                   // SNI that RFC 6066 forbids and that crypto/tls refuses
 	NoClientCertificate      Reason = "no_client_certificate"      // although one is required
 	ClientCertificateExpired Reason = "client_certificate_expired" // or not valid yet
 	ClientCertificateUnknown Reason = "client_certificate_unknown" // its CA is not in client_ca
@@ -44,7 +45,7 @@ const (
 // Reasons returns all reasons, in the order of the constants.
 func Reasons() []Reason {
 	return []Reason{
-		NotTLS, NoSharedVersion, NoSharedCipher, NoSharedCurve, NoSharedProtocol, UnknownName, NoClientCertificate,
+		NotTLS, NoSharedVersion, NoSharedCipher, NoSharedCurve, NoSharedProtocol, UnknownName, BadName, NoClientCertificate,
 		ClientCertificateExpired, ClientCertificateUnknown, ClientCertificateRevoked, ClientCertificateNoCRL,
 		BadClientCertificate, ClientRefused, ClientAlert, TooLong, Timeout, Canceled, ClientGone, Protocol,
 	}

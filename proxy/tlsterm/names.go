@@ -7,12 +7,15 @@ import (
 	"crypto/x509"
 	"slices"
 	"strings"
+
+	"mqttlb/proxy/hostname"
 )
 
 // names chooses a certificate by the name that a client asks for (RFC 6066, 3). An exact name goes before a wildcard,
-// and a wildcard stands for one label. It is immutable.
+// and a wildcard stands for one label. An address is no name there, but clients send it as one. Names are in the spelling of
+// [hostname.Canonical]. It is immutable.
 type names struct {
-	exact    map[string][]*tls.Certificate // by name in lower case
+	exact    map[string][]*tls.Certificate // by name or address
 	wildcard map[string][]*tls.Certificate // by the part after "*", with its dot
 	others   []*tls.Certificate            // for clients without a name, and for unknown names unless strict
 	strict   bool
@@ -57,23 +60,31 @@ func cost(c *tls.Certificate) int {
 	return 1
 }
 
-// namesOf returns the names of a certificate in lower case: its DNS names, or if there are none the Common Name, as
-// HAProxy and old devices do.
+// namesOf returns the names of a certificate as they are compared: its DNS names, or if there are none the Common Name,
+// as HAProxy and old devices do; then its addresses.
 func namesOf(c *x509.Certificate) []string {
 	list := c.DNSNames
 	if len(list) == 0 && c.Subject.CommonName != "" {
 		list = []string{c.Subject.CommonName}
 	}
-	lower := make([]string, len(list))
-	for i, name := range list {
-		lower[i] = strings.ToLower(name)
+	for _, ip := range c.IPAddresses {
+		list = append(list[:len(list):len(list)], ip.String())
 	}
-	return lower
+	var names []string
+	for _, name := range list {
+		if name = hostname.Canonical(name); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // lookup returns the certificates for a name, or nil if the name is unknown and n is strict.
 func (n *names) lookup(name string) []*tls.Certificate {
-	name = strings.ToLower(name)
+	if name == "" {
+		return n.others
+	}
+	name = hostname.Canonical(name)
 	if list := n.exact[name]; list != nil {
 		return list
 	}
@@ -82,7 +93,7 @@ func (n *names) lookup(name string) []*tls.Certificate {
 			return list
 		}
 	}
-	if name != "" && n.strict {
+	if n.strict {
 		return nil
 	}
 	return n.others

@@ -2,6 +2,8 @@ package tlsterm
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"testing"
 
 	"mqttlb/proxy/proxytest"
@@ -11,7 +13,7 @@ func TestCertificateIsChosenByName(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	first := ca.IssueRSA("first.example")
 	firstEC := ca.Issue("first.example", "also.example")
-	exact := ca.Issue("a.b.example")
+	exact := ca.Issue("a.b.example", "xn--bcher-kva.example")
 	wild := ca.Issue("*.b.example")
 	var files []CertificateFile
 	for _, c := range []proxytest.Pair{first, firstEC, wild, exact} {
@@ -31,6 +33,8 @@ func TestCertificateIsChosenByName(t *testing.T) {
 			{"also.example", firstEC, false},
 			{"a.b.example", exact, false},
 			{"A.B.Example", exact, false},
+			{"XN--BCHER-KVA.example", exact, false},
+			{"Bücher.example", exact, false}, // as some clients send it
 			{"c.b.example", wild, false},
 			{"d.c.b.example", firstEC, true}, // a wildcard stands for one label
 			{"b.example", firstEC, true},
@@ -53,6 +57,44 @@ func TestCertificateIsChosenByName(t *testing.T) {
 			if got := m.client.ConnectionState().PeerCertificates[0]; !got.Equal(row.want.TLS.Leaf) {
 				t.Errorf("strict %v, %q: got the certificate of %v (%v)", strict, row.name, got.DNSNames, got.PublicKeyAlgorithm)
 			}
+		}
+	}
+}
+
+// Clients spell a name in several ways, and send what is no name at all (RFC 6066, 3).
+func TestEachSpellingOfANameFindsTheCertificate(t *testing.T) {
+	ca := proxytest.NewCA("ca")
+	first := ca.Issue("first.example")
+	german := ca.Issue("XN--bcher-kva.example", "*.xn--mnchen-3ya.example")
+	address := ca.Issue("10.0.0.1", "2001:db8::1")
+	old := ca.IssueLike(x509.Certificate{Subject: pkix.Name{CommonName: "Gerät.example"}})
+	var certs []*tls.Certificate
+	for _, c := range []proxytest.Pair{first, german, address, old} {
+		certs = append(certs, &c.TLS)
+	}
+	n := newNames(certs, true)
+	for name, want := range map[string]proxytest.Pair{
+		"xn--bcher-kva.example":    german,
+		"XN--BCHER-KVA.EXAMPLE":    german,
+		"bücher.example":           german,
+		"BÜCHER.example":           german,
+		"a.xn--mnchen-3ya.example": german,
+		"A.München.example":        german,
+		"10.0.0.1":                 address,
+		"2001:DB8:0::1":            address,
+		"[2001:db8::1]":            address,
+		"xn--gert-noa.example":     old,
+		"gerät.example":            old,
+		"first.example:8883":       first,
+		"":                         first,
+	} {
+		if got := n.lookup(name); len(got) != 1 || !got[0].Leaf.Equal(want.TLS.Leaf) {
+			t.Errorf("%q does not find the certificate of %v", name, want.TLS.Leaf.DNSNames)
+		}
+	}
+	for _, name := range []string{"10.0.0.2", "buecher.example", "xn--", "ü", "\xff", "."} {
+		if got := n.lookup(name); got != nil {
+			t.Errorf("%q finds %v", name, namesOf(got[0].Leaf))
 		}
 	}
 }

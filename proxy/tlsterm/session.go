@@ -67,7 +67,8 @@ func (g *Gate) Accept(ctx context.Context, hello []byte, open func() (net.Conn, 
 		defer g.resume(ctx)
 		read()
 	}
-	return newServerSession(ctx, wire{raw: conn, in: hello, budget: maxHandshake, wait: wait}, config)
+	s, err = newServerSession(ctx, wire{raw: conn, in: hello, budget: maxHandshake, wait: wait}, config)
+	return s, explainName(err, hello)
 }
 
 func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session, error) {
