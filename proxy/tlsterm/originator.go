@@ -82,7 +82,7 @@ func (t *Originator) Connect(ctx context.Context, conn net.Conn, node string) (*
 	s := &Session{wire: wire{raw: conn, budget: maxHandshake}, node: true}
 	s.conn = tls.Client(&s.wire, config)
 	if err := s.handshake(ctx); err != nil {
-		return nil, explainName(err)
+		return nil, explainNodeName(err)
 	}
 	return s, nil
 }

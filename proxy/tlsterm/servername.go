@@ -39,9 +39,9 @@ func ServerName(b []byte) (string, error) {
 	return asked[0], nil
 }
 
-// explainName returns the error of a handshake with a client that has sent hello first. crypto/tls refuses some names as
+// explainSNI returns the error of a handshake with a client that has sent hello first. crypto/tls refuses some names as
 // a message that it cannot decode; the error then says what is wrong with the name.
-func explainName(err error, hello []byte) error {
+func explainSNI(err error, hello []byte) error {
 	var failed *HandshakeError
 	var scanner HelloScanner
 	if !errors.As(err, &failed) || failed.Reason != Protocol || !scanner.Whole(hello) || scanner.Wrong() {

@@ -68,7 +68,7 @@ func (g *Gate) Accept(ctx context.Context, hello []byte, open func() (net.Conn, 
 		read()
 	}
 	s, err = newServerSession(ctx, wire{raw: conn, in: hello, budget: maxHandshake, wait: wait}, config)
-	return s, explainName(err, hello)
+	return s, explainSNI(err, hello)
 }
 
 func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session, error) {

@@ -43,9 +43,9 @@ func (v *chainVerifier) verify(state tls.ConnectionState) error {
 	return nil
 }
 
-// explainName replaces the error about a certificate without any SAN, with one that names the setting which accepts
+// explainNodeName replaces the error about a certificate without any SAN, with one that names the setting which accepts
 // it. crypto/x509 ignores the Common Name, and does not say so if it is not the name that was wanted.
-func explainName(err error) error {
+func explainNodeName(err error) error {
 	unverified, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	if !ok {
 		return err
