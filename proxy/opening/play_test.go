@@ -55,7 +55,7 @@ var stages = func() map[string]*snapshot.Listener {
 		"ws, tolerant":          {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed), Tolerant: true},
 		"wss to mqtt, tolerant": {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), TLS: over, Tolerant: true},
 		"passthrough": {
-			Protocol: snapshot.Passthrough, Pool: plain, Routes: []snapshot.Route{{Host: "*.example.com", Pool: named}},
+			Protocol: snapshot.Passthrough, Pool: plain, Routes: []snapshot.Route{{SNI: "*.example.com", Pool: named}},
 		},
 		"passthrough behind proxy": {Protocol: snapshot.Passthrough, Pool: plain, AcceptProxy: true, Trusted: anyone},
 	}
