@@ -43,6 +43,7 @@ var stages = func() map[string]*snapshot.Listener {
 		"mqtt passing on":       {Protocol: snapshot.MQTT, Pool: forwarding, AcceptProxy: true, Trusted: anyone},
 		"mqtt of strangers":     {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: nobody},
 		"mqtts":                 {Protocol: snapshot.MQTT, Pool: plain, TLS: over},
+		"mqtts by name":         {Protocol: snapshot.MQTT, Pool: plain, TLS: over, Routes: []snapshot.Route{{SNI: "*.m", Pool: framed}, {SNI: "n", Pool: named}}},
 		"ws":                    {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed)},
 		"ws to mqtt":            {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain)},
 		"ws behind proxy":       {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), AcceptProxy: true, Trusted: anyone},

@@ -77,7 +77,7 @@ func (ln *Listener) SessionPools() []*Pool {
 }
 
 // SessionPoolsOf returns those of SessionPools that clients can get that ask for name in their TLS handshake: one, or on an
-// HTTP listener those of all routes that only differ in host and path. A listener that sees no TLS has none.
+// HTTP listener one for each host and path. A listener that sees no TLS has none.
 func (ln *Listener) SessionPoolsOf(name string) []*Pool {
 	if ln.TLS == nil && ln.Protocol != Passthrough {
 		return nil
@@ -88,14 +88,12 @@ func (ln *Listener) SessionPoolsOf(name string) []*Pool {
 	var pools []*Pool
 	for i := range ln.Routes {
 		r := &ln.Routes[i]
-		if !r.WebSocket || !matchSNI(r.SNI, name) {
-			continue
+		takesBefore := func(e Route) bool {
+			path := e.Path == r.Path || !e.WebSocket && MatchPath(e.Path, r.Path)
+			return path && matchSNI(e.SNI, name) && (e.Host == "" || e.Host == r.Host)
 		}
-		if !slices.Contains(pools, r.Pool) {
+		if r.WebSocket && matchSNI(r.SNI, name) && !slices.Contains(pools, r.Pool) && !slices.ContainsFunc(ln.Routes[:i], takesBefore) {
 			pools = append(pools, r.Pool)
-		}
-		if ln.Protocol == WS { // the routes differ in nothing but the SNI
-			break
 		}
 	}
 	return pools
