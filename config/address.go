@@ -119,7 +119,9 @@ func parseNodeAddress(s string) (Address, error) {
 			return Address{}, errZone(ip)
 		}
 		host = ip.String()
-	} else if !isHostName(host) {
+	} else if name := toALabels(host); isHostName(name) {
+		host = name
+	} else {
 		return Address{}, fmt.Errorf("%s is neither an IP address nor a host name", quote(host))
 	}
 	return Address{Network: "tcp", Host: host, Port: port}, nil

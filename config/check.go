@@ -35,7 +35,9 @@ func check(c *Config, s *source) {
 		checkRoutes(l, s, child(at, "routes"))
 		checkReference(user{"listener", at, l.Protocol, l.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)
 		for i, r := range l.Routes {
-			checkReference(user{"route", item(child(at, "routes"), i), r.Protocol, r.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)
+			if s.valid(child(at, "protocol")) { // otherwise that of its routes is open
+				checkReference(user{"route", item(child(at, "routes"), i), r.Protocol, r.Pool, l.TLS, child(at, "tls")}, c.Pools, pools, s)
+			}
 		}
 	}
 	for i := range c.Pools {

@@ -42,7 +42,7 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		{"path", []Protocol{WS}, "only ws has a path"},
 		{"allowed_hosts", []Protocol{WS}, "only ws has a list of hosts"},
 		{"allowed_origins", []Protocol{WS}, "only ws has a list of origins"},
-		{"routes", []Protocol{HTTP, Passthrough}, "only http and tls have routes"},
+		{"routes", []Protocol{MQTT, WS, HTTP, Passthrough}, "only mqtt, ws, http and tls have routes"},
 		{"validity", []Protocol{MQTT, WS, HTTP}, "the CONNECT is not read"},
 	} {
 		path := child(at, k.key)

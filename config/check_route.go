@@ -1,7 +1,8 @@
 package config
 
 import (
-	"net/netip"
+	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -13,12 +14,21 @@ func checkRoutes(l *Listener, s *source, at string) {
 		s.errorf(item(at, maxRoutes), "is one route too many; a listener has at most %d", maxRoutes)
 		routes = routes[:maxRoutes]
 	}
+	listener := parent(at)
 	for i := range routes {
 		r, at := &routes[i], item(at, i)
-		if r.Protocol == Passthrough {
-			checkPassthroughRoute(r, s, at)
-		} else {
+		switch {
+		case !s.valid(child(listener, "protocol")): // what a route may have is open
+		case l.Protocol == Passthrough:
+			checkPassthroughRoute(s, at)
+		case l.Protocol.hasOneKindOfRoute():
+			checkSNIRoute(l.Protocol, s, at)
+		default:
 			checkRequestRoute(r, s, at)
+		}
+		sni := child(at, "sni")
+		if s.written(sni) && l.TLS == nil && l.Protocol != Passthrough && s.valid(sni, child(listener, "protocol"), child(listener, "tls")) {
+			s.errorf(sni, "has no meaning without tls on the listener; in the clear there is no SNI")
 		}
 		if !matches(s, at) {
 			continue
@@ -41,47 +51,83 @@ func checkRequestRoute(r *Route, s *source, at string) {
 		s.errorf(origins, "has no meaning with protocol %s; only ws has a list of origins", r.Protocol)
 	}
 	checkOnce(r.AllowedOrigins, identity, "origin", s, origins)
-	if !s.written(child(at, "host")) && !s.written(child(at, "path")) && s.written(child(at, "pool")) {
-		s.errorf(at, "has neither host nor path; what no route takes goes to the listener's pool")
+	if !hasCondition(s, at) && s.written(child(at, "pool")) {
+		s.errorf(at, "has neither host nor path nor sni; what no route takes goes to the listener's pool")
+	}
+}
+
+// checkSNIRoute checks a route on a listener of protocol mqtt or ws.
+func checkSNIRoute(p Protocol, s *source, at string) {
+	hints := map[string]string{"host": "write sni, the name that a client asks for in TLS"}
+	if p == WS {
+		hints["path"], hints["allowed_origins"] = "it is the listener's", "they are the listener's"
+	}
+	for _, key := range []string{"host", "path", "protocol", "allowed_origins"} {
+		path := child(at, key)
+		if !s.written(path) || !s.valid(path) {
+			continue
+		}
+		hint := cmp.Or(hints[key], "a route there has sni and pool")
+		s.errorf(path, "has no meaning on a listener of protocol %s; %s", p, hint)
+	}
+	if !hasCondition(s, at) && s.written(child(at, "pool")) {
+		s.errorf(at, "has no sni; what no route takes goes to the listener's pool")
 	}
 }
 
 // checkPassthroughRoute checks a route on a listener of protocol tls.
-func checkPassthroughRoute(r *Route, s *source, at string) {
+func checkPassthroughRoute(s *source, at string) {
 	for _, key := range []string{"path", "protocol", "allowed_origins"} {
 		if path := child(at, key); s.written(path) && s.valid(path) {
 			s.errorf(path, "has no meaning on a listener of protocol tls, which sees the host in the SNI and nothing else")
 		}
 	}
-	host := child(at, "host")
-	if !s.written(host) && s.written(child(at, "pool")) {
+	sni := child(at, "sni")
+	switch {
+	case s.written(sni):
+		if s.valid(sni) {
+			s.errorf(sni, "has no meaning on a listener of protocol tls; host is the SNI there")
+		}
+	case !s.written(child(at, "host")) && s.written(child(at, "pool")):
 		s.errorf(at, "has no host; what no route takes goes to the listener's pool")
-	}
-	if _, err := netip.ParseAddr(r.Host); err == nil && s.valid(host) {
-		s.errorf(host, "%s is an IP address, which no SNI holds; write a name", quote(r.Host))
 	}
 }
 
-// matches reports whether the route at a path has a host or a path, and both could be
-// read.
+// conditions are the keys of a route that say what it takes.
+var conditions = []string{"host", "path", "sni"}
+
+// hasCondition reports whether the route at a path says what it takes.
+func hasCondition(s *source, at string) bool {
+	return slices.ContainsFunc(conditions, func(key string) bool { return s.written(child(at, key)) })
+}
+
+// matches reports whether the route at a path has a condition, and all could be read.
 func matches(s *source, at string) bool {
-	host, path := child(at, "host"), child(at, "path")
-	return (s.written(host) || s.written(path)) && s.valid(host, path, child(at, "protocol"))
+	for _, key := range conditions {
+		if !s.valid(child(at, key)) {
+			return false
+		}
+	}
+	return hasCondition(s, at) && s.valid(child(at, "protocol"))
 }
 
 // what describes what a route matches.
 func (r *Route) what() string {
-	if r.Protocol == Passthrough {
-		return r.Host
+	if r.Path == "" { // not of a listener of protocol http
+		return cmp.Or(r.Host, r.SNI)
 	}
 	what := abbreviate(r.Path)
 	if r.takesBelow() {
 		what = "all below " + what
 	}
-	if r.Host == "" {
-		return what + " of every host"
+	of := " of every host"
+	if r.Host != "" {
+		of = " of " + r.Host
 	}
-	return what + " of " + r.Host
+	if r.SNI != "" {
+		of += " with the SNI " + r.SNI
+	}
+	return what + of
 }
 
 // takesBelow reports whether the route matches every path that begins with its own.
@@ -91,7 +137,7 @@ func (r *Route) takesBelow() bool {
 
 // covers reports whether r matches everything that other matches.
 func (r *Route) covers(other *Route) bool {
-	if !hostCovers(r.Host, other.Host) {
+	if !hostCovers(r.Host, other.Host) || !hostCovers(r.SNI, other.SNI) {
 		return false
 	}
 	if r.takesBelow() {

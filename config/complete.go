@@ -64,8 +64,8 @@ func (l *Listener) complete() {
 	}
 	for i := range l.Routes {
 		switch r := &l.Routes[i]; {
-		case l.Protocol == Passthrough:
-			r.Protocol = Passthrough // the only choice
+		case l.Protocol.hasOneKindOfRoute():
+			r.Protocol = l.Protocol
 		case r.Path != "":
 		case r.Protocol == WS:
 			r.Path = defaultPath
@@ -151,9 +151,9 @@ func (l *Listener) strip() {
 	l.Routes = slices.Clone(l.Routes)
 	for i := range l.Routes {
 		switch r := &l.Routes[i]; {
-		case r.Protocol == Passthrough:
+		case l.Protocol.hasOneKindOfRoute() && r.Protocol == l.Protocol:
 			r.Protocol = defaultRoute.Protocol // it cannot be written
-		case r.Host == "": // a route has one of the two
+		case r.Host == "" && r.SNI == "": // a route has a condition
 		case r.Protocol == WS:
 			leaveOut(&r.Path, defaultPath)
 		default:

@@ -54,8 +54,8 @@ type Listener struct {
 	// https://*.example.com the star is one or more labels. Valid only if Protocol is WS.
 	AllowedOrigins []string
 
-	// Routes take requests, or with Passthrough connections, away from Pool; the first
-	// match wins. Valid only if Protocol is HTTP or Passthrough.
+	// Routes take clients, or with HTTP requests, away from Pool; the first match wins. Not
+	// valid if Protocol is TCP.
 	Routes []Route
 
 	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept, peers in TrustedProxies

@@ -139,7 +139,7 @@ var defaultTLS = TLS{
 
 // defaultRoute holds the defaults of a route.
 var defaultRoute = Route{
-	// Its listener is of protocol http.
+	// Most routes are for requests; only listeners of protocol http have a choice.
 	Protocol: HTTP,
 }
 

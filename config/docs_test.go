@@ -132,6 +132,7 @@ func TestReferenceHasEveryKeyItsDefaultAndItsValues(t *testing.T) {
 var conditional = map[string]string{
 	"listeners[].path":                   "`" + defaultPath + "` with ws",
 	"listeners[].tls.client_auth":        "`" + string(defaultClientAuth) + "` with a client_ca, else `" + string(ClientAuthNone) + "`",
+	"listeners[].routes[].protocol":      "`" + string(defaultRoute.Protocol) + "` on an http listener",
 	"listeners[].routes[].path":          "`" + defaultPath + "` with ws, else `" + defaultRoutePath + "`",
 	"listeners[].tls.certificates[].key": "in the file of cert",
 	"listeners[].tls.alpn":               "`[" + joinWords(defaultALPN[MQTT]) + "]`; `[" + joinWords(defaultALPN[WS]) + "]` with ws and http; none with tcp",

@@ -114,6 +114,15 @@ func checkWhole(t *testing.T, c *Config) {
 				}
 				continue
 			}
+			if r.SNI != "" && l.TLS == nil || r.SNI != strings.ToLower(r.SNI) {
+				t.Errorf("route %+v is not whole", r)
+			}
+			if l.Protocol == MQTT || l.Protocol == WS {
+				if r.Protocol != l.Protocol || r.SNI == "" || r.Host+r.Path != "" || r.AllowedOrigins != nil || !slices.Contains(poolProtocols[r.Protocol], pools[r.Pool]) {
+					t.Errorf("route %+v is not whole", r)
+				}
+				continue
+			}
 			if l.Protocol != HTTP || r.Protocol != HTTP && r.Protocol != WS || !slices.Contains(poolProtocols[r.Protocol], pools[r.Pool]) ||
 				!strings.HasPrefix(r.Path, "/") || r.Host != strings.ToLower(r.Host) || r.AllowedOrigins != nil && r.Protocol != WS {
 				t.Errorf("route %+v is not whole", r)

@@ -36,7 +36,7 @@ func isTarget(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' })
 }
 
-// parseHostPattern parses a Route.Host.
+// parseHostPattern parses a Route.Host or Route.SNI.
 func parseHostPattern(s string) (string, error) {
 	if ip, ok := parseIP(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); ok && ip.Zone() == "" {
 		return ip.String(), nil
@@ -44,7 +44,7 @@ func parseHostPattern(s string) (string, error) {
 	if s == "*" {
 		return "", errors.New("\"*\" is any host; leave the setting out for that")
 	}
-	host := strings.ToLower(strings.TrimSuffix(s, "."))
+	host := strings.ToLower(strings.TrimSuffix(toALabels(s), "."))
 	if strings.HasSuffix(host, ".") || !isHostName(openEnds(host)) {
 		return "", fmt.Errorf("%s is not a host; write its name or IP address without a port, or a name with an open end, as *.example.com or ws.*", quote(s))
 	}
@@ -80,6 +80,7 @@ func parseOriginPattern(s string) (string, error) {
 			return "", fmt.Errorf("%s: port %s is not a number from 1 to 65535", quote(s), quote(port))
 		}
 	}
+	host = toALabels(host)
 	name := host
 	if strings.HasPrefix(host, "*.") {
 		name = openEnds(host)
@@ -123,10 +124,11 @@ func parseHostHeader(s string) (string, error) {
 	if _, p, err := net.SplitHostPort(s); err == nil {
 		host, port = strings.TrimSuffix(s, ":"+p), p
 	}
-	if !isHost(host) || !isPort(port) {
+	name := toALabels(host)
+	if !isHost(name) || !isPort(port) {
 		return "", fmt.Errorf("%s is not a host; write one, as status.example.com or status.example.com:8080", quote(s))
 	}
-	return s, nil
+	return name + strings.TrimPrefix(s, host), nil
 }
 
 // parseCookieName parses the name of a cookie (RFC 6265, 4.1.1).

@@ -71,6 +71,7 @@ func listenerFields(l *Listener) []field {
 func routeFields(r *Route) []field {
 	return []field{
 		scalar("host", &r.Host, text(parseHostPattern)),
+		scalar("sni", &r.SNI, text(parseHostPattern)),
 		scalar("path", &r.Path, text(parsePath)),
 		scalar("protocol", &r.Protocol, protocolOf(routeProtocols, "and tls on the listener")),
 		required(scalar("pool", &r.Pool, text(parseName))),

@@ -1,23 +1,29 @@
 package config
 
-// A Route sends the requests for one host and path on a listener of Protocol HTTP to a
-// pool of its own. Only the host and the path decide whether a request matches: a request
-// that matches a route of Protocol WS and is not an upgrade is refused. On a Passthrough
-// listener a route matches the host in the SNI of a connection, and has neither Path nor
-// AllowedOrigins.
+// A Route takes the clients that match all of its conditions to a pool of its own. The conditions
+// depend on the listener's Protocol:
+//
+//	HTTP         Host, Path and SNI of a request, at least one of them. A request that
+//	             matches a route of Protocol WS and is not an upgrade is refused.
+//	MQTT, WS     SNI.
+//	Passthrough  Host, which is the SNI there.
 type Route struct {
 	// Host is matched with the Host header without its port. It is a name in lower case
-	// without a last dot, an IP address (IPv6 without brackets), or a pattern:
+	// without a last dot and with A-labels, an IP address (IPv6 without brackets), or a pattern:
 	// *.example.com matches one or more labels before .example.com, and ws.* one or more
-	// labels after ws. Empty: any host. With Passthrough it is neither empty nor an IP
-	// address, because SNI holds no addresses (RFC 6066, 3).
+	// labels after ws. Empty: any host. With Passthrough it is matched with the name in the SNI,
+	// and not empty.
 	Host string
 
+	// SNI is matched, as Host is, with the name that the client asks for in its TLS handshake.
+	// Empty: any, and a client that asks for none. Valid only if the listener has TLS.
+	SNI string
+
 	// Path is compared byte by byte. With protocol HTTP a path that ends in / matches
-	// every path that begins with it. Empty with Passthrough.
+	// every path that begins with it. Empty if the listener's Protocol is not HTTP.
 	Path string
 
-	Protocol       Protocol // HTTP or WS, or Passthrough on a Passthrough listener
+	Protocol       Protocol // HTTP or WS on a listener of Protocol HTTP, otherwise that of the listener
 	Pool           string   // the Name of one of Config.Pools
-	AllowedOrigins []string // as in Listener. Valid only if Protocol is WS
+	AllowedOrigins []string // as in Listener. Valid only if Protocol is WS and that of the listener HTTP
 }

@@ -25,15 +25,16 @@ func (c *Config) Summary(w io.Writer) error {
 	endTable()
 	if c.speaksHTTP() {
 		row()
-		row("REQUESTS TO", "HOST", "PATH", "PROTOCOL", "ORIGINS", "POOL")
+		named := c.requestsBySNI() // otherwise nobody asked for the column
+		row(slices.Concat([]string{"REQUESTS TO"}, pick(named, "SNI"), []string{"HOST", "PATH", "PROTOCOL", "ORIGINS", "POOL"})...)
 		for _, l := range c.Listeners {
 			for _, r := range l.requests() {
-				row(l.Name, r.hosts, r.Path, string(r.Protocol), r.origins(), r.Pool)
+				row(slices.Concat([]string{l.Name}, pick(named, l.sni(&r.Route)), []string{r.hosts, r.Path, string(r.Protocol), r.origins(), r.Pool})...)
 			}
 		}
 		endTable()
 	}
-	for _, table := range [][][]string{c.passedOn(), c.handshakes()} {
+	for _, table := range [][][]string{c.connections(), c.handshakes()} {
 		if len(table) > 1 { // more than the table's head
 			row()
 			for _, cells := range table {

@@ -1,6 +1,10 @@
 package config
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // speaksHTTP reports whether any listener gets HTTP requests.
 func (c *Config) speaksHTTP() bool {
@@ -23,8 +27,12 @@ type routeSummary struct {
 func (l *Listener) requests() []routeSummary {
 	switch l.Protocol {
 	case WS:
-		own := Route{Path: l.Path, Protocol: WS, Pool: l.Pool, AllowedOrigins: l.AllowedOrigins}
-		return []routeSummary{{own, orAny(l.AllowedHosts)}}
+		var all []routeSummary
+		for _, r := range append(slices.Clone(l.Routes), Route{Pool: l.Pool}) {
+			own := Route{SNI: r.SNI, Path: l.Path, Protocol: WS, Pool: r.Pool, AllowedOrigins: l.AllowedOrigins}
+			all = append(all, routeSummary{own, orAny(l.AllowedHosts)})
+		}
+		return all
 	case HTTP:
 		var all []routeSummary
 		for _, r := range l.Routes {
@@ -38,6 +46,21 @@ func (l *Listener) requests() []routeSummary {
 	case MQTT, TCP, Passthrough:
 	}
 	return nil
+}
+
+// requestsBySNI reports whether any listener chooses the pool of a request by the SNI.
+func (c *Config) requestsBySNI() bool {
+	return slices.ContainsFunc(c.Listeners, func(l Listener) bool {
+		return slices.ContainsFunc(l.requests(), func(r routeSummary) bool { return r.SNI != "" })
+	})
+}
+
+// sni describes the names that clients of a route ask for.
+func (l *Listener) sni(r *Route) string {
+	if l.TLS == nil {
+		return "-"
+	}
+	return cmp.Or(r.SNI, "any or none")
 }
 
 func (r *Route) origins() string {

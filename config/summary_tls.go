@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 )
@@ -54,15 +55,15 @@ func (t chosenTLS) lists() (s string) {
 	return s
 }
 
-// passedOn returns the table of listeners that pass TLS through.
-func (c *Config) passedOn() [][]string {
+// connections returns the table of listeners that choose the pool of a connection by its SNI.
+func (c *Config) connections() [][]string {
 	table := [][]string{{"CONNECTIONS TO", "SNI", "POOL"}}
 	for _, l := range c.Listeners {
-		if l.Protocol != Passthrough {
+		if l.Protocol != Passthrough && (l.Protocol != MQTT || len(l.Routes) == 0) {
 			continue
 		}
 		for _, r := range l.Routes {
-			table = append(table, []string{l.Name, r.Host, r.Pool})
+			table = append(table, []string{l.Name, cmp.Or(r.Host, r.SNI), r.Pool})
 		}
 		table = append(table, []string{l.Name, "any or none", l.Pool})
 	}

@@ -60,8 +60,8 @@ type Certificate struct {
 type NodeTLS struct {
 	CA string // PEM, one CA or more; empty: the system's. Not valid with VerifyFalse
 
-	// ServerName is sent to nodes as SNI, and with VerifyTrue their certificates must have it. It is in
-	// lower case without a last dot, or an IP address, which is not sent (RFC 6066, 3).
+	// ServerName is sent to nodes as SNI, and with VerifyTrue their certificates must have it. It is in lower
+	// case without a last dot and with A-labels, or an IP address, which is not sent (RFC 6066, 3).
 	// Empty: the host of each node's Address.
 	ServerName string
 
@@ -88,7 +88,7 @@ func parseServerName(s string) (string, error) {
 	if ip, ok := parseIP(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); ok && ip.Zone() == "" {
 		return ip.String(), nil
 	}
-	name := strings.ToLower(strings.TrimSuffix(s, "."))
+	name := strings.ToLower(strings.TrimSuffix(toALabels(s), "."))
 	if strings.HasSuffix(name, ".") || !isHostName(name) {
 		return "", fmt.Errorf("%s is not the name of a server; write one name or IP address without a port, as broker.example.com", quote(s))
 	}

@@ -53,13 +53,26 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		listener("opaque", 9001, TCP, "by-cn", both(TLS{ClientAuth: ClientAuthNone})),
 		listener("clear", 9002, TCP, "by-cn", nil),
 		listener("passthrough", 8884, Passthrough, "raw", nil),
+		listener("tenants", 8886, MQTT, "by-cn", both(TLS{ClientCA: "ca.pem", ClientAuth: ClientAuthRequire, ALPN: []string{"mqtt"}})),
+		listener("wss-tenants", 8887, WS, "by-cn", both(TLS{ClientCA: "ca.pem", ClientAuth: ClientAuthRequire, ALPN: []string{"http/1.1"}})),
 		listener("unrouted", 8885, Passthrough, "raw", nil),
 	}
-	want.Listeners[2].Routes = []Route{{Path: "/mqtt", Protocol: WS, Pool: "by-sni"}}
+	want.Listeners[2].Routes = []Route{
+		{Path: "/mqtt", Protocol: WS, Pool: "by-sni"},
+		{SNI: "tenant-a.example.com", Path: "/", Protocol: HTTP, Pool: "dashboard"},
+	}
 	want.Listeners[5].Routes = []Route{
 		{Host: "a.example.com", Protocol: Passthrough, Pool: "raw-2"},
 		{Host: "*.example.com", Protocol: Passthrough, Pool: "raw-2"},
+		{Host: "2001:db8::1", Protocol: Passthrough, Pool: "raw-2"},
+		{Host: "*.xn--bcher-kva.example", Protocol: Passthrough, Pool: "raw-2"},
 	}
+	want.Listeners[6].Routes = []Route{
+		{SNI: "tenant-a.example.com", Protocol: MQTT, Pool: "by-sni"},
+		{SNI: "*.xn--strae-oqa.example", Protocol: MQTT, Pool: "by-sni"},
+		{SNI: "10.0.0.1", Protocol: MQTT, Pool: "by-sni"},
+	}
+	want.Listeners[7].Routes = []Route{{SNI: "tenant-a.*", Protocol: WS, Pool: "by-sni"}}
 	want.Pools = []Pool{
 		pool("by-cn", MQTT, KeyTLSCN, &NodeTLS{CA: "ca.pem", ServerName: "broker.example.com", Cert: "client.pem", Key: "client.key", Verify: VerifyTrue, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
 		pool("by-sni", MQTT, KeySNI, &NodeTLS{Verify: VerifyTrue, MinVersion: TLS12, MaxVersion: TLS13}, 8883),

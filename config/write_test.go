@@ -81,6 +81,9 @@ listeners:
   - {name: ws, address: ":8083", protocol: ws, pool: ws, path: /mqtt}
   - {name: web, address: ":80", protocol: http, pool: web, routes: [{path: /, host: a, pool: web}, {host: b, protocol: ws, pool: ws}, {path: /, pool: web}]}
   - {name: sni, address: ":443", protocol: tls, pool: tls, routes: [{host: "*.example.com", pool: tls}]}
+  - {name: tenants, address: ":8885", pool: "null", tls: {certificates: [{cert: a.pem}]}, routes: [{sni: bücher.example, pool: "null"}]}
+  - {name: wss, address: ":8886", protocol: ws, pool: ws, tls: {certificates: [{cert: a.pem}]}, routes: [{sni: a, pool: ws}]}
+  - {name: https, address: ":8887", protocol: http, pool: web, tls: {certificates: [{cert: a.pem}]}, routes: [{sni: a, pool: web}, {sni: b, host: b, path: /, pool: web}]}
   - {name: opaque, address: ":9", protocol: tcp, pool: tls, tls: {certificates: [{cert: a.pem}], alpn: []}}
 `)
 	golden(t, "testdata/written.golden", string(c.YAML()))

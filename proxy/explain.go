@@ -24,8 +24,10 @@ type PoolRoute struct {
 }
 
 // Route explains which node a client with the identifier would get now, for each pool that may carry
-// sessions of a listener. persistent says that the client has a persistent session. It changes nothing. It may be called from any goroutine.
-func (srv *Server) Route(clientID string, persistent bool) []PoolRoute {
+// sessions of a listener. sni is the name that the client asks for in TLS, which limits the listeners and pools to those
+// that it can get; empty: all. persistent says that the client has a persistent session. It changes nothing. It may be
+// called from any goroutine.
+func (srv *Server) Route(clientID, sni string, persistent bool) []PoolRoute {
 	type way struct {
 		pool   *snapshot.Pool
 		opaque bool
@@ -34,7 +36,11 @@ func (srv *Server) Route(clientID string, persistent bool) []PoolRoute {
 	var ways []way
 	listeners := map[way][]string{}
 	for _, ln := range g.Listeners {
-		for _, p := range ln.SessionPools() {
+		pools := ln.SessionPools()
+		if sni != "" {
+			pools = ln.SessionPoolsOf(sni)
+		}
+		for _, p := range pools {
 			w := way{p, ln.Opaque()}
 			if listeners[w] == nil {
 				ways = append(ways, w)

@@ -13,7 +13,7 @@ import (
 // chosen returns the name of the node that Route chooses for an identifier, in its only route.
 func (r *rig) chosen(id string) string {
 	r.t.Helper()
-	routes := r.srv.Route(id, false)
+	routes := r.srv.Route(id, "", false)
 	if len(routes) != 1 || !routes[0].Keyed || routes[0].Key != balancer.Hash([]byte(id)) || len(routes[0].Choices) != len(r.snap.Listeners[0].Pool.Nodes()) {
 		r.t.Fatalf("%s: %+v", id, routes)
 	}
@@ -106,7 +106,7 @@ func TestRouteSaysWhenTheIdentifierDoesNotDecide(t *testing.T) {
 		"mqtt second": "", "least": "least_connections hashes no field", "turn": "round_robin hashes no field", "source": "the pool hashes source_ip",
 		"user": "the pool hashes username", "tcp": "these listeners do not read it",
 	}
-	routes := r.srv.Route("c1", false)
+	routes := r.srv.Route("c1", "", false)
 	if len(routes) != len(notes) {
 		t.Errorf("%d routes: %+v", len(routes), routes)
 	}
@@ -117,7 +117,7 @@ func TestRouteSaysWhenTheIdentifierDoesNotDecide(t *testing.T) {
 			t.Errorf("listeners %s: %+v", name, route)
 		}
 	}
-	if route := r.srv.Route("", false)[0]; route.Keyed || !strings.Contains(route.Note, "less loaded of two random nodes") {
+	if route := r.srv.Route("", "", false)[0]; route.Keyed || !strings.Contains(route.Note, "less loaded of two random nodes") {
 		t.Errorf("without an identifier: %+v", route)
 	}
 	c := r.openAs(r.dial(), mqttparse.V311, "c1", "")

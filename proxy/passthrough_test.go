@@ -30,7 +30,7 @@ func TestPassthroughGoesByTheServerName(t *testing.T) {
 	}
 	r := start(t, []string{rest.address()}, func(s *snapshot.Snapshot) {
 		s.Listeners[0].Protocol = snapshot.Passthrough
-		s.Listeners[0].Routes = []snapshot.Route{{Host: "*.example.com", Pool: &snapshot.Pool{Pool: pool}}}
+		s.Listeners[0].Routes = []snapshot.Route{{SNI: "*.example.com", Pool: &snapshot.Pool{Pool: pool}}}
 	})
 	for name, want := range map[string]string{"a.example.com": "special", "A.EXAMPLE.COM": "special", "other.org": "rest", "": "rest"} {
 		c := tls.Client(r.dialBare(r.srv.Addr("mqtt")), &tls.Config{ServerName: name, InsecureSkipVerify: true})

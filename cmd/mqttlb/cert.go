@@ -16,10 +16,12 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"mqttlb/cmd/cli"
+	"mqttlb/proxy/hostname"
 )
 
 const (
@@ -60,6 +62,9 @@ exist are never overwritten.`,
 	flags := cmd.Flags()
 	flags.StringVar(&l.dir, "dir", "", "the `FOLDER` to write to; a CA that is there is used again")
 	flags.Func("name", "a `NAME` or address by which clients reach the server; may be repeated", func(s string) error {
+		if !strings.Contains(s, ":") && strings.ContainsFunc(s, func(c rune) bool { return c >= utf8.RuneSelf }) {
+			s = hostname.Canonical(s) // a certificate has A-labels
+		}
 		l.names = append(l.names, s)
 		return checkServerName(s)
 	})

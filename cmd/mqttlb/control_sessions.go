@@ -118,10 +118,10 @@ func (c *control) knows(f *api.SessionFilter) error {
 }
 
 // Route implements [admin.Control].
-func (c *control) Route(_ context.Context, clientID string, persistent bool) (api.Route, error) {
+func (c *control) Route(_ context.Context, clientID, sni string, persistent bool) (api.Route, error) {
 	answer := api.Route{ClientID: clientID, Routes: []api.ListenerRoute{}}
 	probes := c.server.probes()
-	for _, way := range c.server.Route(clientID, persistent) {
+	for _, way := range c.server.Route(clientID, sni, persistent) {
 		r := api.ListenerRoute{Listeners: way.Listeners, Pool: way.Pool, Algorithm: way.Algorithm.String(), Note: way.Note, Candidates: []api.Candidate{}}
 		if way.Keyed {
 			r.HashKey, r.Key = way.HashKey.String(), fmt.Sprintf("%016x", way.Key)

@@ -256,26 +256,32 @@ func protocolName(p snapshot.Protocol) string {
 	return ""
 }
 
-// routesOf returns the routes of a listener, and nil for one without HTTP or SNI routing.
-func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
+// routesOf returns the routes of a listener.
+func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) (all []snapshot.Route) {
 	switch l.Protocol {
+	case config.MQTT:
+		for _, r := range l.Routes {
+			all = append(all, snapshot.Route{SNI: r.SNI, Pool: pools[r.Pool]})
+		}
 	case config.WS:
-		return []snapshot.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}
+		upgrades := func(sni, pool string) {
+			all = append(all, snapshot.Route{SNI: sni, Path: l.Path, Pool: pools[pool], WebSocket: true, Origins: l.AllowedOrigins})
+		}
+		for _, r := range l.Routes {
+			upgrades(r.SNI, r.Pool)
+		}
+		upgrades("", l.Pool) // takes the rest
 	case config.HTTP:
-		var all []snapshot.Route
 		for _, r := range l.Routes {
 			all = append(all, snapshot.Route{
-				Host: r.Host, Path: r.Path, Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
+				SNI: r.SNI, Host: r.Host, Path: r.Path, Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
 			})
 		}
-		return append(all, snapshot.Route{Pool: pools[l.Pool]}) // takes the rest
+		all = append(all, snapshot.Route{Pool: pools[l.Pool]}) // takes the rest
 	case config.Passthrough:
-		var all []snapshot.Route
 		for _, r := range l.Routes {
-			all = append(all, snapshot.Route{Host: r.Host, Pool: pools[r.Pool]})
+			all = append(all, snapshot.Route{SNI: r.Host, Pool: pools[r.Pool]})
 		}
-		return all
-	default:
-		return nil
 	}
+	return all
 }

@@ -96,8 +96,8 @@ func (f *fakeControl) Sessions(_ context.Context, q SessionQuery) (api.Sessions,
 	return api.Sessions{Total: 1, Sessions: []api.Session{{ID: "1", Listener: "mqtt", Client: "127.0.0.1:5", ClientID: "c", State: "connected", Began: someTime}}}, f.err
 }
 
-func (f *fakeControl) Route(_ context.Context, clientID string, persistent bool) (api.Route, error) {
-	f.call("route %q persistent:%v", clientID, persistent)
+func (f *fakeControl) Route(_ context.Context, clientID, sni string, persistent bool) (api.Route, error) {
+	f.call("route %q persistent:%v sni:%q", clientID, persistent, sni)
 	return api.Route{ClientID: clientID, Routes: []api.ListenerRoute{{
 		Listeners: []string{"mqtt"}, Pool: "p", Algorithm: "consistent_hash", Candidates: []api.Candidate{{Node: "n1", State: "up", Why: "first"}},
 	}}}, f.err

@@ -86,7 +86,7 @@ func getRoute(q *question) (int, any, error) {
 	default:
 		return 0, nil, errorf(http.StatusBadRequest, "persistent: %.100q is neither true nor false", persistent)
 	}
-	return ok(q.from.Control.Route(q.context(), values.Get("client_id"), persistent == "true"))
+	return ok(q.from.Control.Route(q.context(), values.Get("client_id"), values.Get("sni"), persistent == "true"))
 }
 
 // postKick ends when all sessions have been told to leave, or when the client disconnects or sends more.

@@ -229,9 +229,13 @@ func (o *Opening) readHello(sc *Scratch) Verdict {
 }
 
 // Secured reports to o that the TLS handshake has succeeded. From now on Feed takes
-// decrypted bytes.
+// decrypted bytes. The pool is that of the route for the client's SNI; where HTTP is
+// served, the upgrade decides.
 func (o *Opening) Secured(info *tlsterm.Info) {
 	o.TLS = info
+	if !o.listener.ServesHTTP() {
+		o.pool = o.listener.ForServerName(info.ServerName)
+	}
 	o.stage = o.afterTLS()
 }
 

@@ -43,6 +43,7 @@ var stages = func() map[string]*snapshot.Listener {
 		"mqtt passing on":       {Protocol: snapshot.MQTT, Pool: forwarding, AcceptProxy: true, Trusted: anyone},
 		"mqtt of strangers":     {Protocol: snapshot.MQTT, Pool: plain, AcceptProxy: true, Trusted: nobody},
 		"mqtts":                 {Protocol: snapshot.MQTT, Pool: plain, TLS: over},
+		"mqtts by name":         {Protocol: snapshot.MQTT, Pool: plain, TLS: over, Routes: []snapshot.Route{{SNI: "*.m", Pool: framed}, {SNI: "n", Pool: named}}},
 		"ws":                    {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed)},
 		"ws to mqtt":            {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain)},
 		"ws behind proxy":       {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), AcceptProxy: true, Trusted: anyone},
@@ -55,7 +56,7 @@ var stages = func() map[string]*snapshot.Listener {
 		"ws, tolerant":          {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed), Tolerant: true},
 		"wss to mqtt, tolerant": {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), TLS: over, Tolerant: true},
 		"passthrough": {
-			Protocol: snapshot.Passthrough, Pool: plain, Routes: []snapshot.Route{{Host: "*.example.com", Pool: named}},
+			Protocol: snapshot.Passthrough, Pool: plain, Routes: []snapshot.Route{{SNI: "*.example.com", Pool: named}},
 		},
 		"passthrough behind proxy": {Protocol: snapshot.Passthrough, Pool: plain, AcceptProxy: true, Trusted: anyone},
 	}

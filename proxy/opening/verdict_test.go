@@ -73,6 +73,7 @@ func rows(tb testing.TB) []row {
 		{name: "a stranger", stage: "mqtt of strangers", before: connect4, verdict: "dial plain"},
 
 		{name: "over TLS", stage: "mqtts", before: named, after: connect4, verdict: "dial plain"},
+		{name: "over TLS, by name", stage: "mqtts by name", before: named, after: connect4, verdict: "dial named"},
 		{name: "another's identity", stage: "mqtts", before: named, after: strings.Replace(connect5, "c1", "c2", 1), verdict: "refuse identity_mismatch", told: v5("\x87")},
 		{name: "no TLS", stage: "mqtts", before: connect4, verdict: "refuse wrong_protocol: an MQTT CONNECT in place of TLS: a listener of protocol: mqtt without tls"},
 		{name: "an alert", stage: "mqtts", before: "\x15\x03\x03\x00\x02\x02\x28", after: connect4, verdict: "dial plain"}, // crypto/tls has the answer
@@ -109,6 +110,7 @@ func rows(tb testing.TB) []row {
 		{name: "over TCP behind a proxy", stage: "tcp behind proxy", before: proxyV1 + "anything", verdict: "dial plain"},
 		{name: "over TCP past a limit", stage: "tcp", before: "anything", over: outcome.RefusedAddress, verdict: "refuse address_connections"},
 		{name: "TLS that is passed on", stage: "passthrough", before: named, after: "anything", verdict: "dial named"},
+		{name: "TLS for a name with its root dot", stage: "passthrough", before: strings.Replace(hello(tb, "aa.example.com"), "aa.example.com", "a.example.com.", 1), verdict: "dial named"},
 		{name: "TLS for another name", stage: "passthrough", before: hello(tb, "example.org"), verdict: "dial plain"},
 		{name: "TLS behind a proxy", stage: "passthrough behind proxy", before: proxyV1 + named, verdict: "dial plain"},
 		{name: "no TLS to pass on", stage: "passthrough", before: "GET / HTTP/1.1\r\n\r\n", verdict: "refuse wrong_protocol: an HTTP request in place of TLS: a listener of protocol: ws or http", told: "an HTTPS server.\n"},

@@ -27,10 +27,11 @@ func (ln *Listener) Trusts(peer netip.Addr) bool {
 // Opaque reports whether the listener relays bytes without reading a CONNECT.
 func (ln *Listener) Opaque() bool { return ln.Protocol.Opaque() }
 
-// ForServerName returns the pool for TLS clients that ask for name.
+// ForServerName returns the pool of a MQTT, TCP or Passthrough listener for the clients that ask for name in their TLS
+// handshake; empty: for those that ask for none, and those without TLS.
 func (ln *Listener) ForServerName(name string) *Pool {
 	for i := range ln.Routes {
-		if r := &ln.Routes[i]; name != "" && MatchHost(r.Host, name) {
+		if r := &ln.Routes[i]; matchSNI(r.SNI, name) {
 			return r.Pool
 		}
 	}
@@ -40,8 +41,15 @@ func (ln *Listener) ForServerName(name string) *Pool {
 // RouteOf returns the first route that matches the request, or nil. The host of an
 // absolute URL goes before the Host field: RFC 9112 section 3.2.2.
 func (ln *Listener) RouteOf(r *http.Request) *Route {
+	name := ""
+	if r.TLS != nil {
+		name = r.TLS.ServerName
+	}
 	for i := range ln.Routes {
 		route := &ln.Routes[i]
+		if !matchSNI(route.SNI, name) {
+			continue
+		}
 		path := MatchPath(route.Path, r.URL.Path)
 		if route.WebSocket {
 			path = r.URL.Path == route.Path // the upgrade is one resource
@@ -61,7 +69,30 @@ func (ln *Listener) SessionPools() []*Pool {
 		pools = append(pools, ln.Pool)
 	}
 	for i := range ln.Routes {
-		if r := &ln.Routes[i]; (r.WebSocket || ln.Protocol == Passthrough) && !slices.Contains(pools, r.Pool) {
+		if r := &ln.Routes[i]; (r.WebSocket || !ln.ServesHTTP()) && !slices.Contains(pools, r.Pool) {
+			pools = append(pools, r.Pool)
+		}
+	}
+	return pools
+}
+
+// SessionPoolsOf returns those of SessionPools that clients can get that ask for name in their TLS handshake: one, or on an
+// HTTP listener one for each host and path. A listener that sees no TLS has none.
+func (ln *Listener) SessionPoolsOf(name string) []*Pool {
+	if ln.TLS == nil && ln.Protocol != Passthrough {
+		return nil
+	}
+	if !ln.ServesHTTP() {
+		return []*Pool{ln.ForServerName(name)}
+	}
+	var pools []*Pool
+	for i := range ln.Routes {
+		r := &ln.Routes[i]
+		takesBefore := func(e Route) bool {
+			path := e.Path == r.Path || !e.WebSocket && MatchPath(e.Path, r.Path)
+			return path && matchSNI(e.SNI, name) && (e.Host == "" || e.Host == r.Host)
+		}
+		if r.WebSocket && matchSNI(r.SNI, name) && !slices.Contains(pools, r.Pool) && !slices.ContainsFunc(ln.Routes[:i], takesBefore) {
 			pools = append(pools, r.Pool)
 		}
 	}

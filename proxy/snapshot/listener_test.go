@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bufio"
+	"crypto/tls"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,28 +19,40 @@ func TestRouteOf(t *testing.T) {
 		{Host: "api.*", Path: "/v5/", Pool: pool("api")},
 		{Host: "example.com", Path: "/ws/", Pool: pool("ws"), WebSocket: true},
 		{Host: "example.com", Pool: pool("dashboard")},
+		{SNI: "*.tenant", Host: "tenant.example.com", Path: "/v5/", Pool: pool("tenant")},
+		{SNI: "xn--bcher-kva", Pool: pool("books")},
 	}}
 	for request, want := range map[string]string{
-		"GET /mqtt HTTP/1.1\r\nHost: anything":                             "mqtt",
-		"GET /mqtt/ HTTP/1.1\r\nHost: example.com":                         "dashboard",
-		"GET /mqtt/ HTTP/1.1\r\nHost: other.com":                           "",
-		"GET /v5/nodes?x=/mqtt HTTP/1.1\r\nHost: api.example.com":          "api",
-		"GET /v5/nodes HTTP/1.1\r\nHost: example.com:8080":                 "dashboard",
-		"GET /v4/ HTTP/1.1\r\nHost: api.example.com":                       "",
-		"GET /ws/ HTTP/1.1\r\nHost: example.com":                           "ws",
-		"GET /ws/more HTTP/1.1\r\nHost: example.com":                       "dashboard",
-		"GET http://api.example.com/v5/ HTTP/1.1\r\nHost: example.com":     "api",
-		"GET http://api.example.com/v5/ HTTP/1.1\r\nHost: api.example.com": "api",
-		"GET http://example.com HTTP/1.1\r\nHost: api.example.com":         "dashboard",
-		"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443":        "dashboard",
-		"OPTIONS * HTTP/1.1\r\nHost: example.com":                          "dashboard",
-		"OPTIONS * HTTP/1.1\r\nHost: api.example.com":                      "",
-		"GET / HTTP/1.0\r\nX: y":                                           "",
-		"GET /a/../mqtt HTTP/1.1\r\nHost: EXAMPLE.COM.":                    "dashboard",
+		"GET /mqtt HTTP/1.1\r\nHost: anything":                              "mqtt",
+		"GET /mqtt/ HTTP/1.1\r\nHost: example.com":                          "dashboard",
+		"GET /mqtt/ HTTP/1.1\r\nHost: other.com":                            "",
+		"GET /v5/nodes?x=/mqtt HTTP/1.1\r\nHost: api.example.com":           "api",
+		"GET /v5/nodes HTTP/1.1\r\nHost: example.com:8080":                  "dashboard",
+		"GET /v4/ HTTP/1.1\r\nHost: api.example.com":                        "",
+		"GET /ws/ HTTP/1.1\r\nHost: example.com":                            "ws",
+		"GET /ws/more HTTP/1.1\r\nHost: example.com":                        "dashboard",
+		"GET http://api.example.com/v5/ HTTP/1.1\r\nHost: example.com":      "api",
+		"GET http://api.example.com/v5/ HTTP/1.1\r\nHost: api.example.com":  "api",
+		"GET http://example.com HTTP/1.1\r\nHost: api.example.com":          "dashboard",
+		"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443":         "dashboard",
+		"OPTIONS * HTTP/1.1\r\nHost: example.com":                           "dashboard",
+		"OPTIONS * HTTP/1.1\r\nHost: api.example.com":                       "",
+		"GET / HTTP/1.0\r\nX: y":                                            "",
+		"GET /a/../mqtt HTTP/1.1\r\nHost: EXAMPLE.COM.":                     "dashboard",
+		"GET /v5/ HTTP/1.1\r\nHost: tenant.example.com":                     "",
+		"GET /v5/ HTTP/1.1\r\nHost: tenant.example.com\r\nX-SNI: a.tenant":  "tenant",
+		"GET /mqtt HTTP/1.1\r\nHost: tenant.example.com\r\nX-SNI: a.tenant": "mqtt",
+		"GET /v5/ HTTP/1.1\r\nHost: other.com\r\nX-SNI: A.Tenant":           "",
+		"GET /v5/ HTTP/1.1\r\nHost: tenant.example.com\r\nX-SNI: b":         "",
+		"GET /any HTTP/1.1\r\nHost: other.com\r\nX-SNI: xn--bcher-kva":      "books",
+		"GET /any HTTP/1.1\r\nHost: other.com\r\nX-SNI: bücher":             "books",
 	} {
 		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request + "\r\n\r\n")))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if sni := r.Header.Get("X-SNI"); sni != "" { // stands for that of the connection
+			r.TLS = &tls.ConnectionState{ServerName: sni}
 		}
 		got := ""
 		if route := ln.RouteOf(r); route != nil {

@@ -25,6 +25,11 @@ func MatchHost(pattern, host string) bool {
 	return host == pattern
 }
 
+// matchSNI reports whether the name that a client asks for in TLS, empty if none, matches a pattern of [MatchHost].
+func matchSNI(pattern, name string) bool {
+	return pattern == "" || name != "" && MatchHost(pattern, name)
+}
+
 // MatchPath reports whether a request's decoded path matches a pattern. "" matches every
 // path, a pattern that ends in "/" every path that begins with it, and any other pattern
 // only that path. Dot segments are not resolved.

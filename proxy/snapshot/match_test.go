@@ -27,6 +27,14 @@ func TestMatchHost(t *testing.T) {
 		{"127.0.0.1", "127.0.0.1:18083", true},
 		{"::1", "[::1]:18083", true},
 		{"[::1]", "[::1]", true},
+		{"2001:db8::1", "[2001:DB8:0::1]", true},
+		{"127.0.0.1", "127.0.0.1.", true},
+		{"xn--bcher-kva.example", "XN--Bcher-kva.example.:80", true},
+		{"xn--bcher-kva.example", "bücher.example", true},
+		{"*.xn--bcher-kva.example", "a.BÜCHER.example", true},
+		{"*.xn--bcher-kva.example", "a.bucher.example", false},
+		{"xn--bcher-kva.*", "bücher.net", true},
+		{"my_broker", "My_Broker", true},
 		{"::1", "[::2]", false},
 	} {
 		if got := MatchHost(c.pattern, c.host); got != c.want {

@@ -98,15 +98,19 @@ type Listener struct {
 	// host. Only for WS.
 	Hosts []string
 
-	// Routes of WS and HTTP listeners, in order: the first one whose host and path match
-	// gets the request. A request without a route is answered 404. On Passthrough
-	// listeners the host is the server name, and Pool gets the connections without a
+	// Routes, in order: the first one that matches gets the request or the connection. On WS
+	// and HTTP listeners, a request without a route is answered 404. On MQTT and Passthrough
+	// listeners, routes have no condition but the SNI, and Pool gets the connections without a
 	// route.
 	Routes []Route
 }
 
-// Route sends requests to a pool.
+// Route sends requests or connections to a pool. It matches if all of its conditions do.
 type Route struct {
+	// SNI is matched with the name that the client asks for in its TLS handshake, as in
+	// [MatchHost]; empty: any, and none.
+	SNI string
+
 	Host string // see [MatchHost]
 	Path string // see [MatchPath]
 	Pool *Pool

@@ -42,6 +42,7 @@ func TestCommandsAskAndPrint(t *testing.T) {
 			" emqx-2 draining 5 2,000/5,000 takes no new sessions\n", "web to pool web, by least_connections\nnote: the identifier does not decide\n",
 		}},
 		{"route sensor-1 --persistent", "GET /api/v1/route?client_id=sensor-1&persistent=true", nil},
+		{"route sensor-1 --sni a.example.com", "GET /api/v1/route?client_id=sensor-1&sni=a.example.com", nil},
 		{"route -- -x&y=z*", "GET /api/v1/route?client_id=-x%26y%3Dz%2A", nil},
 
 		{"sessions", "GET /api/v1/sessions?limit=100&sort=age", []string{

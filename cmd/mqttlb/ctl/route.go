@@ -14,12 +14,14 @@ import (
 
 func routeCommand(c *connection) *cobra.Command {
 	var persistent bool
+	var sni string
 	cmd := &cobra.Command{
 		Use:   "route CLIENT_ID",
 		Short: "explain which node a client identifier gets, and why",
 		Long: `Explain which node a client with this identifier would get now, for each
-listener: the nodes in the order in which they are tried, and why.`,
-		Example:           "  mqttlb ctl route sensor-17",
+listener: the nodes in the order in which they are tried, and why. A listener
+with routes has a pool for each of them; --sni tells which one a client gets.`,
+		Example:           "  mqttlb ctl route sensor-17\n  mqttlb ctl route sensor-17 --sni tenant-a.example.com",
 		Args:              cli.Args("CLIENT_ID"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,9 +29,15 @@ listener: the nodes in the order in which they are tried, and why.`,
 			if persistent {
 				r.query.Set("persistent", "true")
 			}
+			if sni != "" {
+				r.query.Set("sni", sni)
+			}
 			return show(cmd, c, r, func(route api.Route) error {
 				p := c.pageOf(cmd)
 				var lines []string
+				if len(route.Routes) == 0 {
+					lines = append(lines, "no listener takes sessions with this SNI")
+				}
 				for i := range route.Routes {
 					if i > 0 {
 						lines = append(lines, "")
@@ -40,6 +48,7 @@ listener: the nodes in the order in which they are tried, and why.`,
 			})
 		},
 	}
+	cmd.Flags().StringVar(&sni, "sni", "", "the `NAME` that the client asks for in TLS: leaves out what it cannot get with it")
 	cmd.Flags().BoolVar(&persistent, "persistent", false, "the client has a persistent session, which keeps it on its node whatever the load")
 	return cmd
 }
