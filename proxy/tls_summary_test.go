@@ -45,7 +45,9 @@ func TestLineOfAFailedHandshakeHasTheName(t *testing.T) {
 	r := startTLS(t, []string{startNode(t, nil).address()})
 	for sent, shown := range map[string]string{"old.example": "old.example", strings.Repeat("x", 300): strings.Repeat("x", 256)} {
 		c := r.dialBare(r.srv.Addr("mqtt"))
-		over := tls.Client(c.Conn, clientTLS(func(config *tls.Config) { config.ServerName, config.MinVersion, config.MaxVersion = sent, tls.VersionTLS10, tls.VersionTLS11 }))
+		over := tls.Client(c.Conn, clientTLS(func(config *tls.Config) {
+			config.ServerName, config.MinVersion, config.MaxVersion = sent, tls.VersionTLS10, tls.VersionTLS11
+		}))
 		if err := over.HandshakeContext(t.Context()); err == nil {
 			t.Error("there was a handshake of TLS 1.1")
 		}

@@ -54,7 +54,7 @@ func New(o Options) (*Terminator, error) {
 // Run polls the files every few seconds, reloads them when they have changed, and rotates the ticket keys. It
 // returns when ctx is done.
 func (t *Terminator) Run(ctx context.Context) {
-	w := watcher{sources: &t.sources, log: t.options.Logger}
+	w := watcher{sources: &t.sources, log: t.options.Logger, warnings: t.Warnings}
 	poll(ctx, func() {
 		t.rotate()
 		w.look(t.current.Load().files, t.Reload)
@@ -96,6 +96,9 @@ func (t *Terminator) change(last *generation) error {
 	next.config = config
 	t.setTickets(next, now)
 	t.current.Store(next)
+	if last.config != nil {
+		next.material.logReloaded(t.options.Logger, &last.material, &t.sources)
+	}
 	return next.err
 }
 
@@ -155,8 +158,8 @@ func (t *Terminator) Status() []CertificateStatus {
 	return t.current.Load().material.status(&t.sources)
 }
 
-// Warnings describes problems of files that still work: a validity that is over or nearly over, and a key that
-// everybody on the machine may read.
-func (t *Terminator) Warnings() []string {
+// Warnings describes problems of files that still work: a validity that is over or nearly over, a certificate that
+// many clients refuse, and a key that everybody on the machine may read.
+func (t *Terminator) Warnings() []*FileError {
 	return t.current.Load().material.warnings(&t.sources, t.now())
 }
