@@ -52,8 +52,8 @@ func (f CertificateFile) load() (*tls.Certificate, error) {
 	if keyText != nil {
 		keys, keyErr = parseKeys(keyText)
 	}
-	if certErr != nil && keyErr != nil && f.Key == "" && certErr.Error() == keyErr.Error() {
-		keyErr = nil // one cause, such as a damaged block
+	if certErr != nil && f.Key == "" {
+		keyErr = nil // one cause is enough for one file
 	}
 	if err := errors.Join(about(f.Cert, certErr), about(f.keyFile(), keyErr)); err != nil {
 		return nil, err

@@ -76,11 +76,12 @@ func decodePEM(text []byte) ([]pemBlock, error) {
 	return blocks, nil
 }
 
-// mark returns the label of a line that begins or ends a block.
+// mark returns the label of a line that begins or ends a block. Errors show the label: it is never what a whole block
+// in one line has between the two.
 func mark(line, prefix string) (label string, ok bool) {
 	rest, ok := strings.CutPrefix(line, prefix)
 	label, closed := strings.CutSuffix(rest, pemDashes)
-	return label, ok && closed
+	return label, ok && closed && strings.Trim(label, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 #") == ""
 }
 
 // appendBlock appends the block that begins in line begun and has its end in line i.
