@@ -28,6 +28,8 @@ type Config struct {
 	Timeouts  Timeouts
 	Admin     Admin
 	Log       Log
+
+	written *source // for Fault; does not change the meaning either
 }
 
 // A Listener is an address that clients connect to.

@@ -105,7 +105,7 @@ func goLeaves(path string, v reflect.Value, f func(path string, v reflect.Value)
 		goLeaves(path+"[]", v.Index(0), f)
 	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Address]():
 		for i := range v.NumField() {
-			if path == "" && v.Type().Field(i).Name == "Warnings" { // not of the language
+			if path == "" && slices.Contains([]string{"Warnings", "written"}, v.Type().Field(i).Name) { // not of the language
 				continue
 			}
 			if path == ".Admin.TLS" && slices.Contains(listenerOnly, v.Type().Field(i).Name) {

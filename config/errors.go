@@ -10,7 +10,7 @@ import (
 // An Error is one fault of a configuration.
 type Error struct {
 	// File is the name of the file as it was given. For a configuration from flags it is
-	// the flag with its value, such as --node "x".
+	// the flag with its value, such as --node "x". Empty: nothing was written.
 	File string
 
 	// Line and Column count from 1, Column in characters. Both are 0 for an error about
@@ -24,6 +24,9 @@ type Error struct {
 
 // Error returns file:line:column: message, a form that editors and terminals can jump to.
 func (e Error) Error() string {
+	if e.File == "" {
+		return e.Message
+	}
 	if e.Line == 0 {
 		return e.File + ": " + e.Message
 	}

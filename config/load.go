@@ -92,6 +92,6 @@ func finish(c *Config, s *source) (*Config, error) {
 	}
 	warn(c, s)
 	s.warnings.sort(s.files)
-	c.Warnings = s.warnings
+	c.Warnings, c.written = s.warnings, s
 	return c, nil
 }

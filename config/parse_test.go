@@ -73,7 +73,7 @@ func TestEveryWrongFileSaysWhatIsWrong(t *testing.T) {
 // equal reports whether two configurations mean the same, wherever they were read from.
 func equal(a, b *Config) bool {
 	x, y := *a, *b
-	x.Files, y.Files, x.Warnings, y.Warnings = nil, nil, nil, nil
+	x.Files, y.Files, x.Warnings, y.Warnings, x.written, y.written = nil, nil, nil, nil, nil, nil
 	return reflect.DeepEqual(x, y)
 }
 
@@ -133,7 +133,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		Admin: Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
 		Log: Log{
 			Level: LevelInfo, Format: FormatText, Output: LogStderr, Rotate: LogRotate{Size: 100 << 20, Keep: 10},
-			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "error"},
+			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "error"},
 		},
 	}
 	for i := range want.Listeners {

@@ -23,7 +23,7 @@ func checkYAML(t *testing.T, c *Config) {
 		return
 	}
 	want := *c
-	want.Include, want.Files, want.Warnings = nil, got.Files, got.Warnings // of what is written now
+	want.Include, want.Files, want.Warnings, want.written = nil, got.Files, got.Warnings, got.written // of what is written now
 	if changes := Diff(&want, got); changes != nil {
 		t.Errorf("what is read differs:\n%s\nin\n%s", lines(changes), data)
 	} else if !reflect.DeepEqual(&want, got) {

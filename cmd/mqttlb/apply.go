@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"mqttlb/config"
 )
@@ -45,6 +46,19 @@ func (s *server) apply(ctx context.Context, before, next *revision) (warnings []
 	return warnings, nil
 }
 
+// keptContent begins the warning of a reload about a file that cannot be used.
+const keptContent = "the content read before stays in force: "
+
+// filesKept returns how many of a reload's warnings are about such files.
+func filesKept(warnings []string) (n int) {
+	for _, warning := range warnings {
+		if strings.HasPrefix(warning, keptContent) {
+			n++
+		}
+	}
+	return n
+}
+
 // applySessions replaces the plan in force. Each warning names a file that cannot be used or needs attention.
 func (s *server) applySessions(ctx context.Context, next *plan) (warnings []string, err error) {
 	next.names.ResolveNew(ctx, next.nodes()) // first: without node addresses clients would be refused
@@ -59,7 +73,7 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 		if err := step(); err != nil {
 			for _, e := range splitErrors(err) {
 				s.log.Error("a file cannot be used: the content read before stays in force", "error", e)
-				warnings = append(warnings, "the content read before stays in force: "+e.Error())
+				warnings = append(warnings, keptContent+e.Error())
 			}
 		}
 	}

@@ -83,17 +83,17 @@ func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writ
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
-	warnings := append(r.plan.warnings(), r.loops(ctx)...)
-	for _, warning := range cfg.Warnings {
-		fmt.Fprintln(stderr, warning.Warning())
+	warnings := append(slices.Clone(cfg.Warnings), r.plan.warnings()...)
+	for _, loop := range r.loops(ctx) {
+		warnings = append(warnings, config.Error{File: file, Message: loop})
 	}
 	for _, warning := range warnings {
-		fmt.Fprintf(stderr, "%s: warning: %s\n", file, warning)
+		fmt.Fprintln(stderr, warning.Warning())
 	}
 	if err := r.config.Summary(stdout); err != nil {
 		return err
 	}
-	if strict && len(cfg.Warnings)+len(warnings) > 0 {
+	if strict && len(warnings) > 0 {
 		return errFailed
 	}
 	return nil

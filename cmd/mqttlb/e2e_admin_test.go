@@ -134,7 +134,7 @@ func TestTheAdminAddressSpeaksTLS(t *testing.T) {
 	proxytest.WriteFile(filepath.Join(r.dir, "pair.pem"), ca.Issue("127.0.0.1").Cert, ca.Issue("127.0.0.1").Key)
 	r.admin = `address: "${admin}", socket: DIR/socket, tls: {certificates: [{cert: DIR/pair.pem}]}`
 	r.put(t)
-	if out, code := mqttlb(t, "check", "-c", r.config); code != 1 || !strings.Contains(out, "admin.tls: ") || !strings.Contains(out, "pair.pem") {
+	if out, code := mqttlb(t, "check", "-c", r.config); code != 1 || !strings.Contains(out, "admin.tls.certificates[0].cert: ") || !strings.Contains(out, "pair.pem") {
 		t.Errorf("a key of another certificate: exit code %d, %s", code, out)
 	}
 	put := func() {

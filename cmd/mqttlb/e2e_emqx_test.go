@@ -179,16 +179,16 @@ func TestSecretsOfHealthChecksAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for health, want := range map[string]string{
-		"{probe: emqx, credentials_file: " + file("no-colon", "key\n") + "}":                            `pool "p": health.credentials_file: ` + dir + `/no-colon: the first line is not key:secret`,
+		"{probe: emqx, credentials_file: " + file("no-colon", "key\n") + "}":                            `: pools[0].health.credentials_file: pool "p": ` + dir + `/no-colon: the first line is not key:secret`,
 		"{probe: emqx, credentials_file: " + file("no-key", ":secret\n") + "}":                          `/no-key: the first line is not key:secret`,
 		"{probe: emqx, credentials_file: " + file("no-secret", "key:\n") + "}":                          `/no-secret: the first line is not key:secret`,
 		"{probe: emqx, credentials_file: " + file("blank", "") + "}":                                    `/blank: the first line is not key:secret`,
-		"{probe: emqx, credentials_file: " + dir + "/none}":                                             `health.credentials_file: ` + dir + `/none: cannot be read: no such file or directory`,
+		"{probe: emqx, credentials_file: " + dir + "/none}":                                             `pools[0].health.credentials_file: pool "p": ` + dir + `/none: cannot be read: no such file or directory`,
 		"{probe: emqx, credentials_file: " + dir + "}":                                                  `: is not a regular file`,
-		"{probe: mqtt, username: u, password_file: " + file("empty", "\nsecond\n") + "}":                `health.password_file: ` + dir + `/empty: the first line is empty; write the password there`,
+		"{probe: mqtt, username: u, password_file: " + file("empty", "\nsecond\n") + "}":                `pools[0].health.password_file: pool "p": ` + dir + `/empty: the first line is empty; write the password there`,
 		"{probe: mqtt, username: u, password_file: " + file("long", strings.Repeat("x", 9000)) + "}":    `/long: the first line has more than 8192 bytes`,
-		"{probe: emqx, tls: {ca: " + file("no-ca", "x") + "}}":                                          `pool "p": health.tls: ` + dir + `/no-ca`,
-		"{probe: mqtt, username: u, password_file: " + open + "}":                                       `pool "p": health.password_file: ` + open + ` holds a password and everybody on this machine may read it (mode 0644)`,
+		"{probe: emqx, tls: {ca: " + file("no-ca", "x") + "}}":                                          `pools[0].health.tls.ca: pool "p": ` + dir + `/no-ca`,
+		"{probe: mqtt, username: u, password_file: " + open + "}":                                       `: warning: pools[0].health.password_file: pool "p": ` + open + ` holds a password and everybody on this machine may read it (mode 0644)`,
 		"{probe: [emqx, mqtt], credentials_file: " + file("good", "k:s\r\n") + ", client_id: probe-%h}": `the same for several nodes or processes`,
 	} {
 		config := file("mqttlb.yaml", `

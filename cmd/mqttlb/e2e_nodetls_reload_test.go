@@ -86,13 +86,13 @@ pools:
 	put([]byte("torn"))
 	b.signal(t, syscall.SIGHUP)
 	eventually(t, "the metrics have the broken file", func() bool { return broken() == 1 })
-	b.waitFor(t, `"level":"ERROR"`, `"error":"pool \"brokers\": `, ca)
+	b.waitFor(t, `"level":"ERROR"`, `pools[0].tls.ca: pool \"brokers\": `, ca)
 	if code := visit(); code != 0 {
 		t.Errorf("with a broken file of CAs: code 0x%02x, want the last good one to stay", code)
 	}
 	put(right) // without a signal: the watch must see it
 	eventually(t, "the file is whole again", func() bool { return broken() == 0 })
-	b.waitFor(t, `"msg":"certificates reloaded"`, `"pool":"brokers"`)
+	b.waitFor(t, `"msg":"TLS file reloaded"`, `"pool":"brokers"`, `"kind":"ca"`, `"names":"CN=`)
 	if err := stays.ping(); err != nil {
 		t.Errorf("a session from before: %v", err)
 	}

@@ -49,7 +49,7 @@ func TestCheckAndServeNameEveryFileThatCannotBeUsed(t *testing.T) {
 		name string
 		code int
 		line string
-	}{{"check", 1, b.config + ": "}, {"serve", 78, `"level":"ERROR"`}} {
+	}{{"check", 1, b.config + ":"}, {"serve", 78, `"level":"ERROR"`}} {
 		output, code := mqttlb(t, command.name, "-c", b.config)
 		if code != command.code {
 			t.Errorf("%s: exit code %d, want %d", command.name, code, command.code)
@@ -95,7 +95,7 @@ func TestCheckAndServeWarnOfFilesThatNeedAttention(t *testing.T) {
 		t.Errorf("exit code %d, want 0 and the summary:\n%s", code, output)
 	}
 	for _, want := range warnings {
-		if !hasLine(strings.Split(output, "\n"), append(want, b.config+": warning: ")) {
+		if !hasLine(strings.Split(output, "\n"), append(want, b.config+":", ": warning: ")) {
 			t.Errorf("no warning has %q:\n%s", want, output)
 		}
 	}

@@ -140,7 +140,7 @@ func TestCertificatesAreReadAgainWithoutAFailedHandshake(t *testing.T) { // not 
 	}
 	l.swap(t, "..torn")
 	hangUp()
-	b.waitFor(t, `"level":"ERROR"`, `"error":"listener \"mqtts\": `, "server.key: no private key")
+	b.waitFor(t, `"level":"ERROR"`, `listeners[0].tls.certificates[0].key: listener \"mqtts\": `, "server.key: no private key")
 	if after := shownSerial(t, b.addrs["mqtts"], config); after != before {
 		t.Error("a pair whose key is torn is shown")
 	}

@@ -255,9 +255,15 @@ func (m *manager) report(result reloadResult, by origin) {
 		}
 		m.log.Info("the configuration has changed", attrs...)
 	}
-	m.log.Info("the configuration was reloaded", "generation", m.generation,
-		"added", count[string(config.Added)], "removed", count[string(config.Removed)], "changed", count[string(config.Changed)])
-	m.events.Publish(api.Event{Kind: eventReload, Subject: m.file, Text: fmt.Sprintf("generation %d is in force, with %d changes", m.generation, len(result.Changes))})
+	attrs := []any{"generation", m.generation,
+		"added", count[string(config.Added)], "removed", count[string(config.Removed)], "changed", count[string(config.Changed)]}
+	text := fmt.Sprintf("generation %d is in force, with %d changes", m.generation, len(result.Changes))
+	if broken := filesKept(result.Warnings); broken > 0 {
+		attrs = append(attrs, "files_not_reloaded", broken)
+		text += fmt.Sprintf("; %d files could not be used, and what was read of them before stays in force", broken)
+	}
+	m.log.Info("the configuration was reloaded", attrs...)
+	m.events.Publish(api.Event{Kind: eventReload, Subject: m.file, Text: text})
 	m.auditReload(result, by)
 }
 

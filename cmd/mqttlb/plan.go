@@ -33,7 +33,7 @@ type plan struct {
 	probeTLS map[string]*poolTLS     // of health.tls, by the pool's name
 	admin    *adminPlan
 
-	openSecrets []string // warnings about files with secrets of health checks
+	openSecrets []config.Error // warnings about files with secrets of health checks
 
 	required []*snapshot.Pool // the process is ready only while each of them has a node that is up
 	lameDuck time.Duration    // timeouts.lame_duck
@@ -61,7 +61,7 @@ func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) 
 	pools := make(map[string]*snapshot.Pool)
 	var errs []error
 	for i := range cfg.Pools {
-		pool, err := p.addPool(&cfg.Pools[i], before, log)
+		pool, err := p.addPool(i, before, log)
 		if err != nil {
 			errs = append(errs, nameErrors("pool", cfg.Pools[i].Name, err))
 			continue
@@ -74,8 +74,8 @@ func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) 
 		ln.Reserve = int(cfg.ReserveOf(l))
 		if l.TLS != nil {
 			var err error
-			if ln.TLS, err = p.addTLS(l, before, log); err != nil {
-				errs = append(errs, nameErrors("listener", l.Name, err))
+			if ln.TLS, err = p.addTLS(i, before, log); err != nil {
+				errs = append(errs, err)
 				continue
 			}
 		}
@@ -184,44 +184,46 @@ func (p *plan) logWarnings(log *slog.Logger) (all []string) {
 		all = append(all, warning.Error())
 	}
 	for _, warning := range p.warnings() {
-		log.Warn("a file needs attention", "warning", warning)
-		all = append(all, warning)
+		log.Warn("a file needs attention", "warning", warning.Error())
+		all = append(all, warning.Error())
 	}
 	return all
 }
 
 // warnings describes files that can be used but need attention.
-func (p *plan) warnings() (all []string) {
-	warn := func(what, name string, warnings []string) {
-		for _, warning := range warnings {
-			all = append(all, fmt.Sprintf("%s %q: %s", what, name, warning))
+func (p *plan) warnings() (all []config.Error) {
+	for i := range p.config.Listeners {
+		if l := &p.config.Listeners[i]; p.tls[l.Name] != nil {
+			all = append(all, p.placeWarnings(ofListener(i, l), p.tls[l.Name].Terminator.Warnings())...)
 		}
 	}
-	for _, ln := range p.snapshot.Listeners {
-		if ln.TLS != nil {
-			warn("listener", ln.Name, ln.TLS.Terminator.Warnings())
-		}
+	all = append(all, p.admin.warned...)
+	if p.admin.tls != nil {
+		all = append(all, p.placeWarnings(ofAdmin(&p.config.Admin), p.admin.tls.Warnings())...)
 	}
-	all = append(all, p.admin.warnings()...)
-	for _, pool := range p.pools {
-		if pool.TLS != nil {
-			warn("pool", pool.Name, pool.TLS.Originator.Warnings())
+	for i := range p.config.Pools {
+		pool := &p.config.Pools[i]
+		if t := p.nodeTLS[pool.Name]; t != nil {
+			all = append(all, p.placeWarnings(ofPool(i, pool), t.Originator.Warnings())...)
 		}
 		if t := p.probeTLS[pool.Name]; t != nil {
-			warn("health.tls of pool", pool.Name, t.Originator.Warnings())
+			all = append(all, p.placeWarnings(ofProbes(i, pool), t.Originator.Warnings())...)
 		}
 	}
 	return append(all, p.openSecrets...)
 }
 
-// nameErrors adds the name of the listener or pool to each error in err.
+// nameErrors adds the name of the listener or pool to each error in err that has no place in the configuration.
 func nameErrors(what, name string, err error) error {
 	if err == nil {
 		return nil
 	}
 	var errs []error
 	for _, e := range splitErrors(err) {
-		errs = append(errs, fmt.Errorf("%s %q: %w", what, name, e))
+		if _, placed := errors.AsType[config.Error](e); !placed {
+			e = fmt.Errorf("%s %q: %w", what, name, e)
+		}
+		errs = append(errs, e)
 	}
 	return errors.Join(errs...)
 }

@@ -13,7 +13,7 @@ import (
 // adminPlan is the access to the admin server.
 type adminPlan struct {
 	access admin.Access
-	warned []string // about the token
+	warned []config.Error // about the token
 
 	tls    *tlsterm.Terminator // nil: no TLS
 	config *config.TLS         // that tls was made from
@@ -27,30 +27,27 @@ func (p *plan) addAdmin(c *config.Admin, before *plan, log *slog.Logger) error {
 	if c.TokenFile != "" {
 		token, warning, err := admin.ReadToken(c.TokenFile)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("admin.token_file: %w", err))
+			errs = append(errs, p.config.Fault("admin.token_file", err.Error()))
 		}
 		p.admin.access.Token = token
 		if warning != "" {
-			p.admin.warned = append(p.admin.warned, "admin.token_file: "+warning)
+			p.admin.warned = append(p.admin.warned, p.config.Fault("admin.token_file", warning))
 		}
 		if c.Address.Reachable() && c.TLS == nil {
-			p.admin.warned = append(p.admin.warned, fmt.Sprintf("admin.address: the token crosses the network to %s in the clear; write admin.tls", c.Address))
+			p.admin.warned = append(p.admin.warned, p.config.Fault("admin.address", fmt.Sprintf("the token crosses the network to %s in the clear; write admin.tls", c.Address)))
 		}
 	}
 	if c.TLS == nil {
 		return errors.Join(errs...)
 	}
-	old := before.admin
+	old, section := before.admin, ofAdmin(c)
 	if old != nil && old.tls != nil && sameFiles(old.config, c.TLS) {
 		p.admin.tls = old.tls
-		p.readAgain = append(p.readAgain, old.tls.Reload)
+		p.readAgain = append(p.readAgain, func() error { return p.place(section, old.tls.Reload()) })
 	} else {
 		var err error
-		if p.admin.tls, err = newTerminator(c.TLS, log); err != nil {
-			for _, e := range splitErrors(err) {
-				errs = append(errs, fmt.Errorf("admin.tls: %w", e))
-			}
-			return errors.Join(errs...)
+		if p.admin.tls, err = newTerminator(c.TLS, log.With("of", "admin.tls")); err != nil {
+			return errors.Join(append(errs, p.place(section, err))...)
 		}
 		if old != nil && old.tls != nil {
 			p.admin.tls.Inherit(old.tls)
@@ -59,15 +56,4 @@ func (p *plan) addAdmin(c *config.Admin, before *plan, log *slog.Logger) error {
 	p.admin.access.TLS = p.admin.tls.Config
 	p.workers = append(p.workers, p.admin.tls)
 	return errors.Join(errs...)
-}
-
-// warnings describes files that can be used but need attention.
-func (a *adminPlan) warnings() (all []string) {
-	all = append(all, a.warned...)
-	if a.tls != nil {
-		for _, warning := range a.tls.Warnings() {
-			all = append(all, "admin.tls: "+warning)
-		}
-	}
-	return all
 }

@@ -12,8 +12,9 @@ import (
 	"mqttlb/proxy/snapshot"
 )
 
-// checkOf returns the health check of a pool, whose TLS is set. It reads the files that the check names.
-func (p *plan) checkOf(pool *snapshot.Pool, c *config.Health, before *plan, log *slog.Logger) (health.Check, error) {
+// checkOf returns the health check of a pool, by its index, whose TLS is set. It reads the files that the check names.
+func (p *plan) checkOf(i int, pool *snapshot.Pool, before *plan, log *slog.Logger) (health.Check, error) {
+	c := &p.config.Pools[i].Health
 	check := health.Check{
 		Interval:      c.Interval,
 		Timeout:       c.Timeout,
@@ -40,29 +41,32 @@ func (p *plan) checkOf(pool *snapshot.Pool, c *config.Health, before *plan, log 
 		check.Secure = pool.TLS.Secure
 	}
 	if c.TLS != nil {
-		t, err := p.originate(pool, c.TLS, before.probeTLS[pool.Name], log.With("pool", pool.Name, "of", "health.tls"))
+		t, err := p.originate(pool, c.TLS, ofProbes(i, &p.config.Pools[i]), before.probeTLS[pool.Name], log.With("pool", pool.Name, "of", "health.tls"))
 		if err != nil {
-			for _, e := range splitErrors(err) {
-				errs = append(errs, fmt.Errorf("health.tls: %w", e))
-			}
+			errs = append(errs, err)
 		} else {
 			p.probeTLS[pool.Name] = t
 			check.PortSecure = t.Secure
 		}
 	}
+	about := func(setting string) secretSetting {
+		return secretSetting{p, fmt.Sprintf("pools[%d].health.%s", i, setting), fmt.Sprintf("pool %q: ", pool.Name)}
+	}
 	if file := c.CredentialsFile; file != "" {
-		line, err := p.readSecret(pool, "health.credentials_file", file, "an API key")
+		setting := about("credentials_file")
+		line, err := setting.read(file, "an API key")
 		key, secret, whole := strings.Cut(strings.TrimSpace(line), ":")
 		if err == nil && (!whole || key == "" || secret == "") {
-			err = fmt.Errorf("health.credentials_file: %s: the first line is not key:secret", file)
+			err = setting.fault(file + ": the first line is not key:secret")
 		}
 		errs = append(errs, err)
 		check.APIKey, check.APISecret = key, secret
 	}
 	if file := c.PasswordFile; file != "" {
-		line, err := p.readSecret(pool, "health.password_file", file, "a password")
+		setting := about("password_file")
+		line, err := setting.read(file, "a password")
 		if err == nil && line == "" {
-			err = fmt.Errorf("health.password_file: %s: the first line is empty; write the password there", file)
+			err = setting.fault(file + ": the first line is empty; write the password there")
 		}
 		errs = append(errs, err)
 		check.Password = []byte(line)
@@ -70,14 +74,23 @@ func (p *plan) checkOf(pool *snapshot.Pool, c *config.Health, before *plan, log 
 	return check, errors.Join(errs...)
 }
 
-// readSecret reads a secret that the setting of a pool names.
-func (p *plan) readSecret(pool *snapshot.Pool, setting, file, what string) (string, error) {
+// secretSetting is a setting that names a file with a secret.
+type secretSetting struct {
+	*plan
+	path, owner string
+}
+
+// fault returns an error or a warning of the setting.
+func (s secretSetting) fault(message string) error { return s.config.Fault(s.path, s.owner+message) }
+
+// read reads the secret.
+func (s secretSetting) read(file, what string) (string, error) {
 	line, warning, err := admin.ReadSecret(file, what)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", setting, err)
+		return "", s.fault(err.Error())
 	}
 	if warning != "" {
-		p.openSecrets = append(p.openSecrets, fmt.Sprintf("pool %q: %s: %s", pool.Name, setting, warning))
+		s.openSecrets = append(s.openSecrets, s.config.Fault(s.path, s.owner+warning))
 	}
 	return line, nil
 }

@@ -10,9 +10,10 @@ import (
 	"mqttlb/proxy/tlv"
 )
 
-// addPool adds a pool. If the plan before has a pool of its name, the nodes and health
+// addPool adds a pool, by its index. If the plan before has a pool of its name, the nodes and health
 // checks carry on.
-func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapshot.Pool, error) {
+func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, error) {
+	c := &p.config.Pools[i]
 	spec := balancer.PoolSpec{
 		Name: c.Name, MaxLoad: float64(c.MaxLoad), Outliers: c.Outliers == config.On,
 		SlowStart: c.SlowStart, Queue: balancer.Queue{Size: int(c.Queue.Size), Time: c.Queue.Time},
@@ -62,11 +63,11 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 		pool.ForwardTLVs = kindsOf(c.ForwardTLVs)
 	}
 	if c.TLS != nil {
-		if err := p.addNodeTLS(pool, c.TLS, before, log); err != nil {
+		if err := p.addNodeTLS(pool, c.TLS, ofPool(i, c), before, log); err != nil {
 			return nil, err
 		}
 	}
-	check, err := p.checkOf(pool, &c.Health, before, log)
+	check, err := p.checkOf(i, pool, before, log)
 	if err != nil {
 		return nil, err
 	}

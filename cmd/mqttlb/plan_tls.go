@@ -17,18 +17,19 @@ type listenerTLS struct {
 	config *config.TLS
 }
 
-// addTLS adds the TLS of a listener. If its settings are new, a file that cannot be used is an error. Otherwise the
+// addTLS adds the TLS of a listener, by its index. If its settings are new, a file that cannot be used is an error. Otherwise the
 // content read before stays in force.
-func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snapshot.TLS, error) {
-	c, old := l.TLS, before.tls[l.Name]
+func (p *plan) addTLS(i int, before *plan, log *slog.Logger) (*snapshot.TLS, error) {
+	l := &p.config.Listeners[i]
+	c, old, section := l.TLS, before.tls[l.Name], ofListener(i, l)
 	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity]}}
 	if old != nil && sameFiles(old.config, c) {
 		t.Terminator = old.Terminator
-		p.readAgain = append(p.readAgain, func() error { return nameErrors("listener", l.Name, t.Terminator.Reload()) })
+		p.readAgain = append(p.readAgain, func() error { return p.place(section, t.Terminator.Reload()) })
 	} else {
 		var err error
 		if t.Terminator, err = newTerminator(c, log.With("listener", l.Name)); err != nil {
-			return nil, err
+			return nil, p.place(section, err)
 		}
 	}
 	if old != nil {
@@ -99,8 +100,8 @@ type poolTLS struct {
 }
 
 // addNodeTLS reads the TLS files of a pool and sets the pool's TLS.
-func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, log *slog.Logger) error {
-	t, err := p.originate(pool, c, before.nodeTLS[pool.Name], log.With("pool", pool.Name))
+func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, section tlsSection, before *plan, log *slog.Logger) error {
+	t, err := p.originate(pool, c, section, before.nodeTLS[pool.Name], log.With("pool", pool.Name))
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (p *plan) addNodeTLS(pool *snapshot.Pool, c *config.NodeTLS, before *plan, 
 
 // originate reads the TLS files of a pool or of its health checks. old is what was in force before; nil: there was
 // none.
-func (p *plan) originate(pool *snapshot.Pool, c *config.NodeTLS, old *poolTLS, log *slog.Logger) (*poolTLS, error) {
+func (p *plan) originate(pool *snapshot.Pool, c *config.NodeTLS, section tlsSection, old *poolTLS, log *slog.Logger) (*poolTLS, error) {
 	o := tlsterm.NodeOptions{
 		Hosts:       make(map[string]string),
 		CA:          c.CA,
@@ -129,11 +130,11 @@ func (p *plan) originate(pool *snapshot.Pool, c *config.NodeTLS, old *poolTLS, l
 	t := &poolTLS{config: *c, hosts: o.Hosts}
 	if old != nil && sameSettings(old.config, t.config) && maps.Equal(old.hosts, t.hosts) {
 		t.NodeTLS = old.NodeTLS
-		p.readAgain = append(p.readAgain, func() error { return nameErrors("pool", pool.Name, t.Originator.Reload()) })
+		p.readAgain = append(p.readAgain, func() error { return p.place(section, t.Originator.Reload()) })
 	} else {
 		originator, err := tlsterm.NewOriginator(o)
 		if err != nil {
-			return nil, err
+			return nil, p.place(section, err)
 		}
 		t.NodeTLS = snapshot.NewNodeTLS(originator, pool.Nodes())
 		if old != nil {

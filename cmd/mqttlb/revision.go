@@ -49,6 +49,10 @@ func faultsOf(file string, err error) (all faults) {
 		return all
 	}
 	for _, e := range splitErrors(err) {
+		if at, ok := errors.AsType[config.Error](e); ok && at.Line > 0 {
+			all = append(all, fault{at.File, at.Error(), true})
+			continue
+		}
 		line := e.Error()
 		if file != "" { // empty: the configuration came from flags
 			line = file + ": " + line

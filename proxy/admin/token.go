@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +55,10 @@ func ReadSecret(path, what string) (line, warning string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("%s: cannot be read: %w", path, withoutPath(err))
 	}
-	line, _, _ = strings.Cut(string(text), "\n")
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return "", "", fmt.Errorf("%s: is UTF-16, as some editors of Windows write it: save it as ANSI or UTF-8", path)
+	}
+	line, _, _ = strings.Cut(strings.TrimPrefix(string(text), "\ufeff"), "\n") // a byte order mark is none of the secret
 	if len(line) > maxSecret {
 		return "", "", fmt.Errorf("%s: the first line has more than %d bytes", path, maxSecret)
 	}

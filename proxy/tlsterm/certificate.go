@@ -9,7 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
@@ -22,9 +22,6 @@ type CertificateFile struct {
 	Cert string // the certificate and its chain, in any order; also the key if Key is ""
 	Key  string // the unencrypted key; "" if Cert has it, as with HAProxy
 }
-
-// path returns the file that errors about f name.
-func (f CertificateFile) path() string { return f.Cert }
 
 // keyFile returns the file with the key.
 func (f CertificateFile) keyFile() string { return cmp.Or(f.Key, f.Cert) }
@@ -40,6 +37,7 @@ func (f CertificateFile) files() []string {
 // load reads a certificate and its key. The errors name the file and never quote its
 // content.
 func (f CertificateFile) load() (*tls.Certificate, error) {
+	about := func(file string, err error) error { return aboutFile(KindCertificate, file, err) }
 	text, certErr := readFile(f.Cert, maxCertificateFile)
 	var keyErr error
 	keyText := text
@@ -49,12 +47,15 @@ func (f CertificateFile) load() (*tls.Certificate, error) {
 	var certs []*x509.Certificate
 	var keys []crypto.Signer
 	if text != nil {
-		certs, certErr = parseCertificates(f.Cert, text)
+		certs, certErr = parseCertificates(text)
 	}
 	if keyText != nil {
-		keys, keyErr = parseKeys(f.keyFile(), keyText)
+		keys, keyErr = parseKeys(keyText)
 	}
-	if err := errors.Join(certErr, keyErr); err != nil {
+	if certErr != nil && f.Key == "" {
+		keyErr = nil // one cause is enough for one file
+	}
+	if err := errors.Join(about(f.Cert, certErr), about(f.keyFile(), keyErr)); err != nil {
 		return nil, err
 	}
 	for _, key := range keys {
@@ -65,9 +66,9 @@ func (f CertificateFile) load() (*tls.Certificate, error) {
 		}
 	}
 	if f.Key == "" {
-		return nil, fmt.Errorf("%s: the key belongs to none of its certificates", f.Cert)
+		return nil, about(f.Cert, fmt.Errorf("the key belongs to none of its certificates, the first of which is that of %s", listed(hostNames(certs[0]))))
 	}
-	return nil, fmt.Errorf("%s: the key does not belong to a certificate in %s", f.Key, f.Cert)
+	return nil, about(f.Key, fmt.Errorf("the key does not belong to a certificate in %s, the first of which is that of %s", f.Cert, listed(hostNames(certs[0]))))
 }
 
 // chain returns leaf, its issuer, that one's issuer and so on (RFC 5246, 7.4.2), as far as certs has them. It leaves
@@ -95,41 +96,59 @@ func issuerOf(c *x509.Certificate, certs []*x509.Certificate) *x509.Certificate 
 	return nil
 }
 
-func parseCertificates(file string, text []byte) ([]*x509.Certificate, error) {
+func parseCertificates(text []byte) ([]*x509.Certificate, error) {
+	blocks, err := decodePEM(text)
+	if err != nil {
+		return nil, err
+	}
 	var certs []*x509.Certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" && block.Type != "TRUSTED CERTIFICATE" {
+	for _, block := range blocks {
+		der := block.Bytes
+		switch block.Type {
+		case "CERTIFICATE", "X509 CERTIFICATE":
+		case "TRUSTED CERTIFICATE": // openssl x509 -trustout: what it is trusted for is behind it
+			var first asn1.RawValue
+			if _, err := asn1.Unmarshal(der, &first); err == nil {
+				der = first.FullBytes
+			}
+		default:
 			continue
 		}
-		c, err := x509.ParseCertificate(block.Bytes)
+		c, err := x509.ParseCertificate(der)
 		if err != nil {
-			return nil, fmt.Errorf("%s: certificate %d: %w", file, len(certs)+1, err)
+			return nil, &lineError{block.line, fmt.Errorf("certificate %d: %w", len(certs)+1, err)}
 		}
 		certs = append(certs, c)
 	}
 	if len(certs) == 0 {
-		return nil, fmt.Errorf("%s: no certificate in PEM (-----BEGIN CERTIFICATE-----)", file)
+		return nil, missing(wantCertificate, "CERTIFICATE", blocks, text)
 	}
 	return certs, nil
 }
 
-func parseKeys(file string, text []byte) ([]crypto.Signer, error) {
+func parseKeys(text []byte) ([]crypto.Signer, error) {
+	blocks, err := decodePEM(text)
+	if err != nil {
+		return nil, err
+	}
 	var keys []crypto.Signer
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
+	for _, block := range blocks {
+		switch {
+		case !strings.HasSuffix(block.Type, "PRIVATE KEY"):
 			continue
-		}
-		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-			return nil, fmt.Errorf("%s: the key is encrypted; there is nobody to type its password: openssl pkey removes it", file)
+		case block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+			return nil, &lineError{block.line, errors.New("the key is encrypted; there is nobody to type its password: openssl pkey removes it")}
+		case block.Type == "OPENSSH PRIVATE KEY":
+			return nil, &lineError{block.line, errors.New("the private key has the format of OpenSSH: ssh-keygen -p -m PEM rewrites it in PEM")}
 		}
 		key, err := parseKey(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("%s: private key: %w", file, err)
+			return nil, &lineError{block.line, fmt.Errorf("private key: %w", err)}
 		}
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s: no private key in PEM (-----BEGIN PRIVATE KEY-----)", file)
+		return nil, missing(wantKey, "PRIVATE KEY", blocks, text)
 	}
 	return keys, nil
 }
@@ -157,12 +176,12 @@ func parseKey(der []byte) (crypto.Signer, error) {
 	return nil, fmt.Errorf("a %T cannot sign: want RSA, ECDSA or Ed25519", key)
 }
 
-// readFile reads a regular file of at most limit bytes.
+// readFile reads a regular file of at most limit bytes. The errors do not name it.
 func readFile(name string, limit int64) ([]byte, error) {
 	if info, err := os.Stat(name); err != nil {
-		return nil, err // the error has the name
+		return nil, err
 	} else if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
-		return nil, fmt.Errorf("%s: not a regular file", name)
+		return nil, errors.New("not a regular file")
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -174,10 +193,10 @@ func readFile(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(text)) > limit {
-		return nil, fmt.Errorf("%s: more than %d bytes", name, limit)
+		return nil, fmt.Errorf("more than %d bytes", limit)
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, fmt.Errorf("%s: %w", name, errEmpty)
+		return nil, errEmpty
 	}
 	return text, nil
 }

@@ -2,6 +2,7 @@ package tlsterm
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/tls"
@@ -77,12 +78,12 @@ func TestCertificateThatCannotBeUsedIsNamedAndNotShown(t *testing.T) {
 		{CertificateFile{Cert: pipe}, "pipe: not a regular file"},
 		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, b.Key)}, "k.pem: the key does not belong to a certificate in "},
 		{CertificateFile{Cert: certFile(t, a.Cert, b.Key)}, "c.pem: the key belongs to none of its certificates"},
-		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, proxytest.PEM("ENCRYPTED PRIVATE KEY", []byte("x")))}, "k.pem: the key is encrypted"},
-		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, old)}, "k.pem: the key is encrypted"},
+		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, proxytest.PEM("ENCRYPTED PRIVATE KEY", []byte("x")))}, "k.pem:1: the key is encrypted"},
+		{CertificateFile{Cert: certFile(t, a.Cert), Key: keyFile(t, old)}, "k.pem:1: the key is encrypted"},
 		{CertificateFile{Cert: certFile(t, a.Cert)}, "c.pem: no private key in PEM"},
 		{CertificateFile{Cert: certFile(t, a.Key)}, "c.pem: no certificate in PEM"},
-		{CertificateFile{Cert: certFile(t, proxytest.PEM("CERTIFICATE", []byte("x")), a.Key)}, "c.pem: certificate 1: "},
-		{CertificateFile{Cert: certFile(t, a.Cert, proxytest.PEM("PRIVATE KEY", []byte("x")))}, "c.pem: private key: "},
+		{CertificateFile{Cert: certFile(t, proxytest.PEM("CERTIFICATE", []byte("x")), a.Key)}, "c.pem:1: certificate 1: "},
+		{CertificateFile{Cert: certFile(t, a.Cert, proxytest.PEM("PRIVATE KEY", []byte("x")))}, ": private key: "},
 		{CertificateFile{Cert: certFile(t, []byte(" \n"))}, "c.pem: the file is empty"},
 		{CertificateFile{Cert: certFile(t, make([]byte, maxCertificateFile+1))}, "c.pem: more than 1048576 bytes"},
 		{CertificateFile{Cert: t.TempDir()}, "not a regular file"},
@@ -114,18 +115,25 @@ func TestExpiredCertificateIsAWarning(t *testing.T) {
 	if len(status) != 4 {
 		t.Fatalf("%d files, want 4", len(status))
 	}
-	for i, want := range []string{"", "past.pem has expired at ", "soon.pem is not valid before ", "last.pem expires within 14 days, at "} {
+	for i, want := range []string{"", "past.pem: the certificate of a.example has expired at ", "soon.pem: the certificate of b.example is not valid before ", "last.pem: the certificate of c.example expires within 14 days, at "} {
 		got := status[i].Warning(time.Now())
 		if !strings.Contains(got, want) || (want == "") != (got == "") {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if i > 0 && !slices.Contains(s.Warnings(), got) {
+		if i > 0 && !slices.Contains(texts(s.Warnings()), got) {
 			t.Errorf("%q is not among the warnings: %q", got, s.Warnings())
 		}
 		if status[i].Err != nil || status[i].LoadedAt.IsZero() || len(status[i].Names) != 1 {
 			t.Errorf("%+v", status[i])
 		}
 	}
+}
+
+func texts(warnings []*FileError) (all []string) {
+	for _, w := range warnings {
+		all = append(all, w.Error())
+	}
+	return all
 }
 
 func TestKeyThatEverybodyMayReadIsAWarning(t *testing.T) {
@@ -148,8 +156,10 @@ func TestKeyThatEverybodyMayReadIsAWarning(t *testing.T) {
 		}
 		var files []string
 		for _, warning := range s.Warnings() {
-			file, _, _ := strings.Cut(warning, " holds a key ")
-			files = append(files, file)
+			if of := map[string]string{tickets: "the keys of session tickets"}[warning.File]; !strings.Contains(warning.Error(), cmp.Or(of, "the key of a.example")) {
+				t.Error(warning)
+			}
+			files = append(files, warning.File)
 		}
 		if !slices.Equal(files, row.warned) {
 			t.Errorf("mode %v: %q, want %q", row.mode, files, row.warned)
@@ -187,7 +197,7 @@ func TestNewReportsEverythingThatIsWrong(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	leaf := proxytest.TempFile(t, "leaf.pem", good.Cert)
-	if _, err = loadAuthorities(leaf); err == nil || !strings.Contains(err.Error(), "not the certificate of a CA") {
+	if _, err = loadAuthorities(KindClientCA, leaf); err == nil || !strings.Contains(err.Error(), "not the certificate of a CA") {
 		t.Errorf("got %v", err)
 	}
 }

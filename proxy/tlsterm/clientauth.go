@@ -39,18 +39,18 @@ type authorities struct {
 	certs []*x509.Certificate
 }
 
-func loadAuthorities(file string) (*authorities, error) {
+func loadAuthorities(kind Kind, file string) (*authorities, error) {
 	text, err := readFile(file, maxAuthorityFile)
 	if err != nil {
-		return nil, err
+		return nil, aboutFile(kind, file, err)
 	}
-	certs, err := parseCertificates(file, text)
+	certs, err := parseCertificates(text)
 	if err != nil {
-		return nil, err
+		return nil, aboutFile(kind, file, err)
 	}
 	for _, c := range certs {
 		if c.Version >= 3 && !c.IsCA { // old roots are of version 1, which has no CA flag
-			return nil, fmt.Errorf("%s: %q is not the certificate of a CA", file, c.Subject)
+			return nil, aboutFile(kind, file, fmt.Errorf("%q is not the certificate of a CA", c.Subject))
 		}
 	}
 	return &authorities{certs}, nil
@@ -85,6 +85,17 @@ func (a *authorities) validity() (notBefore, notAfter time.Time) {
 		}
 	}
 	return notBefore, notAfter
+}
+
+// endingAt returns the names of the CAs whose validity ends then.
+func (a *authorities) endingAt(end time.Time) []string {
+	var list []string
+	for _, c := range a.certs {
+		if c.NotAfter.Equal(end) {
+			list = append(list, c.Subject.String())
+		}
+	}
+	return list
 }
 
 // admission checks a client whose chain crypto/tls has verified. The checks run for resumed sessions, too, so that

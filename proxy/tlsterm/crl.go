@@ -3,7 +3,6 @@ package tlsterm
 import (
 	"bytes"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,19 +26,19 @@ type crl struct {
 func loadCRLs(file string) ([]*crl, error) {
 	text, err := readFile(file, maxCRLFile)
 	if err != nil {
-		return nil, err
+		return nil, aboutFile(KindCRL, file, err)
 	}
 	var lists []*crl
 	add := func(der []byte) error {
 		list, err := x509.ParseRevocationList(der)
 		if err != nil {
-			return fmt.Errorf("%s: CRL %d: %w", file, len(lists)+1, err)
+			return aboutFile(KindCRL, file, fmt.Errorf("CRL %d: %w", len(lists)+1, err))
 		}
 		for _, e := range list.Extensions {
 			if e.Critical {
 				// A delta CRL, or one for a part of the certificates. As a complete list it would pass
 				// the certificates that it does not cover (RFC 5280, 5.2).
-				return fmt.Errorf("%s: CRL %d: critical extension %s: only complete CRLs are understood", file, len(lists)+1, e.Id)
+				return aboutFile(KindCRL, file, fmt.Errorf("CRL %d: critical extension %s: only complete CRLs are understood", len(lists)+1, e.Id))
 			}
 		}
 		c := &crl{list, make(map[string]struct{}, len(list.RevokedCertificateEntries))}
@@ -56,7 +55,11 @@ func loadCRLs(file string) ([]*crl, error) {
 		}
 		return lists, nil
 	}
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+	blocks, err := decodePEM(text)
+	if err != nil {
+		return nil, aboutFile(KindCRL, file, err)
+	}
+	for _, block := range blocks {
 		if block.Type == "X509 CRL" {
 			if err := add(block.Bytes); err != nil {
 				return nil, err
@@ -64,7 +67,7 @@ func loadCRLs(file string) ([]*crl, error) {
 		}
 	}
 	if len(lists) == 0 {
-		return nil, fmt.Errorf("%s: no CRL (-----BEGIN X509 CRL-----, or DER)", file)
+		return nil, aboutFile(KindCRL, file, missing(wantCRL, "X509 CRL", blocks, text))
 	}
 	return lists, nil
 }
@@ -103,7 +106,7 @@ func newRevocations(files []string, lists [][]*crl, cas []*x509.Certificate) (*r
 				}
 			}
 			if !signed {
-				errs = append(errs, fmt.Errorf("%s: the CRL of %q is not signed by a CA of client_ca", file, l.list.Issuer))
+				errs = append(errs, aboutFile(KindCRL, file, fmt.Errorf("the CRL of %q is not signed by a CA of client_ca", l.list.Issuer)))
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 // sources are the files of a Terminator or an Originator.
 type sources struct {
 	certificates []CertificateFile
+	toNodes      bool   // they are ours as a client of nodes
 	ca           string // "": none
 	caKind       Kind
 	crls         []string
@@ -28,10 +29,12 @@ type kept[T any] struct {
 	value  T
 	loaded time.Time // when value was read; zero: never
 	err    error     // nil: value is the current content of the file
+	print  string    // fingerprint of the files, taken before they were read last
 }
 
 // load replaces k's value unless read fails.
-func (k *kept[T]) load(now time.Time, read func() (T, error)) {
+func (k *kept[T]) load(now time.Time, files []string, read func() (T, error)) {
+	k.print = fingerprintOf(files)
 	value, err := read()
 	k.err = err
 	if err == nil {
@@ -50,18 +53,27 @@ func (m material) read(s *sources, now time.Time) material {
 	copy(next.certificates, m.certificates)
 	copy(next.crls, m.crls)
 	for i, f := range s.certificates {
-		next.certificates[i].load(now, f.load)
+		next.certificates[i].load(now, f.files(), func() (*tls.Certificate, error) { return s.loadCertificate(f) })
 	}
 	if s.ca != "" {
-		next.authorities.load(now, func() (*authorities, error) { return loadAuthorities(s.ca) })
+		next.authorities.load(now, []string{s.ca}, func() (*authorities, error) { return loadAuthorities(s.caKind, s.ca) })
 	}
 	for i, f := range s.crls {
-		next.crls[i].load(now, func() ([]*crl, error) { return loadCRLs(f) })
+		next.crls[i].load(now, []string{f}, func() ([]*crl, error) { return loadCRLs(f) })
 	}
 	if s.ticketKeys != "" {
-		next.tickets.load(now, func() (ticketRing, error) { return loadTicketKeys(s.ticketKeys) })
+		next.tickets.load(now, []string{s.ticketKeys}, func() (ticketRing, error) { return loadTicketKeys(s.ticketKeys) })
 	}
 	return next
+}
+
+// loadCertificate reads a certificate, and checks that we can show it.
+func (s *sources) loadCertificate(f CertificateFile) (*tls.Certificate, error) {
+	c, err := f.load()
+	if err == nil && !s.toNodes {
+		err = aboutFile(KindCertificate, f.Cert, checkServer(c.Leaf))
+	}
+	return c, err
 }
 
 // err returns the errors of the last attempt to read the files.

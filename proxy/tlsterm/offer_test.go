@@ -84,7 +84,7 @@ func TestCertificateThatNoSuiteCanUseIsNoticed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w := s.Warnings(); !slices.ContainsFunc(w, func(s string) bool { return strings.HasPrefix(s, ec+": "+why) }) {
+		if w := s.Warnings(); !slices.ContainsFunc(w, func(e *FileError) bool { return strings.HasPrefix(e.Error(), ec+": "+why) }) {
 			t.Errorf("the warnings are %q", w)
 		}
 	}

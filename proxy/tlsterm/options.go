@@ -35,7 +35,7 @@ type Options struct {
 	TicketsDisable bool // no sessions are resumed
 
 	Now    func() time.Time // the clock for validity and tickets; nil is time.Now
-	Logger *slog.Logger     // for Run; nil discards
+	Logger *slog.Logger     // for Run and Reload; nil discards
 }
 
 // sources returns the files of o.

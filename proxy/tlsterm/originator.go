@@ -28,7 +28,7 @@ type NodeOptions struct {
 	Ciphers, Curves        []string
 
 	Now    func() time.Time // the clock for validity; nil is time.Now
-	Logger *slog.Logger     // for Run; nil discards
+	Logger *slog.Logger     // for Run and Reload; nil discards
 }
 
 // Originator makes TLS connections to the nodes of a pool and reloads its files when they change. Its methods may be
@@ -54,7 +54,7 @@ func NewOriginator(o NodeOptions) (*Originator, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Originator{options: o, sources: sources{ca: o.CA, caKind: KindCA}}
+	t := &Originator{options: o, sources: sources{toNodes: true, ca: o.CA, caKind: KindCA}}
 	if o.Certificate.Cert != "" {
 		t.sources.certificates = []CertificateFile{o.Certificate}
 	}
@@ -129,7 +129,7 @@ func (t *Originator) Reload() error {
 
 // Run polls the files every few seconds and reloads them when they have changed. It returns when ctx is done.
 func (t *Originator) Run(ctx context.Context) {
-	w := watcher{sources: &t.sources, log: t.options.Logger}
+	w := watcher{sources: &t.sources, log: t.options.Logger, warnings: t.Warnings}
 	poll(ctx, func() { w.look(t.current.Load().files, t.Reload) })
 }
 
@@ -139,7 +139,7 @@ func (t *Originator) Status() []CertificateStatus {
 }
 
 // Warnings is like Terminator.Warnings.
-func (t *Originator) Warnings() []string {
+func (t *Originator) Warnings() []*FileError {
 	return t.current.Load().material.warnings(&t.sources, t.options.Now())
 }
 
@@ -157,6 +157,9 @@ func (t *Originator) change(last *nodeGeneration) error {
 		next.configs[node] = t.options.config(t.settings, host, &next.material)
 	}
 	t.current.Store(next)
+	if last.configs != nil {
+		next.material.logReloaded(t.options.Logger, &last.material, &t.sources)
+	}
 	return err
 }
 

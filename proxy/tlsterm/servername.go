@@ -111,7 +111,7 @@ func serverNames(hello []byte) (asked []string, err error) {
 		if int(kind[0])<<8|int(kind[1]) != extensionServerName {
 			continue
 		}
-		found, err := hostNames(content)
+		found, err := namesIn(content)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +123,8 @@ func serverNames(hello []byte) (asked []string, err error) {
 	return asked, nil
 }
 
-// hostNames returns the host names in the content of an SNI extension, one at least.
-func hostNames(content fields) (names []string, err error) {
+// namesIn returns the host names in the content of an SNI extension, one at least.
+func namesIn(content fields) (names []string, err error) {
 	const hostName = 0
 	if len(content) == 0 {
 		return []string{""}, nil

@@ -3,10 +3,8 @@ package tlsterm
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,7 +51,7 @@ func New(o Options) (*Terminator, error) {
 		return nil, err
 	}
 	if useless := t.useless(); len(useless) == len(o.Certificates) && t.settings.max < tls.VersionTLS13 {
-		return nil, errors.New(strings.Join(useless, "; ")) // no handshake could succeed
+		return nil, useless[0] // no handshake could succeed
 	}
 	return t, nil
 }
@@ -61,7 +59,7 @@ func New(o Options) (*Terminator, error) {
 // Run polls the files every few seconds, reloads them when they have changed, and rotates the ticket keys. It
 // returns when ctx is done.
 func (t *Terminator) Run(ctx context.Context) {
-	w := watcher{sources: &t.sources, log: t.options.Logger}
+	w := watcher{sources: &t.sources, log: t.options.Logger, warnings: t.Warnings}
 	poll(ctx, func() {
 		t.rotate()
 		w.look(t.current.Load().files, t.Reload)
@@ -103,6 +101,9 @@ func (t *Terminator) change(last *generation) error {
 	next.config = config
 	t.setTickets(next, now)
 	t.current.Store(next)
+	if last.config != nil {
+		next.material.logReloaded(t.options.Logger, &last.material, &t.sources)
+	}
 	return next.err
 }
 
@@ -162,15 +163,15 @@ func (t *Terminator) Status() []CertificateStatus {
 	return t.current.Load().material.status(&t.sources)
 }
 
-// Warnings describes problems of files that still work: a validity that is over or nearly over, and a key that
-// everybody on the machine may read; and certificates that no suite in ciphers can use.
-func (t *Terminator) Warnings() []string {
+// Warnings describes problems of files that still work: a validity that is over or nearly over, a certificate that
+// many clients refuse or that no suite in ciphers can use, and a key that everybody on the machine may read.
+func (t *Terminator) Warnings() []*FileError {
 	return append(t.current.Load().material.warnings(&t.sources, t.now()), t.useless()...)
 }
 
 // useless describes the certificates that cannot be used in TLS 1.2 and below, because no suite in ciphers is for their
 // kind of key.
-func (t *Terminator) useless() (list []string) {
+func (t *Terminator) useless() (list []*FileError) {
 	newest := min(t.settings.max, tls.VersionTLS12)
 	if t.settings.min > newest {
 		return nil
@@ -179,8 +180,9 @@ func (t *Terminator) useless() (list []string) {
 		key := kept.value.Leaf.PublicKey
 		fits := func(id uint16) bool { return signedBy(id, key) && isOf(id, newest) }
 		if !slices.ContainsFunc(t.settings.ciphers, fits) {
-			list = append(list, fmt.Sprintf("%s: it has a key of %s, and no suite in ciphers is for such a key%s", t.sources.certificates[i].Cert, keyName(key),
-				pick(t.settings.max >= tls.VersionTLS13, ", so that clients of TLS 1.2 and below do not get it", "")))
+			list = append(list, &FileError{Kind: KindCertificate, File: t.sources.certificates[i].Cert, Err: fmt.Errorf(
+				"it has a key of %s, and no suite in ciphers is for such a key%s", keyName(key),
+				pick(t.settings.max >= tls.VersionTLS13, ", so that clients of TLS 1.2 and below do not get it", ""))})
 		}
 	}
 	return list

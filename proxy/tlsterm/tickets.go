@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"strings"
 	"time"
 )
@@ -53,22 +53,25 @@ func (r ticketRing) secrets() [][32]byte {
 func loadTicketKeys(file string) (ticketRing, error) {
 	text, err := readFile(file, maxTicketKeyFile)
 	if err != nil {
-		return nil, err
+		return nil, aboutFile(KindTicketKeys, file, err)
+	}
+	lines, err := plainLines(text)
+	if err != nil {
+		return nil, aboutFile(KindTicketKeys, file, err)
 	}
 	var keys ticketRing
-	for i, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
+	for i, line := range lines {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		raw, ok := decodeKey(line)
 		if !ok {
-			return nil, fmt.Errorf("%s:%d: not a key: want 32 to 80 random bytes in base64 or hex (openssl rand -base64 48)", file, i+1)
+			return nil, aboutFile(KindTicketKeys, file, &lineError{i + 1, errors.New("not a key: want 32 to 80 random bytes in base64 or hex (openssl rand -base64 48)")})
 		}
 		keys = append(keys, ticketKey{secret: sha256.Sum256(raw)})
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s: no ticket key", file)
+		return nil, aboutFile(KindTicketKeys, file, errors.New("no ticket key"))
 	}
 	return sealFirst(keys), nil
 }

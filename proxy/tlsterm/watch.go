@@ -29,34 +29,76 @@ func poll(ctx context.Context, look func()) {
 
 // watcher detects changed files.
 type watcher struct {
-	sources *sources
-	log     *slog.Logger // nil discards
-	seen    string       // fingerprint at the last look
+	sources  *sources
+	log      *slog.Logger // nil discards
+	warnings func() []*FileError
+	seen     string // fingerprint at the last look
 }
 
 // look calls reload if the files differ from the content in force, whose fingerprint is current, and have not changed
-// since the last look.
+// since the last look. It logs what a start would say: the files that cannot be used, and those that need attention.
 func (w *watcher) look(current string, reload func() error) {
 	before := w.seen
 	if w.seen = w.sources.fingerprint(); w.seen == current || w.seen != before {
 		return // no change, or one that may still go on
 	}
-	log := w.log
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	if err := reload(); err != nil {
-		log.Error("reloading certificates failed, the last good ones stay", "error", err)
+	err := reload()
+	if w.log == nil {
 		return
 	}
-	log.Info("certificates reloaded")
+	for _, e := range splitErrors(err) {
+		w.log.Error("a file cannot be used: the content read before stays in force", "error", e)
+	}
+	for _, warning := range w.warnings() {
+		w.log.Warn("a file needs attention", "warning", warning.Error())
+	}
 }
 
-// fingerprint changes with every change of a file: its content, judged by size and modification time, or the target
+// splitErrors returns the errors that are joined in err.
+func splitErrors(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var errs []error
+	for _, e := range joined.Unwrap() {
+		errs = append(errs, splitErrors(e)...)
+	}
+	return errs
+}
+
+// logReloaded logs the files whose content is in force since last.
+func (m *material) logReloaded(log *slog.Logger, last *material, from *sources) {
+	if log == nil {
+		return
+	}
+	before := last.status(from)
+	for i, s := range m.status(from) {
+		if s.Err != nil || s.print == before[i].print && before[i].Err == nil {
+			continue
+		}
+		attrs := []any{"kind", s.Kind, "file", s.File}
+		if len(s.Names) > 0 {
+			attrs = append(attrs, "names", listed(s.Names))
+		}
+		if !s.NotAfter.IsZero() {
+			attrs = append(attrs, "not_after", s.NotAfter.UTC().Format(time.RFC3339))
+		}
+		log.Info("TLS file reloaded", attrs...)
+	}
+}
+
+// fingerprint is that of all files of s.
+func (s *sources) fingerprint() string { return fingerprintOf(s.files()) }
+
+// fingerprintOf changes with every change of a file: its content, judged by size and modification time, or the target
 // of a symbolic link.
-func (s *sources) fingerprint() string {
+func fingerprintOf(files []string) string {
 	var b strings.Builder
-	for _, f := range s.files() {
+	for _, f := range files {
 		target, err := filepath.EvalSymlinks(f)
 		if err != nil {
 			fmt.Fprintf(&b, "%v\n", err)
@@ -70,18 +112,6 @@ func (s *sources) fingerprint() string {
 		fmt.Fprintf(&b, "%s %d %d\n", target, info.Size(), info.ModTime().UnixNano())
 	}
 	return b.String()
-}
-
-// keyFiles returns the files of s that contain keys.
-func (s *sources) keyFiles() []string {
-	var list []string
-	for _, c := range s.certificates {
-		list = append(list, c.keyFile())
-	}
-	if s.ticketKeys != "" {
-		list = append(list, s.ticketKeys)
-	}
-	return list
 }
 
 // files returns all files of s.

@@ -20,7 +20,7 @@ type Session struct {
 	CleanStart      bool      `json:"clean_start"`         // the node need not keep its session state after it
 	Tolerated       []string  `json:"tolerated,omitempty"` // rules that its CONNECT breaks, as listeners[].validity allows
 	TLS             bool      `json:"tls"`
-	TLSVersion      string    `json:"tls_version,omitempty"` // TLSv1.2 or TLSv1.3
+	TLSVersion      string    `json:"tls_version,omitempty"` // such as TLSv1.3
 	TLSCipher       string    `json:"tls_cipher,omitempty"`  // as OpenSSL names it
 	TLSResumed      bool      `json:"tls_resumed,omitempty"` // from a ticket
 	SNI             string    `json:"sni,omitempty"`         // that the client asked for in its handshake, up to 256 bytes
