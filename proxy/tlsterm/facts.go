@@ -26,21 +26,6 @@ type Info struct {
 	IPs        []netip.Addr
 }
 
-// Facts returns the Info of a session of a Terminator.
-func Facts(state tls.ConnectionState) Info {
-	info := Info{
-		Version:    versionName(state.Version),
-		Cipher:     cipherName(state.CipherSuite),
-		ServerName: state.ServerName,
-		Protocol:   state.NegotiatedProtocol,
-		Resumed:    state.DidResume,
-	}
-	if len(state.PeerCertificates) > 0 && len(state.VerifiedChains) > 0 {
-		info.identify(state.PeerCertificates[0])
-	}
-	return info
-}
-
 func (info *Info) identify(c *x509.Certificate) {
 	info.Verified = true
 	info.CommonName = c.Subject.CommonName

@@ -3,6 +3,7 @@ package tlsterm
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,8 @@ type Terminator struct {
 
 	current atomic.Pointer[generation]
 
+	changed atomic.Pointer[func()] // see OnReload
+
 	// changing is held while the next generation is made, including reading the files, so that the later of two
 	// reloads wins. No code on a connection's path locks it.
 	changing sync.Mutex
@@ -26,7 +29,8 @@ type Terminator struct {
 // generation is the result of reading all files once. It is immutable except for the ticket keys in config.
 type generation struct {
 	config   *tls.Config
-	files    string // fingerprint of the files, taken before they were read
+	crls     *revocations // that config checks; nil: none
+	files    string       // fingerprint of the files, taken before they were read
 	material material
 	tickets  ticketRing // the keys in config, if they are our own
 	err      error      // why config is not the current content of the files
@@ -82,21 +86,40 @@ func (t *Terminator) change(last *generation) error {
 	if next.err != nil && last.config == nil {
 		return next.err
 	}
-	config, err := t.options.config(t.settings, &next.material, t.now)
+	config, crls, err := t.options.config(t.settings, &next.material, t.now)
 	if err != nil { // the CAs do not match the CRLs: neither is in force
 		if last.config == nil {
 			return err
 		}
 		next.material.authorities, next.material.crls = last.material.authorities, last.material.crls
 		next.refuse(err)
-		if config, err = t.options.config(t.settings, &next.material, t.now); err != nil {
+		if config, crls, err = t.options.config(t.settings, &next.material, t.now); err != nil {
 			return err
 		}
 	}
-	next.config = config
+	next.config, next.crls = config, crls
 	t.setTickets(next, now)
 	t.current.Store(next)
+	if changed := t.changed.Load(); changed != nil {
+		(*changed)()
+	}
 	return next.err
+}
+
+// OnReload sets the function that is called after each reload, in place of the one before. It must not wait.
+func (t *Terminator) OnReload(f func()) { t.changed.Store(&f) }
+
+// Revision identifies the CRLs of one reload. Compare it with ==. The zero value means that there are no CRLs.
+type Revision struct{ crls *revocations }
+
+// Revision returns the revision in force.
+func (t *Terminator) Revision() Revision { return Revision{t.current.Load().crls} }
+
+// Revokes reports whether the CRLs in force revoke the certificate of a client's session, which another Terminator may
+// have accepted, or a CA of its chain. It is fast, so that one look may ask for many sessions.
+func (t *Terminator) Revokes(s *Session) bool {
+	crls := t.current.Load().crls
+	return crls != nil && s.client != nil && crls.revoke(s.client)
 }
 
 // refuse records err as the reason why the CRL files are not in force.
@@ -155,8 +178,17 @@ func (t *Terminator) Status() []CertificateStatus {
 	return t.current.Load().material.status(&t.sources)
 }
 
-// Warnings describes problems of files that still work: a validity that is over or nearly over, and a key that
-// everybody on the machine may read.
+// Warnings describes problems of files that still work: a validity that is over or nearly over, a key that
+// everybody on the machine may read, and a CRL whose signature could not be checked yet.
 func (t *Terminator) Warnings() []string {
-	return t.current.Load().material.warnings(&t.sources, t.now())
+	g := t.current.Load()
+	list := g.material.warnings(&t.sources, t.now())
+	if g.crls == nil {
+		return list
+	}
+	for _, l := range g.crls.strangers() {
+		list = append(list, fmt.Sprintf("%s: the issuer %q of a CRL is not in client_ca, so its signature is checked only when a client sends "+
+			"the issuer's certificate", l.file, l.list.Issuer))
+	}
+	return list
 }
