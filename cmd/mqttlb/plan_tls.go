@@ -21,7 +21,7 @@ type listenerTLS struct {
 // content read before stays in force.
 func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snapshot.TLS, error) {
 	c, old := l.TLS, before.tls[l.Name]
-	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity]}}
+	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity], KeepRevoked: c.Revoked == config.KeepRevoked}}
 	if old != nil && sameFiles(old.config, c) {
 		t.Terminator = old.Terminator
 		p.readAgain = append(p.readAgain, func() error { return nameErrors("listener", l.Name, t.Terminator.Reload()) })
@@ -52,7 +52,7 @@ func (p *plan) addTLS(l *config.Listener, before *plan, log *slog.Logger) (*snap
 func sameFiles(a, b *config.TLS) bool {
 	x, y := *a, *b
 	for _, c := range []*config.TLS{&x, &y} {
-		c.HandshakeTimeout, c.MaxHandshakes, c.MaxHandshakeQueue, c.HandshakeRate, c.RequireIdentity = 0, 0, 0, 0, ""
+		c.HandshakeTimeout, c.MaxHandshakes, c.MaxHandshakeQueue, c.HandshakeRate, c.RequireIdentity, c.Revoked = 0, 0, 0, 0, "", ""
 	}
 	return fmt.Sprintf("%#v", x) == fmt.Sprintf("%#v", y) // plain data: its text tells it apart
 }
@@ -63,6 +63,9 @@ func newTerminator(c *config.TLS, log *slog.Logger) (*tlsterm.Terminator, error)
 		StrictSNI:  c.StrictSNI,
 		ClientAuth: clientAuths[c.ClientAuth],
 		ClientCA:   c.ClientCA,
+
+		AcceptExpired: c.AcceptExpired,
+
 		MinVersion: string(c.MinVersion),
 		MaxVersion: string(c.MaxVersion),
 		Protocols:  c.ALPN,
