@@ -37,6 +37,7 @@ type record struct {
 	source               netip.AddrPort
 	id, username         string
 	version              mqttparse.Version
+	certificate          string // a fault of the client's certificate that the listener tolerates; empty: none
 	protocol, tls        string // of the client; tls is the version of TLS, empty without TLS
 	connack              uint8
 	disconnect           mqttparse.ReasonCode // of the node's DISCONNECT, valid only if disconnected
@@ -182,6 +183,9 @@ func (r *record) attrs() []slog.Attr {
 	}
 	if r.tolerated != 0 {
 		attrs = append(attrs, slog.String("tolerated", ruleNames(r.tolerated)))
+	}
+	if r.certificate != "" {
+		attrs = append(attrs, slog.String("certificate", r.certificate))
 	}
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))
