@@ -44,6 +44,12 @@ func checkClientAuth(l *Listener, s *source, at, protocol string) {
 	if crl := child(at, "client_crl"); t.ClientCRL != "" && t.ClientCA == "" {
 		s.errorf(crl, "needs client_ca, whose revocations it lists")
 	}
+	if expired := child(at, "accept_expired"); t.AcceptExpired && t.ClientCA == "" {
+		s.errorf(expired, "needs client_ca: without it no client shows a certificate")
+	}
+	if revoked := child(at, "revoked"); s.written(revoked) && t.ClientCRL == "" && s.valid(revoked, child(at, "client_crl")) {
+		s.errorf(revoked, "needs client_crl, whose certificates are the revoked ones")
+	}
 	identity := child(at, "require_identity")
 	switch {
 	case t.RequireIdentity == "": // not set, or not readable

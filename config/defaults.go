@@ -81,7 +81,7 @@ var defaultConfig = Config{
 		// Where a client came from, where it went, how that ended, and its TLS if it had any.
 		Fields: []LogField{
 			"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome",
-			"connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "error",
+			"connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "certificate", "error",
 		},
 		// Whoever asks about one client wants its line. Operators with a small disk set it.
 		Sample: 0,
@@ -120,6 +120,10 @@ var defaultTLS = TLS{
 	// Devices often connect to an alias or an address, and check the certificate
 	// themselves.
 	StrictSNI: false,
+	// A certificate ends so that whoever has stolen its key must stop some day.
+	AcceptExpired: false,
+	// The key of a device is stolen, its certificate is revoked, and its session could last for months.
+	Revoked: CloseRevoked,
 	// Older versions are deprecated (RFC 8996), and crypto/tls disables them.
 	MinVersion: TLS12,
 	MaxVersion: TLS13,

@@ -94,7 +94,7 @@ admin.address: 127.0.0.1:9090 -> off
 }
 
 // listenerOnly are the fields of TLS that only listeners have keys for.
-var listenerOnly = []string{"RequireIdentity", "ALPN", "HandshakeTimeout", "MaxHandshakes", "MaxHandshakeQueue", "HandshakeRate"}
+var listenerOnly = []string{"AcceptExpired", "Revoked", "RequireIdentity", "ALPN", "HandshakeTimeout", "MaxHandshakes", "MaxHandshakeQueue", "HandshakeRate"}
 
 // goLeaves calls f for each value in a Config that has no parts, with its Go path.
 func goLeaves(path string, v reflect.Value, f func(path string, v reflect.Value)) {

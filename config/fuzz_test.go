@@ -154,7 +154,7 @@ func checkWholeTLS(t *testing.T, l *Listener, hashed map[string]HashKey) {
 	case len(tls.Certificates) == 0 || tls.Certificates[0].Cert == "" || tls.MinVersion == "" || tls.MaxVersion < tls.MinVersion ||
 		tls.HandshakeTimeout <= 0 || tls.MaxHandshakes < 1 || tls.MaxHandshakeQueue < 0 || tls.HandshakeRate < 0 || l.Protocol == Passthrough:
 		t.Errorf("TLS %+v is not whole", tls)
-	case (tls.ClientAuth == ClientAuthNone) != (tls.ClientCA == "") || tls.ClientCA == "" && (tls.ClientCRL != "" || tls.RequireIdentity != ""):
+	case (tls.ClientAuth == ClientAuthNone) != (tls.ClientCA == "") || tls.ClientCA == "" && (tls.ClientCRL != "" || tls.AcceptExpired || tls.RequireIdentity != ""):
 		t.Errorf("TLS %+v checks no client", tls)
 	case mqtt && key == KeyTLSCN && tls.ClientAuth == ClientAuthNone:
 		t.Errorf("listener %+v asks for no certificate and is hashed by %s", l, key)

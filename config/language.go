@@ -42,10 +42,10 @@ func adminFields(a *Admin) []field {
 	}
 }
 
-// adminTLSFields are those of a listener's TLS but for what is of MQTT, and what net/http, which makes the
-// handshakes of the admin server, decides itself.
+// adminTLSFields are those of a listener's TLS but for what is of MQTT or of devices that nobody can reach, and what
+// net/http, which makes the handshakes of the admin server, decides itself.
 func adminTLSFields(t *TLS) []field {
-	without := []string{"require_identity", "alpn", "handshake_timeout", "max_handshakes", "max_handshake_queue", "handshake_rate"}
+	without := []string{"accept_expired", "revoked", "require_identity", "alpn", "handshake_timeout", "max_handshakes", "max_handshake_queue", "handshake_rate"}
 	return slices.DeleteFunc(tlsFields(t), func(f field) bool { return slices.Contains(without, f.key) })
 }
 
@@ -86,6 +86,8 @@ func tlsFields(t *TLS) []field {
 		scalar("client_ca", &t.ClientCA, text(parseFile)),
 		scalar("client_crl", &t.ClientCRL, text(parseFile)),
 		scalar("client_auth", &t.ClientAuth, oneOf(clientAuths)),
+		scalar("accept_expired", &t.AcceptExpired, boolean),
+		scalar("revoked", &t.Revoked, oneOf(revoked)),
 		scalar("require_identity", &t.RequireIdentity, oneOf(identities)),
 		scalar("min_version", &t.MinVersion, oneOf(tlsVersions)),
 		scalar("max_version", &t.MaxVersion, oneOf(tlsVersions)),

@@ -98,7 +98,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			{Name: "mqtt", Address: tcp("", 1883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict},
 			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict, TLS: &TLS{
 				Certificates: []Certificate{{Cert: "cert.pem", Key: "key.pem"}},
-				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, MinVersion: TLS12, MaxVersion: TLS13, ALPN: []string{"mqtt"},
+				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, Revoked: CloseRevoked, MinVersion: TLS12, MaxVersion: TLS13, ALPN: []string{"mqtt"},
 				HandshakeTimeout: 5 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 10_000,
 			}},
 			{
@@ -133,7 +133,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		Admin: Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
 		Log: Log{
 			Level: LevelInfo, Format: FormatText, Output: LogStderr, Rotate: LogRotate{Size: 100 << 20, Keep: 10},
-			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "error"},
+			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "certificate", "error"},
 		},
 	}
 	for i := range want.Listeners {

@@ -28,6 +28,12 @@ func (t *TLS) String() string {
 		s += ", client certificates: " + string(t.ClientAuth)
 		if t.ClientCRL != "" {
 			s += ", with CRL"
+			if t.Revoked == KeepRevoked {
+				s += " for new sessions"
+			}
+		}
+		if t.AcceptExpired {
+			s += ", expired ones, too"
 		}
 		if t.RequireIdentity != "" {
 			s += ", CN or SAN is the " + string(t.RequireIdentity)

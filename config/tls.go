@@ -18,8 +18,11 @@ type TLS struct {
 	StrictSNI bool
 
 	ClientCA   string     // PEM, one CA or more; empty: no client certificates
-	ClientCRL  string     // PEM or DER, certificates that ClientCA has revoked; empty: none. Needs ClientCA
+	ClientCRL  string     // PEM or DER, certificates that their CAs have revoked; empty: none. Needs ClientCA
 	ClientAuth ClientAuth // ClientAuthNone if and only if ClientCA is empty
+
+	AcceptExpired bool    // a client's certificate may have expired. Needs ClientCA
+	Revoked       Revoked // sessions whose certificate a new ClientCRL revokes. Not in the section admin
 
 	// RequireIdentity is the field of an MQTT client's CONNECT that must equal the CN or
 	// one of the SANs of its certificate. A client without a certificate is refused.

@@ -15,6 +15,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	both := func(tls TLS) *TLS {
 		tls.Certificates, tls.MinVersion, tls.MaxVersion = []Certificate{{Cert: "both.pem"}}, TLS12, TLS13
+		tls.Revoked = CloseRevoked
 		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 5*time.Second, 64, 10_000
 		return &tls
 	}
@@ -40,7 +41,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 	want.Listeners = []Listener{
 		listener("mqtts", 8883, MQTT, "by-cn", &TLS{
 			Certificates: []Certificate{{"rsa.pem", "rsa.key"}, {"ecdsa.pem", "ecdsa.key"}, {"both.pem", ""}},
-			StrictSNI:    true, ClientCA: "ca.pem", ClientCRL: "crl.pem", ClientAuth: ClientAuthRequest, RequireIdentity: IdentityClientID,
+			StrictSNI:    true, ClientCA: "ca.pem", ClientCRL: "crl.pem", ClientAuth: ClientAuthRequest, RequireIdentity: IdentityClientID, AcceptExpired: true, Revoked: KeepRevoked,
 			MinVersion: TLS12, MaxVersion: TLS12, ALPN: []string{"mqtt", "x-amzn-mqtt-ca"}, TicketKeys: "tickets.txt",
 			HandshakeTimeout: 3 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 0, HandshakeRate: 500,
 		}),

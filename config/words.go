@@ -133,6 +133,17 @@ const (
 
 var clientAuths = []ClientAuth{ClientAuthNone, ClientAuthRequest, ClientAuthRequire}
 
+// Revoked says what happens to the open sessions of a certificate that a CRL revokes.
+type Revoked string
+
+// The values of revoked.
+const (
+	CloseRevoked Revoked = "close" // they leave, at the pace of a kick
+	KeepRevoked  Revoked = "keep"  // they stay until they end
+)
+
+var revoked = []Revoked{CloseRevoked, KeepRevoked}
+
 // An Identity is the field of an MQTT client's CONNECT that its certificate must name.
 type Identity string
 
@@ -236,6 +247,7 @@ var logFields = []LogField{
 	"connack",
 	"disconnect",
 	"tolerated",
+	"certificate",
 	"error",
 }
 

@@ -50,6 +50,7 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.releasePorts(g)
 	srv.drainNodes(before, g, present)
 	srv.applyRebalances(g)
+	srv.followCRLs(g)
 	return nil
 }
 

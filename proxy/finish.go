@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"mqttlb/proxy/opening"
@@ -144,6 +145,12 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	r.pool, r.node = s.poolAndNode()
 	if s.pending != nil {
 		r.fault = s.pending.fault
+	}
+	if h := s.client.layers; h != nil && h.tls != nil {
+		r.certificate = pick(h.tls.ClientExpired(), "expired", "")
+		if o == outcome.CertificateRevoked {
+			r.fault = fmt.Sprintf("the client's certificate, serial %s, or a CA above it is revoked: see tls.client_crl", h.tls.ClientSerial())
+		}
 	}
 	client, server := s.client.fault(), s.server.fault()
 	_, frames := errors.AsType[*websocket.Error](client)

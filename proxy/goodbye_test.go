@@ -29,6 +29,7 @@ var told = []struct {
 	{outcome.Drained, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
 	{outcome.NodeDown, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
 	{outcome.Moved, "e0 02 9c 00", "20 03 00 9c 00", "20 02 00 03", 1012},
+	{outcome.CertificateRevoked, "e0 02 87 00", "20 03 00 87 00", "20 02 00 05", 1008},
 }
 
 var connects = map[mqttparse.Version][]byte{mqttparse.V31: connect31, mqttparse.V311: connect311, mqttparse.V5: connect5}

@@ -68,10 +68,14 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	info := made.Info()
 	o.Secured(&info)
 	s.client.layers = &layers{tls: made}
-	if !o.listener.ServesHTTP() {
+	revoked := l.revokes(s) // by a CRL that was read during the handshake
+	if revoked || !o.listener.ServesHTTP() {
 		l.detach(s)
 	}
 	o.borrower = nobody
+	if revoked {
+		return l.leave(s, outcome.CertificateRevoked)
+	}
 	return stepOpen
 }
 

@@ -38,6 +38,7 @@ type record struct {
 	source               netip.AddrPort
 	id, username         string
 	version              mqttparse.Version
+	certificate          string          // a fault of the client's certificate that the listener tolerates; empty: none
 	protocol             string          // of the client
 	tls                  tlsterm.Summary // of the client
 	connack              uint8
@@ -184,6 +185,9 @@ func (r *record) attrs() []slog.Attr {
 	}
 	if r.tolerated != 0 {
 		attrs = append(attrs, slog.String("tolerated", ruleNames(r.tolerated)))
+	}
+	if r.certificate != "" {
+		attrs = append(attrs, slog.String("certificate", r.certificate))
 	}
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))

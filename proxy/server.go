@@ -38,7 +38,8 @@ type Server struct {
 	running  chan struct{} // closed when the loops run
 	stopping chan struct{} // closed by the stop
 	drains   *drains
-	working  sync.WaitGroup // goroutines of releasePort, runDrains and runJudge
+	revoked  revoked
+	working  sync.WaitGroup // goroutines of releasePort, runDrains, runRevoked and runJudge
 
 	checking sync.Mutex // held by Check
 
@@ -66,6 +67,7 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		inherited: inherited,
 		ports:     map[portKey]*port{},
 		drains:    newDrains(),
+		revoked:   newRevoked(),
 		running:   make(chan struct{}),
 		stopping:  make(chan struct{}),
 
@@ -99,9 +101,10 @@ func (srv *Server) Addr(name string) net.Addr {
 // timeouts.shutdown to end: by themselves at first, and with a goodbye in the last third. When it
 // returns, nothing of the server is left. It may be called once.
 func (srv *Server) Run(ctx context.Context) {
-	go srv.journal.run()          // ends at journal.close
-	srv.working.Go(srv.runDrains) // ends at the stop
-	srv.working.Go(srv.runJudge)  // ends at the stop
+	go srv.journal.run()           // ends at journal.close
+	srv.working.Go(srv.runDrains)  // ends at the stop
+	srv.working.Go(srv.runRevoked) // ends at the stop
+	srv.working.Go(srv.runJudge)   // ends at the stop
 	ended := make(chan struct{})
 	var measuring sync.WaitGroup
 	measuring.Go(func() { srv.engine.measureLag(ended) })

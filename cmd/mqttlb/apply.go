@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -76,6 +77,11 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 				warnings = append(warnings, keptContent+e.Error())
 			}
 		}
+	}
+	revoked, _ := s.Revoked(ctx) // fails at the stop alone
+	for _, r := range revoked {
+		warnings = append(warnings, fmt.Sprintf("listener %q: open sessions have certificates that tls.client_crl revokes, and leave, %d a second: %d sessions",
+			r.Listener, r.PerSecond, r.Sessions))
 	}
 	s.background.setWorkers(ctx, next.workers)
 	s.plan.Store(next)

@@ -22,7 +22,7 @@ type listenerTLS struct {
 func (p *plan) addTLS(i int, before *plan, log *slog.Logger) (*snapshot.TLS, error) {
 	l := &p.config.Listeners[i]
 	c, old, section := l.TLS, before.tls[l.Name], ofListener(i, l)
-	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity]}}
+	t := &listenerTLS{config: c, TLS: &snapshot.TLS{Timeout: c.HandshakeTimeout, Identity: identities[c.RequireIdentity], KeepRevoked: c.Revoked == config.KeepRevoked}}
 	if old != nil && sameFiles(old.config, c) {
 		t.Terminator = old.Terminator
 		p.readAgain = append(p.readAgain, func() error { return p.place(section, t.Terminator.Reload()) })
@@ -53,7 +53,7 @@ func (p *plan) addTLS(i int, before *plan, log *slog.Logger) (*snapshot.TLS, err
 func sameFiles(a, b *config.TLS) bool {
 	x, y := *a, *b
 	for _, c := range []*config.TLS{&x, &y} {
-		c.HandshakeTimeout, c.MaxHandshakes, c.MaxHandshakeQueue, c.HandshakeRate, c.RequireIdentity = 0, 0, 0, 0, ""
+		c.HandshakeTimeout, c.MaxHandshakes, c.MaxHandshakeQueue, c.HandshakeRate, c.RequireIdentity, c.Revoked = 0, 0, 0, 0, "", ""
 	}
 	return sameSettings(x, y)
 }
@@ -75,6 +75,9 @@ func newTerminator(c *config.TLS, log *slog.Logger) (*tlsterm.Terminator, error)
 		StrictSNI:  c.StrictSNI,
 		ClientAuth: clientAuths[c.ClientAuth],
 		ClientCA:   c.ClientCA,
+
+		AcceptExpired: c.AcceptExpired,
+
 		MinVersion: string(c.MinVersion),
 		MaxVersion: string(c.MaxVersion),
 		Ciphers:    textsOf(c.Ciphers),

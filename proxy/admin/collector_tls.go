@@ -11,6 +11,8 @@ import (
 var (
 	tlsHandshakes = newCounter("tls_handshakes_total", "TLS handshakes with clients, by how they ended.", "listener", "result")
 	tlsSessions   = newCounter("tls_sessions_total", "TLS handshakes that succeeded, by what was agreed on.", "listener", "version", "cipher", "resumed")
+	tlsFailures   = newCounter("tls_handshake_failures_total", "TLS handshakes with clients that failed, by reason.", "listener", "reason")
+	tlsExpired    = newCounter("tls_expired_certificates_total", "TLS handshakes that succeeded with a client certificate that had expired, as tls.accept_expired allows.", "listener")
 	tlsDuration   = newHistogram("tls_handshake_seconds", "TLS handshakes with clients that succeeded, from the whole ClientHello on, with the wait for their turn.", "listener")
 	tlsRunning    = newGauge("tls_handshakes_running", "TLS handshakes that have begun, those that wait for their client included.", "listener")
 	tlsWaiting    = newGauge("tls_handshakes_waiting", "Clients that wait for their TLS handshake to begin.", "listener")
@@ -38,6 +40,10 @@ func (s scrape) listenerTLS(all []proxy.ListenerStats) {
 		s.gauge(tlsWaiting, float64(h.Waiting), l.Name)
 		s.handshakes(tlsHandshakes, tlsSessions, h, l.Name)
 		s.count(tlsHandshakes, h.Refused, l.Name, "refused") // nodes have a queue without end
+		for _, reason := range tlsterm.Reasons() {
+			s.count(tlsFailures, h.Reasons[reason], l.Name, string(reason))
+		}
+		s.count(tlsExpired, h.Expired, l.Name)
 		s.files(tlsBroken, tlsExpiry, l.Name, l.Certificates)
 	}
 }

@@ -38,6 +38,18 @@ func (ca *CA) Intermediate(name string) *CA {
 	return &CA{ca.sign(authority(name), newKey())}
 }
 
+// IntermediateFrom is Intermediate for an authority that is valid in these 60 days.
+func (ca *CA) IntermediateFrom(name string, notBefore time.Time) *CA {
+	template := authority(name)
+	template.NotBefore, template.NotAfter = notBefore, notBefore.AddDate(0, 0, 60)
+	return &CA{ca.sign(template, newKey())}
+}
+
+// Certify makes another certificate of the name and key of an authority.
+func (ca *CA) Certify(other *CA) *CA {
+	return &CA{ca.sign(authority(other.TLS.Leaf.Subject.CommonName), other.TLS.PrivateKey.(crypto.Signer))}
+}
+
 // Issue makes a certificate for servers and clients, valid for another 30 days, with an ECDSA
 // key of its own. The names are hosts and addresses; the first is the Common Name, too.
 func (ca *CA) Issue(names ...string) Pair {
@@ -60,7 +72,12 @@ func Expired() x509.Certificate { return x509.Certificate{NotAfter: time.Now().A
 
 // CRL lists the revoked certificates, in DER. The list itself is stale after next.
 func (ca *CA) CRL(next time.Time, revoked ...*x509.Certificate) []byte {
-	list := &x509.RevocationList{Number: serial(), ThisUpdate: time.Now().Add(-2 * time.Hour), NextUpdate: next}
+	return ca.CRLFrom(time.Now().Add(-2*time.Hour), next, revoked...)
+}
+
+// CRLFrom is CRL for a list that was made at a time of its own.
+func (ca *CA) CRLFrom(made, next time.Time, revoked ...*x509.Certificate) []byte {
+	list := &x509.RevocationList{Number: serial(), ThisUpdate: made, NextUpdate: next}
 	for _, r := range revoked {
 		list.RevokedCertificateEntries = append(list.RevokedCertificateEntries,
 			x509.RevocationListEntry{SerialNumber: r.SerialNumber, RevocationTime: time.Now().Add(-time.Hour)})

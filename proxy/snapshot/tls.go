@@ -18,6 +18,9 @@ type TLS struct {
 
 	// Identity is the field of a CONNECT that the client's certificate must name.
 	Identity Identity
+
+	// KeepRevoked lets the sessions go on whose certificates the CRLs revoke that are loaded later.
+	KeepRevoked bool
 }
 
 // NodeTLS configures TLS to the nodes of a pool.

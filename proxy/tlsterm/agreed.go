@@ -23,5 +23,5 @@ type agreed struct {
 }
 
 func (a agreed) named() Agreed {
-	return Agreed{Version: versionName(a.version), Cipher: cipherName(a.cipher), Resumed: a.resumed}
+	return Agreed{Version: versionName(a.version), Cipher: CipherName(a.cipher), Resumed: a.resumed}
 }

@@ -207,12 +207,12 @@ func TestCipherSuitesAndCurvesHaveBothNames(t *testing.T) {
 		if suite.SupportedVersions[0] == tls.VersionTLS13 {
 			continue
 		}
-		for _, name := range []string{suite.Name, cipherName(suite.ID)} {
+		for _, name := range []string{suite.Name, CipherName(suite.ID)} {
 			if got, err := parseCiphers([]string{name}, tls.VersionTLS12); err != nil || got[0] != suite.ID {
 				t.Errorf("%s: %v, %v", name, got, err)
 			}
 		}
-		if cipherName(suite.ID) == suite.Name {
+		if CipherName(suite.ID) == suite.Name {
 			t.Errorf("%s has no name of OpenSSL's", suite.Name)
 		}
 	}

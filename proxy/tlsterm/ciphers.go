@@ -49,8 +49,8 @@ var oldCiphers = []uint16{
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
 }
 
-// cipherName returns OpenSSL's name of a suite, or the IANA's if OpenSSL has no other.
-func cipherName(id uint16) string {
+// CipherName returns OpenSSL's name of a suite, or the IANA's if OpenSSL has no other.
+func CipherName(id uint16) string {
 	if name := openssl[id]; name != "" {
 		return name
 	}

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // ClientAuth says whether a listener asks its clients for a certificate.
@@ -22,12 +19,16 @@ const (
 	ClientAuthRequire
 )
 
-// forTLS returns the value of crypto/tls for a.
-func (a ClientAuth) forTLS() tls.ClientAuthType {
-	switch a {
-	case ClientAuthRequest:
+// forTLS returns the value of crypto/tls for a. If ours is true, crypto/tls leaves the verification of the chain to us.
+func (a ClientAuth) forTLS(ours bool) tls.ClientAuthType {
+	switch {
+	case a == ClientAuthRequest && ours:
+		return tls.RequestClientCert
+	case a == ClientAuthRequest:
 		return tls.VerifyClientCertIfGiven
-	case ClientAuthRequire:
+	case a == ClientAuthRequire && ours:
+		return tls.RequireAnyClientCert
+	case a == ClientAuthRequire:
 		return tls.RequireAndVerifyClientCert
 	default:
 		return tls.NoClientCert
@@ -96,53 +97,6 @@ func (a *authorities) endingAt(end time.Time) []string {
 		}
 	}
 	return list
-}
-
-// admission checks a client whose chain crypto/tls has verified. The checks run for resumed sessions, too, so that
-// a ticket becomes useless when the certificate is revoked or its name is no longer allowed. It is immutable.
-type admission struct {
-	names *names
-	crls  *revocations // nil: no check
-	now   func() time.Time
-}
-
-var (
-	errUnknownName   = errors.New("the listener has no certificate for the name, and strict_sni refuses others")
-	errBadCommonName = errors.New("the client certificate's Common Name")
-)
-
-// verify is the VerifyConnection of a tls.Config.
-func (a *admission) verify(state tls.ConnectionState) error {
-	if a.names.lookup(state.ServerName) == nil {
-		return errUnknownName
-	}
-	if len(state.PeerCertificates) == 0 {
-		return nil
-	}
-	if err := CheckCommonName(state.PeerCertificates[0].Subject.CommonName); err != nil {
-		return err
-	}
-	if a.crls == nil {
-		return nil
-	}
-	return a.crls.check(state.VerifiedChains, a.now())
-}
-
-// CheckCommonName refuses a Common Name that a broker would take for another name or could not accept at all. The
-// broker uses it as a user name or client identifier [MQTT-1.5.4-1] [MQTT-1.5.4-2].
-func CheckCommonName(name string) error {
-	switch {
-	case len(name) > maxCommonName:
-		return fmt.Errorf("%w has %d bytes, more than %d", errBadCommonName, len(name), maxCommonName)
-	case !utf8.ValidString(name):
-		return fmt.Errorf("%w is not UTF-8", errBadCommonName)
-	}
-	for _, r := range name {
-		if unicode.IsControl(r) {
-			return fmt.Errorf("%w has a control character", errBadCommonName)
-		}
-	}
-	return nil
 }
 
 // selfIssued reports whether a certificate ends its chain.

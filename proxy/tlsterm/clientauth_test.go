@@ -54,8 +54,8 @@ func TestClientCertificates(t *testing.T) {
 		{"require, good", ClientAuthRequire, ca, nil, []proxytest.Pair{good}, ""},
 		{"require, wrong CA", ClientAuthRequire, ca, nil, []proxytest.Pair{wrongCA}, ClientCertificateUnknown},
 		{"require, expired", ClientAuthRequire, ca, nil, []proxytest.Pair{expired}, ClientCertificateExpired},
-		{"require, not yet valid", ClientAuthRequire, ca, nil, []proxytest.Pair{early}, ClientCertificateExpired},
-		{"require, a server's", ClientAuthRequire, ca, nil, []proxytest.Pair{forServers}, BadClientCertificate},
+		{"require, not yet valid", ClientAuthRequire, ca, nil, []proxytest.Pair{early}, ClientCertificateEarly},
+		{"require, a server's", ClientAuthRequire, ca, nil, []proxytest.Pair{forServers}, ClientCertificateUsage},
 		{"require, control character", ClientAuthRequire, ca, nil, []proxytest.Pair{control}, BadClientCertificate},
 		{"require, long name", ClientAuthRequire, ca, nil, []proxytest.Pair{long}, BadClientCertificate},
 		{"require, longest name", ClientAuthRequire, ca, nil, []proxytest.Pair{longest}, ""},
@@ -65,7 +65,7 @@ func TestClientCertificates(t *testing.T) {
 		{"CRL in PEM, revoked", ClientAuthRequest, ca, []string{freshPEM}, []proxytest.Pair{revoked}, ClientCertificateRevoked},
 		{"CRL in PEM, good", ClientAuthRequest, ca, []string{freshPEM}, []proxytest.Pair{good}, ""},
 		{"no CRL, revoked", ClientAuthRequire, ca, nil, []proxytest.Pair{revoked}, ""},
-		{"stale CRL, good", ClientAuthRequire, ca, []string{stale}, []proxytest.Pair{good}, ClientCertificateNoCRL},
+		{"stale CRL, good", ClientAuthRequire, ca, []string{stale}, []proxytest.Pair{good}, ClientCertificateOldCRL},
 		{"stale CRL, revoked", ClientAuthRequire, ca, []string{stale}, []proxytest.Pair{revoked}, ClientCertificateRevoked},
 		{"intermediate without CRL", ClientAuthRequire, cas, []string{fresh}, []proxytest.Pair{byMiddle}, ClientCertificateNoCRL},
 		{"intermediate with CRL", ClientAuthRequire, cas, []string{fresh, middles}, []proxytest.Pair{byMiddle}, ""},
@@ -157,10 +157,10 @@ func TestCRLThatCannotBeBelievedIsRefused(t *testing.T) {
 	}
 	good := []CertificateFile{{Cert: web.Issue("broker.example").File(t)}}
 	for want, list := range map[string][]byte{
-		"is not signed by a CA of client_ca": stranger.CRL(time.Now().Add(time.Hour)), // same name, another key
-		"critical extension 2.5.29.27":       delta,
-		"CRL 1: ":                            {0x30, 3, 1, 2, 3},
-		"no CRL":                             []byte("nothing"),
+		"is not signed by the CA of this name": stranger.CRL(time.Now().Add(time.Hour)), // same name, another key
+		"critical extension 2.5.29.27":         delta,
+		"CRL 1: ":                              {0x30, 3, 1, 2, 3},
+		"no CRL":                               []byte("nothing"),
 	} {
 		_, err := New(Options{
 			Certificates: good, ClientAuth: ClientAuthRequire, ClientCA: proxytest.TempFile(t, "ca.pem", fleet.Cert), CRLs: []string{proxytest.TempFile(t, "bad.crl", list)},

@@ -20,8 +20,11 @@
 // 0-RTT, no compression. Sections without a document are of RFC 8446.
 //
 // Certificate revocation lists work as with HAProxy's crl-file. If there is any list, each certificate below the anchor
-// needs a list of its issuer, which must be a CA in ClientCA, and an outdated list refuses all clients of its CA. A
-// revoked client gets the alert bad_certificate, because crypto/tls offers no choice.
+// needs a list of its issuer, and an outdated list refuses all clients of its CA. The issuer is a CA in ClientCA, or an
+// intermediate that clients send: then the signature of the list is checked when the first of them does. A list must be
+// complete: one with a critical extension, such as a delta or an indirect list, is refused. A revoked client gets the
+// alert bad_certificate, because crypto/tls offers no choice. A session keeps enough of its client's certificate for
+// Terminator.Revokes to find it again when a later list revokes it.
 //
 // The package does not open or close connections, does not staple OCSP responses, and does not ask OCSP responders.
 package tlsterm

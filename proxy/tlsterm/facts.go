@@ -26,29 +26,6 @@ type Info struct {
 	IPs        []netip.Addr
 }
 
-// Facts returns the Info of a session of a Terminator.
-func Facts(state tls.ConnectionState) Info {
-	info := Info{
-		Version:    versionName(state.Version),
-		Cipher:     cipherName(state.CipherSuite),
-		ServerName: state.ServerName,
-		Protocol:   state.NegotiatedProtocol,
-		Resumed:    state.DidResume,
-	}
-	if c := verified(state); c != nil {
-		info.identify(c)
-	}
-	return info
-}
-
-// verified returns the certificate of a client, or nil if it has presented none.
-func verified(state tls.ConnectionState) *x509.Certificate {
-	if len(state.PeerCertificates) > 0 && len(state.VerifiedChains) > 0 {
-		return state.PeerCertificates[0]
-	}
-	return nil
-}
-
 func (info *Info) identify(c *x509.Certificate) {
 	info.Verified = true
 	info.CommonName = c.Subject.CommonName

@@ -20,19 +20,23 @@ type Reason string
 
 // The reasons. "Client" names the side that is to blame or that sent the alert.
 const (
-	NotTLS                   Reason = "not_tls"                    // the first bytes are not TLS
-	NoSharedVersion          Reason = "no_shared_version"          // the client wants TLS 1.1, or less than min_version
-	NoSharedCipher           Reason = "no_shared_cipher"           // or none that fits the certificate's kind of key
-	NoSharedCurve            Reason = "no_shared_curve"            // no common key exchange
-	NoSharedProtocol         Reason = "no_shared_protocol"         // ALPN
-	UnknownName              Reason = "unknown_name"               // SNI, under strict_sni
-	BadName                  Reason = "bad_name"                   // SNI that RFC 6066 forbids and that crypto/tls refuses
-	NoClientCertificate      Reason = "no_client_certificate"      // although one is required
-	ClientCertificateExpired Reason = "client_certificate_expired" // or not valid yet
-	ClientCertificateUnknown Reason = "client_certificate_unknown" // its CA is not in client_ca
-	ClientCertificateRevoked Reason = "client_certificate_revoked"
-	ClientCertificateNoCRL   Reason = "client_certificate_no_crl" // the CRL of its CA is missing or outdated
-	BadClientCertificate     Reason = "bad_client_certificate"    // any other fault of the certificate
+	NotTLS                   Reason = "not_tls"               // the first bytes are not TLS
+	NoSharedVersion          Reason = "no_shared_version"     // the client wants TLS 1.1, or less than min_version
+	NoSharedCipher           Reason = "no_shared_cipher"      // or none that fits the certificate's kind of key
+	NoSharedCurve            Reason = "no_shared_curve"       // no common key exchange
+	NoSharedProtocol         Reason = "no_shared_protocol"    // ALPN
+	UnknownName              Reason = "unknown_name"          // SNI, under strict_sni
+	BadName                  Reason = "bad_name"              // SNI that RFC 6066 forbids and that crypto/tls refuses
+	NoClientCertificate      Reason = "no_client_certificate" // although one is required
+	ClientCertificateExpired Reason = "client_certificate_expired"
+	ClientCertificateEarly   Reason = "client_certificate_not_yet_valid"
+	ClientCertificateCATime  Reason = "client_certificate_ca_expired"   // a CA of its chain has expired, or is not valid yet
+	ClientCertificateUnknown Reason = "client_certificate_unknown"      // its CA is not in client_ca
+	ClientCertificateUsage   Reason = "client_certificate_usage"        // it is not for clients
+	ClientCertificateRevoked Reason = "client_certificate_revoked"      // or a CA of its chain is
+	ClientCertificateNoCRL   Reason = "client_certificate_no_crl"       // no CRL of its CA is loaded, or the CA has not signed it
+	ClientCertificateOldCRL  Reason = "client_certificate_crl_outdated" // the CRL of its CA
+	BadClientCertificate     Reason = "bad_client_certificate"          // any other fault of the certificate
 	ClientRefused            Reason = "client_refused_certificate"
 	ClientAlert              Reason = "client_alert" // any other alert from the client
 	TooLong                  Reason = "too_long"     // more than 64 KiB
@@ -46,8 +50,8 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		NotTLS, NoSharedVersion, NoSharedCipher, NoSharedCurve, NoSharedProtocol, UnknownName, BadName, NoClientCertificate,
-		ClientCertificateExpired, ClientCertificateUnknown, ClientCertificateRevoked, ClientCertificateNoCRL,
-		BadClientCertificate, ClientRefused, ClientAlert, TooLong, Timeout, Canceled, ClientGone, Protocol,
+		ClientCertificateExpired, ClientCertificateEarly, ClientCertificateCATime, ClientCertificateUnknown, ClientCertificateUsage,
+		ClientCertificateRevoked, ClientCertificateNoCRL, ClientCertificateOldCRL, BadClientCertificate, ClientRefused, ClientAlert, TooLong, Timeout, Canceled, ClientGone, Protocol,
 	}
 }
 
@@ -131,8 +135,10 @@ func reasonOfCertificate(err error) (Reason, bool) {
 	switch {
 	case errors.Is(err, errRevoked):
 		return ClientCertificateRevoked, true
-	case errors.Is(err, errNoCRL), errors.Is(err, errCRLInvalid):
+	case errors.Is(err, errNoCRL), errors.Is(err, errCRLForged):
 		return ClientCertificateNoCRL, true
+	case errors.Is(err, errCRLInvalid):
+		return ClientCertificateOldCRL, true
 	case errors.Is(err, errBadCommonName):
 		return BadClientCertificate, true
 	case !errors.As(err, &verification):
@@ -140,9 +146,22 @@ func reasonOfCertificate(err error) (Reason, bool) {
 	case errors.As(err, &unknown):
 		return ClientCertificateUnknown, true
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return ClientCertificateExpired, true
+		return reasonOfTime(&invalid, verification.UnverifiedCertificates[0]), true
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		return ClientCertificateUsage, true
 	}
 	return BadClientCertificate, true
+}
+
+// reasonOfTime says which certificate of a chain is not valid now, and on which side of its validity.
+func reasonOfTime(e *x509.CertificateInvalidError, leaf *x509.Certificate) Reason {
+	switch {
+	case !leaf.Equal(e.Cert):
+		return ClientCertificateCATime
+	case strings.Contains(e.Detail, " is before "):
+		return ClientCertificateEarly
+	}
+	return ClientCertificateExpired
 }
 
 // refusals are the alerts with which a client rejects our certificate (RFC 8446, 6.2).

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -52,6 +53,9 @@ type GateCounts struct {
 	Done      uint64 // successful handshakes, including Resumed
 	Resumed   uint64
 	Failed    uint64 // failed handshakes
+	Expired   uint64 // successful handshakes with a client's certificate that had expired
+
+	Reasons map[Reason]uint64 // the failed handshakes of clients by their reason
 
 	Agreed map[Agreed]uint64 // the successful handshakes by what they agreed on
 }
@@ -137,6 +141,12 @@ func (g *Gate) Leave(s *Session, err error) {
 	g.taken--
 	if err != nil {
 		g.counts.Failed++
+		if failed := (*HandshakeError)(nil); errors.As(err, &failed) {
+			if g.counts.Reasons == nil {
+				g.counts.Reasons = map[Reason]uint64{}
+			}
+			g.counts.Reasons[failed.Reason]++
+		}
 	} else {
 		g.counts.Done++
 		g.noteLocked(s)
@@ -151,6 +161,9 @@ func (g *Gate) noteLocked(s *Session) {
 	}
 	if s.resumed {
 		g.counts.Resumed++
+	}
+	if s.ClientExpired() {
+		g.counts.Expired++
 	}
 	if g.agreed == nil {
 		g.agreed = map[agreed]uint64{}
@@ -198,6 +211,7 @@ func (g *Gate) Counts() GateCounts {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.counts
+	c.Reasons = maps.Clone(c.Reasons)
 	c.Waiting = int64(g.waiters.Len())
 	if len(g.agreed) > 0 {
 		c.Agreed = make(map[Agreed]uint64, len(g.agreed))

@@ -97,12 +97,12 @@ func (o offer) explainCipher() string {
 	}
 	switch {
 	case len(other) > 0:
-		return fmt.Sprintf("%s; tls.ciphers does not allow any of them, and with %s it would", offers, cipherName(other[0]))
+		return fmt.Sprintf("%s; tls.ciphers does not allow any of them, and with %s it would", offers, CipherName(other[0]))
 	case len(shared) > 0:
-		return fmt.Sprintf("%s; for %s a common curve is missing: %s", offers, cipherName(shared[0]), o.explainCurve())
+		return fmt.Sprintf("%s; for %s a common curve is missing: %s", offers, CipherName(shared[0]), o.explainCurve())
 	case len(otherKey) > 0:
 		return fmt.Sprintf("%s; the certificate has a key of %s, and a second one in tls.certificates, with a key of %s for the same name, would allow %s",
-			offers, keyName(key), pick(keyName(key) == "RSA", "ECDSA", "RSA"), cipherName(otherKey[0]))
+			offers, keyName(key), pick(keyName(key) == "RSA", "ECDSA", "RSA"), CipherName(otherKey[0]))
 	}
 	return offers + "; crypto/tls has none of them for the certificate's key of " + keyName(key) + ", so that no setting would allow it; protocol: tls passes TLS on to the nodes"
 }
@@ -168,7 +168,7 @@ func offeredName(id uint16) string {
 	if name := foreign[id]; name != "" {
 		return name
 	}
-	return cipherName(id)
+	return CipherName(id)
 }
 
 // key returns the public key of the certificate that the client would get.

@@ -23,6 +23,10 @@ type Options struct {
 	ClientCA   string   // PEM file of the CAs of client certificates; required unless ClientAuth is ClientAuthNone
 	CRLs       []string // files of their revocation lists, PEM or DER; the package comment says which clients they refuse
 
+	// AcceptExpired accepts a client's certificate after the end of its validity. CAs must be valid. crypto/tls does
+	// not resume a session with such a certificate.
+	AcceptExpired bool
+
 	MinVersion string   // "1.0" to "1.3"; "": "1.2"
 	MaxVersion string   // "1.0" to "1.3"; "": "1.3"
 	Ciphers    []string // of TLS 1.2 and below, by OpenSSL's or the IANA's name; empty: the six with forward secrecy and AEAD, see parseCiphers
@@ -58,6 +62,8 @@ func (o *Options) settings() (settings, error) {
 		other = errors.New("certificates: a listener with TLS needs at least one")
 	case o.ClientAuth != ClientAuthNone && o.ClientCA == "":
 		other = errors.New("client_auth: without client_ca there is nobody to believe")
+	case o.AcceptExpired && o.ClientCA == "":
+		other = errors.New("accept_expired: without client_ca no client shows a certificate")
 	case len(o.CRLs) > 0 && o.ClientCA == "":
 		other = errors.New("client_crl: without client_ca there is nobody to have signed it")
 	}
@@ -77,8 +83,9 @@ func chosen(least, most string, ciphers, curves []string) (s settings, err error
 	return s, errors.Join(errs[:]...)
 }
 
-// config builds the tls.Config. It shares only the ticket keys with other generations.
-func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Config, error) {
+// config builds the tls.Config and the revocations that it checks; nil: none. It shares only the ticket keys with other
+// generations.
+func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Config, *revocations, error) {
 	certs := make([]*tls.Certificate, len(m.certificates))
 	for i := range m.certificates {
 		certs[i] = m.certificates[i].value
@@ -91,7 +98,7 @@ func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Co
 		GetCertificate:         names.choose,
 		VerifyConnection:       admission.verify,
 		NextProtos:             slices.Clone(o.Protocols),
-		ClientAuth:             o.ClientAuth.forTLS(),
+		ClientAuth:             o.ClientAuth.forTLS(o.AcceptExpired),
 		MinVersion:             s.min,
 		MaxVersion:             s.max,
 		CipherSuites:           s.ciphers,
@@ -99,7 +106,7 @@ func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Co
 		SessionTicketsDisabled: o.TicketsDisable,
 	}
 	if o.ClientCA == "" {
-		return config, nil
+		return config, nil, nil
 	}
 	cas := m.authorities.value.certs
 	if len(o.CRLs) > 0 {
@@ -108,11 +115,15 @@ func (o *Options) config(s settings, m *material, now func() time.Time) (*tls.Co
 			lists = append(lists, f.value)
 		}
 		var err error
-		if admission.crls, err = newRevocations(o.CRLs, lists, cas); err != nil {
-			return nil, err
+		if admission.crls, err = newRevocations(lists, cas); err != nil {
+			return nil, nil, err
 		}
 		cas = admission.crls.unrevoked(cas)
 	}
 	config.ClientCAs = poolOf(cas)
-	return config, nil
+	if o.AcceptExpired {
+		admission.anchors = config.ClientCAs
+		config.GetConfigForClient = func(info *tls.ClientHelloInfo) (*tls.Config, error) { return noteChains(info, config, admission) }
+	}
+	return config, admission.crls, nil
 }

@@ -3,6 +3,8 @@ package tlsterm
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +40,7 @@ type Session struct {
 	wire wire
 	node bool // the peer is a node
 	agreed
-	commonName *string // of the client's certificate; nil: none. A string would make a Session of the next size of the allocator
+	client *credential // nil: the client has shown no certificate
 }
 
 // Accept makes the handshake as a server on conn, in the calling goroutine. It returns by ctx's deadline. Until it
@@ -82,11 +84,25 @@ func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session
 		reason := reasonOf(err)
 		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, config}.explain(reason, err), Err: err}
 	}
-	if c := verified(s.conn.ConnectionState()); c != nil && c.Subject.CommonName != "" {
-		name := c.Subject.CommonName
-		s.commonName = &name
-	}
+	s.identify(&hello, config)
 	return s, nil
+}
+
+// identify notes the certificate of the client.
+func (s *Session) identify(h *hello, config *tls.Config) {
+	state := s.conn.ConnectionState()
+	chains := state.VerifiedChains
+	if h.chains != nil {
+		chains = h.chains
+	}
+	if len(state.PeerCertificates) > 0 && len(chains) > 0 {
+		now := time.Now
+		if config.Time != nil {
+			now = config.Time
+		}
+		leaf := state.PeerCertificates[0]
+		s.client = newCredential(leaf, chains, now().After(leaf.NotAfter))
+	}
 }
 
 // handshake makes the handshake.
@@ -104,8 +120,11 @@ func (s *Session) handshake(ctx context.Context) error {
 	return nil
 }
 
-// hello holds the ClientHello for the error of a failed handshake.
-type hello struct{ info *tls.ClientHelloInfo } // nil: the handshake failed earlier
+// hello holds what the callbacks of a handshake learn.
+type hello struct {
+	info   *tls.ClientHelloInfo  // nil: the handshake failed earlier
+	chains [][]*x509.Certificate // of the client's certificate, if we and not crypto/tls have verified them
+}
 
 func (h *hello) serverName() string {
 	if h.info == nil {
@@ -125,17 +144,56 @@ func noteName(info *tls.ClientHelloInfo) (*tls.Config, error) {
 	return nil, nil
 }
 
+// noteChains is the GetConfigForClient of a tls.Config whose clients' chains we verify. crypto/tls has no place for them.
+func noteChains(info *tls.ClientHelloInfo, config *tls.Config, a *admission) (*tls.Config, error) {
+	h, ok := info.Context().Value(helloKey{}).(*hello)
+	if !ok {
+		return nil, nil
+	}
+	h.info = info
+	own := config.Clone()
+	own.VerifyConnection = func(state tls.ConnectionState) (err error) {
+		h.chains, err = a.admit(state)
+		return err
+	}
+	return own, nil
+}
+
 // Conn returns the session as a connection. Valid until Detach.
 func (s *Session) Conn() *tls.Conn { return s.conn }
 
-// Info returns the result of the handshake. Valid until Detach.
-func (s *Session) Info() Info { return Facts(s.conn.ConnectionState()) }
+// Info returns the result of a client's handshake. Valid until Detach.
+func (s *Session) Info() Info {
+	state := s.conn.ConnectionState()
+	info := Info{
+		Version:    versionName(state.Version),
+		Cipher:     CipherName(state.CipherSuite),
+		ServerName: state.ServerName,
+		Protocol:   state.NegotiatedProtocol,
+		Resumed:    state.DidResume,
+	}
+	if s.client != nil {
+		info.identify(state.PeerCertificates[0])
+	}
+	return info
+}
+
+// ClientExpired reports whether the client's certificate had expired at the handshake: see Options.AcceptExpired.
+func (s *Session) ClientExpired() bool { return s.client != nil && s.client.expired }
+
+// ClientSerial returns the serial number of the client's certificate in hex, or "" if it has shown none.
+func (s *Session) ClientSerial() string {
+	if s.client == nil {
+		return ""
+	}
+	return hex.EncodeToString([]byte(s.client.serial))
+}
 
 // Summary returns what is known of the handshake for all of the session's life.
 func (s *Session) Summary() Summary {
 	sum := Summary{Agreed: s.named(), ServerName: s.conn.ConnectionState().ServerName}
-	if s.commonName != nil {
-		sum.CommonName = *s.commonName
+	if s.client != nil {
+		sum.CommonName = s.client.commonName
 	}
 	return sum
 }

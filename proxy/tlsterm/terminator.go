@@ -20,6 +20,8 @@ type Terminator struct {
 
 	current atomic.Pointer[generation]
 
+	changed atomic.Pointer[func()] // see OnReload
+
 	// changing is held while the next generation is made, including reading the files, so that the later of two
 	// reloads wins. No code on a connection's path locks it.
 	changing sync.Mutex
@@ -28,7 +30,8 @@ type Terminator struct {
 // generation is the result of reading all files once. It is immutable except for the ticket keys in config.
 type generation struct {
 	config   *tls.Config
-	files    string // fingerprint of the files, taken before they were read
+	crls     *revocations // that config checks; nil: none
+	files    string       // fingerprint of the files, taken before they were read
 	material material
 	tickets  ticketRing // the keys in config, if they are our own
 	err      error      // why config is not the current content of the files
@@ -87,24 +90,43 @@ func (t *Terminator) change(last *generation) error {
 	if next.err != nil && last.config == nil {
 		return next.err
 	}
-	config, err := t.options.config(t.settings, &next.material, t.now)
+	config, crls, err := t.options.config(t.settings, &next.material, t.now)
 	if err != nil { // the CAs do not match the CRLs: neither is in force
 		if last.config == nil {
 			return err
 		}
 		next.material.authorities, next.material.crls = last.material.authorities, last.material.crls
 		next.refuse(err)
-		if config, err = t.options.config(t.settings, &next.material, t.now); err != nil {
+		if config, crls, err = t.options.config(t.settings, &next.material, t.now); err != nil {
 			return err
 		}
 	}
-	next.config = config
+	next.config, next.crls = config, crls
 	t.setTickets(next, now)
 	t.current.Store(next)
 	if last.config != nil {
 		next.material.logReloaded(t.options.Logger, &last.material, &t.sources)
 	}
+	if changed := t.changed.Load(); changed != nil {
+		(*changed)()
+	}
 	return next.err
+}
+
+// OnReload sets the function that is called after each reload, in place of the one before. It must not wait.
+func (t *Terminator) OnReload(f func()) { t.changed.Store(&f) }
+
+// Revision identifies the CRLs of one reload. Compare it with ==. The zero value means that there are no CRLs.
+type Revision struct{ crls *revocations }
+
+// Revision returns the revision in force.
+func (t *Terminator) Revision() Revision { return Revision{t.current.Load().crls} }
+
+// Revokes reports whether the CRLs in force revoke the certificate of a client's session, which another Terminator may
+// have accepted, or a CA of its chain. It is fast, so that one look may ask for many sessions.
+func (t *Terminator) Revokes(s *Session) bool {
+	crls := t.current.Load().crls
+	return crls != nil && s.client != nil && crls.revoke(s.client)
 }
 
 // refuse records err as the reason why the CRL files are not in force.
@@ -164,9 +186,19 @@ func (t *Terminator) Status() []CertificateStatus {
 }
 
 // Warnings describes problems of files that still work: a validity that is over or nearly over, a certificate that
-// many clients refuse or that no suite in ciphers can use, and a key that everybody on the machine may read.
+// many clients refuse or that no suite in ciphers can use, a key that everybody on the machine may read, and a CRL whose
+// signature could not be checked yet.
 func (t *Terminator) Warnings() []*FileError {
-	return append(t.current.Load().material.warnings(&t.sources, t.now()), t.useless()...)
+	g := t.current.Load()
+	list := append(g.material.warnings(&t.sources, t.now()), t.useless()...)
+	if g.crls == nil {
+		return list
+	}
+	for _, l := range g.crls.strangers() {
+		list = append(list, &FileError{Kind: KindCRL, File: l.file, Err: fmt.Errorf(
+			"the issuer %q of a CRL is not in client_ca, so its signature is checked only when a client sends the issuer's certificate", l.list.Issuer)})
+	}
+	return list
 }
 
 // useless describes the certificates that cannot be used in TLS 1.2 and below, because no suite in ciphers is for their
