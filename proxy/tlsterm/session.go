@@ -78,7 +78,7 @@ func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session
 			err = fmt.Errorf("remote error: %w", alert)
 		}
 		reason := reasonOf(err)
-		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, config}.explain(reason, err), Err: err}
+		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, hello.certs, config}.explain(reason, err), Err: err}
 	}
 	return s, nil
 }
@@ -99,7 +99,10 @@ func (s *Session) handshake(ctx context.Context) error {
 }
 
 // hello holds the ClientHello for the error of a failed handshake.
-type hello struct{ info *tls.ClientHelloInfo } // nil: the handshake failed earlier
+type hello struct {
+	info  *tls.ClientHelloInfo // nil: the handshake failed earlier
+	certs []*tls.Certificate   // for its name; empty: the handshake failed before the choice
+}
 
 func (h *hello) serverName() string {
 	if h.info == nil {
