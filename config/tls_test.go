@@ -15,7 +15,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	both := func(tls TLS) *TLS {
 		tls.Certificates, tls.MinVersion, tls.MaxVersion = []Certificate{{Cert: "both.pem"}}, TLS12, TLS13
-		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 5*time.Second, 64, 10_000
+		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 15*time.Second, 64, 10_000
 		return &tls
 	}
 	listener := func(name string, port uint16, protocol Protocol, pool string, tls *TLS) Listener {

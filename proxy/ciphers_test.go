@@ -140,18 +140,18 @@ func sslOf(t *testing.T, b []byte) (version, cipher string) {
 func TestOldNodesAreReachedOnceTheirSuiteIsNamed(t *testing.T) {
 	for _, row := range []struct {
 		name string
-		node tls.Config
+		node *tls.Config
 		pool tlsterm.NodeOptions
 		why  string // with the default
 	}{
-		{"suite", tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}}, tlsterm.NodeOptions{Ciphers: []string{"AES128-SHA"}}, "pools[].tls.ciphers"},
-		{"version", tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, tlsterm.NodeOptions{MinVersion: "1.0"}, "pools[].tls.min_version"},
-		{"curve", tls.Config{MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519}}, tlsterm.NodeOptions{Curves: []string{"X25519"}}, ""},
+		{"suite", &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}}, tlsterm.NodeOptions{Ciphers: []string{"AES128-SHA"}}, "pools[].tls.ciphers"},
+		{"version", &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, tlsterm.NodeOptions{MinVersion: "1.0"}, "pools[].tls.min_version"},
+		{"curve", &tls.Config{MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519}}, tlsterm.NodeOptions{Curves: []string{"X25519"}}, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			pair := testCA().IssueRSA("node.example")
 			row.node.Certificates = []tls.Certificate{must(tls.X509KeyPair(pair.Cert, pair.Key))}
-			backend := startTLSNode(t, &row.node, nil)
+			backend := startTLSNode(t, row.node, nil)
 			r := start(t, []string{backend.address()}, func(s *snapshot.Snapshot) {
 				nodes := s.Listeners[0].Pool.Nodes()
 				row.pool.CA, row.pool.Hosts = proxytest.TempFile(t, "ca.pem", testCA().Cert), map[string]string{nodes[0].Name: "node.example"}
