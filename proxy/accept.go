@@ -38,7 +38,6 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 
 	s.place, s.excess = l.server.takePlace(d.port, s.pending)
 	s.pending.Excess = s.excess
-	s.pending.fault = d.generation.refusedBecause(s.excess)
 	if s.place == placeNone {
 		l.finish(s, s.excess)
 		return
