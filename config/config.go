@@ -112,7 +112,7 @@ type Limits struct {
 
 // Timeouts end whatever makes no progress.
 type Timeouts struct {
-	ConnectPacket time.Duration // from accept to a whole CONNECT
+	ConnectPacket time.Duration // from accept, or with TLS from the end of the handshake, to a whole CONNECT
 	Dial          time.Duration // one attempt to connect to one node
 
 	// ConnectNode is the time to reach any node, from the first attempt. If an attempt

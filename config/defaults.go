@@ -127,15 +127,14 @@ var defaultTLS = TLS{
 	// Older versions are deprecated (RFC 8996), and crypto/tls disables them.
 	MinVersion: TLS12,
 	MaxVersion: TLS13,
-	// Three round trips and a lost segment on a slow cellular link, or the wait in the
-	// queue. EMQX waits 15 s for a handshake alone.
-	HandshakeTimeout: 5 * time.Second,
+	// As in EMQX. Modems on a slow cellular link, whose microcontroller computes for seconds,
+	// need more than ten.
+	HandshakeTimeout: 15 * time.Second,
 	// More handshakes than cores gain nothing, and each makes an event loop wait a little
 	// longer for its turn: 64 with an ECDSA key are some 5 ms of two cores.
 	MaxHandshakes: 64,
 	// A waiting client costs a descriptor but no handshake yet. Two cores with RSA keys
-	// make 10,000 handshakes in the 5 s of HandshakeTimeout; a client that would wait
-	// longer should come back later.
+	// make 10,000 handshakes in 5 s; a client that would wait longer should come back later.
 	MaxHandshakeQueue: 10_000,
 	// The two limits above keep handshakes within the power of the machine.
 	HandshakeRate: 0,

@@ -11,7 +11,7 @@ import (
 
 func TestVariablesHaveTheTypeOfTheirSetting(t *testing.T) {
 	for name, value := range map[string]string{
-		"PORT": "1883", "NAME": "010", "HOST": "node1", "DURATION": "90s", "SIZE": "2MiB", "BYTES": "2048", "SWITCH": "false",
+		"PORT": "1883", "NAME": "010", "HOST": "node1", "DURATION": "90s", "SIZE": "2MiB", "BYTES": "32768", "SWITCH": "false",
 		"WORD": "warn", "EMPTY": "", "CERT": "/etc/${HOST}/$PORT: #", "NETWORK": "10.0.0.0/8", "NULL": "null",
 	} {
 		t.Setenv(name, value)
@@ -33,7 +33,7 @@ pools:
       - name: ${NULL}
         address: ${HOST}:${PORT}
         weight: ${WEIGHT:-7}
-limits: {max_connect_size: "${SIZE}", max_header_size: "${BYTES}"}
+limits: {max_connect_size: "${SIZE}", socket_buffer: "${BYTES}"}
 timeouts: {dial: "${DURATION}", idle: "${EMPTY:-1}m"}
 log:
   level: ${WORD}
@@ -46,7 +46,7 @@ pools:
     tls: {cert: '/etc/$${HOST}/$PORT: #', key: 'a$b$$c$${d}', verify: false}
     health: {probe: http, path: /node1, port: 1883}
     nodes: [{name: "null", address: "node1:1883", weight: 7}]
-limits: {max_connect_size: 2MiB, max_header_size: 2KiB}
+limits: {max_connect_size: 2MiB, socket_buffer: 32KiB}
 timeouts: {dial: 90s, idle: 1m}
 log: {level: warn}
 `)

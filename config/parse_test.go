@@ -99,7 +99,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict, TLS: &TLS{
 				Certificates: []Certificate{{Cert: "cert.pem", Key: "key.pem"}},
 				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, Revoked: CloseRevoked, MinVersion: TLS12, MaxVersion: TLS13, ALPN: []string{"mqtt"},
-				HandshakeTimeout: 5 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 10_000,
+				HandshakeTimeout: 15 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 10_000,
 			}},
 			{
 				Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyAccept, Validity: Tolerant,

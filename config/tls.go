@@ -46,7 +46,7 @@ type TLS struct {
 	// each process has its own.
 	TicketKeys string
 
-	HandshakeTimeout  time.Duration // from the accept, with the time in the queue
+	HandshakeTimeout  time.Duration // from the accept to the end of the handshake, with the time in the queue; Timeouts.ConnectPacket comes after it
 	MaxHandshakes     int           // handshakes that compute at once, at least 1
 	MaxHandshakeQueue int           // handshakes that wait for MaxHandshakes and HandshakeRate; more are closed
 	HandshakeRate     int           // handshakes that begin in a second; 0: no limit

@@ -16,7 +16,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 	both := func(tls TLS) *TLS {
 		tls.Certificates, tls.MinVersion, tls.MaxVersion = []Certificate{{Cert: "both.pem"}}, TLS12, TLS13
 		tls.Revoked = CloseRevoked
-		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 5*time.Second, 64, 10_000
+		tls.HandshakeTimeout, tls.MaxHandshakes, tls.MaxHandshakeQueue = 15*time.Second, 64, 10_000
 		return &tls
 	}
 	listener := func(name string, port uint16, protocol Protocol, pool string, tls *TLS) Listener {

@@ -11,8 +11,7 @@ const widestIPv4, widestIPv6 = 8, 7
 // mqttsPort is IANA's port of MQTT inside TLS.
 const mqttsPort = 8883
 
-func warnListener(c *Config, l *Listener, s *source, at string) {
-	warnAbove(s, child(at, "max_connections"), l.MaxConnections, "limits.max_connections", c.Limits.MaxConnections)
+func warnListener(l *Listener, s *source, at string) {
 	warnTrusted(l, s, child(at, "trusted_proxies"))
 	if l.Address.Port == mqttsPort && l.Protocol == MQTT && l.TLS == nil {
 		s.warnf(child(at, "address"), "%d is the port of MQTT inside TLS, and this listener speaks in the clear; it needs a section tls, unless a proxy before it ends the TLS", mqttsPort)

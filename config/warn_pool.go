@@ -13,7 +13,6 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 	warnVerify(p.Health.TLS, s, child(child(child(at, "health"), "tls"), "verify"))
 	warnSingleNode(p, s, at)
 	warnMaxLoad(p, s, child(at, "max_load"))
-	warnProbe(p, s, child(at, "health"))
 	if p.TLS != nil {
 		p.TLS.chosen().warn(s, child(at, "tls"))
 	}
@@ -21,12 +20,8 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 		p.Health.TLS.chosen().warn(s, child(child(at, "health"), "tls"))
 	}
 	warnReturn(c, p, s, child(at, "rebalance"))
-	if size := child(child(at, "queue"), "size"); int(p.Queue.Size) > c.Limits.MaxConnections && s.written(size) {
-		s.warnf(size, "%d is never reached: those that wait count in limits.max_connections, which is %d", p.Queue.Size, c.Limits.MaxConnections)
-	}
 	for i := range p.Nodes {
 		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
-		warnAbove(s, child(at, "max_connections"), n.MaxConnections, "limits.max_connections", c.Limits.MaxConnections)
 		if hint := unlikelyPort(p, n.Address.Port); hint != "" {
 			s.warnf(child(at, "address"), "%d is usually the port of %s", n.Address.Port, hint)
 		}
@@ -70,18 +65,6 @@ func warnMaxLoad(p *Pool, s *source, at string) {
 	}
 	if most := float64(total) / float64(least); len(p.Nodes) > 1 && float64(p.MaxLoad) >= most {
 		s.warnf(at, "%s is never reached: a node with all sessions has %s times its share", p.MaxLoad, strconv.FormatFloat(most, 'g', 3, 64))
-	}
-}
-
-// warnProbe warns of settings of probes where there are none.
-func warnProbe(p *Pool, s *source, at string) {
-	if !p.Health.Uses(ProbeNone) {
-		return
-	}
-	for _, key := range []string{"interval", "timeout", "rise", "fall"} {
-		if path := child(at, key); s.written(path) {
-			s.warnf(path, "has no effect with probe none")
-		}
 	}
 }
 

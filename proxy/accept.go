@@ -24,7 +24,7 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	s.client.readable = true
 	s.source = originOf(peer)
 	s.begun = l.Now()
-	s.deadline = l.In(d.generation.Timeouts.ConnectPacket)
+	s.deadline = l.In(firstLimit(d.generation, d.listener))
 	if n := len(l.openings); n > 0 {
 		s.pending, l.openings = l.openings[n-1], l.openings[:n-1]
 	} else {
@@ -38,12 +38,20 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 
 	s.place, s.excess = l.server.takePlace(d.port, s.pending)
 	s.pending.Excess = s.excess
-	s.pending.fault = d.generation.refusedBecause(s.excess)
 	if s.place == placeNone {
 		l.finish(s, s.excess)
 		return
 	}
 	l.advance(s)
+}
+
+// firstLimit is the time of a client for its first step: its TLS handshake, after which it has timeouts.connect_packet, or
+// all of its first bytes. A PROXY header counts in it.
+func firstLimit(g *generation, ln *snapshot.Listener) time.Duration {
+	if ln.TLS != nil {
+		return ln.TLS.Timeout
+	}
+	return g.Timeouts.ConnectPacket
 }
 
 // AcceptFailed counts a failed accept, and logs it unless another one was logged a moment ago.

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -117,6 +118,9 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 	case v.stayed && o.fault != "":
 		l.finish(s, outcome.RequestTimeout)
 	case v.stayed:
+		if v.idled.Load() {
+			o.fault = fmt.Sprintf("no further request within timeouts.keep_alive %v", o.generation.Timeouts.KeepAlive)
+		}
 		l.finish(s, outcome.HTTPServed)
 	case v.fault == "":
 		l.finish(s, pick(l.stopping && !v.gone.Load(), outcome.Shutdown, outcome.ClientGone))

@@ -80,6 +80,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		line.fault = l.stuckFault(s)
 		s.abortStuck()
 	}
+	line.fault = l.nameSetting(s, o, line.fault)
 	l.Timers.Clear(s.slot)
 	l.dropKept(&s.client)
 	l.dropKept(&s.server)

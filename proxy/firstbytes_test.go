@@ -249,7 +249,11 @@ func TestConnectionsWithoutDataHaveAnOutcomeAndALineAtDebug(t *testing.T) {
 func TestAClientThatSendsNothingMayWaitForAGreeting(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	for _, m := range listenersOfAllKinds {
-		r := m.start(t, []string{refusing}, func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+		r := start(t, []string{refusing}, m.set, func(s *snapshot.Snapshot) {
+			if s.Timeouts.ConnectPacket = 500 * time.Millisecond; s.Listeners[0].TLS != nil {
+				s.Listeners[0].TLS.Timeout = 500 * time.Millisecond
+			}
+		})
 		c := r.dialBare(r.srv.Addr("mqtt"))
 		c.rest()
 		r.waitOutcome(outcome.ConnectTimeout, 1)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -12,28 +13,18 @@ import (
 	"mqttlb/proxy/walk"
 )
 
-// limitHandshake starts the time limit of the client's handshake, if the session waits for its
-// ClientHello.
-func (l *loop) limitHandshake(s *session) {
-	o, t := s.pending, s.pending.listener.TLS
-	if t == nil || o.handshakeBy != 0 || !o.AwaitsTLS() {
-		return
-	}
-	o.handshakeBy = l.Now() + int64(t.Timeout)
-	s.deadline = min(s.deadline, l.In(t.Timeout))
-}
-
 // handshake starts the TLS handshake of a client whose ClientHello is whole. A goroutine waits for the
 // listener's gate and then makes it on the borrowed connection.
 func (l *loop) handshake(s *session) step {
 	o, t := s.pending, s.pending.listener.TLS
 	o.helloAt = l.Now()
-	s.deadline = l.connectDeadline(s) // the goroutine has its own limit
+	left := t.Timeout - time.Duration(o.helloAt-s.begun)
+	s.deadline = l.In(left + handshakeGrace) // the goroutine has its own limit, and says what was late
 	l.countOpening(s, queuedHandshake)
 	c, held := l.borrowClient(s), o.held
 	hello := c.rest
 	c.rest = nil
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(o.handshakeBy-l.Now()))
+	ctx, cancel := context.WithTimeout(context.Background(), left)
 	c.returned = cancel
 	o.loan = loan{borrower: clientHandshake, conn: c}
 	back := l.callback(s)
@@ -58,13 +49,14 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 	}
 	if err != nil {
 		o.reclaim()
-		o.fault = err.Error()
+		o.fault = handshakeFault(err, o.listener.TLS.Timeout)
 		if failed, ok := errors.AsType[*tlsterm.HandshakeError](err); ok {
 			o.serverName = failed.ServerName
 		}
 		return l.refuseAndLinger(s, handshakeOutcome(err)) // the alert must still reach the client
 	}
 	s.listener.handshakes.observe(&latencies, time.Duration(l.Now()-o.helloAt))
+	s.deadline = l.In(o.generation.Timeouts.ConnectPacket)
 	info := made.Info()
 	o.Secured(&info)
 	s.client.layers = &layers{tls: made}
@@ -99,6 +91,18 @@ func handshakeOutcome(err error) outcome.Outcome {
 	default:
 		return outcome.HandshakeFailed
 	}
+}
+
+// handshakeFault describes a failed handshake for the log.
+func handshakeFault(err error, limit time.Duration) string {
+	var begun *tlsterm.HandshakeError
+	switch {
+	case handshakeOutcome(err) != outcome.ConnectTimeout:
+		return err.Error()
+	case errors.As(err, &begun):
+		return fmt.Sprintf("TLS handshake: not over within tls.handshake_timeout %v", limit)
+	}
+	return fmt.Sprintf("TLS handshake: no turn within tls.handshake_timeout %v; tls.max_handshakes and tls.handshake_rate decide how many begin", limit)
 }
 
 // secureNode sends the PROXY header on a new connection to a node and starts the TLS handshake, in a

@@ -49,6 +49,7 @@ type httpConn struct {
 	phase      atomic.Uint32          // of the request: a phase
 	limited    atomic.Bool            // the read deadline is a time limit and not an interruption by net/http
 	late       atomic.Pointer[string] // the time limit that was exceeded; nil: none
+	idled      atomic.Bool            // timeouts.keep_alive is over
 
 	// The result, valid after left.
 	pool    *snapshot.Pool     // of the upgrade; nil: no upgrade
@@ -140,6 +141,8 @@ func (c *httpConn) read(b []byte) (int, error) {
 	if errors.Is(err, os.ErrDeadlineExceeded) && c.limited.Load() {
 		if why := c.lateRead(); why != "" {
 			c.timedOut(why)
+		} else if c.phase.Load() == phaseIdle {
+			c.idled.Store(true)
 		}
 	}
 	return n, err
@@ -149,6 +152,9 @@ func (c *httpConn) Write(b []byte) (int, error) {
 	if c.fault == "" && !c.gone.Load() { // an answer of net/http itself
 		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
 		c.fault = strings.TrimPrefix(line, "HTTP/1.1 ")
+		if strings.HasPrefix(c.fault, "431 ") {
+			c.fault += fmt.Sprintf(": limits.max_header_size is %d", c.generation.MaxHeaderSize)
+		}
 	}
 	n, err := c.Conn.Write(b)
 	c.notePassed(n)

@@ -76,6 +76,10 @@ const (
 	// faultsListed bounds the faults that Check lists of a loop.
 	faultsListed = 100
 
+	// handshakeGrace is how much longer than tls.handshake_timeout the goroutine of a handshake may take to say that
+	// the time is over. It ends in time; this is for a machine that does not give it a processor.
+	handshakeGrace = time.Second
+
 	// lingerBytes and waits.linger bound the bytes that are read and thrown away after a refusal, and
 	// the time for them. Closing with unread bytes would send RST, which can destroy the refusal.
 	lingerBytes = 1 << 20

@@ -1,8 +1,6 @@
 package proxy
 
 import (
-	"time"
-
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
@@ -22,12 +20,10 @@ func (l *loop) open(s *session) step {
 		next := stepOpen
 		switch v.Kind {
 		case opening.More:
-			l.limitHandshake(s)
 			sent, next = l.fill(s, v.Room)
 		case opening.Address:
 			next = l.checkAddress(s)
 		case opening.Handshake:
-			l.limitHandshake(s)
 			return l.handshake(s)
 		case opening.HTTP:
 			return l.serveHTTP(s)
@@ -134,11 +130,6 @@ func (o *pending) releaseMemory() (placeLost bool) {
 	}
 	o.held = nil
 	return false
-}
-
-// connectDeadline returns the tick at which timeouts.connect_packet is over.
-func (l *loop) connectDeadline(s *session) reactor.Tick {
-	return l.In(s.pending.generation.Timeouts.ConnectPacket - time.Duration(l.Now()-s.begun))
 }
 
 // admit applies the limits to a client whose first bytes are whole.

@@ -27,7 +27,6 @@ type pending struct {
 	sameClient  *atomic.Int32 // of loopGuard: counts the sessions of its client; nil: none does
 	waiting     *atomic.Int32 // the same, once the session is counted; nil: it is not
 	held        *holding      // its part of the process's opening memory; nil: none
-	handshakeBy int64         // deadline of the client's handshake, in ns of the loop's clock; 0: no handshake has begun
 	helloAt     int64         // when its ClientHello was whole, in ns of the loop's clock
 	fault       string        // what was wrong with the client's first bytes, or with the last node
 	serverName  string        // that the client asked for in a handshake that has failed

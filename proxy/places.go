@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"net/netip"
 	"sync/atomic"
 
@@ -144,14 +143,6 @@ func (g *generation) setPlaces(n, refusals int64) {
 			g.webPlaces = max(n/2, 1) // otherwise there are only requests
 		}
 	}
-}
-
-// refusedBecause says in the log which limit a connection has exceeded, if its outcome alone does not.
-func (g *generation) refusedBecause(o outcome.Outcome) string {
-	if o != outcome.RefusedReserve {
-		return ""
-	}
-	return fmt.Sprintf("the free places of limits.max_connections (%d) are listeners[].reserve of other listeners", g.maxConnections)
 }
 
 // placeToRefuse moves a connection that is now refused out of the limits, so that it takes no place

@@ -49,30 +49,20 @@ func hello(t *testing.T) []byte {
 	return b[:n]
 }
 
-// The shorter limit ends the handshake.
 func handshakeThatStallsAtAnyByteIsEnded(t *testing.T) {
 	whole := hello(t)
-	tests := map[string]func(*testing.T){}
-	for name, limit := range map[string]setting{
-		"handshake_timeout": over(func(t *snapshot.TLS) { t.Timeout = 50 * time.Millisecond }),
-		"connect_packet":    func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 50 * time.Millisecond },
-	} {
-		tests[name] = func(t *testing.T) {
-			r := startTLS(t, []string{startNode(t, nil).address()}, limit)
-			var clients []*client
-			for n := 0; n <= len(whole); n += 1 + len(whole)/40 {
-				c := r.dialBare(r.srv.Addr("mqtt"))
-				c.send(whole[:n])
-				clients = append(clients, c)
-			}
-			for _, c := range clients {
-				c.rest()
-				_ = c.Close()
-			}
-			r.waitOutcome(outcome.ConnectTimeout, uint64(len(clients)))
-		}
+	r := startTLS(t, []string{startNode(t, nil).address()}, over(func(t *snapshot.TLS) { t.Timeout = 50 * time.Millisecond }))
+	var clients []*client
+	for n := 0; n <= len(whole); n += 1 + len(whole)/40 {
+		c := r.dialBare(r.srv.Addr("mqtt"))
+		c.send(whole[:n])
+		clients = append(clients, c)
 	}
-	proxytest.RunAbreast(t, tests)
+	for _, c := range clients {
+		c.rest()
+		_ = c.Close()
+	}
+	r.waitOutcome(outcome.ConnectTimeout, uint64(len(clients)))
 }
 
 func TestClientThatLeavesAtAnyByteOfItsHelloIsCounted(t *testing.T) {
@@ -119,6 +109,7 @@ func TestHandshakesPastTheGateAreClosed(t *testing.T) {
 	}
 	_ = second.Close()
 	r.waitOutcome(outcome.RefusedHandshake, 1)
+	r.waitLine("tls.max_handshake_queue")
 	gate.Leave(nil, nil)
 	r.open("room again")
 }
@@ -180,8 +171,7 @@ func TestSessionThatEndsLeavesTheQueueOfTheGate(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	const queue = 30 // in seconds, more than patience
 	r := startTLS(t, []string{startNode(t, nil).address()},
-		over(func(t *snapshot.TLS) { t.Gate, t.Timeout = tlsterm.NewGate(0, 1, queue), time.Hour }),
-		func(s *snapshot.Snapshot) { s.Timeouts.ConnectPacket = 500 * time.Millisecond })
+		over(func(t *snapshot.TLS) { t.Gate, t.Timeout = tlsterm.NewGate(0, 1, queue), 500*time.Millisecond }))
 	whole := hello(t)
 	for range queue {
 		c := r.dialBare(r.srv.Addr("mqtt"))

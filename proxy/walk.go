@@ -63,7 +63,7 @@ func (l *loop) dial(s *session) step {
 		return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
 	}
 	if o.walk.Late() {
-		o.failure += pick(o.retried(), "; the time of confirm is over", "; timeouts.connect_node is over")
+		o.failure += pick(o.retried(), "; pools[].confirm.time is over", "; timeouts.connect_node is over")
 	}
 	return l.noNodeLeft(s)
 }

@@ -239,11 +239,6 @@ func (o *Opening) Secured(info *tlsterm.Info) {
 	o.stage = o.afterTLS()
 }
 
-// AwaitsTLS reports whether the client's handshake comes next.
-func (o *Opening) AwaitsTLS() bool {
-	return o.stage == atHandshake || o.stage == atHello && o.listener.TLS != nil
-}
-
 // Keep copies the bytes of the last Feed, so that its argument may change.
 func (o *Opening) Keep() {
 	if !o.owned && len(o.bytes) > 0 {

@@ -22,15 +22,15 @@ func (o *Opening) silence() string {
 // Late names what the client has not sent completely when its time is over. It is empty if
 // net/http has the connection, because net/http reports that itself.
 func (o *Opening) Late() string {
-	limit := o.snapshot.Timeouts.ConnectPacket
+	setting, limit := "timeouts.connect_packet", o.snapshot.Timeouts.ConnectPacket
+	if t := o.listener.TLS; t != nil && o.TLS == nil {
+		setting, limit = "tls.handshake_timeout", t.Timeout
+	}
 	var missing string
 	switch o.stage {
 	case atProxyHeader:
 		missing = "PROXY header"
 	case atHello, atHandshake:
-		if t := o.listener.TLS; t != nil && t.Timeout < limit {
-			return fmt.Sprintf("no whole ClientHello within tls.handshake_timeout %v%s", t.Timeout, o.silence())
-		}
 		missing = "ClientHello"
 	case atRequest:
 		return fmt.Sprintf("request header: not whole within timeouts.connect_packet %v%s", limit, o.silence())
@@ -39,5 +39,5 @@ func (o *Opening) Late() string {
 	default:
 		missing = "CONNECT"
 	}
-	return fmt.Sprintf("no whole %s within timeouts.connect_packet %v%s", missing, limit, o.silence())
+	return fmt.Sprintf("no whole %s within %s %v%s", missing, setting, limit, o.silence())
 }

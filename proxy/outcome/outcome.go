@@ -31,7 +31,7 @@ const (
 
 	NoData              // the client closed or reset the connection and has sent nothing, as checks of load balancers do
 	ClientGone          // the client closed or reset the connection before a node had its CONNECT
-	ConnectTimeout      // no whole CONNECT within timeouts.connect_packet
+	ConnectTimeout      // no whole TLS handshake within tls.handshake_timeout, or no whole CONNECT within timeouts.connect_packet after it
 	HandshakeFailed     // the TLS handshake failed
 	RefusedHandshake    // too many TLS handshakes were waiting
 	RefusedOpening      // limits.opening_memory was exceeded, and the client's address held the most

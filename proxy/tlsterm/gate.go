@@ -12,7 +12,7 @@ import (
 )
 
 // ErrBusy is the error of Gate.Enter when the queue is full.
-var ErrBusy = errors.New("too many TLS handshakes wait already")
+var ErrBusy = errors.New("too many TLS handshakes wait already: see tls.max_handshake_queue")
 
 // Gate limits how many handshakes run at once and how many begin a second, in order of arrival. Further handshakes wait
 // in a bounded queue. It is better that a device waits a second for its handshake than that ten thousand devices all

@@ -101,14 +101,19 @@ func (n *names) lookup(name string) []*tls.Certificate {
 
 // choose is the GetCertificate of a tls.Config. If it returns neither a certificate nor an error, crypto/tls
 // answers unrecognized_name.
-func (n *names) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	list := n.lookup(hello.ServerName)
+func (n *names) choose(info *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	list := n.lookup(info.ServerName)
 	if len(list) == 0 {
 		return nil, nil
 	}
+	if ctx := info.Context(); ctx != nil {
+		if h, ok := ctx.Value(helloKey{}).(*hello); ok {
+			h.certs = list
+		}
+	}
 	// Hide the name: it has been matched already, and it is for the client to judge whether
 	// the certificate has it.
-	anonymous := *hello
+	anonymous := *info
 	anonymous.ServerName = ""
 	for _, c := range list {
 		if anonymous.SupportsCertificate(c) == nil {

@@ -14,6 +14,7 @@ import (
 // offer compares what a client offers in its ClientHello with what its listener allows.
 type offer struct {
 	hello  *tls.ClientHelloInfo
+	certs  []*tls.Certificate // for the name that the client asks for
 	config *tls.Config
 }
 
@@ -79,9 +80,11 @@ func (o offer) agreed() (version uint16) {
 }
 
 func (o offer) explainCipher() string {
-	version, key := o.agreed(), o.key()
+	version := o.agreed()
 	allowed := func(id uint16) bool { return slices.Contains(o.config.CipherSuites, id) }
-	fits := func(id uint16) bool { return isOf(id, version) && signedBy(id, key) }
+	fits := func(id uint16) bool {
+		return isOf(id, version) && slices.ContainsFunc(o.certs, func(c *tls.Certificate) bool { return signedBy(id, c.Leaf.PublicKey) })
+	}
 	offers := fmt.Sprintf("the client offers %s in %s", named(o.suites()), tls.VersionName(version))
 	var shared, otherKey, other []uint16
 	for _, id := range ranked {
@@ -102,9 +105,9 @@ func (o offer) explainCipher() string {
 		return fmt.Sprintf("%s; for %s a common curve is missing: %s", offers, CipherName(shared[0]), o.explainCurve())
 	case len(otherKey) > 0:
 		return fmt.Sprintf("%s; the certificate has a key of %s, and a second one in tls.certificates, with a key of %s for the same name, would allow %s",
-			offers, keyName(key), pick(keyName(key) == "RSA", "ECDSA", "RSA"), CipherName(otherKey[0]))
+			offers, o.keys(), pick(o.keys() == "RSA", "ECDSA", "RSA"), CipherName(otherKey[0]))
 	}
-	return offers + "; crypto/tls has none of them for the certificate's key of " + keyName(key) + ", so that no setting would allow it; protocol: tls passes TLS on to the nodes"
+	return offers + "; crypto/tls has none of them for the certificate's key of " + o.keys() + ", so that no setting would allow it; protocol: tls passes TLS on to the nodes"
 }
 
 func (o offer) explainCurve() string {
@@ -143,7 +146,7 @@ func (o offer) explainSignature() string {
 		names[i] = scheme.String()
 		only = only && scheme>>8 == 2 // the hash (RFC 5246, 7.4.1.4.1)
 	}
-	s := fmt.Sprintf("the client verifies the signatures %s, none of which the certificate's key of %s makes", named(names), keyName(o.key()))
+	s := fmt.Sprintf("the client verifies the signatures %s, none of which the certificate's key of %s makes", named(names), o.keys())
 	if only {
 		s += sha1
 	}
@@ -171,16 +174,15 @@ func offeredName(id uint16) string {
 	return CipherName(id)
 }
 
-// key returns the public key of the certificate that the client would get.
-func (o offer) key() crypto.PublicKey {
-	if o.config.GetCertificate == nil {
-		return nil
+// keys names the kinds of key of the certificates.
+func (o offer) keys() string {
+	var kinds []string
+	for _, c := range o.certs {
+		if kind := keyName(c.Leaf.PublicKey); !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
 	}
-	cert, err := o.config.GetCertificate(o.hello)
-	if err != nil || cert == nil {
-		return nil
-	}
-	return cert.Leaf.PublicKey
+	return strings.Join(kinds, " or ")
 }
 
 func (o offer) sharesCurve() bool {

@@ -53,7 +53,8 @@ func TestRefusedOfferNamesTheSettingThatAllowsIt(t *testing.T) {
 
 // A ClientHello has room for 32,000 suites; GREASE and signalling values are none.
 func TestErrorNamesAFewSuitesOfMany(t *testing.T) {
-	o := offer{&tls.ClientHelloInfo{CipherSuites: []uint16{0x2a2a, 0x00ff, 0x5600, 0x1301}, SupportedVersions: []uint16{tls.VersionTLS12}}, &tls.Config{MaxVersion: tls.VersionTLS13}}
+	hello := &tls.ClientHelloInfo{CipherSuites: []uint16{0x2a2a, 0x00ff, 0x5600, 0x1301}, SupportedVersions: []uint16{tls.VersionTLS12}}
+	o := offer{hello: hello, config: &tls.Config{MaxVersion: tls.VersionTLS13}}
 	if got := o.suites(); len(got) != 0 {
 		t.Errorf("named %v", got)
 	}

@@ -98,10 +98,23 @@ func (e *NodeError) Error() string {
 		return "TLS: the node closed the connection during the handshake"
 	case reason == NotTLS:
 		return "TLS: the node speaks something else"
+	case isRemote(e.Err, handshakeFailure):
+		return "TLS: " + e.Err.Error() + ": the node may want another suite or curve (pools[].tls.ciphers, curves) or a certificate"
+	case isRemote(e.Err, protocolVersion):
+		return "TLS: " + e.Err.Error() + ": see pools[].tls.min_version and max_version"
 	case isUnverified:
 		return "TLS: " + strings.TrimPrefix(unverified.Err.Error(), "x509: ") // as package health says it
 	}
 	return "TLS: " + e.Err.Error()
+}
+
+// The alerts of a node that speaks TLS otherwise (RFC 8446, 6.2).
+const handshakeFailure, protocolVersion tls.AlertError = 40, 70
+
+// isRemote reports whether err is this alert from the node.
+func isRemote(err error, alert tls.AlertError) bool {
+	remote, ok := errors.AsType[*net.OpError](err)
+	return ok && remote.Op == "remote error" && isOneOf(remote.Err, []tls.AlertError{alert})
 }
 
 func (e *NodeError) Unwrap() error { return e.Err }

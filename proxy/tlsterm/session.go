@@ -82,7 +82,7 @@ func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session
 			err = fmt.Errorf("remote error: %w", alert)
 		}
 		reason := reasonOf(err)
-		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, config}.explain(reason, err), Err: err}
+		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, hello.certs, config}.explain(reason, err), Err: err}
 	}
 	s.identify(&hello, config)
 	return s, nil
@@ -123,6 +123,7 @@ func (s *Session) handshake(ctx context.Context) error {
 // hello holds what the callbacks of a handshake learn.
 type hello struct {
 	info   *tls.ClientHelloInfo  // nil: the handshake failed earlier
+	certs  []*tls.Certificate    // for its name; empty: the handshake failed before the choice
 	chains [][]*x509.Certificate // of the client's certificate, if we and not crypto/tls have verified them
 }
 

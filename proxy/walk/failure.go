@@ -18,7 +18,7 @@ var (
 
 	// ErrNoTurn is the error of an attempt that ran out of time in our own queue, before the
 	// node was asked anything.
-	ErrNoTurn = errors.New("no turn for a TLS handshake in time: too many at once")
+	ErrNoTurn = errors.New("no turn for a TLS handshake within timeouts.dial: too many at once")
 )
 
 // Failure is the meaning of a failed attempt to reach a node.

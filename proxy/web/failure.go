@@ -56,7 +56,7 @@ func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	status, why := explain(err)
-	q.why = fmt.Sprintf("%s: %v", why, err) // the client is told less
+	q.why = fmt.Sprintf("%s: %v%s", why, err, x.settings.limitOf(err)) // the client is told less
 	q.answer(w, status, why)
 }
 
@@ -97,6 +97,25 @@ func unreached(reason outcome.Outcome) (status int, why string) {
 	default:
 		return http.StatusBadGateway, "no node could be reached"
 	}
+}
+
+// limitOf names the setting of the limit that an error is about, for the log; empty if the error names it, or
+// is about none.
+func (s *settings) limitOf(err error) string {
+	var wait interface{ Timeout() bool }
+	late := errors.As(err, &wait) && wait.Timeout()
+	_, unreached := errors.AsType[*unreachedError](err)
+	_, body := errors.AsType[*bodyError](err)
+	_, size := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case size:
+		return fmt.Sprintf(": limits.max_request_size is %d", s.MaxRequestSize)
+	case late && unreached:
+		return fmt.Sprintf(": timeouts.dial is %v, and timeouts.connect_node %v", s.DialTimeout, s.ConnectTimeout)
+	case late && !body:
+		return fmt.Sprintf(": timeouts.response is %v", s.ResponseTimeout)
+	}
+	return ""
 }
 
 // lateBody is the answer for a body that did not arrive in time.

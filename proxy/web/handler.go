@@ -105,6 +105,7 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, pool *snapshot.P
 	case pool == nil:
 		q.answer(w, http.StatusNotFound, "nothing is served at this host and path")
 	case settings.MaxRequestSize > 0 && r.ContentLength > settings.MaxRequestSize:
+		q.why = tooLarge(settings.MaxRequestSize) + ": limits.max_request_size"
 		q.refuse(w, http.StatusRequestEntityTooLarge, tooLarge(settings.MaxRequestSize))
 	default:
 		x := newExchange(q, settings, w)
