@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 
 	"mqttlb/balancer"
@@ -62,13 +63,12 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 		pool.SendProxy = 2
 		pool.ForwardTLVs = kindsOf(c.ForwardTLVs)
 	}
+	var tlsErr error
 	if c.TLS != nil {
-		if err := p.addNodeTLS(pool, c.TLS, ofPool(i, c), before, log); err != nil {
-			return nil, err
-		}
+		tlsErr = p.addNodeTLS(pool, c.TLS, ofPool(i, c), before, log)
 	}
 	check, err := p.checkOf(i, pool, before, log)
-	if err != nil {
+	if err = errors.Join(tlsErr, err); err != nil {
 		return nil, err
 	}
 	checker := before.checkers[c.Name]
