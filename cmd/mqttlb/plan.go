@@ -284,6 +284,7 @@ func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) (all []snapsh
 		for _, r := range l.Routes {
 			all = append(all, snapshot.Route{SNI: r.Host, Pool: pools[r.Pool]})
 		}
+	case config.TCP: // has no routes
 	}
 	return all
 }

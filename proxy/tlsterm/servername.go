@@ -51,7 +51,8 @@ func explainSNI(err error, hello []byte) error {
 	if parseErr != nil || len(asked) == 0 {
 		return err
 	}
-	name, why := asked[0], error(nil)
+	var why error
+	name := asked[0]
 	switch {
 	case len(asked) > 1:
 		why = fmt.Errorf("%w; crypto/tls refuses it", errSeveralNames)
