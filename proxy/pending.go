@@ -88,6 +88,13 @@ func (a *attempt) reusable() []byte {
 	return a.buffer[:0]
 }
 
+// newOffer makes the upgrade ready for another node.
+func (a *attempt) newOffer() {
+	if a.request != nil {
+		a.request.Plain, a.request.Key = false, websocket.NewKey()
+	}
+}
+
 // borrower says which goroutine uses a connection of the session. Only the borrower may touch that
 // connection.
 type borrower uint8

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 )
 
@@ -33,11 +34,25 @@ func MatchPath(pattern, path string) bool {
 	return pattern == "" || path == pattern
 }
 
+// MatchUpgrade reports whether the decoded path of an upgrade to WebSocket matches a pattern: one that ends in "/*"
+// matches every path below, as /ws/ and /ws/a for "/ws/*", and any other pattern only that path.
+func MatchUpgrade(pattern, path string) bool {
+	if below, ok := strings.CutSuffix(pattern, "*"); ok && strings.HasSuffix(below, "/") {
+		return strings.HasPrefix(path, below)
+	}
+	return path == pattern
+}
+
 // hostname returns the name in a Host field, normalized for comparison.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.Contains(host, ":") { // an IPv6 address has several spellings
+		if ip, err := netip.ParseAddr(host); err == nil {
+			return ip.String()
+		}
+	}
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
