@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,7 @@ func checkRoutes(l *Listener, s *source, at string) {
 			checkPassthroughRoute(r, s, at)
 		} else {
 			checkRequestRoute(r, s, at)
+			checkRouteHost(l, r, s, at)
 		}
 		if !matches(s, at) {
 			continue
@@ -36,19 +38,46 @@ func checkRoutes(l *Listener, s *source, at string) {
 
 // checkRequestRoute checks a route on a listener of protocol http.
 func checkRequestRoute(r *Route, s *source, at string) {
-	protocol, origins := child(at, "protocol"), child(at, "allowed_origins")
-	if s.written(origins) && r.Protocol != WS && s.valid(origins, protocol) {
-		s.errorf(origins, "has no meaning with protocol %s; only ws has a list of origins", r.Protocol)
+	protocol := child(at, "protocol")
+	for _, of := range []struct{ key, hint string }{
+		{"allowed_origins", "only ws has a list of origins"},
+		{"paths", "write a route for each path, or one whose path ends in / for all below"},
+		{"subprotocol", "only ws has subprotocols"},
+	} {
+		if key := child(at, of.key); s.written(key) && r.Protocol != WS && s.valid(key, protocol) {
+			s.errorf(key, "has no meaning with protocol %s; %s", r.Protocol, of.hint)
+		}
 	}
-	checkOnce(r.AllowedOrigins, identity, "origin", s, origins)
-	if !s.written(child(at, "host")) && !s.written(child(at, "path")) && s.written(child(at, "pool")) {
+	checkPaths(r.Paths, s, at)
+	checkOnce(r.AllowedOrigins, identity, "origin", s, child(at, "allowed_origins"))
+	if !s.written(child(at, "host")) && !s.written(child(at, "path")) && !s.written(child(at, "paths")) && s.written(child(at, "pool")) {
 		s.errorf(at, "has neither host nor path; what no route takes goes to the listener's pool")
+	}
+}
+
+// checkPaths checks the paths of the listener or route at a path of the configuration.
+func checkPaths(paths []string, s *source, at string) {
+	one, several := child(at, "path"), child(at, "paths")
+	if s.written(one) && s.written(several) && s.valid(one, several) {
+		s.errorf(several, "stands beside path; write all paths in paths")
+	}
+	checkOnce(paths, identity, "path", s, several)
+}
+
+// checkRouteHost checks that the listener lets requests for the route's host in.
+func checkRouteHost(l *Listener, r *Route, s *source, at string) {
+	host, allowed := child(at, "host"), child(parent(parent(at)), "allowed_hosts")
+	if r.Host == "" || len(l.AllowedHosts) == 0 || !s.valid(host, allowed) {
+		return
+	}
+	if !slices.ContainsFunc(l.AllowedHosts, func(h string) bool { return hostsMeet(h, r.Host) }) {
+		s.errorf(host, "takes nothing: %s is not in the allowed_hosts of the listener", r.Host)
 	}
 }
 
 // checkPassthroughRoute checks a route on a listener of protocol tls.
 func checkPassthroughRoute(r *Route, s *source, at string) {
-	for _, key := range []string{"path", "protocol", "allowed_origins"} {
+	for _, key := range []string{"path", "paths", "protocol", "subprotocol", "allowed_origins"} {
 		if path := child(at, key); s.written(path) && s.valid(path) {
 			s.errorf(path, "has no meaning on a listener of protocol tls, which sees the host in the SNI and nothing else")
 		}
@@ -65,8 +94,8 @@ func checkPassthroughRoute(r *Route, s *source, at string) {
 // matches reports whether the route at a path has a host or a path, and both could be
 // read.
 func matches(s *source, at string) bool {
-	host, path := child(at, "host"), child(at, "path")
-	return (s.written(host) || s.written(path)) && s.valid(host, path, child(at, "protocol"))
+	host, path, paths := child(at, "host"), child(at, "path"), child(at, "paths")
+	return (s.written(host) || s.written(path) || s.written(paths)) && s.valid(host, path, paths, child(at, "protocol"))
 }
 
 // what describes what a route matches.
@@ -74,9 +103,16 @@ func (r *Route) what() string {
 	if r.Protocol == Passthrough {
 		return r.Host
 	}
-	what := abbreviate(r.Path)
-	if r.takesBelow() {
-		what = "all below " + what
+	what := ""
+	for i, path := range r.RequestPaths() {
+		if i > 0 {
+			what += " and "
+		}
+		prefix, below := r.below(path)
+		if below {
+			what += "all below "
+		}
+		what += abbreviate(prefix)
 	}
 	if r.Host == "" {
 		return what + " of every host"
@@ -84,20 +120,31 @@ func (r *Route) what() string {
 	return what + " of " + r.Host
 }
 
-// takesBelow reports whether the route matches every path that begins with its own.
-func (r *Route) takesBelow() bool {
-	return r.Protocol == HTTP && strings.HasSuffix(r.Path, "/")
+// below reports whether a path of the route is that of every path with a prefix, and returns the prefix.
+func (r *Route) below(path string) (prefix string, ok bool) {
+	if r.Protocol == WS {
+		if prefix, ok := strings.CutSuffix(path, "*"); ok && strings.HasSuffix(prefix, "/") {
+			return prefix, true
+		}
+		return path, false
+	}
+	return path, strings.HasSuffix(path, "/")
 }
 
 // covers reports whether r matches everything that other matches.
 func (r *Route) covers(other *Route) bool {
-	if !hostCovers(r.Host, other.Host) {
-		return false
+	for _, path := range other.RequestPaths() {
+		text, below := other.below(path)
+		if !slices.ContainsFunc(r.RequestPaths(), func(own string) bool {
+			if prefix, all := r.below(own); all {
+				return strings.HasPrefix(text, prefix)
+			}
+			return own == text && !below
+		}) {
+			return false
+		}
 	}
-	if r.takesBelow() {
-		return strings.HasPrefix(other.Path, r.Path)
-	}
-	return r.Path == other.Path && !other.takesBelow()
+	return hostCovers(r.Host, other.Host)
 }
 
 // hostCovers reports whether pattern a matches every host that pattern b matches.
@@ -112,4 +159,10 @@ func hostCovers(a, b string) bool {
 		return len(b) > len(begin) && strings.HasPrefix(b, begin)
 	}
 	return false
+}
+
+// hostsMeet reports whether some host matches both patterns.
+func hostsMeet(a, b string) bool {
+	return hostCovers(a, b) || hostCovers(b, a) ||
+		strings.HasPrefix(a, "*") && strings.HasSuffix(b, "*") || strings.HasSuffix(a, "*") && strings.HasPrefix(b, "*")
 }

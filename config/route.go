@@ -1,5 +1,19 @@
 package config
 
+// UpgradePaths lists the paths of the upgrades that the listener takes. Valid only if Protocol is WS.
+func (l *Listener) UpgradePaths() []string { return allPaths(l.Path, l.Paths) }
+
+// RequestPaths lists the paths of the requests that the route takes. Not valid with Passthrough.
+func (r *Route) RequestPaths() []string { return allPaths(r.Path, r.Paths) }
+
+// allPaths lists what is written as one path or as several.
+func allPaths(one string, several []string) []string {
+	if len(several) > 0 {
+		return several
+	}
+	return []string{one}
+}
+
 // A Route sends the requests for one host and path on a listener of Protocol HTTP to a
 // pool of its own. Only the host and the path decide whether a request matches: a request
 // that matches a route of Protocol WS and is not an upgrade is refused. On a Passthrough
@@ -20,4 +34,8 @@ type Route struct {
 	Protocol       Protocol // HTTP or WS, or Passthrough on a Passthrough listener
 	Pool           string   // the Name of one of Config.Pools
 	AllowedOrigins []string // as in Listener. Valid only if Protocol is WS
+
+	// Paths and Subprotocol are as in Listener. With Paths there is no Path. Valid only if Protocol is WS.
+	Paths       []string
+	Subprotocol Subprotocol
 }

@@ -23,21 +23,37 @@ type routeSummary struct {
 func (l *Listener) requests() []routeSummary {
 	switch l.Protocol {
 	case WS:
-		own := Route{Path: l.Path, Protocol: WS, Pool: l.Pool, AllowedOrigins: l.AllowedOrigins}
+		own := Route{Path: l.Path, Paths: l.Paths, Protocol: WS, Subprotocol: l.Subprotocol, Pool: l.Pool, AllowedOrigins: l.AllowedOrigins}
 		return []routeSummary{{own, orAny(l.AllowedHosts)}}
 	case HTTP:
 		var all []routeSummary
 		for _, r := range l.Routes {
-			host := "any"
+			host := orAny(l.AllowedHosts)
 			if r.Host != "" {
 				host = r.Host
 			}
 			all = append(all, routeSummary{r, host})
 		}
-		return append(all, routeSummary{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, "any"})
+		return append(all, routeSummary{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, orAny(l.AllowedHosts)})
 	case MQTT, TCP, Passthrough:
 	}
 	return nil
+}
+
+// protocol is the protocol of a route, and what clients may leave out.
+func (r *Route) protocol() string {
+	if r.Protocol == WS && r.Subprotocol == SubprotocolOptional {
+		return string(r.Protocol) + ", subprotocol optional"
+	}
+	return string(r.Protocol)
+}
+
+// protocol is the protocol of a pool, and the path that its nodes get if that is not the client's.
+func (p *Pool) protocol() string {
+	if p.Protocol == WS && p.Path != PathKeep {
+		return string(p.Protocol) + " at " + p.Path
+	}
+	return string(p.Protocol)
 }
 
 func (r *Route) origins() string {

@@ -260,13 +260,16 @@ func protocolName(p snapshot.Protocol) string {
 func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
 	switch l.Protocol {
 	case config.WS:
-		return []snapshot.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}
+		return upgradeRoutes(snapshot.Route{Pool: pools[l.Pool], Origins: l.AllowedOrigins}, l.UpgradePaths(), l.Subprotocol)
 	case config.HTTP:
 		var all []snapshot.Route
 		for _, r := range l.Routes {
-			all = append(all, snapshot.Route{
-				Host: r.Host, Path: r.Path, Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
-			})
+			route := snapshot.Route{Host: r.Host, Path: r.Path, Pool: pools[r.Pool], Origins: r.AllowedOrigins}
+			if r.Protocol == config.WS {
+				all = append(all, upgradeRoutes(route, r.RequestPaths(), r.Subprotocol)...)
+				continue
+			}
+			all = append(all, route)
 		}
 		return append(all, snapshot.Route{Pool: pools[l.Pool]}) // takes the rest
 	case config.Passthrough:
@@ -278,4 +281,14 @@ func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Ro
 	default:
 		return nil
 	}
+}
+
+// upgradeRoutes returns a route to WebSocket for each path.
+func upgradeRoutes(r snapshot.Route, paths []string, subprotocol config.Subprotocol) (all []snapshot.Route) {
+	r.WebSocket, r.SubprotocolOptional = true, subprotocol == config.SubprotocolOptional
+	for _, path := range paths {
+		r.Path = path
+		all = append(all, r)
+	}
+	return all
 }

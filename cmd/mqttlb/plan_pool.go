@@ -44,6 +44,9 @@ func (p *plan) addPool(c *config.Pool, before *plan, log *slog.Logger) (*snapsho
 		Cookie:         c.Cookie,
 		RebalanceRate:  int(c.Rebalance),
 	}
+	if pool.WebSocket && c.Path != config.PathKeep {
+		pool.Path = c.Path
+	}
 	if f := c.Confirm; f != nil {
 		pool.Confirm = snapshot.Confirm{Attempts: f.Attempts, Time: f.Time, Silence: f.Silence == config.SilenceRetry}
 	}
