@@ -182,6 +182,9 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	case c.excess.OfAddress():
 		h.reject(w, r, c, ln, tooMany(c.excess))
 	case wrongHost != nil:
+		if ln.Protocol == snapshot.HTTP && (route == nil || !route.WebSocket) {
+			c.stays.Do(c.staying) // no upgrade has failed
+		}
 		h.reject(w, r, c, ln, wrongHost)
 	case route != nil && route.WebSocket:
 		h.upgrade(w, r, c, ln, route)
