@@ -94,6 +94,10 @@ func (r *rig) relayed(want, request string) {
 func TestNodesAreOfferedWhatTheClientOffers(t *testing.T) {
 	const offer = "Sec-WebSocket-Protocol: "
 	closes := func(*asked) {}
+	repeats := func(a *asked) { // as RabbitMQ 3.10 does
+		_, _ = io.WriteString(a, strings.Replace(a.switching(), "Protocol: mqttv3.1\r", "Protocol: "+a.request.Header.Get("Sec-WebSocket-Protocol")+"\r", 1))
+		_, _ = io.Copy(io.Discard, a)
+	}
 	for _, row := range []struct {
 		name    string
 		broker  []string
@@ -110,6 +114,7 @@ func TestNodesAreOfferedWhatTheClientOffers(t *testing.T) {
 		{"what EMQX answers 400", ofEMQX, answers400, []string{offer + "mqttv3.1"}, "mqttv3.1", []string{"mqttv3.1", "mqtt"}},
 		{"with others", ofEMQX, answers400, []string{offer + "mqttv3.1, token"}, "mqttv3.1", []string{"mqttv3.1, token", "mqtt"}},
 		{"what Mosquitto closes", ofMosquitto, closes, []string{offer + "mqttv3.1.1"}, "mqttv3.1.1", []string{"mqttv3.1.1", "mqtt"}},
+		{"what RabbitMQ repeats", []string{"mqtt"}, repeats, []string{offer + "mqttv3.1, token"}, "mqttv3.1", []string{"mqttv3.1, token", "mqtt"}},
 		{"in capitals", ofEMQX, answers400, []string{offer + "MQTT"}, "MQTT", []string{"MQTT", "mqtt"}},
 		{"capitals last", ofEMQX, answers400, []string{offer + "MQTT, mqtt-v5"}, "MQTT", []string{"MQTT, mqtt-v5"}},
 		{"no token", ofEMQX, answers400, []string{offer + `"a b", mqtt, a/b`}, "mqtt", []string{"mqtt"}},

@@ -31,32 +31,41 @@ func TestNodeChoosesFromTheOffer(t *testing.T) {
 	}
 }
 
+// A refusal that may be about the offer is one of mqtt alone, too, unless that was the offer.
 func TestWhichRefusalsMayBeAboutTheOffer(t *testing.T) {
-	refusal := func(status int) error { return &ResponseError{Status: status} }
-	closed := &ResponseError{Reason: "closed", Silent: true}
+	status := func(line string) string { return answer("HTTP/1.1 " + line) }
 	for _, c := range []struct {
-		name  string
-		offer []string
-		plain bool
-		err   error
-		want  bool
+		name, b string
+		want    bool
 	}{
-		{"400, of EMQX", []string{"mqttv3.1"}, false, refusal(400), true},
-		{"400 with mqtt among others", []string{"mqtt", "token"}, false, refusal(400), true},
-		{"a close, of Mosquitto", []string{"mqttv3.1.1"}, false, closed, true},
-		{"too long a token", []string{"mqtt", "token"}, false, refusal(431), true},
-		{"400 for mqtt", []string{"mqtt"}, false, refusal(400), false},
-		{"a close for mqtt", []string{"mqtt"}, false, closed, false},
-		{"400 again", []string{"mqttv3.1"}, true, refusal(400), false},
-		{"no right", []string{"mqttv3.1"}, false, refusal(403), false},
-		{"another path", []string{"mqttv3.1"}, false, refusal(404), false},
-		{"a busy node", []string{"mqttv3.1"}, false, refusal(503), false},
-		{"no HTTP", []string{"mqttv3.1"}, false, refusal(0), false},
-		{"another error", []string{"mqttv3.1"}, false, errors.New("reset"), false},
+		{"400, of EMQX", status("400 Bad Request"), true},
+		{"not acceptable", status("406 Not Acceptable"), true},
+		{"another upgrade", status("426 Upgrade Required"), true},
+		{"too long a token", status("431 Request Header Fields Too Large"), true},
+		{"not implemented", status("501 Not Implemented"), true},
+		{"the whole offer, of RabbitMQ 3.10", answer(switching, upgrade, connection, accept, "Sec-WebSocket-Protocol: mqttv3.1, token"), true},
+		{"another one", answer(switching, upgrade, connection, accept, "Sec-WebSocket-Protocol: wamp"), true},
+		{"no right", status("403 Forbidden"), false},
+		{"no login", status("401 Unauthorized"), false},
+		{"another path", status("404 Not Found"), false},
+		{"another place", status("302 Found"), false},
+		{"a busy node", status("503 Service Unavailable"), false},
+		{"no HTTP", "\x20\x02\x00\x00", false},
+		{"another key", answer(switching, upgrade, connection, "Sec-WebSocket-Accept: x", "Sec-WebSocket-Protocol: wamp"), false},
 	} {
-		r := Request{Protocols: c.offer, Plain: c.plain}
-		if got := r.MayOfferPlain(c.err); got != c.want {
-			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		r := sample
+		r.Protocols = []string{"mqttv3.1", "token"}
+		_, err := ReadResponse([]byte(c.b), &r)
+		if err == nil || r.MayOfferPlain(err) != c.want {
+			t.Errorf("%s: %v: %v, want %v", c.name, err, r.MayOfferPlain(err), c.want)
 		}
+		r.Plain = true
+		plain := sample
+		if r.MayOfferPlain(err) || plain.MayOfferPlain(err) {
+			t.Errorf("%s: mqtt alone is offered after mqtt alone", c.name)
+		}
+	}
+	if r := (&Request{Protocols: []string{"token"}}); r.MayOfferPlain(errors.New("no connection")) {
+		t.Error("any error may be about the offer")
 	}
 }

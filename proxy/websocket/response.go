@@ -16,8 +16,8 @@ type ResponseError struct {
 	Status int
 	// Reason describes the fault. It quotes at most 120 bytes of the answer.
 	Reason string
-	// Silent says that the node closed in place of an answer.
-	Silent bool
+	// Offer says that the reason may be the offered subprotocols.
+	Offer bool
 }
 
 // Error returns a line such as `upgrade refused: status 403: "Forbidden"`.
@@ -64,19 +64,22 @@ func readHead(head []byte, r *Request) (status int, err error) {
 		if reason := faultOf(resp.Header, r); reason != "" {
 			return 0, &ResponseError{Status: status, Reason: reason}
 		}
+		if reason := choiceFault(resp.Header, r); reason != "" {
+			return 0, &ResponseError{Status: status, Reason: reason, Offer: true}
+		}
 		return status, nil
 	case status >= 100 && status < 200:
 		return status, nil
 	}
 	_, text, _ := strings.Cut(resp.Status, " ")
-	return 0, &ResponseError{Status: status, Reason: quoted(text)}
+	return 0, &ResponseError{Status: status, Reason: quoted(text), Offer: mayBeOffer(status)}
 }
 
 // faultOf describes the fault in the header of a 101, or returns "" if there is none. It
-// makes checks 2 to 6 of §4.1.
+// makes checks 2 to 5 of §4.1.
 func faultOf(h http.Header, r *Request) string {
 	upgrade, accept := strings.Join(h["Upgrade"], ","), strings.Join(h["Sec-Websocket-Accept"], ",")
-	extensions, protocol := Tokens(h["Sec-Websocket-Extensions"]), h["Sec-Websocket-Protocol"]
+	extensions := Tokens(h["Sec-Websocket-Extensions"])
 	switch {
 	case !strings.EqualFold(upgrade, "websocket"):
 		return "Upgrade is " + quoted(upgrade) + ", not websocket"
@@ -86,8 +89,6 @@ func faultOf(h http.Header, r *Request) string {
 		return "Sec-WebSocket-Accept is " + quoted(accept) + ", which does not answer the key"
 	case len(extensions) > 0:
 		return "Sec-WebSocket-Extensions is " + quoted(strings.Join(extensions, ",")) + ", and none was offered"
-	case len(protocol) > 1 || len(protocol) == 1 && !slices.Contains(r.offer(), protocol[0]):
-		return "Sec-WebSocket-Protocol is " + quoted(strings.Join(protocol, ",")) + ", " + quoted(strings.Join(r.offer(), ", ")) + " was asked for"
 	}
 	return ""
 }
