@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -262,5 +266,26 @@ func TestClientThatLeavesDuringTheSecondTry(t *testing.T) {
 	r.waitOutcome(outcome.ClientGone, 1)
 	if open := r.node(0).Open(); open != 0 {
 		t.Errorf("%d sessions are open on the node", open)
+	}
+}
+
+// The second try makes its own TLS connection to the node.
+func TestSecondTryOverTLS(t *testing.T) {
+	broker := &wsBroker{knows: ofEMQX, refuse: answers400}
+	broker.node = startNode(t, func(c net.Conn) {
+		over := tls.Server(&unwrapped{Conn: c, r: bufio.NewReader(c)}, nodeConfig())
+		if request, err := http.ReadRequest(bufio.NewReader(over)); err == nil {
+			broker.answer(&asked{Conn: over, request: request})
+		}
+	})
+	r := start(t, []string{broker.address()}, wsToWS.set, sendProxy(2), func(s *snapshot.Snapshot) {
+		s.Listeners[0].Pool.TLS = testNodeTLS(s.Listeners[0].Pool.Nodes())
+	})
+	for range 3 {
+		r.relayed("mqttv3.1", upgradeRequest("Sec-WebSocket-Protocol: mqttv3.1"))
+	}
+	r.waitOutcome(outcome.ClientClosed, 3)
+	if got, _ := broker.seen(); len(got) != 6 || got[4] != "mqttv3.1" || got[5] != "mqtt" {
+		t.Errorf("the node was offered %q", got)
 	}
 }
