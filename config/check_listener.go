@@ -20,6 +20,7 @@ func checkListener(l *Listener, s *source, at string) {
 		s.errorf(trusted, "is missing; with proxy_protocol: accept list the proxies that are believed, as [10.0.0.0/8]")
 	}
 	checkOnce(l.TrustedProxies, netip.Prefix.String, "network", s, trusted)
+	checkPaths(l.Paths, s, at)
 	checkOnce(l.AllowedHosts, identity, "host", s, child(at, "allowed_hosts"))
 	checkOnce(l.AllowedOrigins, identity, "origin", s, child(at, "allowed_origins"))
 
@@ -40,7 +41,9 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		hint string
 	}{
 		{"path", []Protocol{WS}, "only ws has a path"},
-		{"allowed_hosts", []Protocol{WS}, "only ws has a list of hosts"},
+		{"paths", []Protocol{WS}, "only ws has paths"},
+		{"subprotocol", []Protocol{WS}, "only ws has subprotocols"},
+		{"allowed_hosts", []Protocol{WS, HTTP}, "only ws and http have a list of hosts"},
 		{"allowed_origins", []Protocol{WS}, "only ws has a list of origins"},
 		{"routes", []Protocol{MQTT, WS, HTTP, Passthrough}, "only mqtt, ws, http and tls have routes"},
 		{"validity", []Protocol{MQTT, WS, HTTP}, "the CONNECT is not read"},
@@ -51,7 +54,7 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		}
 		hint := k.hint
 		if l.Protocol == HTTP {
-			hint = "write it in a route" // host, path or allowed_origins
+			hint = "write it in a route" // path, paths, subprotocol or allowed_origins
 		}
 		s.errorf(path, "has no meaning with protocol %s; %s", l.Protocol, hint)
 	}

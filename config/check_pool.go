@@ -11,6 +11,9 @@ func checkPool(p *Pool, s *source, at string) {
 	if s.written(headers) && p.Protocol != WS && s.valid(headers, protocol) {
 		s.errorf(headers, "has no meaning with protocol %s; only an upgrade to ws is written anew", p.Protocol)
 	}
+	if path := child(at, "path"); s.written(path) && p.Protocol != WS && s.valid(path, protocol) {
+		s.errorf(path, "has no meaning with protocol %s; only an upgrade to ws is written anew", p.Protocol)
+	}
 	checkOnce(p.ForwardHeaders, identity, "header", s, headers)
 	checkOnce(p.ForwardTLVs, func(f ForwardTLV) string { return string(f) }, "TLV", s, child(at, "forward_tlvs"))
 	if p.TLS != nil {

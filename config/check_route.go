@@ -25,6 +25,7 @@ func checkRoutes(l *Listener, s *source, at string) {
 			checkSNIRoute(l.Protocol, s, at)
 		default:
 			checkRequestRoute(r, s, at)
+			checkRouteHost(l, r, s, at)
 		}
 		sni := child(at, "sni")
 		if s.written(sni) && l.TLS == nil && l.Protocol != Passthrough && s.valid(sni, child(listener, "protocol"), child(listener, "tls")) {
@@ -46,11 +47,18 @@ func checkRoutes(l *Listener, s *source, at string) {
 
 // checkRequestRoute checks a route on a listener of protocol http.
 func checkRequestRoute(r *Route, s *source, at string) {
-	protocol, origins := child(at, "protocol"), child(at, "allowed_origins")
-	if s.written(origins) && r.Protocol != WS && s.valid(origins, protocol) {
-		s.errorf(origins, "has no meaning with protocol %s; only ws has a list of origins", r.Protocol)
+	protocol := child(at, "protocol")
+	for _, of := range []struct{ key, hint string }{
+		{"allowed_origins", "only ws has a list of origins"},
+		{"paths", "write a route for each path, or one whose path ends in / for all below"},
+		{"subprotocol", "only ws has subprotocols"},
+	} {
+		if key := child(at, of.key); s.written(key) && r.Protocol != WS && s.valid(key, protocol) {
+			s.errorf(key, "has no meaning with protocol %s; %s", r.Protocol, of.hint)
+		}
 	}
-	checkOnce(r.AllowedOrigins, identity, "origin", s, origins)
+	checkPaths(r.Paths, s, at)
+	checkOnce(r.AllowedOrigins, identity, "origin", s, child(at, "allowed_origins"))
 	if !hasCondition(s, at) && s.written(child(at, "pool")) {
 		s.errorf(at, "has neither host nor path nor sni; what no route takes goes to the listener's pool")
 	}
@@ -60,9 +68,14 @@ func checkRequestRoute(r *Route, s *source, at string) {
 func checkSNIRoute(p Protocol, s *source, at string) {
 	hints := map[string]string{"host": "write sni, the name that a client asks for in TLS"}
 	if p == WS {
-		hints["path"], hints["allowed_origins"] = "it is the listener's", "they are the listener's"
+		for _, key := range []string{"path", "subprotocol"} {
+			hints[key] = "it is the listener's"
+		}
+		for _, key := range []string{"paths", "allowed_origins"} {
+			hints[key] = "they are the listener's"
+		}
 	}
-	for _, key := range []string{"host", "path", "protocol", "allowed_origins"} {
+	for _, key := range []string{"host", "path", "paths", "protocol", "subprotocol", "allowed_origins"} {
 		path := child(at, key)
 		if !s.written(path) || !s.valid(path) {
 			continue
@@ -75,9 +88,29 @@ func checkSNIRoute(p Protocol, s *source, at string) {
 	}
 }
 
+// checkPaths checks the paths of the listener or route at a path of the configuration.
+func checkPaths(paths []string, s *source, at string) {
+	one, several := child(at, "path"), child(at, "paths")
+	if s.written(one) && s.written(several) && s.valid(one, several) {
+		s.errorf(several, "stands beside path; write all paths in paths")
+	}
+	checkOnce(paths, identity, "path", s, several)
+}
+
+// checkRouteHost checks that the listener lets requests for the route's host in.
+func checkRouteHost(l *Listener, r *Route, s *source, at string) {
+	host, allowed := child(at, "host"), child(parent(parent(at)), "allowed_hosts")
+	if r.Host == "" || len(l.AllowedHosts) == 0 || !s.valid(host, allowed) {
+		return
+	}
+	if !slices.ContainsFunc(l.AllowedHosts, func(h string) bool { return hostsMeet(h, r.Host) }) {
+		s.errorf(host, "takes nothing: %s is not in the allowed_hosts of the listener", r.Host)
+	}
+}
+
 // checkPassthroughRoute checks a route on a listener of protocol tls.
 func checkPassthroughRoute(s *source, at string) {
-	for _, key := range []string{"path", "protocol", "allowed_origins"} {
+	for _, key := range []string{"path", "paths", "protocol", "subprotocol", "allowed_origins"} {
 		if path := child(at, key); s.written(path) && s.valid(path) {
 			s.errorf(path, "has no meaning on a listener of protocol tls, which sees the host in the SNI and nothing else")
 		}
@@ -94,7 +127,7 @@ func checkPassthroughRoute(s *source, at string) {
 }
 
 // conditions are the keys of a route that say what it takes.
-var conditions = []string{"host", "path", "sni"}
+var conditions = []string{"host", "path", "paths", "sni"}
 
 // hasCondition reports whether the route at a path says what it takes.
 func hasCondition(s *source, at string) bool {
@@ -113,12 +146,19 @@ func matches(s *source, at string) bool {
 
 // what describes what a route matches.
 func (r *Route) what() string {
-	if r.Path == "" { // not of a listener of protocol http
+	if r.Path == "" && len(r.Paths) == 0 { // not of a listener of protocol http
 		return cmp.Or(r.Host, r.SNI)
 	}
-	what := abbreviate(r.Path)
-	if r.takesBelow() {
-		what = "all below " + what
+	what := ""
+	for i, path := range r.RequestPaths() {
+		if i > 0 {
+			what += " and "
+		}
+		prefix, below := r.below(path)
+		if below {
+			what += "all below "
+		}
+		what += abbreviate(prefix)
 	}
 	of := " of every host"
 	if r.Host != "" {
@@ -130,9 +170,15 @@ func (r *Route) what() string {
 	return what + of
 }
 
-// takesBelow reports whether the route matches every path that begins with its own.
-func (r *Route) takesBelow() bool {
-	return r.Protocol == HTTP && strings.HasSuffix(r.Path, "/")
+// below reports whether a path of the route is that of every path with a prefix, and returns the prefix.
+func (r *Route) below(path string) (prefix string, ok bool) {
+	if r.Protocol == WS {
+		if prefix, ok := strings.CutSuffix(path, "*"); ok && strings.HasSuffix(prefix, "/") {
+			return prefix, true
+		}
+		return path, false
+	}
+	return path, strings.HasSuffix(path, "/")
 }
 
 // covers reports whether r matches everything that other matches.
@@ -140,10 +186,18 @@ func (r *Route) covers(other *Route) bool {
 	if !hostCovers(r.Host, other.Host) || !hostCovers(r.SNI, other.SNI) {
 		return false
 	}
-	if r.takesBelow() {
-		return strings.HasPrefix(other.Path, r.Path)
+	for _, path := range other.RequestPaths() {
+		text, below := other.below(path)
+		if !slices.ContainsFunc(r.RequestPaths(), func(own string) bool {
+			if prefix, all := r.below(own); all {
+				return strings.HasPrefix(text, prefix)
+			}
+			return own == text && !below
+		}) {
+			return false
+		}
 	}
-	return r.Path == other.Path && !other.takesBelow()
+	return true
 }
 
 // hostCovers reports whether pattern a matches every host that pattern b matches.
@@ -158,4 +212,10 @@ func hostCovers(a, b string) bool {
 		return len(b) > len(begin) && strings.HasPrefix(b, begin)
 	}
 	return false
+}
+
+// hostsMeet reports whether some host matches both patterns.
+func hostsMeet(a, b string) bool {
+	return hostCovers(a, b) || hostCovers(b, a) ||
+		strings.HasPrefix(a, "*") && strings.HasSuffix(b, "*") || strings.HasSuffix(a, "*") && strings.HasPrefix(b, "*")
 }

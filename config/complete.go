@@ -59,14 +59,14 @@ func (c *Config) complete() {
 }
 
 func (l *Listener) complete() {
-	if l.Path == "" && l.Protocol == WS {
+	if l.Path == "" && len(l.Paths) == 0 && l.Protocol == WS {
 		l.Path = defaultPath
 	}
 	for i := range l.Routes {
 		switch r := &l.Routes[i]; {
 		case l.Protocol.hasOneKindOfRoute():
 			r.Protocol = l.Protocol
-		case r.Path != "":
+		case r.Path != "", len(r.Paths) > 0:
 		case r.Protocol == WS:
 			r.Path = defaultPath
 		default:

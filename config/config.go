@@ -42,16 +42,23 @@ type Listener struct {
 	// TLS is nil without TLS, and on a listener that passes TLS through.
 	TLS *TLS
 
-	// Path is the request path of the WebSocket upgrade, compared byte by byte.
+	// Path is the request path of the WebSocket upgrade, as one of Paths; empty if there are Paths.
 	// Valid only if Protocol is WS.
 	Path string
 
-	// AllowedHosts are the hosts that an upgrade may ask for; empty: any. A host is as in
-	// Route. Valid only if Protocol is WS.
+	// Paths are several such paths. Each is compared byte by byte, and one that ends in /* matches every path
+	// below. Empty if there is a Path. Valid only if Protocol is WS.
+	Paths []string
+
+	// Subprotocol says whether an upgrade must offer a subprotocol of MQTT. Valid only if Protocol is WS.
+	Subprotocol Subprotocol
+
+	// AllowedHosts are the hosts that a request may ask for; empty: any. A host is as in
+	// Route. Valid only if Protocol is WS or HTTP.
 	AllowedHosts []string
 
 	// AllowedOrigins are the origins of web pages that may connect; empty: any. An
-	// upgrade without Origin does not come from a browser and is accepted. An origin is
+	// upgrade without Origin does not come from a browser and is accepted. An origin is null, or
 	// in lower case and without its scheme's own port, as a browser writes it; in
 	// https://*.example.com the star is one or more labels. Valid only if Protocol is WS.
 	AllowedOrigins []string

@@ -106,6 +106,8 @@ var defaultListener = Listener{
 	Protocol: MQTT,
 	// Anybody can write a header, so it is believed only where it is expected.
 	ProxyProtocol: ProxyOff,
+	// The specification of MQTT wants it [MQTT-6.0.0-3].
+	Subprotocol: SubprotocolRequired,
 	// Memory is limited by the limit of the process.
 	MaxConnections: 0,
 	// A packet that two programs may read differently is a way around a check of one of them.
@@ -144,6 +146,8 @@ var defaultTLS = TLS{
 var defaultRoute = Route{
 	// Most routes are for requests; only listeners of protocol http have a choice.
 	Protocol: HTTP,
+	// As on a listener.
+	Subprotocol: SubprotocolRequired,
 }
 
 // defaultPool holds the defaults of a pool.
@@ -157,6 +161,8 @@ var defaultPool = Pool{
 	MaxLoad: 0,
 	// It only changes the order of the candidates, and only while other nodes do better.
 	Outliers: On,
+	// Clients know the path of their broker, and some tell by it what they are.
+	Path: PathKeep,
 	// A broker that does not expect the header closes the connection at once.
 	ProxyProtocol: ProxyOff,
 	// A broker may take a Common Name for the user, so that an operator must want the name of

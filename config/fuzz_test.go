@@ -103,13 +103,14 @@ func checkWhole(t *testing.T, c *Config) {
 		}
 	}
 	for _, l := range c.Listeners {
-		if l.Name == "" || l.Address.IsZero() || !slices.Contains(poolProtocols[l.Protocol], pools[l.Pool]) || (l.Path != "") != (l.Protocol == WS) {
+		if l.Name == "" || l.Address.IsZero() || !slices.Contains(poolProtocols[l.Protocol], pools[l.Pool]) || (l.UpgradePaths()[0] != "") != (l.Protocol == WS) ||
+			l.Path != "" && l.Paths != nil || l.Paths != nil && len(l.Paths) == 0 || l.Subprotocol == "" || l.AllowedHosts != nil && l.Protocol != WS && l.Protocol != HTTP {
 			t.Errorf("listener %+v is not whole", l)
 		}
 		checkWholeTLS(t, &l, hashed)
 		for _, r := range l.Routes {
 			if l.Protocol == Passthrough {
-				if r.Protocol != Passthrough || r.Host == "" || r.Path != "" || r.AllowedOrigins != nil || pools[r.Pool] != TCP {
+				if r.Protocol != Passthrough || r.Host == "" || r.RequestPaths()[0] != "" || r.AllowedOrigins != nil || pools[r.Pool] != TCP {
 					t.Errorf("route %+v is not whole", r)
 				}
 				continue
@@ -124,7 +125,7 @@ func checkWhole(t *testing.T, c *Config) {
 				continue
 			}
 			if l.Protocol != HTTP || r.Protocol != HTTP && r.Protocol != WS || !slices.Contains(poolProtocols[r.Protocol], pools[r.Pool]) ||
-				!strings.HasPrefix(r.Path, "/") || r.Host != strings.ToLower(r.Host) || r.AllowedOrigins != nil && r.Protocol != WS {
+				!strings.HasPrefix(r.RequestPaths()[0], "/") || r.Path != "" && r.Paths != nil || r.Host != strings.ToLower(r.Host) || r.AllowedOrigins != nil && r.Protocol != WS {
 				t.Errorf("route %+v is not whole", r)
 			}
 		}
@@ -223,13 +224,13 @@ func FuzzHTTPValues(f *testing.F) {
 		"*.example.com", "WS.*", "ws.example.com.", "[::1]", "::ffff:10.0.0.1", "fe80::1%eth0", "*", "*.*", "*.a.*", "a.*.b", "h:80", "a..b", "a..",
 		"https://App.example.com:443", "http://localhost:3000", "https://*.example.com", "https://[::1]:1", "null", "https://a/", "wss://a", "capacitor://localhost",
 		"https://", "https://*", "https://a:", "https://a:065", "https://10.0.0.1", "https://user@a",
-		"status:80", "[::1]:80", "::1", "a:b:c", "/mqtt", "/a?b=%zz", "/a?b=%20", "//x", "user-agent", "x-forwarded-for", "a b", "mqttlb", "a=b", "",
+		"status:80", "[::1]:80", "::1", "a:b:c", "/mqtt", "/a?b=%zz", "/a?b=%20", "//x", "user-agent", "x-forwarded-for", "a b", "mqttlb", "a=b", "", "file://", "app://.", "/ws/*", "/ws*", "keep",
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		for name, parse := range map[string]func(string) (string, error){
-			"host": parseHostPattern, "origin": parseOriginPattern, "Host": parseHostHeader, "path": parsePath,
+			"host": parseHostPattern, "origin": parseOriginPattern, "Host": parseHostHeader, "path": parsePath, "paths": parseUpgradePath, "node path": parseNodePath,
 			"target": parseTarget, "cookie": parseCookieName, "header": parseForwardHeader,
 		} {
 			got, err := parse(s)

@@ -7,8 +7,11 @@ import (
 	"net/netip"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // Values of HTTP: paths, hosts, origins, names of headers and cookies.
@@ -19,6 +22,26 @@ func parsePath(s string) (string, error) {
 		return "", fmt.Errorf("%s is not a path; write one, as /mqtt, in ASCII without spaces, ? or #", quote(s))
 	}
 	return s, nil
+}
+
+// parseUpgradePath parses one of several paths of an upgrade: /ws/* is every path below /ws/.
+func parseUpgradePath(s string) (string, error) {
+	path, err := parsePath(s)
+	if i := strings.IndexByte(path, '*'); i >= 0 && (i < len(path)-1 || !strings.HasSuffix(path, "/*")) {
+		return "", fmt.Errorf("%s has a star that is not its last segment; write a path, as /mqtt, or all paths below one, as /ws/*", quote(s))
+	}
+	return path, err
+}
+
+// parseNodePath parses a Pool.Path.
+func parseNodePath(s string) (string, error) {
+	if s == PathKeep {
+		return s, nil
+	}
+	if path, err := parsePath(s); err == nil && !strings.Contains(path, "*") {
+		return path, nil
+	}
+	return "", fmt.Errorf("%s is neither %s nor a path; write one, as /ws, in ASCII without spaces, *, ? or #: the query is the client's", quote(s), PathKeep)
 }
 
 // parseTarget parses a path that may have a query (RFC 9112, 3.2.1).
@@ -62,16 +85,44 @@ func openEnds(pattern string) string {
 	return pattern
 }
 
+// nullOrigin is the origin of a page without an address of its own, such as one in a sandbox or in a file.
+const nullOrigin = "null"
+
+// origins returns the field with a list of origins. A null without quotes is the origin, too.
+func origins(dst *[]string) field {
+	f := scalars("allowed_origins", dst, 1, text(parseOriginPattern))
+	decode := f.decode
+	f.decode = func(d *decoder, path string, n *yaml.Node) {
+		list := *n
+		list.Content = slices.Clone(n.Content)
+		for i, c := range n.Content {
+			if c.Tag == "!!null" && strings.EqualFold(c.Value, nullOrigin) {
+				word := *c
+				word.Tag = "!!str"
+				list.Content[i] = &word
+			}
+		}
+		decode(d, path, &list)
+	}
+	return f
+}
+
 // parseOriginPattern parses the origin of a web page as a browser writes it (RFC 6454,
 // 6.2), or with a star for the first labels of its host. Pages in apps have other schemes
-// than https: capacitor://localhost.
+// than https, and often no host: capacitor://localhost, file://.
 func parseOriginPattern(s string) (string, error) {
 	scheme, rest, ok := strings.Cut(strings.ToLower(s), "://")
+	if scheme == nullOrigin && !ok {
+		return nullOrigin, nil
+	}
 	if !ok || !isScheme(scheme) {
-		return "", fmt.Errorf("%s is not an origin; write scheme and host, as https://app.example.com or https://*.example.com", quote(s))
+		return "", fmt.Errorf("%s is not an origin; write scheme and host, as https://app.example.com or https://*.example.com or, for an app, capacitor://localhost, file:// or null", quote(s))
 	}
 	if secure, ok := map[string]string{"ws": "http", "wss": "https"}[scheme]; ok {
 		return "", fmt.Errorf("%s is where a page connects to; its origin is where it was loaded from, as %s://app.example.com", quote(s), secure)
+	}
+	if scheme != "http" && scheme != "https" && isAppHost(rest) {
+		return scheme + "://" + rest, nil
 	}
 	host, port := rest, ""
 	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, ']') {
@@ -86,7 +137,7 @@ func parseOriginPattern(s string) (string, error) {
 		name = openEnds(host)
 	}
 	if !isHost(name) {
-		return "", fmt.Errorf("%s has no host that can be matched; write scheme and host alone, as https://app.example.com or https://*.example.com", quote(s))
+		return "", fmt.Errorf("%s has no host that can be matched; write scheme and host alone, as https://app.example.com or https://*.example.com or, for an app, file://", quote(s))
 	}
 	origin := scheme + "://" + host
 	if port != "" && port != map[string]string{"http": "80", "https": "443"}[scheme] {
@@ -98,6 +149,12 @@ func parseOriginPattern(s string) (string, error) {
 // isScheme reports whether s, in lower case, is a scheme (RFC 3986, 3.1).
 func isScheme(s string) bool {
 	return s != "" && 'a' <= s[0] && s[0] <= 'z' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789+-.") == ""
+}
+
+// isAppHost reports whether s may stand behind the scheme of an app, where only the app decides: nothing, as in file://,
+// a dot, the identifier of an extension.
+func isAppHost(s string) bool {
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-._~") == ""
 }
 
 // isPort reports whether s is a port in its usual spelling.

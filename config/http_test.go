@@ -34,9 +34,14 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 		},
 		{Name: "sidecar", Address: tcp("", 8084), Protocol: WS, Pool: "emqx", Path: "/mqtt", ProxyProtocol: ProxyOff, Validity: Strict},
 		{
-			Name: "web", Address: tcp("", 18083), Protocol: HTTP, Pool: "dashboard", Routes: []Route{
+			Name: "mini", Address: tcp("", 8085), Protocol: WS, Pool: "rabbit", Paths: []string{"/mqtt", "/mqtt/", "/", "/ws/*"}, Subprotocol: SubprotocolOptional, ProxyProtocol: ProxyOff, Validity: Strict,
+			AllowedOrigins: []string{"null", "file://", "app://.", "chrome-extension://abcdef"},
+		},
+		{
+			Name: "web", Address: tcp("", 18083), Protocol: HTTP, Pool: "dashboard", AllowedHosts: []string{"*.example.com", "ws.*", "127.0.0.1"}, Routes: []Route{
 				{Host: "ws.*", Path: "/mqtt", Protocol: WS, Pool: "emqx-ws", AllowedOrigins: []string{"https://app.example.com"}},
 				{Host: "mqtt.example.com", Path: "/mqtt", Protocol: WS, Pool: "emqx"},
+				{Paths: []string{"/live/*", "/mqtt"}, Protocol: WS, Subprotocol: SubprotocolOptional, Pool: "rabbit"},
 				{Path: "/api/", Protocol: HTTP, Pool: "management"},
 				{Host: "api.example.com", Path: "/", Protocol: HTTP, Pool: "management"},
 			},
@@ -47,6 +52,12 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 		want.Listeners[i].Reserve = defaultListener.Reserve
 	}
 	want.Pools = []Pool{
+		{
+			Name: "rabbit", Protocol: WS, Path: "/ws", Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true,
+			Nodes:          []Node{{Name: "rabbit-1", Address: tcp("node1", 15675), Weight: 1, ConnectRate: RateOfPool}},
+			ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
+			Health:         health(Health{Probe: []Probe{ProbeTCP}}),
+		},
 		{
 			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/status?format=json", Port: 18083}),
@@ -71,7 +82,7 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 		},
 	}
 	want.Timeouts.ConnectNode = defaultConnectNode
-	if !equal(got, &want) {
+	if !equal(got, withUpgradeDefaults(&want)) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
 	}
 }

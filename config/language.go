@@ -57,8 +57,10 @@ func listenerFields(l *Listener) []field {
 		required(scalar("pool", &l.Pool, text(parseName))),
 		optional("tls", &l.TLS, defaultTLS, tlsFields),
 		scalar("path", &l.Path, text(parsePath)),
+		scalars("paths", &l.Paths, 1, text(parseUpgradePath)),
+		scalar("subprotocol", &l.Subprotocol, oneOf(subprotocols)),
 		scalars("allowed_hosts", &l.AllowedHosts, 1, text(parseHostPattern)),
-		scalars("allowed_origins", &l.AllowedOrigins, 1, text(parseOriginPattern)),
+		origins(&l.AllowedOrigins),
 		mappings("routes", &l.Routes, defaultRoute, routeFields),
 		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
@@ -75,7 +77,9 @@ func routeFields(r *Route) []field {
 		scalar("path", &r.Path, text(parsePath)),
 		scalar("protocol", &r.Protocol, protocolOf(routeProtocols, "and tls on the listener")),
 		required(scalar("pool", &r.Pool, text(parseName))),
-		scalars("allowed_origins", &r.AllowedOrigins, 1, text(parseOriginPattern)),
+		origins(&r.AllowedOrigins),
+		scalars("paths", &r.Paths, 1, text(parseUpgradePath)),
+		scalar("subprotocol", &r.Subprotocol, oneOf(subprotocols)),
 	}
 }
 
@@ -118,6 +122,7 @@ func poolFields(p *Pool) []field {
 		scalar("max_load", &p.MaxLoad, parseMaxLoad),
 		scalar("outliers", &p.Outliers, oneOf(switches)),
 		scalar("cookie", &p.Cookie, text(parseCookieName)),
+		scalar("path", &p.Path, text(parseNodePath)),
 		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
 		scalars("forward_tlvs", &p.ForwardTLVs, 1, oneOf(forwardTLVs)),

@@ -139,7 +139,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 	for i := range want.Listeners {
 		want.Listeners[i].Reserve = defaultListener.Reserve
 	}
-	if !equal(got, want) {
+	if !equal(got, withUpgradeDefaults(want)) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
 	}
 }

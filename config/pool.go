@@ -33,6 +33,10 @@ type Pool struct {
 	// HashKey is KeyCookie.
 	Cookie string
 
+	// Path is the path of the upgrades that a node gets, or PathKeep for that of the client's. Valid only if Protocol
+	// is WS.
+	Path string
+
 	// ForwardHeaders are the headers of a client's upgrade that a node gets, in canonical
 	// form. They never include headers that the balancer writes itself. Valid only if
 	// Protocol is WS; empty: none.

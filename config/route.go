@@ -1,5 +1,19 @@
 package config
 
+// UpgradePaths lists the paths of the upgrades that the listener takes. Valid only if Protocol is WS.
+func (l *Listener) UpgradePaths() []string { return allPaths(l.Path, l.Paths) }
+
+// RequestPaths lists the paths of the requests that the route takes. Not valid with Passthrough.
+func (r *Route) RequestPaths() []string { return allPaths(r.Path, r.Paths) }
+
+// allPaths lists what is written as one path or as several.
+func allPaths(one string, several []string) []string {
+	if len(several) > 0 {
+		return several
+	}
+	return []string{one}
+}
+
 // A Route takes the clients that match all of its conditions to a pool of its own. The conditions
 // depend on the listener's Protocol:
 //
@@ -26,4 +40,9 @@ type Route struct {
 	Protocol       Protocol // HTTP or WS on a listener of Protocol HTTP, otherwise that of the listener
 	Pool           string   // the Name of one of Config.Pools
 	AllowedOrigins []string // as in Listener. Valid only if Protocol is WS and that of the listener HTTP
+
+	// Paths and Subprotocol are as in Listener. With Paths there is no Path. Valid only if Protocol is WS and that of
+	// the listener HTTP.
+	Paths       []string
+	Subprotocol Subprotocol
 }

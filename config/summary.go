@@ -29,7 +29,7 @@ func (c *Config) Summary(w io.Writer) error {
 		row(slices.Concat([]string{"REQUESTS TO"}, pick(named, "SNI"), []string{"HOST", "PATH", "PROTOCOL", "ORIGINS", "POOL"})...)
 		for _, l := range c.Listeners {
 			for _, r := range l.requests() {
-				row(slices.Concat([]string{l.Name}, pick(named, l.sni(&r.Route)), []string{r.hosts, r.Path, string(r.Protocol), r.origins(), r.Pool})...)
+				row(slices.Concat([]string{l.Name}, pick(named, l.sni(&r.Route)), []string{r.hosts, joinWords(r.RequestPaths()), r.protocol(), r.origins(), r.Pool})...)
 			}
 		}
 		endTable()
@@ -46,7 +46,7 @@ func (c *Config) Summary(w io.Writer) error {
 	for _, p := range c.Pools {
 		row()
 		row("POOL", "PROTOCOL", "ALGORITHM", "TLS", "PROXY OUT", "HEALTH")
-		row(p.Name, string(p.Protocol), p.algorithm(), p.TLS.String(), p.proxy(), p.health())
+		row(p.Name, p.protocol(), p.algorithm(), p.TLS.String(), p.proxy(), p.health())
 		endTable()
 		rated := p.hasRate() // otherwise nobody asked for the column
 		row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(rated, "NEW SESSIONS"))...)

@@ -29,20 +29,20 @@ func (l *Listener) requests() []routeSummary {
 	case WS:
 		var all []routeSummary
 		for _, r := range append(slices.Clone(l.Routes), Route{Pool: l.Pool}) {
-			own := Route{SNI: r.SNI, Path: l.Path, Protocol: WS, Pool: r.Pool, AllowedOrigins: l.AllowedOrigins}
+			own := Route{SNI: r.SNI, Path: l.Path, Paths: l.Paths, Protocol: WS, Subprotocol: l.Subprotocol, Pool: r.Pool, AllowedOrigins: l.AllowedOrigins}
 			all = append(all, routeSummary{own, orAny(l.AllowedHosts)})
 		}
 		return all
 	case HTTP:
 		var all []routeSummary
 		for _, r := range l.Routes {
-			host := "any"
+			host := orAny(l.AllowedHosts)
 			if r.Host != "" {
 				host = r.Host
 			}
 			all = append(all, routeSummary{r, host})
 		}
-		return append(all, routeSummary{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, "any"})
+		return append(all, routeSummary{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, orAny(l.AllowedHosts)})
 	case MQTT, TCP, Passthrough:
 	}
 	return nil
@@ -61,6 +61,22 @@ func (l *Listener) sni(r *Route) string {
 		return "-"
 	}
 	return cmp.Or(r.SNI, "any or none")
+}
+
+// protocol is the protocol of a route, and what clients may leave out.
+func (r *Route) protocol() string {
+	if r.Protocol == WS && r.Subprotocol == SubprotocolOptional {
+		return string(r.Protocol) + ", subprotocol optional"
+	}
+	return string(r.Protocol)
+}
+
+// protocol is the protocol of a pool, and the path that its nodes get if that is not the client's.
+func (p *Pool) protocol() string {
+	if p.Protocol == WS && p.Path != PathKeep {
+		return string(p.Protocol) + " at " + p.Path
+	}
+	return string(p.Protocol)
 }
 
 func (r *Route) origins() string {

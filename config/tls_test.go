@@ -82,7 +82,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		pool("raw-2", TCP, KeySourceIP, nil, 8884),
 	}
 	want.Timeouts.ConnectNode = defaultConnectNode
-	if !equal(got, &want) {
+	if !equal(got, withUpgradeDefaults(&want)) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
 	}
 }

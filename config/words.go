@@ -93,6 +93,20 @@ const (
 
 var validities = []Validity{Strict, Tolerant}
 
+// A Subprotocol says whether an upgrade to WebSocket must offer a subprotocol.
+type Subprotocol string
+
+// The values of subprotocol.
+const (
+	SubprotocolRequired Subprotocol = "required" // one of the names of MQTT
+	SubprotocolOptional Subprotocol = "optional" // one of these, or none at all
+)
+
+var subprotocols = []Subprotocol{SubprotocolRequired, SubprotocolOptional}
+
+// PathKeep is the Pool.Path that means the path of the client.
+const PathKeep = "keep"
+
 // A Probe is the kind of a health check.
 type Probe string
 

@@ -64,6 +64,7 @@ func (l *loop) dropAttempt(s *session) {
 		o.node.Release()
 		o.node = nil
 	}
+	o.newOffer()
 }
 
 // closeServer closes the connection to a node, if there is one.

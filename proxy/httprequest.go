@@ -63,7 +63,7 @@ func (h *httpServer) logRejected(ln *snapshot.Listener, r *http.Request, why *op
 		return
 	}
 	line := requestRecord(ln.Name, r)
-	line.fault = why.Reason
+	line.fault = why.Fault()
 	line.request.status = why.Status
 	h.proxy.journal.add(line)
 }

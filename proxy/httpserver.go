@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -176,14 +177,23 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	if gone {
 		w.Header().Set("Connection", "close")
 	}
-	route := ln.RouteOf(r)
+	route, wrongHost := ln.RouteOf(r), opening.CheckHost(r, ln)
 	switch {
 	case c.excess.OfAddress():
 		h.reject(w, r, c, ln, tooMany(c.excess))
+	case wrongHost != nil:
+		if ln.Protocol == snapshot.HTTP && (route == nil || !route.WebSocket) {
+			c.stays.Do(c.staying) // no upgrade has failed
+		}
+		h.reject(w, r, c, ln, wrongHost)
 	case route != nil && route.WebSocket:
 		h.upgrade(w, r, c, ln, route)
 	case ln.Protocol == snapshot.WS:
-		h.reject(w, r, c, ln, &opening.Rejection{Status: http.StatusNotFound, Reason: fmt.Sprintf("path %.100q: MQTT is served at %s", r.URL.Path, ln.Routes[0].Path)})
+		h.reject(w, r, c, ln, &opening.Rejection{
+			Status: http.StatusNotFound,
+			Reason: fmt.Sprintf("path %.100q is not served here", r.URL.Path),
+			Detail: "MQTT is served at " + strings.Join(ln.UpgradePaths(), ", "),
+		})
 	default:
 		c.stays.Do(c.staying)
 		if c.excess != outcome.None {
@@ -207,7 +217,7 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 
 // reject answers a request that is not served, and closes the connection.
 func (h *httpServer) reject(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, why *opening.Rejection) {
-	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Reason)
+	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Fault())
 	h.handler(ln.Name).answers.Add(why.Status)
 	if why.Header[0] != "" {
 		w.Header().Set(why.Header[0], why.Header[1])
@@ -250,21 +260,21 @@ func (h *httpServer) handler(listener string) *httpHandler {
 
 // upgrade answers an upgrade to WebSocket and hands the connection back to its loop.
 func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, route *snapshot.Route) {
-	protocol, refused := opening.CheckUpgrade(r, ln.Hosts, route.Origins)
+	offer, refused := opening.CheckUpgrade(r, route)
 	if refused != nil {
 		h.reject(w, r, c, ln, refused)
 		return
 	}
-	u := opening.Upgrader(protocol)
+	u := opening.Upgrader()
 	u.Error = func(w http.ResponseWriter, r *http.Request, status int, reason error) {
 		h.reject(w, r, c, ln, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
 	c.fault = "frames came before the answer to the upgrade"
-	upgraded, err := u.Upgrade(w, r, nil)
+	upgraded, err := u.Upgrade(w, r, offer.Header())
 	if err != nil {
 		return // Upgrade has closed the connection, or has answered and will close it
 	}
-	c.pool, c.request = route.Pool, opening.NodeRequest(route.Pool, r, protocol)
+	c.pool, c.request = route.Pool, opening.NodeRequest(route.Pool, r, offer)
 	c.upgraded.Store(true)
 	_ = upgraded.Close()
 }

@@ -130,9 +130,8 @@ func (l *loop) retry(s *session, why RetryReason) (next step, ok bool) {
 	l.closeServer(s)
 	o.doubted = append(o.doubted, o.node)
 	o.node.Release()
-	if o.node = node; o.request != nil {
-		o.request.Key = websocket.NewKey()
-	}
+	o.node = node
+	o.newOffer()
 	return stepDial, true
 }
 

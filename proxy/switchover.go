@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"fmt"
 	"io"
 
 	"mqttlb/proxy/outcome"
@@ -23,11 +24,9 @@ func (l *loop) switchOver(s *session) step {
 		case reactor.ErrAgain:
 			return stepWait
 		case io.EOF:
-			l.failAttempt(s, errNoUpgrade)
-			return stepDial
+			return l.upgradeRefused(s, errNoUpgrade)
 		default:
-			l.failAttempt(s, upgradeBroken(err))
-			return stepDial
+			return l.upgradeRefused(s, upgradeBroken(err))
 		}
 		o.answer = append(o.answer, read...)
 		b := o.answer
@@ -39,8 +38,7 @@ func (l *loop) switchOver(s *session) step {
 			err = errUpgradeTooLong
 		}
 		if err != nil {
-			l.failAttempt(s, err)
-			return stepDial
+			return l.upgradeRefused(s, err)
 		}
 		s.frames = new([2]websocket.Follower)
 		if err := l.write(&s.server, o.bytes); err != nil {
@@ -56,6 +54,20 @@ func (l *loop) switchOver(s *session) step {
 		return next
 	}
 	return stepWait
+}
+
+// upgradeRefused handles a node that has not accepted the upgrade. If that may be due to the client's subprotocols, which
+// it has got, the same node is asked once more, for mqtt alone. The client does not notice: it has its answer.
+func (l *loop) upgradeRefused(s *session, err error) step {
+	o := s.pending
+	if !o.request.MayOfferPlain(err) {
+		l.failAttempt(s, err)
+		return stepDial
+	}
+	l.server.journal.dialFailed(s.listener, o.pool.Name, o.node, fmt.Errorf("%w; the subprotocol mqtt alone is offered next", err))
+	l.closeServer(s)
+	o.request.Plain, o.request.Key = true, websocket.NewKey()
+	return stepDial
 }
 
 // upgradeBroken returns the error for a node that broke the connection after it was asked for an

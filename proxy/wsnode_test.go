@@ -21,6 +21,7 @@ import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/websocket"
 )
 
 // asked is a connection to a node that speaks WebSocket, with the bytes before the node's answer, in
@@ -52,11 +53,13 @@ func startUpgradeNode(t *testing.T, handle func(*asked)) *node {
 	})
 }
 
-// switching returns the 101 for the request.
+// switching returns the 101 for the request, with the first name of MQTT that it offers.
 func (a *asked) switching() string {
+	offered := websocket.Tokens(a.request.Header.Values("Sec-WebSocket-Protocol"))
+	first := slices.IndexFunc(offered, func(p string) bool { return strings.HasPrefix(strings.ToLower(p), "mqtt") })
 	sum := sha1.Sum([]byte(a.request.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: " +
-		a.request.Header.Get("Sec-WebSocket-Protocol") + "\r\nSec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n"
+		offered[first] + "\r\nSec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n"
 }
 
 var connackFrame = append([]byte{0x82, 4}, connack311...)
@@ -88,7 +91,7 @@ func TestFirstWriteToAWebSocketNodeHoldsTheProxyHeaderAndTheUpgrade(t *testing.T
 			"Upgrade":                  {"websocket"},
 			"Connection":               {"Upgrade"},
 			"Sec-Websocket-Version":    {"13"},
-			"Sec-Websocket-Protocol":   {"mqtt"},
+			"Sec-Websocket-Protocol":   {"foo, mqttv3.1, mqtt"},
 			"Sec-Websocket-Extensions": nil,
 			"Cookie":                   {"a=1", "b=2"},
 			"Origin":                   {"https://app.example.com"},

@@ -267,7 +267,8 @@ func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) (all []snapsh
 		}
 	case config.WS:
 		upgrades := func(sni, pool string) {
-			all = append(all, snapshot.Route{SNI: sni, Path: l.Path, Pool: pools[pool], WebSocket: true, Origins: l.AllowedOrigins})
+			route := snapshot.Route{SNI: sni, Pool: pools[pool], Origins: l.AllowedOrigins}
+			all = append(all, upgradeRoutes(route, l.UpgradePaths(), l.Subprotocol)...)
 		}
 		for _, r := range l.Routes {
 			upgrades(r.SNI, r.Pool)
@@ -275,9 +276,12 @@ func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) (all []snapsh
 		upgrades("", l.Pool) // takes the rest
 	case config.HTTP:
 		for _, r := range l.Routes {
-			all = append(all, snapshot.Route{
-				SNI: r.SNI, Host: r.Host, Path: r.Path, Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
-			})
+			route := snapshot.Route{SNI: r.SNI, Host: r.Host, Path: r.Path, Pool: pools[r.Pool], Origins: r.AllowedOrigins}
+			if r.Protocol == config.WS {
+				all = append(all, upgradeRoutes(route, r.RequestPaths(), r.Subprotocol)...)
+				continue
+			}
+			all = append(all, route)
 		}
 		all = append(all, snapshot.Route{Pool: pools[l.Pool]}) // takes the rest
 	case config.Passthrough:
@@ -285,6 +289,16 @@ func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) (all []snapsh
 			all = append(all, snapshot.Route{SNI: r.Host, Pool: pools[r.Pool]})
 		}
 	case config.TCP: // has no routes
+	}
+	return all
+}
+
+// upgradeRoutes returns a route to WebSocket for each path.
+func upgradeRoutes(r snapshot.Route, paths []string, subprotocol config.Subprotocol) (all []snapshot.Route) {
+	r.WebSocket, r.SubprotocolOptional = true, subprotocol == config.SubprotocolOptional
+	for _, path := range paths {
+		r.Path = path
+		all = append(all, r)
 	}
 	return all
 }

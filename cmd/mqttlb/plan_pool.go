@@ -46,6 +46,9 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 		Cookie:         c.Cookie,
 		RebalanceRate:  int(c.Rebalance),
 	}
+	if pool.WebSocket && c.Path != config.PathKeep {
+		pool.Path = c.Path
+	}
 	if f := c.Confirm; f != nil {
 		pool.Confirm = snapshot.Confirm{Attempts: f.Attempts, Time: f.Time, Silence: f.Silence == config.SilenceRetry}
 	}

@@ -37,18 +37,18 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 		r.RemoteAddr = o.Source.String()
 	}
 	route := o.listener.RouteOf(r)
-	if route == nil || !route.WebSocket {
+	if route == nil || !route.WebSocket || CheckHost(r, o.listener) != nil {
 		return Verdict{Kind: HTTP}
 	}
-	protocol, refused := CheckUpgrade(r, o.listener.Hosts, route.Origins)
+	offer, refused := CheckUpgrade(r, route)
 	if refused != nil {
 		return Verdict{Kind: HTTP}
 	}
-	if _, err := Upgrader(protocol).Upgrade(sc.request, r, nil); err != nil {
+	if _, err := Upgrader().Upgrade(sc.request, r, offer.Header()); err != nil {
 		return Verdict{Kind: HTTP}
 	}
 	o.bytes, o.owned = nil, false
-	o.Upgraded(route.Pool, NodeRequest(route.Pool, r, protocol))
+	o.Upgraded(route.Pool, NodeRequest(route.Pool, r, offer))
 	return Verdict{Kind: Upgrade, Reply: sc.request.answer}
 }
 

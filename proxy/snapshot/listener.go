@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // Trusts reports whether the listener believes a PROXY header from peer.
@@ -52,13 +53,27 @@ func (ln *Listener) RouteOf(r *http.Request) *Route {
 		}
 		path := MatchPath(route.Path, r.URL.Path)
 		if route.WebSocket {
-			path = r.URL.Path == route.Path // the upgrade is one resource
+			path = MatchUpgrade(route.Path, r.URL.Path)
 		}
 		if path && MatchHost(route.Host, r.Host) {
 			return route
 		}
 	}
 	return nil
+}
+
+// BelowPath reports whether the route takes upgrades for all paths below its own.
+func (r *Route) BelowPath() bool { return r.WebSocket && strings.HasSuffix(r.Path, "/*") }
+
+// UpgradePaths lists the paths of the listener's routes to WebSocket.
+func (ln *Listener) UpgradePaths() []string {
+	var paths []string
+	for i := range ln.Routes {
+		if r := &ln.Routes[i]; r.WebSocket {
+			paths = append(paths, r.Path)
+		}
+	}
+	return paths
 }
 
 // SessionPools returns the pools of the listener's sessions, which are those that do not

@@ -36,9 +36,40 @@ func TestMatchHost(t *testing.T) {
 		{"xn--bcher-kva.*", "bücher.net", true},
 		{"my_broker", "My_Broker", true},
 		{"::1", "[::2]", false},
+		{"2001:db8::1", "[2001:DB8:0:0::1]:80", true},
 	} {
 		if got := MatchHost(c.pattern, c.host); got != c.want {
 			t.Errorf("MatchHost(%q, %q) is %v", c.pattern, c.host, got)
+		}
+	}
+}
+
+func TestMatchUpgrade(t *testing.T) {
+	for _, c := range []struct {
+		pattern, path string
+		want          bool
+	}{
+		{"/mqtt", "/mqtt", true},
+		{"/mqtt", "/mqtt/", false},
+		{"/mqtt/", "/mqtt/", true},
+		{"/mqtt/", "/mqtt/a", false},
+		{"/", "/", true},
+		{"/", "/a", false},
+		{"/", "", false},
+		{"/ws/*", "/ws/a/b", true},
+		{"/ws/*", "/ws/", true},
+		{"/ws/*", "/ws", false},
+		{"/ws/*", "/wsx", false},
+		{"/ws/*", "/WS/a", false},
+		{"/*", "/", true},
+		{"/*", "/a", true},
+		{"/*", "", false},
+		{"/*", "*", false},
+		{"/a*", "/ab", false},
+		{"/a*", "/a*", true},
+	} {
+		if got := MatchUpgrade(c.pattern, c.path); got != c.want {
+			t.Errorf("MatchUpgrade(%q, %q) is %v", c.pattern, c.path, got)
 		}
 	}
 }

@@ -94,8 +94,8 @@ type Listener struct {
 	// TLS is the clients' TLS; nil: none.
 	TLS *TLS
 
-	// Hosts are the hosts that an upgrade may ask for, as in [MatchHost]; empty: every
-	// host. Only for WS.
+	// Hosts are the hosts that a request may ask for, as in [MatchHost]; empty: every
+	// host. Only for WS and HTTP.
 	Hosts []string
 
 	// Routes, in order: the first one that matches gets the request or the connection. On WS
@@ -112,7 +112,7 @@ type Route struct {
 	SNI string
 
 	Host string // see [MatchHost]
-	Path string // see [MatchPath]
+	Path string // see [MatchPath], or with WebSocket [MatchUpgrade]
 	Pool *Pool
 
 	// WebSocket says that the route serves MQTT over WebSocket: a request that is not an
@@ -122,6 +122,9 @@ type Route struct {
 	// Origins are the web pages that may upgrade; "https://*.example.com" is any host
 	// below example.com. Empty: every page. A client without an Origin is not a browser.
 	Origins []string
+
+	// SubprotocolOptional says that an upgrade may offer no subprotocol at all.
+	SubprotocolOptional bool
 }
 
 // Pool is a balancer's pool and the settings of connections to its nodes.
@@ -158,6 +161,9 @@ type Pool struct {
 
 	// WebSocket says that the nodes speak MQTT over WebSocket, not plain MQTT.
 	WebSocket bool
+
+	// Path is the path of the upgrades that the nodes get; empty: that of the client's. Only with WebSocket.
+	Path string
 
 	// ForwardHeaders are the headers of a client's upgrade that the nodes get, in
 	// canonical form.

@@ -17,8 +17,10 @@ type Request struct {
 	Path string
 	// Host is the name of the node as its clients know it, with a port unless it is 80.
 	Host string
-	// Protocol is the requested subprotocol; "" requests none.
-	Protocol string
+	// Protocols are the subprotocols to offer, in this order; empty: none.
+	Protocols []string
+	// Plain offers mqtt alone, because the node has refused Protocols. See Request.MayOfferPlain.
+	Plain bool
 	// Key is the nonce of this request, from NewKey.
 	Key string
 	// Header holds further headers. Append drops those that would change the upgrade or
@@ -54,8 +56,8 @@ func (r *Request) Append(dst []byte) []byte {
 	h["Connection"] = []string{"Upgrade"}
 	h["Sec-WebSocket-Version"] = []string{"13"}
 	h["Sec-WebSocket-Key"] = []string{r.Key}
-	if r.Protocol != "" {
-		h["Sec-WebSocket-Protocol"] = []string{r.Protocol}
+	if offer := r.offer(); len(offer) > 0 {
+		h["Sec-WebSocket-Protocol"] = []string{strings.Join(offer, ", ")}
 	}
 	buffer := bytes.NewBuffer(dst)
 	// Header.Write keeps each value on its line. A Buffer accepts every write.

@@ -12,7 +12,7 @@ import (
 
 func TestRequestOnTheWire(t *testing.T) {
 	r := Request{
-		Path: "/mqtt?token=a%20b", Host: "node1.example.com:8083", Protocol: "mqtt", Key: "dGhlIHNhbXBsZSBub25jZQ==",
+		Path: "/mqtt?token=a%20b", Host: "node1.example.com:8083", Protocols: []string{"mqtt"}, Key: "dGhlIHNhbXBsZSBub25jZQ==",
 		Header: http.Header{
 			"X-Forwarded-For": {"192.0.2.7"},
 			"Cookie":          {"a=1", "b=2"},
@@ -60,7 +60,7 @@ func TestNothingBreaksOutOfItsLine(t *testing.T) {
 	for name, r := range map[string]*Request{
 		"path":         {Path: "/" + evil, Host: "h", Key: NewKey()},
 		"query":        {Path: "/mqtt?" + evil, Host: "h", Key: NewKey()},
-		"protocol":     {Path: "/", Host: "h", Key: NewKey(), Protocol: evil},
+		"protocol":     {Path: "/", Host: "h", Key: NewKey(), Protocols: []string{evil}},
 		"key":          {Path: "/", Host: "h", Key: evil},
 		"header":       {Path: "/", Host: "h", Key: NewKey(), Header: http.Header{"Cookie": {evil}}},
 		"header, LF":   {Path: "/", Host: "h", Key: NewKey(), Header: http.Header{"Cookie": {strings.ReplaceAll(evil, "\r", "")}}},
@@ -82,7 +82,7 @@ func TestNothingBreaksOutOfItsLine(t *testing.T) {
 }
 
 func TestTheUpgradeIsOursToAsk(t *testing.T) {
-	r := &Request{Path: "/mqtt", Host: "node", Key: NewKey(), Protocol: "mqtt", Header: http.Header{}}
+	r := &Request{Path: "/mqtt", Host: "node", Key: NewKey(), Protocols: []string{"mqtt"}, Header: http.Header{}}
 	for _, name := range []string{
 		"Host", "Connection", "connection", "Upgrade", "Content-Length", "content-length", "Transfer-Encoding", "Trailer", "TE", "Expect",
 		"Sec-WebSocket-Extensions", "Sec-Websocket-Extensions", "sec-websocket-extensions", "Sec-Websocket-Key", "Sec-Websocket-Version",

@@ -16,6 +16,8 @@ type ResponseError struct {
 	Status int
 	// Reason describes the fault. It quotes at most 120 bytes of the answer.
 	Reason string
+	// Offer says that the reason may be the offered subprotocols.
+	Offer bool
 }
 
 // Error returns a line such as `upgrade refused: status 403: "Forbidden"`.
@@ -60,38 +62,39 @@ func readHead(head []byte, r *Request) (status int, err error) {
 	switch status = resp.StatusCode; {
 	case status == http.StatusSwitchingProtocols:
 		if reason := faultOf(resp.Header, r); reason != "" {
-			return 0, &ResponseError{status, reason}
+			return 0, &ResponseError{Status: status, Reason: reason}
+		}
+		if reason := choiceFault(resp.Header, r); reason != "" {
+			return 0, &ResponseError{Status: status, Reason: reason, Offer: true}
 		}
 		return status, nil
 	case status >= 100 && status < 200:
 		return status, nil
 	}
 	_, text, _ := strings.Cut(resp.Status, " ")
-	return 0, &ResponseError{status, quoted(text)}
+	return 0, &ResponseError{Status: status, Reason: quoted(text), Offer: mayBeOffer(status)}
 }
 
 // faultOf describes the fault in the header of a 101, or returns "" if there is none. It
-// makes checks 2 to 6 of §4.1.
+// makes checks 2 to 5 of §4.1.
 func faultOf(h http.Header, r *Request) string {
 	upgrade, accept := strings.Join(h["Upgrade"], ","), strings.Join(h["Sec-Websocket-Accept"], ",")
-	extensions, protocol := tokens(h["Sec-Websocket-Extensions"]), h["Sec-Websocket-Protocol"]
+	extensions := Tokens(h["Sec-Websocket-Extensions"])
 	switch {
 	case !strings.EqualFold(upgrade, "websocket"):
 		return "Upgrade is " + quoted(upgrade) + ", not websocket"
-	case !slices.ContainsFunc(tokens(h["Connection"]), func(s string) bool { return strings.EqualFold(s, "Upgrade") }):
+	case !slices.ContainsFunc(Tokens(h["Connection"]), func(s string) bool { return strings.EqualFold(s, "Upgrade") }):
 		return "Connection is " + quoted(strings.Join(h["Connection"], ",")) + ", without Upgrade"
 	case accept != acceptOf(r.Key):
 		return "Sec-WebSocket-Accept is " + quoted(accept) + ", which does not answer the key"
 	case len(extensions) > 0:
 		return "Sec-WebSocket-Extensions is " + quoted(strings.Join(extensions, ",")) + ", and none was offered"
-	case len(protocol) > 1 || len(protocol) == 1 && protocol[0] != r.Protocol:
-		return "Sec-WebSocket-Protocol is " + quoted(strings.Join(protocol, ",")) + ", " + quoted(r.Protocol) + " was asked for"
 	}
 	return ""
 }
 
-// tokens returns the items of a header that is a list.
-func tokens(values []string) []string {
+// Tokens returns the items of a header that is a list and may be there several times (RFC 9110, 5.6.1).
+func Tokens(values []string) []string {
 	var all []string
 	for _, value := range values {
 		for token := range strings.SplitSeq(value, ",") {

@@ -15,7 +15,7 @@ import (
 )
 
 // sample is the handshake of §1.3, with MQTT's subprotocol.
-var sample = Request{Path: "/mqtt", Host: "node", Protocol: "mqtt", Key: "dGhlIHNhbXBsZSBub25jZQ=="}
+var sample = Request{Path: "/mqtt", Host: "node", Protocols: []string{"mqtt"}, Key: "dGhlIHNhbXBsZSBub25jZQ=="}
 
 // answer returns a response to sample, line by line, without the lines that are "".
 func answer(lines ...string) string {
@@ -123,7 +123,7 @@ func TestOtherAnswersAreRefused(t *testing.T) {
 
 func TestASubprotocolThatWasNotAskedForIsRefused(t *testing.T) {
 	none := sample
-	none.Protocol = ""
+	none.Protocols = nil
 	if n, err := ReadResponse([]byte(upgrades["as RFC 6455 shows it"]), &none); err == nil {
 		t.Errorf("taken, %d bytes", n)
 	}
@@ -156,7 +156,7 @@ func TestGorillaTakesOurUpgrade(t *testing.T) {
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(patience))
 
-	r := Request{Path: "/mqtt?tenant=7", Host: host, Protocol: "mqtt", Key: NewKey(), Header: http.Header{"X-Forwarded-For": {"192.0.2.7"}}}
+	r := Request{Path: "/mqtt?tenant=7", Host: host, Protocols: []string{"mqtt"}, Key: NewKey(), Header: http.Header{"X-Forwarded-For": {"192.0.2.7"}}}
 	c.Write(r.Append(nil))
 	var received []byte
 	n, err := ReadResponse(received, &r)
