@@ -53,12 +53,6 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	}
 	want.Pools = []Pool{
 		{
-			Name: "rabbit", Protocol: WS, Path: "/ws", Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true,
-			Nodes:          []Node{{Name: "rabbit-1", Address: tcp("node1", 15675), Weight: 1, ConnectRate: RateOfPool}},
-			ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
-			Health:         health(Health{Probe: []Probe{ProbeTCP}}),
-		},
-		{
 			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/status?format=json", Port: 18083}),
 		},
@@ -66,6 +60,12 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
 			ForwardHeaders: []string{"Origin", "Cookie", "X-Request-Id"},
 			Health:         health(Health{Probe: []Probe{ProbeNone}}),
+		},
+		{
+			Name: "rabbit", Protocol: WS, Path: "/ws", Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true,
+			Nodes:          []Node{{Name: "rabbit-1", Address: tcp("node1", 15675), Weight: 1, ConnectRate: RateOfPool}},
+			ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
+			Health:         health(Health{Probe: []Probe{ProbeTCP}}),
 		},
 		{
 			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),

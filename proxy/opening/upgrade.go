@@ -96,10 +96,11 @@ func Upgrader() *gorilla.Upgrader {
 }
 
 // NodeRequest returns the upgrade request that a node gets in place of the client's. It
-// has the client's target, unless the pool has a path of its own, the client's Host and subprotocols, those of the
-// client's headers that the pool forwards, and our own headers with the client's address. The client's own X-Forwarded-For is dropped, because EMQX
-// believes its leftmost address. The caller adds the key, which needs random bytes.
-// NodeRequest returns nil if the nodes speak plain MQTT.
+// has the client's target, unless the pool has a path of its own, the client's Host and
+// subprotocols, those of the client's headers that the pool forwards, and our own headers with
+// the client's address. The client's own X-Forwarded-For is dropped, because EMQX believes its
+// leftmost address. The caller adds the key, which needs random bytes. NodeRequest returns nil
+// if the nodes speak plain MQTT.
 func NodeRequest(p *snapshot.Pool, r *http.Request, offer Offer) *websocket.Request {
 	if !p.WebSocket {
 		return nil

@@ -31,9 +31,9 @@ func choiceFault(h http.Header, r *Request) string {
 	return "Sec-WebSocket-Protocol is " + quoted(strings.Join(chosen, ",")) + ", " + quoted(strings.Join(r.offer(), ", ")) + " was asked for"
 }
 
-// mayBeOffer reports whether a node may give the status because of the offered subprotocols. EMQX and newer RabbitMQ answer 400 when
-// they know none of them, and the offer may hold a token that is too long. RabbitMQ 3.10 repeats the whole offer in its 101,
-// and Mosquitto closes in place of an answer.
+// mayBeOffer reports whether a node may give the status because of the offered subprotocols. EMQX answers 400 when it
+// knows none of them, and a token among them may be too long. RabbitMQ 3.10 repeats the whole offer in its 101, and
+// Mosquitto closes in place of an answer.
 func mayBeOffer(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusNotAcceptable, http.StatusUpgradeRequired, http.StatusNotImplemented,
