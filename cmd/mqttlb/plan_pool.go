@@ -70,8 +70,8 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 	if c.TLS != nil {
 		tlsErr = p.addNodeTLS(pool, c.TLS, ofPool(i, c), before, log)
 	}
-	check, err := p.checkOf(i, pool, before, log)
-	if err = errors.Join(tlsErr, err); err != nil {
+	check, checkErr := p.checkOf(i, pool, before, log)
+	if err := errors.Join(tlsErr, checkErr); err != nil {
 		return nil, err
 	}
 	checker := before.checkers[c.Name]

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"mqttlb/config"
@@ -36,8 +38,8 @@ func (f faults) lines() (lines []string) {
 	return lines
 }
 
-// faultsOf returns the faults that are in err. Those that name no place get the name of
-// the configuration file.
+// faultsOf returns the faults that are in err, those of a file in the order of its lines. Those that name no place get
+// the name of the configuration file, and come last.
 func faultsOf(file string, err error) (all faults) {
 	if errors.As(err, &all) {
 		return all
@@ -48,18 +50,26 @@ func faultsOf(file string, err error) (all faults) {
 		}
 		return all
 	}
+	var placed config.Errors
+	var others faults
 	for _, e := range splitErrors(err) {
 		if at, ok := errors.AsType[config.Error](e); ok && at.Line > 0 {
-			all = append(all, fault{at.File, at.Error(), true})
+			placed = append(placed, at)
 			continue
 		}
 		line := e.Error()
 		if file != "" { // empty: the configuration came from flags
 			line = file + ": " + line
 		}
-		all = append(all, fault{line: line})
+		others = append(others, fault{line: line})
 	}
-	return all
+	slices.SortStableFunc(placed, func(a, b config.Error) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	for _, e := range placed {
+		all = append(all, fault{e.File, e.Error(), true})
+	}
+	return append(all, others...)
 }
 
 // readRevision reads a configuration file and all files that it names. It starts

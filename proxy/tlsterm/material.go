@@ -26,15 +26,15 @@ type material struct {
 
 // kept is the newest good content of a file, and the error of the last attempt to read it.
 type kept[T any] struct {
-	value  T
-	loaded time.Time // when value was read; zero: never
-	err    error     // nil: value is the current content of the file
-	print  string    // fingerprint of the files, taken before they were read last
+	value       T
+	loaded      time.Time // when value was read; zero: never
+	err         error     // nil: value is the current content of the file
+	fingerprint string    // of the files, taken before they were read last
 }
 
 // load replaces k's value unless read fails.
 func (k *kept[T]) load(now time.Time, files []string, read func() (T, error)) {
-	k.print = fingerprintOf(files)
+	k.fingerprint = fingerprintOf(files)
 	value, err := read()
 	k.err = err
 	if err == nil {

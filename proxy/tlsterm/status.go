@@ -36,8 +36,8 @@ type CertificateStatus struct {
 	LoadedAt time.Time // when the content in force was read
 	Err      error     // why the file's current content is not in force; nil if it is
 
-	what  string // the content that NotAfter is of, for people
-	print string // fingerprint of the files when they were read last
+	what        string // the content that NotAfter is of, for people
+	fingerprint string // of the files when they were read last
 }
 
 // Warning describes a problem with the validity, or returns "". It warns of an approaching end except for CRLs, which
@@ -123,7 +123,7 @@ func (m *material) status(from *sources) []CertificateStatus {
 	var list []CertificateStatus
 	for i, f := range from.certificates {
 		k := &m.certificates[i]
-		s := CertificateStatus{Kind: KindCertificate, File: f.Cert, LoadedAt: k.loaded, Err: k.err, print: k.print}
+		s := CertificateStatus{Kind: KindCertificate, File: f.Cert, LoadedAt: k.loaded, Err: k.err, fingerprint: k.fingerprint}
 		if k.value != nil {
 			leaf := k.value.Leaf
 			s.Names, s.NotBefore, s.NotAfter = hostNames(leaf), leaf.NotBefore, leaf.NotAfter
@@ -133,7 +133,7 @@ func (m *material) status(from *sources) []CertificateStatus {
 	}
 	if from.ca != "" {
 		k := &m.authorities
-		s := CertificateStatus{Kind: from.caKind, File: from.ca, LoadedAt: k.loaded, Err: k.err, print: k.print}
+		s := CertificateStatus{Kind: from.caKind, File: from.ca, LoadedAt: k.loaded, Err: k.err, fingerprint: k.fingerprint}
 		if k.value != nil {
 			s.Names = k.value.names()
 			s.NotBefore, s.NotAfter = k.value.validity()
@@ -143,7 +143,7 @@ func (m *material) status(from *sources) []CertificateStatus {
 	}
 	for i, f := range from.crls {
 		k := &m.crls[i]
-		s := CertificateStatus{Kind: KindCRL, File: f, LoadedAt: k.loaded, Err: k.err, print: k.print}
+		s := CertificateStatus{Kind: KindCRL, File: f, LoadedAt: k.loaded, Err: k.err, fingerprint: k.fingerprint}
 		for _, l := range k.value {
 			s.Names = append(s.Names, l.list.Issuer.String())
 			if s.what == "" {
@@ -160,7 +160,7 @@ func (m *material) status(from *sources) []CertificateStatus {
 		list = append(list, s)
 	}
 	if from.ticketKeys != "" {
-		list = append(list, CertificateStatus{Kind: KindTicketKeys, File: from.ticketKeys, LoadedAt: m.tickets.loaded, Err: m.tickets.err, print: m.tickets.print})
+		list = append(list, CertificateStatus{Kind: KindTicketKeys, File: from.ticketKeys, LoadedAt: m.tickets.loaded, Err: m.tickets.err, fingerprint: m.tickets.fingerprint})
 	}
 	return list
 }

@@ -77,7 +77,7 @@ func (m *material) logReloaded(log *slog.Logger, last *material, from *sources) 
 	}
 	before := last.status(from)
 	for i, s := range m.status(from) {
-		if s.Err != nil || s.print == before[i].print && before[i].Err == nil {
+		if s.Err != nil || s.fingerprint == before[i].fingerprint && before[i].Err == nil {
 			continue
 		}
 		attrs := []any{"kind", s.Kind, "file", s.File}
