@@ -17,7 +17,7 @@ var ErrStopping = errors.New("mqttlb is stopping: nothing can be changed any mor
 // changed. Listeners whose address stays keep their sockets and the clients that wait in them.
 // Sessions keep their node and their limits, and those of removed nodes leave at the RemovedNodesRate
 // of their pool. A removed listener still accepts the clients whose TCP handshake had begun. When
-// Apply returns, every loop uses the snapshot. It may be called from any goroutine.
+// Apply returns, every loop uses the snapshot. Call Revoked then. It may be called from any goroutine.
 func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.applying.Lock()
 	defer srv.applying.Unlock()

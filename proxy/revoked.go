@@ -10,7 +10,7 @@ import (
 	"mqttlb/proxy/tlsterm"
 )
 
-// When a listener's CRLs were read again, or have come with a generation, all open sessions are looked at,
+// When a listener's CRLs were read again, or others have come with a generation, all open sessions are looked at,
 // openings and HTTP connections included. Those whose certificate is revoked leave at the pace of a kick. A
 // session whose handshake ends meanwhile is checked at its end: either it is in its slot before the look
 // begins, or it ends its handshake under the new CRLs.
@@ -49,8 +49,9 @@ type RevokedSessions struct {
 	PerSecond int // the pace at which they leave
 }
 
-// Revoked returns the listeners whose CRLs in force revoked the certificates of open sessions when the first look with
-// these CRLs was made, which may be now. It may be called from any goroutine.
+// Revoked returns the listeners whose CRLs in force revoke the certificates of open sessions, which leave. The sessions
+// were counted at the first look with these CRLs, which may be now. A CRL that a terminator reads again causes a look by
+// itself; call Revoked after Apply, which may have brought other CRLs. It may be called from any goroutine.
 func (srv *Server) Revoked(ctx context.Context) (found []RevokedSessions, err error) {
 	r := &srv.revoked
 	r.mu.Lock()
@@ -66,14 +67,14 @@ func (srv *Server) Revoked(ctx context.Context) (found []RevokedSessions, err er
 	return found, nil
 }
 
-// followCRLs adopts a generation.
+// followCRLs adopts a generation. It makes no look: the caller of Apply reads the files of its terminators again, and
+// then asks how many sessions are revoked.
 func (srv *Server) followCRLs(g *generation) {
 	for _, ln := range g.Listeners {
 		if ln.TLS != nil {
 			ln.TLS.Terminator.OnReload(srv.revoked.wakeUp)
 		}
 	}
-	srv.revoked.wakeUp()
 }
 
 // lookForRevoked counts the revoked sessions of those listeners whose CRLs no look was made with. It must be called with
@@ -185,7 +186,7 @@ func (srv *Server) leaveRevoked() {
 			return
 		}
 	}
-	srv.log.Info("the sessions with revoked certificates were told to leave", "sessions", told, seconds(time.Since(began)))
+	srv.log.Info("the sessions with revoked certificates were told to leave", "sessions", told, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
 }
 
 // endsRevoked reports whether a listener ends sessions whose certificate is revoked.

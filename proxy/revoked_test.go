@@ -247,6 +247,9 @@ func TestRevokedSessionsStayWhereTheListenerKeepsThem(t *testing.T) {
 	client.say([]byte("\xc0\x00"))
 	node.expect([]byte("\xc0\x00"))
 	r.apply(keep(false))
+	if found, err := r.srv.Revoked(t.Context()); err != nil || !slices.Equal(found, []RevokedSessions{{"mqtt", 1, kicksPerSecond}}) {
+		t.Errorf("found %v, error %v", found, err)
+	}
 	gone(t, client, mqttsToMQTT.toClient("e0 02 87 00", 0))
 	_ = node.Close()
 	r.waitOutcome(outcome.CertificateRevoked, 1)

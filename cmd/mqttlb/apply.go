@@ -80,7 +80,7 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	}
 	revoked, _ := s.Revoked(ctx) // fails at the stop alone
 	for _, r := range revoked {
-		warnings = append(warnings, fmt.Sprintf("listener %q: open sessions have certificates that tls.client_crl revokes, and leave, %d a second: %d sessions",
+		warnings = append(warnings, fmt.Sprintf("listener %q: tls.client_crl revokes the certificates of open sessions, which leave, %d a second: %d",
 			r.Listener, r.PerSecond, r.Sessions))
 	}
 	s.background.setWorkers(ctx, next.workers)

@@ -3,6 +3,8 @@ package tlsterm
 import (
 	"crypto/x509"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strings"
 	"unique"
 )
@@ -56,19 +58,30 @@ type line struct {
 
 // follow returns the lines of a lineage. A look at many sessions asks for the same few again and again.
 func (r *revocations) follow(n lineage) []line {
-	r.mu.Lock()
+	r.following.Lock()
 	lines, known := r.lineages[n]
-	r.mu.Unlock()
+	r.following.Unlock()
 	if known {
 		return lines
 	}
 	for _, chain := range n.chains() {
 		lines = append(lines, r.lineOf(chain))
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.following.Lock()
+	defer r.following.Unlock()
 	r.lineages[n] = lines
 	return lines
+}
+
+// prepare follows the lineages that were asked for under the lists before, so that no event loop has to wait for the
+// signature of a large list.
+func (r *revocations) prepare(before *revocations) {
+	before.following.Lock()
+	known := slices.Collect(maps.Keys(before.lineages))
+	before.following.Unlock()
+	for _, n := range known {
+		r.follow(n)
+	}
 }
 
 func (r *revocations) lineOf(cas []*x509.Certificate) line {

@@ -31,9 +31,11 @@ type revocations struct {
 	// of them does.
 	unplaced map[string][]*crl
 
-	mu       sync.Mutex // guards the fields below
-	placed   map[issuerKey]placement
-	lineages map[lineage][]line
+	placing sync.Mutex // guards placed, also while a signature is checked
+	placed  map[issuerKey]placement
+
+	following sync.Mutex // guards lineages, for loops
+	lineages  map[lineage][]line
 }
 
 // placement is the list of a CA that is not in client_ca, or the reason why it has none.
@@ -95,8 +97,8 @@ func (r *revocations) of(ca *x509.Certificate) (*crl, error) {
 	if len(lists) == 0 {
 		return nil, fmt.Errorf("%w (%q)", errNoCRL, ca.Subject)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.placing.Lock()
+	defer r.placing.Unlock()
 	p, known := r.placed[key]
 	if !known {
 		for _, l := range lists {

@@ -102,6 +102,9 @@ func (t *Terminator) change(last *generation) error {
 		}
 	}
 	next.config, next.crls = config, crls
+	if crls != nil && last.crls != nil {
+		crls.prepare(last.crls)
+	}
 	t.setTickets(next, now)
 	t.current.Store(next)
 	if last.config != nil {
