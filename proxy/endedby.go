@@ -22,7 +22,8 @@ func (l *loop) nameSetting(s *session, o outcome.Outcome, fault string) string {
 	case fault == "":
 		return how
 	}
-	return fault + ": " + how[strings.Index(how, setting):]
+	_, value, _ := strings.Cut(how, setting)
+	return fault + ": " + setting + value
 }
 
 // endedBy names the setting behind an outcome, and says how it ended the session. Empty: no setting did, or only its
