@@ -22,7 +22,8 @@ func (l *loop) nameSetting(s *session, o outcome.Outcome, fault string) string {
 	case fault == "":
 		return how
 	}
-	return fault + "; " + how
+	_, value, _ := strings.Cut(how, setting)
+	return fault + ": " + setting + value
 }
 
 // endedBy names the setting behind an outcome, and says how it ended the session. Empty: no setting did, or only its
@@ -52,9 +53,9 @@ func (l *loop) endedBy(s *session, o outcome.Outcome) (setting, how string) {
 		}
 		return setting, how
 	case outcome.HalfClosedTimeout:
-		what := "the node has ended its stream, and the client has sent nothing"
+		what := "the node has ended its stream, and the client has not"
 		if s.client.ended {
-			what = "the client has ended its stream, and the node has sent nothing"
+			what = "the client has ended its stream, and the node has not"
 		}
 		return within("timeouts.half_closed", what, l.current.Timeouts.HalfClosed)
 	case outcome.Shutdown:

@@ -108,7 +108,7 @@ limits: {max_request_size: 1KiB}
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if line := b.request(t, "/large"); line.Status != http.StatusRequestEntityTooLarge || line.Error != "the request's body is over 1024 bytes" || line.Pool != "dashboard" {
+	if line := b.request(t, "/large"); line.Status != http.StatusRequestEntityTooLarge || line.Error != "the request's body is over 1024 bytes: limits.max_request_size" || line.Pool != "dashboard" {
 		t.Errorf("got %+v", line)
 	}
 	get(t, browser, url+"/mqtt", "")

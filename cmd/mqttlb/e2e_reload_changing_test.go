@@ -91,11 +91,11 @@ func (r *changing) file(number int) string {
 	if number%3 == 1 {
 		brokers = echoes(r.all...)
 	}
-	brokers = strings.Replace(brokers, "}", fmt.Sprintf(", weight: %s, max_connections: %s}", one(2, "1", "3", "2"), one(3, "0", "100000")), 1)
+	brokers = strings.Replace(brokers, "}", fmt.Sprintf(", weight: %s, max_connections: %s}", one(2, "1", "3", "2"), one(3, "0", "8000")), 1)
 	tcp := one(3, "tcp", "tcp-2")
 	return `
 listeners:
-  - {name: ` + one(1, "mqtt", "renamed") + `, address: "${mqtt}", pool: ` + one(2, "brokers", "others") + `, max_connections: ` + one(3, "0", "90000") + `}
+  - {name: ` + one(1, "mqtt", "renamed") + `, address: "${mqtt}", pool: ` + one(2, "brokers", "others") + `, max_connections: ` + one(3, "0", "8000") + `}
   - name: ` + one(6, "mqtts", "mqtts-2") + `
     address: "${mqtts}"
     pool: brokers
@@ -113,7 +113,7 @@ pools:
   - name: brokers
     algorithm: ` + one(2, "consistent_hash", "least_connections", "random_two", "round_robin") + `
     removed_nodes: keep
-    health: {probe: ` + one(3, "tcp", "none") + `, interval: ` + one(2, "10s", "1s") + `, timeout: ` + one(2, "10s", "1s") + `, fall: 100}
+    health: {probe: ` + one(3, "tcp, interval: "+one(2, "10s", "1s")+", timeout: "+one(2, "10s", "1s")+", fall: 100", "none") + `}
     nodes:
 ` + brokers + `
   - {name: others, removed_nodes: keep, health: {probe: none}, nodes: [{name: b, address: "` + r.all[1].ln.Addr().String() + `"}]}
@@ -126,7 +126,7 @@ pools:
 limits:
   max_connections: ` + one(1, "8000", "9000") + `
   connect_rate: ` + one(2, "0", "100000") + `
-  max_connections_per_address: ` + one(3, "0", "9000") + `
+  max_connections_per_address: ` + one(3, "0", "8000") + `
   max_connect_size: ` + one(2, "64KiB", "1MiB") + `
   opening_memory: ` + one(5, "128MiB", "0") + `
 timeouts: {connect_packet: ` + one(1, "1m", "50s") + `, dial: ` + one(2, "30s", "25s") + `, connect_node: 1m, idle: ` + one(3, "0s", "1h") + `, write: 1m, shutdown: 1s}

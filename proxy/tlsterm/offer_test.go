@@ -69,7 +69,7 @@ func TestErrorNamesAFewSuitesOfMany(t *testing.T) {
 func TestCertificateThatNoSuiteCanUseIsNoticed(t *testing.T) {
 	ca := proxytest.NewCA("ca")
 	ec, rsa := ca.Issue("broker.example").File(t), ca.IssueRSA("broker.example").File(t)
-	make := func(most string, files ...string) (*Terminator, error) {
+	listening := func(most string, files ...string) (*Terminator, error) {
 		o := Options{MaxVersion: most, Ciphers: []string{"AES128-SHA", "ECDHE-RSA-AES128-GCM-SHA256"}}
 		for _, f := range files {
 			o.Certificates = append(o.Certificates, CertificateFile{Cert: f})
@@ -77,11 +77,11 @@ func TestCertificateThatNoSuiteCanUseIsNoticed(t *testing.T) {
 		return New(o)
 	}
 	const why = "it has a key of ECDSA, and no suite in ciphers is for such a key"
-	if _, err := make("1.2", ec); err == nil || !strings.Contains(err.Error(), why) {
+	if _, err := listening("1.2", ec); err == nil || !strings.Contains(err.Error(), why) {
 		t.Errorf("a listener with which no handshake can succeed: %v", err)
 	}
 	for _, files := range [][]string{{ec}, {ec, rsa}} {
-		s, err := make("1.3", files...)
+		s, err := listening("1.3", files...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestCertificateThatNoSuiteCanUseIsNoticed(t *testing.T) {
 			t.Errorf("the warnings are %q", w)
 		}
 	}
-	if s, err := make("1.2", rsa); err != nil || len(s.useless()) > 0 {
+	if s, err := listening("1.2", rsa); err != nil || len(s.useless()) > 0 {
 		t.Errorf("got %v", err)
 	}
 }
