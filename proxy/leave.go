@@ -126,6 +126,18 @@ func (l *loop) beginLinger(s *session) step {
 	return stepLinger
 }
 
+// lingerLast lingers for the client of a session in which all has been said: its node is gone, or both have
+// ended. The end of a client in a close frame, in TLS or in a frame that breaks the rules is no FIN, and more
+// may follow. The caller must not touch the session again.
+func (l *loop) lingerLast(s *session, o outcome.Outcome) {
+	s.outcome = o
+	s.client.ended = false // until FIN is read
+	s.client.output = max(s.client.output, outputEnding)
+	s.client.closeOutput()
+	s.server.ended, s.server.output = true, outputEnded
+	l.resume(s, l.beginLinger(s))
+}
+
 // linger throws away the bytes that still come from a client after its refusal or goodbye, and from
 // its node, until both have closed.
 func (l *loop) linger(s *session) step {

@@ -57,6 +57,8 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 	switch {
 	case err == reactor.ErrAgain:
 		return nil, stepWait
+	case s.client.fault() != nil:
+		return nil, l.refuseAndLinger(s, outcome.ClientGone) // the alert must still reach the client
 	case err != nil:
 		return nil, l.finish(s, outcome.ClientGone)
 	}
