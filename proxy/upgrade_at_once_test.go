@@ -79,8 +79,9 @@ func readHeader(t *testing.T, r io.Reader) (header []byte) {
 
 // A node that knows what comes may send frames with its 101: all of them, or a part of one.
 func TestFramesMayComeWithTheAnswerOfANode(t *testing.T) {
-	frames := append(bytes.Clone(connackFrame), websocket.AppendFrame(nil, websocket.Binary, publish)...)
-	for cut := range frames {
+	frames := websocket.AppendFrame(nil, websocket.Binary, []byte("\x20\x02\x00\x05"))
+	frames = websocket.AppendClose(frames, websocket.Normal, "not authorized")
+	for cut := range len(frames) + 1 {
 		backend := startUpgradeNode(t, func(a *asked) {
 			_, _ = io.WriteString(a, a.switching()+string(frames[:cut]))
 			_, _ = io.ReadFull(a, make([]byte, len(clientFrame(finBinary, connect311))))
@@ -92,5 +93,6 @@ func TestFramesMayComeWithTheAnswerOfANode(t *testing.T) {
 		c.send(clientFrame(finBinary, connect311))
 		c.expect(frames)
 		_ = c.Close()
+		r.waitLine("connack=5 ")
 	}
 }
