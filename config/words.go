@@ -93,6 +93,17 @@ const (
 
 var validities = []Validity{Strict, Tolerant}
 
+// WebSocketPackets says how many MQTT packets a frame for a client may have.
+type WebSocketPackets string
+
+// The values of websocket_packets.
+const (
+	SinglePackets   WebSocketPackets = "single"   // one, and the whole of it
+	MultiplePackets WebSocketPackets = "multiple" // as many as were read at once, the last one perhaps cut
+)
+
+var webSocketPackets = []WebSocketPackets{SinglePackets, MultiplePackets}
+
 // A Probe is the kind of a health check.
 type Probe string
 

@@ -183,7 +183,7 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 		o.request.Key = websocket.NewKey()
 	default:
 		reader, rest := o.Unread()
-		s.client.wrap(&framing{reader: reader, rest: rest, unread: len(rest) > 0})
+		s.client.wrap(&framing{reader: reader, rest: rest, unread: len(rest) > 0, single: o.listener.SinglePackets})
 	}
 	return stepDial
 }
