@@ -153,7 +153,8 @@ func (l *loop) reached(s *session) step {
 		s.client.readable = true // frames arrived with the CONNECT
 	}
 	if s.listener.Opaque() {
-		o.node.Observed(true) // there is no CONNACK to wait for
+		s.lingered = uint32(s.client.moved - uint64(len(o.bytes))) // all else that was read is for the node
+		o.node.Observed(true)                                      // there is no CONNACK to wait for
 		l.releasePending(s)
 		return stepRelay
 	}

@@ -120,7 +120,6 @@ func (l *loop) sayGoodbye(s *session) step {
 
 // beginLinger begins to linger, with nothing left to say.
 func (l *loop) beginLinger(s *session) step {
-	s.lingered = 0
 	s.client.readable, s.server.readable = true, true // bytes may have arrived unnoticed
 	s.deadline = l.In(l.server.waits.linger)
 	return stepLinger

@@ -176,6 +176,14 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	o.early = earlyBytes
+	if s.listener.Opaque() && len(o.bytes) == 0 && s.client.moved > 0 && s.client.readable {
+		// A check of a proxy in front has often closed behind its header: no node needs to know.
+		b, err := l.read(&s.client)
+		if err != nil && err != reactor.ErrAgain {
+			return l.finish(s, outcome.ClientGone)
+		}
+		o.bytes = b
+	}
 	switch {
 	case !o.Framed():
 	case o.pool.WebSocket:
