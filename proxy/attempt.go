@@ -147,14 +147,16 @@ func (l *loop) reached(s *session) step {
 	s.flow.enter(s)
 	s.followFirst()
 	s.flow.Received += uint64(len(o.bytes))
+	if s.listener.Opaque() {
+		s.lingered = uint32(s.client.moved - uint64(len(o.bytes))) // the PROXY header: all else that was read is for the node
+	}
 	l.keepFirst(s)
 	s.active, s.deadline, o.givenAt = l.Timers.Now(), l.connackBy(s), l.Now()
 	if s.client.unread() {
 		s.client.readable = true // frames arrived with the CONNECT
 	}
 	if s.listener.Opaque() {
-		s.lingered = uint32(s.client.moved - uint64(len(o.bytes))) // all else that was read is for the node
-		o.node.Observed(true)                                      // there is no CONNACK to wait for
+		o.node.Observed(true) // there is no CONNACK to wait for
 		l.releasePending(s)
 		return stepRelay
 	}
