@@ -47,6 +47,7 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		{"allowed_origins", []Protocol{WS}, "only ws has a list of origins"},
 		{"routes", []Protocol{MQTT, WS, HTTP, Passthrough}, "only mqtt, ws, http and tls have routes"},
 		{"validity", []Protocol{MQTT, WS, HTTP}, "the CONNECT is not read"},
+		{"websocket_packets", []Protocol{WS, HTTP}, "only ws and http have frames"},
 	} {
 		path := child(at, k.key)
 		if slices.Contains(k.only, l.Protocol) || !s.written(path) || !s.valid(path) {
@@ -58,9 +59,14 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		}
 		s.errorf(path, "has no meaning with protocol %s; %s", l.Protocol, hint)
 	}
-	validity, routes := child(at, "validity"), child(at, "routes")
+	routes := child(at, "routes")
 	isWS := func(r Route) bool { return r.Protocol == WS }
-	if l.Protocol == HTTP && s.written(validity) && s.valid(validity, routes) && !slices.ContainsFunc(l.Routes, isWS) {
-		s.errorf(validity, "has no meaning with protocol http without a route of protocol ws; nobody sends a CONNECT")
+	if l.Protocol != HTTP || !s.valid(routes) || slices.ContainsFunc(l.Routes, isWS) {
+		return
+	}
+	for _, key := range []string{"validity", "websocket_packets"} {
+		if path := child(at, key); s.written(path) && s.valid(path) {
+			s.errorf(path, "has no meaning with protocol http without a route of protocol ws; nobody sends a CONNECT")
+		}
 	}
 }

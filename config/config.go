@@ -83,6 +83,10 @@ type Listener struct {
 	// Validity says which CONNECT is valid. Strict if Protocol has no CONNECT.
 	Validity Validity
 
+	// WebSocketPackets says how the packets of nodes that speak plain MQTT are put into frames.
+	// Meaningless if Protocol is neither WS nor HTTP.
+	WebSocketPackets WebSocketPackets
+
 	// Reserve are the places of Limits.MaxConnections that only this listener's connections
 	// can take.
 	Reserve Reserve

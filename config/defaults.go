@@ -112,6 +112,8 @@ var defaultListener = Listener{
 	MaxConnections: 0,
 	// A packet that two programs may read differently is a way around a check of one of them.
 	Validity: Strict,
+	// Paho's C client hangs on the second packet of a frame, and one more header costs next to nothing.
+	WebSocketPackets: SinglePackets,
 	// 500 places of 50,000: room for a while when another listener is flooded, and too few to
 	// be missed there.
 	Reserve: -1,

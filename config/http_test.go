@@ -28,11 +28,11 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	want.Timeouts.RequestBody, want.Timeouts.Tunnel = 10*time.Second, 0
 	want.Listeners = []Listener{
 		{
-			Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyOff, Validity: Strict,
+			Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyOff, Validity: Strict, WebSocketPackets: SinglePackets,
 			AllowedHosts:   []string{"ws.example.com", "*.example.net", "ws.*", "::1"},
 			AllowedOrigins: []string{"https://app.example.com", "https://*.example.com:8443", "capacitor://localhost"},
 		},
-		{Name: "sidecar", Address: tcp("", 8084), Protocol: WS, Pool: "emqx", Path: "/mqtt", ProxyProtocol: ProxyOff, Validity: Strict},
+		{Name: "sidecar", Address: tcp("", 8084), Protocol: WS, Pool: "emqx", Path: "/mqtt", ProxyProtocol: ProxyOff, Validity: Strict, WebSocketPackets: SinglePackets},
 		{
 			Name: "mini", Address: tcp("", 8085), Protocol: WS, Pool: "rabbit", Paths: []string{"/mqtt", "/mqtt/", "/", "/ws/*"}, Subprotocol: SubprotocolOptional, ProxyProtocol: ProxyOff, Validity: Strict,
 			AllowedOrigins: []string{"null", "file://", "app://.", "chrome-extension://abcdef"},
@@ -45,7 +45,7 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 				{Path: "/api/", Protocol: HTTP, Pool: "management"},
 				{Host: "api.example.com", Path: "/", Protocol: HTTP, Pool: "management"},
 			},
-			ProxyProtocol: ProxyAccept, Validity: Strict, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 100,
+			ProxyProtocol: ProxyAccept, Validity: Strict, WebSocketPackets: SinglePackets, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 100,
 		},
 	}
 	for i := range want.Listeners {

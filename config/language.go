@@ -66,6 +66,7 @@ func listenerFields(l *Listener) []field {
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
 		scalar("max_connections", &l.MaxConnections, integer(0, maxConnections)),
 		scalar("validity", &l.Validity, oneOf(validities)),
+		scalar("websocket_packets", &l.WebSocketPackets, oneOf(webSocketPackets)),
 		scalar("reserve", &l.Reserve, parseReserve),
 	}
 }

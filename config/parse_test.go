@@ -95,14 +95,14 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 	tcp := func(host string, port uint16) Address { return Address{Network: "tcp", Host: host, Port: port} }
 	want := &Config{
 		Listeners: []Listener{
-			{Name: "mqtt", Address: tcp("", 1883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict},
-			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict, TLS: &TLS{
+			{Name: "mqtt", Address: tcp("", 1883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict, WebSocketPackets: SinglePackets},
+			{Name: "mqtts", Address: tcp("", 8883), Protocol: MQTT, Pool: "emqx", ProxyProtocol: ProxyOff, Validity: Strict, WebSocketPackets: SinglePackets, TLS: &TLS{
 				Certificates: []Certificate{{Cert: "cert.pem", Key: "key.pem"}},
 				ClientCA:     "ca.pem", ClientAuth: ClientAuthRequire, Revoked: CloseRevoked, MinVersion: TLS12, MaxVersion: TLS13, ALPN: []string{"mqtt"},
 				HandshakeTimeout: 15 * time.Second, MaxHandshakes: 64, MaxHandshakeQueue: 10_000,
 			}},
 			{
-				Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyAccept, Validity: Tolerant,
+				Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyAccept, Validity: Tolerant, WebSocketPackets: SinglePackets,
 				TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 20000,
 			},
 		},

@@ -106,12 +106,16 @@ func (c *Config) Summary(w io.Writer) error {
 	return err
 }
 
-// protocol is the protocol of a listener, and its validity if that is not the default.
+// protocol is the protocol of a listener, and how it is spoken if that is not the default.
 func (l *Listener) protocol() string {
+	s := string(l.Protocol)
 	if l.Validity == Tolerant {
-		return string(l.Protocol) + ", tolerant"
+		s += ", tolerant"
 	}
-	return string(l.Protocol)
+	if l.WebSocketPackets == MultiplePackets {
+		s += ", several packets in a frame"
+	}
+	return s
 }
 
 // String lists how the process is reached and where it keeps its state, without defaults.

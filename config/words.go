@@ -107,6 +107,17 @@ var subprotocols = []Subprotocol{SubprotocolRequired, SubprotocolOptional}
 // PathKeep is the Pool.Path that means the path of the client.
 const PathKeep = "keep"
 
+// WebSocketPackets says how many MQTT packets a frame for a client may have.
+type WebSocketPackets string
+
+// The values of websocket_packets.
+const (
+	SinglePackets   WebSocketPackets = "single"   // one, and the whole of it
+	MultiplePackets WebSocketPackets = "multiple" // as many as were read at once, the last one perhaps cut
+)
+
+var webSocketPackets = []WebSocketPackets{SinglePackets, MultiplePackets}
+
 // A Probe is the kind of a health check.
 type Probe string
 

@@ -126,20 +126,23 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 }
 
 // classifyAnswer says what the first bytes of a node are. Its packets are then in l.answer. It parses
-// a CONNACK into l.connack.
-func (l *loop) classifyAnswer(s *session, b []byte) answer {
-	l.answer = nil
-	if len(b) > maxAnswer {
-		return answerOther
-	}
+// a CONNACK into l.connack. Much may follow a CONNACK at once, such as retained messages, and is not searched.
+func (l *loop) classifyAnswer(s *session, b []byte) (found answer) {
+	most := min(len(b), maxAnswer)
 	if s.pending.pool.WebSocket {
-		return connackIn(b, func(packets []byte) answer {
+		l.answer = nil
+		found = connackIn(b[:most], func(packets []byte) answer {
 			l.answer = packets
 			return readAnswer(packets, &l.connack, s.version)
 		})
+	} else {
+		l.answer = b[:most]
+		found = readAnswer(l.answer, &l.connack, s.version)
 	}
-	l.answer = b
-	return readAnswer(b, &l.connack, s.version)
+	if most < len(b) && found != answerConnack {
+		return answerOther
+	}
+	return found
 }
 
 // releasePending frees the state that only the opening and the attempts need.

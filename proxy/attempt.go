@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"errors"
 	"time"
 
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/walk"
+	"mqttlb/proxy/websocket"
 )
 
 // dialNode begins a connection to the session's node.
@@ -38,8 +40,12 @@ func (l *loop) failAttempt(s *session, err error) {
 		reactor.Abort(s.server.fd) // the node then need not accept a connection that nobody uses
 	}
 	l.dropAttempt(s)
+	o.refusedStatus = 0
+	if refused, ok := errors.AsType[*websocket.ResponseError](err); ok && o.request != nil {
+		o.refusedStatus, err = refused.Status, o.explainRefusal(refused.Status, err)
+	}
 	o.failure = failure(node, err)
-	if cause, mute := upgradeCause(o.pool, err, l.isPatient(o)); mute {
+	if cause, mute := upgradeCause(o.pool, err, l.isPatient(o)); mute && !o.asksMuch() {
 		s.reportUnanswered(node, cause)
 	}
 	if failed.Unreached {
@@ -142,6 +148,9 @@ func (l *loop) reached(s *session) step {
 	s.flow.enter(s)
 	s.followFirst()
 	s.flow.Received += uint64(len(o.bytes))
+	if s.listener.Opaque() {
+		s.lingered = uint32(s.client.moved - uint64(len(o.bytes))) // the PROXY header: all else that was read is for the node
+	}
 	l.keepFirst(s)
 	s.active, s.deadline, o.givenAt = l.Timers.Now(), l.connackBy(s), l.Now()
 	if s.client.unread() {

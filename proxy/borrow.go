@@ -107,7 +107,8 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 	o.reclaim()
 	switch {
 	case v.pool != nil:
-		o.Upgraded(v.pool, v.request)
+		o.Upgraded(v.pool, v.request, v.early)
+		o.Keep()
 		if v.stayed {
 			s.deadline = l.In(o.generation.Timeouts.ConnectPacket)
 			l.beginOpening(o)

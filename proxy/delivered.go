@@ -37,8 +37,8 @@ func (d *delivered) canEnd(v mqttparse.Version) bool {
 }
 
 // atBoundary reports whether a goodbye may come now. A client that gets a DISCONNECT must have whole
-// packets. If frames pass unchanged, a client that gets only a close frame must have whole frames. A client
-// that has our close frame gets nothing more.
+// packets. A client that gets only a close frame must have whole frames. A client that has our close frame
+// gets nothing more.
 func (s *session) atBoundary() bool {
 	if s.listener.Opaque() || s.pending != nil || s.client.closedFrames() {
 		return true
@@ -47,7 +47,7 @@ func (s *session) atBoundary() bool {
 	if s.frames != nil {
 		return d.canEnd(s.version)
 	}
-	return s.version != mqttparse.V5 || d.packets.Between()
+	return !s.client.inFrame() && (s.version != mqttparse.V5 || d.packets.Between() || s.client.holdsHeader())
 }
 
 // untilBoundary returns how many bytes of b, which the client gets next, belong to the packet or frame

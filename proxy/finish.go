@@ -123,7 +123,7 @@ func (s *session) sentNothing(o outcome.Outcome) bool {
 		return o == outcome.ClientGone && s.pending.Silent()
 	}
 	// A listener that reads nothing dials a node at once.
-	return s.listener.Opaque() && (o == outcome.ClientClosed || o == outcome.ClientReset) && s.client.moved == 0 && s.server.moved == 0
+	return s.listener.Opaque() && (o == outcome.ClientClosed || o == outcome.ClientReset) && s.client.moved == uint64(s.lingered) && s.server.moved == 0
 }
 
 // record returns the journal's record of a session that ends now.

@@ -20,6 +20,8 @@ func connackIn(b []byte, decide func(packet []byte) answer) answer {
 	for decided := decide(nil); ; {
 		next, piece, err := r.Copy(packet, b)
 		switch {
+		case errors.Is(err, websocket.ErrShort) && decided == answerAuth && (len(b) > 0 || !r.Between()):
+			return answerShort // a frame has begun, and after the AUTH is forwarded its beginning is not known any more
 		case errors.Is(err, websocket.ErrShort):
 			return decided
 		case err != nil:

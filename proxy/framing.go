@@ -12,7 +12,11 @@ type framing struct {
 	reader websocket.Reader
 	rest   []byte // received and not parsed yet: the beginning of a header or a control frame
 	unread bool   // rest may hold whole frames
-	closed bool   // our close frame was sent, and nothing may follow it
+	closed bool   // our close frame was sent, or is owed, and nothing may follow it
+	single bool   // each packet gets a frame of its own
+
+	packets packetFrames // valid only if single
+	owed    []byte       // control frames of ours that wait for the end of the frame that has begun
 }
 
 // unread reports whether frames of the client have arrived and were not parsed.
@@ -22,7 +26,7 @@ func (h *stream) unread() bool {
 
 // closedFrames reports whether our close frame was sent.
 func (h *stream) closedFrames() bool {
-	return h.layers != nil && h.layers.ws != nil && h.layers.ws.closed
+	return h.layers != nil && h.layers.ws != nil && h.layers.ws.closed && !h.inFrame()
 }
 
 // wrap adds the WebSocket layer to a stream.
@@ -47,7 +51,7 @@ func (l *loop) readFrames(h *stream, room []byte) ([]byte, error) {
 	}
 	f.unread = false
 	payload, replies, end := f.unframe(room[:n])
-	if len(replies) > 0 && !l.reply(h, replies) {
+	if len(replies) > 0 && !l.reply(h, f, replies) {
 		end = errUnreadPongs
 	}
 	if end != nil {
@@ -100,18 +104,39 @@ func (f *framing) appendClose(dst, frame []byte) []byte {
 	return append(dst, frame...)
 }
 
-// reply sends control frames. It returns false if the client does not read and too many already wait.
-func (l *loop) reply(h *stream, b []byte) bool {
-	if h.kept != nil && len(h.kept.bytes)+len(b) > 2*scratchSize {
-		return false
+// reply sends control frames, or owes them until a frame has ended. It returns false if the client does not read and
+// too many already wait.
+func (l *loop) reply(h *stream, f *framing, b []byte) bool {
+	waiting := len(f.owed)
+	if h.kept != nil {
+		waiting += len(h.kept.bytes)
 	}
-	_ = l.seal(h, b) // the next read or write returns the error
+	switch {
+	case waiting > 0 && waiting+len(b) > 2*scratchSize:
+		return false
+	case h.inFrame():
+		f.owed = append(f.owed, b...)
+	default:
+		_ = l.seal(h, b) // the next read or write returns the error
+	}
 	return true
 }
 
-// framed puts a frame header before b, without a copy if b was read into the scratch buffer.
-func (l *loop) framed(b []byte) []byte {
-	header := websocket.AppendHeader(l.header[:0], websocket.Binary, len(b))
+// inFrames puts b, which a node has sent, into frames.
+func (l *loop) inFrames(f *framing, b []byte) []byte {
+	switch {
+	case f.single && !f.packets.lost:
+		return l.inPacketFrames(f, b)
+	case f.closed:
+		return nil // nothing follows a close frame
+	}
+	return l.behindHeader(b, len(b))
+}
+
+// behindHeader puts the header of a frame of this length before b, the beginning of its payload, without a copy
+// if b was read into the scratch buffer.
+func (l *loop) behindHeader(b []byte, length int) []byte {
+	header := websocket.AppendHeader(l.header[:0], websocket.Binary, length)
 	start := len(l.scratch) - cap(b) - len(header)
 	if start < 0 || len(b) == 0 || &l.scratch[:cap(l.scratch)][cap(l.scratch)-1] != &b[:cap(b)][cap(b)-1] {
 		return append(header[:len(header):len(header)], b...)
@@ -120,13 +145,17 @@ func (l *loop) framed(b []byte) []byte {
 	return l.scratch[start : start+len(header)+len(b)]
 }
 
-// goodbye returns a last message and the close frame. With code 0 it returns nothing.
+// goodbye returns a last message and the close frame. With code 0, or within a frame, it returns nothing. Without a
+// message of ours the client gets the bytes of a fixed header that have waited.
 func (f *framing) goodbye(packet []byte, code websocket.CloseCode) (b []byte) {
-	if code == 0 || f.closed {
+	if code == 0 || f.closed || f.packets.left > 0 {
 		return nil
 	}
 	f.closed = true
-	return appendGoodbye(nil, packet, code)
+	if waiting := f.packets.begun[:f.packets.waiting]; len(waiting) > 0 && len(packet) == 0 {
+		b = websocket.AppendFrame(nil, websocket.Binary, waiting)
+	}
+	return appendGoodbye(b, packet, code)
 }
 
 // appendGoodbye appends a message that holds packet, unless packet is empty, and the close frame.

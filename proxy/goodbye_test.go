@@ -69,6 +69,14 @@ type leaving struct {
 
 func startLeaving(t *testing.T, m mode, settings ...setting) *leaving {
 	t.Helper()
+	r := prepareLeaving(t, m, settings...)
+	r.run()
+	return r
+}
+
+// prepareLeaving is startLeaving for a server whose waits are set before it is run.
+func prepareLeaving(t *testing.T, m mode, settings ...setting) *leaving {
+	t.Helper()
 	conns, over := make(chan net.Conn), make(chan struct{})
 	backend := m.startNode(t, func(c net.Conn) {
 		select {
@@ -77,8 +85,12 @@ func startLeaving(t *testing.T, m mode, settings ...setting) *leaving {
 		case <-over:
 		}
 	})
-	r := &leaving{m.start(t, []string{backend.address()}, settings...), m, conns}
-	t.Cleanup(func() { close(over) }) // before the rig waits for goroutines
+	r := &leaving{prepare(t, []string{backend.address()}, append(settings, m.set)...), m, conns}
+	run := r.run
+	r.run = func() {
+		run()
+		t.Cleanup(func() { close(over) }) // before the rig waits for goroutines
+	}
 	return r
 }
 

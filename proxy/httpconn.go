@@ -54,6 +54,7 @@ type httpConn struct {
 	// The result, valid after left.
 	pool    *snapshot.Pool     // of the upgrade; nil: no upgrade
 	request *websocket.Request // the upgrade for the nodes, from opening.NodeRequest
+	early   []byte             // that the client has sent behind its upgrade
 	fault   string             // why there was no upgrade
 	foreign opening.Foreign    // the client's protocol if it is not HTTP
 }

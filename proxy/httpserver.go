@@ -269,8 +269,8 @@ func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn
 	u.Error = func(w http.ResponseWriter, r *http.Request, status int, reason error) {
 		h.reject(w, r, c, ln, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
-	c.fault = "frames came before the answer to the upgrade"
-	upgraded, err := u.Upgrade(w, r, offer.Header())
+	c.fault = "the client left before the answer to its upgrade"
+	upgraded, err := u.Upgrade(earlyFrames{w, c}, r, offer.Header())
 	if err != nil {
 		return // Upgrade has closed the connection, or has answered and will close it
 	}

@@ -62,10 +62,9 @@ func (l *loop) receive(h *stream, room []byte) (n int, err error) {
 // writeLayers is write for a stream with layers.
 func (l *loop) writeLayers(h *stream, b []byte) error {
 	if ws := h.layers.ws; ws != nil {
-		if ws.closed {
-			return nil // nothing follows a close frame
+		if b = l.inFrames(ws, b); len(b) == 0 {
+			return nil
 		}
-		b = l.framed(b)
 	}
 	return l.seal(h, b)
 }

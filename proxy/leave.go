@@ -122,10 +122,21 @@ func (l *loop) sayGoodbye(s *session) step {
 
 // beginLinger begins to linger, with nothing left to say.
 func (l *loop) beginLinger(s *session) step {
-	s.lingered = 0
 	s.client.readable, s.server.readable = true, true // bytes may have arrived unnoticed
 	s.deadline = l.In(l.server.waits.linger)
 	return stepLinger
+}
+
+// lingerLast lingers for the client of a session in which all has been said: its node is gone, or both have
+// ended. The end of a client in a close frame, in TLS or in a frame that breaks the rules is no FIN, and more
+// may follow. The caller must not touch the session again.
+func (l *loop) lingerLast(s *session, o outcome.Outcome) {
+	s.outcome = o
+	s.client.ended = false // until FIN is read
+	s.client.output = max(s.client.output, outputEnding)
+	s.client.closeOutput()
+	s.server.ended, s.server.output = true, outputEnded
+	l.resume(s, l.beginLinger(s))
 }
 
 // linger throws away the bytes that still come from a client after its refusal or goodbye, and from

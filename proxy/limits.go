@@ -98,7 +98,7 @@ const (
 	// to notice a silent client [MQTT-3.1.2-22], since it knows more about the session.
 	keepAliveGrace = 5 * time.Second
 
-	// maxAnswer bounds the bytes that are searched for a CONNACK. A longer answer is forwarded unread.
+	// maxAnswer bounds the bytes that are searched for a CONNACK. One that is longer is forwarded unread.
 	maxAnswer = scratchSize / 2
 
 	// openingSize, openingSocket, queuedHandshake, handshakeMemory and requestMemory are the bytes that an

@@ -26,6 +26,7 @@ type loop struct {
 	header         [headroom]byte
 	cipher         []byte // received by streams that speak TLS
 	sealed         []byte // to be sent by streams that speak TLS
+	framed         []byte // several packets, each in a frame of its own
 	openingScratch opening.Scratch
 	connack        mqttparse.Connack
 	answer         []byte // the packets that a node's first bytes have

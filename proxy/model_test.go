@@ -35,6 +35,7 @@ type model struct {
 	retry        *modelRetry // how the session came to its node; nil: its life begins there
 	slot         uint32
 	kind         modelKind
+	single       bool // the client gets one packet in a frame; only if kind is modelTranslated
 	version      mqttparse.Version
 	client, node *modelPeer
 	ours         [2]int32 // the session's descriptors
@@ -117,7 +118,8 @@ func (m *model) begin(kind, seed byte) {
 	case modelPasses:
 		s.frames = new([2]websocket.Follower)
 	case modelTranslated:
-		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}}}
+		m.single = kind&0x10 != 0
+		s.client.layers = &layers{ws: &framing{reader: websocket.Reader{FromClient: true}, single: m.single}}
 	case modelBare, modelKinds:
 	}
 	m.tell("kind %d, version %d", m.kind, m.version)
@@ -168,7 +170,7 @@ func (m *model) checkStep() {
 		if h.kept != nil {
 			kept = len(h.kept.bytes)
 		}
-		if most := scratchSize + 256 + int(m.kind/modelTranslated)*2*scratchSize; kept > most {
+		if most := scratchSize + 256 + int(m.kind/modelTranslated)*4*scratchSize; kept > most { // pongs, and a header for each packet
 			m.fail("%d bytes are kept for stream %d, more than %d", kept, i, most)
 		}
 		if m.lastKept[i] >= 0 && kept > m.lastKept[i] {

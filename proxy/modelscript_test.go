@@ -37,6 +37,8 @@ func FuzzSession(f *testing.F) {
 	}
 	// Half-closed by close frames, and the node has begun a packet that its client cannot get.
 	f.Add([]byte("S{\xb3\x17[\x1d\xb7\xc8\xf0O\x11\xe1\x8d6666\xe1\x8dnX\xf5\x91&\x00\x10\xeb\xd1\x1a\x18\xfe$"))
+	// A goodbye where a node has sent a byte of a fixed header, which waits for the rest.
+	f.Add([]byte("Y01\x00\xf80"))
 	f.Fuzz(func(t *testing.T, script []byte) { playModel(t, script[:min(len(script), 400)]) })
 }
 

@@ -23,6 +23,7 @@ type mode struct {
 	nodeWS   bool              // the nodes speak WebSocket
 	tls      bool              // clients speak TLS
 	nodeTLS  bool              // the nodes speak TLS
+	single   bool              // a client's frame has one packet
 }
 
 var (
@@ -34,6 +35,8 @@ var (
 	wssToWS     = mode{name: "wss to ws", protocol: snapshot.WS, nodeWS: true, tls: true}
 	wssToMQTT   = mode{name: "wss to mqtt", protocol: snapshot.WS, tls: true}
 	mqttToMQTTS = mode{name: "mqtt to mqtts", protocol: snapshot.MQTT, nodeTLS: true}
+	singleWS    = mode{name: "ws to mqtt, single", protocol: snapshot.WS, single: true}
+	singleWSS   = mode{name: "wss to mqtt, single", protocol: snapshot.WS, tls: true, single: true}
 	wssToWSS    = mode{name: "wss to wss", protocol: snapshot.WS, nodeWS: true, tls: true, nodeTLS: true}
 )
 
@@ -89,6 +92,7 @@ func (m mode) startShortWaits(t *testing.T, nodes []string, settings ...setting)
 func (m mode) set(s *snapshot.Snapshot) {
 	ln := s.Listeners[0]
 	ln.Protocol, ln.Pool.WebSocket = m.protocol, m.nodeWS
+	ln.SinglePackets = m.single
 	if m.clientWS() {
 		ln.Routes = append(ln.Routes, snapshot.Route{Path: "/mqtt", Pool: ln.Pool, WebSocket: true})
 	}

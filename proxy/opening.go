@@ -53,6 +53,8 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 	switch {
 	case err == reactor.ErrAgain:
 		return nil, stepWait
+	case s.client.fault() != nil:
+		return nil, l.refuseAndLinger(s, outcome.ClientGone) // the alert must still reach the client
 	case err != nil:
 		return nil, l.finish(s, outcome.ClientGone)
 	}
@@ -165,6 +167,14 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 	o.tls, o.destination = o.TLS, o.Destination
 	o.bytes, o.owned = o.Take()
 	o.early = earlyBytes
+	if s.listener.Opaque() && len(o.bytes) == 0 && s.client.moved > 0 && s.client.readable {
+		// A check of a proxy in front has often closed behind its header: no node needs to know.
+		b, err := l.read(&s.client)
+		if err != nil && err != reactor.ErrAgain {
+			return l.finish(s, outcome.ClientGone)
+		}
+		o.bytes = b
+	}
 	switch {
 	case !o.Framed():
 	case o.pool.WebSocket:
@@ -172,7 +182,7 @@ func (l *loop) route(s *session, v opening.Verdict) step {
 		o.request.Key = websocket.NewKey()
 	default:
 		reader, rest := o.Unread()
-		s.client.wrap(&framing{reader: reader, rest: rest, unread: len(rest) > 0})
+		s.client.wrap(&framing{reader: reader, rest: rest, unread: len(rest) > 0, single: o.listener.SinglePackets})
 	}
 	return stepDial
 }

@@ -68,7 +68,10 @@ type attempt struct {
 	until    reactor.Tick   // deadline of the attempt
 	unproven int            // bytes sent, while the node has acknowledged none of them; 0: no proof is needed
 	failure  string         // why the last attempt failed
-	answer   []byte         // the node's first bytes while its answer is not whole
+
+	refusedStatus int // of the answer of the last node, if it has refused the upgrade; 0: it has not, or the answer was no HTTP
+
+	answer []byte // the node's first bytes while its answer is not whole
 }
 
 // ownBytes copies bytes out of the scratch buffer, so that they outlive the turn.

@@ -114,9 +114,7 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 	case frames:
 		s.outcome = s.firstOutcome(outcome.FrameError)
 	case err != io.EOF:
-		// The other side learns that the connection broke, not that it ended.
-		reactor.Abort(to.fd)
-		l.finish(s, s.endedBy(from, outcome.ClientReset, outcome.ServerReset))
+		l.inputBroke(s, from, to)
 		return true
 	}
 	s.outcome = s.endedBy(from, outcome.ClientClosed, outcome.ServerClosed)
@@ -125,15 +123,43 @@ func (l *loop) inputEnded(s *session, from, to *stream, err error) (ended bool) 
 	return l.endOutput(s, to)
 }
 
+// inputBroke ends a session one of whose streams has broken. The other side learns that the connection broke, not
+// that it ended, unless a client has its node's last word: a reset could destroy it.
+func (l *loop) inputBroke(s *session, from, to *stream) {
+	o := s.endedBy(from, outcome.ClientReset, outcome.ServerReset)
+	switch {
+	case to == &s.client && s.nodeSaidGoodbye():
+		_ = l.end(to, nil, s.normalClose())
+		l.lingerLast(s, o)
+	case to == &s.server && from.fault() != nil: // our alert is on its way
+		reactor.Abort(to.fd)
+		l.lingerLast(s, o)
+	default:
+		reactor.Abort(to.fd)
+		l.finish(s, o)
+	}
+}
+
+// nodeSaidGoodbye reports whether the last packet that the client has got of its node ends the session: a
+// DISCONNECT, or a CONNACK that refuses the client.
+func (s *session) nodeSaidGoodbye() bool {
+	_, disconnected := s.nodeDisconnect()
+	return disconnected || s.connacked && s.connack != 0
+}
+
 // endOutput ends our direction of a stream because the other stream has ended. It ends the session if
-// the peer has ended, too.
+// the peer has ended, too, and the client has got what is kept for it.
 func (l *loop) endOutput(s *session, to *stream) (ended bool) {
 	_ = l.end(to, nil, s.normalClose()) // if the peer is gone, the next read returns the error
-	if to.ended && to.output == outputEnded {
-		l.finish(s, s.outcome)
-		return true
+	if !to.over() || s.client.kept != nil {
+		return false
 	}
-	return false
+	if s.client.layers == nil {
+		l.finish(s, s.outcome)
+	} else {
+		l.lingerLast(s, s.outcome)
+	}
+	return true
 }
 
 // outputBroke handles a stream that takes no more bytes because its peer is gone. The last bytes of
@@ -172,10 +198,13 @@ func (l *loop) outputBroke(s *session, gone *stream) (ended bool) {
 			break
 		}
 	}
-	if !client {
-		_ = l.end(other, nil, s.normalClose())
+	o := s.endedBy(gone, outcome.ClientReset, outcome.ServerReset)
+	if client || other.broken {
+		l.finish(s, o)
+		return true
 	}
-	l.finish(s, s.endedBy(gone, outcome.ClientReset, outcome.ServerReset))
+	_ = l.end(other, nil, s.normalClose())
+	l.lingerLast(s, o)
 	return true
 }
 

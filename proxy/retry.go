@@ -195,6 +195,9 @@ func (l *loop) silent(s *session) step {
 // stepRelay if the client has got it, and its session ends.
 func (l *loop) lastAnswer(s *session) step {
 	for range readsPerTurn {
+		if s.client.kept != nil {
+			return stepRelay
+		}
 		b, err := l.read(&s.server)
 		switch {
 		case s.refusedByNode(err):
@@ -203,8 +206,6 @@ func (l *loop) lastAnswer(s *session) step {
 			if next, ok := l.unanswered(s, RetryReset, nil); ok {
 				return next
 			}
-			return stepRelay
-		case s.client.kept != nil:
 			return stepRelay
 		}
 		if next := l.answered(s, b, nil); next != stepConfirm {

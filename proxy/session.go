@@ -30,7 +30,7 @@ type session struct {
 	frames   *[2]websocket.Follower // of the frames that pass unchanged, by direction; nil unless both sides speak WebSocket
 	scanners [2]mqttparse.Scanner   // of the packets that are forwarded, by direction
 	packets  [2]uint32              // number of those, which may wrap around
-	lingered uint32                 // bytes thrown away after the goodbye
+	lingered uint32                 // bytes thrown away after the goodbye; with those of the PROXY header, if the listener reads nothing else
 
 	timer    reactor.Tick // when the timer fires; 0: not set
 	active   reactor.Tick // start of the idle limit

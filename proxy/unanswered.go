@@ -35,12 +35,12 @@ func upgradeCause(p *snapshot.Pool, err error, patient bool) (cause string, ok b
 	switch {
 	case !ok || response.Status != 0:
 		return "", false
-	case err == errUpgradeTimeout:
+	case errors.Is(err, errUpgradeTimeout):
 		return likelyCause(p, RetrySilent, nil, patient), true
 	case response == errNoUpgrade, response == errUpgradeReset:
 		return likelyCause(p, RetryClosed, nil, patient), true
 	}
-	return err.Error() + ": see pools[].protocol", true
+	return response.Error() + ": see pools[].protocol", true
 }
 
 // isPatient reports whether a close now looks like the end of a node's patience.

@@ -244,16 +244,3 @@ func TestClientThatLeavesAtAnyByteOfItsUpgradeIsCounted(t *testing.T) {
 	}
 	r.waitOutcome(outcome.ClientGone, uint64(2*(len(request)-1)))
 }
-
-// A client that sends frames before the 101 cannot know that they are parsed as frames.
-func TestFramesBeforeTheAnswerEndTheConnection(t *testing.T) {
-	r := wsToMQTT.start(t, []string{startNode(t, nil).address()})
-	c := r.dialBare(r.srv.Addr("mqtt"))
-	c.send(append([]byte(upgradeRequest()), clientFrame(0x82, connect311)...))
-	if got := c.rest(); len(got) > 0 {
-		t.Errorf("answered %q", got)
-	}
-	_ = c.Close()
-	r.waitOutcome(outcome.BadUpgrade, 1)
-	r.waitLine("frames came before the answer to the upgrade")
-}

@@ -82,7 +82,7 @@ func (l *loop) noNodeLeft(s *session) step {
 	case reason == outcome.NodeBusy, reason == outcome.NodesFull:
 		return l.refuseLater(s)
 	}
-	return l.refuse(s, noCandidate(reason))
+	return l.refuse(s, refusalOf(reason, o.refusedStatus))
 }
 
 // dialTimeout returns the error for an attempt that has run out of time.

@@ -184,15 +184,16 @@ func TestTwoProbesMustAgree(t *testing.T) {
 	}{
 		{"both good", running, accepted, false, balancer.Up, ""},
 		{"both good, 5", running, v5(0), true, balancer.Up, ""},
-		{"the listener is dead", running, nil, false, balancer.Down, "sent no CONNACK"},
-		{"it serves nobody", running, unavailable3, false, balancer.Down, "return code 3"},
+		// At a limit of the node, and its sessions are well.
+		{"it accepts and closes", running, nil, false, balancer.Draining, "emqx is running, but: it closed the connection and sent no CONNACK"},
+		{"it serves nobody more", running, unavailable3, false, balancer.Draining, "emqx is running, but: CONNACK with return code 3"},
 		{"it wants the client to go elsewhere", running, v5(0x9c), true, balancer.Draining, "reason code 0x9c"},
 		{"evacuating, and still accepts", evacuating, accepted, false, balancer.Draining, "availability check 503"},
 		{"evacuating, and refuses", evacuating, unavailable3, false, balancer.Draining, "availability check 503"},
 		{"evacuating, and refuses, 5", evacuating, v5(0x9c), true, balancer.Draining, "availability check 503"},
 		{"evacuating, and is unavailable, 5", evacuating, v5(0x88), true, balancer.Draining, "availability check 503"},
 		{"evacuating, and refuses the login", evacuating, bad, false, balancer.Draining, "availability check 503"},
-		{"evacuating, and dies", evacuating, nil, false, balancer.Down, "sent no CONNACK"},
+		{"evacuating, and closes", evacuating, nil, false, balancer.Draining, "availability check 503"},
 		{"stopped", stopped, accepted, false, balancer.Down, "GET /status is 503"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -207,6 +208,21 @@ func TestTwoProbesMustAgree(t *testing.T) {
 				t.Errorf("%v: %v, want %v: %s", got, r.err, tt.want, tt.reason)
 			}
 		})
+	}
+}
+
+// A node at its limit closes or resets each connection as soon as it has accepted it. One that accepts none is down.
+func TestANodeAtItsLimitDrains(t *testing.T) {
+	m := startManagement(t, enterprise58)
+	closes := proxytest.Serve(t, "127.0.0.1:0", func(*net.TCPConn) {})
+	resets := proxytest.Serve(t, "127.0.0.1:0", func(conn *net.TCPConn) { _ = conn.SetLinger(0) })
+	for address, want := range map[string]balancer.State{closes: balancer.Draining, resets: balancer.Draining, "127.0.0.1:1": balancer.Down} {
+		m.set(enterprise58, running)
+		p, _ := emqxProber(t, m.address, Check{Probe: MQTT})
+		r := p.probe(t.Context(), newPool(t, address).Nodes()[0])
+		if stateOf(r.err) != want || isSilent(r.err) != (want == balancer.Draining) {
+			t.Errorf("%s: %v (%v), want %v", address, r.err, stateOf(r.err), want)
+		}
 	}
 }
 

@@ -38,9 +38,11 @@ type drainingError struct{ reason string }
 
 func (e *drainingError) Error() string { return e.reason }
 
-// silentError says that the node does not answer a CONNECT in time, although EMQX says that it
-// runs. Its sessions may be well: when one node of a cluster freezes, CONNECTs hang on all of
-// them, since EMQX asks the other nodes for the client's session. So the node drains.
+// silentError says that the node does not serve a CONNECT, although EMQX says that it runs: it is
+// silent, closes, or says that it is unavailable. Its sessions may be well. When one node of a
+// cluster freezes, CONNECTs hang on all of them, since EMQX asks the other nodes for the client's
+// session; and at its limit of connections a node closes each new one at once, or refuses it. So
+// the node drains. A node that accepts no connection is down.
 type silentError struct{ err error }
 
 func (e *silentError) Error() string { return "emqx is running, but: " + e.err.Error() }
@@ -59,6 +61,17 @@ func stateOf(err error) balancer.State {
 		return balancer.Draining
 	}
 	return balancer.Down
+}
+
+// closedError says that the node has closed in place of an answer.
+type closedError struct{ error }
+
+func (e *closedError) Unwrap() error { return e.error }
+
+// closedByNode reports whether a connection that the node has accepted ended at its end.
+func closedByNode(err error) bool {
+	_, closed := errors.AsType[*closedError](err)
+	return closed || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func isSilent(err error) bool {
@@ -95,7 +108,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 	draining := stateOf(r.err) == balancer.Draining
 	switch {
 	case err == nil, draining && (errors.Is(err, errUnavailable) || balancer.ShortageOf(err) != balancer.NoShortage):
-	case p.check.Probe&EMQX != 0 && limited.Err() != nil:
+	case p.check.Probe&EMQX != 0 && (limited.Err() != nil || closedByNode(err) || errors.Is(err, errUnavailable)):
 		if !draining {
 			r.err = &silentError{err}
 		}
@@ -204,7 +217,7 @@ func (p *prober) explain(ctx context.Context, err error, answer string) error {
 	switch {
 	case closed || reset:
 		if closed {
-			err = fmt.Errorf("it closed the connection and sent no %s", answer)
+			err = &closedError{fmt.Errorf("it closed the connection and sent no %s", answer)}
 		}
 		if answer == connackAnswer {
 			err = fmt.Errorf("%w; %s", err, likelyMismatch(p.check.ProxyProtocol, p.check.Secure != nil))

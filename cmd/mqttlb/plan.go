@@ -168,6 +168,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 		Trusted:        l.TrustedProxies,
 		MaxConnections: l.MaxConnections,
 		Tolerant:       l.Validity == config.Tolerant,
+		SinglePackets:  l.WebSocketPackets == config.SinglePackets,
 		Hosts:          l.AllowedHosts,
 		Routes:         routesOf(l, pools),
 	}

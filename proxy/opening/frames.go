@@ -29,9 +29,13 @@ type frames struct {
 }
 
 // Upgraded reports to o that the client has received a 101. request is the upgrade request
-// for a node, as from NodeRequest.
-func (o *Opening) Upgraded(p *snapshot.Pool, request *websocket.Request) {
+// for a node, as from NodeRequest. early are the bytes that the client has sent behind its
+// own request: frames, for which it need not have waited for the answer.
+func (o *Opening) Upgraded(p *snapshot.Pool, request *websocket.Request, early []byte) {
 	o.pool = p
+	if o.bytes = early; len(early) == 0 {
+		o.bytes, o.owned = nil, false
+	}
 	o.frames = &frames{request: request, reader: websocket.Reader{FromClient: true}}
 	o.stage = atFrames
 }

@@ -98,9 +98,8 @@ func by(sizes []byte) split {
 
 // A part is everything that a client was sent, and its last verdict.
 type part struct {
-	text  strings.Builder // the verdicts in words, without More
-	said  []byte          // sent to the client
-	early bool            // the client continues before the answer to its upgrade, against RFC 6455, 4.1
+	text strings.Builder // the verdicts in words, without More
+	said []byte          // sent to the client
 }
 
 func (p *part) String() string { return fmt.Sprintf("%stold %q", p.text.String(), p.said) }
@@ -144,11 +143,10 @@ func (c *client) play(next split) *part {
 				return p
 			}
 			left = c.after
-			o.Upgraded(ln.Pool, nil)
+			o.Upgraded(ln.Pool, nil, nil)
 		case Upgrade:
-			p.early = p.early || len(left) > 0
 			p.notef("upgrade: %+v", o.NodeRequest())
-			left = c.after
+			left = append(bytes.Clone(left), c.after...) // frames may come with the request
 		case Pong:
 		case Admit:
 			if v.Connect == nil {

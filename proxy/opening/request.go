@@ -29,7 +29,8 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 	if sc.request == nil {
 		sc.request = newRequest()
 	}
-	r := sc.request.read(o.bytes, most)
+	header := o.bytes[:min(o.header.at+1, len(o.bytes))] // frames may follow at once
+	r := sc.request.read(header, most)
 	if r == nil {
 		return Verdict{Kind: HTTP}
 	}
@@ -47,8 +48,7 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 	if _, err := Upgrader().Upgrade(sc.request, r, offer.Header()); err != nil {
 		return Verdict{Kind: HTTP}
 	}
-	o.bytes, o.owned = nil, false
-	o.Upgraded(route.Pool, NodeRequest(route.Pool, r, offer))
+	o.Upgraded(route.Pool, NodeRequest(route.Pool, r, offer), o.bytes[len(header):])
 	return Verdict{Kind: Upgrade, Reply: sc.request.answer}
 }
 

@@ -87,6 +87,9 @@ type Listener struct {
 	// [mqttparse.Rule].
 	Tolerant bool
 
+	// SinglePackets says that each MQTT packet of a node that speaks plain MQTT gets a WebSocket frame of its own.
+	SinglePackets bool
+
 	// Reserve are the places of the process that only connections of this listener can take; a negative
 	// number is a percentage of all places.
 	Reserve int

@@ -32,6 +32,9 @@ type Failure struct {
 	// one.
 	TimedOut bool
 
+	// OfRequest reports that the node has refused what the client asks for, and is well.
+	OfRequest bool
+
 	// Unreached reports that the node is to blame. Its health checks should learn of it.
 	Unreached bool
 }
@@ -39,6 +42,9 @@ type Failure struct {
 // FailureOf classifies the error of an attempt.
 func FailureOf(err error) Failure {
 	f := Failure{Outcome: outcomeOf(err), TimedOut: timedOut(err)}
+	if refused, ok := errors.AsType[*websocket.ResponseError](err); ok {
+		f.OfRequest = refused.AboutRequest()
+	}
 	f.Unreached = f.Outcome == outcome.DialFailed && !errors.Is(err, ErrNoTurn) && !errors.Is(err, ErrResolving)
 	return f
 }

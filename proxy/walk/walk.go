@@ -24,6 +24,10 @@ const (
 	mostRepeats = 2
 )
 
+// mostRefusals is how many nodes may refuse what a client asks for, until no more are tried. One may be at fault
+// itself. If two are, all are, or rather the client.
+const mostRefusals = 2
+
 // Walk is a session's walk over the candidates. It repeats the candidates while there is
 // time and one of them timed out, and a few times if all that got the CONNECT have closed. It
 // belongs to one session. Times are in ns of the caller's monotonic clock.
@@ -38,6 +42,7 @@ type Walk struct {
 	closed     bool                // a node of this round has closed in place of an answer
 	answered   bool                // a node has refused the session, which is an answer, or was silent
 	repeats    int                 // rounds that followed one in which nodes had closed
+	refusals   int                 // nodes that have refused what the client asks for
 	ended      bool                // no more nodes are tried
 	late       bool                // the time is over
 
@@ -139,9 +144,13 @@ func (w *Walk) Failed(err error) Failure {
 	if last := w.queueing.last; last != nil && f.Unreached && !f.TimedOut {
 		last.NotReached()
 	}
+	if f.OfRequest {
+		w.refusals++
+	}
 	w.reason = f.Outcome
 	w.timedOut = w.timedOut || f.TimedOut
-	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded // another node would need a descriptor, too
+	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded || // another node would need a descriptor, too
+		w.refusals >= mostRefusals
 	return f
 }
 

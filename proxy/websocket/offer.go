@@ -13,8 +13,8 @@ const MQTT = "mqtt"
 // plain is the offer that every broker accepts.
 var plain = []string{MQTT}
 
-// offer returns the subprotocols that the request offers.
-func (r *Request) offer() []string {
+// Offer returns the subprotocols that the request offers.
+func (r *Request) Offer() []string {
 	if r.Plain {
 		return plain
 	}
@@ -25,10 +25,10 @@ func (r *Request) offer() []string {
 // 6 of §4.1.
 func choiceFault(h http.Header, r *Request) string {
 	chosen := h["Sec-Websocket-Protocol"]
-	if len(chosen) == 0 || len(chosen) == 1 && slices.Contains(r.offer(), chosen[0]) {
+	if len(chosen) == 0 || len(chosen) == 1 && slices.Contains(r.Offer(), chosen[0]) {
 		return ""
 	}
-	return "Sec-WebSocket-Protocol is " + quoted(strings.Join(chosen, ",")) + ", " + quoted(strings.Join(r.offer(), ", ")) + " was asked for"
+	return "Sec-WebSocket-Protocol is " + quoted(strings.Join(chosen, ",")) + ", " + quoted(strings.Join(r.Offer(), ", ")) + " was asked for"
 }
 
 // mayBeOffer reports whether a node may give the status because of the offered subprotocols. EMQX answers 400 when it
@@ -46,5 +46,5 @@ func mayBeOffer(status int) bool {
 // MayOfferPlain reports whether a node that has refused the request with err may accept it with Plain.
 func (r *Request) MayOfferPlain(err error) bool {
 	refusal, ok := errors.AsType[*ResponseError](err)
-	return ok && refusal.Offer && !slices.Equal(r.offer(), plain)
+	return ok && refusal.Offer && !slices.Equal(r.Offer(), plain)
 }

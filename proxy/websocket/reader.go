@@ -111,6 +111,9 @@ func (r *Reader) nextPiece(b []byte) (op Opcode, from, to int, mask uint32, err 
 	return Binary, from, from + n, mask, nil
 }
 
+// Between reports whether a frame may begin now, or a header that was short.
+func (r *Reader) Between() bool { return r.left == 0 }
+
 // check checks a header against the rules for its side and the frames before it.
 func (r *Reader) check(h *Header) error {
 	switch {

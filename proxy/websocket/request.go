@@ -56,7 +56,7 @@ func (r *Request) Append(dst []byte) []byte {
 	h["Connection"] = []string{"Upgrade"}
 	h["Sec-WebSocket-Version"] = []string{"13"}
 	h["Sec-WebSocket-Key"] = []string{r.Key}
-	if offer := r.offer(); len(offer) > 0 {
+	if offer := r.Offer(); len(offer) > 0 {
 		h["Sec-WebSocket-Protocol"] = []string{strings.Join(offer, ", ")}
 	}
 	buffer := bytes.NewBuffer(dst)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A ResponseError says why a node's answer does not accept the upgrade.
@@ -28,6 +29,16 @@ func (e *ResponseError) Error() string {
 	return "upgrade refused: status " + strconv.Itoa(e.Status) + ": " + e.Reason
 }
 
+// AboutRequest reports whether the node has refused what it was asked for, which other nodes probably
+// refuse, too: a status of 4xx, but for those that are about the node's state or the time.
+func (e *ResponseError) AboutRequest() bool {
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusMisdirectedRequest, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return e.Status >= 400 && e.Status < 500
+}
+
 // ReadResponse reads the node's answer to r at the beginning of b. n is its length; b[n:]
 // are frames. The error is ErrShort while the header is incomplete, and a *ResponseError
 // for any answer but the requested upgrade (§4.1). ReadResponse skips interim responses
@@ -42,7 +53,7 @@ func ReadResponse(b []byte, r *Request) (n int, err error) {
 			return 0, ErrShort
 		}
 		n += len(head)
-		status, err := readHead(head, r)
+		status, err := readHead(head, b[n:], r)
 		switch {
 		case err != nil:
 			return 0, err
@@ -52,8 +63,8 @@ func ReadResponse(b []byte, r *Request) (n int, err error) {
 	}
 }
 
-// readHead reads one header, of an interim response or of the upgrade.
-func readHead(head []byte, r *Request) (status int, err error) {
+// readHead reads one header, of an interim response or of the upgrade. body is what has come behind it.
+func readHead(head, body []byte, r *Request) (status int, err error) {
 	resp, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), len(head)), nil)
 	if err != nil {
 		return 0, &ResponseError{Reason: "not HTTP: " + quoted(err.Error())}
@@ -72,7 +83,20 @@ func readHead(head []byte, r *Request) (status int, err error) {
 		return status, nil
 	}
 	_, text, _ := strings.Cut(resp.Status, " ")
-	return 0, &ResponseError{Status: status, Reason: quoted(text), Offer: mayBeOffer(status)}
+	reason := quoted(text)
+	if why := firstLine(body); why != "" && resp.ContentLength > 0 {
+		reason += ", " + quoted(why)
+	}
+	return 0, &ResponseError{Status: status, Reason: reason, Offer: mayBeOffer(status)}
+}
+
+// firstLine returns the first line of a body if a person may read it, and otherwise nothing.
+func firstLine(body []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(body[:min(len(body), maxQuoted)])), "\n")
+	if strings.HasPrefix(line, "<") || strings.ContainsFunc(line, func(c rune) bool { return !unicode.IsPrint(c) && c != '\r' }) {
+		return ""
+	}
+	return strings.TrimSpace(line)
 }
 
 // faultOf describes the fault in the header of a 101, or returns "" if there is none. It
