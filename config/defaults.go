@@ -106,6 +106,8 @@ var defaultListener = Listener{
 	Protocol: MQTT,
 	// Anybody can write a header, so it is believed only where it is expected.
 	ProxyProtocol: ProxyOff,
+	// The same is true of X-Forwarded-For.
+	ClientAddress: FromConnection,
 	// Memory is limited by the limit of the process.
 	MaxConnections: 0,
 	// A packet that two programs may read differently is a way around a check of one of them.

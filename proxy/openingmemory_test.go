@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"mqttlb/proxy/opening"
 )
 
 // openings is a set of openings that records their evictions in order.
@@ -12,6 +14,10 @@ type openings struct {
 	*openingMemory
 	held    map[string]*holding
 	evicted []string
+}
+
+func clientAt(address string) opening.Client {
+	return opening.Client{Source: netip.AddrPortFrom(netip.MustParseAddr(address), 40000)}
 }
 
 func newOpenings(limit int64) *openings {
@@ -23,7 +29,7 @@ func newOpenings(limit int64) *openings {
 // hold has an opening of an address hold this many bytes.
 func (o *openings) hold(name, from string, bytes int64) {
 	if o.held[name] == nil {
-		o.held[name] = o.begin(netip.MustParseAddr(from), nil, func() { o.evicted = append(o.evicted, name) })
+		o.held[name] = o.begin(clientAt(from), nil, func() { o.evicted = append(o.evicted, name) })
 	}
 	o.held[name].set(bytes)
 }
@@ -100,14 +106,14 @@ func TestNoLimitOfOpeningMemoryEvictsNobody(t *testing.T) {
 func TestAHeavyOpeningDoesNotKeepTheManyFromGivingWay(t *testing.T) {
 	o, at := newOpenings(0), new(port)
 	begin := func(name, from string, bytes int64) {
-		o.held[name] = o.begin(netip.MustParseAddr(from), at, func() { o.evicted = append(o.evicted, name) })
+		o.held[name] = o.begin(clientAt(from), at, func() { o.evicted = append(o.evicted, name) })
 		o.held[name].set(bytes)
 	}
 	begin("handshake", "192.0.2.1", 50000)
 	for i := range 3 {
 		begin(fmt.Sprint("idle", i), "192.0.2.2", 4096)
 	}
-	arrive := func() bool { return o.giveWay(netip.MustParseAddr("192.0.2.3"), func(p *port) bool { return p == at }) }
+	arrive := func() bool { return o.giveWay(clientAt("192.0.2.3"), func(p *port) bool { return p == at }) }
 	for range 2 {
 		if !arrive() {
 			t.Error("a new address gets no place")

@@ -122,7 +122,9 @@ func NodeRequest(p *snapshot.Pool, r *http.Request, protocol string) *websocket.
 	}
 	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil && host != "" { // a Unix socket has no address
 		h.Set("X-Forwarded-For", host)
-		h.Set("X-Forwarded-Port", port) // EMQX takes it for the client's port
+		if port != "0" { // not known behind an HTTP proxy
+			h.Set("X-Forwarded-Port", port) // EMQX takes it for the client's port
+		}
 	}
 	scheme := "http"
 	if r.TLS != nil {
