@@ -124,3 +124,42 @@ func TestAHeavyOpeningDoesNotKeepTheManyFromGivingWay(t *testing.T) {
 	}
 	o.want(t, "idle0", "idle1")
 }
+
+// The openings of a proxy are of clients that are not known yet. Each counts alone.
+func TestOpeningsOfAProxyAreNotThoseOfOneAddress(t *testing.T) {
+	o, at := newOpenings(1000), new(port)
+	begin := func(name string, from opening.Client, bytes int64) {
+		o.held[name] = o.begin(from, at, func() { o.evicted = append(o.evicted, name) })
+		o.held[name].set(bytes)
+	}
+	proxy := clientAt("10.0.0.1")
+	proxy.Shared = true
+	for i := range 9 {
+		begin(fmt.Sprint("proxied", i), proxy, 100)
+	}
+	begin("flood0", clientAt("192.0.2.2"), 60)
+	begin("flood1", clientAt("192.0.2.2"), 60)
+	o.want(t, "flood0")
+	begin("proxied9", proxy, 100)
+	o.want(t, "flood0", "proxied0") // of those that hold the most it is the oldest
+
+	for i := range 3 {
+		begin(fmt.Sprint("idle", i), clientAt("192.0.2.3"), 0)
+	}
+	o.evicted = nil
+	for range 2 {
+		if !o.giveWay(proxy, func(*port) bool { return true }) {
+			t.Error("a flood does not give way to a proxy")
+		}
+	}
+	if o.giveWay(proxy, func(*port) bool { return true }) || o.giveWay(clientAt("192.0.2.9"), func(*port) bool { return true }) {
+		t.Error("openings of a proxy give way")
+	}
+	o.want(t, "idle0", "idle1")
+	for _, h := range o.held {
+		h.end()
+	}
+	if len(o.byAddress) != 0 || len(o.tops) != 0 || o.size() != 0 {
+		t.Errorf("%d addresses and %d ports are left, with %d bytes", len(o.byAddress), len(o.tops), o.size())
+	}
+}
