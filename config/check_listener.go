@@ -8,18 +8,7 @@ import (
 func checkListener(l *Listener, s *source, at string) {
 	checkListenerKeys(l, s, at)
 
-	trusted := child(at, "trusted_proxies")
-	accept := l.ProxyProtocol == ProxyAccept
-	switch {
-	case !s.valid(child(at, "proxy_protocol"), child(at, "address"), trusted):
-	case s.written(trusted) && !accept:
-		s.errorf(trusted, "has no meaning without proxy_protocol: accept")
-	case s.written(trusted) && l.Address.Network == "unix":
-		s.errorf(trusted, "has no meaning on a Unix socket, where nobody has an address; the permissions of its file say who is trusted")
-	case !s.written(trusted) && accept && l.Address.Network != "unix":
-		s.errorf(trusted, "is missing; with proxy_protocol: accept list the proxies that are believed, as [10.0.0.0/8]")
-	}
-	checkOnce(l.TrustedProxies, netip.Prefix.String, "network", s, trusted)
+	checkTrusted(l, s, at)
 	checkPaths(l.Paths, s, at)
 	checkOnce(l.AllowedHosts, identity, "host", s, child(at, "allowed_hosts"))
 	checkOnce(l.AllowedOrigins, identity, "origin", s, child(at, "allowed_origins"))
@@ -27,6 +16,33 @@ func checkListener(l *Listener, s *source, at string) {
 	if l.TLS != nil {
 		checkTLS(l, s, child(at, "tls"), child(at, "protocol"))
 	}
+}
+
+// checkTrusted checks which proxies are believed, and about what.
+func checkTrusted(l *Listener, s *source, at string) {
+	trusted, client := child(at, "trusted_proxies"), child(at, "client_address")
+	forwarded, requests := l.ClientAddress == FromForwardedFor, l.Protocol == WS || l.Protocol == HTTP
+	if forwarded && !requests && s.valid(client, child(at, "protocol")) {
+		s.errorf(client, "x-forwarded-for has no meaning with protocol %s; only ws and http have requests with headers, and proxy_protocol: accept works with every protocol", l.Protocol)
+		forwarded = false
+	}
+	accept := l.ProxyProtocol == ProxyAccept
+	switch {
+	case !s.valid(child(at, "proxy_protocol"), client, child(at, "protocol"), child(at, "address"), trusted):
+	case s.written(trusted) && !accept && !forwarded && requests:
+		s.errorf(trusted, "has no meaning without proxy_protocol: accept or client_address: x-forwarded-for")
+	case s.written(trusted) && !accept && !forwarded:
+		s.errorf(trusted, "has no meaning without proxy_protocol: accept")
+	case l.Address.Network == "unix":
+		if s.written(trusted) && !forwarded { // otherwise they are the proxies in front of the one on this host
+			s.errorf(trusted, "has no meaning on a Unix socket, where nobody has an address; the permissions of its file say who is trusted")
+		}
+	case !s.written(trusted) && accept:
+		s.errorf(trusted, "is missing; with proxy_protocol: accept list the proxies that are believed, as [10.0.0.0/8]")
+	case !s.written(trusted) && forwarded:
+		s.errorf(trusted, "is missing; with client_address: x-forwarded-for list the proxies that are believed, as [10.0.0.0/8]")
+	}
+	checkOnce(l.TrustedProxies, netip.Prefix.String, "network", s, trusted)
 }
 
 // checkListenerKeys checks that a key for certain protocols is on a listener of such a

@@ -71,9 +71,13 @@ type Listener struct {
 	// must send a header, and a header from any other peer is not believed.
 	ProxyProtocol ProxyProtocol
 
+	// ClientAddress is FromConnection, or FromForwardedFor if the client of a request from one of
+	// TrustedProxies is the one in its X-Forwarded-For. FromConnection unless Protocol is WS or HTTP.
+	ClientAddress ClientAddress
+
 	// TrustedProxies are masked prefixes, IPv4 never mapped into IPv6. Not empty if
-	// ProxyProtocol is ProxyAccept, except on a Unix socket, where the permissions of the
-	// socket decide who is trusted.
+	// ProxyProtocol is ProxyAccept or ClientAddress is FromForwardedFor, except on a Unix
+	// socket, where the permissions of the socket decide who is trusted.
 	TrustedProxies []netip.Prefix
 
 	// MaxConnections is the limit of open sessions on this listener; 0: only
@@ -97,8 +101,8 @@ type Limits struct {
 	MaxConnections int // limit of open sessions in the process, at least 1
 	ConnectRate    int // new sessions a second, others are refused as busy; 0: no limit
 
-	// The limits of one client address. It is the address in the PROXY header if the
-	// listener accepts one; an IPv6 address counts as its network of 64 bits. Clients on
+	// The limits of one client address. It is the address in the PROXY header or in
+	// X-Forwarded-For if the listener accepts one, and never that of a trusted proxy; an IPv6 address counts as its network of 64 bits. Clients on
 	// a Unix socket without a header have no such limit.
 	MaxConnectionsPerAddress int // open at the same time; 0: no limit
 	ConnectRatePerAddress    int // new ones a second; 0: no limit

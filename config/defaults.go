@@ -106,6 +106,8 @@ var defaultListener = Listener{
 	Protocol: MQTT,
 	// Anybody can write a header, so it is believed only where it is expected.
 	ProxyProtocol: ProxyOff,
+	// The same is true of X-Forwarded-For.
+	ClientAddress: FromConnection,
 	// The specification of MQTT wants it [MQTT-6.0.0-3].
 	Subprotocol: SubprotocolRequired,
 	// Memory is limited by the limit of the process.

@@ -49,7 +49,7 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 		},
 	}
 	for i := range want.Listeners {
-		want.Listeners[i].Reserve = defaultListener.Reserve
+		want.Listeners[i].Reserve, want.Listeners[i].ClientAddress = defaultListener.Reserve, FromConnection
 	}
 	want.Pools = []Pool{
 		{

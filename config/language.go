@@ -63,6 +63,7 @@ func listenerFields(l *Listener) []field {
 		origins(&l.AllowedOrigins),
 		mappings("routes", &l.Routes, defaultRoute, routeFields),
 		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
+		scalar("client_address", &l.ClientAddress, oneOf(clientAddresses)),
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
 		scalar("max_connections", &l.MaxConnections, integer(0, maxConnections)),
 		scalar("validity", &l.Validity, oneOf(validities)),

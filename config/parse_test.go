@@ -137,7 +137,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		},
 	}
 	for i := range want.Listeners {
-		want.Listeners[i].Reserve = defaultListener.Reserve
+		want.Listeners[i].Reserve, want.Listeners[i].ClientAddress = defaultListener.Reserve, FromConnection
 	}
 	if !equal(got, withUpgradeDefaults(want)) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)

@@ -183,14 +183,21 @@ func (l *Listener) limit() string {
 }
 
 func (l *Listener) proxy() string {
+	in := string(l.ProxyProtocol)
+	if l.ClientAddress == FromForwardedFor {
+		in = string(FromForwardedFor)
+		if l.ProxyProtocol != ProxyOff {
+			in = joinWords([]string{string(l.ProxyProtocol), string(FromForwardedFor)})
+		}
+	}
 	if len(l.TrustedProxies) == 0 {
-		return string(l.ProxyProtocol)
+		return in
 	}
 	from := make([]string, len(l.TrustedProxies))
 	for i, p := range l.TrustedProxies {
 		from[i] = p.String()
 	}
-	return string(l.ProxyProtocol) + " from " + joinWords(from)
+	return in + " from " + joinWords(from)
 }
 
 func (p *Pool) proxy() string {

@@ -20,7 +20,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		return &tls
 	}
 	listener := func(name string, port uint16, protocol Protocol, pool string, tls *TLS) Listener {
-		l := Listener{Name: name, Address: tcp("", port), Protocol: protocol, Pool: pool, TLS: tls, ProxyProtocol: ProxyOff, Reserve: defaultListener.Reserve, Validity: Strict, WebSocketPackets: SinglePackets}
+		l := Listener{Name: name, Address: tcp("", port), Protocol: protocol, Pool: pool, TLS: tls, ProxyProtocol: ProxyOff, ClientAddress: FromConnection, Reserve: defaultListener.Reserve, Validity: Strict, WebSocketPackets: SinglePackets}
 		if protocol == WS {
 			l.Path = "/mqtt"
 		}

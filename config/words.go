@@ -70,6 +70,17 @@ var (
 	poolProxyProtocols     = []ProxyProtocol{ProxyOff, ProxyV1, ProxyV2}
 )
 
+// A ClientAddress says where the address of a listener's client comes from.
+type ClientAddress string
+
+// The sources of the address.
+const (
+	FromConnection   ClientAddress = "connection"      // the peer, or the PROXY header that it begins with
+	FromForwardedFor ClientAddress = "x-forwarded-for" // that header of each request, from trusted proxies only
+)
+
+var clientAddresses = []ClientAddress{FromConnection, FromForwardedFor}
+
 // A ForwardTLV is a TLV of a trusted proxy that a pool passes on.
 type ForwardTLV string
 

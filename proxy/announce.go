@@ -20,6 +20,9 @@ import (
 // compares it with the library.
 func appendProxyHeader(dst []byte, version int, source, destination netip.AddrPort) ([]byte, error) {
 	if version != 2 {
+		if source.Port() == 0 { // not known behind an HTTP proxy; RabbitMQ refuses a line with it
+			source = netip.AddrPortFrom(source.Addr(), 1)
+		}
 		if source.Addr().Is4() != destination.Addr().Is4() {
 			source, destination = in6(source), in6(destination) // the library writes the family of the source
 		}

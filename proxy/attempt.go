@@ -218,6 +218,9 @@ func (l *loop) proxyHeader(s *session) ([]byte, error) {
 			return nil, err
 		}
 		destination, o.destination = own, own
+		if !own.IsValid() { // a proxy on a Unix socket has named its client
+			destination = o.dialled
+		}
 	}
 	header, err := appendProxyHeader(l.header[:0], o.pool.SendProxy, source, destination)
 	if err != nil || o.pool.SendProxy != 2 || o.tls == nil && o.Front == nil {

@@ -20,7 +20,7 @@ func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
 	reading := requestMemory + o.generation.MaxHeaderSize // net/http does not say how much it has read
 	l.countOpening(s, reading)
-	v := &httpConn{excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
+	v := &httpConn{client: o.Client, excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the borrowed connection of the TLS handshake
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
@@ -42,7 +42,7 @@ func (l *loop) serveHTTP(s *session) step {
 			l.endOpening(o)
 		})
 	}
-	from, at := s.source.addrPort().Addr(), s.lendsOn()
+	from, at := o.Client, s.lendsOn()
 	v.begun = func() {
 		var held *holding
 		held = l.server.openingMemory.begin(from, at, func() {
@@ -105,6 +105,14 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 	}
 	o.borrower = nobody
 	o.reclaim()
+	if f := v.forwarded.client.Load(); f != nil && (v.pool != nil || !v.stayed) {
+		if !l.adopt(s, f) {
+			l.loseOpening(s)
+			return
+		}
+	} else {
+		f.leave(l.Now())
+	}
 	switch {
 	case v.pool != nil:
 		o.Upgraded(v.pool, v.request, v.early)
@@ -125,6 +133,9 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 		l.finish(s, outcome.HTTPServed)
 	case v.fault == "":
 		l.finish(s, pick(l.stopping && !v.gone.Load(), outcome.Shutdown, outcome.ClientGone))
+	case s.excess.OfAddress() && !s.counted: // too many clients of the address linger
+		o.fault = v.fault
+		l.finish(s, s.excess)
 	default:
 		o.fault = v.fault
 		l.resume(s, l.refuseAndLinger(s, pick(s.excess.OfAddress(), s.excess, outcome.BadUpgrade)))

@@ -22,6 +22,7 @@ import (
 type httpConn struct {
 	net.Conn
 	session *tlsterm.Session // of Conn; nil: no TLS
+	client  opening.Client   // of the connection; a trusted proxy's requests may have others
 	excess  outcome.Outcome  // the limit that the client exceeded and must be told; 0: none
 
 	// staying is called when the connection turns out to carry HTTP requests, left when net/http
@@ -32,6 +33,8 @@ type httpConn struct {
 
 	header atomic.Pointer[holding] // of the request that begun has begun; nil: none
 	web    webPlace
+
+	forwarded forwardedUpgrade
 
 	identified bool // the client's first bytes can begin a request
 

@@ -178,11 +178,21 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	route, wrongHost := ln.RouteOf(r), opening.CheckHost(r, ln)
+	upgrade := ln.Protocol == snapshot.WS || route != nil && route.WebSocket
+	last := upgrade || wrongHost != nil // an upgrade or a refusal ends the requests
+	f := h.forwardedFor(c, ln, r, last || len(r.Header["Upgrade"]) > 0)
+	if last {
+		c.forwarded.set(f, h.now())
+	} else {
+		defer func() { f.leave(h.now()) }()
+	}
 	switch {
 	case c.excess.OfAddress():
 		h.reject(w, r, c, ln, tooMany(c.excess))
+	case f.over() != outcome.None && (last || r.ContentLength != 0):
+		h.reject(w, r, c, ln, tooMany(f.over()))
 	case wrongHost != nil:
-		if ln.Protocol == snapshot.HTTP && (route == nil || !route.WebSocket) {
+		if !upgrade {
 			c.stays.Do(c.staying) // no upgrade has failed
 		}
 		h.reject(w, r, c, ln, wrongHost)
@@ -207,6 +217,10 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 			})
 			return
 		}
+		if f.over() != outcome.None { // other clients may share the connection
+			h.answer(w, r, ln, tooMany(f.over()))
+			return
+		}
 		var pool *snapshot.Pool
 		if route != nil {
 			pool = route.Pool
@@ -218,16 +232,24 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 // reject answers a request that is not served, and closes the connection.
 func (h *httpServer) reject(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, why *opening.Rejection) {
 	c.fault = fmt.Sprintf("%d: %s", why.Status, why.Fault())
+	w.Header().Set("Connection", "close")
+	// Otherwise net/http waits for the rest of the request.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.waits.linger))
+	h.answer(w, r, ln, why)
+}
+
+// answer answers a request in place of a node.
+func (h *httpServer) answer(w http.ResponseWriter, r *http.Request, ln *snapshot.Listener, why *opening.Rejection) {
 	h.handler(ln.Name).answers.Add(why.Status)
 	if why.Header[0] != "" {
 		w.Header().Set(why.Header[0], why.Header[1])
 	}
-	w.Header().Set("Connection", "close")
-	// Otherwise net/http waits for the rest of the request.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(c.waits.linger))
 	http.Error(w, why.Reason, why.Status)
 	h.logRejected(ln, r, why)
 }
+
+// now returns the time of the loops' clock.
+func (h *httpServer) now() int64 { return int64(time.Since(h.proxy.epoch)) }
 
 // tooMany returns the answer to an address that exceeds one of its limits.
 func tooMany(o outcome.Outcome) *opening.Rejection {

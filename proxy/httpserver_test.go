@@ -36,10 +36,10 @@ func dashboard(t *testing.T, settings ...setting) *rig {
 	})...)
 }
 
-// get requests a page and returns the whole answer.
-func (c *client) get(in *bufio.Reader, path string) string {
+// get requests a page, with further headers, and returns the whole answer.
+func (c *client) get(in *bufio.Reader, path string, headers ...string) string {
 	c.t.Helper()
-	c.send([]byte("GET " + path + " HTTP/1.1\r\nHost: broker.example\r\n\r\n"))
+	c.send([]byte("GET " + path + " HTTP/1.1\r\nHost: broker.example\r\n" + strings.Join(append(headers, "\r\n"), "\r\n")))
 	resp, err := http.ReadResponse(in, nil)
 	if err != nil {
 		c.t.Fatal(err)

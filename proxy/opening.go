@@ -65,13 +65,13 @@ func (l *loop) fill(s *session, most int) ([]byte, step) {
 func (l *loop) checkAddress(s *session) step {
 	o := s.pending
 	s.source = originOf(o.Source)
-	refused, counted := l.server.addresses.enter(o.Source.Addr(), o.generation.address, l.Now())
+	if o.releaseMemory() { // it is counted anew, for this client
+		return l.loseOpening(s)
+	}
+	refused, counted := l.server.addresses.enter(o.Limited(), o.generation.address, l.Now())
 	s.counted = counted
 	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
-		if o.releaseMemory() { // it is counted anew without a place to give away
-			return l.loseOpening(s)
-		}
 		if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone || !counted {
 			return l.finish(s, refused)
 		}
@@ -118,7 +118,7 @@ func (l *loop) hold(s *session, at *port, bytes int, evict func(*session)) {
 				evict(s)
 			}
 		}
-		held = l.server.openingMemory.begin(s.source.addrPort().Addr(), at, func() { back(evicted) })
+		held = l.server.openingMemory.begin(o.Client, at, func() { back(evicted) })
 		o.held = held
 	}
 	o.held.set(int64(bytes) + openingSize)

@@ -3,8 +3,9 @@ package proxy
 import (
 	"container/heap"
 	"container/list"
-	"net/netip"
 	"sync"
+
+	"mqttlb/proxy/opening"
 )
 
 // openingMemory bounds the memory that all clients together hold before they are sessions: the
@@ -15,6 +16,9 @@ import (
 //
 // The address with the most openings, however little they hold, gives places among the connections away; see
 // giveWay.
+//
+// The openings of a trusted proxy are those of its clients, who are not known yet. So each counts as if it had
+// an address of its own.
 //
 // A CONNECT that arrives whole in the first read, as nearly all do, counts nothing here.
 type openingMemory struct {
@@ -56,21 +60,34 @@ type holder struct {
 }
 
 type holderKey struct {
-	address addressKey
-	port    *port
+	from holderAddress
+	port *port
+}
+
+// holderAddress is an address, or in its place the number of an opening whose client is not known.
+type holderAddress struct {
+	address addressKey // the zero address for clients on a Unix socket
+	unknown uint64     // 0: the address is known
+}
+
+// addressLocked returns the address of an opening that begins now.
+func (m *openingMemory) addressLocked(from opening.Client) holderAddress {
+	if from.Shared {
+		return holderAddress{unknown: m.opened + 1}
+	}
+	return holderAddress{address: keyOf(from.Source.Addr())}
 }
 
 func newOpeningMemory() *openingMemory {
 	return &openingMemory{byAddress: map[holderKey]*holder{}, tops: map[*port]*ordered{}}
 }
 
-// begin begins to count an opening of an address, which is the zero address for clients on a Unix
-// socket. at is the port where it has a place that it can give away, or nil. evict must not block and
-// must not call the holding.
-func (m *openingMemory) begin(from netip.Addr, at *port, evict func()) *holding {
+// begin begins to count an opening of a client. at is the port where it has a place that it can give
+// away, or nil. evict must not block and must not call the holding.
+func (m *openingMemory) begin(from opening.Client, at *port, evict func()) *holding {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := holderKey{keyOf(from), at}
+	key := holderKey{m.addressLocked(from), at}
 	by := m.byAddress[key]
 	if by == nil {
 		by = &holder{key: key}
@@ -143,15 +160,15 @@ func (m *openingMemory) topLocked(by order, on func(*port) bool) (top *holder) {
 // address: the oldest of the address with the most of them there, if it has more than the new connection's
 // address would have. So a flood makes room for others and not for itself, and good clients,
 // of which each has one, make room for nobody. It reports whether it has evicted one.
-func (m *openingMemory) giveWay(from netip.Addr, on func(*port) bool) bool {
+func (m *openingMemory) giveWay(from opening.Client, on func(*port) bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	h := m.topLocked(byNumber, func(p *port) bool { return p != nil && on(p) })
-	if h == nil || h.key.address == keyOf(from) {
+	h, address := m.topLocked(byNumber, func(p *port) bool { return p != nil && on(p) }), m.addressLocked(from)
+	if h == nil || h.key.from == address {
 		return false
 	}
 	own := 0
-	if same := m.byAddress[holderKey{keyOf(from), h.key.port}]; same != nil {
+	if same := m.byAddress[holderKey{address, h.key.port}]; same != nil {
 		own = same.openings.Len()
 	}
 	if h.openings.Len() <= own+1 {

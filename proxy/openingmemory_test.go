@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"mqttlb/proxy/opening"
 )
 
 // openings is a set of openings that records their evictions in order.
@@ -12,6 +14,10 @@ type openings struct {
 	*openingMemory
 	held    map[string]*holding
 	evicted []string
+}
+
+func clientAt(address string) opening.Client {
+	return opening.Client{Source: netip.AddrPortFrom(netip.MustParseAddr(address), 40000)}
 }
 
 func newOpenings(limit int64) *openings {
@@ -23,7 +29,7 @@ func newOpenings(limit int64) *openings {
 // hold has an opening of an address hold this many bytes.
 func (o *openings) hold(name, from string, bytes int64) {
 	if o.held[name] == nil {
-		o.held[name] = o.begin(netip.MustParseAddr(from), nil, func() { o.evicted = append(o.evicted, name) })
+		o.held[name] = o.begin(clientAt(from), nil, func() { o.evicted = append(o.evicted, name) })
 	}
 	o.held[name].set(bytes)
 }
@@ -100,14 +106,14 @@ func TestNoLimitOfOpeningMemoryEvictsNobody(t *testing.T) {
 func TestAHeavyOpeningDoesNotKeepTheManyFromGivingWay(t *testing.T) {
 	o, at := newOpenings(0), new(port)
 	begin := func(name, from string, bytes int64) {
-		o.held[name] = o.begin(netip.MustParseAddr(from), at, func() { o.evicted = append(o.evicted, name) })
+		o.held[name] = o.begin(clientAt(from), at, func() { o.evicted = append(o.evicted, name) })
 		o.held[name].set(bytes)
 	}
 	begin("handshake", "192.0.2.1", 50000)
 	for i := range 3 {
 		begin(fmt.Sprint("idle", i), "192.0.2.2", 4096)
 	}
-	arrive := func() bool { return o.giveWay(netip.MustParseAddr("192.0.2.3"), func(p *port) bool { return p == at }) }
+	arrive := func() bool { return o.giveWay(clientAt("192.0.2.3"), func(p *port) bool { return p == at }) }
 	for range 2 {
 		if !arrive() {
 			t.Error("a new address gets no place")
@@ -117,4 +123,43 @@ func TestAHeavyOpeningDoesNotKeepTheManyFromGivingWay(t *testing.T) {
 		t.Error("the only opening of an address has given way")
 	}
 	o.want(t, "idle0", "idle1")
+}
+
+// The openings of a proxy are of clients that are not known yet. Each counts alone.
+func TestOpeningsOfAProxyAreNotThoseOfOneAddress(t *testing.T) {
+	o, at := newOpenings(1000), new(port)
+	begin := func(name string, from opening.Client, bytes int64) {
+		o.held[name] = o.begin(from, at, func() { o.evicted = append(o.evicted, name) })
+		o.held[name].set(bytes)
+	}
+	proxy := clientAt("10.0.0.1")
+	proxy.Shared = true
+	for i := range 9 {
+		begin(fmt.Sprint("proxied", i), proxy, 100)
+	}
+	begin("flood0", clientAt("192.0.2.2"), 60)
+	begin("flood1", clientAt("192.0.2.2"), 60)
+	o.want(t, "flood0")
+	begin("proxied9", proxy, 100)
+	o.want(t, "flood0", "proxied0") // of those that hold the most it is the oldest
+
+	for i := range 3 {
+		begin(fmt.Sprint("idle", i), clientAt("192.0.2.3"), 0)
+	}
+	o.evicted = nil
+	for range 2 {
+		if !o.giveWay(proxy, func(*port) bool { return true }) {
+			t.Error("a flood does not give way to a proxy")
+		}
+	}
+	if o.giveWay(proxy, func(*port) bool { return true }) || o.giveWay(clientAt("192.0.2.9"), func(*port) bool { return true }) {
+		t.Error("openings of a proxy give way")
+	}
+	o.want(t, "idle0", "idle1")
+	for _, h := range o.held {
+		h.end()
+	}
+	if len(o.byAddress) != 0 || len(o.tops) != 0 || o.size() != 0 {
+		t.Errorf("%d addresses and %d ports are left, with %d bytes", len(o.byAddress), len(o.tops), o.size())
+	}
 }

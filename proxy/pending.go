@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/opening"
@@ -126,6 +127,7 @@ func (n *loan) reclaim() {
 	}
 	if n.borrower == clientHTTP {
 		_ = n.http.Close()
+		n.http.forwarded.end(int64(time.Since(n.http.epoch)))
 	}
 	*n = loan{}
 }

@@ -1,9 +1,9 @@
 package proxy
 
 import (
-	"net/netip"
 	"sync/atomic"
 
+	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 )
 
@@ -38,7 +38,7 @@ func (srv *Server) takePlace(p *port, o *pending) (place, outcome.Outcome) {
 // admit counts a connection in the limits, or returns the one that it exceeds. One that takes the place of
 // an opening is over the limit until that has ended, a turn of its loop later.
 func (srv *Server) admit(at *port, o *pending) outcome.Outcome {
-	g, from := o.generation, o.Source.Addr()
+	g, from := o.generation, o.Client
 	if !acquire(&at.admitted, o.listener.Limit()) {
 		if !srv.makeRoom(from, func(p *port) bool { return p == at }) {
 			return outcome.RefusedConnections
@@ -71,8 +71,8 @@ func (s *session) lendsOn() *port {
 	return nil
 }
 
-// makeRoom ends an opening on one of the given ports for a connection from an address.
-func (srv *Server) makeRoom(from netip.Addr, on func(*port) bool) bool {
+// makeRoom ends an opening on one of the given ports for a new connection.
+func (srv *Server) makeRoom(from opening.Client, on func(*port) bool) bool {
 	if !srv.openingMemory.giveWay(from, on) {
 		return false
 	}

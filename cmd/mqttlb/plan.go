@@ -165,6 +165,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 		Protocol:       protocols[l.Protocol],
 		Pool:           pools[l.Pool],
 		AcceptProxy:    l.ProxyProtocol == config.ProxyAccept,
+		ForwardedFor:   l.ClientAddress == config.FromForwardedFor,
 		Trusted:        l.TrustedProxies,
 		MaxConnections: l.MaxConnections,
 		Tolerant:       l.Validity == config.Tolerant,

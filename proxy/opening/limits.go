@@ -15,6 +15,9 @@ const (
 	// one of this size takes 76 µs. net/http reads a longer one.
 	maxRequest = 4096
 
+	// maxHops limits the entries of X-Forwarded-For that are read: no request passes so many proxies.
+	maxHops = 32
+
 	// maxMethod limits the name of an HTTP method, in bytes. The longest registered one has 17.
 	maxMethod = 32
 

@@ -32,10 +32,12 @@ const (
 // An Opening is the progress of one client. It keeps the client's bytes until a verdict
 // tells the caller to take them.
 type Opening struct {
-	// Source is the client's address, from the PROXY header if a proxy sent one; not
-	// valid on a Unix socket. Destination is the address that the client connected to;
-	// valid only if the PROXY header has it.
-	Source, Destination netip.AddrPort
+	// Client is the client as far as it is known: the peer, the one in the PROXY header, or the one that
+	// the upgrade to WebSocket was forwarded for.
+	Client
+
+	// Destination is the address that the client connected to; valid only if the PROXY header has it.
+	Destination netip.AddrPort
 
 	// Excess is the outcome with which the client is to be refused, because it exceeds a
 	// limit; None: it exceeds no limit. The caller sets Excess.
@@ -65,16 +67,18 @@ type Opening struct {
 	frames *frames       // nil: no upgrade to WebSocket
 
 	announced bool // a PROXY header was read
+	forwarded bool // the Client of an upgrade is known
 	heard     bool // the client has sent something, apart from that header
 }
 
 // New returns the opening of a client that has connected to a listener of the snapshot. peer
 // is the address of the other end of the connection; not valid on a Unix socket.
 func New(snap *snapshot.Snapshot, ln *snapshot.Listener, peer netip.AddrPort) Opening {
-	o := Opening{Source: peer, snapshot: snap, listener: ln, pool: ln.Pool, stage: atAddress}
+	o := Opening{Client: Client{Source: peer}, snapshot: snap, listener: ln, pool: ln.Pool, stage: atAddress}
 	if ln.Trusts(peer.Addr()) {
 		o.stage = atProxyHeader
 	}
+	o.Shared = o.stage == atProxyHeader || ln.TrustsForwarded(peer.Addr())
 	return o
 }
 
@@ -153,9 +157,10 @@ func (o *Opening) readProxyHeader() Verdict {
 	}
 	o.bytes = o.bytes[h.Length:]
 	o.announced, o.heard = true, len(o.bytes) > 0
-	o.stage = atBeginning // a connection of the proxy itself: no limits of an address
-	if h.Source.IsValid() {
+	o.stage = atBeginning
+	if o.unnamed = !h.Source.IsValid(); !o.unnamed {
 		o.Source, o.Destination = h.Source, h.Destination
+		o.Shared = o.listener.TrustsForwarded(h.Source.Addr())
 		o.stage = atAddress
 	}
 	return Verdict{}

@@ -36,6 +36,7 @@ var stages = func() map[string]*snapshot.Listener {
 	upgrades := func(p *snapshot.Pool) []snapshot.Route {
 		return []snapshot.Route{{Path: "/mqtt", Pool: p, WebSocket: true}}
 	}
+	neighbours := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	anyone, nobody := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	return map[string]*snapshot.Listener{
 		"mqtt":                  {Protocol: snapshot.MQTT, Pool: plain},
@@ -47,6 +48,7 @@ var stages = func() map[string]*snapshot.Listener {
 		"ws":                    {Protocol: snapshot.WS, Pool: framed, Routes: upgrades(framed)},
 		"ws to mqtt":            {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain)},
 		"ws behind proxy":       {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), AcceptProxy: true, Trusted: anyone},
+		"ws behind web proxy":   {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), ForwardedFor: true, Trusted: neighbours},
 		"wss to mqtt":           {Protocol: snapshot.WS, Pool: plain, Routes: upgrades(plain), TLS: over},
 		"http":                  {Protocol: snapshot.HTTP, Routes: append(upgrades(framed), snapshot.Route{Pool: plain})},
 		"tcp":                   {Protocol: snapshot.TCP, Pool: plain},

@@ -45,6 +45,11 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 	if refused != nil {
 		return Verdict{Kind: HTTP}
 	}
+	if !o.forwarded && o.Shared && o.listener.ForwardedFor {
+		o.forwarded, o.Client = true, o.OfRequest(o.listener, r.Header)
+		o.stage = atRequest // once more, unless the client is beyond a limit
+		return Verdict{Kind: Address}
+	}
 	if _, err := Upgrader().Upgrade(sc.request, r, offer.Header()); err != nil {
 		return Verdict{Kind: HTTP}
 	}

@@ -113,7 +113,9 @@ func NodeRequest(p *snapshot.Pool, r *http.Request, offer Offer) *websocket.Requ
 	}
 	if host, port, err := net.SplitHostPort(r.RemoteAddr); err == nil && host != "" { // a Unix socket has no address
 		h.Set("X-Forwarded-For", host)
-		h.Set("X-Forwarded-Port", port) // EMQX takes it for the client's port
+		if port != "0" { // not known behind an HTTP proxy
+			h.Set("X-Forwarded-Port", port) // EMQX takes it for the client's port
+		}
 	}
 	scheme := "http"
 	if r.TLS != nil {

@@ -15,7 +15,7 @@ const (
 	// More means: read at most Room bytes from the client, and Feed them.
 	More
 
-	// Address means: the client's address, Opening.Source, is known. Apply its limits, set
+	// Address means: Opening.Client is known, at first or anew. Apply the limits of its address, set
 	// Opening.Excess if it exceeds one, and Feed.
 	Address
 

@@ -85,6 +85,7 @@ func rows(tb testing.TB) []row {
 		{name: "an upgrade and pings", stage: "ws", before: upgrade, after: masked(0x89, "p") + masked(0x02, connect4[:3]) + masked(0x8a, "q") + masked(0x80, connect4[3:]) + masked(0x89, "r"), verdict: "dial framed", told: "\x8a\x01p"},
 		{name: "an upgrade for a node of MQTT", stage: "ws to mqtt", before: upgrade, after: masked(0x82, connect4[:3]) + masked(0x82, connect4[3:]+"\xc0\x00") + masked(0x89, "r") + masked(0x82, "\xc0"), verdict: "dial plain"},
 		{name: "an upgrade behind a proxy", stage: "ws behind proxy", before: proxyV1 + upgrade, after: masked(0x82, connect5), verdict: "dial plain"},
+		{name: "an upgrade that a proxy has forwarded", stage: "ws behind web proxy", before: upgradeRequest("+X-Forwarded-For: 203.0.113.7"), after: masked(0x82, connect5), verdict: "dial plain"},
 		{name: "an upgrade of HTTP", stage: "http", before: upgrade, after: masked(0x82, connect5), verdict: "dial framed"},
 		{name: "an upgrade over TLS", stage: "wss to mqtt", before: named, after: masked(0x82, connect5), verdict: "dial plain"},
 		{name: "half an upgrade", stage: "ws", before: upgrade[:100], verdict: "more: request header: not whole within"},

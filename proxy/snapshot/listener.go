@@ -13,16 +13,19 @@ func (ln *Listener) Trusts(peer netip.Addr) bool {
 	if !ln.AcceptProxy {
 		return false
 	}
-	if ln.Network == "unix" {
-		return true
-	}
-	peer = peer.Unmap()
-	for _, p := range ln.Trusted {
-		if p.Contains(peer) {
-			return true
-		}
-	}
-	return false
+	return ln.Network == "unix" || ln.isProxy(peer)
+}
+
+// TrustsForwarded reports whether the listener believes an X-Forwarded-For from a peer, which is not valid
+// on a Unix socket.
+func (ln *Listener) TrustsForwarded(peer netip.Addr) bool {
+	return ln.ForwardedFor && (!peer.IsValid() || ln.isProxy(peer))
+}
+
+// isProxy reports whether an address is one of Trusted.
+func (ln *Listener) isProxy(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(ln.Trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // Opaque reports whether the listener relays bytes without reading a CONNECT.

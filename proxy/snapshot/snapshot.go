@@ -79,7 +79,12 @@ type Listener struct {
 	// client. The listener does not believe a header from any other peer. It trusts all
 	// peers on a Unix socket: the permissions of the socket decide who they are.
 	AcceptProxy bool
-	Trusted     []netip.Prefix
+
+	// ForwardedFor says that the client of a request from one of Trusted is the one in its
+	// X-Forwarded-For. Only for WS and HTTP.
+	ForwardedFor bool
+
+	Trusted []netip.Prefix
 
 	MaxConnections int // sessions of this listener; 0: no limit
 

@@ -85,7 +85,7 @@ func (h *Handler) sendProxyHeader(a *attempt, conn net.Conn) error {
 	return nil
 }
 
-// proxyAddresses returns the addresses for a PROXY header: the client's, or our own if it has
+// proxyAddresses returns the addresses for a PROXY header: the client's, or our own where it has
 // none, because no listener accepts a header without addresses.
 func (a addresses) proxyAddresses(conn net.Conn) (source, destination netip.AddrPort) {
 	if a.source.IsValid() && a.destination.IsValid() {
@@ -93,6 +93,9 @@ func (a addresses) proxyAddresses(conn net.Conn) (source, destination netip.Addr
 	}
 	local, _ := conn.LocalAddr().(*net.TCPAddr)
 	remote, _ := conn.RemoteAddr().(*net.TCPAddr)
+	if a.source.IsValid() { // a proxy on a Unix socket has named its client
+		return a.source, unmapped(remote.AddrPort())
+	}
 	return unmapped(local.AddrPort()), unmapped(remote.AddrPort())
 }
 
