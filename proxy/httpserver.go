@@ -96,6 +96,7 @@ func (h *httpServer) newHandler(listener string) *httpHandler {
 func (h *httpServer) arrive(c *httpConn) {
 	h.mu.Lock()
 	defer h.mu.Unlock() // the reader must stay the last one until the connection has arrived
+	c.handler = h.handlers[c.listener.Name]
 	r := h.readers[len(h.readers)-1]
 	r.conns.Add(1)
 	r.arrived.arrive(c)
@@ -164,6 +165,7 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	defer h.serving.Done()
 	c := r.Context().Value(httpConnKey{}).(*httpConn)
 	c.phase.Store(phaseBody)
+	defer c.wire.answered.Add(1)
 	if c.header.Swap(nil).end() == lostPlace {
 		_ = c.Close()
 		return
@@ -175,6 +177,10 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	ln, gone := h.listenerOf(c)
 	if gone {
 		w.Header().Set("Connection", "close")
+	}
+	if fault := c.wire.refused(); fault != nil {
+		h.reject(w, r, c, ln, &opening.Rejection{Status: fault.Status, Reason: fault.Reason})
+		return
 	}
 	route := ln.RouteOf(r)
 	switch {
