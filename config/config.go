@@ -40,7 +40,7 @@ type Listener struct {
 	// TLS is nil without TLS, and on a listener that passes TLS through.
 	TLS *TLS
 
-	// Path is the request path of the WebSocket upgrade, compared byte by byte.
+	// Path is the request path of the WebSocket upgrade, compared in its normal form.
 	// Valid only if Protocol is WS.
 	Path string
 

@@ -13,10 +13,17 @@ import (
 
 // Values of HTTP: paths, hosts, origins, names of headers and cookies.
 
-// parsePath parses the path of a request. Paths are compared byte by byte.
+// parsePath parses the path of a request. Paths are compared in a normal form, in which a request has no empty segment and
+// neither . nor ..
 func parsePath(s string) (string, error) {
 	if !isTarget(s) || strings.Contains(s, "?") {
 		return "", fmt.Errorf("%s is not a path; write one, as /mqtt, in ASCII without spaces, ? or #", quote(s))
+	}
+	if _, err := url.ParseRequestURI(s); err != nil {
+		return "", fmt.Errorf("%s is not a path: a %% begins two hexadecimal digits", quote(s))
+	}
+	if strings.Contains(s, "//") || strings.Contains(s, "\\") || strings.Contains(s+"/", "/./") || strings.Contains(s+"/", "/../") {
+		return "", fmt.Errorf("%s matches no request: the path of a request is compared without //, . and .., and has no \\", quote(s))
 	}
 	return s, nil
 }

@@ -135,3 +135,16 @@ func TestHostPatternCoversWhatItTakes(t *testing.T) {
 		}
 	}
 }
+
+func TestPathsThatMatchNoRequestAreErrors(t *testing.T) {
+	for _, path := range []string{"/a//b", "/a/./b", "/a/..", "/../a", `/a\b`, "/a%zz", "/a%"} {
+		if _, err := parsePath(path); err == nil {
+			t.Errorf("%s is accepted", path)
+		}
+	}
+	for _, path := range []string{"/", "/a/", "/a.b/..c", "/a%20b", "/a%2Fb;c"} {
+		if _, err := parsePath(path); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -13,7 +13,7 @@ type Route struct {
 	// address, because SNI holds no addresses (RFC 6066, 3).
 	Host string
 
-	// Path is compared byte by byte. With protocol HTTP a path that ends in / matches
+	// Path is compared in its normal form. With protocol HTTP a path that ends in / matches
 	// every path that begins with it. Empty with Passthrough.
 	Path string
 

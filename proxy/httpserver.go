@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"mqttlb/proxy/http1"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
@@ -178,11 +179,15 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	if gone {
 		w.Header().Set("Connection", "close")
 	}
-	if fault := c.wire.refused(); fault != nil {
+	route, err := ln.Target(r)
+	fault := c.wire.refused()
+	if err != nil && fault == nil {
+		fault = c.wire.refuse(&http1.Fault{Status: http.StatusBadRequest, Reason: err.Error()})
+	}
+	if fault != nil {
 		h.reject(w, r, c, ln, &opening.Rejection{Status: fault.Status, Reason: fault.Reason})
 		return
 	}
-	route := ln.RouteOf(r)
 	switch {
 	case c.excess.OfAddress():
 		h.reject(w, r, c, ln, tooMany(c.excess))

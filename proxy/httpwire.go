@@ -65,6 +65,13 @@ func (w *httpWire) instead(b []byte) (n int, err error, ok bool) {
 	return copy(b, notHTTP), nil, true
 }
 
+// refuse ends the connection with a request that net/http has passed on.
+func (w *httpWire) refuse(f *http1.Fault) *http1.Fault {
+	w.fault.Store(f)
+	w.acted.Store(true)
+	return f
+}
+
 // refused returns the fault for which the request that net/http is about to serve cannot be served; nil: it can.
 func (w *httpWire) refused() *http1.Fault {
 	if n := w.leaked.Load(); n > 0 && w.answered.Load() >= n {

@@ -169,7 +169,7 @@ func sendDoubtful(t *testing.T, r *rig, before, sent string, status int, why str
 	c.t = t
 	defer c.Close()
 	if r.snap.Listeners[0].TLS != nil {
-		c.Conn = tls.Client(c.Conn, &tls.Config{InsecureSkipVerify: true})
+		c.Conn = tls.Client(c.Conn, clientTLS(nil))
 	}
 	in := bufio.NewReader(c.Conn)
 	const good = "POST /good HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n123"

@@ -260,12 +260,12 @@ func protocolName(p snapshot.Protocol) string {
 func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) []snapshot.Route {
 	switch l.Protocol {
 	case config.WS:
-		return []snapshot.Route{{Path: l.Path, Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}
+		return []snapshot.Route{{Path: snapshot.RoutePath(l.Path), Pool: pools[l.Pool], WebSocket: true, Origins: l.AllowedOrigins}}
 	case config.HTTP:
 		var all []snapshot.Route
 		for _, r := range l.Routes {
 			all = append(all, snapshot.Route{
-				Host: r.Host, Path: r.Path, Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
+				Host: r.Host, Path: snapshot.RoutePath(r.Path), Pool: pools[r.Pool], WebSocket: r.Protocol == config.WS, Origins: r.AllowedOrigins,
 			})
 		}
 		return append(all, snapshot.Route{Pool: pools[l.Pool]}) // takes the rest

@@ -37,8 +37,8 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 	if o.Source.IsValid() {
 		r.RemoteAddr = o.Source.String()
 	}
-	route := o.listener.RouteOf(r)
-	if route == nil || !route.WebSocket {
+	route, err := o.listener.Target(r)
+	if err != nil || route == nil || !route.WebSocket {
 		return Verdict{Kind: HTTP}
 	}
 	protocol, refused := CheckUpgrade(r, o.listener.Hosts, route.Origins)

@@ -37,14 +37,15 @@ func (ln *Listener) ForServerName(name string) *Pool {
 	return ln.Pool
 }
 
-// RouteOf returns the first route that matches the request, or nil. The host of an
+// RouteOf returns the first route that matches the request, whose path is in its normal form, or nil. The host of an
 // absolute URL goes before the Host field: RFC 9112 section 3.2.2.
 func (ln *Listener) RouteOf(r *http.Request) *Route {
+	at := routedPath(r.URL)
 	for i := range ln.Routes {
 		route := &ln.Routes[i]
-		path := MatchPath(route.Path, r.URL.Path)
+		path := MatchPath(route.Path, at)
 		if route.WebSocket {
-			path = r.URL.Path == route.Path // the upgrade is one resource
+			path = at == route.Path // the upgrade is one resource
 		}
 		if path && MatchHost(route.Host, r.Host) {
 			return route
