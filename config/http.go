@@ -158,6 +158,19 @@ func parseForwardHeader(s string) (string, error) {
 	return name, nil
 }
 
+// parseRemoveHeader parses the name of a header that a node does not get. It refuses those without which a request is none.
+func parseRemoveHeader(s string) (string, error) {
+	if !isToken(s) {
+		return "", fmt.Errorf("%s is not the name of a header; write one, as X-Client-IP", quote(s))
+	}
+	switch name := textproto.CanonicalMIMEHeaderKey(s); {
+	case ownHeaders[name] || strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Sec-Websocket-"):
+		return "", fmt.Errorf("%s cannot be removed: it belongs to the connection, or the balancer writes it itself", name)
+	default:
+		return name, nil
+	}
+}
+
 // ownHeaders are in canonical form. They are the headers of the connection (RFC 9110,
 // 7.6.1), of the message's length, and those that name the client.
 var ownHeaders = map[string]bool{

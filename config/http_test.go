@@ -62,14 +62,17 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 			Health:         health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/"}),
 		},
 		{
-			Name: "dashboard", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(18083),
+			Name: "dashboard", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(18083),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "HEAD", Path: "/status", Host: "status.example.com", Status: 204, Port: 8081}),
 		},
 		{
-			Name: "management", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(8081),
+			Name: "management", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(8081),
 			Health: health(Health{Probe: []Probe{ProbeTCP}}),
 		},
 	}
+	management := &want.Pools[len(want.Pools)-1]
+	management.RemoveHeaders, management.Nodes[0].HealthPort = []string{"X-Mine", "Proxy"}, 8082
+	management.Health = health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/"})
 	want.Timeouts.ConnectNode = defaultConnectNode
 	if !equal(got, &want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)

@@ -114,6 +114,7 @@ func poolFields(p *Pool) []field {
 		scalar("outliers", &p.Outliers, oneOf(switches)),
 		scalar("cookie", &p.Cookie, text(parseCookieName)),
 		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
+		scalars("remove_headers", &p.RemoveHeaders, 0, text(parseRemoveHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
 		scalars("forward_tlvs", &p.ForwardTLVs, 1, oneOf(forwardTLVs)),
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
@@ -180,6 +181,7 @@ func nodeFields(n *Node) []field {
 		scalar("weight", &n.Weight, integer(1, maxWeight)),
 		scalar("max_connections", &n.MaxConnections, integer(0, maxConnections)),
 		scalar("connect_rate", &n.ConnectRate, rateOf("sessions")),
+		scalar("health_port", &n.HealthPort, integer(1, maxPort)),
 	}
 }
 
