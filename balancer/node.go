@@ -17,6 +17,7 @@ type NodeSpec struct {
 	Weight         int    // share relative to the pool's other nodes, 1 to MaxWeight; 0 means 1
 	MaxConnections int    // limit of open sessions; 0 means no limit
 	ConnectRate    int    // new sessions a second; 0 means no limit
+	HealthPort     uint16 // see Node
 }
 
 // Node is one broker address of a pool. The exported fields never change. The state
@@ -29,6 +30,7 @@ type Node struct {
 	Weight         int    // 1 to MaxWeight
 	MaxConnections int    // 0 means no limit
 	ConnectRate    int    // new sessions a second, see Admit; 0 means no limit
+	HealthPort     uint16 // the port that health checks ask, in place of the one of the pool; 0: that
 
 	slowStart time.Duration // of the pool
 	queue     Queue         // of the pool

@@ -14,7 +14,7 @@ func checkHealth(p *Pool, s *source, at, protocol string) {
 	case !s.valid(probe, protocol):
 	case h.Uses(ProbeMQTT) && p.Protocol != MQTT: // inside WebSocket the probe would need an upgrade first
 		s.errorf(probe, "mqtt cannot probe nodes that speak %s", p.Protocol)
-	case h.Uses(ProbeHTTP) && p.Protocol == MQTT && !s.written(port):
+	case h.Uses(ProbeHTTP) && p.Protocol == MQTT && !s.written(port) && !p.hasHealthPorts():
 		s.errorf(probe, "nodes that speak mqtt answer no http probe there; write the port where they do, as port: 18083")
 	}
 	for _, setting := range probeSettings {
@@ -29,7 +29,7 @@ func checkHealth(p *Pool, s *source, at, protocol string) {
 	}
 	if h.TLS != nil {
 		checkNodeTLS(h.TLS, s, child(at, "tls"))
-		if tls := child(at, "tls"); h.Uses(ProbeHTTP) && !s.written(port) && s.valid(tls, port, probe) {
+		if tls := child(at, "tls"); h.Uses(ProbeHTTP) && !s.written(port) && !p.hasHealthPorts() && s.valid(tls, port, probe) {
 			s.errorf(tls, "needs port: the node's own port has the tls of the pool")
 		}
 	}
@@ -46,6 +46,11 @@ func checkHealth(p *Pool, s *source, at, protocol string) {
 		s.errorf(at, "the timeout of %s is longer than the interval of %s; a probe must end before the next one starts",
 			formatDuration(h.Timeout), formatDuration(h.Interval))
 	}
+}
+
+// hasHealthPorts reports whether every node has a port of its own for probes.
+func (p *Pool) hasHealthPorts() bool {
+	return len(p.Nodes) > 0 && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.HealthPort == 0 })
 }
 
 // probeSettings lists the settings that only some probes have.

@@ -15,6 +15,11 @@ func checkPool(p *Pool, s *source, at string) {
 		s.errorf(path, "has no meaning with protocol %s; only an upgrade to ws is written anew", p.Protocol)
 	}
 	checkOnce(p.ForwardHeaders, identity, "header", s, headers)
+	removed := child(at, "remove_headers")
+	if s.written(removed) && p.Protocol != HTTP && s.valid(removed, protocol) {
+		s.errorf(removed, "has no meaning with protocol %s; only requests of http are passed on", p.Protocol)
+	}
+	checkOnce(p.RemoveHeaders, identity, "header", s, removed)
 	checkOnce(p.ForwardTLVs, func(f ForwardTLV) string { return string(f) }, "TLV", s, child(at, "forward_tlvs"))
 	if p.TLS != nil {
 		checkNodeTLS(p.TLS, s, child(at, "tls"))
@@ -24,11 +29,15 @@ func checkPool(p *Pool, s *source, at string) {
 	checkRates(p, s, at)
 	checkRebalance(p, s, at)
 
-	names := unique{s: s, what: "name"}
+	pool, names := at, unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
 	for i := range p.Nodes {
 		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
 		names.take(child(at, "name"), n.Name, n.Name)
+		port, probe := child(at, "health_port"), child(child(pool, "health"), "probe")
+		if s.written(port) && !p.Health.Uses(ProbeHTTP) && !p.Health.Uses(ProbeEMQX) && s.valid(port, probe) {
+			s.errorf(port, "has no meaning with probe %s; only http and emqx have it", joinProbes(p.Health.Probe))
+		}
 		if address := n.Address.reached(); address != n.Name { // otherwise the flag that set both has the error
 			addresses.take(child(at, "address"), address, "node "+cmp.Or(n.Name, "without a name"))
 		}

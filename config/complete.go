@@ -38,6 +38,14 @@ const (
 // Origin and passes cookies to authentication, and all of them log User-Agent.
 var defaultForwardHeaders = []string{"Origin", "Cookie", "User-Agent"}
 
+// defaultRemoveHeaders are headers by which proxies and CDNs name a client, a host or a path, and which servers believe from
+// anybody. Proxy is the variable HTTP_PROXY of a CGI program.
+var defaultRemoveHeaders = []string{
+	"Proxy", "X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Host",
+	"True-Client-Ip", "Cf-Connecting-Ip", "Cf-Connecting-Ipv6", "Fastly-Client-Ip", "Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip",
+	"X-Original-Forwarded-For", "X-Forwarded", "Forwarded-For", "X-Envoy-External-Address", "X-Appengine-User-Ip", "X-Azure-Clientip",
+}
+
 // defaultALPN are the IANA names of a listener's protocol. Behind protocol tcp the
 // protocol is unknown.
 var defaultALPN = map[Protocol][]string{MQTT: {"mqtt"}, WS: {"http/1.1"}, HTTP: {"http/1.1"}}
@@ -102,6 +110,9 @@ func (p *Pool) complete() {
 	}
 	if p.ForwardHeaders == nil && p.Protocol == WS {
 		p.ForwardHeaders = slices.Clone(defaultForwardHeaders)
+	}
+	if p.RemoveHeaders == nil && p.Protocol == HTTP {
+		p.RemoveHeaders = slices.Clone(defaultRemoveHeaders)
 	}
 	p.Health.complete()
 }
@@ -191,6 +202,9 @@ func (p *Pool) strip() {
 	leaveOut(&p.Cookie, defaultCookie)
 	if slices.Equal(p.ForwardHeaders, defaultForwardHeaders) {
 		p.ForwardHeaders = nil
+	}
+	if slices.Equal(p.RemoveHeaders, defaultRemoveHeaders) {
+		p.RemoveHeaders = nil
 	}
 	leaveOut(&p.Health.Timeout, p.Health.defaultTimeout())
 	leaveOut(&p.Health.Method, defaultProbeMethod)

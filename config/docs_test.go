@@ -151,6 +151,8 @@ var conditional = map[string]string{
 	"pools[].hash_key":                   "`" + string(protocolKeys[MQTT][0]) + "`; `" + string(protocolKeys[HTTP][0]) + "` with http and tcp",
 	"pools[].cookie":                     "`" + defaultCookie + "` with hash_key cookie",
 	"pools[].forward_headers":            "`[" + joinWords(defaultForwardHeaders) + "]` with ws",
+	"pools[].remove_headers":             "`[" + joinWords(defaultRemoveHeaders) + "]` with http",
+	"pools[].nodes[].health_port":        "`health.port`",
 	"pools[].health.method":              "`" + defaultProbeMethod + "` with http",
 	"pools[].health.path":                "`" + defaultProbePath + "` with http",
 	"timeouts.connect_node":              "`" + formatDuration(defaultConnectNode) + "`, or `timeouts.dial` if that is longer",

@@ -16,10 +16,17 @@ import (
 
 // Values of HTTP: paths, hosts, origins, names of headers and cookies.
 
-// parsePath parses the path of a request. Paths are compared byte by byte.
+// parsePath parses the path of a request. Paths are compared in a normal form, in which a request has no empty segment and
+// neither . nor ..
 func parsePath(s string) (string, error) {
 	if !isTarget(s) || strings.Contains(s, "?") {
 		return "", fmt.Errorf("%s is not a path; write one, as /mqtt, in ASCII without spaces, ? or #", quote(s))
+	}
+	if _, err := url.ParseRequestURI(s); err != nil {
+		return "", fmt.Errorf("%s is not a path: a %% begins two hexadecimal digits", quote(s))
+	}
+	if strings.Contains(s, "//") || strings.Contains(s, "\\") || strings.Contains(s+"/", "/./") || strings.Contains(s+"/", "/../") {
+		return "", fmt.Errorf("%s matches no request: the path of a request is compared without //, . and .., and has no \\", quote(s))
 	}
 	return s, nil
 }
@@ -208,6 +215,19 @@ func parseForwardHeader(s string) (string, error) {
 		return "", fmt.Errorf("%s cannot be forwarded: it belongs to the connection, and the balancer writes what a node needs of it", name)
 	}
 	return name, nil
+}
+
+// parseRemoveHeader parses the name of a header that a node does not get. It refuses those without which a request is none.
+func parseRemoveHeader(s string) (string, error) {
+	if !isToken(s) {
+		return "", fmt.Errorf("%s is not the name of a header; write one, as X-Client-IP", quote(s))
+	}
+	switch name := textproto.CanonicalMIMEHeaderKey(s); {
+	case ownHeaders[name] || strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "Sec-Websocket-"):
+		return "", fmt.Errorf("%s cannot be removed: it belongs to the connection, or the balancer writes it itself", name)
+	default:
+		return name, nil
+	}
 }
 
 // ownHeaders are in canonical form. They are the headers of the connection (RFC 9110,

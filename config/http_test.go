@@ -28,13 +28,13 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	want.Timeouts.RequestBody, want.Timeouts.Tunnel = 10*time.Second, 0
 	want.Listeners = []Listener{
 		{
-			Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyOff, Validity: Strict, WebSocketPackets: SinglePackets,
+			Name: "ws", Address: tcp("", 8083), Protocol: WS, Pool: "emqx-ws", Path: "/mqtt", ProxyProtocol: ProxyOff, ClientAddress: FromConnection, Validity: Strict, WebSocketPackets: SinglePackets,
 			AllowedHosts:   []string{"ws.example.com", "*.example.net", "ws.*", "::1"},
 			AllowedOrigins: []string{"https://app.example.com", "https://*.example.com:8443", "capacitor://localhost"},
 		},
-		{Name: "sidecar", Address: tcp("", 8084), Protocol: WS, Pool: "emqx", Path: "/mqtt", ProxyProtocol: ProxyOff, Validity: Strict, WebSocketPackets: SinglePackets},
+		{Name: "sidecar", Address: tcp("", 8084), Protocol: WS, Pool: "emqx", Path: "/mqtt", ProxyProtocol: ProxyOff, ClientAddress: FromConnection, Validity: Strict, WebSocketPackets: SinglePackets},
 		{
-			Name: "mini", Address: tcp("", 8085), Protocol: WS, Pool: "rabbit", Paths: []string{"/mqtt", "/mqtt/", "/", "/ws/*"}, Subprotocol: SubprotocolOptional, ProxyProtocol: ProxyOff, Validity: Strict,
+			Name: "mini", Address: tcp("", 8085), Protocol: WS, Pool: "rabbit", Paths: []string{"/mqtt", "/mqtt/", "/", "/ws/*"}, Subprotocol: SubprotocolOptional, ProxyProtocol: ProxyOff, ClientAddress: FromConnection, Validity: Strict, WebSocketPackets: SinglePackets,
 			AllowedOrigins: []string{"null", "file://", "app://.", "chrome-extension://abcdef"},
 		},
 		{
@@ -45,7 +45,7 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 				{Path: "/api/", Protocol: HTTP, Pool: "management"},
 				{Host: "api.example.com", Path: "/", Protocol: HTTP, Pool: "management"},
 			},
-			ProxyProtocol: ProxyAccept, Validity: Strict, WebSocketPackets: SinglePackets, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 100,
+			ProxyProtocol: ProxyAccept, ClientAddress: FromConnection, Validity: Strict, WebSocketPackets: SinglePackets, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, MaxConnections: 100,
 		},
 	}
 	for i := range want.Listeners {
@@ -73,14 +73,17 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 			Health:         health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/"}),
 		},
 		{
-			Name: "dashboard", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(18083),
+			Name: "dashboard", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(18083),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "HEAD", Path: "/status", Host: "status.example.com", Status: 204, Port: 8081}),
 		},
 		{
-			Name: "management", Protocol: HTTP, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(8081),
+			Name: "management", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(8081),
 			Health: health(Health{Probe: []Probe{ProbeTCP}}),
 		},
 	}
+	management := &want.Pools[len(want.Pools)-1]
+	management.RemoveHeaders, management.Nodes[0].HealthPort = []string{"X-Mine", "Proxy"}, 8082
+	management.Health = health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/"})
 	want.Timeouts.ConnectNode = defaultConnectNode
 	if !equal(got, withUpgradeDefaults(&want)) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)
@@ -143,6 +146,19 @@ func TestHostPatternCoversWhatItTakes(t *testing.T) {
 	} {
 		if got := hostCovers(c.a, c.b); got != c.want {
 			t.Errorf("%q covers %q: %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestPathsThatMatchNoRequestAreErrors(t *testing.T) {
+	for _, path := range []string{"/a//b", "/a/./b", "/a/..", "/../a", `/a\b`, "/a%zz", "/a%"} {
+		if _, err := parsePath(path); err == nil {
+			t.Errorf("%s is accepted", path)
+		}
+	}
+	for _, path := range []string{"/", "/a/", "/a.b/..c", "/a%20b", "/a%2Fb;c"} {
+		if _, err := parsePath(path); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -126,6 +126,7 @@ func poolFields(p *Pool) []field {
 		scalar("cookie", &p.Cookie, text(parseCookieName)),
 		scalar("path", &p.Path, text(parseNodePath)),
 		scalars("forward_headers", &p.ForwardHeaders, 0, text(parseForwardHeader)),
+		scalars("remove_headers", &p.RemoveHeaders, 0, text(parseRemoveHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
 		scalars("forward_tlvs", &p.ForwardTLVs, 1, oneOf(forwardTLVs)),
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
@@ -196,6 +197,7 @@ func nodeFields(n *Node) []field {
 		scalar("weight", &n.Weight, integer(1, maxWeight)),
 		scalar("max_connections", &n.MaxConnections, integer(0, maxConnections)),
 		scalar("connect_rate", &n.ConnectRate, rateOf("sessions")),
+		scalar("health_port", &n.HealthPort, integer(1, maxPort)),
 	}
 }
 

@@ -42,6 +42,10 @@ type Pool struct {
 	// Protocol is WS; empty: none.
 	ForwardHeaders []string
 
+	// RemoveHeaders are the headers of a client's request that a node does not get, beside those that name a client and that
+	// the balancer writes itself; in canonical form. Valid only if Protocol is HTTP; empty: none.
+	RemoveHeaders []string
+
 	// ProxyProtocol is the PROXY header that nodes get: ProxyOff, ProxyV1 or ProxyV2.
 	ProxyProtocol ProxyProtocol
 
@@ -147,4 +151,6 @@ type Node struct {
 	MaxConnections int // limit of open sessions on this node; 0: no limit
 
 	ConnectRate Rate // new sessions a second; RateOfPool: that of its pool
+
+	HealthPort int // overrides Health.Port; 0: that. Valid only if Probe is ProbeHTTP or has ProbeEMQX
 }

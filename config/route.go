@@ -33,7 +33,7 @@ type Route struct {
 	// Empty: any, and a client that asks for none. Valid only if the listener has TLS.
 	SNI string
 
-	// Path is compared byte by byte. With protocol HTTP a path that ends in / matches
+	// Path is compared in its normal form. With protocol HTTP a path that ends in / matches
 	// every path that begins with it. Empty if the listener's Protocol is not HTTP.
 	Path string
 

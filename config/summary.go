@@ -51,7 +51,7 @@ func (c *Config) Summary(w io.Writer) error {
 		rated := p.hasRate() // otherwise nobody asked for the column
 		row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(rated, "NEW SESSIONS"))...)
 		for _, n := range p.Nodes {
-			row(slices.Concat([]string{"  " + n.Name, n.Address.String(), strconv.Itoa(n.Weight), limit(n.MaxConnections)},
+			row(slices.Concat([]string{"  " + n.Name, n.reached(), strconv.Itoa(n.Weight), limit(n.MaxConnections)},
 				pick(rated, p.ConnectRateOf(&n).String()))...)
 		}
 		endTable()

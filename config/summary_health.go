@@ -59,6 +59,14 @@ func (h *Health) describe(p Probe) string {
 	return what
 }
 
+// reached describes the address of a node, and the port for its probes if it has one of its own.
+func (n *Node) reached() string {
+	if n.HealthPort == 0 {
+		return n.Address.String()
+	}
+	return fmt.Sprintf("%s, probes to :%d", n.Address, n.HealthPort)
+}
+
 // withTLS describes the TLS of another port than the node's own.
 func (h *Health) withTLS() string {
 	switch {

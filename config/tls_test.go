@@ -81,6 +81,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		pool("raw", TCP, KeySourceIP, nil, 8883),
 		pool("raw-2", TCP, KeySourceIP, nil, 8884),
 	}
+	want.Pools[2].RemoveHeaders = defaultRemoveHeaders
 	want.Timeouts.ConnectNode = defaultConnectNode
 	if !equal(got, withUpgradeDefaults(&want)) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", got, want)

@@ -11,6 +11,7 @@ import (
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/snapshot"
 )
 
 // serveHTTP hands the client's connection to the HTTP server, which serves it in a goroutine. The
@@ -124,6 +125,9 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 		l.resume(s, stepOpen)
 	case v.foreign != opening.NotForeign:
 		l.resume(s, l.refuseForeign(s, v.foreign))
+	case v.listener.Protocol == snapshot.HTTP && v.wire.failure() != "":
+		o.fault = v.wire.failure()
+		l.resume(s, l.refuseAndLinger(s, outcome.BadRequest))
 	case v.stayed && o.fault != "":
 		l.finish(s, outcome.RequestTimeout)
 	case v.stayed:

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"mqttlb/proxy/http1"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
@@ -37,6 +39,8 @@ type httpConn struct {
 	forwarded forwardedUpgrade
 
 	identified bool // the client's first bytes can begin a request
+	wire       httpWire
+	handler    *httpHandler // of its listener when it arrived at net/http
 
 	received, sent atomic.Uint64 // bytes
 	passed         atomic.Int64  // when the last of them passed, in ns since epoch; 0: none
@@ -104,7 +108,11 @@ func (c *httpConn) SetReadDeadline(t time.Time) error {
 // Read reads for net/http. The first bytes reach it only if they can begin a request.
 func (c *httpConn) Read(b []byte) (int, error) {
 	if c.identified {
-		return c.read(b)
+		if n, err, ok := c.wire.instead(b); ok {
+			return n, err
+		}
+		n, err := c.read(b)
+		return c.wire.check(b, n), err
 	}
 	for n := 0; ; {
 		more, err := c.read(b[n:])
@@ -119,8 +127,16 @@ func (c *httpConn) Read(b []byte) (int, error) {
 			return 0, io.EOF // net/http would wait for the end of a line
 		}
 		c.identified = true
-		return n, err
+		return c.wire.check(b, n), err
 	}
+}
+
+// refuse answers a request with a header that is refused, in place of net/http, which has read something else.
+func (c *httpConn) refuse(f *http1.Fault) {
+	c.fault = f.Error()
+	c.handler.answers.Add(f.Status)
+	c.answer(fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
+		f.Status, http.StatusText(f.Status), len(f.Reason)+1, f.Reason))
 }
 
 // answer sends the last words to a client.
@@ -153,6 +169,10 @@ func (c *httpConn) read(b []byte) (int, error) {
 }
 
 func (c *httpConn) Write(b []byte) (int, error) {
+	if fault := c.wire.fault.Load(); fault != nil && c.phase.Load() == phaseHeader { // net/http has read what stands for the refused header
+		c.refuse(fault)
+		return len(b), nil
+	}
 	if c.fault == "" && !c.gone.Load() { // an answer of net/http itself
 		line, _, _ := strings.Cut(string(b[:min(len(b), loggedStatus)]), "\r\n")
 		c.fault = strings.TrimPrefix(line, "HTTP/1.1 ")

@@ -40,6 +40,7 @@ func (h *httpServer) newReader(timeouts *snapshot.Timeouts, maxHeader int) *http
 			case http.StateIdle:
 				c.(*httpConn).phase.Store(phaseServed)
 			case http.StateHijacked, http.StateClosed:
+				c.(*httpConn).wire.hijacked.Store(true)
 				r.conns.Add(-1)
 				h.serving.Done()
 			case http.StateActive:

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"mqttlb/proxy/http1"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
@@ -97,6 +98,7 @@ func (h *httpServer) newHandler(listener string) *httpHandler {
 func (h *httpServer) arrive(c *httpConn) {
 	h.mu.Lock()
 	defer h.mu.Unlock() // the reader must stay the last one until the connection has arrived
+	c.handler = h.handlers[c.listener.Name]
 	r := h.readers[len(h.readers)-1]
 	r.conns.Add(1)
 	r.arrived.arrive(c)
@@ -165,6 +167,7 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	defer h.serving.Done()
 	c := r.Context().Value(httpConnKey{}).(*httpConn)
 	c.phase.Store(phaseBody)
+	defer c.wire.answered.Add(1)
 	if c.header.Swap(nil).end() == lostPlace {
 		_ = c.Close()
 		return
@@ -177,9 +180,13 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	if gone {
 		w.Header().Set("Connection", "close")
 	}
-	route, wrongHost := ln.RouteOf(r), opening.CheckHost(r, ln)
+	route, err := ln.Target(r)
+	fault, wrongHost := c.wire.refused(), opening.CheckHost(r, ln)
+	if err != nil && fault == nil {
+		fault = c.wire.refuse(&http1.Fault{Status: http.StatusBadRequest, Reason: err.Error()})
+	}
 	upgrade := ln.Protocol == snapshot.WS || route != nil && route.WebSocket
-	last := upgrade || wrongHost != nil // an upgrade or a refusal ends the requests
+	last := upgrade || fault != nil || wrongHost != nil // an upgrade or a refusal ends the requests
 	f := h.forwardedFor(c, ln, r, last || len(r.Header["Upgrade"]) > 0)
 	if last {
 		c.forwarded.set(f, h.now())
@@ -187,6 +194,8 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 		defer func() { f.leave(h.now()) }()
 	}
 	switch {
+	case fault != nil:
+		h.reject(w, r, c, ln, &opening.Rejection{Status: fault.Status, Reason: fault.Reason})
 	case c.excess.OfAddress():
 		h.reject(w, r, c, ln, tooMany(c.excess))
 	case f.over() != outcome.None && (last || r.ContentLength != 0):

@@ -68,7 +68,7 @@ func TestHostileUpgrades(t *testing.T) {
 	}{
 		{name: "another path", sent: upgradeRequest("GET / HTTP/1.1"), status: 404, body: `path "/" is not served here`, fault: `404: path \"/\" is not served here: MQTT is served at /mqtt"`},
 		{name: "a path below", sent: upgradeRequest("GET /mqtt/ HTTP/1.1"), status: 404, body: `path "/mqtt/"`},
-		{name: "a path that climbs", sent: upgradeRequest("GET /x/../mqtt HTTP/1.1"), status: 404, body: `path "/x/../mqtt"`},
+		{name: "a path that climbs", sent: upgradeRequest("GET /x/../../mqtt HTTP/1.1"), status: 400, body: "it climbs above the root"},
 		{name: "the whole server", sent: upgradeRequest("OPTIONS * HTTP/1.1"), status: 404, body: `path "*"`},
 
 		{name: "no upgrade", sent: upgradeRequest("-Upgrade"), status: 426, body: "MQTT over WebSocket is served here", header: "Upgrade: websocket"},
@@ -93,7 +93,7 @@ func TestHostileUpgrades(t *testing.T) {
 
 		{name: "another host", sent: upgradeRequest("Host: dashboard.example"), status: 421, body: `host "dashboard.example" is not served here`},
 		{name: "no host", sent: upgradeRequest("-Host"), status: 400, body: "missing required Host header", fault: badRequest},
-		{name: "two hosts", sent: upgradeRequest("+Host: broker.example"), status: 400, fault: badRequest},
+		{name: "two hosts", sent: upgradeRequest("+Host: broker.example"), status: 400, body: "several Host fields"},
 		{name: "a page of another host", sent: upgradeRequest("+Origin: https://evil.example"), status: 403, body: `origin "https://evil.example" is not allowed here`},
 		{name: "a page without TLS", sent: upgradeRequest("+Origin: http://app.example.com"), status: 403, body: "origin"},
 		{name: "a page from nowhere", sent: upgradeRequest("+Origin: null"), status: 403, body: `origin "null"`},
@@ -101,12 +101,12 @@ func TestHostileUpgrades(t *testing.T) {
 
 		{name: "a body", sent: upgradeRequest("+Content-Length: 5") + "12345", status: 400, body: "has no body"},
 		{name: "a body in chunks", sent: upgradeRequest("+Transfer-Encoding: chunked") + "0\r\n\r\n", status: 400, body: "has no body"},
-		{name: "a length and chunks", sent: upgradeRequest("+Content-Length: 5", "+Transfer-Encoding: chunked") + "0\r\n\r\n", status: 400, body: "has no body"},
-		{name: "two lengths", sent: upgradeRequest("+Content-Length: 0", "+Content-Length: 5"), status: 400, fault: badRequest},
+		{name: "a length and chunks", sent: upgradeRequest("+Content-Length: 5", "+Transfer-Encoding: chunked") + "0\r\n\r\n", status: 400, body: "Content-Length and Transfer-Encoding"},
+		{name: "two lengths", sent: upgradeRequest("+Content-Length: 0", "+Content-Length: 5"), status: 400, body: "several Content-Length fields"},
 
-		{name: "a version nobody knows", sent: upgradeRequest("GET /mqtt HTTP/7.3"), status: 505, fault: "505 HTTP Version Not Supported"},
-		{name: "a header without a colon", sent: "GET /mqtt HTTP/1.1\r\nHost broker.example\r\n\r\n", status: 400, fault: badRequest},
-		{name: "a header with a space in its name", sent: upgradeRequest("+X Y: 1"), status: 400, fault: badRequest},
+		{name: "a version nobody knows", sent: upgradeRequest("GET /mqtt HTTP/7.3"), status: 505, body: "HTTP/1.1 is spoken here"},
+		{name: "a header without a colon", sent: "GET /mqtt HTTP/1.1\r\nHost broker.example\r\n\r\n", status: 400, body: "the name of a header field"},
+		{name: "a header with a space in its name", sent: upgradeRequest("+X Y: 1"), status: 400, body: "the name of a header field"},
 		{name: "a header past the limit", sent: upgradeRequest("+Cookie: " + strings.Repeat("c", 9<<10)), status: 431, fault: "431 Request Header Fields Too Large"},
 		{name: "a request line without end", sent: "GET /" + strings.Repeat("a", 9<<10), status: 431, fault: "431 Request Header Fields Too Large"},
 	}

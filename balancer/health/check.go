@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -81,7 +82,7 @@ type Check struct {
 	Host   string // the Host header; empty: the node's host, with the port of the probe
 	Status int    // the expected status; 0: any 2xx. Redirects are not followed
 
-	// Port is the port to probe; 0 means the node's own. Another port is another
+	// Port is the port to probe, on nodes without a HealthPort; 0 means the node's own. Another port is another
 	// listener, so it gets no PROXY header, and no TLS but that of PortSecure, which is as
 	// Secure. Valid only if Probe is HTTP, and if it has EMQX, whose management port it is;
 	// the MQTT probe uses the node's own port.
@@ -98,3 +99,6 @@ type Check struct {
 	Username string // empty: none
 	Password []byte // nil: none
 }
+
+// portOf returns the port of n to ask: 0 means its own. The MQTT probe does not use it.
+func (c *Check) portOf(n *balancer.Node) uint16 { return cmp.Or(n.HealthPort, c.Port) }

@@ -35,7 +35,7 @@ type offer struct {
 // cannot know whether it wants any: then the status decides alone, because a wrong key must not
 // take a cluster down.
 func (p *prober) askEMQX(ctx context.Context, n *balancer.Node, addr netip.AddrPort) (warning string, err error) {
-	addr = netip.AddrPortFrom(addr.Addr(), p.check.Port)
+	addr = netip.AddrPortFrom(addr.Addr(), p.check.portOf(n))
 	status, err := p.get(ctx, n, addr, statusPath)
 	if err == nil {
 		err = judgeStatus(status)

@@ -22,7 +22,7 @@ func appendRequest(b []byte, check *Check, n *balancer.Node) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the path of the probe: %w", err)
 	}
-	port := strconv.Itoa(int(cmp.Or(check.Port, n.Port)))
+	port := strconv.Itoa(int(cmp.Or(check.portOf(n), n.Port)))
 	request := http.Request{
 		Method: check.Method,
 		URL:    target,

@@ -167,7 +167,7 @@ func (p *prober) connect(ctx context.Context, addr netip.AddrPort) (net.Conn, er
 // made; otherwise the caller closes it. The warning says what is wrong with the probe itself.
 func (p *prober) ask(ctx context.Context, question Probe, n *balancer.Node, addr netip.AddrPort) (_ nodeConn, warning string, err error) {
 	header, secure := p.check.ProxyProtocol, p.check.Secure
-	if port := p.check.Port; question == HTTP && port != 0 && port != addr.Port() {
+	if port := p.check.portOf(n); question == HTTP && port != 0 && port != addr.Port() {
 		addr = netip.AddrPortFrom(addr.Addr(), port)
 		header, secure = 0, p.check.PortSecure // another port is another listener
 	}

@@ -278,7 +278,7 @@ func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) (all []snapsh
 		upgrades("", l.Pool) // takes the rest
 	case config.HTTP:
 		for _, r := range l.Routes {
-			route := snapshot.Route{SNI: r.SNI, Host: r.Host, Path: r.Path, Pool: pools[r.Pool], Origins: r.AllowedOrigins}
+			route := snapshot.Route{SNI: r.SNI, Host: r.Host, Path: snapshot.RoutePath(r.Path), Pool: pools[r.Pool], Origins: r.AllowedOrigins}
 			if r.Protocol == config.WS {
 				all = append(all, upgradeRoutes(route, r.RequestPaths(), r.Subprotocol)...)
 				continue
@@ -299,7 +299,7 @@ func routesOf(l *config.Listener, pools map[string]*snapshot.Pool) (all []snapsh
 func upgradeRoutes(r snapshot.Route, paths []string, subprotocol config.Subprotocol) (all []snapshot.Route) {
 	r.WebSocket, r.SubprotocolOptional = true, subprotocol == config.SubprotocolOptional
 	for _, path := range paths {
-		r.Path = path
+		r.Path = snapshot.RoutePath(path)
 		all = append(all, r)
 	}
 	return all

@@ -31,7 +31,7 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 	for _, n := range c.Nodes {
 		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
 			Name: n.Name, Address: n.Address.String(), Weight: p.operators.weight(n.Name, n.Weight), MaxConnections: n.MaxConnections,
-			ConnectRate: int(c.ConnectRateOf(&n)),
+			ConnectRate: int(c.ConnectRateOf(&n)), HealthPort: uint16(n.HealthPort),
 		})
 	}
 	b, err := balancer.NewPool(spec)
@@ -43,6 +43,7 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 		Pool:           b,
 		WebSocket:      c.Protocol == config.WS,
 		ForwardHeaders: c.ForwardHeaders,
+		RemoveHeaders:  snapshot.HeaderNames(c.RemoveHeaders),
 		Cookie:         c.Cookie,
 		RebalanceRate:  int(c.Rebalance),
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"mqttlb/proxy/http1"
 	"mqttlb/proxy/outcome"
 )
 
@@ -37,8 +38,8 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 	if o.Source.IsValid() {
 		r.RemoteAddr = o.Source.String()
 	}
-	route := o.listener.RouteOf(r)
-	if route == nil || !route.WebSocket || CheckHost(r, o.listener) != nil {
+	route, err := o.listener.Target(r)
+	if err != nil || route == nil || !route.WebSocket || CheckHost(r, o.listener) != nil {
 		return Verdict{Kind: HTTP}
 	}
 	offer, refused := CheckUpgrade(r, route)
@@ -112,7 +113,8 @@ func (q *request) read(b []byte, maxSize int) *http.Request {
 	if len(b) > maxSize || !bytes.HasSuffix(b, []byte("\r\n\r\n")) || bytes.ContainsFunc(b, unusual) {
 		return nil
 	}
-	if bytes.Count(b, []byte("\n")) > bytes.Count(b, []byte("\r\n")) { // headerScanner stops there
+	var wire http1.Follower // ReadRequest joins and repairs what it reads
+	if _, fault := wire.Follow(b); fault != nil || wire.Upgraded() != 1 || !wire.AtStart() {
 		return nil
 	}
 	q.source.Reset(b)

@@ -25,6 +25,7 @@ const (
 	CertificateRevoked // a CRL that was read after the handshake revokes the client's certificate
 	FrameError         // a WebSocket client violated the rules for frames
 	HTTPServed         // the connection carried HTTP requests, not MQTT, and has ended
+	HTTPFailed         // like HTTPServed, but no node could answer its last request
 	RequestTimeout     // like HTTPServed, but a request's header, body or response, or its tunnel, exceeded its time limit
 
 	// The outcomes of sessions that did not reach a node.
@@ -36,6 +37,7 @@ const (
 	RefusedHandshake    // too many TLS handshakes were waiting
 	RefusedOpening      // limits.opening_memory was exceeded, and the client's address held the most
 	IdentityMismatch    // the client's certificate does not name the identity in its CONNECT
+	BadRequest          // the header of an HTTP request is malformed, or open to doubt
 	BadUpgrade          // the request is not an acceptable upgrade to WebSocket
 	WrongProtocol       // the first bytes are of another protocol than the listener's
 	NotMQTT             // the first packet is of the type of a CONNECT, and not MQTT's
@@ -80,6 +82,7 @@ var names = [Count]string{
 	CertificateRevoked:  "certificate_revoked",
 	FrameError:          "frame_error",
 	HTTPServed:          "http_served",
+	HTTPFailed:          "http_failed",
 	RequestTimeout:      "request_timeout",
 	NoData:              "no_data",
 	ClientGone:          "client_gone",
@@ -88,6 +91,7 @@ var names = [Count]string{
 	RefusedHandshake:    "handshake_limit",
 	RefusedOpening:      "opening_memory",
 	IdentityMismatch:    "identity_mismatch",
+	BadRequest:          "bad_request",
 	BadUpgrade:          "bad_upgrade",
 	WrongProtocol:       "wrong_protocol",
 	NotMQTT:             "not_mqtt",

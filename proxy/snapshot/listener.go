@@ -42,21 +42,22 @@ func (ln *Listener) ForServerName(name string) *Pool {
 	return ln.Pool
 }
 
-// RouteOf returns the first route that matches the request, or nil. The host of an
+// RouteOf returns the first route that matches the request, whose path is in its normal form, or nil. The host of an
 // absolute URL goes before the Host field: RFC 9112 section 3.2.2.
 func (ln *Listener) RouteOf(r *http.Request) *Route {
 	name := ""
 	if r.TLS != nil {
 		name = r.TLS.ServerName
 	}
+	at := routedPath(r.URL)
 	for i := range ln.Routes {
 		route := &ln.Routes[i]
 		if !matchSNI(route.SNI, name) {
 			continue
 		}
-		path := MatchPath(route.Path, r.URL.Path)
+		path := MatchPath(route.Path, at)
 		if route.WebSocket {
-			path = MatchUpgrade(route.Path, r.URL.Path)
+			path = MatchUpgrade(route.Path, at)
 		}
 		if path && MatchHost(route.Host, r.Host) {
 			return route

@@ -30,9 +30,9 @@ func matchSNI(pattern, name string) bool {
 	return pattern == "" || name != "" && MatchHost(pattern, name)
 }
 
-// MatchPath reports whether a request's decoded path matches a pattern. "" matches every
+// MatchPath reports whether the path of a request, as routedPath returns it, matches a pattern. "" matches every
 // path, a pattern that ends in "/" every path that begins with it, and any other pattern
-// only that path. Dot segments are not resolved.
+// only that path.
 func MatchPath(pattern, path string) bool {
 	if strings.HasSuffix(pattern, "/") {
 		return strings.HasPrefix(path, pattern)

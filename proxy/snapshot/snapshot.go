@@ -177,6 +177,9 @@ type Pool struct {
 	// canonical form.
 	ForwardHeaders []string
 
+	// RemoveHeaders are the headers of a client's request that the nodes do not get.
+	RemoveHeaders map[string]bool // from HeaderNames
+
 	// Cookie is the name of the cookie that keeps an HTTP client on its node; empty: the
 	// algorithm decides.
 	Cookie string

@@ -59,14 +59,14 @@ func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, 
 		return nil, err
 	}
 	if a.pool.TLS == nil {
-		return &boundedConn{Conn: conn, pace: a.write}, nil
+		return h.newNodeConn(a, boundedConn{Conn: conn, pace: a.write}), nil
 	}
 	secured, err := a.pool.TLS.Secure(ctx, conn, a.node)
 	if err != nil {
 		conn.Close()
 		return nil, &dialError{fmt.Errorf("TLS handshake: %w", err)}
 	}
-	return &boundedConn{Conn: secured, pace: a.write, below: conn}, nil
+	return h.newNodeConn(a, boundedConn{Conn: secured, pace: a.write, below: conn}), nil
 }
 
 // sendProxyHeader sends the PROXY header, if any, in one write, as EMQX's listeners require.

@@ -99,6 +99,7 @@ func (x *exchange) sendTo(node *balancer.Node, until time.Time, out *http.Reques
 	}
 	// A copy: a RoundTripper must not change the request.
 	out = out.WithContext(context.WithValue(out.Context(), attemptKey{}, &attempt{x.pool, node, x.client, until, x.settings.write, x.settings.SocketBuffer}))
+	out = out.WithContext(withNodeConn(out.Context(), out.Method))
 	target := *out.URL
 	target.Host = addrs[0].String() // the address to dial, never a name; the Host field stays the client's
 	out.URL = &target

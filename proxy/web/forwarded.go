@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // rewrite makes the request for the node. The Host field, the path and the query stay as
@@ -24,7 +26,7 @@ func (x *exchange) rewrite(r *httputil.ProxyRequest) {
 // believes the leftmost X-Forwarded-For, whoever wrote it.
 func (x *exchange) setForwarded(h http.Header) {
 	for name := range h {
-		if namesClient(name) {
+		if namesClient(name) || x.pool.RemoveHeaders[snapshot.HeaderName(name)] || forgesFraming(name) {
 			delete(h, name)
 		}
 	}
@@ -48,8 +50,21 @@ func (x *exchange) setForwarded(h http.Header) {
 // namesClient reports whether proxies use a field to name their client. Servers that
 // turn fields into variables read X_Forwarded_For as the same field.
 func namesClient(name string) bool {
-	name = strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+	name = snapshot.HeaderName(name)
 	return strings.HasPrefix(name, "x-forwarded-") || name == "forwarded" || name == "x-real-ip"
+}
+
+// forgesFraming reports whether a field is, for servers that turn fields into variables, one that says where a request ends or
+// what it is for. With its own name each of them has been read here.
+func forgesFraming(name string) bool {
+	if !strings.Contains(name, "_") {
+		return false
+	}
+	switch snapshot.HeaderName(name) {
+	case "content-length", "transfer-encoding", "host", "connection", "upgrade", "content-type":
+		return true
+	}
+	return false
 }
 
 // withoutForeignUpgrade returns the header of r without an Upgrade to any protocol but
