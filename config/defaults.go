@@ -81,7 +81,7 @@ var defaultConfig = Config{
 		// Where a client came from, where it went, and how that ended.
 		Fields: []LogField{
 			"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome",
-			"connack", "disconnect", "tolerated", "error",
+			"connack", "disconnect", "tolerated", "path", "status", "error",
 		},
 		// Whoever asks about one client wants its line. Operators with a small disk set it.
 		Sample: 0,

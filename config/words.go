@@ -218,6 +218,8 @@ var logFields = []LogField{
 	"connack",
 	"disconnect",
 	"tolerated",
+	"path",
+	"status",
 	"error",
 }
 

@@ -104,6 +104,7 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 		v.session.Detach()
 	}
 	o.borrower = nobody
+	o.lastRequest = v.last.Load()
 	o.reclaim()
 	switch {
 	case v.pool != nil:
@@ -121,7 +122,7 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 	case v.stayed && o.fault != "":
 		l.finish(s, outcome.RequestTimeout)
 	case v.stayed:
-		l.finish(s, outcome.HTTPServed)
+		l.finish(s, pick(o.lastRequest.failed(), outcome.HTTPFailed, outcome.HTTPServed))
 	case v.fault == "":
 		l.finish(s, pick(l.stopping && !v.gone.Load(), outcome.Shutdown, outcome.ClientGone))
 	default:

@@ -30,6 +30,7 @@ type pending struct {
 	handshakeBy int64         // deadline of the client's handshake, in ns of the loop's clock; 0: no handshake has begun
 	helloAt     int64         // when its ClientHello was whole, in ns of the loop's clock
 	fault       string        // what was wrong with the client's first bytes, or with the last node
+	lastRequest *record       // of the client's HTTP connection; nil: none
 }
 
 // attempt is the state of a session on its way to a node. Valid after route.
