@@ -17,7 +17,7 @@ func TestFailedRequestsNameNodeReasonAndTime(t *testing.T) {
 		outcome                   outcome.Outcome
 	}{
 		{
-			refusing, `path=/x%0Alevel status=502 pool=pool node=node-a received=0 sent=27 duration=`,
+			refusing, `path=/x%0Alevel status=502 pool=pool node=node-a received=0 sent=25 duration=`,
 			`outcome=http_failed path=/x%0Alevel status=502 error="no node could be reached: dial_failed: `, outcome.HTTPFailed,
 		},
 		{
