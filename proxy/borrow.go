@@ -105,6 +105,7 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 		v.session.Detach()
 	}
 	o.borrower = nobody
+	o.lastRequest = v.last.Load()
 	o.reclaim()
 	if f := v.forwarded.client.Load(); f != nil && (v.pool != nil || !v.stayed) {
 		if !l.adopt(s, f) {
@@ -134,7 +135,7 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 		if v.idled.Load() {
 			o.fault = fmt.Sprintf("no further request within timeouts.keep_alive %v", o.generation.Timeouts.KeepAlive)
 		}
-		l.finish(s, outcome.HTTPServed)
+		l.finish(s, pick(o.lastRequest.failed(), outcome.HTTPFailed, outcome.HTTPServed))
 	case v.fault == "":
 		l.finish(s, pick(l.stopping && !v.gone.Load(), outcome.Shutdown, outcome.ClientGone))
 	case s.excess.OfAddress() && !s.counted: // too many clients of the address linger

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -146,6 +147,10 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	r.pool, r.node = s.poolAndNode()
 	if s.pending != nil {
 		r.fault = s.pending.fault
+		if last := s.pending.lastRequest; last != nil {
+			r.lastRequest, r.pool, r.node = last.request, last.pool, last.node
+			r.fault = cmp.Or(r.fault, pick(o == outcome.HTTPFailed, last.fault, ""))
+		}
 	}
 	if h := s.client.layers; h != nil && h.tls != nil {
 		r.certificate = pick(h.tls.ClientExpired(), "expired", "")

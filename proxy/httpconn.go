@@ -40,7 +40,8 @@ type httpConn struct {
 
 	identified bool // the client's first bytes can begin a request
 	wire       httpWire
-	handler    *httpHandler // of its listener when it arrived at net/http
+	last       atomic.Pointer[record] // of the last request that a node was asked for; nil: none
+	handler    *httpHandler           // of its listener when it arrived at net/http
 
 	received, sent atomic.Uint64 // bytes
 	passed         atomic.Int64  // when the last of them passed, in ns since epoch; 0: none

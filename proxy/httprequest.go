@@ -14,7 +14,7 @@ import (
 
 // request is the part of a record that only HTTP requests have.
 type request struct {
-	method, host, path string // as the client sent them, truncated; the query may hold secrets and is not kept
+	method, host, path string // as the client sent them, truncated, with the path in its normal form; the query may hold secrets and is not kept
 	status             int    // 0: the client left before the answer
 	byNode             bool   // a node has answered, and not the balancer
 }
@@ -45,15 +45,18 @@ func truncated(s string, most int) string {
 
 // logServed queues the line of a request that is over.
 func (h *httpServer) logServed(listener string, r *http.Request, s *web.Served) {
-	if !h.proxy.journal.enabled(slog.LevelInfo) {
-		return
-	}
 	line := requestRecord(listener, r)
 	line.pool, line.node = s.Pool, s.Node
 	line.received, line.sent = uint64(s.Received), uint64(s.Sent)
 	line.duration, line.fault = s.Duration, s.Error
 	line.request.status, line.request.byNode = s.Status, s.ByNode
+	r.Context().Value(httpConnKey{}).(*httpConn).last.Store(&line)
 	h.proxy.journal.add(line)
+}
+
+// failed reports whether the record is of a request that no node could answer.
+func (r *record) failed() bool {
+	return r != nil && !r.request.byNode && r.request.status >= http.StatusBadGateway && r.request.status <= http.StatusGatewayTimeout
 }
 
 // logRejected queues the line of a request that reject has answered. On a listener of protocol ws such a

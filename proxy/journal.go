@@ -56,6 +56,8 @@ type record struct {
 	breach    mqttparse.Rule // set: the record is of the first client that breaks this rule
 	retry     string         // not empty: the record is of a node that has turned a client away, for this reason
 	request   *request       // set: the record is of an HTTP request
+
+	lastRequest *request // of a session that carried HTTP; nil: none
 }
 
 func newJournal(log *slog.Logger) *journal {
@@ -188,6 +190,9 @@ func (r *record) attrs() []slog.Attr {
 	}
 	if r.certificate != "" {
 		attrs = append(attrs, slog.String("certificate", r.certificate))
+	}
+	if r.lastRequest != nil {
+		attrs = append(attrs, slog.String("path", r.lastRequest.path), slog.Int("status", r.lastRequest.status))
 	}
 	if r.fault != "" {
 		attrs = append(attrs, slog.String("error", r.fault))

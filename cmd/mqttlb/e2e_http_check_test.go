@@ -25,6 +25,15 @@ func TestCheckSaysWhereEachRequestGoes(t *testing.T) {
 	}
 }
 
+// The dashboard of EMQX 4.4 answers /status with 404; its management API does not.
+func TestCheckSaysThatNodesOfEMQX44AreAskedAtTheirManagementAPI(t *testing.T) {
+	t.Parallel()
+	output, code := mqttlb(t, "check", "../../deploy/websocket-4.4.yaml")
+	if code != 0 || strings.Count(output, "http GET :8081/status") != 3 {
+		t.Errorf("exit code %d:\n%s", code, output)
+	}
+}
+
 // A route that can match nothing, a pool of another protocol, and a key of another
 // protocol are errors, each with its line and column.
 func TestCheckRefusesWhatCannotBeServed(t *testing.T) {

@@ -70,6 +70,7 @@ func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	journalStream, _ := journal.StderrIsJournalStream() // an error means that it is not
 	log := newLogger(stderr, journalStream && stderr == os.Stderr)
 	defer log.close()
+	defer takeStandardLog(log.Logger)()
 	servingLog.Store(log)
 	lastRead := (&watchedFiles{files: []string{f.file}}).fingerprint().digest // first: a change during the read causes a reload
 	first, broken, err := f.firstRevision(log, stderr)

@@ -27,6 +27,7 @@ type exchange struct {
 	newCookie  string // the key for the client's new cookie; "": none needed
 
 	asked string // the name of the node that got the request; "": none
+	tried string // the name of the last node that could not be reached; "": none
 
 	// The node that has the request; nil: none.
 	node      *balancer.Node

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -11,7 +12,7 @@ import (
 // Served describes a request that is over, with its response or its tunnel.
 type Served struct {
 	Pool   string // "" if the request has no route
-	Node   string // "" if no node got the request
+	Node   string // that got the request, or else was tried last; "" if none was
 	Status int    // 0 if the client left before the answer
 	ByNode bool   // a node has answered, and not the balancer
 
@@ -76,7 +77,7 @@ func (q *running) end() {
 		s.Received = q.body.arrived()
 	}
 	if x := q.exchange; x != nil {
-		s.Node = x.asked
+		s.Node = cmp.Or(x.asked, x.tried)
 		s.Received += x.w.received.Load()
 		if q.status == 0 {
 			s.Status, s.Sent = x.w.status, x.w.sent.Load()

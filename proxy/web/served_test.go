@@ -80,7 +80,7 @@ func TestRequestsWithoutANodeAreReportedWithTheReason(t *testing.T) {
 	r := startPool(t, balancer.PoolSpec{Name: "dashboard", Nodes: []balancer.NodeSpec{{Name: "a", Address: refusedAddress}}}, nil, reporting(all))
 	_, text, _ := r.client().do(http.MethodGet, "/", nil)
 	got := <-all
-	got.check(t, Served{Pool: "dashboard", Status: 502, Error: "no node could be reached: dial_failed: "})
+	got.check(t, Served{Pool: "dashboard", Node: "a", Status: 502, Error: "no node could be reached: dial_failed: "})
 	if !strings.Contains(got.Error, refusedAddress) || strings.Contains(text, refusedAddress) {
 		t.Errorf("the log has %q, the client is told %q", got.Error, text)
 	}

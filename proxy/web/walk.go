@@ -53,6 +53,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			return res, nil
 		}
 		node.Release()
+		x.tried = node.Name
 		_, unreached := errors.AsType[*dialError](err)
 		if !unreached {
 			x.asked = node.Name
