@@ -109,7 +109,7 @@ func (c *httpConn) SetReadDeadline(t time.Time) error {
 // Read reads for net/http. The first bytes reach it only if they can begin a request.
 func (c *httpConn) Read(b []byte) (int, error) {
 	if c.identified {
-		if n, err, ok := c.wire.instead(b); ok {
+		if n, ok, err := c.wire.instead(b); ok {
 			return n, err
 		}
 		n, err := c.read(b)

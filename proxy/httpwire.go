@@ -53,16 +53,16 @@ func (w *httpWire) check(b []byte, n int) int {
 func (w *httpWire) undecided() bool { return int64(w.follower.Upgraded()) > w.answered.Load() }
 
 // instead returns what net/http reads in place of bytes that are refused; ok is false if it gets those of the connection.
-func (w *httpWire) instead(b []byte) (n int, err error, ok bool) {
+func (w *httpWire) instead(b []byte) (n int, ok bool, err error) {
 	if w.fault.Load() == nil || w.hijacked.Load() || w.undecided() {
-		return 0, nil, false
+		return 0, false, nil
 	}
 	w.acted.Store(true)
 	if w.inBody && len(b) > 1 {
-		return 0, io.ErrUnexpectedEOF, true
+		return 0, true, io.ErrUnexpectedEOF
 	}
 	// net/http takes a read of one byte while it serves a request, and an error of it for the client's end.
-	return copy(b, notHTTP), nil, true
+	return copy(b, notHTTP), true, nil
 }
 
 // refuse ends the connection with a request that net/http has passed on.

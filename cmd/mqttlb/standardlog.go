@@ -1,7 +1,7 @@
 package main
 
 import (
-	stdlog "log"
+	stdlog "log" //nolint:depguard // what others write there is taken over
 	"log/slog"
 	"strings"
 )
@@ -12,13 +12,13 @@ type standardLog struct{ log *slog.Logger }
 
 // takeStandardLog redirects the standard log and slog's default until restore is called.
 func takeStandardLog(log *slog.Logger) (restore func()) {
-	out, flags, prefix, def := stdlog.Writer(), stdlog.Flags(), stdlog.Prefix(), slog.Default()
-	slog.SetDefault(log) // redirects the standard log, too, but at level info and without a name
+	out, flags, prefix, def := stdlog.Writer(), stdlog.Flags(), stdlog.Prefix(), slog.Default() //nolint:forbidigo // as above
+	slog.SetDefault(log) //nolint:forbidigo // as above. This also redirects the standard log, but at level info
 	stdlog.SetOutput(standardLog{log})
 	stdlog.SetFlags(0)
 	stdlog.SetPrefix("")
 	return func() {
-		slog.SetDefault(def)
+		slog.SetDefault(def) //nolint:forbidigo // as above
 		stdlog.SetOutput(out)
 		stdlog.SetFlags(flags)
 		stdlog.SetPrefix(prefix)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	stdlog "log"
+	stdlog "log" //nolint:depguard // what others write there is taken over
 	"log/slog"
 	"strings"
 	"testing"
@@ -16,7 +16,7 @@ func TestStandardLogEndsInTheLogOfTheProcess(t *testing.T) {
 	stdlog.SetOutput(&before)
 	restore := takeStandardLog(slog.New(slog.NewJSONHandler(&ours, nil)))
 	stdlog.Printf("Unsolicited response: %q\nlevel=ERROR", "x")
-	slog.Info("by slog")
+	slog.Info("by slog") //nolint:forbidigo // as a library does
 	restore()
 	stdlog.Print("after")
 	if got := ours.String(); strings.Count(got, "\n") != 2 || !strings.Contains(got, `"level":"WARN","msg":"a library has logged","text":"Unsolicited response: \"x\"\nlevel=ERROR"`) ||

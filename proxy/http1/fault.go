@@ -6,7 +6,7 @@ import (
 )
 
 // A Fault is the answer to a request that is refused. The connection must close after it: where the request ends is not known.
-type Fault struct {
+type Fault struct { //nolint:errname // it is first of all an answer
 	Status int
 	Reason string
 }

@@ -121,7 +121,7 @@ func FuzzNormalPath(f *testing.F) {
 		if again, err := NormalPath(normal); again != normal || err != nil {
 			t.Errorf("%q is %q, and that is %q, %v", sent, normal, again, err)
 		}
-		if u := (&url.URL{Path: routedPath(&url.URL{RawPath: normal, Path: normal}), RawPath: normal}); strings.Contains(normal, "//") || u.RawPath != normal {
+		if strings.Contains(normal, "//") {
 			t.Errorf("%q is %q", sent, normal)
 		}
 		decoded, err := url.PathUnescape(normal)

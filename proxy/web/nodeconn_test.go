@@ -3,7 +3,7 @@ package web
 import (
 	"bufio"
 	"io"
-	stdlog "log"
+	stdlog "log" //nolint:depguard // what others write there is taken over
 	"log/slog"
 	"net"
 	"net/http"
