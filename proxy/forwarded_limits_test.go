@@ -227,6 +227,22 @@ func TestAReloadChangesWhoIsBelieved(t *testing.T) {
 	}
 }
 
+// A client whose connection counts for its own address, until a reload trusts that, counts there no more.
+func TestAClientThatAReloadBelievesLeavesItsFormerAddress(t *testing.T) {
+	r := dashboard(t, behindProxy127, perAddress(1, 0), func(s *snapshot.Snapshot) { s.Listeners[0].ForwardedFor = false })
+	c := r.dialFrom("127.0.0.1")
+	c.get(bufio.NewReader(c), "/page/x")
+	r.apply(func(s *snapshot.Snapshot) { s.Listeners[0].ForwardedFor = true })
+	c, _ = r.forward(c, "203.0.113.7")
+	c.send(connect311)
+	c.expect(connack311)
+	if n := r.srv.addresses.count().open; n != 1 {
+		t.Errorf("%d addresses are counted", n)
+	}
+	_ = c.Close()
+	eventually(t, "nobody counts", func() bool { return r.srv.addresses.count().open == 0 })
+}
+
 // A session that is ended between the answer to its upgrade and its CONNECT uncounts its client once.
 func TestAForwardedClientThatLeavesEarlyIsUncounted(t *testing.T) {
 	for _, m := range forwardedModes {

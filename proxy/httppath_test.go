@@ -40,6 +40,11 @@ func TestNodesGetThePathThatWasRouted(t *testing.T) {
 		{"/apix", "/apix", false},
 		{"http://h/api/../x", "/x", false},
 		{"http://h", "/", false},
+		{"http:?x", "/?x", false},
+		{"http:http://h/api/x", "", false}, // otherwise a node gets all behind the first colon
+		{"http:api/x", "", false},
+		{"http://h%C3%A9/x", "", false},
+		{"http://[fe80::1%25%20]/x", "", false},
 		{"/../api/x", "", false},
 		{"/api/..%2fx", "", false},
 		{"/api/..;/x", "", false},

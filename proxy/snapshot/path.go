@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // A route may be a security boundary, so the path that is routed and the path that a node gets are one and the same, in one
@@ -19,6 +21,8 @@ var (
 	errPathClimbs    = errors.New("it climbs above the root")
 	errPathDots      = errors.New("it has . or .. beside an encoded slash or a parameter: some servers would climb")
 	errPathRelative  = errors.New("it does not begin with /")
+	errTarget        = errors.New("the request's target is neither a path nor a URL with a host")
+	errTargetHost    = errors.New("the host of the request's target has a character that a Host field cannot have")
 )
 
 const (
@@ -131,10 +135,16 @@ func RoutePath(path string) string {
 }
 
 // Target gives the request's URL the normal form of its path and returns the route for it, or nil. The error is of a path that
-// has no normal form, or one that some servers would read as a path of another route.
+// has no normal form, or one that some servers would read as a path of another route, or of a target that has no path.
 func (ln *Listener) Target(r *http.Request) (*Route, error) {
 	if r.Method == http.MethodConnect || r.URL.Path == "*" {
 		return ln.RouteOf(r), nil
+	}
+	switch {
+	case r.URL.Opaque != "": // as http:a, of which a node would get "a" whatever the path is
+		return nil, errTarget
+	case !httpguts.ValidHostHeader(r.URL.Host): // net/http checks only the field
+		return nil, errTargetHost
 	}
 	sent := r.URL.RawPath // not EscapedPath, which decodes slashes when another character is not encoded
 	if sent == "" {
