@@ -2,6 +2,7 @@ package tlsterm
 
 import (
 	"crypto/tls"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,29 @@ func TestCRLOfAnIntermediateThatOnlyClientsSend(t *testing.T) {
 			t.Errorf("the signatures of %d issuers were checked", n)
 		}
 	})
+}
+
+// A list of another CA is no fault by itself, but all clients are refused then.
+func TestCAWithoutACRLIsWarnedOf(t *testing.T) {
+	r := newRevocationsRig(t)
+	warned := func() bool {
+		return slices.ContainsFunc(r.Warnings(), func(w *FileError) bool {
+			return w.Kind == KindCRL && strings.Contains(w.Error(), `all.crl: there is no CRL of the CA "CN=root" in client_ca`)
+		})
+	}
+	if warned() {
+		t.Errorf("warnings %q", r.Warnings())
+	}
+	r.load(t, proxytest.NewCA("other").CRL(soon()))
+	if !warned() {
+		t.Errorf("warnings %q", r.Warnings())
+	}
+	// A root whose intermediate is in client_ca, too, may sign nothing else.
+	proxytest.WriteFile(r.options.ClientCA, append(slices.Clone(r.root.Cert), r.one.Cert...))
+	r.load(t, r.one.CRL(soon()))
+	if warned() {
+		t.Errorf("warnings %q", r.Warnings())
+	}
 }
 
 // A newer list wins, wherever it stands in the file.
