@@ -128,6 +128,9 @@ func (c *httpConn) Read(b []byte) (int, error) {
 			return 0, io.EOF // net/http would wait for the end of a line
 		}
 		c.identified = true
+		if undecided && err != nil { // the client has left before a first line
+			return n, err
+		}
 		return c.wire.check(b, n), err
 	}
 }
