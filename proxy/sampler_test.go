@@ -126,7 +126,7 @@ func TestFieldsOfASessionAreThoseOfTheConfiguration(t *testing.T) {
 	r := record{
 		listener: "l", pool: "p", node: "n", source: netip.MustParseAddrPort("192.0.2.1:7"), id: "i", version: mqttparse.V5, protocol: "wss", tls: "TLSv1.3",
 		session: 1, username: "u", disconnected: true, disconnect: 1, connack: 1, received: 1, sent: 1, duration: 1, outcome: outcome.Kicked, fault: "f",
-		tolerated: 1 << mqttparse.ClientIDNull,
+		tolerated: 1 << mqttparse.ClientIDNull, lastRequest: &request{path: "/", status: 200},
 	}
 	var have, want []string
 	for _, a := range r.attrs() {
