@@ -216,3 +216,15 @@ func TestSecondChainKeepsASession(t *testing.T) {
 		}
 	}
 }
+
+// crypto/x509 gives the entries of a list twice, and each copy of a million of them has 100 MB.
+func TestACRLKeepsNothingButSerialNumbers(t *testing.T) {
+	ca := proxytest.NewCA("ca")
+	read, err := loadCRLs(proxytest.TempFile(t, "crl", lists(ca.CRL(soon(), ca.Issue("a").TLS.Leaf))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := read[0]; len(l.revoked) != 1 || l.list.RevokedCertificateEntries != nil || l.list.RevokedCertificates != nil { //nolint:staticcheck // it is filled
+		t.Errorf("%d serial numbers, and the entries %v and %v", len(l.revoked), l.list.RevokedCertificateEntries, l.list.RevokedCertificates) //nolint:staticcheck // the same
+	}
+}
