@@ -130,9 +130,6 @@ func (c *httpConn) Read(b []byte) (int, error) {
 			return n, err // the client has left within the name of a method
 		}
 		c.identified = true
-		if undecided && err != nil { // the client has left before a first line
-			return n, err
-		}
 		return c.wire.check(b, n), err
 	}
 }
