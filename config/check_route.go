@@ -57,6 +57,11 @@ func checkRequestRoute(r *Route, s *source, at string) {
 			s.errorf(key, "has no meaning with protocol %s; %s", r.Protocol, of.hint)
 		}
 	}
+	// Elsewhere a star is every path below, so that /api/* would be taken for a rule about /api/x, which it is not.
+	if path := child(at, "path"); r.Protocol == HTTP && strings.Contains(r.Path, "*") && s.valid(path, protocol) {
+		s.errorf(path, "%s has a star, which has no meaning with protocol http; a path that ends in / takes all below it, as %s",
+			quote(r.Path), strings.TrimSuffix(r.Path, "*"))
+	}
 	checkPaths(r.Paths, s, at)
 	checkOnce(r.AllowedOrigins, identity, "origin", s, child(at, "allowed_origins"))
 	if !hasCondition(s, at) && s.written(child(at, "pool")) {

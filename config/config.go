@@ -46,7 +46,7 @@ type Listener struct {
 	// Valid only if Protocol is WS.
 	Path string
 
-	// Paths are several such paths. Each is compared byte by byte, and one that ends in /* matches every path
+	// Paths are several such paths. Each is compared in its normal form, and one that ends in /* matches every path
 	// below. Empty if there is a Path. Valid only if Protocol is WS.
 	Paths []string
 

@@ -111,7 +111,7 @@ func (d *decoder) require(path string, fields []field) {
 func (d *decoder) items(path string, n *yaml.Node, least int, mappings bool) []*yaml.Node {
 	switch {
 	case n.Kind != yaml.SequenceNode:
-		d.errorf(path, "is %s; it must be a list%s", describe(n), howToList(n, mappings))
+		d.errorf(path, "is %s; it must be a list%s", describe(n), howToList(path, n, mappings))
 		return nil
 	case len(n.Content) < least:
 		d.errorf(path, "is empty; at least one is needed")

@@ -42,10 +42,14 @@ func withKeys(fields []field) string {
 	return ", with the keys " + joinWords(keys)
 }
 
-// howToList says how a list is written that n is not.
-func howToList(n *yaml.Node, mappings bool) string {
+// howToList says how a list is written that n, the value at path, is not.
+func howToList(path string, n *yaml.Node, mappings bool) string {
 	if n.Kind != yaml.ScalarNode || mappings {
 		return ", whose items begin with a dash"
 	}
-	return ", as [" + abbreviate(n.Value) + "]"
+	value := n.Value
+	if strings.HasSuffix(path, ".ciphers") || strings.HasSuffix(path, ".curves") { // OpenSSL and HAProxy separate them by colons
+		value = strings.ReplaceAll(value, ":", ", ")
+	}
+	return ", as [" + abbreviate(value) + "]"
 }

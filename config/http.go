@@ -31,7 +31,7 @@ func parsePath(s string) (string, error) {
 	return s, nil
 }
 
-// parseUpgradePath parses one of several paths of an upgrade: /ws/* is every path below /ws/.
+// parseUpgradePath parses a path of an upgrade: /ws/* is every path below /ws/.
 func parseUpgradePath(s string) (string, error) {
 	path, err := parsePath(s)
 	if i := strings.IndexByte(path, '*'); i >= 0 && (i < len(path)-1 || !strings.HasSuffix(path, "/*")) {

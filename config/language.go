@@ -56,7 +56,7 @@ func listenerFields(l *Listener) []field {
 		scalar("protocol", &l.Protocol, protocolOf(listenerProtocols, "and tls: {certificates: [{cert: FILE, key: FILE}]} beside it")),
 		required(scalar("pool", &l.Pool, text(parseName))),
 		optional("tls", &l.TLS, defaultTLS, tlsFields),
-		scalar("path", &l.Path, text(parsePath)),
+		scalar("path", &l.Path, text(parseUpgradePath)),
 		scalars("paths", &l.Paths, 1, text(parseUpgradePath)),
 		scalar("subprotocol", &l.Subprotocol, oneOf(subprotocols)),
 		scalars("allowed_hosts", &l.AllowedHosts, 1, text(parseHostPattern)),
@@ -76,7 +76,7 @@ func routeFields(r *Route) []field {
 	return []field{
 		scalar("host", &r.Host, text(parseHostPattern)),
 		scalar("sni", &r.SNI, text(parseHostPattern)),
-		scalar("path", &r.Path, text(parsePath)),
+		scalar("path", &r.Path, text(parseUpgradePath)),
 		scalar("protocol", &r.Protocol, protocolOf(routeProtocols, "and tls on the listener")),
 		required(scalar("pool", &r.Pool, text(parseName))),
 		origins(&r.AllowedOrigins),

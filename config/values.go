@@ -109,7 +109,11 @@ func boolean(n *yaml.Node) (bool, error) {
 			return false, nil
 		}
 	}
-	return false, fmt.Errorf("is %s; it must be one of true, false", describe(n))
+	without := ""
+	if n.Kind == yaml.ScalarNode && (n.Value == "true" || n.Value == "false") {
+		without = ", without quotes"
+	}
+	return false, fmt.Errorf("is %s; it must be one of true, false%s", describe(n), without)
 }
 
 // duration parses a duration from least to most, or 0s if zero allows it.

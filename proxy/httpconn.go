@@ -126,6 +126,8 @@ func (c *httpConn) Read(b []byte) (int, error) {
 			c.foreign = f
 			c.answer(opening.AnswerNotHTTP(f))
 			return 0, io.EOF // net/http would wait for the end of a line
+		case undecided && err != nil:
+			return n, err // the client has left within the name of a method
 		}
 		c.identified = true
 		return c.wire.check(b, n), err

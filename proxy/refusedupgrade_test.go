@@ -68,6 +68,7 @@ func TestAnUpgradeThatNodesRefuseIsExplained(t *testing.T) {
 			if asked < row.asked*clients || row.answer != "" && asked > row.asked*clients {
 				t.Errorf("%d clients have asked nodes %d times, want %d", clients, asked, row.asked*clients)
 			}
+			r.stop() // the server judges too, and one at a time
 			r.srv.judge()
 			for _, line := range append(row.lines, `asked for path \"/mqtt\" with subprotocol \"mqtt\" in `) {
 				r.waitLine(line)

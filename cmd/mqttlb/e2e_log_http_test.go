@@ -79,7 +79,7 @@ limits: {max_request_size: 1KiB}
 	line := b.request(t, "/api/x")
 	client := line.Client
 	line.Client, line.Duration = "", ""
-	if want := (requestLine{Listener: "web", Method: "GET", Host: addr, Path: "/api/x%0A%1b%22", Pool: "dashboard", Node: "front", Status: 200, Sent: int64(len(body))}); line != want {
+	if want := (requestLine{Listener: "web", Method: "GET", Host: addr, Path: "/api/x%0A%1B%22", Pool: "dashboard", Node: "front", Status: 200, Sent: int64(len(body))}); line != want {
 		t.Errorf("got %+v, want %+v", line, want)
 	}
 	if !strings.HasPrefix(client, "127.0.0.6:") {
@@ -100,7 +100,7 @@ limits: {max_request_size: 1KiB}
 
 	get(t, browser, url+"/gone/away", "")
 	line = b.request(t, "/gone/away")
-	if line.Status != http.StatusBadGateway || line.Pool != "gone" || line.Node != "" || !strings.HasPrefix(line.Error, "no node could be reached: ") || !strings.Contains(line.Error, "127.0.0.1:1: connect: connection refused") {
+	if line.Status != http.StatusBadGateway || line.Pool != "gone" || line.Node != "g" || !strings.HasPrefix(line.Error, "no node could be reached: ") || !strings.Contains(line.Error, "127.0.0.1:1: connect: connection refused") {
 		t.Errorf("got %+v", line)
 	}
 	resp, err = browser.Post(url+"/large", "text/plain", strings.NewReader(strings.Repeat("x", 2000)))

@@ -25,11 +25,17 @@ func TestALineAfterATornOneIsWhole(t *testing.T) {
 	}
 	s := &fileSink{path: "a pipe", file: writer, info: info, looked: time.Now().Add(time.Hour)}
 	defer s.close()
-	_ = writer.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
+	begun := make(chan struct{})
+	go func() { // ends with the first byte: the write has begun, and the pipe is too small for it
+		_, _ = reader.Read(make([]byte, 1))
+		_ = writer.SetWriteDeadline(time.Now())
+		close(begun)
+	}()
 	long := textLine(sessionLine, "%s", strings.Repeat("long ", 50_000))
 	if err := s.write(&long); err == nil {
 		t.Fatal("a pipe took 250 KB")
 	}
+	<-begun
 	_ = writer.SetWriteDeadline(time.Time{})
 	read := make(chan string)
 	go func() { // ends at the close of the writer

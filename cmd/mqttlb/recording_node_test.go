@@ -154,8 +154,9 @@ func (a *accepted) switchOver(sc *scenario) error {
 	a.said = append(a.said, what)
 	if answer == "" {
 		sum := sha1.Sum([]byte(request.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+		offered := strings.Split(request.Header.Get("Sec-WebSocket-Protocol"), ", ")
 		answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: " +
-			request.Header.Get("Sec-WebSocket-Protocol") + "\r\nSec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n"
+			offered[len(offered)-1] + "\r\nSec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n"
 		a.ws = true
 	}
 	if line, _, _ := strings.Cut(answer, "\r\n"); sc.upgrades || sc.nodeSays != "" {

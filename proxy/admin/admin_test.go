@@ -92,6 +92,13 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 	}
 }
 
+func TestWithoutAnAPITheAnswerSaysThatThisIsTheDemo(t *testing.T) {
+	url := serve(t, nil)
+	if code, body := ask(t, "GET", url+"/api/v1/status", nil); code != 404 || !strings.Contains(body, "mqttlb demo") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
 func TestMetricsShowEveryNodeAndOutcomeFromTheStart(t *testing.T) {
 	url := serve(t, func() Lines { return Lines{Process: 7, Lines: proxy.Lines{Sessions: 8}} })
 	code, body := ask(t, "GET", url+"/metrics", nil)

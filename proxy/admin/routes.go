@@ -77,7 +77,11 @@ func (s *Server) newMux() *http.ServeMux {
 		mux.Handle(path, dispatch(methods))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		fail(w, errorf(http.StatusNotFound, "there is no %.100q", r.URL.Path))
+		why := ""
+		if s.from.Control == nil && strings.HasPrefix(r.URL.Path, "/api/") {
+			why = ": this is the page of counts of mqttlb demo, and no admin server; it has /metrics, /healthz and /readyz"
+		}
+		fail(w, errorf(http.StatusNotFound, "there is no %.100q%s", r.URL.Path, why))
 	})
 	return mux
 }

@@ -42,13 +42,10 @@ func CheckHost(r *http.Request, ln *snapshot.Listener) *Rejection {
 }
 
 // CheckUpgrade checks an upgrade request by RFC 6455, section 4.2.1. The caller has checked the host and chosen the
-// route. CheckUpgrade returns the client's offer of subprotocols, or the answer to a bad request.
+// route, with [snapshot.Listener.Target]. CheckUpgrade returns the client's offer of subprotocols, or the answer to a bad request.
 func CheckUpgrade(r *http.Request, route *snapshot.Route) (offer Offer, refused *Rejection) {
 	no := func(status int, format string, args ...any) (Offer, *Rejection) {
 		return Offer{}, &Rejection{Status: status, Reason: fmt.Sprintf(format, args...)}
-	}
-	if route.BelowPath() && !isNormal(r.URL.EscapedPath()) {
-		return no(http.StatusBadRequest, "path %.100q is not in its normal form", r.URL.EscapedPath())
 	}
 	if r.Method != http.MethodGet {
 		_, refused = no(http.StatusMethodNotAllowed, "method %.20q: an upgrade to WebSocket is a GET", r.Method)

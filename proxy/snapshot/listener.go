@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 )
 
 // Trusts reports whether the listener believes a PROXY header from peer.
@@ -31,7 +30,7 @@ func (ln *Listener) isProxy(a netip.Addr) bool {
 // Opaque reports whether the listener relays bytes without reading a CONNECT.
 func (ln *Listener) Opaque() bool { return ln.Protocol.Opaque() }
 
-// ForServerName returns the pool of a MQTT, TCP or Passthrough listener for the clients that ask for name in their TLS
+// ForServerName returns the pool of an MQTT, TCP or Passthrough listener for the clients that ask for name in their TLS
 // handshake; empty: for those that ask for none, and those without TLS.
 func (ln *Listener) ForServerName(name string) *Pool {
 	for i := range ln.Routes {
@@ -65,9 +64,6 @@ func (ln *Listener) RouteOf(r *http.Request) *Route {
 	}
 	return nil
 }
-
-// BelowPath reports whether the route takes upgrades for all paths below its own.
-func (r *Route) BelowPath() bool { return r.WebSocket && strings.HasSuffix(r.Path, "/*") }
 
 // UpgradePaths lists the paths of the listener's routes to WebSocket.
 func (ln *Listener) UpgradePaths() []string {

@@ -51,7 +51,7 @@ func MatchPath(pattern, path string) bool {
 	return pattern == "" || path == pattern
 }
 
-// MatchUpgrade reports whether the decoded path of an upgrade to WebSocket matches a pattern: one that ends in "/*"
+// MatchUpgrade reports whether the path of an upgrade to WebSocket, as routedPath returns it, matches a pattern: one that ends in "/*"
 // matches every path below, as /ws/ and /ws/a for "/ws/*", and any other pattern only that path.
 func MatchUpgrade(pattern, path string) bool {
 	if below, ok := strings.CutSuffix(pattern, "*"); ok && strings.HasSuffix(below, "/") {

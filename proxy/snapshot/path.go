@@ -19,7 +19,7 @@ var (
 	errPathNUL       = errors.New("%00 is not allowed")
 	errPathCharacter = errors.New(`it has a character that must be encoded, such as \ or #`)
 	errPathClimbs    = errors.New("it climbs above the root")
-	errPathDots      = errors.New("it has . or .. beside an encoded slash or a parameter: some servers would climb")
+	errPathDots      = errors.New("it hides . or .. behind an encoded slash, a second encoding or a parameter: some servers would climb")
 	errPathRelative  = errors.New("it does not begin with /")
 	errTarget        = errors.New("the request's target is neither a path nor a URL with a host")
 	errTargetHost    = errors.New("the host of the request's target has a character that a Host field cannot have")
@@ -98,16 +98,27 @@ func normalEscapes(s string) (string, error) {
 	return b.String(), nil
 }
 
-// hidesDots reports whether a segment has a part that is . or .. for a server that decodes slashes, takes \ for one, or ignores
-// parameters.
+// hidesDots reports whether a segment has a part that is . or .. for a server that decodes slashes or decodes twice, takes \ for
+// a slash, or ignores parameters.
 func hidesDots(segment string) bool {
-	for part := range strings.SplitSeq(barred.Replace(segment), "/") {
-		part, _, _ = strings.Cut(part, ";")
-		if part == "." || part == ".." {
-			return true
+	if !strings.ContainsAny(segment, "%;") {
+		return false
+	}
+	for _, reading := range []string{barred.Replace(segment), decodedTwice(segment)} {
+		for part := range strings.SplitSeq(reading, "/") {
+			part, _, _ = strings.Cut(part, ";")
+			if part == "." || part == ".." {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// decodedTwice returns a path in normal form as some servers read it; empty if they cannot.
+func decodedTwice(normal string) string {
+	path, _ := url.PathUnescape(strings.ReplaceAll(normal, "%25", "%"))
+	return strings.ReplaceAll(path, `\`, "/")
 }
 
 // barred decodes what some servers take for a slash or a parameter.
@@ -170,14 +181,17 @@ func (ln *Listener) Target(r *http.Request) (*Route, error) {
 	return route, nil
 }
 
-// otherReadings returns the paths for which servers may take a path in normal form: they decode slashes, take \ for one, ignore
-// parameters, or dots and spaces at the end of a segment.
+// otherReadings returns the paths for which servers may take a path in normal form: they decode slashes or decode twice, take \
+// for a slash, ignore parameters, or dots and spaces at the end of a segment.
 func otherReadings(normal string) (paths []string) {
 	if !strings.ContainsAny(normal, "%;.") {
 		return nil
 	}
-	barred := barred.Replace(normal)
-	readings := []string{barred, withoutParameters(normal), withoutParameters(barred), withoutEnds(barred), withoutEnds(withoutParameters(barred))}
+	slashes := barred.Replace(normal)
+	readings := []string{slashes, withoutParameters(normal), withoutParameters(slashes), withoutEnds(slashes), withoutEnds(withoutParameters(slashes))}
+	if twice := decodedTwice(normal); twice != "" {
+		paths = append(paths, withoutEmpty(twice))
+	}
 	for _, reading := range readings {
 		if reading == normal {
 			continue

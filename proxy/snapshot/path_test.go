@@ -48,6 +48,9 @@ var paths = []struct{ sent, normal string }{ // normal is "" for one that has no
 	{"/a/..;/b", ""},
 	{"/a/.;x=1/b", ""},
 	{"/a/..%3Bx/b", ""},
+	{"/ws/%252e%252E/admin", ""},
+	{"/a/..%252Fb", ""},
+	{"/a/..%255cb", ""},
 	{"/a%00", ""},
 	{"/a%", ""},
 	{"/a%2", ""},
@@ -85,7 +88,7 @@ func TestPathsGoToTheirRouteOrNowhere(t *testing.T) {
 		"/api/../x": 4, "/API/x": 4, "/api": 4, "/x/api/": 4, "/x%2Fapi": 4, "/x;y": 4,
 		"/mqtt": 1, "/./mqtt": 1, "/m%71tt": 1, "/mqtt/": 4, "/exact": 3, "/x/%2e%2e/exact": 3,
 		"/@admin/": 2, "/%40admin/": 2,
-		"/api%2Fx": -1, "/api%5Cx": -1, "/api;a=b/x": -1, "/api%3Ba/x": -1, "/api./x": -1, "/api%20/x": -1, "/%2Fapi%2Fx": -1, "/;/api/": -1, "/api.;x/": -1,
+		"/api%2Fx": -1, "/api%5Cx": -1, "/api;a=b/x": -1, "/api%3Ba/x": -1, "/api./x": -1, "/api%20/x": -1, "/%2Fapi%2Fx": -1, "/;/api/": -1, "/api.;x/": -1, "/api%252fx": -1, "/api/t/a%252Fb": 0, "/100%25": 4,
 		"/mqtt;x": -1, "/mqtt.": -1, "/mqtt%2F..": -1, "/exact%20": -1, "/@admin%2F": -1,
 	} {
 		r, err := http.NewRequest(http.MethodGet, "http://h"+sent, nil)

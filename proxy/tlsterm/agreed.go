@@ -12,7 +12,7 @@ type Agreed struct {
 // without TLS.
 type Summary struct {
 	Agreed
-	ServerName string // the name that the client asked for, of any length; "" if none
+	ServerName string // the name that the client asked for, at most 255 bytes; "" if none
 	CommonName string // of its certificate; "" if it has none
 }
 

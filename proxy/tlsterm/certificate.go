@@ -198,7 +198,13 @@ func readFile(name string, limit int64) ([]byte, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errEmpty
 	}
+	if len(bytes.Trim(text, "\x00")) == 0 {
+		return nil, errZeros
+	}
 	return text, nil
 }
 
-var errEmpty = errors.New("the file is empty")
+var (
+	errEmpty = errors.New("the file is empty")
+	errZeros = errors.New("the file has zeros alone, as some file systems leave one behind when the power fails")
+)

@@ -46,6 +46,7 @@ func loadCRLs(file string) ([]*crl, error) {
 			c.revoked[string(e.SerialNumber.Bytes())] = struct{}{}
 		}
 		list.RevokedCertificateEntries = nil
+		list.RevokedCertificates = nil //nolint:staticcheck // crypto/x509 fills this field with the same entries
 		lists = append(lists, c)
 		return nil
 	}

@@ -26,7 +26,7 @@ const (
 	NoSharedCurve            Reason = "no_shared_curve"       // no common key exchange
 	NoSharedProtocol         Reason = "no_shared_protocol"    // ALPN
 	UnknownName              Reason = "unknown_name"          // SNI, under strict_sni
-	BadName                  Reason = "bad_name"              // SNI that RFC 6066 forbids and that crypto/tls refuses
+	BadName                  Reason = "bad_name"              // SNI that RFC 6066 forbids and that crypto/tls refuses, or of more than 255 bytes
 	NoClientCertificate      Reason = "no_client_certificate" // although one is required
 	ClientCertificateExpired Reason = "client_certificate_expired"
 	ClientCertificateEarly   Reason = "client_certificate_not_yet_valid"

@@ -160,6 +160,7 @@ func TestFileThatCannotBeReadHasItsCause(t *testing.T) {
 	for file, want := range map[string]string{
 		file("cert.pem"):  "no CRL in PEM (-----BEGIN X509 CRL-----); it has CERTIFICATE",
 		file("utf16.pem"): "the file is UTF-16",
+		write("zeros.crl", strings.Repeat("\x00", 1000)): "the file has zeros alone",
 		file("cut.pem"):   "cut.pem:1: the CERTIFICATE that begins here is cut off",
 		file("other.txt"): "other.txt: no CRL in PEM",
 	} {

@@ -21,6 +21,10 @@ const (
 	// 320 KiB.
 	maxHandshake = 64 << 10
 
+	// maxServerName is the limit for the name that a client asks for, in bytes (RFC 1035, 2.3.4), as with OpenSSL.
+	// crypto/tls keeps the name for all of the session, and alone would accept 64 KiB.
+	maxServerName = 255
+
 	// maxCommonName is the limit for the Common Name of a client certificate, in bytes; X.520 says 64 characters. A
 	// longer one does not fit into the PROXY header, and a truncated one could be another client's.
 	maxCommonName = 256

@@ -79,10 +79,13 @@ func namesOf(c *x509.Certificate) []string {
 	return names
 }
 
-// lookup returns the certificates for a name, or nil if the name is unknown and n is strict.
+// lookup returns the certificates for a name, or nil if the name is too long for one, or if it is unknown and n is strict.
 func (n *names) lookup(name string) []*tls.Certificate {
-	if name == "" {
+	switch {
+	case name == "":
 		return n.others
+	case len(name) > maxServerName:
+		return nil
 	}
 	name = hostname.Canonical(name)
 	if list := n.exact[name]; list != nil {

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
+	"strings"
 	"testing"
 
 	"mqttlb/proxy/proxytest"
@@ -140,3 +142,39 @@ func TestResumedSessionNeedsAKnownName(t *testing.T) {
 	})
 	reasonIs(t, handshake(t, after.Config(), cache), UnknownName)
 }
+
+// crypto/tls keeps the name for all of the session. A longer one cannot come with a resumed session either.
+func TestALongNameIsRefused(t *testing.T) {
+	ca := proxytest.NewCA("ca")
+	s := server(t, ca, nil)
+	for _, most := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		c := &tls.Config{InsecureSkipVerify: true, MaxVersion: most, ClientSessionCache: oneSession{tls.NewLRUClientSessionCache(1)}}
+		for _, row := range []struct {
+			bytes   int
+			resumed bool
+		}{{maxServerName, false}, {maxServerName, true}, {maxServerName + 1, false}, {60_000, false}} {
+			c.ServerName = strings.Repeat("a", row.bytes)
+			m := handshake(t, s.Config(), c)
+			if row.bytes <= maxServerName {
+				if m.err != nil {
+					t.Fatalf("%d bytes: %v", row.bytes, m.err)
+				}
+				read(t, m)
+				if got := m.session.Summary(); len(got.ServerName) != row.bytes || got.Resumed != row.resumed {
+					t.Errorf("%d bytes: %d in the summary, resumed %v", row.bytes, len(got.ServerName), got.Resumed)
+				}
+				continue
+			}
+			reasonIs(t, m, BadName)
+			if want := fmt.Sprintf("TLS handshake: bad_name: the client's SNI has %d bytes, more than 255", row.bytes); m.err.Error() != want {
+				t.Errorf("got %v, want %s", m.err, want)
+			}
+		}
+	}
+}
+
+// oneSession is a cache whose session is for every name.
+type oneSession struct{ tls.ClientSessionCache }
+
+func (c oneSession) Get(string) (*tls.ClientSessionState, bool) { return c.ClientSessionCache.Get("") }
+func (c oneSession) Put(_ string, s *tls.ClientSessionState)    { c.ClientSessionCache.Put("", s) }

@@ -21,7 +21,7 @@ var errUTF16 = errors.New("the file is UTF-16, as some editors of Windows write 
 // with any end of a line. The lines have no space around them, which a block that was copied out of YAML has.
 func plainLines(text []byte) ([]string, error) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) ||
-		len(text) > 3 && (text[0] == 0 && text[2] == 0 || text[1] == 0 && text[3] == 0) {
+		len(text) > 3 && (text[0] == 0 && text[2] == 0) != (text[1] == 0 && text[3] == 0) {
 		return nil, errUTF16
 	}
 	s := strings.TrimPrefix(string(text), "\ufeff")

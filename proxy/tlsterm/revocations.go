@@ -125,6 +125,17 @@ func (r *revocations) strangers() (all []*crl) {
 	return all
 }
 
+// without returns the CAs that have no list and so refuse their clients. A CA above another one may have signed nothing else.
+func (r *revocations) without(cas []*x509.Certificate) (bare []*x509.Certificate) {
+	for _, ca := range cas {
+		below := func(c *x509.Certificate) bool { return !selfIssued(c) && c.CheckSignatureFrom(ca) == nil }
+		if r.byIssuer[keyOf(ca)] == nil && !slices.ContainsFunc(cas, below) {
+			bare = append(bare, ca)
+		}
+	}
+	return bare
+}
+
 // check passes a client if at least one of its chains has no revoked certificate.
 func (r *revocations) check(chains [][]*x509.Certificate, now time.Time) error {
 	var err error

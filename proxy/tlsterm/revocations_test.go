@@ -2,6 +2,7 @@ package tlsterm
 
 import (
 	"crypto/tls"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,29 @@ func TestCRLOfAnIntermediateThatOnlyClientsSend(t *testing.T) {
 			t.Errorf("the signatures of %d issuers were checked", n)
 		}
 	})
+}
+
+// A list of another CA is no fault by itself, but all clients are refused then.
+func TestCAWithoutACRLIsWarnedOf(t *testing.T) {
+	r := newRevocationsRig(t)
+	warned := func() bool {
+		return slices.ContainsFunc(r.Warnings(), func(w *FileError) bool {
+			return w.Kind == KindCRL && strings.Contains(w.Error(), `all.crl: there is no CRL of the CA "CN=root" in client_ca`)
+		})
+	}
+	if warned() {
+		t.Errorf("warnings %q", r.Warnings())
+	}
+	r.load(t, proxytest.NewCA("other").CRL(soon()))
+	if !warned() {
+		t.Errorf("warnings %q", r.Warnings())
+	}
+	// A root whose intermediate is in client_ca, too, may sign nothing else.
+	proxytest.WriteFile(r.options.ClientCA, append(slices.Clone(r.root.Cert), r.one.Cert...))
+	r.load(t, r.one.CRL(soon()))
+	if warned() {
+		t.Errorf("warnings %q", r.Warnings())
+	}
 }
 
 // A newer list wins, wherever it stands in the file.
@@ -190,5 +214,17 @@ func TestSecondChainKeepsASession(t *testing.T) {
 		if m := handshake(t, s.Config(), device(web, tls.VersionTLS13, pair, middle.Pair, cross.Pair)); (m.err != nil) != row.want {
 			t.Errorf("a new session: %v", m.err)
 		}
+	}
+}
+
+// crypto/x509 gives the entries of a list twice, and each copy of a million of them has 100 MB.
+func TestACRLKeepsNothingButSerialNumbers(t *testing.T) {
+	ca := proxytest.NewCA("ca")
+	read, err := loadCRLs(proxytest.TempFile(t, "crl", lists(ca.CRL(soon(), ca.Issue("a").TLS.Leaf))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := read[0]; len(l.revoked) != 1 || l.list.RevokedCertificateEntries != nil || l.list.RevokedCertificates != nil { //nolint:staticcheck // it is filled
+		t.Errorf("%d serial numbers, and the entries %v and %v", len(l.revoked), l.list.RevokedCertificateEntries, l.list.RevokedCertificates) //nolint:staticcheck // the same
 	}
 }

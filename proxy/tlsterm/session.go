@@ -82,6 +82,9 @@ func newServerSession(ctx context.Context, w wire, config *tls.Config) (*Session
 			err = fmt.Errorf("remote error: %w", alert)
 		}
 		reason := reasonOf(err)
+		if n := len(hello.serverName()); reason == UnknownName && n > maxServerName {
+			reason, err = BadName, fmt.Errorf("the client's SNI has %d bytes, more than %d", n, maxServerName)
+		}
 		return nil, &HandshakeError{Reason: reason, ServerName: hello.serverName(), Offer: offer{hello.info, hello.certs, config}.explain(reason, err), Err: err}
 	}
 	s.identify(&hello, config)

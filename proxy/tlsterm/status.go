@@ -56,6 +56,8 @@ func (s *CertificateStatus) doubt(now time.Time) error {
 		return fmt.Errorf("%s is not valid before %s", s.what, s.NotBefore.UTC().Format(time.RFC3339))
 	case s.NotAfter.IsZero():
 		return nil
+	case now.After(s.NotAfter) && s.Kind == KindCRL:
+		return fmt.Errorf("%s has expired at %s: clients whose certificates this CA has signed are refused", s.what, s.NotAfter.UTC().Format(time.RFC3339))
 	case now.After(s.NotAfter):
 		return fmt.Errorf("%s has expired at %s", s.what, s.NotAfter.UTC().Format(time.RFC3339))
 	case s.Kind != KindCRL && now.Add(expirySoon).After(s.NotAfter):

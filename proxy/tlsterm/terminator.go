@@ -197,6 +197,10 @@ func (t *Terminator) Warnings() []*FileError {
 	if g.crls == nil {
 		return list
 	}
+	for _, ca := range g.crls.without(g.material.authorities.value.certs) {
+		list = append(list, &FileError{Kind: KindCRL, File: t.sources.crls[0], Err: fmt.Errorf(
+			"there is no CRL of the CA %q in client_ca: clients whose certificates it has signed are refused", ca.Subject)})
+	}
 	for _, l := range g.crls.strangers() {
 		list = append(list, &FileError{Kind: KindCRL, File: l.file, Err: fmt.Errorf(
 			"the issuer %q of a CRL is not in client_ca, so its signature is checked only when a client sends the issuer's certificate", l.list.Issuer)})
