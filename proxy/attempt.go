@@ -39,11 +39,11 @@ func (l *loop) failAttempt(s *session, err error) {
 	if failed.TimedOut && s.server.fd >= 0 {
 		reactor.Abort(s.server.fd) // the node then need not accept a connection that nobody uses
 	}
-	l.dropAttempt(s)
 	o.refusedStatus = 0
 	if refused, ok := errors.AsType[*websocket.ResponseError](err); ok && o.request != nil {
 		o.refusedStatus, err = refused.Status, o.explainRefusal(refused.Status, err)
 	}
+	l.dropAttempt(s) // the next node is offered all subprotocols again
 	o.failure = failure(node, err)
 	if cause, mute := upgradeCause(o.pool, err, l.isPatient(o)); mute && !o.asksMuch() {
 		s.reportUnanswered(node, cause)

@@ -82,3 +82,13 @@ func TestAnUpgradeThatNodesRefuseIsExplained(t *testing.T) {
 		})
 	}
 }
+
+// The log says what the node has refused last.
+func TestARefusalOfTheSecondOfferIsLoggedAsThat(t *testing.T) {
+	broker := startWSBroker(t, nil, answers400)
+	r := start(t, []string{broker.address()}, wsToWS.set)
+	c := r.dialUpgraded("GET /mqtt HTTP/1.1", "Sec-WebSocket-Protocol: mqttv3.1, token")
+	c.send(clientFrame(finBinary, connect311))
+	c.rest()
+	r.waitLine(`asked for path \"/mqtt\" with subprotocol \"mqtt\" in `)
+}

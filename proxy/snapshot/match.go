@@ -17,12 +17,23 @@ func MatchHost(pattern, host string) bool {
 	}
 	pattern, host = hostname.Canonical(pattern), hostname.Canonical(host)
 	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
-		return len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+		return len(host) > len(suffix) && strings.HasSuffix(host, suffix) && isName(host)
 	}
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return len(host) > len(prefix) && strings.HasPrefix(host, prefix)
+		return len(host) > len(prefix) && strings.HasPrefix(host, prefix) && isName(host)
 	}
 	return host == pattern
+}
+
+// isName reports whether a host has only characters of names. Of others, such as evil:1:.example.com, servers may read
+// only a part, and a Host field can have them.
+func isName(host string) bool {
+	for i := range len(host) {
+		if c := host[i]; !isUnreserved(c) || c == '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // matchSNI reports whether the name that a client asks for in TLS, empty if none, matches a pattern of [MatchHost].
