@@ -13,7 +13,7 @@ type standardLog struct{ log *slog.Logger }
 // takeStandardLog redirects the standard log and slog's default until restore is called.
 func takeStandardLog(log *slog.Logger) (restore func()) {
 	out, flags, prefix, def := stdlog.Writer(), stdlog.Flags(), stdlog.Prefix(), slog.Default() //nolint:forbidigo // as above
-	slog.SetDefault(log) //nolint:forbidigo // as above. This also redirects the standard log, but at level info
+	slog.SetDefault(log)                                                                        //nolint:forbidigo // as above. This also redirects the standard log, but at level info
 	stdlog.SetOutput(standardLog{log})
 	stdlog.SetFlags(0)
 	stdlog.SetPrefix("")
