@@ -227,11 +227,11 @@ var defaultConfirm = Confirm{
 
 // defaultNodeTLS holds the defaults of a pool's TLS.
 var defaultNodeTLS = NodeTLS{
-	// Without it, TLS does not stop an attacker who takes the place of a node.
 	// As for clients.
 	MinVersion: TLS12,
 	MaxVersion: TLS13,
-	Verify:     VerifyTrue,
+	// Without it, TLS does not stop an attacker who takes the place of a node.
+	Verify: VerifyTrue,
 }
 
 // defaultNode holds the defaults of a node.

@@ -15,8 +15,8 @@ var (
 	errHandshakeTimeout error = &timeoutError{errors.New("no connection and TLS handshake within timeouts.dial")}
 	errUpgradeTimeout   error = &timeoutError{&websocket.ResponseError{Reason: "no answer within timeouts.dial"}}
 
-	errNoUpgrade      = &websocket.ResponseError{Reason: "it closed in place of an answer", Offer: true}
-	errUpgradeReset   = &websocket.ResponseError{Reason: "it broke the connection in place of an answer", Offer: true}
+	errNoUpgrade      = &websocket.ResponseError{Reason: "it closed in place of an answer", MayBeOffer: true}
+	errUpgradeReset   = &websocket.ResponseError{Reason: "it broke the connection in place of an answer", MayBeOffer: true}
 	errUpgradeTooLong = &websocket.ResponseError{Reason: "a header that does not end"}
 )
 

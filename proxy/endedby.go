@@ -69,8 +69,8 @@ func (l *loop) endedBy(s *session, o outcome.Outcome) (setting, how string) {
 			return "pools[].removed_nodes", "the node was removed: pools[].removed_nodes is drain"
 		}
 	case outcome.RefusedConnections:
-		if ln := s.listener.port; s.limitedByListener(g) {
-			return count("listeners[].max_connections", "all places of the listener are taken", g.listeners[ln].Limit())
+		if s.limitedByListener(g) {
+			return count("listeners[].max_connections", "all places of the listener are taken", g.listeners[s.listener.port].Limit())
 		}
 		return count("limits.max_connections", "all places are taken", g.maxConnections)
 	case outcome.RefusedReserve:

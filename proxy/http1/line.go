@@ -3,6 +3,8 @@ package http1
 import (
 	"bytes"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // line is the progress in one line, which may arrive in any number of pieces.
@@ -53,6 +55,4 @@ func is(name []byte, want string) bool {
 }
 
 // isTokenByte reports whether c may be in the name of a field (RFC 9110, 5.6.2).
-func isTokenByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
+func isTokenByte(c byte) bool { return httpguts.IsTokenRune(rune(c)) }

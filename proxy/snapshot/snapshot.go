@@ -53,7 +53,7 @@ type Snapshot struct {
 
 // Timeouts of a session; none may be negative.
 type Timeouts struct {
-	ConnectPacket time.Duration // from accept to a whole CONNECT
+	ConnectPacket time.Duration // from accept, or with TLS from the end of the handshake, to a whole CONNECT
 	Dial          time.Duration // for one attempt to reach a node
 	ConnectNode   time.Duration // for all attempts; they repeat while one timed out; 0: each node is tried once
 	Connack       time.Duration // from the CONNECT sent to a node to its CONNACK; 0: no limit

@@ -57,10 +57,10 @@ func loadAuthorities(kind Kind, file string) (*authorities, error) {
 	return &authorities{certs}, nil
 }
 
-// poolOf returns cas as a pool for crypto/tls.
-func poolOf(cas []*x509.Certificate) *x509.CertPool {
+// poolOf returns certificates as a pool for crypto/tls.
+func poolOf(certs []*x509.Certificate) *x509.CertPool {
 	pool := x509.NewCertPool()
-	for _, c := range cas {
+	for _, c := range certs {
 		pool.AddCert(c)
 	}
 	return pool

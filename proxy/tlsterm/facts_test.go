@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"math/big"
 	"net"
 	"net/netip"
 	"net/url"
@@ -142,5 +143,13 @@ func TestTLVsAllocateNothing(t *testing.T) {
 	}
 	if got := appendTLVs([]byte("before"), &info, 52); !bytes.HasPrefix(got, []byte("before")) {
 		t.Errorf("%q", got)
+	}
+}
+
+// The log line of a revoked certificate has the serial number as every other line does.
+func TestSerialNumbersHaveOneSpelling(t *testing.T) {
+	s := Session{client: &credential{serial: "\x0a\xbc"}}
+	if got, want := s.ClientSerial(), big.NewInt(0xabc).Text(16); got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -21,7 +21,7 @@ type Reason string
 // The reasons. "Client" names the side that is to blame or that sent the alert.
 const (
 	NotTLS                   Reason = "not_tls"               // the first bytes are not TLS
-	NoSharedVersion          Reason = "no_shared_version"     // the client wants TLS 1.1, or less than min_version
+	NoSharedVersion          Reason = "no_shared_version"     // the client has no version between min_version and max_version
 	NoSharedCipher           Reason = "no_shared_cipher"      // or none that fits the certificate's kind of key
 	NoSharedCurve            Reason = "no_shared_curve"       // no common key exchange
 	NoSharedProtocol         Reason = "no_shared_protocol"    // ALPN

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"time"
 )
@@ -45,8 +45,7 @@ type Session struct {
 
 // Accept makes the handshake as a server on conn, in the calling goroutine. It returns by ctx's deadline. Until it
 // returns it owns the deadlines of conn; afterwards none is set. The error is a *HandshakeError; Accept has then sent the
-// client an alert. The caller closes conn, with or without an
-// error.
+// client an alert. The caller closes conn, with or without an error.
 func Accept(ctx context.Context, conn net.Conn, config *tls.Config) (*Session, error) {
 	return newServerSession(ctx, wire{raw: conn, budget: maxHandshake}, config)
 }
@@ -185,12 +184,12 @@ func (s *Session) Info() Info {
 // ClientExpired reports whether the client's certificate had expired at the handshake: see Options.AcceptExpired.
 func (s *Session) ClientExpired() bool { return s.client != nil && s.client.expired }
 
-// ClientSerial returns the serial number of the client's certificate in hex, or "" if it has shown none.
+// ClientSerial returns the serial number of the client's certificate in hex as in [Info], or "" if it has shown none.
 func (s *Session) ClientSerial() string {
 	if s.client == nil {
 		return ""
 	}
-	return hex.EncodeToString([]byte(s.client.serial))
+	return new(big.Int).SetBytes([]byte(s.client.serial)).Text(16)
 }
 
 // Summary returns what is known of the handshake for all of the session's life.

@@ -32,11 +32,7 @@ func (v *chainVerifier) verify(state tls.ConnectionState) error {
 	if len(certs) == 0 { // crypto/tls accepts no server without a certificate
 		return errors.New("the node has shown no certificate")
 	}
-	intermediates := x509.NewCertPool()
-	for _, c := range certs[1:] {
-		intermediates.AddCert(c)
-	}
-	_, err := certs[0].Verify(x509.VerifyOptions{Roots: v.roots, Intermediates: intermediates, CurrentTime: v.now()})
+	_, err := certs[0].Verify(x509.VerifyOptions{Roots: v.roots, Intermediates: poolOf(certs[1:]), CurrentTime: v.now()})
 	if err != nil {
 		return &tls.CertificateVerificationError{UnverifiedCertificates: certs, Err: err}
 	}

@@ -46,5 +46,5 @@ func mayBeOffer(status int) bool {
 // MayOfferPlain reports whether a node that has refused the request with err may accept it with Plain.
 func (r *Request) MayOfferPlain(err error) bool {
 	refusal, ok := errors.AsType[*ResponseError](err)
-	return ok && refusal.Offer && !slices.Equal(r.Offer(), plain)
+	return ok && refusal.MayBeOffer && !slices.Equal(r.Offer(), plain)
 }

@@ -17,8 +17,8 @@ type ResponseError struct {
 	Status int
 	// Reason describes the fault. It quotes at most 120 bytes of the answer.
 	Reason string
-	// Offer says that the reason may be the offered subprotocols.
-	Offer bool
+	// MayBeOffer says that the reason may be the offered subprotocols.
+	MayBeOffer bool
 }
 
 // Error returns a line such as `upgrade refused: status 403: "Forbidden"`.
@@ -76,7 +76,7 @@ func readHead(head, body []byte, r *Request) (status int, err error) {
 			return 0, &ResponseError{Status: status, Reason: reason}
 		}
 		if reason := choiceFault(resp.Header, r); reason != "" {
-			return 0, &ResponseError{Status: status, Reason: reason, Offer: true}
+			return 0, &ResponseError{Status: status, Reason: reason, MayBeOffer: true}
 		}
 		return status, nil
 	case status >= 100 && status < 200:
@@ -87,7 +87,7 @@ func readHead(head, body []byte, r *Request) (status int, err error) {
 	if why := firstLine(body); why != "" && resp.ContentLength > 0 {
 		reason += ", " + quoted(why)
 	}
-	return 0, &ResponseError{Status: status, Reason: reason, Offer: mayBeOffer(status)}
+	return 0, &ResponseError{Status: status, Reason: reason, MayBeOffer: mayBeOffer(status)}
 }
 
 // firstLine returns the first line of a body if a person may read it, and otherwise nothing.
