@@ -37,11 +37,20 @@ func (e *endpoint) listen(a config.Address) error {
 		return fmt.Errorf("%s: %s: %w", e.setting, a, err)
 	}
 	if ln != nil {
-		e.address, e.listener = a, ln
+		e.address, e.listener = a, onceListener{ln, sync.OnceValue(ln.Close)}
 		e.log.Info("admin", "setting", e.setting, "address", ln.Addr().String())
 	}
 	return nil
 }
+
+// onceListener has one Close, and each caller waits for its end. That of package net returns at once while the server is in
+// its own, and the address is not free yet.
+type onceListener struct {
+	net.Listener
+	close func() error
+}
+
+func (l onceListener) Close() error { return l.close() }
 
 // start begins to serve connections.
 func (e *endpoint) start(ctx context.Context) {
