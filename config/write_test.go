@@ -127,12 +127,18 @@ pools: [{name: p, nodes: [{name: n, address: "h:1"}]}]
 	}
 }
 
-// load loads a file that is right.
+// load loads a file that is right. The test may change what it returns.
 func load(t *testing.T, file string) *Config {
 	t.Helper()
 	c, err := Load(file)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range c.Pools {
+		if p := &c.Pools[i]; p.Confirm != nil {
+			own := *p.Confirm // pools share the defaults
+			p.Confirm = &own
+		}
 	}
 	return c
 }
