@@ -36,9 +36,7 @@ func FreeAddr(t testing.TB, ip string) string {
 			continue
 		}
 		addr := net.JoinHostPort(ip, port)
-		ln, err := net.Listen("tcp", addr) //nolint:noctx // listens at once
-		if err == nil {
-			_ = ln.Close()
+		if err = listens(addr); err == nil {
 			t.Cleanup(func() { _ = claim.Close() })
 			return addr
 		}
@@ -49,4 +47,16 @@ func FreeAddr(t testing.TB, ip string) string {
 	}
 	t.Fatal("no port is free")
 	return ""
+}
+
+// listens reports whether it is possible to listen on addr. A program that another test starts at this moment has the
+// listener, too, until it executes, so that the port would stay in use after it was closed.
+func listens(addr string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	ln, err := net.Listen("tcp", addr) //nolint:noctx // listens at once
+	if err == nil {
+		_ = ln.Close()
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package proxytest
 
 import (
 	"net"
+	"os/exec"
 	"testing"
 )
 
@@ -48,4 +49,30 @@ func TestFreeAddrPassesOverWhereAProgramListensThatHasClaimedNothing(t *testing.
 	if got := FreeAddr(t, "127.0.0.1"); got == addr {
 		t.Errorf("%s is given", got)
 	}
+}
+
+// A program that is just being started does not keep a free address in use.
+func TestAFreeAddressIsFree(t *testing.T) {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = exec.Command("true").Run() //nolint:noctx // ends at once
+			}
+		}
+	}()
+	for range 1000 {
+		ln, err := net.Listen("tcp", FreeAddr(t, "127.0.0.1")) //nolint:noctx // listens at once
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		_ = ln.Close()
+	}
+	close(stop)
+	<-stopped
 }
