@@ -13,6 +13,10 @@ func TestAdminAddressesMove(t *testing.T) {
 	t.Parallel()
 	r := serveReloadable(t, nowhere)
 	old := r.addrs["admin"]
+	answers := func() bool {
+		http.DefaultClient.CloseIdleConnections() // the server may still answer on one while it closes it
+		return r.healthz() != 0
+	}
 	_, port, err := net.SplitHostPort(old)
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +32,7 @@ func TestAdminAddressesMove(t *testing.T) {
 	r.admin = `address: "` + old + `", socket: DIR/other`
 	r.put(t)
 	r.mustReload(t) // the answer comes over the socket that goes
-	if r.healthz() != 0 {
+	if answers() {
 		t.Error("somebody answers at the address that was given up")
 	}
 	r.addrs["admin"] = old
@@ -47,7 +51,7 @@ func TestAdminAddressesMove(t *testing.T) {
 	if out, code := mqttlb(t, "reload", "--socket", filepath.Join(r.dir, "other")); code != 0 {
 		t.Errorf("exit code %d, %s", code, out)
 	}
-	if r.healthz() != 0 {
+	if answers() {
 		t.Error("somebody answers at an address that is off")
 	}
 	r.admin = `address: "` + old + `", socket: off`
