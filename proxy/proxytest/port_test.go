@@ -61,12 +61,12 @@ func TestAFreeAddressIsFree(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				_ = exec.Command("true").Run() //nolint:noctx // ends at once
+				_ = exec.Command("true").Run()
 			}
 		}
 	}()
 	for range 1000 {
-		ln, err := net.Listen("tcp", FreeAddr(t, "127.0.0.1")) //nolint:noctx // listens at once
+		ln, err := net.Listen("tcp", FreeAddr(t, "127.0.0.1"))
 		if err != nil {
 			t.Error(err)
 			break
