@@ -57,10 +57,9 @@ func (a *admission) admit(state tls.ConnectionState) (chains [][]*x509.Certifica
 // valid, and its CAs must be valid now: whoever has client_ca can renew those without a visit to the devices.
 func (a *admission) chainsOf(certs []*x509.Certificate) ([][]*x509.Certificate, error) {
 	o := x509.VerifyOptions{
-		Roots:         a.anchors,
-		CurrentTime:   a.now(),
-		Intermediates: poolOf(certs[1:]),
-		KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots:       a.anchors,
+		CurrentTime: a.now(),
+		KeyUsages:   []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	leaf := certs[0]
 	if o.CurrentTime.After(leaf.NotAfter) {
@@ -69,11 +68,7 @@ func (a *admission) chainsOf(certs []*x509.Certificate) ([][]*x509.Certificate, 
 		still.NotAfter = o.CurrentTime
 		leaf = &still
 	}
-	chains, err := leaf.Verify(o)
-	if err != nil {
-		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: certs, Err: err}
-	}
-	return chains, nil
+	return verifyChain(leaf, certs, o)
 }
 
 // CheckCommonName refuses a Common Name that a broker would take for another name or could not accept at all. The

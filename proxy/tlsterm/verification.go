@@ -32,11 +32,19 @@ func (v *chainVerifier) verify(state tls.ConnectionState) error {
 	if len(certs) == 0 { // crypto/tls accepts no server without a certificate
 		return errors.New("the node has shown no certificate")
 	}
-	_, err := certs[0].Verify(x509.VerifyOptions{Roots: v.roots, Intermediates: poolOf(certs[1:]), CurrentTime: v.now()})
+	_, err := verifyChain(certs[0], certs, x509.VerifyOptions{Roots: v.roots, CurrentTime: v.now()})
+	return err
+}
+
+// verifyChain verifies leaf, the first of the certificates that a peer has sent, and returns its chains. The others are
+// its intermediates. The error is that of crypto/tls.
+func verifyChain(leaf *x509.Certificate, certs []*x509.Certificate, o x509.VerifyOptions) ([][]*x509.Certificate, error) {
+	o.Intermediates = poolOf(certs[1:])
+	chains, err := leaf.Verify(o)
 	if err != nil {
-		return &tls.CertificateVerificationError{UnverifiedCertificates: certs, Err: err}
+		return nil, &tls.CertificateVerificationError{UnverifiedCertificates: certs, Err: err}
 	}
-	return nil
+	return chains, nil
 }
 
 // explainNodeName replaces the error about a certificate without any SAN, with one that names the setting which accepts
