@@ -24,15 +24,20 @@ pools:
 ` + pool
 }
 
+// brokersPool is a pool with one node, a Mosquitto.
+func brokersPool(broker *mosquitto) string {
+	return `
+  - name: brokers
+    health: {probe: none}
+    nodes:
+` + nodes(broker)
+}
+
 // A real HAProxy in mode http has its clients told apart, and its own address has no limit.
 func TestClientsBehindHAProxyInModeHTTPAreToldApart(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
-	b := serve(t, behindWebProxy(`
-  - name: brokers
-    health: {probe: none}
-    nodes:
-`+nodes(broker), startDashboards(t, "front")[0]))
+	b := serve(t, behindWebProxy(brokersPool(broker), startDashboards(t, "front")[0]))
 	front := func(listener string) string {
 		return startHAProxyWith(t, "", b.addrs[listener], "mode http", "option forwardfor", "http-reuse always", "timeout tunnel 60s")
 	}
@@ -90,11 +95,7 @@ func TestABrokerTakesAClientWithoutAPort(t *testing.T) {
 func TestAClientThatIsNoProxyIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	broker := startMosquitto(t, "a")
-	b := serve(t, behindWebProxy(`
-  - name: brokers
-    health: {probe: none}
-    nodes:
-`+nodes(broker), startDashboards(t, "front")[0]))
+	b := serve(t, behindWebProxy(brokersPool(broker), startDashboards(t, "front")[0]))
 	client := &http.Client{Transport: &http.Transport{DialContext: dialer("127.0.0.9").DialContext}}
 	defer client.CloseIdleConnections()
 	r, _ := http.NewRequest(http.MethodGet, "http://"+b.addrs["web"]+"/forged", nil)
