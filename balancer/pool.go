@@ -134,6 +134,11 @@ func (p *Pool) Up() (up int) {
 	return up
 }
 
+// Has reports whether the pool has a node of this name.
+func (p *Pool) Has(name string) bool {
+	return slices.ContainsFunc(p.nodes, func(n *Node) bool { return n.Name == name })
+}
+
 // HasOtherUp reports whether a node other than that of this name is up.
 func (p *Pool) HasOtherUp(name string) bool {
 	return slices.ContainsFunc(p.nodes, func(n *Node) bool { return n.Name != name && n.isUp() })

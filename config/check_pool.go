@@ -55,6 +55,10 @@ func checkLeaving(p *Pool, s *source, at string) {
 			s.errorf(key, "has no meaning with protocol http; requests to a node that is gone end by themselves")
 		}
 	}
+	takeover, protocol := child(at, "takeover"), child(at, "protocol")
+	if s.written(takeover) && !p.Protocol.hasConnect() && s.valid(takeover, protocol) {
+		s.errorf(takeover, "has no meaning with protocol %s; only sessions of MQTT have a client identifier", p.Protocol)
+	}
 	probe := child(child(at, "health"), "probe")
 	if p.WhenDown == CloseDown && p.Protocol != HTTP && p.Health.Uses(ProbeNone) && s.valid(down, probe) {
 		s.errorf(down, "close has no meaning with probe none, which takes no node down")

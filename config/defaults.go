@@ -177,6 +177,8 @@ var defaultPool = Pool{
 	RemovedNodes: DrainRemoved,
 	// A probe may be wrong, and a node that is down for a moment keeps its sessions.
 	WhenDown: KeepDown,
+	// In a cluster the brokers do it, and know the client's subscriptions and messages.
+	Takeover: TakeoverOff,
 	// 10,000 sessions have left after 100 s; 100 new clients a second are no load for the
 	// other nodes.
 	DrainRate: 100,

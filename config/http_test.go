@@ -53,31 +53,31 @@ func TestHTTPSampleMeansWhatItSays(t *testing.T) {
 	}
 	want.Pools = []Pool{
 		{
-			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),
+			Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(1883),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/status?format=json", Port: 18083}),
 		},
 		{
-			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
+			Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
 			ForwardHeaders: []string{"Origin", "Cookie", "X-Request-Id"},
 			Health:         health(Health{Probe: []Probe{ProbeNone}}),
 		},
 		{
-			Name: "rabbit", Protocol: WS, Path: "/ws", Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true,
+			Name: "rabbit", Protocol: WS, Path: "/ws", Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true,
 			Nodes:          []Node{{Name: "rabbit-1", Address: tcp("node1", 15675), Weight: 1, ConnectRate: RateOfPool}},
 			ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
 			Health:         health(Health{Probe: []Probe{ProbeTCP}}),
 		},
 		{
-			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
+			Name: "quiet-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &defaultConfirm, Readiness: true, Nodes: nodes(8083),
 			ForwardHeaders: []string{},
 			Health:         health(Health{Probe: []Probe{ProbeHTTP}, Method: "GET", Path: "/"}),
 		},
 		{
-			Name: "dashboard", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(18083),
+			Name: "dashboard", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "mqttlb", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(18083),
 			Health: health(Health{Probe: []Probe{ProbeHTTP}, Method: "HEAD", Path: "/status", Host: "status.example.com", Status: 204, Port: 8081}),
 		},
 		{
-			Name: "management", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(8081),
+			Name: "management", Protocol: HTTP, RemoveHeaders: defaultRemoveHeaders, Algorithm: ConsistentHash, HashKey: KeyCookie, Cookie: "affinity", Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, Nodes: nodes(8081),
 			Health: health(Health{Probe: []Probe{ProbeTCP}}),
 		},
 	}

@@ -132,6 +132,7 @@ func poolFields(p *Pool) []field {
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
 		scalar("when_down", &p.WhenDown, oneOf(whenDown)),
+		scalar("takeover", &p.Takeover, oneOf(takeovers)),
 		scalar("drain_rate", &p.DrainRate, integer(1, maxRate)),
 		sectionOrOff("confirm", &p.Confirm, defaultConfirm, confirmFields),
 		scalar("connect_rate", &p.ConnectRate, rateOf("sessions")),

@@ -108,7 +108,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		},
 		Pools: []Pool{
 			{
-				Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyV2, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
+				Name: "emqx", Protocol: MQTT, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyV2, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
 				Health: Health{Probe: []Probe{ProbeMQTT}, Version: MQTT311, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{
 					{Name: "emqx-1", Address: tcp("node1.emqx.io", 1883), Weight: 1, ConnectRate: RateOfPool},
@@ -116,7 +116,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 				},
 			},
 			{
-				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
+				Name: "emqx-ws", Protocol: WS, Algorithm: ConsistentHash, HashKey: KeyClientID, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Confirm: &Confirm{Attempts: 3, Time: 10 * time.Second, Silence: SilenceWait}, Readiness: true,
 				ForwardHeaders: []string{"Origin", "Cookie", "User-Agent"},
 				Health:         Health{Probe: []Probe{ProbeTCP}, Interval: 5 * time.Second, Timeout: 2 * time.Second, Rise: 2, Fall: 3},
 				Nodes: []Node{

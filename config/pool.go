@@ -63,6 +63,10 @@ type Pool struct {
 	WhenDown     WhenDown
 	DrainRate    int
 
+	// Takeover says what happens to a client's session on one node when the client connects again, to another one. Off
+	// if Protocol is HTTP or TCP.
+	Takeover Takeover
+
 	// Confirm says how a client goes on to the next candidate if its node does not accept it; nil: it does
 	// not. Nil if Protocol is HTTP or TCP.
 	Confirm *Confirm

@@ -12,6 +12,9 @@ func (p *Pool) health() string {
 	if p.WhenDown == CloseDown {
 		text += fmt.Sprintf(", then %d sessions leave a second", p.DrainRate)
 	}
+	if p.Takeover == TakeoverLocal {
+		text += ", a client that comes back takes its session over from another node"
+	}
 	if p.Rebalance > 0 {
 		text += fmt.Sprintf(", %d sessions return a second", p.Rebalance)
 	}

@@ -28,7 +28,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 	}
 	pool := func(name string, protocol Protocol, key HashKey, tls *NodeTLS, port uint16) Pool {
 		p := Pool{
-			Name: name, Protocol: protocol, Algorithm: ConsistentHash, HashKey: key, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, TLS: tls, Health: defaultPool.Health,
+			Name: name, Protocol: protocol, Algorithm: ConsistentHash, HashKey: key, Outliers: On, ProxyProtocol: ProxyOff, RemovedNodes: DrainRemoved, WhenDown: KeepDown, Takeover: TakeoverOff, DrainRate: 100, Queue: defaultPool.Queue, Readiness: true, TLS: tls, Health: defaultPool.Health,
 			Nodes: []Node{{Name: "emqx-1", Address: tcp("node1", port), Weight: 1, ConnectRate: RateOfPool}},
 		}
 		p.Health.Timeout = defaultProbeTimeout

@@ -48,6 +48,7 @@ func warnSingleNode(p *Pool, s *source, at string) {
 		{"max_load", p.MaxLoad != 0, "a single node has its fair share always"},
 		{"rebalance", p.Rebalance != 0, "each session is on the only node already"},
 		{"slow_start", p.SlowStart != 0 && !p.hasRate(), "the only node has the whole share, and without connect_rate there is nothing else to rise"},
+		{"takeover", p.Takeover == TakeoverLocal, "the only broker ends the old session of a client itself"},
 		{"when_down", p.WhenDown == CloseDown, "sessions are closed only while another node is up"},
 	} {
 		if path := child(at, of.key); of.set && s.written(path) {

@@ -252,6 +252,17 @@ const (
 
 var silences = []Silence{SilenceWait, SilenceRetry}
 
+// Takeover says what happens to the session of a client that has connected again, to another node.
+type Takeover string
+
+// The values of takeover.
+const (
+	TakeoverOff   Takeover = "off"   // it goes on
+	TakeoverLocal Takeover = "local" // this process ends it
+)
+
+var takeovers = []Takeover{TakeoverOff, TakeoverLocal}
+
 // WhenDown says what happens to the sessions of nodes that the health checks take down.
 type WhenDown string
 

@@ -103,6 +103,9 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 			s.name(l.connack.AssignedClientID, []byte(s.username()), s.tolerated())
 			s.assigned = true
 		}
+		if s.connack == 0 {
+			l.takeOver(s)
+		}
 	case answerAuth:
 		s.pending.node.Answered(false)
 	case answerOther:

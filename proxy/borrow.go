@@ -66,7 +66,11 @@ func (l *loop) serveHTTP(s *session) step {
 // callback returns a function with which a borrower has the loop call then, unless the session has
 // ended by then.
 func (l *loop) callback(s *session) func(then func(*session)) {
-	slot, birth := s.slot, s.client.birth
+	return l.callbackTo(s.slot, s.client.birth)
+}
+
+// callbackTo is callback for the session in a slot whose client's stream has this birth.
+func (l *loop) callbackTo(slot, birth uint32) func(then func(*session)) {
 	return func(then func(*session)) {
 		l.Do(func() {
 			if s := l.sessions.At(slot); s.listener != nil && s.client.birth == birth {

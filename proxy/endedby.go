@@ -64,6 +64,8 @@ func (l *loop) endedBy(s *session, o outcome.Outcome) (setting, how string) {
 		return "pools[].when_down", "the health checks have taken the node down: pools[].when_down is close"
 	case outcome.Moved:
 		return "pools[].rebalance", "its first node is up again: pools[].rebalance"
+	case outcome.TakenOver:
+		return "pools[].takeover", "the client has connected again, to another node: pools[].takeover is local"
 	case outcome.Drained:
 		if s.flow != nil && !l.current.hasNode(s.flow.Pool, s.flow.Node) {
 			return "pools[].removed_nodes", "the node was removed: pools[].removed_nodes is drain"

@@ -109,6 +109,9 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		}
 		node.Release()
 	}
+	if s.owns {
+		l.server.owners.release(l, s)
+	}
 	if s.counted {
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}

@@ -34,6 +34,8 @@ var goodbyes = [outcome.Count]goodbye{
 	outcome.NodeDown:     {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
 	// Not 0x9D, Server moved: a client that takes it literally never comes back to this address (MQTT 5, 4.11).
 	outcome.Moved: {mqttparse.UseAnotherServer, mqttparse.UseAnotherServer, websocket.ServiceRestart},
+	// Before the CONNACK a session owns no identifier.
+	outcome.TakenOver: {mqttparse.SessionTakenOver, 0, websocket.PolicyViolation},
 	// The client must not come back with this certificate.
 	outcome.CertificateRevoked: {mqttparse.NotAuthorized, mqttparse.NotAuthorized, websocket.PolicyViolation},
 }

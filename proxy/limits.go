@@ -36,6 +36,9 @@ const (
 	// many more shards than loops, so that two loops seldom contend.
 	addressShards = 64
 
+	// ownerShards is the same for the table of client identifiers.
+	ownerShards = 64
+
 	// addressesResting bounds the addresses without a connection that a shard remembers for each of
 	// two seconds. All shards together remember at most 131,072 in some 7 MB, more than can come and
 	// go in that time.

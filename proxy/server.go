@@ -31,6 +31,7 @@ type Server struct {
 	openingMemory *openingMemory
 	host          hostAddresses
 	loopGuard     *loopGuard
+	owners        *owners
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
@@ -73,6 +74,7 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 
 		openingMemory: newOpeningMemory(),
 		loopGuard:     newLoopGuard(),
+		owners:        newOwners(),
 
 		acceptFailures: rate.Line{Every: sampleInterval},
 	}

@@ -50,6 +50,7 @@ type session struct {
 	connacked   bool // the node's CONNACK was forwarded
 	place       place
 	counted     bool // in addresses
+	owns        bool // its client identifier, in server.owners
 	persistent  bool // the broker keeps its state after the connection
 	assigned    bool // the client identifier is the node's: the client had none
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count

@@ -46,6 +46,7 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 		RemoveHeaders:  snapshot.HeaderNames(c.RemoveHeaders),
 		Cookie:         c.Cookie,
 		RebalanceRate:  int(c.Rebalance),
+		TakeOver:       c.Takeover == config.TakeoverLocal,
 	}
 	if pool.WebSocket && c.Path != config.PathKeep {
 		pool.Path = c.Path

@@ -22,6 +22,7 @@ const (
 	Drained            // the node is draining, and the client should use another one
 	NodeDown           // the health checks have taken the node down, and pools[].when_down is close
 	Moved              // the client was moved to another node
+	TakenOver          // the client has connected again, and its new session is on another node
 	CertificateRevoked // a CRL that was read after the handshake revokes the client's certificate
 	FrameError         // a WebSocket client violated the rules for frames
 	HTTPServed         // the connection carried HTTP requests, not MQTT, and has ended
@@ -79,6 +80,7 @@ var names = [Count]string{
 	Drained:             "drained",
 	NodeDown:            "node_down",
 	Moved:               "moved",
+	TakenOver:           "taken_over",
 	CertificateRevoked:  "certificate_revoked",
 	FrameError:          "frame_error",
 	HTTPServed:          "http_served",

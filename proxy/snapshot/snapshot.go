@@ -161,6 +161,9 @@ type Pool struct {
 	// down, while another node of the pool is up; 0: they stay.
 	DownNodesRate int
 
+	// TakeOver says that a client which has connected again loses its old session if that is on another node.
+	TakeOver bool
+
 	// Confirm says which clients go on to the next candidate if their node does not accept them.
 	Confirm Confirm
 	// RebalanceRate is how many sessions a second return to the first node for their key, once it is up
