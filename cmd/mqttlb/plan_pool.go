@@ -31,7 +31,7 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 	for _, n := range c.Nodes {
 		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
 			Name: n.Name, Address: n.Address.String(), Weight: p.operators.weight(n.Name, n.Weight), MaxConnections: n.MaxConnections,
-			ConnectRate: int(c.ConnectRateOf(&n)), HealthPort: uint16(n.HealthPort),
+			ConnectRate: int(c.ConnectRateOf(&n)), HealthPort: uint16(n.HealthPort), Priority: n.Priority, Backup: n.Backup,
 		})
 	}
 	b, err := balancer.NewPool(spec)
