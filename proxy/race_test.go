@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,17 +104,18 @@ func TestFirstConnectionThatIsMadeWins(t *testing.T) {
 
 func TestNodeWithOnlyDeadAddressesFailsOnce(t *testing.T) {
 	inEachMode(t, func(t *testing.T, m mode) {
-		r := m.start(t, []string{refusing})
+		var failed atomic.Int32
+		r := m.startShortWaits(t, []string{refusing}, func(s *snapshot.Snapshot) {
+			s.Listeners[0].Pool.DialFailed = func(*balancer.Node) { failed.Add(1) }
+		})
 		r.atAddresses(refusing, refusingToo)
-		failed := 0
-		r.snap.Listeners[0].Pool.DialFailed = func(*balancer.Node) { failed++ }
 		c := r.dial()
 		c.send(connect311)
 		c.rest()
 		r.waitOutcome(outcome.DialFailed, 1)
 		r.waitLine("node-a: " + refusing + ": connection refused; " + refusingToo + ": connection refused")
-		if f := r.only(); f.DialErrors != 1 || f.PassedOver != 0 || failed != 1 {
-			t.Errorf("%d failed attempts, %d addresses passed over, %d reports; want 1, 0, 1", f.DialErrors, f.PassedOver, failed)
+		if f := r.only(); f.DialErrors != 1 || f.PassedOver != 0 || failed.Load() != 1 {
+			t.Errorf("%d failed attempts, %d addresses passed over, %d reports; want 1, 0, 1", f.DialErrors, f.PassedOver, failed.Load())
 		}
 	})
 }
@@ -122,7 +124,7 @@ func TestNodeWithOnlyBlackHoledAddressesTimesOutAtAll(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	inModesAbreast(t, allModes, func(t *testing.T, m mode) {
 		first, second := fullListener(t), fullListener(t)
-		r := m.start(t, []string{first}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = time.Second })
+		r := m.startShortWaits(t, []string{first}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = time.Second })
 		r.atAddresses(first, second)
 		c := r.dial()
 		c.send(connect311)
@@ -173,7 +175,7 @@ func TestNodeThatClosesInTheTLSHandshakeIsReachedAtTheNextAddress(t *testing.T) 
 		t.Run(m.name, func(t *testing.T) {
 			n := m.startNode(t, nil)
 			closing := startNode(t, func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 1)) })
-			r := m.start(t, []string{n.address()})
+			r := m.startShortWaits(t, []string{n.address()})
 			r.atAddresses(closing.address(), n.address())
 			r.open("c1")
 			if f := r.only(); f.DialErrors != 0 || f.PassedOver != 1 {
