@@ -76,6 +76,9 @@ func (l *loop) Event(t reactor.Target, e reactor.Events) {
 	if s.listener != nil && h.birth == t.Birth { // the session may have ended in this turn
 		l.touch(s, t.Slot)
 		l.event(s, h, e)
+	} else if s.pending != nil && len(s.pending.others) > 0 && t.Side == serverSide {
+		l.touch(s, t.Slot)
+		l.contenderEvent(s, t.Birth)
 	}
 }
 
