@@ -35,6 +35,12 @@ func (n *Node) DialOrder() []netip.AddrPort {
 	return nil
 }
 
+// IsLiteral reports whether the node is configured by IP address, so that it has one address for ever.
+func (n *Node) IsLiteral() bool {
+	_, err := netip.ParseAddr(n.Host)
+	return err == nil
+}
+
 // LookedUp reports whether SetAddrs was called: an empty Addrs then says that the host name has no
 // address, and otherwise that it is not known yet.
 func (n *Node) LookedUp() bool { return n.condition.addrs.Load() != nil }

@@ -104,7 +104,10 @@ func (l *loop) expire(s *session) {
 	case s.step == stepDial, s.step == stepDefer, s.step == stepAnnounce && s.pending.unproven > 0:
 		l.advance(s) // the wait or the pause is over, or the proof is due
 	case s.step.dialling() && l.mayTryBeside(s):
-		l.tryBeside(s)
+		if err := l.tryBeside(s); err != nil {
+			l.failAttempt(s, err)
+			s.step = stepDial
+		}
 		l.advance(s)
 	case s.step.dialling():
 		l.failAttempt(s, l.dialTimeout(s))

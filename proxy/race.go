@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -23,9 +22,13 @@ const (
 	// mostAbreast is how many connections a session makes at the same time, at most. The oldest, which has then
 	// waited for three times besideAfter, makes room for the next.
 	mostAbreast = 4
+
+	// contendersPerLoop limits the connections beside those of the sessions that one loop makes, and so the descriptors that a
+	// storm needs while the addresses of a node do not answer. Beyond it a connection makes room for the next one.
+	contendersPerLoop = 64
 )
 
-var errOvertaken error = &timeoutError{fmt.Errorf("no connection while %d other addresses were tried", mostAbreast-1)}
+var errOvertaken error = &timeoutError{errors.New("no connection within its time, and other addresses are left")}
 
 // race is the part of an attempt that is about the other addresses of its node. It is empty if the node has one.
 type race struct {
@@ -90,8 +93,7 @@ func (l *loop) dialNext(s *session) bool {
 	if last < 0 {
 		return false
 	}
-	c := o.others[last]
-	o.others = o.others[:last]
+	c := l.quit(o, last)
 	s.server, o.dialled, o.begun = c.stream, c.at, c.begun
 	return true
 }
@@ -126,25 +128,42 @@ func (l *loop) tryOther(s *session, err error) error {
 	return nil
 }
 
+// enter adds a contender to a race.
+func (l *loop) enter(o *pending, c contender) {
+	o.others = append(o.others, c)
+	l.contenders++
+}
+
+// quit takes a contender out of a race.
+func (l *loop) quit(o *pending, i int) contender {
+	c := o.others[i]
+	o.others = slices.Delete(o.others, i, i+1)
+	l.contenders--
+	return c
+}
+
 // mayTryBeside reports whether the session's time for one address is over, and not that of the attempt.
 func (l *loop) mayTryBeside(s *session) bool {
 	return len(s.pending.left) > 0 && s.pending.borrower != nodeHandshake && l.Timers.Now() < s.pending.until
 }
 
-// tryBeside begins a connection to the next address beside those that are being made.
-func (l *loop) tryBeside(s *session) {
+// tryBeside begins a connection to the next address beside those that are being made. It returns the error of the attempt if none
+// is left.
+func (l *loop) tryBeside(s *session) error {
 	o := s.pending
-	if len(o.others) == mostAbreast-1 {
-		oldest := o.others[0]
-		o.others = append(o.others[:0], o.others[1:]...)
+	l.enter(o, contender{s.server, o.dialled, o.begun})
+	s.server = stream{fd: -1}
+	if len(o.others) == mostAbreast || l.contenders > contendersPerLoop {
+		oldest := l.quit(o, 0)
 		o.failed = append(o.failed, balancer.AddrError{Addr: oldest.at, Err: errOvertaken})
 		reactor.Abort(oldest.fd)
 		l.closeStream(&oldest.stream)
 	}
-	o.others = append(o.others, contender{s.server, o.dialled, o.begun})
-	s.server = stream{fd: -1}
-	l.dialNext(s) // true: the others are there
+	if !l.dialNext(s) {
+		return o.failed
+	}
 	l.limitAddress(s)
+	return nil
 }
 
 // limitAddress sets the time after which the next address is tried, or the attempt is over. What is left of the
@@ -172,9 +191,9 @@ func (l *loop) contenderEvent(s *session, birth uint32) {
 			*c, s.server, o.dialled, o.begun = contender{s.server, o.dialled, o.begun}, c.stream, c.at, c.begun
 			l.advance(s)
 		case !errors.Is(err, reactor.ErrNotConnected):
-			o.failed = append(o.failed, balancer.AddrError{Addr: c.at, Err: err})
-			l.closeStream(&c.stream)
-			o.others = append(o.others[:i], o.others[i+1:]...)
+			failed := l.quit(o, i)
+			o.failed = append(o.failed, balancer.AddrError{Addr: failed.at, Err: err})
+			l.closeStream(&failed.stream)
 		}
 		return
 	}
@@ -209,6 +228,7 @@ func (r *race) abortOthers(l *loop) {
 		reactor.Abort(r.others[i].fd)
 		l.closeStream(&r.others[i].stream)
 	}
+	l.contenders -= len(r.others)
 	r.others = r.others[:0]
 }
 

@@ -48,6 +48,11 @@ func TestNodeWithADeadFirstAddressIsReachedAtTheNext(t *testing.T) {
 			t.Errorf("the sessions are at %v", at)
 		}
 		r.waitLine(refusingToo + ": connection refused")
+		r.node(0).SetBadAddrs(r.node(0).Addrs()[:2]) // the probes have found out
+		r.open("c2")
+		if f := r.only(); f.PassedOver != 2 || f.Total != 2 {
+			t.Errorf("%d addresses passed over, %d sessions; want 2, 2", f.PassedOver, f.Total)
+		}
 	})
 }
 
