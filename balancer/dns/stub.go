@@ -29,6 +29,8 @@ type Stub struct {
 	own    atomic.Pointer[upstream] // nil: system
 	turns  chan struct{}            // holds a value for each question under way
 	last   families
+
+	counters counters
 }
 
 var _ Resolver = (*Stub)(nil)
@@ -98,6 +100,7 @@ func (s *Stub) search(ctx context.Context, name string, try func(up *upstream, f
 // LookupSRV implements [Resolver]. It leaves out records whose target is the root, which say that there is no such
 // service (RFC 2782), and those whose target or port nobody can connect to.
 func (s *Stub) LookupSRV(ctx context.Context, name string) (records []SRV, ttl time.Duration, err error) {
+	defer func() { s.counters.count(ctx, err) }()
 	ttl, err = s.search(ctx, name, func(up *upstream, fqdn string) (time.Duration, error) {
 		a, err := s.ask(ctx, up, fqdn, typeSRV)
 		if err == nil {
@@ -110,6 +113,7 @@ func (s *Stub) LookupSRV(ctx context.Context, name string) (records []SRV, ttl t
 
 // LookupPTR implements [Resolver].
 func (s *Stub) LookupPTR(ctx context.Context, addr netip.Addr) (names []string, ttl time.Duration, err error) {
+	defer func() { s.counters.count(ctx, err) }()
 	addr = addr.Unmap().WithZone("")
 	if names := s.hostNames(ctx, addr); len(names) > 0 {
 		return names, hostsTTL, nil
