@@ -14,8 +14,9 @@ import (
 
 // Settings say which servers a Stub asks.
 type Settings struct {
-	// Servers are asked in this order, the next one if one does not answer. They get names as they are written, without
-	// the search domains of the system. Empty: the servers and options of /etc/resolv.conf.
+	// Servers are asked in this order, the next one if one does not answer; those after the third are not used. They get
+	// names as they are written, without the search domains of the system. Empty: the servers and options of
+	// /etc/resolv.conf.
 	Servers []netip.AddrPort
 
 	// Timeout is for one question to one of Servers; 0: DefaultTimeout.
@@ -47,7 +48,7 @@ func (s *Stub) Set(settings Settings) bool {
 	var next *upstream
 	if len(settings.Servers) > 0 {
 		next = &upstream{
-			servers:  slices.Clone(settings.Servers),
+			servers:  slices.Clone(settings.Servers[:min(len(settings.Servers), maxServers)]),
 			timeout:  cmp.Or(settings.Timeout, DefaultTimeout),
 			attempts: ownAttempts,
 		}
