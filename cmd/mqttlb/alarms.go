@@ -57,6 +57,7 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 		}
 	}
 	now := time.Now()
+	all = append(all, plan.nameAlarms(now)...)
 	files := func(of string, list []tlsterm.CertificateStatus) {
 		for _, f := range list {
 			if f.Err != nil {

@@ -52,6 +52,9 @@ type Sources struct {
 	// Health returns what the health checks have found, by pool. Nil: there are none.
 	Health func() map[string][]health.Status
 
+	// Names returns how the host names of nodes resolve. Nil: there are none.
+	Names func() Names
+
 	// Nodes returns the nodes with what an operator has set, and with the drains in progress. Nil:
 	// nobody sets anything.
 	Nodes func() []api.Node

@@ -54,6 +54,9 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	if c.Health != nil {
 		s.probes(c.Health())
 	}
+	if c.Names != nil {
+		s.names(c.Names())
+	}
 	if c.Reloads != nil {
 		s.reloads(c.Reloads())
 	}
