@@ -89,10 +89,15 @@ func (p *Pool) inUse() *tier {
 	return nil
 }
 
-// InUse returns the precedence of the nodes that new sessions go to now; false: no node is up.
-func (p *Pool) InUse() (in Precedence, ok bool) {
-	if t := p.inUse(); t != nil {
-		return t.Precedence, true
+// InUse returns the precedence of the nodes that new sessions go to now, and its place among those of the
+// pool: 1 is that of the first nodes. The place is 0 if no node is up.
+func (p *Pool) InUse() (in Precedence, place int) {
+	place = 1
+	for t := &p.top; t != nil; t = t.next {
+		if t.hasUp() {
+			return t.Precedence, place
+		}
+		place++
 	}
-	return Precedence{}, false
+	return Precedence{}, 0
 }
