@@ -23,7 +23,7 @@ func (s *snapshot) pools() *table {
 			look = bad
 		}
 		t.rows = append(t.rows, []cell{
-			{text: terminal.Printable(pool.Name)}, {fmt.Sprintf("%d of %d up", pool.Up, pool.Nodes), look}, {}, {text: thousands(pool.Open)}, {text: rebalanceText(pool.Rebalance)},
+			{text: terminal.Printable(pool.Name)}, {fmt.Sprintf("%d of %d up", pool.Up, pool.Nodes), look}, {}, {text: thousands(pool.Open)}, {text: poolNote(&pool)},
 		})
 		for _, node := range s.nodes.Nodes {
 			for _, in := range node.Pools {
@@ -42,6 +42,18 @@ func (s *snapshot) pools() *table {
 		}
 	}
 	return t
+}
+
+// poolNote says what an operator should know of a pool.
+func poolNote(pool *api.PoolStatus) string {
+	var notes []string
+	if pool.TierInUse > 1 {
+		notes = append(notes, terminal.Printable(pool.InUse)+" is in use")
+	}
+	if text := rebalanceText(pool.Rebalance); text != "" {
+		notes = append(notes, text)
+	}
+	return strings.Join(notes, "; ")
 }
 
 // nodeRow is the row of a node in a pool: its name, state, weight, sessions and a note.
@@ -87,6 +99,14 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 	}
 	if in.Healthy { // otherwise the reason names the addresses
 		notes = append(notes, addressNotes(in.Addresses, now)...)
+	}
+	switch {
+	case in.Backup && in.Priority > 0:
+		notes = append(notes, fmt.Sprintf("backup of priority %d", in.Priority))
+	case in.Backup:
+		notes = append(notes, "backup")
+	case in.Priority > 0:
+		notes = append(notes, fmt.Sprintf("priority %d", in.Priority))
 	}
 	if in.Warning != "" {
 		notes = append(notes, terminal.Printable(in.Warning))
