@@ -1,6 +1,10 @@
 // Package dns looks up the names of nodes, and says for how long each answer is good.
 //
-// The resolver of the standard library hides the TTL of an answer.
+//	stub := dns.NewStub(dns.Settings{})
+//	addrs, ttl, err := stub.LookupAddrs(ctx, "emqx.example")
+//
+// The resolver of the standard library hides the TTL of an answer. A [Stub] asks recursive resolvers, and believes what
+// they say: it does not check DNSSEC. It keeps no cache: the callers ask when a TTL is over.
 package dns
 
 import (
@@ -22,7 +26,8 @@ type SRV struct {
 	Weight   uint16
 }
 
-// Resolver looks up names. The TTL of each answer is that of its shortest record.
+// Resolver looks up names. The TTL of each answer is that of its shortest record, between a second and five minutes. With
+// ErrNoRecords it says for how long the answer stays empty. With any other error it is 0.
 type Resolver interface {
 	// LookupAddrs returns the addresses (A and AAAA) of a host, sorted and each once.
 	LookupAddrs(ctx context.Context, host string) (addrs []netip.Addr, ttl time.Duration, err error)
