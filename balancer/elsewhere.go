@@ -12,7 +12,7 @@ const (
 // sendsElsewhere reports whether a client with this key, whose preferred node is n and who has no
 // state there, should go to its next candidate now.
 func (p *Pool) sendsElsewhere(key uint64, n *Node) bool {
-	return !n.takesInRamp(key) || p.maxLoad != 0 && n.decideOverload(p.load(n), p.maxLoad)
+	return !n.takesInRamp(key) || p.maxLoad != 0 && n.decideOverload(n.tier.load(n), p.maxLoad)
 }
 
 // rampSeed makes the order in which a node's clients come back during its ramp independent of the
@@ -45,12 +45,12 @@ type load struct {
 	fair float64 // sessions that it would have if a new one were added and all were shared by weight
 }
 
-// load compares the node with the nodes of the pool that take sessions: those that are up and no
+// load compares a node with the nodes of its tier that take sessions: those that are up and no
 // outliers.
-func (p *Pool) load(n *Node) load {
+func (t *tier) load(n *Node) load {
 	l := load{open: n.Open()}
 	total, weights := l.open+1, n.rampedWeight()
-	for _, other := range p.nodes {
+	for _, other := range t.ranked {
 		if other != n && other.isPreferred() {
 			total += other.Open()
 			weights += other.rampedWeight()

@@ -91,7 +91,7 @@ func TestFairShareIsByWeightAmongTheNodesThatTakeSessions(t *testing.T) {
 		p.node("a").Acquire()
 	}
 	for name, want := range map[string]float64{"a": 2000, "b": 1000, "c": 1000} {
-		if l := p.load(p.node(name)); l.fair != want {
+		if l := p.top.load(p.node(name)); l.fair != want {
 			t.Errorf("%s: a fair share of %v, want %v", name, l.fair, want)
 		}
 	}
@@ -184,7 +184,9 @@ func TestFewSessionsDoNotChangeTheirNodes(t *testing.T) {
 
 // newView returns a pool with the nodes of p that limits no load.
 func newView(p *Pool) *Pool {
-	return &Pool{Name: p.Name, nodes: p.nodes, rendezvous: p.rendezvous, shares: p.shares}
+	view := &Pool{Name: p.Name, nodes: p.nodes}
+	view.top.rendezvous, view.top.pool, view.top.shares = p.top.rendezvous, view, p.top.shares
+	return view
 }
 
 func TestIfAllAreOverTheirLoadTheKeyDecides(t *testing.T) {

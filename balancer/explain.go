@@ -101,7 +101,7 @@ func (p *Pool) explainWithoutKey() (choices []Choice) {
 
 // postponement says why a candidate comes after those that are not postponed.
 func (p *Pool) postponement(client Client, n *Node) string {
-	l := p.load(n)
+	l := n.tier.load(n)
 	switch {
 	case n.IsOutlier():
 		return n.outlying()
@@ -165,11 +165,13 @@ func (n *Node) probed() string {
 	return ""
 }
 
-// byKey returns all nodes in key order.
+// byKey returns all nodes, tier by tier, in key order.
 func (p *Pool) byKey(key uint64) (nodes []*Node) {
 	anyState := func(*Node) bool { return true }
-	for rank := p.after(key, -1, anyState); rank >= 0; rank = p.after(key, rank, anyState) {
-		nodes = append(nodes, p.ranked[rank])
+	for t := &p.top; t != nil; t = t.next {
+		for rank := t.after(key, -1, anyState); rank >= 0; rank = t.after(key, rank, anyState) {
+			nodes = append(nodes, t.ranked[rank])
+		}
 	}
 	return nodes
 }

@@ -182,13 +182,13 @@ func TestExplanationAgreesWithTheCandidates(t *testing.T) {
 
 func TestExplanationTakesNoTurn(t *testing.T) {
 	p := newTestPool(t, PoolSpec{Name: "p", Algorithm: RoundRobin, Nodes: []NodeSpec{{Name: "a", Address: "127.0.0.1:1"}, {Name: "b", Address: "127.0.0.1:2"}}})
-	before := p.turn.Load()
-	if got := explained(p.Explain(Client{Key: 0, Keyed: true})); !slices.Equal(got, []string{"a: may be chosen", "b: may be chosen"}) || p.turn.Load() != before {
-		t.Errorf("%q, turn %d after %d", got, p.turn.Load(), before)
+	before := p.top.round.turn.Load()
+	if got := explained(p.Explain(Client{Key: 0, Keyed: true})); !slices.Equal(got, []string{"a: may be chosen", "b: may be chosen"}) || p.top.round.turn.Load() != before {
+		t.Errorf("%q, turn %d after %d", got, p.top.round.turn.Load(), before)
 	}
 }
 
-func newTestPool(t *testing.T, spec PoolSpec) *Pool {
+func newTestPool(t testing.TB, spec PoolSpec) *Pool {
 	t.Helper()
 	p, err := NewPool(spec)
 	if err != nil {

@@ -7,22 +7,32 @@ import (
 )
 
 // Home returns the node of a session where only its key and the states of the nodes decide: the first
-// node in key order that is up. It is nil if no node is up, or if the pool hashes no field. Load and
+// node in key order that is up, of the first precedence of which a node is up. It is nil if no node is up, or if the pool hashes no field. Load and
 // slow start have no part in the choice, so that it only changes with the state of a node.
 func (p *Pool) Home(key uint64) *Node {
 	if p.HashKey == NoKey {
 		return nil
 	}
-	if rank := p.first(key); rank >= 0 {
-		return p.ranked[rank]
+	for t := &p.top; t != nil; t = t.next {
+		if rank := t.first(key); rank >= 0 {
+			return t.ranked[rank]
+		}
 	}
 	return nil
 }
 
 // SameHomes reports whether both pools hash the same field, and have the same nodes with the same
-// weights: every key has the same order of nodes in both.
+// weights, in the same tiers: every key has the same order of nodes in both.
 func (p *Pool) SameHomes(other *Pool) bool {
-	return p.HashKey == other.HashKey && slices.EqualFunc(p.ranked, other.ranked, func(a, b *Node) bool {
+	a, b := &p.top, &other.top
+	for a != nil && b != nil && a.sameHomes(b) {
+		a, b = a.next, b.next
+	}
+	return a == b && p.HashKey == other.HashKey // both are nil after the last tier
+}
+
+func (t *tier) sameHomes(other *tier) bool {
+	return slices.EqualFunc(t.ranked, other.ranked, func(a, b *Node) bool {
 		return a.Name == b.Name && a.Weight == b.Weight
 	})
 }

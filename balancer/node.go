@@ -18,6 +18,8 @@ type NodeSpec struct {
 	MaxConnections int    // limit of open sessions; 0 means no limit
 	ConnectRate    int    // new sessions a second; 0 means no limit
 	HealthPort     uint16 // see Node
+	Priority       int    // see Precedence
+	Backup         bool   // see Precedence
 }
 
 // Node is one broker address of a pool. The exported fields never change. The state
@@ -31,9 +33,11 @@ type Node struct {
 	MaxConnections int    // 0 means no limit
 	ConnectRate    int    // new sessions a second, see Admit; 0 means no limit
 	HealthPort     uint16 // the port that health checks ask, in place of the one of the pool; 0: that
+	Precedence            // whether it is used before others, or only when they are not up
 
 	slowStart time.Duration // of the pool
 	queue     Queue         // of the pool
+	tier      *tier         // the nodes of its precedence
 
 	operator  *operatorWord
 	count     *sessionCount

@@ -92,7 +92,7 @@ func (p *Pool) judge(now int64) (changes []Verdict) {
 		if p.maxLoad == 0 {
 			n.count.overloaded.Store(false)
 		} else if n.isUp() {
-			n.decideOverload(p.load(n), p.maxLoad)
+			n.decideOverload(n.tier.load(n), p.maxLoad)
 		}
 		n.condition.update(now)
 		if n.IsOutlier() && (now >= n.condition.outlierUntil.Load() || !p.outliers || !n.isUp()) {
@@ -107,19 +107,30 @@ func (p *Pool) judge(now int64) (changes []Verdict) {
 	if !p.outliers {
 		return changes
 	}
-	up, out := p.Up(), 0
-	for _, n := range p.nodes {
-		if n.isUp() && n.IsOutlier() {
-			out++
+	for t := &p.top; t != nil; t = t.next {
+		changes = append(changes, t.judge(now)...)
+	}
+	return changes
+}
+
+// judge decides which nodes of the tier are outliers: those of other tiers are no peers, and may be far away.
+func (t *tier) judge(now int64) (changes []Verdict) {
+	up, out := 0, 0
+	for _, n := range t.ranked {
+		if n.isUp() {
+			up++
+			if n.IsOutlier() {
+				out++
+			}
 		}
 	}
 	for ; out > up/2; out-- {
-		n := p.nearestToItsEnd()
+		n := t.nearestToItsEnd()
 		n.condition.acquit(now)
 		changes = append(changes, Verdict{Node: n})
 	}
 	for ; out < up/2; out++ {
-		v, ok := p.worst()
+		v, ok := t.worst()
 		if !ok {
 			break
 		}
@@ -130,8 +141,8 @@ func (p *Pool) judge(now int64) (changes []Verdict) {
 }
 
 // nearestToItsEnd returns the outlier that is up and has the least time left.
-func (p *Pool) nearestToItsEnd() (nearest *Node) {
-	for _, n := range p.nodes {
+func (t *tier) nearestToItsEnd() (nearest *Node) {
+	for _, n := range t.ranked {
 		if n.isUp() && n.IsOutlier() && (nearest == nil || n.condition.outlierUntil.Load() < nearest.condition.outlierUntil.Load()) {
 			nearest = n
 		}
@@ -140,9 +151,9 @@ func (p *Pool) nearestToItsEnd() (nearest *Node) {
 }
 
 // worst returns the node that fails most of those that fail far more than their peers.
-func (p *Pool) worst() (v Verdict, ok bool) {
+func (t *tier) worst() (v Verdict, ok bool) {
 	var shares []float64 // of the nodes that can be judged
-	for _, n := range p.nodes {
+	for _, n := range t.ranked {
 		r := n.condition.record
 		if !n.isPreferred() || r.good+r.bad < minAttempts {
 			continue

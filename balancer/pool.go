@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 )
 
@@ -37,7 +36,7 @@ type PoolSpec struct {
 }
 
 // Pool is a set of nodes that serve the same clients, and the algorithm that chooses
-// among them. The exported fields never change.
+// among those of the first precedence of which a node is up. The exported fields never change.
 type Pool struct {
 	Name      string
 	Algorithm Algorithm
@@ -45,22 +44,18 @@ type Pool struct {
 
 	nodes []*Node // in configuration order
 
-	rendezvous
+	top tier // the first; the others follow it
 
 	maxLoad    float64 // 0: none
 	movesClean bool    // a client without state on its node may be sent elsewhere
 	outliers   bool
-
-	shares []uint64 // for drawing a node at random by weight
-
-	schedule []int32 // for RoundRobin: the ranks of one round
-	turn     atomic.Uint64
 }
 
 // maxNodes is how many nodes a pool can have: Candidates keep the rank of a node in 16 bits.
 const maxNodes = math.MaxInt16
 
-// NewPool builds a pool. The error names every fault of the spec. A node whose address
+// NewPool builds a pool. The error names every fault of the spec. A pool may have no nodes,
+// and then it has no candidates. A node whose address
 // holds a literal IP has its Addrs at once; other nodes get them from SetAddrs.
 func NewPool(spec PoolSpec) (*Pool, error) {
 	p := &Pool{Name: spec.Name, Algorithm: spec.Algorithm, HashKey: spec.HashKey, maxLoad: spec.MaxLoad, outliers: spec.Outliers}
@@ -81,10 +76,7 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 	default:
 		fault("algorithm %d is unknown", spec.Algorithm)
 	}
-	switch {
-	case len(spec.Nodes) == 0:
-		fault("it has no nodes")
-	case len(spec.Nodes) > maxNodes:
+	if len(spec.Nodes) > maxNodes {
 		fault("it has %d nodes; at most %d are possible", len(spec.Nodes), maxNodes)
 	}
 	switch {
@@ -113,11 +105,7 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
 	}
-	p.rendezvous = newRendezvous(p.nodes)
-	p.shares = newShares(p.ranked)
-	if p.Algorithm == RoundRobin {
-		p.startRoundRobin()
-	}
+	p.setTiers()
 	return p, nil
 }
 
@@ -160,9 +148,12 @@ func newNode(s NodeSpec) (*Node, error) {
 	if s.ConnectRate < 0 {
 		return nil, fmt.Errorf("connect_rate %d is negative", s.ConnectRate)
 	}
+	if s.Priority < 0 || s.Priority > MaxPriority {
+		return nil, fmt.Errorf("priority %d is not from 0 to %d", s.Priority, MaxPriority)
+	}
 	n := &Node{
 		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port),
-		Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections, ConnectRate: s.ConnectRate, HealthPort: s.HealthPort,
+		Precedence: Precedence{s.Backup, s.Priority}, Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections, ConnectRate: s.ConnectRate, HealthPort: s.HealthPort,
 		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: newCondition(), schedule: newSchedule(),
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {

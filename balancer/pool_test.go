@@ -42,10 +42,7 @@ func TestPoolNamesEveryFaultOfItsSpec(t *testing.T) {
 	}
 }
 
-func TestPoolWithoutNodesOrWithAnUnknownAlgorithmIsRefused(t *testing.T) {
-	if _, err := NewPool(PoolSpec{Name: "x"}); err == nil {
-		t.Error("a pool without nodes was built")
-	}
+func TestPoolOfAnUnknownAlgorithmIsRefused(t *testing.T) {
 	nodes := []NodeSpec{{Name: "a", Address: "127.0.0.1:1"}}
 	if _, err := NewPool(PoolSpec{Name: "x", Algorithm: 99, Nodes: nodes}); err == nil {
 		t.Error("a pool of an unknown algorithm was built")

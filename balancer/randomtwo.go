@@ -17,30 +17,30 @@ func newShares(ranked []*Node) []uint64 {
 
 // lighterOfPair draws two different nodes by weight and returns the rank of the less
 // loaded one, or -1 unless both are preferred.
-func (p *Pool) lighterOfPair(random uint64) int {
-	if len(p.ranked) < 2 {
+func (t *tier) lighterOfPair(random uint64) int {
+	if len(t.ranked) < 2 {
 		return -1
 	}
-	end := p.shares[len(p.ranked)]
-	a := p.rankAt(scale(random, end))
-	begin, length := p.shares[a], uint64(p.ranked[a].Weight)
+	end := t.shares[len(t.ranked)]
+	a := t.rankAt(scale(random, end))
+	begin, length := t.shares[a], uint64(t.ranked[a].Weight)
 	point := scale(random<<32, end-length) // on the line without node a
 	if point >= begin {
 		point += length
 	}
-	b := p.rankAt(point)
-	if !p.ranked[a].isPreferred() || !p.ranked[b].isPreferred() {
+	b := t.rankAt(point)
+	if !t.ranked[a].isPreferred() || !t.ranked[b].isPreferred() {
 		return -1
 	}
-	if p.ranked[b].lighter(p.ranked[a]) {
+	if t.ranked[b].lighter(t.ranked[a]) {
 		return b
 	}
 	return a
 }
 
 // rankAt returns the rank of the node at a point of the line.
-func (p *Pool) rankAt(point uint64) int {
-	i, begins := slices.BinarySearch(p.shares, point)
+func (t *tier) rankAt(point uint64) int {
+	i, begins := slices.BinarySearch(t.shares, point)
 	if begins {
 		return i
 	}
@@ -59,7 +59,7 @@ func scale(random, end uint64) uint64 {
 func (c *Candidates) lighterOfTwoSteps() *Node {
 	var a *Node
 	if c.walk.held >= 0 {
-		a = c.pool.ranked[c.walk.held]
+		a = c.tier.ranked[c.walk.held]
 		if a.State() != Up {
 			a = nil
 		}

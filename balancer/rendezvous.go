@@ -15,7 +15,7 @@ import (
 // arithmetic is on integers: floating point may differ in the last bit between
 // architectures (arm64 fuses multiply and add), and replicas must agree.
 
-// rendezvous groups a pool's nodes by weight for the search: among nodes of one weight
+// rendezvous groups the nodes of a tier by weight for the search: among nodes of one weight
 // the hash alone decides, without the logarithm.
 type rendezvous struct {
 	ranked  []*Node // by weight, then by name: the same on every replica
@@ -24,7 +24,7 @@ type rendezvous struct {
 
 // class is the nodes of one weight.
 type class struct {
-	reciprocal uint64   // of the weight; 0 when the pool has only this class
+	reciprocal uint64   // of the weight; 0 when the tier has only this class
 	rank       int      // of its first node in ranked
 	nameHashes []uint64 // of its nodes
 }
@@ -82,7 +82,7 @@ func (r *rendezvous) first(key uint64) int {
 		}
 		return r.after(key, -1, (*Node).isUp)
 	}
-	best := draw{cost: ^uint64(0)}
+	best := draw{cost: ^uint64(0), rank: -1}
 	for i := range r.classes {
 		c := &r.classes[i]
 		hash, rank := c.top(key)

@@ -175,9 +175,9 @@ func TestOrderIsThatOfAllDrawsSorted(t *testing.T) {
 				lost.SetOperator(Down)
 			}
 			var draws []draw
-			for rank, n := range p.ranked {
+			for rank, n := range p.top.ranked {
 				if n.State() == Up {
-					draws = append(draws, p.drawOf(key, rank))
+					draws = append(draws, p.top.drawOf(key, rank))
 				}
 			}
 			slices.SortFunc(draws, func(a, b draw) int {
@@ -188,7 +188,7 @@ func TestOrderIsThatOfAllDrawsSorted(t *testing.T) {
 			})
 			var want []string
 			for _, d := range draws {
-				want = append(want, p.ranked[d.rank].Name)
+				want = append(want, p.top.ranked[d.rank].Name)
 			}
 			if got := names(p, key, true); !slices.Equal(got, want) {
 				t.Fatalf("weights %v, key %x: %v, want %v", weights, key, got, want)
@@ -201,7 +201,7 @@ func TestOrderIsThatOfAllDrawsSorted(t *testing.T) {
 func TestEqualWeightsGiveTheOrderOfTheWeightedFormula(t *testing.T) {
 	plain := newPool(t, ConsistentHash, emqx(20, "")...)
 	weighted := newPool(t, ConsistentHash, emqx(20, "")...)
-	weighted.classes[0].reciprocal = reciprocal(3)
+	weighted.top.classes[0].reciprocal = reciprocal(3)
 	for i := range 10_000 {
 		key := mix(uint64(i))
 		if a, b := names(plain, key, true), names(weighted, key, true); !slices.Equal(a, b) {
@@ -212,8 +212,8 @@ func TestEqualWeightsGiveTheOrderOfTheWeightedFormula(t *testing.T) {
 
 func TestNodesWhoseNameHashesCollideStandByName(t *testing.T) {
 	p := newPool(t, ConsistentHash, "c", "a", "b")
-	for i := range p.classes[0].nameHashes {
-		p.classes[0].nameHashes[i] = 42
+	for i := range p.top.classes[0].nameHashes {
+		p.top.classes[0].nameHashes[i] = 42
 	}
 	for _, key := range []uint64{0, 42, 1 << 63} {
 		if got := names(p, key, true); !slices.Equal(got, []string{"a", "b", "c"}) {
