@@ -20,6 +20,8 @@ type NodeSpec struct {
 	HealthPort     uint16 // see Node
 	Priority       int    // see Precedence
 	Backup         bool   // see Precedence
+
+	Addrs []netip.AddrPort // all addresses, if there are more than that of Address
 }
 
 // Node is one broker address of a pool. The exported fields never change. The state
@@ -38,6 +40,7 @@ type Node struct {
 	slowStart time.Duration // of the pool
 	queue     Queue         // of the pool
 	tier      *tier         // the nodes of its precedence
+	place     string        // Address, and what NodeSpec.Addrs adds to it
 
 	operator  *operatorWord
 	count     *sessionCount

@@ -60,6 +60,9 @@ type Set struct {
 	Nodes []Node
 }
 
+// Equal reports whether both are the same.
+func (s Set) Equal(o Set) bool { return s.Known == o.Known && sameNodes(s.Nodes, o.Nodes) }
+
 // sameNodes reports whether two sorted lists are the same.
 func sameNodes(a, b []Node) bool { return slices.EqualFunc(a, b, Node.equal) }
 

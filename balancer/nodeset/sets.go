@@ -30,6 +30,7 @@ type Sets struct {
 
 	mu      sync.Mutex // guards sources and the fields of each set
 	sources []*watched // in the order of Apply
+	ahead   []*watched // of the last Prepare
 }
 
 // New returns Sets without sources.
@@ -48,7 +49,7 @@ func (s *Sets) Apply(watches []Watch) {
 		}
 		next[i].emptyGrace, next[i].parse, next[i].again = w.EmptyGrace, w.Parse, true
 	}
-	s.sources = next
+	s.sources, s.ahead = next, nil
 	select {
 	case s.applied <- struct{}{}:
 	default: // Run has a signal already
@@ -57,11 +58,29 @@ func (s *Sets) Apply(watches []Watch) {
 
 // find returns the source that is watched already, or nil.
 func (s *Sets) find(source Source) *watched {
-	i := slices.IndexFunc(s.sources, func(w *watched) bool { return w.Source == source })
-	if i < 0 {
-		return nil
+	for _, w := range slices.Concat(s.sources, s.ahead) {
+		if w.Source == source {
+			return w
+		}
 	}
-	return s.sources[i]
+	return nil
+}
+
+// Prepare looks up the sets of new sources before they are passed to Apply, so that a pool does not lose its nodes until
+// they are known. It returns after the last answer, within lookupTimeout.
+func (s *Sets) Prepare(ctx context.Context, watches []Watch) {
+	s.mu.Lock()
+	s.ahead = nil
+	for _, w := range watches {
+		if s.find(w.Source) == nil {
+			n := newWatched(s, w.Source)
+			n.emptyGrace, n.parse = w.EmptyGrace, w.Parse
+			s.ahead = append(s.ahead, n)
+		}
+	}
+	ahead := s.ahead
+	s.mu.Unlock()
+	lookUpAll(ctx, ahead)
 }
 
 // Find returns the set of a source, which is not known before Apply has it.
@@ -87,14 +106,17 @@ func (s *Sets) signal() {
 // Resolve looks up each set that is not known, all at the same time. It returns after the last answer, or when ctx
 // is done; Run then looks up the others.
 func (s *Sets) Resolve(ctx context.Context) {
-	var round sync.WaitGroup
 	s.mu.Lock()
-	for _, w := range s.sources {
-		if !w.set.Known {
-			round.Go(func() { w.lookUp(ctx) }) // ends with the look-up, or with ctx
-		}
-	}
+	unknown := slices.DeleteFunc(slices.Clone(s.sources), func(w *watched) bool { return w.set.Known })
 	s.mu.Unlock()
+	lookUpAll(ctx, unknown)
+}
+
+func lookUpAll(ctx context.Context, sources []*watched) {
+	var round sync.WaitGroup
+	for _, w := range sources {
+		round.Go(func() { w.lookUp(ctx) }) // ends with the look-up, or with ctx
+	}
 	round.Wait()
 }
 

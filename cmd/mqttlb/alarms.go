@@ -51,6 +51,7 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 			}
 		}
 	}
+	s.discoveryAlarms(plan, add)
 	now := time.Now()
 	files := func(of string, list []tlsterm.CertificateStatus) {
 		for _, f := range list {

@@ -11,7 +11,9 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/discovery"
+	"mqttlb/balancer/dns"
 	"mqttlb/balancer/health"
+	"mqttlb/balancer/nodeset"
 	"mqttlb/config"
 	"mqttlb/proxy/snapshot"
 )
@@ -26,7 +28,10 @@ type plan struct {
 	operators operators // set at run time for its nodes
 
 	registry *balancer.Registry
-	names    *discovery.Discovery // resolves the host names of nodes
+	names    *discovery.Discovery           // resolves the host names of nodes
+	sets     *nodeset.Sets                  // the nodes that pools discover
+	used     map[nodeset.Source]nodeset.Set // the sets of this plan
+	planned  map[string][]plannedNode       // the nodes of each pool, in the order of its Nodes; by its name
 	checkers map[string]*health.Checker
 	tls      map[string]*listenerTLS // by the listener's name
 	nodeTLS  map[string]*poolTLS     // by the pool's name
@@ -34,6 +39,8 @@ type plan struct {
 	admin    *adminPlan
 
 	openSecrets []config.Error // warnings about files with secrets of health checks
+
+	known bool // its warnings are known
 
 	required []*snapshot.Pool // the process is ready only while each of them has a node that is up
 	lameDuck time.Duration    // timeouts.lame_duck
@@ -52,12 +59,13 @@ type plan struct {
 // everything that is wrong.
 func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) (*plan, error) {
 	if before == nil {
-		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log)}
+		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log), sets: nodeset.New(dns.NewStub(dns.Settings{}), log)}
 	}
-	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
+	p := &plan{registry: before.registry, names: before.names, sets: before.sets, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
 	p.probeTLS = map[string]*poolTLS{}
-	p.workers = append(p.workers, p.names)
+	p.used, p.planned = map[nodeset.Source]nodeset.Set{}, map[string][]plannedNode{}
+	p.workers = append(p.workers, p.names, p.sets)
 	pools := make(map[string]*snapshot.Pool)
 	var errs []error
 	for i := range cfg.Pools {
@@ -93,7 +101,11 @@ func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) 
 			p.required = append(p.required, pool)
 		}
 	}
-	p.afterApply = append(p.afterApply, func() error { p.names.Apply(p.nodes()); return nil })
+	p.afterApply = append(p.afterApply, func() error {
+		p.names.Apply(p.nodes())
+		p.sets.Apply(watchesOf(cfg))
+		return nil
+	})
 	return p, nil
 }
 
@@ -181,6 +193,9 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 
 // logWarnings logs the warnings about the configuration and its files, and returns them.
 func (p *plan) logWarnings(log *slog.Logger) (all []string) {
+	if p.known {
+		return nil
+	}
 	for _, warning := range p.config.Warnings {
 		log.Warn("the configuration", "warning", warning.Error())
 		all = append(all, warning.Error())

@@ -14,6 +14,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/health"
+	"mqttlb/balancer/nodeset"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
@@ -67,6 +68,12 @@ func everything(t *testing.T) *fixed {
 		Pools: func() []*snapshot.Pool { return []*snapshot.Pool{pool} },
 		Health: func() map[string][]health.Status {
 			return map[string][]health.Status{"p": {{Node: node, State: balancer.Up, Since: at, Last: at, Took: time.Second, Passed: 2, Failed: 1}}}
+		},
+		Discovery: func() []nodeset.Status {
+			return []nodeset.Status{{
+				Source: nodeset.Source{Pool: "p", Kind: nodeset.SRV}, Set: nodeset.Set{Known: true, Nodes: make([]nodeset.Node, 3)},
+				LastGood: at, Changes: 2, Failures: 5, Err: errors.New("refused"), Empty: at,
+			}}
 		},
 		Nodes: func() []api.Node {
 			return []api.Node{{
