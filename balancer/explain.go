@@ -15,7 +15,7 @@ type Choice struct {
 }
 
 // Explain returns the nodes of the pool as a session of the client would try them now: its candidates in
-// their order, and then the nodes that are not candidates. If the client has no key, or the pool hashes no
+// their order, those of later tiers, and then the nodes that are not candidates. If the client has no key, or the pool hashes no
 // field, chance or load decides: then no node is chosen, and all are in configuration order.
 //
 // Explain takes no place on a node and no turn. The order is that of Candidates; the reasons are read after it, so a node
@@ -26,19 +26,46 @@ func (p *Pool) Explain(client Client) []Choice {
 	}
 	var choices []Choice
 	tried := map[*Node]bool{}
-	candidates, chosen := p.Candidates(client), false
-	var orders []order
-	for n := candidates.Next(); n != nil; n = candidates.Next() {
-		choices, orders = append(choices, Choice{Node: n}), append(orders, candidates.walk.order)
-		tried[n] = true
+	byKey, reached := p.byKey(client.Key), false
+	start := p.Candidates(client)
+	for candidates, ok := start, true; ok; candidates, ok = start.Below(&candidates) {
+		var tier []Choice
+		var orders []order
+		for n := candidates.Next(); n != nil; n = candidates.Next() {
+			tier, orders = append(tier, Choice{Node: n}), append(orders, candidates.walk.order)
+			tried[n] = true
+		}
+		if reached {
+			for i := range tier {
+				tier[i].Why = tier[i].Node.notInUse()
+			}
+		} else {
+			p.explainTier(client, tier, orders, byKey)
+		}
+		reached = reached || slices.ContainsFunc(tier, func(c Choice) bool { return !c.Node.unresolved() })
+		choices = append(choices, tier...)
 	}
-	byKey := p.byKey(client.Key)
-	home := slices.IndexFunc(byKey, func(n *Node) bool { return tried[n] })
+	for _, n := range byKey {
+		if !tried[n] {
+			choices = append(choices, n.exclusion())
+		}
+	}
+	return choices
+}
+
+// explainTier gives the candidates of the tier that the client comes to their reasons. If no node is up, they are those
+// of all tiers.
+func (p *Pool) explainTier(client Client, choices []Choice, orders []order, byKey []*Node) {
+	home := slices.IndexFunc(byKey, func(n *Node) bool { return slices.ContainsFunc(choices, func(c Choice) bool { return c.Node == n }) })
+	chosen := false
 	for i := range choices {
 		c := &choices[i]
 		place, hindrance, busy := "next by its hash", c.Node.hindrance(), c.Node.Busy()
 		if c.Node == byKey[home] {
 			place = "first by its hash"
+		}
+		if orders[i] < lastResort {
+			place += c.Node.inUse()
 		}
 		switch {
 		case hindrance != "":
@@ -66,25 +93,22 @@ func (p *Pool) Explain(client Client) []Choice {
 			choices[i].Chosen = true
 		}
 	}
-	for _, n := range byKey {
-		if !tried[n] {
-			choices = append(choices, n.exclusion())
-		}
-	}
-	return choices
 }
 
 // explainWithoutKey explains the nodes to a session for which chance or load decides.
 func (p *Pool) explainWithoutKey() (choices []Choice) {
-	candidate, last := (*Node).isUp, p.Up() == 0
+	candidate, use := (*Node).isUp, p.inUse()
+	last := use == nil
 	if last {
 		candidate = (*Node).mayBeTried
 	}
 	for _, n := range p.nodes {
-		c := Choice{Node: n, Why: "may be chosen"}
+		c := Choice{Node: n, Why: "may be chosen" + n.inUse()}
 		switch hindrance := n.hindrance(); {
 		case !candidate(n):
 			c = n.exclusion()
+		case !last && n.tier != use:
+			c.Why = n.notInUse()
 		case hindrance != "":
 			c.Why = hindrance
 		case last:
@@ -92,11 +116,27 @@ func (p *Pool) explainWithoutKey() (choices []Choice) {
 		case n.IsOutlier():
 			c.Why = "after the others: " + n.outlying()
 		case n.Ramp() < 1:
-			c.Why = "may be chosen: " + n.ramping()
+			c.Why += ": " + n.ramping()
 		}
 		choices = append(choices, c)
 	}
 	return choices
+}
+
+// inUse says why the node is used that is not of the first tier.
+func (n *Node) inUse() string {
+	switch n.tier {
+	case &n.tier.pool.top:
+		return ""
+	case n.tier.pool.inUse():
+		return "; " + n.Precedence.String() + ", in use since no node before it is up"
+	}
+	return "; " + n.Precedence.String() + ", tried since no node before it can be reached"
+}
+
+// notInUse says why the node is not used, although it is up.
+func (n *Node) notInUse() string {
+	return n.Precedence.String() + ": used when no node before it is up, or can be reached"
 }
 
 // postponement says why a candidate comes after those that are not postponed.
@@ -140,6 +180,9 @@ func (n *Node) hindrance() string {
 	}
 	return ""
 }
+
+// unresolved reports whether the host name of the node has no address: a session cannot reach it.
+func (n *Node) unresolved() bool { return n.LookedUp() && len(n.Addrs()) == 0 }
 
 // exclusion says why a node is no candidate.
 func (n *Node) exclusion() Choice {

@@ -3,6 +3,7 @@ package balancer
 import (
 	"cmp"
 	"slices"
+	"strconv"
 )
 
 // MaxPriority is the greatest priority of a node, as in an SRV record.
@@ -24,6 +25,17 @@ func (p Precedence) Compare(other Precedence) int {
 		return 1
 	}
 	return cmp.Compare(p.Priority, other.Priority)
+}
+
+// String returns the precedence as operators read it.
+func (p Precedence) String() string {
+	switch {
+	case p.Backup && p.Priority > 0:
+		return "a backup of priority " + strconv.Itoa(p.Priority)
+	case p.Backup:
+		return "a backup"
+	}
+	return "priority " + strconv.Itoa(p.Priority)
 }
 
 // tier is the nodes of one precedence. Draws, turns and shares of a tier do not depend on other tiers: a

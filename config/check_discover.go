@@ -28,7 +28,7 @@ func checkDiscover(p *Pool, s *source, pool string) {
 	case d.DNS == "" && s.written(port):
 		s.errorf(port, "has no meaning with %s, whose nodes have ports of their own", kinds[0])
 	}
-	for _, key := range []string{"max_connections", "health_port"} {
+	for _, key := range []string{"max_connections", "health_port", "backup"} {
 		if key := child(at, key); d.File != "" && s.written(key) {
 			s.errorf(key, "has no meaning with file, whose nodes have settings of their own")
 		}

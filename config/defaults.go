@@ -240,6 +240,9 @@ var defaultNode = Node{
 	Weight: 1,
 	// Brokers have limits of their own and refuse in MQTT.
 	MaxConnections: 0,
+	// Nodes of one cluster are used together.
+	Priority: 0,
+	Backup:   false,
 	// Nodes of one size take as many a second.
 	ConnectRate: RateOfPool,
 }

@@ -19,10 +19,11 @@ type Discover struct {
 	// File is a file of nodes, see ParseNodes. It is watched.
 	File string
 
-	// MaxConnections and HealthPort are those of each node, as in Node. Not valid with File, whose nodes have
-	// their own.
+	// MaxConnections, HealthPort and Backup are those of each node, as in Node. Not valid with File, whose nodes
+	// have their own.
 	MaxConnections int
 	HealthPort     int
+	Backup         bool
 }
 
 // String returns the kind of the source and its name; empty for nil.
@@ -49,6 +50,7 @@ func discoverFields(d *Discover) []field {
 		scalar("file", &d.File, text(parseFile)),
 		scalar("max_connections", &d.MaxConnections, integer(0, maxConnections)),
 		scalar("health_port", &d.HealthPort, integer(1, maxPort)),
+		scalar("backup", &d.Backup, boolean),
 	}
 }
 
@@ -86,6 +88,9 @@ func (d *Discover) summary() string {
 	}
 	if d.HealthPort > 0 {
 		s += fmt.Sprintf(", health port %d", d.HealthPort)
+	}
+	if d.Backup {
+		s += ", backups"
 	}
 	return s
 }

@@ -197,6 +197,8 @@ func nodeFields(n *Node) []field {
 		required(scalar("address", &n.Address, text(parseNodeAddress))),
 		scalar("weight", &n.Weight, integer(1, maxWeight)),
 		scalar("max_connections", &n.MaxConnections, integer(0, maxConnections)),
+		scalar("priority", &n.Priority, integer(0, maxPriority)),
+		scalar("backup", &n.Backup, boolean),
 		scalar("connect_rate", &n.ConnectRate, rateOf("sessions")),
 		scalar("health_port", &n.HealthPort, integer(1, maxPort)),
 	}

@@ -152,6 +152,11 @@ type Node struct {
 	Weight         int // share of the clients relative to the pool's other nodes, at least 1
 	MaxConnections int // limit of open sessions on this node; 0: no limit
 
+	// Priority and Backup order the nodes: those of the lowest priority are used, and later ones while
+	// none of them is up. A backup comes after all nodes that are none, whatever their priority.
+	Priority int // 0 to 65535
+	Backup   bool
+
 	ConnectRate Rate // new sessions a second; RateOfPool: that of its pool
 
 	HealthPort int // overrides Health.Port; 0: that. Valid only if Probe is ProbeHTTP or has ProbeEMQX

@@ -48,13 +48,13 @@ func (c *Config) Summary(w io.Writer) error {
 		row("POOL", "PROTOCOL", "ALGORITHM", "TLS", "PROXY OUT", "HEALTH")
 		row(p.Name, p.protocol(), p.algorithm(), p.TLS.String(), p.proxy(), p.health())
 		endTable()
-		rated := p.hasRate() // otherwise nobody asked for the column
+		rated, tiered := p.hasRate(), len(p.tiers()) > 1 // otherwise nobody asked for the column
 		if len(p.Nodes) > 0 {
-			row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(rated, "NEW SESSIONS"))...)
+			row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(tiered, "USE"), pick(rated, "NEW SESSIONS"))...)
 		}
 		for _, n := range p.Nodes {
 			row(slices.Concat([]string{"  " + n.Name, n.reached(), strconv.Itoa(n.Weight), limit(n.MaxConnections)},
-				pick(rated, p.ConnectRateOf(&n).String()))...)
+				pick(tiered, n.use()), pick(rated, p.ConnectRateOf(&n).String()))...)
 		}
 		endTable()
 		if p.Discover != nil {

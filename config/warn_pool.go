@@ -13,6 +13,7 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 	warnVerify(p.Health.TLS, s, child(child(child(at, "health"), "tls"), "verify"))
 	warnSingleNode(p, s, at)
 	warnMaxLoad(p, s, child(at, "max_load"))
+	warnTiers(p, s, at)
 	if p.TLS != nil {
 		p.TLS.chosen().warn(s, child(at, "tls"))
 	}
@@ -57,13 +58,17 @@ func warnSingleNode(p *Pool, s *source, at string) {
 }
 
 // warnMaxLoad warns of a limit of load that no node can exceed: with all sessions on one node, this one has as
-// many times its share as the weights of all are to its own.
+// many times its share as the weights of all that are used together are to its own.
 func warnMaxLoad(p *Pool, s *source, at string) {
-	total, least := 0, maxWeight
-	for _, n := range p.Nodes {
-		total, least = total+n.Weight, min(least, n.Weight)
+	most := 0.0
+	for _, nodes := range p.tiers() {
+		total, least := 0, maxWeight
+		for _, n := range nodes {
+			total, least = total+n.Weight, min(least, n.Weight)
+		}
+		most = max(most, float64(total)/float64(least))
 	}
-	if most := float64(total) / float64(least); len(p.Nodes) > 1 && p.Discover == nil && float64(p.MaxLoad) >= most {
+	if len(p.Nodes) > 1 && p.Discover == nil && float64(p.MaxLoad) >= most {
 		s.warnf(at, "%s is never reached: a node with all sessions has %s times its share", p.MaxLoad, strconv.FormatFloat(most, 'g', 3, 64))
 	}
 }

@@ -105,7 +105,7 @@ func (m *manager) reportNodes(pool string, before, after *plan) {
 		switch {
 		case i < 0:
 			added = append(added, n.Name)
-		case n.Node != was[i].Node || n.priority != was[i].priority || !slices.Equal(n.addrs, was[i].addrs):
+		case n.Node != was[i].Node || !slices.Equal(n.addrs, was[i].addrs):
 			changed = append(changed, n.Name)
 		}
 	}

@@ -15,9 +15,8 @@ import (
 // plannedNode is a node of a pool as it is configured, or as its source and the configuration want it.
 type plannedNode struct {
 	config.Node
-	addrs    []netip.AddrPort // where it is, if its source has said so
-	priority int
-	source   string // where it comes from; empty: from the configuration
+	addrs  []netip.AddrPort // where it is, if its source has said so
+	source string           // where it comes from; empty: from the configuration
 }
 
 // watchesOf returns the sources of nodes of a configuration.
@@ -82,7 +81,7 @@ func nodesOf(pool *config.Pool, set nodeset.Set) []plannedNode {
 
 // discovered returns a node of a set.
 func discovered(d *config.Discover, n nodeset.Node) plannedNode {
-	p := plannedNode{priority: n.Priority, source: d.String()}
+	p := plannedNode{source: d.String()}
 	if settings, ok := n.Settings.(config.Node); ok { // of a file
 		p.Node = settings
 		return p
@@ -97,6 +96,7 @@ func discovered(d *config.Discover, n nodeset.Node) plannedNode {
 	p.Node = config.Node{
 		Name: n.Name, Address: config.Address{Network: "tcp", Host: host, Port: port}, Weight: n.Weight,
 		MaxConnections: d.MaxConnections, ConnectRate: config.RateOfPool, HealthPort: d.HealthPort,
+		Priority: n.Priority, Backup: d.Backup,
 	}
 	return p
 }
@@ -106,6 +106,6 @@ func (n *plannedNode) spec(pool *config.Pool, set operators) balancer.NodeSpec {
 	return balancer.NodeSpec{
 		Name: n.Name, Address: net.JoinHostPort(n.Address.Host, strconv.Itoa(int(n.Address.Port))), Addrs: n.addrs,
 		Weight: set.weight(n.Name, n.Weight), MaxConnections: n.MaxConnections,
-		ConnectRate: int(pool.ConnectRateOf(&n.Node)), HealthPort: uint16(n.HealthPort), Priority: n.priority,
+		ConnectRate: int(pool.ConnectRateOf(&n.Node)), HealthPort: uint16(n.HealthPort), Priority: n.Priority, Backup: n.Backup,
 	}
 }

@@ -14,6 +14,8 @@
 // no node goes to its next candidate, and waits only if none has room; a session that was
 // told to [Walk.Stay] waits for its own node.
 //
+// Nodes of a later priority are tried if none of those before could be reached.
+//
 // It decides which node to try next and when, and what a failure means. It dials nothing
 // and has no clock: event loops and goroutines use it in the same way.
 package walk

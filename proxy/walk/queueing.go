@@ -60,7 +60,7 @@ func (w *Walk) noRoom(node *balancer.Node, now int64) (_ *balancer.Node, pause t
 			}
 		}
 	}
-	q.crowded = true
+	q.crowded, w.reached = true, true
 	node.Release()
 	return nil, 0, w.ended
 }
@@ -77,7 +77,7 @@ func (w *Walk) queueAnywhere(now int64) (node *balancer.Node, pause time.Duratio
 	}
 	var first *balancer.Node
 	var least time.Duration
-	candidates := w.start
+	candidates := w.tier
 	for n := candidates.Next(); n != nil; n = candidates.Next() {
 		if n.ConnectRate == 0 || n.Full() || slices.Contains(q.failed, n) {
 			continue // it was asked already

@@ -33,11 +33,13 @@ const mostRefusals = 2
 // belongs to one session. Times are in ns of the caller's monotonic clock.
 type Walk struct {
 	start      balancer.Candidates // all candidates
+	tier       balancer.Candidates // all candidates of the tier that this round has come to
 	candidates balancer.Candidates // the candidates left in this round
 	until      int64               // end of the walk's time; 0: the candidates are not repeated
 	resumes    int64               // end of the pause before this round; 0: there was none
 	pause      time.Duration       // the longest
 	reason     outcome.Outcome     // why no node was reached yet
+	reached    bool                // a node of the tier was reached, or not tried: it is full, busy, or we were short of something
 	timedOut   bool                // an attempt of this round timed out
 	closed     bool                // a node of this round has closed in place of an answer
 	answered   bool                // a node has refused the session, which is an answer, or was silent
@@ -54,7 +56,7 @@ type Walk struct {
 // random pause of at most pause. An until of 0 means that each candidate is tried once,
 // without a time limit.
 func New(c balancer.Candidates, until int64, pause time.Duration) Walk {
-	return Walk{start: c, candidates: c, until: until, pause: pause, reason: outcome.NoNode}
+	return Walk{start: c, tier: c, candidates: c, until: until, pause: pause, reason: outcome.NoNode}
 }
 
 // Next returns the node to try now and acquires it: call Release later. If the pause is not 0,
@@ -76,9 +78,11 @@ func (w *Walk) Next(now int64) (node *balancer.Node, pause time.Duration) {
 	case now < w.resumes:
 		return nil, time.Duration(w.resumes - now)
 	}
-	for node := w.candidates.Next(); node != nil; node = w.candidates.Next() {
-		if node, pause, done := w.ask(node, now); done {
-			return node, pause
+	for tier := true; tier; tier = w.nextTier() {
+		for node := w.candidates.Next(); node != nil; node = w.candidates.Next() {
+			if node, pause, done := w.ask(node, now); done {
+				return node, pause
+			}
 		}
 	}
 	if node, pause := w.queueAnywhere(now); node != nil {
@@ -119,8 +123,22 @@ func (w *Walk) pauseBefore() time.Duration {
 
 // newRound begins again with the first candidate.
 func (w *Walk) newRound() {
-	w.candidates, w.timedOut, w.closed = w.start, false, false
+	w.tier, w.candidates, w.reached, w.timedOut, w.closed = w.start, w.start, false, false, false
 	w.queueing.failed, w.queueing.crowded = w.queueing.failed[:0], false
+}
+
+// nextTier goes on to the nodes of the next priority, if none of this one could be reached: RFC 2782 asks for the
+// lowest priority that a client can reach. Nodes that are full or busy, or that refuse the client, were reached, and
+// their work is not for a backup. It reports whether there are such nodes.
+func (w *Walk) nextTier() bool {
+	if w.reached {
+		return false
+	}
+	below, ok := w.start.Below(&w.candidates)
+	if ok {
+		w.tier, w.candidates = below, below
+	}
+	return ok
 }
 
 // ask acquires a candidate, and reports whether Next returns.
@@ -130,6 +148,7 @@ func (w *Walk) ask(node *balancer.Node, now int64) (_ *balancer.Node, pause time
 		if w.reason == outcome.NoNode {
 			w.reason = outcome.NodesFull
 		}
+		w.reached = true
 		return nil, 0, false
 	case node.Admit():
 		w.queueing.last = node
@@ -148,6 +167,7 @@ func (w *Walk) Failed(err error) Failure {
 	if f.OfRequest {
 		w.refusals++
 	}
+	w.reached = w.reached || !f.Unreached
 	w.reason = f.Outcome
 	w.timedOut = w.timedOut || f.TimedOut
 	w.ended = w.ended || f.Outcome == outcome.DescriptorsExceeded || // another node would need a descriptor, too
@@ -159,7 +179,7 @@ func (w *Walk) Failed(err error) Failure {
 // accepted it: it has closed, or it has refused or was silent.
 func (w *Walk) TurnedAway(closed bool) {
 	w.passOver()
-	w.closed, w.answered = w.closed || closed, w.answered || !closed
+	w.reached, w.closed, w.answered = true, w.closed || closed, w.answered || !closed
 }
 
 // Await has the walk go on although there is no candidate: the nodes of the pool are not known yet. The caller
