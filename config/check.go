@@ -47,6 +47,7 @@ func check(c *Config, s *source) {
 	checkReserves(c, s)
 	checkLoops(c, s)
 	checkTimeouts(&c.Timeouts, s)
+	checkResolver(c, s)
 	checkEffects(c, s)
 	checkLog(&c.Log, s)
 	checkLogFile(c, s)

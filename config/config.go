@@ -26,6 +26,7 @@ type Config struct {
 	Pools     []Pool     // at least one
 	Limits    Limits
 	Timeouts  Timeouts
+	Resolver  Resolver
 	Admin     Admin
 	Log       Log
 

@@ -70,6 +70,13 @@ var defaultConfig = Config{
 		// Kubernetes kills a container 30 s after its SIGTERM.
 		Shutdown: 30 * time.Second,
 	},
+	Resolver: Resolver{
+		// The servers of a site answer in milliseconds, and a name that no cache has takes a second.
+		Timeout: 2 * time.Second,
+		// A zone that is loaded late or edited wrongly, and a cluster that has no ready pod, are repaired in minutes. To
+		// wait costs little: the health checks find the nodes that are gone.
+		EmptyGrace: 5 * time.Minute,
+	},
 	// Loopback, because the server shows client identifiers and addresses without
 	// authentication. Whoever opens another address decides what it shows: Public is off.
 	// The socket is in the system's runtime directory, which cmd looks for. No folder and no

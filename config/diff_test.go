@@ -184,6 +184,8 @@ func modify(t *testing.T, v reflect.Value) {
 		*x = append(slices.Clone(*x), "another")
 	case *[]LogField:
 		*x = append(slices.Clone(*x), "another")
+	case *[]netip.AddrPort:
+		*x = append(slices.Clone(*x), netip.MustParseAddrPort("192.0.2.7:53"))
 	case *[]netip.Prefix:
 		*x = append(slices.Clone(*x), netip.MustParsePrefix("192.0.2.0/24"))
 	default:

@@ -12,6 +12,7 @@ func configFields(c *Config) []field {
 		required(mappings("pools", &c.Pools, defaultPool, poolFields)),
 		section("limits", limitsFields(&c.Limits)),
 		section("timeouts", timeoutsFields(&c.Timeouts)),
+		section("resolver", resolverFields(&c.Resolver)),
 		section("admin", adminFields(&c.Admin)),
 		section("log", []field{
 			scalar("level", &c.Log.Level, oneOf(logLevels)),

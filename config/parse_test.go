@@ -130,7 +130,8 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, ConnectNode: 30 * time.Second, Connack: time.Minute, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
 			RequestBody: 20 * time.Second, Tunnel: time.Hour, Write: 20 * time.Second, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
 		},
-		Admin: Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
+		Resolver: Resolver{Timeout: 2 * time.Second, EmptyGrace: 5 * time.Minute},
+		Admin:    Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
 		Log: Log{
 			Level: LevelInfo, Format: FormatText, Output: LogStderr, Rotate: LogRotate{Size: 100 << 20, Keep: 10},
 			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "certificate", "path", "status", "error"},

@@ -100,6 +100,9 @@ func (c *Config) Summary(w io.Writer) error {
 	row("TIMEOUTS", fmt.Sprintf("CONNECT %s, dial %s, connect node %s, CONNACK %s, idle %s, write %s, half closed %s, %sshutdown %s",
 		formatDuration(c.Timeouts.ConnectPacket), formatDuration(c.Timeouts.Dial), formatDuration(c.Timeouts.ConnectNode), formatDuration(c.Timeouts.Connack), idle,
 		write, formatDuration(c.Timeouts.HalfClosed), c.Timeouts.lameDuck(), formatDuration(c.Timeouts.Shutdown)))
+	if c.resolves() || len(c.Resolver.Servers) > 0 { // otherwise nobody is asked
+		row("RESOLVER", c.Resolver.String())
+	}
 	row("ADMIN", c.Admin.String())
 	row("LOG", c.Log.String())
 	if len(c.Files) > 1 {

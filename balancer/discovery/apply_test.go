@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mqttlb/balancer/dns"
 )
 
 func TestNodesOfAHostThatStaysHaveItsLastAnswerAtOnce(t *testing.T) {
@@ -35,7 +37,7 @@ func TestHostThatIsGoneIsLookedUpNoMore(t *testing.T) {
 	d := applied(nodes(t, "a.example:1883"), r, slog.New(slog.DiscardHandler))
 	d.Apply(nodes(t, "b.example:1883"))
 	d.Resolve(t.Context())
-	if !slices.Equal(r.asked, []string{"ip b.example"}) {
+	if !slices.Equal(r.asked, []string{"b.example"}) {
 		t.Errorf("asked for %v", r.asked)
 	}
 }
@@ -51,7 +53,7 @@ func TestNewHostsAreLookedUpBeforeTheyAreApplied(t *testing.T) {
 	next := nodes(t, "a.example:1", "b.example:1", "b.example:2", "c.example:1", "127.0.0.9:1", "d.example:1")
 	d.ResolveNew(t.Context(), next)
 	slices.Sort(r.asked)
-	if !slices.Equal(r.asked, []string{"ip b.example", "ip c.example", "ip d.example"}) || log.Len() > 0 {
+	if !slices.Equal(r.asked, []string{"b.example", "c.example", "d.example"}) || log.Len() > 0 {
 		t.Errorf("asked for %v; log:\n%s", r.asked, &log)
 	}
 	wanted := []string{"127.0.0.1:1", "127.0.0.2:1 127.0.0.3:1", "127.0.0.2:2 127.0.0.3:2", "", "127.0.0.9:1", ""}
@@ -97,18 +99,19 @@ func TestHostWithoutAnAnswerIsLookedUpWhenItIsApplied(t *testing.T) {
 
 // slow is a resolver that answers when the test allows it.
 type slow struct {
+	dns.Resolver
 	begun  chan string
 	answer chan []netip.Addr
 }
 
-func (s *slow) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+func (s *slow) LookupAddrs(_ context.Context, host string) ([]netip.Addr, time.Duration, error) {
 	s.begun <- host
-	return <-s.answer, nil
+	return <-s.answer, ttl, nil
 }
 
 func TestAnswerOfARoundThatIsUnderWayReachesTheNewNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &slow{make(chan string), make(chan []netip.Addr)}
+		r := &slow{begun: make(chan string), answer: make(chan []netip.Addr)}
 		d := New(r, slog.New(slog.DiscardHandler))
 		old := nodes(t, "a.example:1883")
 		d.Apply(old)

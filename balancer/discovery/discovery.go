@@ -1,6 +1,6 @@
 // Package discovery keeps the addresses of nodes that are configured by host name.
 //
-//	d := discovery.New(net.DefaultResolver, log)
+//	d := discovery.New(dns.NewStub(dns.Settings{}), log)
 //	d.Apply(pool.Nodes())
 //	d.Resolve(ctx) // so that the first session finds addresses
 //	go d.Run(ctx)
@@ -9,6 +9,8 @@
 //
 //	d.ResolveNew(ctx, next.Nodes()) // so that their first session finds addresses
 //	d.Apply(next.Nodes())
+//
+// Each name is looked up again when the TTL of its answer is over.
 //
 // The package sets the addresses of the nodes it is given. It never turns addresses into
 // nodes: a node is one broker, and clients are hashed to its name.
@@ -19,46 +21,40 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/balancer/dns"
 )
 
-const (
-	// Interval is the time from one round of look-ups to the next. A broker that moves,
-	// such as a restarted pod, takes longer than ten seconds to start, and one query in
-	// ten seconds is no load for a resolver.
-	Interval = 10 * time.Second
-
-	// lookupTimeout is longer than the five seconds after which resolvers ask their
-	// second server. It is shorter than Interval, so that rounds do not overlap.
-	lookupTimeout = 8 * time.Second
-)
+// lookupTimeout is longer than the five seconds after which resolvers ask their
+// second server.
+const lookupTimeout = 8 * time.Second
 
 var errNoAddress = errors.New("the answer holds no address")
-
-// Resolver looks up host names. *net.Resolver is one.
-type Resolver interface {
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-}
 
 // Discovery looks up the host names of the nodes of the last Apply. Its methods may be
 // called from any goroutine.
 type Discovery struct {
-	resolver Resolver
-	log      *slog.Logger
-	added    chan struct{} // Apply has added hosts that may have no answer yet
+	resolver   dns.Resolver
+	log        *slog.Logger
+	emptyGrace atomic.Int64  // a time.Duration
+	changed    chan struct{} // a host may be due that was not
 
 	mu    sync.Mutex // guards hosts and the fields of each host
 	hosts map[string]*host
 }
 
 // New returns a Discovery without nodes.
-func New(resolver Resolver, log *slog.Logger) *Discovery {
-	return &Discovery{resolver: resolver, log: log, added: make(chan struct{}, 1)}
+func New(resolver dns.Resolver, log *slog.Logger) *Discovery {
+	return &Discovery{resolver: resolver, log: log, changed: make(chan struct{}, 1)}
 }
+
+// SetEmptyGrace sets for how long a host keeps its addresses although the resolver says that it has none any more. It is 0
+// at the start.
+func (d *Discovery) SetEmptyGrace(grace time.Duration) { d.emptyGrace.Store(int64(grace)) }
 
 // Apply replaces the nodes whose host names are looked up; they may belong to any number
 // of pools. Nodes with the same host share its look-ups. When Apply returns they have its
@@ -82,13 +78,11 @@ func (d *Discovery) Apply(nodes []*balancer.Node) {
 		h.nodes = append(h.nodes, n)
 	}
 	d.hosts = next
+	now := time.Now()
 	for _, h := range next {
-		h.seed()
+		h.seed(now)
 	}
-	select {
-	case d.added <- struct{}{}:
-	default: // Run already has a signal
-	}
+	d.wake()
 }
 
 // ResolveNew looks up the host names of nodes before they are passed to Apply, but only
@@ -109,7 +103,7 @@ func (d *Discovery) ResolveNew(ctx context.Context, nodes []*balancer.Node) {
 		}
 		// Ends with the look-up, after lookupTimeout at most.
 		round.Go(func() {
-			if addrs, err := d.lookUp(ctx, name); err == nil {
+			if addrs, _, err := d.lookUp(ctx, name); err == nil {
 				setAddrs(nodes, addrs)
 			}
 		})
@@ -130,75 +124,47 @@ func (d *Discovery) lastAnswer(name string) []netip.Addr {
 // Resolve looks up every name once, all at the same time. It returns after the last
 // answer, within 8 seconds.
 func (d *Discovery) Resolve(ctx context.Context) {
-	d.lookUpHosts(ctx, func(*host) bool { return true })
-}
-
-// lookUpHosts looks up the names of the hosts that which accepts.
-func (d *Discovery) lookUpHosts(ctx context.Context, which func(*host) bool) {
 	var round sync.WaitGroup
 	d.mu.Lock()
 	for _, h := range d.hosts {
-		if which(h) {
-			// Ends with the look-up, after lookupTimeout at most.
-			round.Go(func() { d.update(ctx, h) })
-		}
+		// Ends with the look-up, after lookupTimeout at most.
+		round.Go(func() { d.update(ctx, h) })
 	}
 	d.mu.Unlock()
 	round.Wait()
 }
 
-// Run resolves every host at each Interval, and a host without an answer as soon as Apply
-// adds it. It returns when ctx is done and every look-up has ended.
-func (d *Discovery) Run(ctx context.Context) {
-	rounds := time.NewTicker(Interval)
-	defer rounds.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-rounds.C:
-			d.Resolve(ctx)
-		case <-d.added:
-			d.lookUpHosts(ctx, func(h *host) bool { return h.last == nil })
-		}
-	}
-}
-
 // update looks up the name of a host and stores the answer in the host.
 func (d *Discovery) update(ctx context.Context, h *host) {
-	addrs, err := d.lookUp(ctx, h.name)
-	if ctx.Err() != nil {
+	addrs, ttl, err := d.lookUp(ctx, h.name)
+	if err != nil && ctx.Err() != nil {
 		return // canceled: not an answer
 	}
+	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.hosts[h.name] != h: // Apply has removed the host
+	case errors.Is(err, dns.ErrNoRecords):
+		h.empty(err, ttl, now, time.Duration(d.emptyGrace.Load()))
 	case err != nil:
-		h.failed(err)
+		h.failed(err, now)
 	default:
-		h.answered(addrs)
+		h.answered(addrs, ttl, now)
 	}
 }
 
 // lookUp returns the sorted addresses of a name. Resolvers rotate the order, and sessions
 // go to the first address. Sorting gives every replica the same first address, and the
 // same one in every round.
-func (d *Discovery) lookUp(ctx context.Context, name string) ([]netip.Addr, error) {
+func (d *Discovery) lookUp(ctx context.Context, name string) ([]netip.Addr, time.Duration, error) {
 	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	addrs, err := d.resolver.LookupNetIP(lookup, "ip", name)
-	if err != nil {
-		return nil, err
+	addrs, ttl, err := d.resolver.LookupAddrs(lookup, name)
+	if err == nil && len(addrs) == 0 {
+		err = errNoAddress
 	}
-	if len(addrs) == 0 {
-		return nil, errNoAddress
-	}
-	for i := range addrs {
-		addrs[i] = addrs[i].Unmap()
-	}
-	slices.SortFunc(addrs, netip.Addr.Compare)
-	return slices.Compact(addrs), nil
+	return addrs, ttl, err
 }
 
 // isLiteral reports whether the node is configured by IP address.

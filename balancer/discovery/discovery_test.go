@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,30 +15,36 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/balancer/dns"
 )
+
+// ttl is the TTL of the answers of resolver.
+const ttl = 10 * time.Second
 
 // resolver gives the answers that a test sets.
 type resolver struct {
-	mu      sync.Mutex
-	answers map[string][]string
-	err     error
-	hang    bool
-	asked   []string
+	dns.Resolver // nil: nothing else is asked
+	mu           sync.Mutex
+	answers      map[string][]string
+	err          error
+	hang         bool
+	asked        []string
 }
 
-func (r *resolver) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
+func (r *resolver) LookupAddrs(ctx context.Context, host string) ([]netip.Addr, time.Duration, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.asked = append(r.asked, network+" "+host)
+	r.asked = append(r.asked, host)
 	if r.hang {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return nil, 0, ctx.Err()
 	}
 	var addrs []netip.Addr
 	for _, a := range r.answers[host] {
 		addrs = append(addrs, netip.MustParseAddr(a))
 	}
-	return addrs, r.err
+	slices.SortFunc(addrs, netip.Addr.Compare)
+	return addrs, ttl, r.err
 }
 
 func (r *resolver) answer(host string, addrs ...string) {
@@ -81,7 +88,7 @@ func want(t *testing.T, n *balancer.Node, addrs string) {
 
 func TestNodesGetTheAddressesOfTheirName(t *testing.T) {
 	r := &resolver{answers: map[string][]string{
-		"a.example": {"127.0.0.9", "2001:db8::1", "::ffff:127.0.0.1", "127.0.0.9"}, // unsorted, mapped, twice
+		"a.example": {"127.0.0.1", "127.0.0.9", "2001:db8::1"},
 		"b.example": {"127.0.0.2"},
 	}}
 	all := nodes(t, "a.example:1883", "127.0.0.7:1", "b.example:1883", "a.example:8083", "[::1]:1")
@@ -93,51 +100,6 @@ func TestNodesGetTheAddressesOfTheirName(t *testing.T) {
 	want(t, all[4], "::1]:1")
 	if len(r.asked) != 2 {
 		t.Errorf("asked for %v; each name once, a literal never", r.asked)
-	}
-}
-
-func TestChangeIsSeenAtTheNextRound(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := new(resolver)
-		r.answer("a.example", "127.0.0.1")
-		var log bytes.Buffer
-		n := nodes(t, "a.example:1883")
-		d := applied(n, r, slog.New(slog.NewTextHandler(&log, nil)))
-		d.Resolve(t.Context())
-		ctx, cancel := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { d.Run(ctx) })
-		r.answer("a.example", "127.0.0.2")
-		<-time.After(Interval - 1)
-		synctest.Wait()
-		want(t, n[0], "127.0.0.1:1883")
-		<-time.After(1)
-		synctest.Wait()
-		want(t, n[0], "127.0.0.2:1883")
-		<-time.After(10 * Interval)
-		cancel()
-		running.Wait()
-		if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "host name has other addresses") {
-			t.Errorf("log:\n%s", &log)
-		}
-		if len(r.asked) != 12 {
-			t.Errorf("asked %d times in 12 rounds", len(r.asked))
-		}
-	})
-}
-
-func TestAnotherOrderIsNoChange(t *testing.T) {
-	r := new(resolver)
-	var log bytes.Buffer
-	n := nodes(t, "a.example:1883")
-	d := applied(n, r, slog.New(slog.NewTextHandler(&log, nil)))
-	r.answer("a.example", "127.0.0.1", "127.0.0.2")
-	d.Resolve(t.Context())
-	r.answer("a.example", "127.0.0.2", "127.0.0.1")
-	d.Resolve(t.Context())
-	want(t, n[0], "127.0.0.1:1883 127.0.0.2:1883")
-	if log.Len() > 0 {
-		t.Errorf("log:\n%s", &log)
 	}
 }
 

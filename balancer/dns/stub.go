@@ -40,17 +40,21 @@ func NewStub(settings Settings) *Stub {
 	return s
 }
 
-// Set replaces the settings. Look-ups under way go on with those before.
-func (s *Stub) Set(settings Settings) {
-	if len(settings.Servers) == 0 {
-		s.own.Store(nil)
-		return
+// Set replaces the settings, and reports whether they are other ones. Look-ups under way go on with those before.
+func (s *Stub) Set(settings Settings) bool {
+	var next *upstream
+	if len(settings.Servers) > 0 {
+		next = &upstream{
+			servers:  slices.Clone(settings.Servers),
+			timeout:  cmp.Or(settings.Timeout, DefaultTimeout),
+			attempts: ownAttempts,
+		}
 	}
-	s.own.Store(&upstream{
-		servers:  slices.Clone(settings.Servers),
-		timeout:  cmp.Or(settings.Timeout, DefaultTimeout),
-		attempts: ownAttempts,
-	})
+	before := s.own.Swap(next)
+	if before == nil || next == nil {
+		return before != next
+	}
+	return !slices.Equal(before.servers, next.servers) || before.timeout != next.timeout
 }
 
 // upstream returns the servers in force.

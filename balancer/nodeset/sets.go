@@ -153,6 +153,18 @@ func (s *Sets) Run(ctx context.Context) {
 	}
 }
 
+// LookUpAgain has Run look up each set now: there are other servers, say.
+func (s *Sets) LookUpAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.sources {
+		select {
+		case w.wake <- struct{}{}:
+		default: // it has a signal already
+		}
+	}
+}
+
 // Status is the state of a source.
 type Status struct {
 	Source

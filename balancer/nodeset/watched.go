@@ -16,6 +16,7 @@ type watched struct {
 	Source
 	sets *Sets
 	log  *slog.Logger
+	wake chan struct{} // look it up now
 
 	// Only one look-up at a time uses these fields: that of Resolve, and then those of Run.
 	names names // of DNS
@@ -37,7 +38,7 @@ type watched struct {
 }
 
 func newWatched(s *Sets, source Source) *watched {
-	return &watched{Source: source, sets: s, log: s.log.With("pool", source.Pool, "source", source.String())}
+	return &watched{Source: source, sets: s, wake: make(chan struct{}, 1), log: s.log.With("pool", source.Pool, "source", source.String())}
 }
 
 func (w *watched) status() Status {
@@ -56,6 +57,7 @@ func (w *watched) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-w.wake:
 		}
 		w.lookUp(ctx)
 		timer.Reset(time.Until(w.next))

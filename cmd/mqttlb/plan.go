@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"time"
 
@@ -28,6 +26,7 @@ type plan struct {
 	operators operators // set at run time for its nodes
 
 	registry *balancer.Registry
+	stub     *dns.Stub                      // asks DNS
 	names    *discovery.Discovery           // resolves the host names of nodes
 	sets     *nodeset.Sets                  // the nodes that pools discover
 	used     map[nodeset.Source]nodeset.Set // the sets of this plan
@@ -59,9 +58,13 @@ type plan struct {
 // everything that is wrong.
 func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) (*plan, error) {
 	if before == nil {
-		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log), sets: nodeset.New(dns.NewStub(dns.Settings{}), log)}
+		stub := dns.NewStub(resolverOf(&cfg.Resolver))
+		before = &plan{registry: new(balancer.Registry), stub: stub, names: discovery.New(stub, log), sets: nodeset.New(stub, log)}
 	}
-	p := &plan{registry: before.registry, names: before.names, sets: before.sets, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
+	p := &plan{
+		registry: before.registry, stub: before.stub, names: before.names, sets: before.sets,
+		snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set,
+	}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
 	p.probeTLS = map[string]*poolTLS{}
 	p.used, p.planned = map[nodeset.Source]nodeset.Set{}, map[string][]plannedNode{}
@@ -101,11 +104,7 @@ func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) 
 			p.required = append(p.required, pool)
 		}
 	}
-	p.afterApply = append(p.afterApply, func() error {
-		p.names.Apply(p.nodes())
-		p.sets.Apply(watchesOf(cfg))
-		return nil
-	})
+	p.afterApply = append(p.afterApply, func() error { p.applyNames(); return nil })
 	return p, nil
 }
 
@@ -114,18 +113,6 @@ func (p *plan) isUsed(pool *snapshot.Pool) bool {
 	return slices.ContainsFunc(p.snapshot.Listeners, func(ln *snapshot.Listener) bool {
 		return ln.Pool == pool || slices.ContainsFunc(ln.Routes, func(r snapshot.Route) bool { return r.Pool == pool })
 	})
-}
-
-// firstAnswers is how long the start waits for the addresses of nodes with host names, so that their first
-// clients need not wait. A resolver that works answers sooner. If it does not, clients of other nodes have
-// theirs at once.
-const firstAnswers = 250 * time.Millisecond
-
-// resolve looks up the host names of the nodes at the start. What it has no answer for, the workers look up.
-func (p *plan) resolve(ctx context.Context) {
-	limited, cancel := context.WithTimeout(ctx, firstAnswers)
-	defer cancel()
-	p.names.Resolve(limited)
 }
 
 // nodes returns the nodes of all pools.

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/nodeset"
@@ -26,7 +25,7 @@ func watchesOf(cfg *config.Config) (watches []nodeset.Watch) {
 		if pool.Discover == nil {
 			continue
 		}
-		w := nodeset.Watch{Source: sourceOf(&pool), EmptyGrace: emptyGrace}
+		w := nodeset.Watch{Source: sourceOf(&pool), EmptyGrace: cfg.Resolver.EmptyGrace}
 		if w.Kind == nodeset.File {
 			w.Parse = func(data []byte) ([]nodeset.Node, error) { return fileNodes(&pool, data) }
 		}
@@ -34,9 +33,6 @@ func watchesOf(cfg *config.Config) (watches []nodeset.Watch) {
 	}
 	return watches
 }
-
-// emptyGrace is how long an answer without nodes is ignored.
-const emptyGrace = time.Minute
 
 // sourceOf returns the source of the nodes of a pool that has one.
 func sourceOf(pool *config.Pool) nodeset.Source {

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"mqttlb/balancer/dns"
+	"mqttlb/config"
+)
+
+// firstAnswers is how long the start waits for the addresses of nodes with host names, so that their first
+// clients need not wait. A resolver that works answers sooner. If it does not, clients of other nodes have
+// theirs at once.
+const firstAnswers = 250 * time.Millisecond
+
+// resolve looks up the host names of the nodes at the start. What it has no answer for, the workers look up.
+func (p *plan) resolve(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, firstAnswers)
+	defer cancel()
+	p.names.Resolve(limited)
+}
+
+// applyNames puts the settings of the resolver and the nodes in force. Other servers are asked at once.
+func (p *plan) applyNames() {
+	r := &p.config.Resolver
+	p.names.SetEmptyGrace(r.EmptyGrace)
+	other := p.stub.Set(resolverOf(r))
+	p.names.Apply(p.nodes())
+	p.sets.Apply(watchesOf(p.config))
+	if other {
+		p.names.LookUpAgain()
+		p.sets.LookUpAgain()
+	}
+}
+
+// resolverOf returns the run-time form of the settings of the resolver.
+func resolverOf(r *config.Resolver) dns.Settings {
+	return dns.Settings{Servers: r.Servers, Timeout: r.Timeout}
+}
