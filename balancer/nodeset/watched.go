@@ -85,8 +85,10 @@ func (w *watched) lookUp(ctx context.Context) {
 	case w.Kind != File: // empty or failed: that may end before the TTL does
 		ttl = w.nextRetry()
 	}
-	// Replicas that were started together do not ask together for ever.
-	w.next = time.Now().Add(ttl - rand.N(ttl/10+1)) //nolint:gosec // it is to spread, not to be secret
+	if w.Kind != File { // replicas that were started together do not ask together for ever
+		ttl -= rand.N(ttl/10 + 1) //nolint:gosec // it is to spread, not to be secret
+	}
+	w.next = time.Now().Add(ttl)
 	w.store(nodes, err)
 }
 
