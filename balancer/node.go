@@ -1,10 +1,6 @@
 package balancer
 
-import (
-	"net/netip"
-	"slices"
-	"time"
-)
+import "time"
 
 // MaxWeight is the greatest weight of a node, as in HAProxy. It limits the length of a
 // round of RoundRobin, and so the time and memory that NewPool takes.
@@ -142,25 +138,6 @@ func (n *Node) OpenCount() OpenCount { return OpenCount{n.count} }
 
 // Open returns the number of open sessions.
 func (c OpenCount) Open() int64 { return c.count.open.Load() }
-
-// Addrs returns the resolved addresses of Address, in the order in which to dial them. It
-// is empty until a host name is resolved. The caller must not change the slice.
-func (n *Node) Addrs() []netip.AddrPort {
-	if addrs := n.condition.addrs.Load(); addrs != nil {
-		return *addrs
-	}
-	return nil
-}
-
-// LookedUp reports whether SetAddrs was called: an empty Addrs then says that the host name has no
-// address, and otherwise that it is not known yet.
-func (n *Node) LookedUp() bool { return n.condition.addrs.Load() != nil }
-
-// SetAddrs replaces the resolved addresses. Without any, the host name does not resolve.
-func (n *Node) SetAddrs(addrs []netip.AddrPort) {
-	addrs = slices.Clone(addrs)
-	n.condition.addrs.Store(&addrs)
-}
 
 // lighter reports whether n would have fewer sessions than other, relative to weight, if
 // each had one more. Because of this one session the node with more weight comes first

@@ -1,7 +1,6 @@
 package balancer
 
 import (
-	"net/netip"
 	"sync/atomic"
 	"time"
 )
@@ -24,16 +23,17 @@ type sessionCount struct {
 	open       atomic.Int64
 	overloaded atomic.Bool  // the last decision about the node's max_load
 	served     atomic.Int64 // open sessions that the node has accepted
-	_          [40]byte     // fills a cache line, because every session writes to open
+	visits     *visits      // the sessions at each address; apart, since few nodes have several
+	_          [32]byte     // fills a cache line, because every session writes to open
 }
 
 // condition is the state of one address of a node.
 type condition struct {
 	verdict atomic.Uint32 // State, the verdict of the health checks; and outlier
 	cameUp  atomic.Int64  // when the health became Up again, in the time of now; 0: it always was
-	addrs   atomic.Pointer[[]netip.AddrPort]
+	addrs   atomic.Pointer[addresses]
 
-	unusable atomic.Pointer[error] // see Unusable
+	unusable atomic.Pointer[unusable] // see Unusable
 
 	outlierUntil atomic.Int64 // in the time of now; valid only for an outlier, which it is until Judge ends it
 	seen         *attempts    // apart, so that the choice of a node among many touches less memory

@@ -154,7 +154,7 @@ func newNode(s NodeSpec) (*Node, error) {
 	n := &Node{
 		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port),
 		Precedence: Precedence{s.Backup, s.Priority}, Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections, ConnectRate: s.ConnectRate, HealthPort: s.HealthPort,
-		operator: &operatorWord{name: s.Name}, count: new(sessionCount), condition: newCondition(), schedule: newSchedule(),
+		operator: &operatorWord{name: s.Name}, count: &sessionCount{visits: new(visits)}, condition: newCondition(), schedule: newSchedule(),
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})

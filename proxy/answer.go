@@ -151,6 +151,7 @@ func (l *loop) releasePending(s *session) {
 		s.flow.Packets[ToNode].Add(&s.pending.packets)
 	}
 	l.endOpening(s.pending)
+	s.pending.abortOthers(l)
 	s.pending.held.end()
 	s.pending.leaveLoopGuard()
 	*s.pending = pending{attempt: attempt{buffer: s.pending.reusable()}}

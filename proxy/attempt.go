@@ -12,29 +12,25 @@ import (
 
 // dialNode begins a connection to the session's node.
 func (l *loop) dialNode(s *session) error {
-	addrs := s.pending.node.Addrs()
-	if len(addrs) == 0 {
-		return walk.NoAddress(s.pending.node)
+	o := s.pending
+	addrs := o.node.DialOrder()
+	switch len(addrs) {
+	case 0:
+		return walk.NoAddress(o.node)
+	case 1:
+		return l.dialAddress(s, addrs[0])
 	}
-	if err := l.current.mayDial(addrs[0], &l.server.host); err != nil {
-		return err
+	o.left = addrs
+	if !l.dialNext(s) {
+		return o.failed
 	}
-	s.pending.dialled = addrs[0]
-	fd, err := reactor.NewSocket(addrs[0], l.current.SocketBuffer)
-	if err != nil {
-		return err
-	}
-	s.server = l.newStream(fd)
-	if s.idle == 0 {
-		// Without an idle limit, only TCP's keepalive notices that the node's machine is gone.
-		reactor.KeepAlive(fd)
-	}
-	return l.Connect(fd, addrs[0])
+	return nil
 }
 
 // failAttempt drops the attempt to reach a node, counts it and tells the pool.
 func (l *loop) failAttempt(s *session, err error) {
 	o, node := s.pending, s.pending.node
+	err = o.atAll(err)
 	failed := o.walk.Failed(err)
 	if failed.TimedOut && s.server.fd >= 0 {
 		reactor.Abort(s.server.fd) // the node then need not accept a connection that nobody uses
@@ -75,11 +71,9 @@ func (l *loop) dropAttempt(s *session) {
 
 // closeServer closes the connection to a node, if there is one.
 func (l *loop) closeServer(s *session) {
-	if s.server.fd >= 0 {
-		reactor.Close(s.server.fd)
-		l.dropKept(&s.server)
-		s.server = stream{fd: -1}
-	}
+	l.closeStream(&s.server)
+	s.pending.abortOthers(l)
+	s.pending.race = race{others: s.pending.others}
 }
 
 // announce writes the PROXY header and the CONNECT in one write, once the connection is made.
@@ -132,12 +126,16 @@ func (l *loop) writeFirst(s *session, first []byte) step {
 	}
 	switch err {
 	case nil:
+		l.winRace(s)
 		return s.step
 	case reactor.ErrNotConnected:
 		s.server.wantsRoom = true // reports when the connection is made
 		return stepWait
 	}
-	l.failAttempt(s, l.alertBefore(s, err))
+	if err = l.tryOther(s, l.alertBefore(s, err)); err == nil {
+		return stepWait
+	}
+	l.failAttempt(s, err)
 	return stepDial
 }
 

@@ -19,11 +19,18 @@ import (
 // nobody accepts.
 func fullListener(t *testing.T) string {
 	t.Helper()
+	address, fd := fullSocket(t)
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return address
+}
+
+// fullSocket is fullListener with the listening socket, which the caller closes.
+func fullSocket(t *testing.T) (address string, fd int) {
+	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
@@ -34,13 +41,13 @@ func fullListener(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := fmt.Sprint("127.0.0.1:", bound.(*unix.SockaddrInet4).Port)
+	address = fmt.Sprint("127.0.0.1:", bound.(*unix.SockaddrInet4).Port)
 	c, err := net.Dial("tcp", address) // a queue of length 0 has room for one
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	return address
+	return address, fd
 }
 
 // A node that receives no packet is passed over after timeouts.dial. The kernel drops a SYN if the

@@ -49,6 +49,9 @@ func (srv *Server) fitDescriptors(g *generation) (connections, refusals int64) {
 	base := baseDescriptors + loops*int64(2+len(g.Listeners))
 	reserve := descriptorReserve + refusalHeadroom + loops*reactor.AcceptBatch
 	each := int64(2)
+	if g.hasHostNames() {
+		reserve += loops * contendersPerLoop
+	}
 	secure := map[*snapshot.Pool]int{} // nodes that speak TLS, by pool
 	for _, ln := range g.Listeners {
 		for _, p := range ln.SessionPools() {
@@ -89,4 +92,16 @@ func (srv *Server) fitDescriptors(g *generation) (connections, refusals int64) {
 			"max_connections", wanted, "descriptors_needed", need, "descriptor_limit", limit, "taken", connections)
 	}
 	return connections, refusals
+}
+
+// hasHostNames reports whether a node of sessions may have several addresses.
+func (g *generation) hasHostNames() bool {
+	for _, p := range g.sessionPools {
+		for _, n := range p.Nodes() {
+			if !n.IsLiteral() {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -21,12 +21,15 @@ func (f *flow) enter(s *session) {
 	f.Open++
 	f.Total++
 	f.OpenByVersion[VersionIndex(s.version)]++
+	s.visit = f.node.BeginVisit(s.pending.dialled)
 }
 
 // leave counts a session that is not on the node any more.
 func (f *flow) leave(s *session) {
 	f.Open--
 	f.OpenByVersion[VersionIndex(s.version)]--
+	f.node.EndVisit(s.visit)
+	s.visit = 0
 }
 
 // ended counts the end of a session.
@@ -60,6 +63,7 @@ func (f *flow) addTo(to *FlowStats) {
 	to.Received += f.Received
 	to.Sent += f.Sent
 	to.DialErrors += f.DialErrors
+	to.PassedOver += f.PassedOver
 	for reason, n := range f.Retries {
 		to.Retries[reason] += n
 	}

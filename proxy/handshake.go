@@ -167,7 +167,10 @@ func connectTLS(ctx context.Context, t *snapshot.NodeTLS, node string, c *borrow
 func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) step {
 	o := s.pending
 	if err != nil {
-		l.failAttempt(s, &tlsterm.NodeError{Err: err})
+		if err = l.tryAfterHandshake(s, &tlsterm.NodeError{Err: err}); err == nil {
+			return stepSecure
+		}
+		l.failAttempt(s, err)
 		return stepDial
 	}
 	made.Detach()

@@ -278,6 +278,11 @@ func (r *rig) checkBooks() {
 		if n.Open() != 0 {
 			r.t.Errorf("node %s: %d connections open after the end", n.Name, n.Open())
 		}
+		for at, open := range n.OpenAt() {
+			if open != 0 {
+				r.t.Errorf("node %s: %d sessions open at %v after the end", n.Name, open, at)
+			}
+		}
 		if n.Waiting() != 0 {
 			r.t.Errorf("node %s: %d sessions wait after the end", n.Name, n.Waiting())
 		}

@@ -103,6 +103,12 @@ func (l *loop) expire(s *session) {
 		l.checkBacklog(s, h)
 	case s.step == stepDial, s.step == stepDefer, s.step == stepAnnounce && s.pending.unproven > 0:
 		l.advance(s) // the wait or the pause is over, or the proof is due
+	case s.step.dialling() && l.mayTryBeside(s):
+		if err := l.tryBeside(s); err != nil {
+			l.failAttempt(s, err)
+			s.step = stepDial
+		}
+		l.advance(s)
 	case s.step.dialling():
 		l.failAttempt(s, l.dialTimeout(s))
 		s.step = stepDial

@@ -35,6 +35,7 @@ type loop struct {
 	times       loopTimes
 	keptBytes   int64               // memory of all backlogs
 	keptStreams int64               // those that have a backlog
+	contenders  int                 // connections beside those of the sessions, see race
 	opensUnder  map[*generation]int // openings that are not over, by the generation that accepted their client
 	serial      uint64              // of the session accepted last
 	recount     *recount            // counts the sessions for Check; nil: no Check goes on
@@ -76,6 +77,9 @@ func (l *loop) Event(t reactor.Target, e reactor.Events) {
 	if s.listener != nil && h.birth == t.Birth { // the session may have ended in this turn
 		l.touch(s, t.Slot)
 		l.event(s, h, e)
+	} else if s.pending != nil && len(s.pending.others) > 0 && t.Side == serverSide {
+		l.touch(s, t.Slot)
+		l.contenderEvent(s, t.Birth)
 	}
 }
 

@@ -106,17 +106,26 @@ func (srv *Server) findLoops(p *snapshot.Pool) {
 }
 
 func (srv *Server) findLoop(pool string, n *balancer.Node) {
-	var err error
 	addrs := n.Addrs() // once, since discovery may change them at any time
-	if len(addrs) > 0 {
-		err = srv.mayDial(addrs[0])
+	var loops balancer.AddrErrors
+	for _, a := range addrs {
+		if err := srv.mayDial(a); err != nil {
+			loops = append(loops, balancer.AddrError{Addr: a, Err: err})
+		}
 	}
-	switch before := n.Unusable(); {
-	case err == nil && before != nil:
+	switch {
+	case len(loops) == 0 && n.HasUnusable():
 		srv.log.Info("node is no listener of this process any more", "node", n.Name, "pool", pool, "address", n.Address)
-	case err != nil && before == nil:
+	case len(loops) > 0 && len(loops) == len(addrs) && n.Unusable() == nil:
 		srv.log.Warn("node is a listener of this process and gets no sessions: they would come back without end", "node", n.Name, "pool", pool,
-			"address", n.Address, "resolved", addrs[0], "listener", err.(*loopError).listener, "setting", "pools[].nodes[].address")
+			"address", n.Address, "resolved", loops[0].Addr, "listener", loops[0].Err.(*loopError).listener, "setting", "pools[].nodes[].address")
+	case len(loops) < len(addrs):
+		for _, a := range loops {
+			if n.UnusableAt(a.Addr) == nil {
+				srv.log.Warn("an address of a node is a listener of this process and is not dialled: sessions would come back without end", "node", n.Name, "pool", pool,
+					"address", n.Address, "resolved", a.Addr, "listener", a.Err.(*loopError).listener, "setting", "pools[].nodes[].address")
+			}
+		}
 	}
-	n.SetUnusable(err)
+	n.SetUnusable(loops)
 }

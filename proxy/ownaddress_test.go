@@ -37,6 +37,23 @@ func TestANodeThatIsAListenerOfOursIsNotDialled(t *testing.T) {
 	}
 }
 
+// One of its addresses may lead back to us, as where a name has that of this host, too.
+func TestAnAddressThatIsAListenerOfOursIsLeftOut(t *testing.T) {
+	good := startNode(t, nil)
+	r := start(t, []string{"self.example:1"})
+	own := r.srv.Addr("mqtt").String()
+	r.atAddresses(own, good.address())
+	_ = r.open("c1").Close()
+	r.waitLine(`msg="an address of a node is a listener of this process and is not dialled: sessions would come back without end" node=node-a`)
+	if n := r.node(0); n.Unusable() != nil || n.UnusableAt(netip.MustParseAddrPort(own)) == nil || n.UnusableAt(netip.MustParseAddrPort(good.address())) != nil {
+		t.Error("the health checks do not know")
+	}
+	if n := r.numbers("mqtt").Accepted; n != 1 {
+		t.Errorf("one client has become %d connections", n)
+	}
+	r.waitOutcome(outcome.ClientClosed, 1)
+}
+
 // An address on another interface, or another port, is another server.
 func TestOtherServersOnThisHostAreNoListenersOfOurs(t *testing.T) {
 	g := &generation{own: map[uint16][]ownAddress{

@@ -63,9 +63,10 @@ type attempt struct {
 	pool     *snapshot.Pool
 	walk     walk.Walk
 	node     *balancer.Node // the current candidate; nil: none
+	race                    // between its addresses
 	dialled  netip.AddrPort // the address of the last candidate
-	begun    reactor.Tick   // when dialling it began
-	begunAt  int64          // the same in ns of the loop's clock
+	begun    reactor.Tick   // when dialling this address began
+	begunAt  int64          // when dialling the candidate began, in ns of the loop's clock
 	givenAt  int64          // when it got the CONNECT, in ns of the loop's clock; valid once it has
 	until    reactor.Tick   // deadline of the attempt
 	unproven int            // bytes sent, while the node has acknowledged none of them; 0: no proof is needed

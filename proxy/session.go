@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"mqttlb/balancer"
@@ -20,10 +21,11 @@ type session struct {
 	flow     *flow    // counters of this listener and node; nil until the node is reached
 	pending  *pending // nil once the node has answered
 
-	names  string // client identifier, user name and tolerated rules, see name; empty on TCP listeners
-	serial uint64 // counts the sessions of the loop: see SessionID
-	source origin // address of the client
-	slot   uint32 // index in the loop's sessions
+	names  string         // client identifier, user name and tolerated rules, see name; empty on TCP listeners
+	serial uint64         // counts the sessions of the loop: see SessionID
+	source origin         // address of the client
+	visit  balancer.Visit // of an address of its node
+	slot   uint32         // index in the loop's sessions
 
 	begun int64 // when it was accepted, in ns of the loop's clock
 
@@ -74,16 +76,16 @@ func stillSending(s *session) bool {
 	return s.client.hasUnread() || !s.byKeepAlive && s.client.kept == nil && s.server.hasUnread()
 }
 
-// origin is the address of a client in 20 bytes, where netip.AddrPort takes 32. The zero value stands
+// origin is the address of a client in 19 bytes, where netip.AddrPort takes 32. The zero value stands
 // for a Unix socket.
 type origin struct {
 	ip    [16]byte
-	port  uint16
+	port  [2]byte
 	known bool
 }
 
 func originOf(a netip.AddrPort) origin {
-	return origin{a.Addr().As16(), a.Port(), a.IsValid()}
+	return origin{a.Addr().As16(), [2]byte{byte(a.Port() >> 8), byte(a.Port())}, a.IsValid()}
 }
 
 // addrPort returns the origin as an AddrPort with IPv4 unmapped. It is not valid for a Unix socket.
@@ -91,7 +93,7 @@ func (o origin) addrPort() netip.AddrPort {
 	if !o.known {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(netip.AddrFrom16(o.ip).Unmap(), o.port)
+	return netip.AddrPortFrom(netip.AddrFrom16(o.ip).Unmap(), binary.BigEndian.Uint16(o.port[:]))
 }
 
 // newStream returns a stream for a descriptor.

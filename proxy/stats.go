@@ -82,6 +82,7 @@ type FlowStats struct {
 	OpenByVersion [4]int64 // of Open, by VersionIndex
 
 	DialErrors uint64 // failed attempts to connect to the node
+	PassedOver uint64 // addresses of the node at which it was not reached before it was at another one
 
 	Retries [RetryReasons]uint64 // sessions that went on to the next candidate, by reason; they are in Total of both
 

@@ -65,11 +65,11 @@ func (l *loop) dial(s *session) step {
 			continue
 		}
 		o.begunAt = l.Now()
-		o.begun, o.until, o.unproven = now, l.In(o.generation.Timeouts.Dial), 0
+		o.until, o.unproven = l.In(o.generation.Timeouts.Dial), 0
 		if until := o.walk.Until(); until != 0 {
 			o.until = min(o.until, reactor.Tick(until/int64(reactor.TickLength)))
 		}
-		s.deadline = o.until
+		l.limitAddress(s)
 		return pick(o.pool.TLS != nil, stepSecure, stepAnnounce)
 	}
 	if o.walk.Late() {

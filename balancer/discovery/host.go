@@ -101,6 +101,9 @@ func (h *host) answered(addrs []netip.Addr, ttl time.Duration, now time.Time) {
 	if h.last != nil {
 		h.log.Info("host name has other addresses", "addresses", addrs, "before", h.last, "nodes", h.nodeNames())
 	}
+	if len(addrs) > balancer.MaxAddrs {
+		h.log.Warn("host name has more addresses than a node uses", "addresses", len(addrs), "used", balancer.MaxAddrs, "nodes", h.nodeNames())
+	}
 	h.last = addrs
 	setAddrs(h.nodes, addrs)
 }

@@ -48,6 +48,8 @@ type Status struct {
 
 	Err     error  // of the last result: why the node is not up; nil: it is
 	Warning string // why the probes know less than they should; empty: they do not
+
+	Addresses []AddressStatus // in their order; empty if the node has one, or was not probed yet
 }
 
 // NewChecker returns a Checker without nodes. Run starts the probes.

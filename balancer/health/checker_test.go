@@ -1,6 +1,7 @@
 package health
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ func TestNodeThatStaysKeepsItsVerdictAndItsSchedule(t *testing.T) {
 		}
 		for i, old := range []Status{before[1], before[0]} {
 			got := status[i+1]
-			if got.Node = old.Node; got != old {
+			if got.Node = old.Node; !reflect.DeepEqual(got, old) {
 				t.Errorf("%s: %+v, want %+v", old.Node.Name, got, old)
 			}
 		}

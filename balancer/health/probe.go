@@ -22,7 +22,10 @@ var errUnresolved = errors.New("its host name has no address")
 type prober struct {
 	check    Check
 	clientID string
+	tag      string // of clientID
 	offer    *offer // what the node's management API has been found to offer; nil without EMQX
+
+	offers map[netip.AddrPort]*offer // the same by address, if the node has several; it keeps them for the next probe
 
 	dialer func(ctx context.Context, network, address string) (net.Conn, error) // nil: that of package net
 }
@@ -79,30 +82,22 @@ func isSilent(err error) bool {
 	return silent
 }
 
-// probe is a probeFunc. It probes the first of the node's addresses, as sessions use that
-// one. If there are two probes, both must agree that the node is up.
-func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
-	addrs := n.Addrs()
-	if len(addrs) == 0 {
-		return result{err: errUnresolved}
-	}
-	if err := n.Unusable(); err != nil {
-		return result{err: err}
-	}
+// probeAt probes an address of a node. If there are two probes, both must agree that the node is up.
+func (p *prober) probeAt(ctx context.Context, n *balancer.Node, addr netip.AddrPort) result {
 	begun := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.check.Timeout)
 	defer cancel()
 	var r result
 	if p.check.Probe&EMQX != 0 {
-		r.warning, r.err = p.askEMQX(limited, n, addrs[0])
+		r.warning, r.err = p.askEMQX(limited, n, addr)
 	}
 	question := p.check.Probe &^ EMQX
 	if question == None || stateOf(r.err) == balancer.Down {
 		r.took = time.Since(begun)
-		p.askSessions(limited, n, addrs[0], &r)
+		p.askSessions(limited, n, addr, &r)
 		return r
 	}
-	conn, warning, err := p.ask(limited, question, n, addrs[0])
+	conn, warning, err := p.ask(limited, question, n, addr)
 	r.took = time.Since(begun)
 	r.warning = cmp.Or(r.warning, warning)
 	draining := stateOf(r.err) == balancer.Draining
@@ -124,7 +119,7 @@ func (p *prober) probe(ctx context.Context, n *balancer.Node) result {
 			r.err = fmt.Errorf("after the TLS handshake: %w", farewell)
 		}
 	}
-	p.askSessions(limited, n, addrs[0], &r)
+	p.askSessions(limited, n, addr, &r)
 	return r
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,8 @@ type result struct {
 	// warning says why the probe knows less than it should; empty: it does not. Valid only
 	// if the node is not down.
 	warning string
+
+	at []atAddress // at each address, if the node has several
 }
 
 // isShort reports whether the probe has found nothing out, because a resource of this host had run out.
@@ -35,8 +38,9 @@ func (r *result) isShort() bool { return balancer.ShortageOf(r.err) != balancer.
 type watcher struct {
 	name, address string // of the node
 	probe         probeFunc
-	tag           string // of the client identifiers of the probes
-	offer         offer  // only the running probe uses it
+	tag           string                    // of the client identifiers of the probes
+	offer         offer                     // only the running probe uses it
+	offers        map[netip.AddrPort]*offer // as offer
 	log           *slog.Logger
 	notify        *atomic.Pointer[func(Status)] // of the checker
 	reason        string                        // last logged reason for not being up, from cause; only watch uses it
@@ -52,7 +56,8 @@ type watcher struct {
 	node    *balancer.Node
 	check   Check
 	verdict verdict
-	status  Status // without its Node
+	status  Status // without its Node and Addresses
+	addrs   addressWatch
 }
 
 // newWatcher returns a watcher of a node that starts as up. Call apply before watch.
@@ -64,6 +69,7 @@ func (c *Checker) newWatcher(pool string, n *balancer.Node) *watcher {
 		failed:  make(chan struct{}, 1),
 		changed: make(chan struct{}, 1),
 		stopped: make(chan struct{}),
+		offers:  map[netip.AddrPort]*offer{},
 	}
 }
 
@@ -80,6 +86,9 @@ func (w *watcher) apply(n *balancer.Node, check Check) {
 	w.node, w.check = n, check
 	w.verdict.rise, w.verdict.fall = check.Rise, check.Fall
 	n.SetHealth(w.verdict.state)
+	if len(w.addrs.order) > 0 {
+		n.SetBadAddrs(w.addrs.bad())
+	}
 }
 
 // stop ends watch and a running probe. The watcher no longer changes its node.
@@ -154,7 +163,7 @@ func (w *watcher) watch(ctx context.Context) {
 
 func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
 	w.mu.Lock()
-	n, p := w.node, &prober{check: w.check, offer: &w.offer}
+	n, p := w.node, &prober{check: w.check, tag: w.tag, offer: &w.offer, offers: w.offers}
 	w.mu.Unlock()
 	p.clientID = newClientID(cmp.Or(p.check.ClientID, defaultClientID), w.tag, n)
 	results <- w.probe(ctx, p, n)
@@ -164,7 +173,7 @@ func (w *watcher) runProbe(ctx context.Context, results chan<- result) {
 // is short if a session has failed to connect since.
 func (w *watcher) pause(begun time.Time, hastened bool) time.Duration {
 	w.mu.Lock()
-	interval, suspect := w.check.Interval, w.verdict.state != balancer.Down && (hastened || w.verdict.against > 0)
+	interval, suspect := w.check.Interval, w.verdict.state != balancer.Down && (hastened || w.verdict.against > 0 || w.addrs.suspect())
 	w.mu.Unlock()
 	if suspect {
 		interval = min(interval, fastInterval)
@@ -180,6 +189,7 @@ func (w *watcher) record(r result) {
 	if !ok {
 		return
 	}
+	w.recordAddresses(r.at)
 	if notify := w.notify.Load(); changed && notify != nil {
 		(*notify)(w.report())
 	}
@@ -267,6 +277,7 @@ func (w *watcher) report() Status {
 	defer w.mu.Unlock()
 	s := w.status
 	s.Node = w.node
+	s.Addresses = w.addrs.report()
 	return s
 }
 
@@ -275,6 +286,13 @@ func (w *watcher) report() Status {
 func cause(err error) string {
 	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
 		err = next
+	}
+	if all, ok := err.(balancer.AddrErrors); ok { //nolint:errorlint // it is not wrapped any more
+		var causes strings.Builder
+		for _, at := range all {
+			causes.WriteString(at.Addr.String() + ": " + cause(at.Err) + "; ")
+		}
+		return causes.String()
 	}
 	text, _, _ := strings.Cut(err.Error(), ": current time ") // crypto/x509 appends the time to the error for an expired certificate
 	return text

@@ -43,6 +43,11 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 				add("node_draining", subject, n.Since, reasonOf(&n))
 			case balancer.Up:
 			}
+			for _, at := range n.Addresses {
+				if n.State != balancer.Down && at.State == balancer.Down { // otherwise node_down names them all
+					add("node_address_down", subject, at.Since, addressReason(&at))
+				}
+			}
 			if cause, mute := n.Node.Mute(); mute {
 				add("node_mute", subject, time.Time{}, "it accepts connections, but no session gets a CONNACK: "+cause)
 			}
@@ -102,6 +107,11 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 		add("log_lines_dropped", "", time.Time{}, fmt.Sprintf("%d log lines were dropped since the start: the log is too slow", dropped))
 	}
 	return all
+}
+
+// addressReason says at which of its addresses a node is down, and why.
+func addressReason(at *health.AddressStatus) string {
+	return at.Addr.String() + ": " + reasonOf(&health.Status{Err: at.Err})
 }
 
 // reasonOf says why a node is not up.

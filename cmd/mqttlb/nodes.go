@@ -80,7 +80,30 @@ func nodeInPool(pool string, n *balancer.Node, planned *plannedNode, s health.St
 		in.Reason = s.Err.Error()
 	}
 	in.Warning = s.Warning
+	in.Addresses = nodeAddresses(n, s.Addresses)
 	return in
+}
+
+// nodeAddresses returns the addresses of a node that has several, in the order in which they are dialled. Those that were
+// not probed yet have the health of the node.
+func nodeAddresses(n *balancer.Node, probed []health.AddressStatus) (all []api.NodeAddress) {
+	order := n.DialOrder()
+	if len(order) < 2 {
+		return nil
+	}
+	open := n.OpenAt()
+	for _, addr := range order {
+		at := api.NodeAddress{Address: addr.String(), Health: n.Health().String(), Connections: open[addr]}
+		if i := slices.IndexFunc(probed, func(s health.AddressStatus) bool { return s.Addr == addr }); i >= 0 {
+			s := &probed[i]
+			at.Health, at.Since, at.ProbeSeconds = s.State.String(), timeOf(s.Since), s.Took.Seconds()
+			if s.Err != nil {
+				at.Reason = s.Err.Error()
+			}
+		}
+		all = append(all, at)
+	}
+	return all
 }
 
 func nodeOperator(s nodeSettings) api.NodeOperator {

@@ -24,6 +24,7 @@ var (
 	nodeWaits      = newCounter("node_waits_total", "Sessions that have waited until a node took them within its connect_rate.", "pool", "node")
 	nodeWaited     = newCounter("node_waits_seconds_total", "How long these sessions have waited altogether.", "pool", "node")
 
+	nodeAddressUp     = newGauge("node_address_up", "1 while the health checks find a node up at one of its addresses; no series for nodes that have one address.", "pool", "node", "address")
 	nodeProbes        = newCounter("node_probes_total", "Health probes of a node, by how they ended.", "pool", "node", "result")
 	nodeProbeDuration = newGauge("node_probe_duration_seconds", "How long the last health probe of a node took.", "pool", "node")
 	nodeProbeLast     = newGauge("node_probe_last_timestamp_seconds", "When the last health probe of a node ended, in Unix time.", "pool", "node")
@@ -77,6 +78,9 @@ func (s scrape) probes(pools map[string][]health.Status) {
 			s.count(nodeProbes, h.Draining, pool, name, "draining")
 			s.count(nodeProbes, h.Failed, pool, name, "failed")
 			s.count(nodeProbes, h.Short, pool, name, "not_made")
+			for _, at := range h.Addresses {
+				s.flag(nodeAddressUp, at.State == balancer.Up, pool, name, at.Addr.String())
+			}
 			if !h.Last.IsZero() {
 				s.gauge(nodeProbeDuration, h.Took.Seconds(), pool, name)
 				s.gauge(nodeProbeLast, unixTime(h.Last), pool, name)

@@ -22,8 +22,8 @@ func (s scrape) sourcePorts(pools []*snapshot.Pool) {
 	used := map[netip.AddrPort]int64{}
 	for _, p := range pools {
 		for _, n := range p.Nodes() {
-			if addrs := n.Addrs(); len(addrs) > 0 { // otherwise its name is not resolved yet
-				used[addrs[0]] += n.Open()
+			for addr, open := range n.OpenAt() { // empty while its name is not resolved
+				used[addr] += open
 			}
 		}
 	}

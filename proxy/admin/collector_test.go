@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -58,7 +59,7 @@ func everything(t *testing.T) *fixed {
 			}},
 		}},
 		Flows: []proxy.FlowStats{{
-			Listener: "mqtts", Pool: "p", Node: "a", Open: 1, Total: 2, Received: 3, Sent: 4, DialErrors: 5, Retries: [proxy.RetryReasons]uint64{proxy.RetryReset: 7}, Unanswered: [proxy.RetryReasons]uint64{proxy.RetryReset: 8, proxy.RetryOther: 9}, OpenByVersion: [4]int64{0, 0, 0, 1},
+			Listener: "mqtts", Pool: "p", Node: "a", Open: 1, Total: 2, Received: 3, Sent: 4, DialErrors: 5, PassedOver: 6, Retries: [proxy.RetryReasons]uint64{proxy.RetryReset: 7}, Unanswered: [proxy.RetryReasons]uint64{proxy.RetryReset: 8, proxy.RetryOther: 9}, OpenByVersion: [4]int64{0, 0, 0, 1},
 			Packets:  [2]proxy.PacketStats{{Packets: 10, Publish: [3]uint64{1, 2, 3}}, {Packets: 20, Publish: [3]uint64{4, 5, 6}}},
 			Connacks: map[uint8]uint64{0x84: 1}, Disconnects: map[uint8]uint64{0x8E: 2},
 			Times: proxy.Times{TimeToConnack: times, Dial: times, Duration: times},
@@ -67,7 +68,9 @@ func everything(t *testing.T) *fixed {
 	f.Sources = Sources{
 		Pools: func() []*snapshot.Pool { return []*snapshot.Pool{pool} },
 		Health: func() map[string][]health.Status {
-			return map[string][]health.Status{"p": {{Node: node, State: balancer.Up, Since: at, Last: at, Took: time.Second, Passed: 2, Failed: 1}}}
+			return map[string][]health.Status{"p": {{Node: node, State: balancer.Up, Since: at, Last: at, Took: time.Second, Passed: 2, Failed: 1, Addresses: []health.AddressStatus{
+				{Addr: netip.MustParseAddrPort("10.0.0.1:1883"), State: balancer.Up}, {Addr: netip.MustParseAddrPort("10.0.0.2:1883"), State: balancer.Down},
+			}}}}
 		},
 		Discovery: func() []nodeset.Status {
 			return []nodeset.Status{{

@@ -3,6 +3,8 @@ package walk
 import (
 	"context"
 	"errors"
+	"io"
+	"syscall"
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
@@ -81,4 +83,9 @@ func timedOut(err error) bool {
 		Timeout() bool
 	}](err)
 	return ok && timeout.Timeout()
+}
+
+// Broke reports whether the node, or something in front of it, has ended the connection without a word.
+func Broke(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

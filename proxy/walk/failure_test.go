@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
 	"testing"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
@@ -19,6 +21,32 @@ type late struct{ error }
 
 func (late) Timeout() bool   { return true }
 func (e late) Unwrap() error { return e.error }
+
+// Of several addresses, one that we were too short to try decides, then one that did not answer in time.
+func TestFailureAtSeveralAddressesIsClassifiedByTheOneThatDecides(t *testing.T) {
+	refused, dead := syscall.ECONNREFUSED, Failure{Outcome: outcome.DialFailed, Unreached: true}
+	for _, row := range []struct {
+		errs []error
+		want Failure
+	}{
+		{[]error{refused, syscall.EHOSTUNREACH}, dead},
+		{[]error{refused, late{errors.New("no connection")}}, Failure{Outcome: outcome.DialFailed, TimedOut: true, Unreached: true}},
+		{[]error{late{errors.New("no connection")}, refused}, Failure{Outcome: outcome.DialFailed, TimedOut: true, Unreached: true}},
+		{[]error{refused, syscall.EADDRNOTAVAIL}, Failure{Outcome: outcome.PortsExceeded}},
+		{[]error{syscall.EADDRNOTAVAIL, refused}, Failure{Outcome: outcome.PortsExceeded}},
+		{[]error{syscall.EADDRNOTAVAIL, syscall.EMFILE}, Failure{Outcome: outcome.DescriptorsExceeded}},
+		{[]error{refused, &tlsterm.NodeError{Err: ErrNoTurn}}, Failure{Outcome: outcome.DialFailed, TimedOut: true}},
+		{[]error{refused, &tlsterm.NodeError{Err: io.EOF}}, dead},
+	} {
+		var all balancer.AddrErrors
+		for _, err := range row.errs {
+			all = append(all, balancer.AddrError{Err: &net.OpError{Op: "dial", Net: "tcp", Err: err}})
+		}
+		if got := FailureOf(all); got != row.want {
+			t.Errorf("%v is %v, want %v", all, got, row.want)
+		}
+	}
+}
 
 // A lack of our own descriptors or ports must not count against a node. A node that did
 // not answer in time may answer the next attempt.

@@ -25,6 +25,7 @@ func (e *dialError) Unwrap() error { return e.error }
 type attempt struct {
 	pool   *snapshot.Pool
 	node   *balancer.Node
+	addrs  []netip.AddrPort // of node, in the order in which to dial them
 	client addresses
 	until  time.Time // end of its time; zero: none
 	write  Pace
@@ -34,28 +35,32 @@ type attempt struct {
 // attemptKey is the context key of the *attempt of a request to a node.
 type attemptKey struct{}
 
-// dial connects to the address of a node, sends a PROXY header if the pool has one, and
-// makes the TLS handshake if the pool has TLS. The transport uses http on the connection
-// in both cases.
-func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// dial connects to a node, sends a PROXY header if the pool has one, and makes the TLS handshake if the pool has TLS. The
+// transport uses http on the connection in both cases. The addresses are those of the attempt.
+func (h *Handler) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	a := ctx.Value(attemptKey{}).(*attempt)
 	if !a.until.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, a.until)
 		defer cancel()
 	}
+	return h.reach(ctx, a)
+}
+
+// connect makes a connection to one address of a node.
+func (h *Handler) connect(ctx context.Context, a *attempt, to netip.AddrPort) (net.Conn, error) {
 	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		if a.buffer == 0 {
 			return nil
 		}
 		return c.Control(func(fd uintptr) { reactor.SetBuffers(int32(fd), a.buffer) })
 	}}
-	conn, err := dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, &dialError{err}
-	}
+	return dialer.DialContext(ctx, "tcp", to.String())
+}
+
+// prepare sends the PROXY header and makes the TLS handshake. After an error the caller still owns conn.
+func (h *Handler) prepare(ctx context.Context, a *attempt, conn net.Conn) (net.Conn, error) {
 	if err := h.sendProxyHeader(a, conn); err != nil {
-		conn.Close()
 		return nil, err
 	}
 	if a.pool.TLS == nil {
@@ -63,7 +68,6 @@ func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, 
 	}
 	secured, err := a.pool.TLS.Secure(ctx, conn, a.node)
 	if err != nil {
-		conn.Close()
 		return nil, &dialError{fmt.Errorf("TLS handshake: %w", err)}
 	}
 	return h.newNodeConn(a, boundedConn{Conn: secured, pace: a.write, below: conn}), nil

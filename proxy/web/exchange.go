@@ -88,10 +88,9 @@ func (x *exchange) sendTo(node *balancer.Node, until time.Time, out *http.Reques
 	if len(addrs) == 0 {
 		return nil, &dialError{walk.NoAddress(node)}
 	}
-	if x.handler.options.MayDial != nil {
-		if err := x.handler.options.MayDial(addrs[0]); err != nil {
-			return nil, &dialError{err}
-		}
+	order, err := x.handler.mayDial(node.DialOrder())
+	if err != nil {
+		return nil, &dialError{err}
 	}
 	if limit := x.settings.DialTimeout; limit > 0 {
 		if by := time.Now().Add(limit); until.IsZero() || by.Before(until) {
@@ -99,11 +98,14 @@ func (x *exchange) sendTo(node *balancer.Node, until time.Time, out *http.Reques
 		}
 	}
 	// A copy: a RoundTripper must not change the request.
-	out = out.WithContext(context.WithValue(out.Context(), attemptKey{}, &attempt{x.pool, node, x.client, until, x.settings.write, x.settings.SocketBuffer}))
+	out = out.WithContext(context.WithValue(out.Context(), attemptKey{}, &attempt{x.pool, node, order, x.client, until, x.settings.write, x.settings.SocketBuffer}))
 	out = out.WithContext(withNodeConn(out.Context(), out.Method))
 	target := *out.URL
-	target.Host = addrs[0].String() // the address to dial, never a name; the Host field stays the client's
+	target.Host = connectionsOf(addrs) // addresses, never a name; the Host field stays the client's
 	out.URL = &target
+	if out.Host == "" {
+		out.Host = addrs[0].String()
+	}
 	if out.Body != nil {
 		out.Body = io.NopCloser(out.Body) // a failed dial must leave the body open for the next candidate
 	}

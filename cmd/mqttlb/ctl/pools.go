@@ -85,6 +85,9 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 		}
 		notes = append(notes, note)
 	}
+	if in.Healthy { // otherwise the reason names the addresses
+		notes = append(notes, addressNotes(in.Addresses, now)...)
+	}
 	if in.Warning != "" {
 		notes = append(notes, terminal.Printable(in.Warning))
 	}
@@ -113,6 +116,24 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 		notes = append(notes, fmt.Sprintf("weight %d in the file", in.ConfiguredWeight))
 	}
 	return strings.Join(notes, "; ")
+}
+
+// addressNotes says which of several addresses of a node are not up.
+func addressNotes(addresses []api.NodeAddress, now time.Time) (notes []string) {
+	for _, a := range addresses {
+		if a.Health == "up" {
+			continue
+		}
+		note := terminal.Printable(a.Address) + " is " + terminal.Printable(a.Health)
+		if ago := since(a.Since, now); ago != "" {
+			note += " for " + ago
+		}
+		if a.Reason != "" {
+			note += ": " + terminal.Printable(a.Reason)
+		}
+		notes = append(notes, note)
+	}
+	return notes
 }
 
 // drainText is the progress of a drain.

@@ -46,27 +46,38 @@ type Drain struct {
 
 // NodeInPool is a node as one pool sees it.
 type NodeInPool struct {
-	Pool             string     `json:"pool"`
-	Address          string     `json:"address"`
-	Source           string     `json:"source,omitempty"`  // where the pool has it from, as "dns emqx-headless.default.svc"; none: from the configuration
-	State            string     `json:"state"`             // up, draining or down
-	Health           string     `json:"health"`            // what the health checks say: up, draining or down
-	Healthy          bool       `json:"healthy"`           // Health is up
-	Since            *time.Time `json:"since,omitempty"`   // of the last change of Health
-	Reason           string     `json:"reason,omitempty"`  // why the last probe did not find it up
-	Warning          string     `json:"warning,omitempty"` // why the probes know less than they should
-	ProbeSeconds     float64    `json:"probe_seconds,omitempty"`
-	OutlierUntil     *time.Time `json:"outlier_until,omitempty"` // until then it is tried after the others; none: it is no outlier
-	Unanswered       uint64     `json:"unanswered,omitempty"`    // sessions that it has given no CONNACK, since the start
-	Mute             string     `json:"mute,omitempty"`          // the likely cause why it accepts connections and no session gets a CONNACK; empty: it answers
-	Overloaded       bool       `json:"overloaded,omitempty"`    // over the pool's max_load: new clients without a persistent session go elsewhere
-	Weight           int        `json:"weight"`
-	ConfiguredWeight int        `json:"configured_weight"`
-	Connections      int64      `json:"connections"`
-	MaxConnections   int        `json:"max_connections,omitempty"` // 0: no limit
-	ConnectRate      int        `json:"connect_rate,omitempty"`    // new sessions a second; 0: no limit
-	Waiting          int64      `json:"waiting,omitempty"`         // sessions that wait until the node takes them
-	Ramp             float64    `json:"ramp"`                      // the part of its load that it should take now, 0 to 1
+	Pool             string        `json:"pool"`
+	Address          string        `json:"address"`
+	Addresses        []NodeAddress `json:"addresses,omitempty"` // that the host name of Address has, in the order in which they are dialled; none: it has one
+	Source           string        `json:"source,omitempty"`    // where the pool has it from, as "dns emqx-headless.default.svc"; none: from the configuration
+	State            string        `json:"state"`               // up, draining or down
+	Health           string        `json:"health"`              // what the health checks say: up, draining or down
+	Healthy          bool          `json:"healthy"`             // Health is up
+	Since            *time.Time    `json:"since,omitempty"`     // of the last change of Health
+	Reason           string        `json:"reason,omitempty"`    // why the last probe did not find it up
+	Warning          string        `json:"warning,omitempty"`   // why the probes know less than they should
+	ProbeSeconds     float64       `json:"probe_seconds,omitempty"`
+	OutlierUntil     *time.Time    `json:"outlier_until,omitempty"` // until then it is tried after the others; none: it is no outlier
+	Unanswered       uint64        `json:"unanswered,omitempty"`    // sessions that it has given no CONNACK, since the start
+	Mute             string        `json:"mute,omitempty"`          // the likely cause why it accepts connections and no session gets a CONNACK; empty: it answers
+	Overloaded       bool          `json:"overloaded,omitempty"`    // over the pool's max_load: new clients without a persistent session go elsewhere
+	Weight           int           `json:"weight"`
+	ConfiguredWeight int           `json:"configured_weight"`
+	Connections      int64         `json:"connections"`
+	MaxConnections   int           `json:"max_connections,omitempty"` // 0: no limit
+	ConnectRate      int           `json:"connect_rate,omitempty"`    // new sessions a second; 0: no limit
+	Waiting          int64         `json:"waiting,omitempty"`         // sessions that wait until the node takes them
+	Ramp             float64       `json:"ramp"`                      // the part of its load that it should take now, 0 to 1
+}
+
+// NodeAddress is one of several addresses of a node. All of them lead to the same broker.
+type NodeAddress struct {
+	Address      string     `json:"address"`
+	Health       string     `json:"health"`           // what the health checks say of the node there: up, draining or down
+	Since        *time.Time `json:"since,omitempty"`  // of the last change of Health
+	Reason       string     `json:"reason,omitempty"` // why the last probe did not find it up
+	ProbeSeconds float64    `json:"probe_seconds,omitempty"`
+	Connections  int64      `json:"connections"`
 }
 
 // NodeChange is the body of POST /api/v1/nodes/NAME/drain and of the paths beside it: undrain, disable,
