@@ -13,7 +13,7 @@ func TestExplanationSaysWhichTierIsInUse(t *testing.T) {
 			t.Helper()
 			if a == LeastConnections { // it has a key, which nothing looks at
 				for i := range want {
-					want[i] = noPlace(want[i])
+					want[i] = withoutPlace(want[i])
 				}
 				slices.Sort(want)
 			}
@@ -47,8 +47,8 @@ func TestExplanationSaysWhichTierIsInUse(t *testing.T) {
 	}
 }
 
-// noPlace turns the reason of a node with a place by hash into one without.
-func noPlace(line string) string {
+// withoutPlace turns the reason of a node with a place by hash into one without.
+func withoutPlace(line string) string {
 	line = strings.NewReplacer("first by its hash", "may be chosen", "next by its hash", "may be chosen").Replace(line)
 	return strings.TrimSuffix(line, " *")
 }

@@ -1,6 +1,9 @@
 package balancer
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // MaxWeight is the greatest weight of a node, as in HAProxy. It limits the length of a
 // round of RoundRobin, and so the time and memory that NewPool takes.

@@ -15,6 +15,7 @@ func (s *Stub) LookupAddrs(ctx context.Context, host string) (addrs []netip.Addr
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a.Unmap()}, maxTTL, nil
 	}
+	defer func() { s.counters.count(ctx, err) }()
 	if addrs := s.hostAddrs(ctx, host); len(addrs) > 0 {
 		return addrs, hostsTTL, nil
 	}

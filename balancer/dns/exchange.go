@@ -28,10 +28,10 @@ func (s *Stub) ask(ctx context.Context, up *upstream, fqdn string, qtype uint16)
 	case <-ctx.Done():
 		return answer{}, failed
 	}
-	first := up.first()
+	order := up.order(time.Now())
 	for range up.attempts {
-		for i := range up.servers {
-			server := up.servers[(first+i)%len(up.servers)]
+		for _, i := range order {
+			server := up.servers[i]
 			a, err := up.exchange(ctx, server, fqdn, qtype)
 			if err == nil || errors.Is(err, ErrNoRecords) {
 				return a, err
@@ -39,6 +39,9 @@ func (s *Stub) ask(ctx context.Context, up *upstream, fqdn string, qtype uint16)
 			failed = fmt.Errorf("%s: DNS server %v, %s: %w", plain(fqdn), server, wire.TypeToString[qtype], err)
 			if ctx.Err() != nil {
 				return answer{}, failed
+			}
+			if errors.Is(err, errSilent) {
+				up.wasSilent(i, time.Now())
 			}
 		}
 	}

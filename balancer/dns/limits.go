@@ -45,6 +45,10 @@ const (
 	// never answer AAAA. Recursion takes less than a second even for names that no cache has.
 	otherFamily = 2 * time.Second
 
+	// silentTime is how long a server that was silent is asked after the others. Without it each look-up would wait for
+	// a dead server first, and one that tries several search domains would end before it has tried the last one.
+	silentTime = 30 * time.Second
+
 	// maxRemembered limits the names whose last good answers are remembered by family. The targets of SRV records
 	// change as servers like.
 	maxRemembered = 4096

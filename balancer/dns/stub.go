@@ -14,8 +14,9 @@ import (
 
 // Settings say which servers a Stub asks.
 type Settings struct {
-	// Servers are asked in this order, the next one if one does not answer. They get names as they are written, without
-	// the search domains of the system. Empty: the servers and options of /etc/resolv.conf.
+	// Servers are asked in this order, the next one if one does not answer; those after the third are not used. They get
+	// names as they are written, without the search domains of the system. Empty: the servers and options of
+	// /etc/resolv.conf.
 	Servers []netip.AddrPort
 
 	// Timeout is for one question to one of Servers; 0: DefaultTimeout.
@@ -29,6 +30,8 @@ type Stub struct {
 	own    atomic.Pointer[upstream] // nil: system
 	turns  chan struct{}            // holds a value for each question under way
 	last   families
+
+	counters counters
 }
 
 var _ Resolver = (*Stub)(nil)
@@ -45,7 +48,7 @@ func (s *Stub) Set(settings Settings) bool {
 	var next *upstream
 	if len(settings.Servers) > 0 {
 		next = &upstream{
-			servers:  slices.Clone(settings.Servers),
+			servers:  slices.Clone(settings.Servers[:min(len(settings.Servers), maxServers)]),
 			timeout:  cmp.Or(settings.Timeout, DefaultTimeout),
 			attempts: ownAttempts,
 		}
@@ -98,6 +101,7 @@ func (s *Stub) search(ctx context.Context, name string, try func(up *upstream, f
 // LookupSRV implements [Resolver]. It leaves out records whose target is the root, which say that there is no such
 // service (RFC 2782), and those whose target or port nobody can connect to.
 func (s *Stub) LookupSRV(ctx context.Context, name string) (records []SRV, ttl time.Duration, err error) {
+	defer func() { s.counters.count(ctx, err) }()
 	ttl, err = s.search(ctx, name, func(up *upstream, fqdn string) (time.Duration, error) {
 		a, err := s.ask(ctx, up, fqdn, typeSRV)
 		if err == nil {
@@ -110,6 +114,7 @@ func (s *Stub) LookupSRV(ctx context.Context, name string) (records []SRV, ttl t
 
 // LookupPTR implements [Resolver].
 func (s *Stub) LookupPTR(ctx context.Context, addr netip.Addr) (names []string, ttl time.Duration, err error) {
+	defer func() { s.counters.count(ctx, err) }()
 	addr = addr.Unmap().WithZone("")
 	if names := s.hostNames(ctx, addr); len(names) > 0 {
 		return names, hostsTTL, nil

@@ -13,7 +13,7 @@ import (
 	wire "github.com/miekg/dns"
 )
 
-// upstream says which servers are asked, and how. Only turn changes.
+// upstream says which servers are asked, and how. Only turn and silent change.
 type upstream struct {
 	servers  []netip.AddrPort // at least one
 	search   []string         // rooted domains that a short name may be in
@@ -23,15 +23,31 @@ type upstream struct {
 	rotate   bool             // begin with another server each time
 	tcp      bool             // do not use UDP
 
-	turn atomic.Uint32
+	turn   atomic.Uint32
+	silent [maxServers]atomic.Int64 // until when a server comes last, in Unix nanoseconds
 }
 
-// first returns the index of the server to ask first.
-func (up *upstream) first() int {
-	if !up.rotate {
-		return 0
+// order returns the indexes of the servers in the order in which to ask them: those that have just been silent come last.
+func (up *upstream) order(now time.Time) []int {
+	first := 0
+	if up.rotate {
+		first = int((up.turn.Add(1) - 1) % uint32(len(up.servers)))
 	}
-	return int((up.turn.Add(1) - 1) % uint32(len(up.servers)))
+	var order, last []int
+	for i := range up.servers {
+		i = (first + i) % len(up.servers)
+		if now.UnixNano() < up.silent[i].Load() {
+			last = append(last, i)
+		} else {
+			order = append(order, i)
+		}
+	}
+	return append(order, last...)
+}
+
+// wasSilent notes that a server has not answered.
+func (up *upstream) wasSilent(i int, now time.Time) {
+	up.silent[i].Store(now.Add(silentTime).UnixNano())
 }
 
 // names returns what a name may stand for, in order. It is empty if DNS cannot have the name.

@@ -90,6 +90,9 @@ func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writ
 	for _, warning := range warnings {
 		fmt.Fprintln(stderr, warning.Warning())
 	}
+	if hint := r.plan.unresolved(); hint != "" { // no warning: the file may be for another machine
+		fmt.Fprintf(stderr, "%s: note: %s\n", file, hint)
+	}
 	if err := r.config.Summary(stdout); err != nil {
 		return err
 	}
@@ -115,8 +118,7 @@ func sayWho(command string, err error) error {
 	return errs
 }
 
-// checkResolve limits the time in which check looks up the host names of nodes. Those that are not found say
-// nothing: the file may be for another machine.
+// checkResolve limits the time in which check looks up the host names of nodes.
 const checkResolve = time.Second
 
 // loops looks up the host names of the nodes, and describes the nodes that are a listener or the admin server of

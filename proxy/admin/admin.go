@@ -56,6 +56,9 @@ type Sources struct {
 	// Discovery returns the state of the sources of nodes. Nil: there are none.
 	Discovery func() []nodeset.Status
 
+	// Names returns how the host names of nodes resolve. Nil: there are none.
+	Names func() Names
+
 	// Nodes returns the nodes with what an operator has set, and with the drains in progress. Nil:
 	// nobody sets anything.
 	Nodes func() []api.Node

@@ -57,6 +57,9 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	if c.Discovery != nil {
 		s.discovery(c.Discovery())
 	}
+	if c.Names != nil {
+		s.names(c.Names())
+	}
 	if c.Reloads != nil {
 		s.reloads(c.Reloads())
 	}

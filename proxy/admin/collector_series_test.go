@@ -39,6 +39,7 @@ func (f fleet) collector(t testing.TB) *fixed {
 		}
 		return all
 	}
+	c.Names = func() Names { return Names{} }
 	c.Reloads = func() Reloads { return Reloads{} }
 	latency := proxy.Histogram{Bounds: proxy.LatencyBounds, Counts: make([]uint64, len(proxy.LatencyBounds)+1)}
 	for i := range f.listeners {

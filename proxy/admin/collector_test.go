@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"mqttlb/balancer"
+	"mqttlb/balancer/discovery"
+	"mqttlb/balancer/dns"
 	"mqttlb/balancer/health"
 	"mqttlb/balancer/nodeset"
 	"mqttlb/mqttparse"
@@ -83,6 +85,15 @@ func everything(t *testing.T) *fixed {
 				Name: "a", Operator: api.NodeOperator{State: api.Draining}, Drain: &api.Drain{Left: 1, Leaving: 2, PerSecond: 3},
 				Pools: []api.NodeInPool{{Pool: "p", ConfiguredWeight: 4}},
 			}}
+		},
+		Names: func() Names {
+			return Names{
+				Lookups: dns.Counts{Answered: 5, Empty: 6, Failed: 7},
+				Hosts: []discovery.Status{
+					{Host: "good.example", Addrs: []netip.Addr{netip.IPv6Loopback(), netip.IPv6Unspecified()}, GoodAt: time.Now()},
+					{Host: "bad.example", BadSince: time.Now().Add(-time.Hour)},
+				},
+			}
 		},
 		Reloads:      func() Reloads { return Reloads{Done: 1, Last: at} },
 		LinesDropped: func() Lines { return Lines{Process: 7} },
