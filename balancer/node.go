@@ -1,6 +1,9 @@
 package balancer
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // MaxWeight is the greatest weight of a node, as in HAProxy. It limits the length of a
 // round of RoundRobin, and so the time and memory that NewPool takes.
@@ -16,6 +19,8 @@ type NodeSpec struct {
 	HealthPort     uint16 // see Node
 	Priority       int    // see Precedence
 	Backup         bool   // see Precedence
+
+	Addrs []netip.AddrPort // all addresses, if there are more than that of Address
 }
 
 // Node is one broker address of a pool. The exported fields never change. The state
@@ -33,6 +38,7 @@ type Node struct {
 
 	slowStart time.Duration // of the pool
 	queue     Queue         // of the pool
+	place     string        // Address, and what NodeSpec.Addrs adds to it
 
 	operator  *operatorWord
 	count     *sessionCount

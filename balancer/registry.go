@@ -46,7 +46,7 @@ func (r *Registry) Join(p *Pool) {
 		n.operator = r.operators.join(n.Name, n.operator)
 		n.count = r.counts.join(key, n.count)
 		n.schedule = r.schedules.join(key, n.schedule)
-		n.condition = r.conditions.join(addressKey{key, n.Address}, n.condition)
+		n.condition = r.conditions.join(addressKey{key, n.place}, n.condition)
 	}
 }
 

@@ -50,7 +50,10 @@ func checkHealth(p *Pool, s *source, at, protocol string) {
 
 // hasHealthPorts reports whether every node has a port of its own for probes.
 func (p *Pool) hasHealthPorts() bool {
-	return len(p.Nodes) > 0 && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.HealthPort == 0 })
+	if p.Discover != nil && p.Discover.HealthPort == 0 {
+		return false
+	}
+	return (len(p.Nodes) > 0 || p.Discover != nil) && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.HealthPort == 0 })
 }
 
 // probeSettings lists the settings that only some probes have.

@@ -28,16 +28,18 @@ func checkPool(p *Pool, s *source, at string) {
 	checkLeaving(p, s, at)
 	checkRates(p, s, at)
 	checkRebalance(p, s, at)
+	checkDiscover(p, s, at)
+	checkNodes(p, s, at)
+}
 
-	pool, names := at, unique{s: s, what: "name"}
+// checkNodes checks the nodes of the pool at a path.
+func checkNodes(p *Pool, s *source, pool string) {
+	names := unique{s: s, what: "name"}
 	addresses := unique{s: s, what: "address"}
 	for i := range p.Nodes {
-		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
+		n, at := &p.Nodes[i], item(child(pool, "nodes"), i)
 		names.take(child(at, "name"), n.Name, n.Name)
-		port, probe := child(at, "health_port"), child(child(pool, "health"), "probe")
-		if s.written(port) && !p.Health.Uses(ProbeHTTP) && !p.Health.Uses(ProbeEMQX) && s.valid(port, probe) {
-			s.errorf(port, "has no meaning with probe %s; only http and emqx have it", joinProbes(p.Health.Probe))
-		}
+		checkHealthPort(p, s, child(at, "health_port"), pool)
 		if address := n.Address.reached(); address != n.Name { // otherwise the flag that set both has the error
 			addresses.take(child(at, "address"), address, "node "+cmp.Or(n.Name, "without a name"))
 		}
@@ -160,7 +162,7 @@ func checkRates(p *Pool, s *source, at string) {
 		}
 	}
 	for _, key := range []string{"size", "time"} {
-		if key := child(child(at, "queue"), key); s.written(key) && !p.hasRate() && s.valid(append(rates, key)...) {
+		if key := child(child(at, "queue"), key); s.written(key) && !p.mayHaveRate() && s.valid(append(rates, key)...) {
 			s.errorf(key, "has no meaning without connect_rate; only a node with a rate has a queue")
 		}
 	}

@@ -101,8 +101,13 @@ func (d *decoder) require(path string, fields []field) {
 		return // the rest was not read
 	}
 	for _, f := range fields {
-		if at := child(path, f.key); f.required && !d.written(at) {
+		at := child(path, f.key)
+		switch {
+		case !f.required || d.written(at):
+		case f.unless == "":
 			d.errorf(at, "is missing")
+		case !d.written(child(path, f.unless)):
+			d.errorf(at, "is missing; write it, or %s", f.unless)
 		}
 	}
 }

@@ -43,6 +43,7 @@ func sample() Config {
 	listenerTLS.Certificates = []Certificate{{}}
 	l.TLS, p.TLS, p.Health.TLS, p.Confirm = &listenerTLS, &nodeTLS, &probeTLS, &confirm
 	p.Nodes = []Node{defaultNode}
+	p.Discover = &Discover{}
 	adminTLS := defaultTLS
 	adminTLS.Certificates = []Certificate{{}}
 	c.Admin.TLS = &adminTLS
@@ -152,6 +153,8 @@ var conditional = map[string]string{
 	"pools[].cookie":                     "`" + defaultCookie + "` with hash_key cookie",
 	"pools[].forward_headers":            "`[" + joinWords(defaultForwardHeaders) + "]` with ws",
 	"pools[].remove_headers":             "`[" + joinWords(defaultRemoveHeaders) + "]` with http",
+	"pools[].discover.port":              "none",
+	"pools[].discover.health_port":       "none",
 	"pools[].nodes[].health_port":        "`health.port`",
 	"pools[].health.method":              "`" + defaultProbeMethod + "` with http",
 	"pools[].health.path":                "`" + defaultProbePath + "` with http",

@@ -8,6 +8,7 @@ import (
 type field struct {
 	key      string
 	required bool
+	unless   string  // the key beside which it is not required
 	secret   bool    // the value is never shown
 	fields   []field // of the mapping that is the value, or of each mapping in the list that is the value
 	decode   func(d *decoder, path string, n *yaml.Node)
@@ -156,5 +157,22 @@ func required(f field) field {
 // secret makes a field whose value is never shown.
 func secret(f field) field {
 	f.secret = true
+	return f
+}
+
+// requiredUnless makes a field required where another one is not written.
+func requiredUnless(other string, f field) field {
+	f.required, f.unless = true, other
+	return f
+}
+
+// mayBeEmpty lets a list of mappings have no item.
+func mayBeEmpty(f field) field {
+	decode := f.decode
+	f.decode = func(d *decoder, path string, n *yaml.Node) {
+		if n.Kind != yaml.SequenceNode || len(n.Content) > 0 {
+			decode(d, path, n)
+		}
+	}
 	return f
 }

@@ -86,7 +86,7 @@ func checkWhole(t *testing.T, c *Config) {
 		if len(p.ForwardTLVs) > 0 && (p.ProxyProtocol != ProxyV2 || p.Protocol == HTTP) {
 			t.Errorf("pool %+v has no header for TLVs", p)
 		}
-		if p.Name == "" || len(p.Nodes) == 0 || p.Algorithm == "" || (p.HashKey == "") == (p.Algorithm == ConsistentHash) {
+		if p.Name == "" || len(p.Nodes) == 0 && p.Discover == nil || p.Algorithm == "" || (p.HashKey == "") == (p.Algorithm == ConsistentHash) {
 			t.Errorf("pool %+v is not whole", p)
 		}
 		if h := p.Health; len(h.Probe) == 0 || h.Interval <= 0 || h.Timeout <= 0 || h.Timeout > h.Interval || h.Rise < 1 || h.Fall < 1 {

@@ -145,7 +145,8 @@ func poolFields(p *Pool) []field {
 		scalar("rebalance", &p.Rebalance, rateOf("sessions")),
 		scalar("readiness", &p.Readiness, boolean),
 		section("health", healthFields(&p.Health)),
-		required(mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
+		optional("discover", &p.Discover, Discover{}, discoverFields),
+		requiredUnless("discover", mappings("nodes", &p.Nodes, defaultNode, nodeFields)),
 	}
 }
 

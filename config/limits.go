@@ -63,6 +63,9 @@ const (
 	minSocketBuffer = 16 << 10
 	maxSocketBuffer = 64 << 20
 
+	// A set of nodes that is larger than that of any cluster is an error of its source, and each node is probed.
+	maxDiscovered = 1000
+
 	// Routes are tried in order for every request.
 	maxRoutes = 100
 

@@ -154,7 +154,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 	want := sample()
 	want.Listeners[0].Name, want.Listeners[0].Address, want.Listeners[0].Pool = "mqtt", Address{Network: "tcp", Port: 1883}, "emqx"
 	want.Listeners[0].TLS, want.Listeners[0].Routes, want.Pools[0].TLS, want.Admin.TLS = nil, nil, nil, nil
-	want.Pools[0].Name, want.Pools[0].Health.TLS = "emqx", nil
+	want.Pools[0].Name, want.Pools[0].Health.TLS, want.Pools[0].Discover = "emqx", nil, nil
 	want.Pools[0].Nodes[0].Name, want.Pools[0].Nodes[0].Address = "emqx-1", Address{Network: "tcp", Host: "node1", Port: 1883}
 	if !equal(c, &want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", *c, want)

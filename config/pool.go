@@ -86,7 +86,9 @@ type Pool struct {
 	Readiness bool
 
 	Health Health
-	Nodes  []Node // at least one
+
+	Discover *Discover // where more nodes come from; nil: from nowhere
+	Nodes    []Node    // at least one, unless there is a Discover
 }
 
 // Confirm limits the search for a node that accepts a client. A node does not if it refuses for reasons of

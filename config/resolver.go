@@ -109,10 +109,10 @@ func (r *Resolver) String() string {
 	return text + ", empty answers ignored for " + formatDuration(r.EmptyGrace)
 }
 
-// resolves reports whether any node has a host name.
+// resolves reports whether any node has a host name, or is found by one.
 func (c *Config) resolves() bool {
 	return slices.ContainsFunc(c.Pools, func(p Pool) bool {
-		return slices.ContainsFunc(p.Nodes, func(n Node) bool {
+		return p.Discover != nil && p.Discover.File == "" || slices.ContainsFunc(p.Nodes, func(n Node) bool {
 			_, literal := parseIP(n.Address.Host)
 			return !literal
 		})

@@ -17,6 +17,8 @@ type source struct {
 	file  string   // the file being read; before and after all others the main one
 	files []string // the files read so far, the main one first
 
+	meant string // what a file is
+
 	// By the path of the setting, such as pools[0].nodes[1].weight.
 	at     map[string]place
 	merged map[string]place  // the position of the << that merges the setting
@@ -28,7 +30,7 @@ type source struct {
 
 func newSource(file string) *source {
 	return &source{
-		file: file, files: []string{file},
+		file: file, files: []string{file}, meant: "a configuration is a mapping with the keys listeners and pools",
 		at: map[string]place{}, merged: map[string]place{}, from: map[string]origin{}, bad: map[string]bool{},
 	}
 }

@@ -49,12 +49,18 @@ func (c *Config) Summary(w io.Writer) error {
 		row(p.Name, p.protocol(), p.algorithm(), p.TLS.String(), p.proxy(), p.health())
 		endTable()
 		rated, tiered := p.hasRate(), len(p.tiers()) > 1 // otherwise nobody asked for the column
-		row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(tiered, "USE"), pick(rated, "NEW SESSIONS"))...)
+		if len(p.Nodes) > 0 {
+			row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(tiered, "USE"), pick(rated, "NEW SESSIONS"))...)
+		}
 		for _, n := range p.Nodes {
 			row(slices.Concat([]string{"  " + n.Name, n.reached(), strconv.Itoa(n.Weight), limit(n.MaxConnections)},
 				pick(tiered, n.use()), pick(rated, p.ConnectRateOf(&n).String()))...)
 		}
 		endTable()
+		if p.Discover != nil {
+			row("  nodes by " + p.Discover.summary())
+			endTable()
+		}
 		if paces := p.paces(); paces != "" {
 			row("  " + paces)
 			endTable()

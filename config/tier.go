@@ -27,7 +27,7 @@ func (p *Pool) tiers() map[tier][]Node {
 
 // onlyBackups reports whether each node of the pool is a backup.
 func (p *Pool) onlyBackups() bool {
-	return len(p.Nodes) > 0 && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return !n.Backup })
+	return len(p.Nodes) > 0 && (p.Discover == nil || p.Discover.Backup) && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return !n.Backup })
 }
 
 // use says for the summary when a node is used.

@@ -38,7 +38,7 @@ func warnVerify(t *NodeTLS, s *source, at string) {
 
 // warnSingleNode warns of settings that need another node.
 func warnSingleNode(p *Pool, s *source, at string) {
-	if len(p.Nodes) != 1 {
+	if len(p.Nodes) != 1 || p.Discover != nil {
 		return
 	}
 	for _, of := range []struct {
@@ -69,7 +69,7 @@ func warnMaxLoad(p *Pool, s *source, at string) {
 		}
 		most = max(most, float64(total)/float64(least))
 	}
-	if len(p.Nodes) > 1 && float64(p.MaxLoad) >= most {
+	if len(p.Nodes) > 1 && p.Discover == nil && float64(p.MaxLoad) >= most {
 		s.warnf(at, "%s is never reached: a node with all sessions has %s times its share", p.MaxLoad, strconv.FormatFloat(most, 'g', 3, 64))
 	}
 }

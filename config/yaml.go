@@ -41,7 +41,7 @@ func parseYAML(s *source, data []byte) *yaml.Node {
 	case errors.Is(err, io.EOF) && root.Kind == yaml.MappingNode:
 		return root
 	case errors.Is(err, io.EOF):
-		s.errorAt(place{s.file, root.Line, root.Column}, "", "the file is %s; a configuration is a mapping with the keys listeners and pools", describe(root))
+		s.errorAt(place{s.file, root.Line, root.Column}, "", "the file is %s; %s", describe(root), s.meant)
 	case err != nil:
 		s.syntaxError(err, data)
 	default:

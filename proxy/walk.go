@@ -19,6 +19,10 @@ func (l *loop) beginWalk(s *session, p *snapshot.Pool) {
 		until = walkTime(l.In(limit))
 	}
 	o.walk = walk.New(o.pool.Candidates(balancer.Client{Key: o.key, Keyed: o.keyed, Persistent: s.persistent}), until, min(l.server.waits.walkPause, o.generation.Timeouts.Dial))
+	if o.pool.Undiscovered {
+		o.walk.Await()
+		o.failure = "the nodes of the pool are not known yet"
+	}
 	if s.persistent && o.keyed && o.pool.HashKey != balancer.NoKey {
 		o.walk.Stay()
 	}
@@ -36,6 +40,12 @@ func (l *loop) dial(s *session) step {
 	if o.walk.Queued() && l.isRemoved(&o.attempt) {
 		l.dropAttempt(s)
 		l.beginWalk(s, o.pool)
+	}
+	if o.walk.Awaits() && l.current.inForce(o.pool) != o.pool { // their nodes are known by now
+		until := o.walk.Until()
+		o.failure = ""
+		l.beginWalk(s, o.pool)
+		o.walk.Limit(until)
 	}
 	for {
 		now := l.Timers.Now()

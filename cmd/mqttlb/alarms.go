@@ -59,6 +59,7 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 			}
 		}
 	}
+	s.discoveryAlarms(plan, add)
 	now := time.Now()
 	all = append(all, plan.nameAlarms(now)...)
 	files := func(of string, list []tlsterm.CertificateStatus) {

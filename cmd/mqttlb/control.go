@@ -68,8 +68,9 @@ func (c *control) Status(context.Context) (api.Status, error) {
 		}
 		status.Listeners = append(status.Listeners, l)
 	}
+	sources := s.discovery()
 	for _, pool := range plan.pools {
-		p := api.PoolStatus{Name: pool.Name, Nodes: len(pool.Nodes()), Up: pool.Up()}
+		p := api.PoolStatus{Name: pool.Name, Nodes: len(pool.Nodes()), Up: pool.Up(), Discovery: discoveryOf(sources, pool.Name)}
 		for _, n := range pool.Nodes() {
 			p.Open += n.Open()
 		}

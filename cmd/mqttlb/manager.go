@@ -41,6 +41,8 @@ type manager struct {
 
 	hangups     <-chan os.Signal
 	fileChanges chan fingerprint // from watch
+	setChanges  <-chan struct{}  // from the sets of nodes
+	retrySets   <-chan time.Time // after a failure to put these in force; nil: there was none
 	requests    chan request     // from the admin socket
 	ended       chan struct{}
 	events      *admin.Events
@@ -49,6 +51,7 @@ type manager struct {
 	watched     atomic.Pointer[watchedFiles] // the files that watch reads
 	lastRead    atomic.Pointer[string]       // the digest of the files at the last reload
 	operators   atomic.Pointer[operators]    // set at run time; only run changes them
+	setsFault   atomic.Pointer[setsFault]    // nil: the nodes that pools have discovered are in force
 
 	// Only run uses the fields below.
 	running    *revision
@@ -68,6 +71,7 @@ func newManager(first *revision, broken faults, log *logger) *manager {
 	m := &manager{
 		log:         log,
 		fileChanges: make(chan fingerprint),
+		setChanges:  first.plan.sets.Changed(),
 		requests:    make(chan request),
 		ended:       make(chan struct{}),
 		events:      new(admin.Events),
@@ -94,6 +98,11 @@ func (m *manager) run(ctx, serving context.Context) {
 				m.lastRead.Store(&s.digest)
 				m.reload(serving, byFile)
 			}
+		case <-m.setChanges:
+			m.applySets(serving)
+		case <-m.retrySets:
+			m.retrySets = nil
+			m.applySets(serving)
 		case r := <-m.requests:
 			r.work(serving)
 			close(r.done)
@@ -146,6 +155,7 @@ func (m *manager) reload(ctx context.Context, by origin) reloadResult {
 		m.warn(&result, "the configuration came from flags or from a pipe: it cannot be read again, only the files that it names")
 	}
 	otherState := next.config.Admin.StateFile != m.running.config.Admin.StateFile
+	m.reportSets(m.running.plan, next.plan)
 	m.running = next
 	m.watched.Store(newWatchedFiles(m.file, next.config, nil))
 	if err := m.saveLastGood(); err != nil {

@@ -16,14 +16,14 @@ import (
 func (m *manager) nodes() api.Nodes {
 	p, set, drains := m.plan(), *m.operators.Load(), m.drainer.Drains()
 	list := &nodeList{at: map[string]int{}, nodes: []api.Node{}}
-	for i, pool := range p.pools {
+	for _, pool := range p.pools {
 		status := map[string]health.Status{}
 		for _, s := range p.checkers[pool.Name].Status() {
 			status[s.Node.Name] = s
 		}
 		for j, n := range pool.Nodes() {
 			node := list.node(n.Name)
-			node.Pools = append(node.Pools, nodeInPool(pool.Name, n, p.config.Pools[i].Nodes[j].Weight, status[n.Name]))
+			node.Pools = append(node.Pools, nodeInPool(pool.Name, n, &p.planned[pool.Name][j], status[n.Name]))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(set)) {
@@ -65,10 +65,10 @@ func (l *nodeList) node(name string) *api.Node {
 	return &l.nodes[i]
 }
 
-func nodeInPool(pool string, n *balancer.Node, configured int, s health.Status) api.NodeInPool {
+func nodeInPool(pool string, n *balancer.Node, planned *plannedNode, s health.Status) api.NodeInPool {
 	in := api.NodeInPool{
 		Pool: pool, Address: n.Address, State: n.State().String(), Health: n.Health().String(), Healthy: n.Health() == balancer.Up, Since: timeOf(s.Since), ProbeSeconds: s.Took.Seconds(),
-		Weight: n.Weight, ConfiguredWeight: configured, Connections: n.Open(), MaxConnections: n.MaxConnections,
+		Weight: n.Weight, ConfiguredWeight: planned.Weight, Source: planned.source, Connections: n.Open(), MaxConnections: n.MaxConnections,
 		ConnectRate: n.ConnectRate, Waiting: n.Waiting(), Ramp: n.Ramp(),
 	}
 	in.Priority, in.Backup = int(n.Priority), n.Backup

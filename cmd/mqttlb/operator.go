@@ -161,18 +161,12 @@ func (m *manager) setState(name string, after nodeSettings, c nodeChange) error 
 // file.
 func (m *manager) applyWeights(ctx context.Context, o operators) error {
 	next := *m.running
-	var err error
-	if next.plan, err = newPlan(next.config, m.running.plan, o, m.log.Logger); err == nil {
-		next.plan.readAgain = nil
-		_, err = m.apply(ctx, m.running, &next)
-	}
-	switch {
+	switch err := m.applyAgain(ctx, &next, o); {
 	case errors.Is(err, errStopping), errors.Is(err, proxy.ErrStopping):
 		return err
 	case err != nil:
 		return &admin.Error{Status: http.StatusInternalServerError, Text: "the weight could not be put in force: " + err.Error()}
 	}
-	m.running = &next
 	return nil
 }
 
@@ -224,7 +218,7 @@ func (m *manager) knownNodes() map[string]bool {
 func (m *manager) drainRate(name string) int {
 	rate := 0
 	for _, p := range m.running.config.Pools {
-		for _, n := range p.Nodes {
+		for _, n := range m.running.plan.planned[p.Name] {
 			if n.Name == name && (rate == 0 || p.DrainRate < rate) {
 				rate = p.DrainRate
 			}

@@ -11,6 +11,7 @@ import (
 	"mqttlb/balancer/discovery"
 	"mqttlb/balancer/dns"
 	"mqttlb/balancer/health"
+	"mqttlb/balancer/nodeset"
 	"mqttlb/config"
 	"mqttlb/proxy/snapshot"
 )
@@ -25,8 +26,11 @@ type plan struct {
 	operators operators // set at run time for its nodes
 
 	registry *balancer.Registry
-	stub     *dns.Stub            // asks DNS
-	names    *discovery.Discovery // resolves the host names of nodes
+	stub     *dns.Stub                      // asks DNS
+	names    *discovery.Discovery           // resolves the host names of nodes
+	sets     *nodeset.Sets                  // the nodes that pools discover
+	used     map[nodeset.Source]nodeset.Set // the sets of this plan
+	planned  map[string][]plannedNode       // the nodes of each pool, in the order of its Nodes; by its name
 	checkers map[string]*health.Checker
 	tls      map[string]*listenerTLS // by the listener's name
 	nodeTLS  map[string]*poolTLS     // by the pool's name
@@ -34,6 +38,8 @@ type plan struct {
 	admin    *adminPlan
 
 	openSecrets []config.Error // warnings about files with secrets of health checks
+
+	known bool // its warnings are known
 
 	required []*snapshot.Pool // the process is ready only while each of them has a node that is up
 	lameDuck time.Duration    // timeouts.lame_duck
@@ -53,12 +59,16 @@ type plan struct {
 func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) (*plan, error) {
 	if before == nil {
 		stub := dns.NewStub(resolverOf(&cfg.Resolver))
-		before = &plan{registry: new(balancer.Registry), stub: stub, names: discovery.New(stub, log)}
+		before = &plan{registry: new(balancer.Registry), stub: stub, names: discovery.New(stub, log), sets: nodeset.New(stub, log)}
 	}
-	p := &plan{registry: before.registry, stub: before.stub, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
+	p := &plan{
+		registry: before.registry, stub: before.stub, names: before.names, sets: before.sets,
+		snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set,
+	}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
 	p.probeTLS = map[string]*poolTLS{}
-	p.workers = append(p.workers, p.names)
+	p.used, p.planned = map[nodeset.Source]nodeset.Set{}, map[string][]plannedNode{}
+	p.workers = append(p.workers, p.names, p.sets)
 	pools := make(map[string]*snapshot.Pool)
 	var errs []error
 	for i := range cfg.Pools {
@@ -170,6 +180,9 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 
 // logWarnings logs the warnings about the configuration and its files, and returns them.
 func (p *plan) logWarnings(log *slog.Logger) (all []string) {
+	if p.known {
+		return nil
+	}
 	for _, warning := range p.config.Warnings {
 		log.Warn("the configuration", "warning", warning.Error())
 		all = append(all, warning.Error())

@@ -26,8 +26,10 @@ func (p *plan) applyNames() {
 	p.names.SetEmptyGrace(r.EmptyGrace)
 	other := p.stub.Set(resolverOf(r))
 	p.names.Apply(p.nodes())
+	p.sets.Apply(watchesOf(p.config))
 	if other {
 		p.names.LookUpAgain()
+		p.sets.LookUpAgain()
 	}
 }
 

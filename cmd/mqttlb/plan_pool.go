@@ -6,6 +6,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/balancer/health"
+	"mqttlb/balancer/nodeset"
 	"mqttlb/config"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlv"
@@ -28,12 +29,16 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 			return nil, err
 		}
 	}
-	for _, n := range c.Nodes {
-		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{
-			Name: n.Name, Address: n.Address.String(), Weight: p.operators.weight(n.Name, n.Weight), MaxConnections: n.MaxConnections,
-			ConnectRate: int(c.ConnectRateOf(&n)), HealthPort: uint16(n.HealthPort), Priority: n.Priority, Backup: n.Backup,
-		})
+	set := nodeset.Set{Known: true}
+	if c.Discover != nil {
+		set = p.sets.Find(sourceOf(c))
+		p.used[sourceOf(c)] = set
 	}
+	nodes := nodesOf(c, set)
+	for i := range nodes {
+		spec.Nodes = append(spec.Nodes, nodes[i].spec(c, p.operators))
+	}
+	p.planned[c.Name] = nodes
 	b, err := balancer.NewPool(spec)
 	if err != nil {
 		return nil, err
@@ -41,6 +46,7 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 	p.registry.Join(b)
 	pool := &snapshot.Pool{
 		Pool:           b,
+		Undiscovered:   !set.Known,
 		WebSocket:      c.Protocol == config.WS,
 		ForwardHeaders: c.ForwardHeaders,
 		RemoveHeaders:  snapshot.HeaderNames(c.RemoveHeaders),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -85,6 +86,9 @@ func readRevision(file string, before *plan, set operators, log *slog.Logger) (*
 // newRevision makes the plan of cfg, which was read from file. The error is of type
 // faults.
 func newRevision(cfg *config.Config, file string, before *plan, set operators, log *slog.Logger) (r *revision, err error) {
+	if before != nil {
+		before.sets.Prepare(context.Background(), watchesOf(cfg)) // ends by itself, within seconds
+	}
 	r = &revision{config: cfg}
 	if r.plan, err = newPlan(cfg, before, set, log); err != nil {
 		return nil, faultsOf(file, err)

@@ -77,6 +77,10 @@ func serve(ctx context.Context, f *serveFlags, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := first.awaitNodes(ctx, log.Logger); err != nil {
+		log.fatal(err.Error())
+		return errConfig
+	}
 	tuneGC()
 	abortOnCrash()
 	signal.Ignore(syscall.SIGPIPE) // the process goes on when the reader of its log is gone

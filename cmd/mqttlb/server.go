@@ -159,7 +159,7 @@ func (s *server) run(ctx context.Context) {
 func (s *server) sources() admin.Sources {
 	from := admin.Sources{
 		Server: s.Server, Pools: func() []*snapshot.Pool { return s.plan.Load().pools },
-		NotReady: s.notReady, LinesDropped: s.linesDropped, Health: s.probes, Names: s.names, Version: buildVersion(),
+		Discovery: s.discovery, NotReady: s.notReady, LinesDropped: s.linesDropped, Health: s.probes, Names: s.names, Version: buildVersion(),
 	}
 	if m := s.manager; m != nil {
 		from.Control, from.Events = &control{server: s, manager: m}, m.events

@@ -16,6 +16,7 @@ import (
 // The kinds of events.
 const (
 	eventNode      = "node"
+	eventNodes     = "nodes"
 	eventDrain     = "drain"
 	eventRebalance = "rebalance"
 	eventReload    = "reload"

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mqttlb/balancer/health"
+	"mqttlb/balancer/nodeset"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
 	"mqttlb/proxy/rate"
@@ -51,6 +52,9 @@ type Sources struct {
 
 	// Health returns what the health checks have found, by pool. Nil: there are none.
 	Health func() map[string][]health.Status
+
+	// Discovery returns the state of the sources of nodes. Nil: there are none.
+	Discovery func() []nodeset.Status
 
 	// Names returns how the host names of nodes resolve. Nil: there are none.
 	Names func() Names

@@ -54,6 +54,9 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	if c.Health != nil {
 		s.probes(c.Health())
 	}
+	if c.Discovery != nil {
+		s.discovery(c.Discovery())
+	}
 	if c.Names != nil {
 		s.names(c.Names())
 	}

@@ -17,6 +17,7 @@ import (
 	"mqttlb/balancer/discovery"
 	"mqttlb/balancer/dns"
 	"mqttlb/balancer/health"
+	"mqttlb/balancer/nodeset"
 	"mqttlb/mqttparse"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
@@ -72,6 +73,12 @@ func everything(t *testing.T) *fixed {
 			return map[string][]health.Status{"p": {{Node: node, State: balancer.Up, Since: at, Last: at, Took: time.Second, Passed: 2, Failed: 1, Addresses: []health.AddressStatus{
 				{Addr: netip.MustParseAddrPort("10.0.0.1:1883"), State: balancer.Up}, {Addr: netip.MustParseAddrPort("10.0.0.2:1883"), State: balancer.Down},
 			}}}}
+		},
+		Discovery: func() []nodeset.Status {
+			return []nodeset.Status{{
+				Source: nodeset.Source{Pool: "p", Kind: nodeset.SRV}, Set: nodeset.Set{Known: true, Nodes: make([]nodeset.Node, 3)},
+				LastGood: at, Changes: 2, Failures: 5, Err: errors.New("refused"), Empty: at,
+			}}
 		},
 		Nodes: func() []api.Node {
 			return []api.Node{{

@@ -87,7 +87,7 @@ var apiTypes = map[string]reflect.Type{
 	"Alarm": reflect.TypeFor[api.Alarm](), "Alarms": reflect.TypeFor[api.Alarms](), "Candidate": reflect.TypeFor[api.Candidate](),
 	"Change": reflect.TypeFor[api.Change](), "Check": reflect.TypeFor[api.Check](), "Config": reflect.TypeFor[api.Config](),
 	"Diff": reflect.TypeFor[api.Diff](), "DiffRequest": reflect.TypeFor[api.DiffRequest](), "Drain": reflect.TypeFor[api.Drain](),
-	"Error": reflect.TypeFor[api.Error](), "Event": reflect.TypeFor[api.Event](), "Kick": reflect.TypeFor[api.Kick](),
+	"Discovery": reflect.TypeFor[api.Discovery](), "Error": reflect.TypeFor[api.Error](), "Event": reflect.TypeFor[api.Event](), "Kick": reflect.TypeFor[api.Kick](),
 	"Kicked": reflect.TypeFor[api.Kicked](), "ListenerRoute": reflect.TypeFor[api.ListenerRoute](),
 	"ListenerStatus": reflect.TypeFor[api.ListenerStatus](), "Log": reflect.TypeFor[api.Log](), "Node": reflect.TypeFor[api.Node](),
 	"NodeAddress": reflect.TypeFor[api.NodeAddress](),

@@ -139,6 +139,9 @@ type Route struct {
 type Pool struct {
 	*balancer.Pool
 
+	// Undiscovered says that the nodes are not known yet: sessions wait for them.
+	Undiscovered bool
+
 	// SendProxy is the version of the PROXY header at the start of each connection to a
 	// node: 1, 2, or 0 for none.
 	SendProxy int

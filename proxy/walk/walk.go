@@ -47,6 +47,7 @@ type Walk struct {
 	refusals   int                 // nodes that have refused what the client asks for
 	ended      bool                // no more nodes are tried
 	late       bool                // the time is over
+	awaits     bool                // the nodes are not known yet
 
 	queueing queueing
 }
@@ -109,7 +110,7 @@ func (w *Walk) pauseBefore() time.Duration {
 	switch {
 	case w.until == 0:
 		return 0
-	case w.timedOut:
+	case w.timedOut, w.awaits:
 		return 1 + rand.N(max(w.pause, 1)) //nolint:gosec // it is to spread, not to be secret
 	case w.closed && !w.answered && w.repeats < mostRepeats:
 		least := closedPause << w.repeats
@@ -180,6 +181,13 @@ func (w *Walk) TurnedAway(closed bool) {
 	w.passOver()
 	w.reached, w.closed, w.answered = true, w.closed || closed, w.answered || !closed
 }
+
+// Await has the walk go on although there is no candidate: the nodes of the pool are not known yet. The caller
+// begins a new one with Limit when they are.
+func (w *Walk) Await() { w.awaits = true }
+
+// Awaits reports whether Await was called.
+func (w *Walk) Awaits() bool { return w.awaits }
 
 // Limit sets the end of the walk's time, as in New.
 func (w *Walk) Limit(until int64) { w.until = until }

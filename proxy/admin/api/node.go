@@ -49,6 +49,7 @@ type NodeInPool struct {
 	Pool             string        `json:"pool"`
 	Address          string        `json:"address"`
 	Addresses        []NodeAddress `json:"addresses,omitempty"` // that the host name of Address has, in the order in which they are dialled; none: it has one
+	Source           string        `json:"source,omitempty"`    // where the pool has it from, as "dns emqx-headless.default.svc"; none: from the configuration
 	State            string        `json:"state"`               // up, draining or down
 	Health           string        `json:"health"`              // what the health checks say: up, draining or down
 	Healthy          bool          `json:"healthy"`             // Health is up

@@ -77,6 +77,22 @@ type PoolStatus struct {
 	InUse     string `json:"in_use,omitempty"` // if not the first, what they are, such as a backup
 
 	Rebalance *Rebalance `json:"rebalance,omitempty"` // none: pools[].rebalance is off
+	Discovery *Discovery `json:"discovery,omitempty"` // none: the pool has no pools[].discover
+}
+
+// Discovery is the state of where the nodes of a pool come from.
+type Discovery struct {
+	Source     string     `json:"source"`                // as "dns emqx-headless.default.svc"
+	Nodes      int        `json:"nodes"`                 // that it has given
+	Known      bool       `json:"known"`                 // it was asked; before, clients wait
+	LastAnswer *time.Time `json:"last_answer,omitempty"` // the last one that could be used; none: there was none
+	Changes    uint64     `json:"changes"`               // of the nodes, since it is asked
+	Failures   uint64     `json:"failures"`              // times that it gave no answer that could be used
+	Error      string     `json:"error,omitempty"`       // why the last answer could not be used; none: it could
+	Since      *time.Time `json:"since,omitempty"`       // of the first error of those in a row
+
+	EmptySince   *time.Time `json:"empty_since,omitempty"`   // since then it says that there are no nodes
+	EmptyIgnored bool       `json:"empty_ignored,omitempty"` // the nodes of before stay meanwhile
 }
 
 // Rebalance is the progress of the sessions of a pool that return to their first node.
