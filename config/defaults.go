@@ -154,6 +154,12 @@ var defaultRoute = Route{
 	Subprotocol: SubprotocolRequired,
 }
 
+// defaultRule holds the defaults of a rule.
+var defaultRule = Rule{
+	// It says the least: neither that the client is known, nor that it should come back.
+	Code: CodeNotAuthorized,
+}
+
 // defaultPool holds the defaults of a pool.
 var defaultPool = Pool{
 	// Most pools are only used by MQTT listeners.

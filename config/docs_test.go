@@ -39,6 +39,7 @@ func sample() Config {
 	c := defaultConfig
 	l, p := defaultListener, defaultPool
 	l.Routes = []Route{defaultRoute}
+	l.Rules, c.Rules = []Rule{defaultRule}, []Rule{defaultRule}
 	listenerTLS, nodeTLS, probeTLS, confirm := defaultTLS, defaultNodeTLS, defaultNodeTLS, defaultConfirm
 	listenerTLS.Certificates = []Certificate{{}}
 	l.TLS, p.TLS, p.Health.TLS, p.Confirm = &listenerTLS, &nodeTLS, &probeTLS, &confirm

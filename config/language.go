@@ -8,6 +8,7 @@ import "slices"
 func configFields(c *Config) []field {
 	return []field{
 		oneOrMore(includeKey, &c.Include, text(parseFile)),
+		ordered(mappings("rules", &c.Rules, defaultRule, ruleFields)),
 		required(mappings("listeners", &c.Listeners, defaultListener, listenerFields)),
 		required(mappings("pools", &c.Pools, defaultPool, poolFields)),
 		section("limits", limitsFields(&c.Limits)),
@@ -62,6 +63,7 @@ func listenerFields(l *Listener) []field {
 		scalars("allowed_hosts", &l.AllowedHosts, 1, text(parseHostPattern)),
 		origins(&l.AllowedOrigins),
 		mappings("routes", &l.Routes, defaultRoute, routeFields),
+		ordered(mappings("rules", &l.Rules, defaultRule, ruleFields)),
 		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
 		scalar("client_address", &l.ClientAddress, oneOf(clientAddresses)),
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),

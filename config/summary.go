@@ -34,7 +34,7 @@ func (c *Config) Summary(w io.Writer) error {
 		}
 		endTable()
 	}
-	for _, table := range [][][]string{c.connections(), c.handshakes()} {
+	for _, table := range [][][]string{c.rules(), c.connections(), c.handshakes()} {
 		if len(table) > 1 { // more than the table's head
 			row()
 			for _, cells := range table {
