@@ -66,6 +66,14 @@ const (
 	// Routes are tried in order for every request.
 	maxRoutes = 100
 
+	// A pattern of a client identifier, a user name or a name in a certificate: those in use are shorter.
+	maxPattern = 1024
+
+	// Of one regular expression: its length in bytes, and the instructions of its program, which a client makes an
+	// event loop run once for each byte. Names in use take some 50.
+	maxRegex   = 256
+	maxProgram = 1000
+
 	// For the name of a header or a cookie: longer ones do not occur.
 	maxToken = 100
 
@@ -110,7 +118,9 @@ const (
 	minSlowStart  = time.Second        // a shorter ramp is over before its first clients are there
 	maxSlowStart  = time.Hour          // caches are warm within minutes
 	minQueueTime  = 100 * time.Millisecond
-	maxQueueTime  = time.Hour          // no client waits so long
+	maxQueueTime  = time.Hour // no client waits so long
+	minKeepAlive  = time.Second
+	maxKeepAlive  = 24 * time.Hour     // MQTT allows 65,535 s; only no Keep Alive at all is more
 	maxTunnel     = 7 * 24 * time.Hour // like maxIdle, for HTTP
 	minWrite      = time.Second        // one or two lost segments take so long
 	maxWrite      = 24 * time.Hour     // it holds memory, for one session

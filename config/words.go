@@ -143,16 +143,20 @@ const (
 
 var probes = []Probe{ProbeNone, ProbeTCP, ProbeMQTT, ProbeHTTP, ProbeEMQX}
 
-// An MQTTVersion is the version that the mqtt probe speaks.
+// An MQTTVersion is a version of MQTT.
 type MQTTVersion string
 
 // The versions.
 const (
+	MQTT31  MQTTVersion = "3.1"
 	MQTT311 MQTTVersion = "3.1.1"
 	MQTT5   MQTTVersion = "5"
 )
 
-var mqttVersions = []MQTTVersion{MQTT311, MQTT5}
+var (
+	mqttVersions   = []MQTTVersion{MQTT311, MQTT5}         // that the mqtt probe can speak
+	clientVersions = []MQTTVersion{MQTT31, MQTT311, MQTT5} // of clients
+)
 
 // methods are the methods of the http probe, which must not change anything.
 var methods = []string{"GET", "HEAD"}

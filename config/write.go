@@ -127,6 +127,8 @@ func literal(key string, value any) string {
 		}
 	case SocketBuffer:
 		return v.String()
+	case Flag:
+		return string(v)
 	case Verify: // true and false without quotes, as before there was a third value
 		return string(v)
 	}

@@ -11,30 +11,7 @@ import (
 // example.com, "ws.*" every name that begins with "ws.", and any other pattern only that
 // name. Both are compared in the spelling of [hostname.Canonical]: case, a root dot and the
 // choice between A-labels and U-labels do not count.
-func MatchHost(pattern, host string) bool {
-	if pattern == "" {
-		return true
-	}
-	pattern, host = hostname.Canonical(pattern), hostname.Canonical(host)
-	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
-		return len(host) > len(suffix) && strings.HasSuffix(host, suffix) && isName(host)
-	}
-	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return len(host) > len(prefix) && strings.HasPrefix(host, prefix) && isName(host)
-	}
-	return host == pattern
-}
-
-// isName reports whether a host has only characters of names. Of others, such as evil:1:.example.com, servers may read
-// only a part, and a Host field can have them.
-func isName(host string) bool {
-	for i := range len(host) {
-		if c := host[i]; !isUnreserved(c) || c == '~' {
-			return false
-		}
-	}
-	return true
-}
+func MatchHost(pattern, host string) bool { return hostname.Match(pattern, host) }
 
 // matchSNI reports whether the name that a client asks for in TLS, empty if none, matches a pattern of [MatchHost].
 func matchSNI(pattern, name string) bool {

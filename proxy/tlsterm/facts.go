@@ -19,6 +19,7 @@ type Info struct {
 	Verified   bool
 	CommonName string // at most 256 bytes of UTF-8, without control characters; may be ""
 	Subject    string // the distinguished name (RFC 2253)
+	IssuerCN   string // the Common Name of the CA that has signed the certificate
 	Serial     string // in hex
 	DNSNames   []string
 	Emails     []string
@@ -30,6 +31,7 @@ func (info *Info) identify(c *x509.Certificate) {
 	info.Verified = true
 	info.CommonName = c.Subject.CommonName
 	info.Subject = c.Subject.String()
+	info.IssuerCN = c.Issuer.CommonName
 	info.Serial = c.SerialNumber.Text(16)
 	info.DNSNames = c.DNSNames
 	info.Emails = c.EmailAddresses
