@@ -63,8 +63,7 @@ type Listener struct {
 	// https://*.example.com the star is one or more labels. Valid only if Protocol is WS.
 	AllowedOrigins []string
 
-	// Routes take clients, or with HTTP requests, away from Pool; the first match wins. Not
-	// valid if Protocol is TCP.
+	// Routes take clients, or with HTTP requests, away from Pool; the first match wins.
 	Routes []Route
 
 	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept, peers in TrustedProxies
