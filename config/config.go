@@ -66,8 +66,7 @@ type Listener struct {
 	// https://*.example.com the star is one or more labels. Valid only if Protocol is WS.
 	AllowedOrigins []string
 
-	// Routes take clients, or with HTTP requests, away from Pool; the first match wins. Not
-	// valid if Protocol is TCP.
+	// Routes take clients, or with HTTP requests, away from Pool; the first match wins.
 	Routes []Route
 
 	// Rules decide which clients are let in, after those of Config.

@@ -152,6 +152,9 @@ var defaultRoute = Route{
 	Protocol: HTTP,
 	// As on a listener.
 	Subprotocol: SubprotocolRequired,
+	Share:       NoShare,
+	// The brokers of one tenant are not to get the clients of another.
+	Fallback: false,
 }
 
 // defaultRule holds the defaults of a rule.

@@ -255,6 +255,8 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or off"), "`off`"}
 	case v.Type() == reflect.TypeFor[Reserve]():
 		return []string{after(try("!!int", "-1"), "out of range "), after(try("!!str", "101%"), "out of range ")}
+	case v.Type() == reflect.TypeFor[Share]():
+		return []string{after(try("!!str", "101%"), "out of range ")}
 	case v.Type() == reflect.TypeFor[SocketBuffer]():
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or auto"), "`auto`"}
 	case v.Type() == reflect.TypeFor[Rate]():

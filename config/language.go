@@ -75,16 +75,16 @@ func listenerFields(l *Listener) []field {
 }
 
 func routeFields(r *Route) []field {
-	return []field{
-		scalar("host", &r.Host, text(parseHostPattern)),
-		scalar("sni", &r.SNI, text(parseHostPattern)),
+	return slices.Concat([]field{scalar("host", &r.Host, text(parseHostPattern))}, matchFields(&r.Match), []field{
+		scalar("share", &r.Share, parseShare),
 		scalar("path", &r.Path, text(parseUpgradePath)),
 		scalar("protocol", &r.Protocol, protocolOf(routeProtocols, "and tls on the listener")),
 		required(scalar("pool", &r.Pool, text(parseName))),
 		origins(&r.AllowedOrigins),
 		scalars("paths", &r.Paths, 1, text(parseUpgradePath)),
 		scalar("subprotocol", &r.Subprotocol, oneOf(subprotocols)),
-	}
+		scalar("fallback", &r.Fallback, boolean),
+	})
 }
 
 func tlsFields(t *TLS) []field {

@@ -64,8 +64,8 @@ const (
 	minSocketBuffer = 16 << 10
 	maxSocketBuffer = 64 << 20
 
-	// Routes are tried in order for every request.
-	maxRoutes = 100
+	// Routes are tried in order for every client and every request: 10 µs for so many.
+	maxRoutes = 1000
 
 	// A pattern of a client identifier, a user name or a name in a certificate: those in use are shorter.
 	maxPattern = 1024

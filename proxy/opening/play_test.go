@@ -145,7 +145,7 @@ func (c *client) play(next split) *part {
 				return p
 			}
 			left = c.after
-			o.Upgraded(ln.Pool, nil, nil)
+			o.Upgraded(Accepted{pool: ln.Pool}, nil)
 		case Upgrade:
 			p.notef("upgrade: %+v", o.NodeRequest())
 			left = append(bytes.Clone(left), c.after...) // frames may come with the request
