@@ -127,6 +127,9 @@ func (p *Pool) Has(name string) bool {
 	return slices.ContainsFunc(p.nodes, func(n *Node) bool { return n.Name == name })
 }
 
+// HasUp reports whether a node is up.
+func (p *Pool) HasUp() bool { return slices.ContainsFunc(p.nodes, (*Node).isUp) }
+
 // HasOtherUp reports whether a node other than that of this name is up.
 func (p *Pool) HasOtherUp(name string) bool {
 	return slices.ContainsFunc(p.nodes, func(n *Node) bool { return n.Name != name && n.isUp() })

@@ -40,6 +40,7 @@ func check(c *Config, s *source) {
 			}
 		}
 	}
+	checkRules(c, s)
 	for i := range c.Pools {
 		checkConfirm(c, i, s)
 		checkForwardTLVs(c, i, s)

@@ -61,7 +61,6 @@ func checkListenerKeys(l *Listener, s *source, at string) {
 		{"subprotocol", []Protocol{WS}, "only ws has subprotocols"},
 		{"allowed_hosts", []Protocol{WS, HTTP}, "only ws and http have a list of hosts"},
 		{"allowed_origins", []Protocol{WS}, "only ws has a list of origins"},
-		{"routes", []Protocol{MQTT, WS, HTTP, Passthrough}, "only mqtt, ws, http and tls have routes"},
 		{"validity", []Protocol{MQTT, WS, HTTP}, "the CONNECT is not read"},
 		{"websocket_packets", []Protocol{WS, HTTP}, "only ws and http have frames"},
 	} {

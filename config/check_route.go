@@ -14,7 +14,7 @@ func checkRoutes(l *Listener, s *source, at string) {
 		s.errorf(item(at, maxRoutes), "is one route too many; a listener has at most %d", maxRoutes)
 		routes = routes[:maxRoutes]
 	}
-	listener := parent(at)
+	listener, compared := parent(at), make([]bool, len(routes))
 	for i := range routes {
 		r, at := &routes[i], item(at, i)
 		switch {
@@ -22,27 +22,73 @@ func checkRoutes(l *Listener, s *source, at string) {
 		case l.Protocol == Passthrough:
 			checkPassthroughRoute(s, at)
 		case l.Protocol.hasOneKindOfRoute():
-			checkSNIRoute(l.Protocol, s, at)
+			checkConnectionRoute(l.Protocol, s, at)
 		default:
 			checkRequestRoute(r, s, at)
 			checkRouteHost(l, r, s, at)
 		}
-		sni := child(at, "sni")
-		if s.written(sni) && l.TLS == nil && l.Protocol != Passthrough && s.valid(sni, child(listener, "protocol"), child(listener, "tls")) {
-			s.errorf(sni, "has no meaning without tls on the listener; in the clear there is no SNI")
-		}
-		if !matches(s, at) {
+		checkRouteMatch(l, r, s, at)
+		if compared[i] = matches(s, at); !compared[i] {
 			continue
 		}
 		for j := range i {
-			earlier := item(parent(at), j)
-			if !matches(s, earlier) || !routes[j].covers(r) {
+			if !compared[j] || !routes[j].covers(r) {
 				continue
 			}
 			s.errorf(at, "takes nothing: routes[%d], before it, takes %s", j, routes[j].what())
 			break
 		}
 	}
+	checkUpgradesOfAll(l, s, at)
+}
+
+// checkRouteMatch checks the conditions on clients.
+func checkRouteMatch(l *Listener, r *Route, s *source, at string) {
+	listener := parent(parent(at))
+	if !s.valid(child(listener, "protocol"), child(listener, "tls"), child(listener, "address")) {
+		return
+	}
+	seen := l.sight()
+	if request := l.Protocol == HTTP && r.Protocol == HTTP; request && s.valid(child(at, "protocol")) {
+		for _, key := range connectConditions {
+			if path := child(at, key); s.written(path) && s.valid(path) {
+				s.errorf(path, "has no meaning on a route of protocol http, whose clients send no CONNECT; only ws has it")
+			}
+		}
+	}
+	seen.connect = seen.connect || l.Protocol == HTTP
+	checkMatch(&r.Match, []sight{seen}, s, at)
+	if path := child(at, "share"); s.written(path) && s.valid(path) && !seen.connect && !seen.address {
+		s.errorf(path, "takes nothing on a Unix socket without proxy_protocol: accept; with protocol %s the share is one of the addresses, and nobody has one there", l.Protocol)
+	}
+}
+
+// checkUpgradesOfAll checks that on a listener of protocol http every upgrade that is accepted leads to a pool, whatever its
+// CONNECT is. The pool of the listener itself is for requests.
+func checkUpgradesOfAll(l *Listener, s *source, at string) {
+	if l.Protocol != HTTP || !s.valid(at) {
+		return
+	}
+	for i := range l.Routes {
+		r := &l.Routes[i]
+		if r.Protocol != WS || r.takesAllUpgrades() {
+			continue
+		}
+		request := Route{Host: r.Host, Path: r.Path, Paths: r.Paths, Protocol: WS, Match: Match{SNI: r.SNI, CIDR: r.CIDR, Certificate: r.Certificate}}
+		rest := func(other Route) bool {
+			return other.Protocol == WS && other.takesAllUpgrades() && other.covers(&request)
+		}
+		if !slices.ContainsFunc(l.Routes[i+1:], rest) {
+			s.errorf(item(at, i), "has no route for the rest: its upgrade is answered before the CONNECT comes, so a later route of protocol ws must take all of its upgrades, without share, fallback and conditions on the CONNECT")
+		}
+	}
+}
+
+// takesAllUpgrades reports whether the route takes all upgrades that match it, whatever the CONNECT is, and at any time.
+func (r *Route) takesAllUpgrades() bool {
+	m := r.Match
+	m.SNI, m.CIDR, m.Certificate = "", nil, CertificateMatch{}
+	return r.Share == NoShare && !r.Fallback && m.String() == ""
 }
 
 // checkRequestRoute checks a route on a listener of protocol http.
@@ -65,12 +111,12 @@ func checkRequestRoute(r *Route, s *source, at string) {
 	checkPaths(r.Paths, s, at)
 	checkOnce(r.AllowedOrigins, identity, "origin", s, child(at, "allowed_origins"))
 	if !hasCondition(s, at) && s.written(child(at, "pool")) {
-		s.errorf(at, "has neither host nor path nor sni; what no route takes goes to the listener's pool")
+		s.errorf(at, "has no condition, as host, path, sni or cidr; what no route takes goes to the listener's pool")
 	}
 }
 
-// checkSNIRoute checks a route on a listener of protocol mqtt or ws.
-func checkSNIRoute(p Protocol, s *source, at string) {
+// checkConnectionRoute checks a route on a listener of protocol mqtt, ws or tcp.
+func checkConnectionRoute(p Protocol, s *source, at string) {
 	hints := map[string]string{"host": "write sni, the name that a client asks for in TLS"}
 	if p == WS {
 		for _, key := range []string{"path", "subprotocol"} {
@@ -85,11 +131,11 @@ func checkSNIRoute(p Protocol, s *source, at string) {
 		if !s.written(path) || !s.valid(path) {
 			continue
 		}
-		hint := cmp.Or(hints[key], "a route there has sni and pool")
+		hint := cmp.Or(hints[key], "a route there has conditions on the client and a pool")
 		s.errorf(path, "has no meaning on a listener of protocol %s; %s", p, hint)
 	}
 	if !hasCondition(s, at) && s.written(child(at, "pool")) {
-		s.errorf(at, "has no sni; what no route takes goes to the listener's pool")
+		s.errorf(at, "has no condition, as sni, client_id or share; what no route takes goes to the listener's pool")
 	}
 }
 
@@ -126,13 +172,19 @@ func checkPassthroughRoute(s *source, at string) {
 		if s.valid(sni) {
 			s.errorf(sni, "has no meaning on a listener of protocol tls; host is the SNI there")
 		}
-	case !s.written(child(at, "host")) && s.written(child(at, "pool")):
-		s.errorf(at, "has no host; what no route takes goes to the listener's pool")
+	case !hasCondition(s, at) && s.written(child(at, "pool")):
+		s.errorf(at, "has no condition: host, cidr or share; what no route takes goes to the listener's pool")
 	}
 }
 
 // conditions are the keys of a route that say what it takes.
-var conditions = []string{"host", "path", "paths", "sni"}
+var conditions = func() []string {
+	keys := []string{"host", "path", "paths", "share"}
+	for _, f := range matchFields(new(Match)) {
+		keys = append(keys, f.key)
+	}
+	return keys
+}()
 
 // hasCondition reports whether the route at a path says what it takes.
 func hasCondition(s *source, at string) bool {
@@ -151,8 +203,9 @@ func matches(s *source, at string) bool {
 
 // what describes what a route matches.
 func (r *Route) what() string {
+	clients := r.clients()
 	if r.Path == "" && len(r.Paths) == 0 { // not of a listener of protocol http
-		return cmp.Or(r.Host, r.SNI)
+		return cmp.Or(joinNonEmpty(r.Host, clients), "all")
 	}
 	what := ""
 	for i, path := range r.RequestPaths() {
@@ -169,10 +222,27 @@ func (r *Route) what() string {
 	if r.Host != "" {
 		of = " of " + r.Host
 	}
-	if r.SNI != "" {
-		of += " with the SNI " + r.SNI
+	if clients != "" {
+		of += " with " + clients
 	}
 	return what + of
+}
+
+// clients describes the conditions on clients, as they are written; empty: there are none.
+func (r *Route) clients() string {
+	share := ""
+	if r.Share != NoShare {
+		share = "share: " + r.Share.String()
+	}
+	return joinNonEmpty(r.Match.String(), share)
+}
+
+// joinNonEmpty joins two texts by a comma, unless one is empty.
+func joinNonEmpty(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + ", " + b
 }
 
 // below reports whether a path of the route is that of every path with a prefix, and returns the prefix.
@@ -188,7 +258,7 @@ func (r *Route) below(path string) (prefix string, ok bool) {
 
 // covers reports whether r matches everything that other matches.
 func (r *Route) covers(other *Route) bool {
-	if !hostCovers(r.Host, other.Host) || !hostCovers(r.SNI, other.SNI) {
+	if r.Share != NoShare || r.Fallback || !hostCovers(r.Host, other.Host) || !r.Match.covers(&other.Match) {
 		return false
 	}
 	for _, path := range other.RequestPaths() {
@@ -203,24 +273,4 @@ func (r *Route) covers(other *Route) bool {
 		}
 	}
 	return true
-}
-
-// hostCovers reports whether pattern a matches every host that pattern b matches.
-func hostCovers(a, b string) bool {
-	if a == "" || a == b {
-		return true
-	}
-	if end, ok := strings.CutPrefix(a, "*"); ok { // .example.com
-		return len(b) > len(end) && strings.HasSuffix(b, end) && !strings.HasSuffix(b, ".*")
-	}
-	if begin, ok := strings.CutSuffix(a, "*"); ok { // ws.
-		return len(b) > len(begin) && strings.HasPrefix(b, begin)
-	}
-	return false
-}
-
-// hostsMeet reports whether some host matches both patterns.
-func hostsMeet(a, b string) bool {
-	return hostCovers(a, b) || hostCovers(b, a) ||
-		strings.HasPrefix(a, "*") && strings.HasSuffix(b, "*") || strings.HasSuffix(a, "*") && strings.HasPrefix(b, "*")
 }

@@ -7,17 +7,28 @@ import (
 )
 
 // compact returns a field that holds a mapping which is shown and compared as one value, as {prefix: test-}. It starts with
-// the zero value, which means that nothing is written, and must have at least one key.
-func compact[T any](key string, dst *T, fields func(*T) []field) field {
+// the zero value, which means that nothing is written, and must have at least one key. example shows how it is written.
+func compact[T any, P interface {
+	*T
+	IsZero() bool
+}](key string, dst P, fields func(P) []field, example string) field {
+	spelled := func() string {
+		if dst.IsZero() { // most conditions of most rules
+			return ""
+		}
+		return flow(fields(dst), fields(new(T)))
+	}
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
+		if n.Kind != yaml.MappingNode {
+			d.errorf(path, "is %s; it must be a mapping of %s, as %s", describe(n), keysOf(fields(dst)), example)
+			return
+		}
 		d.mapping(path, n, fields(dst))
-		if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+		if len(n.Content) == 0 {
 			d.errorf(path, "is empty; write one of %s", keysOf(fields(dst)))
 		}
-	}, value: func() string {
-		return strings.TrimPrefix(flow(fields(dst), fields(new(T))), "{}")
-	}, literals: func() []string {
-		if s := flow(fields(dst), fields(new(T))); s != "{}" {
+	}, value: spelled, literals: func() []string {
+		if s := spelled(); s != "" {
 			return []string{s}
 		}
 		return nil

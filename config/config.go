@@ -22,6 +22,9 @@ type Config struct {
 	// file. A new file that matches a pattern changes the configuration.
 	Include []string
 
+	// Rules are those of all listeners. They come before a listener's own.
+	Rules []Rule
+
 	Listeners []Listener // at least one
 	Pools     []Pool     // at least one
 	Limits    Limits
@@ -64,9 +67,11 @@ type Listener struct {
 	// https://*.example.com the star is one or more labels. Valid only if Protocol is WS.
 	AllowedOrigins []string
 
-	// Routes take clients, or with HTTP requests, away from Pool; the first match wins. Not
-	// valid if Protocol is TCP.
+	// Routes take clients, or with HTTP requests, away from Pool; the first match wins.
 	Routes []Route
+
+	// Rules decide which clients are let in, after those of Config.
+	Rules []Rule
 
 	// ProxyProtocol is ProxyOff or ProxyAccept. With ProxyAccept, peers in TrustedProxies
 	// must send a header, and a header from any other peer is not believed.

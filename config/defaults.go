@@ -159,6 +159,15 @@ var defaultRoute = Route{
 	Protocol: HTTP,
 	// As on a listener.
 	Subprotocol: SubprotocolRequired,
+	Share:       NoShare,
+	// The brokers of one tenant are not to get the clients of another.
+	Fallback: false,
+}
+
+// defaultRule holds the defaults of a rule.
+var defaultRule = Rule{
+	// It says the least: neither that the client is known, nor that it should come back.
+	Code: CodeNotAuthorized,
 }
 
 // defaultPool holds the defaults of a pool.

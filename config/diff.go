@@ -45,7 +45,7 @@ func (c Change) String() string {
 }
 
 // Diff lists the differences of after from before, in the order of the language; none if
-// both mean the same. The order of routes and certificates matters, that of listeners,
+// both mean the same. The order of routes, rules and certificates matters, that of listeners,
 // pools and nodes does not. Diff ignores Files.
 func Diff(before, after *Config) []Change {
 	return diff(nil, "", configFields(before), configFields(after))
@@ -108,7 +108,33 @@ func diffItems(changes []Change, path string, before, after *field) []Change {
 			changes = append(changes, change(path+"["+name+"]", "", spellMapping(others[j], after.initial())))
 		}
 	}
+	if after.ordered {
+		changes = append(changes, diffOrder(path, names, otherNames, position)...)
+	}
 	return changes
+}
+
+// diffOrder returns the change of the order of names that are in both lists, by the first that has another place among them.
+// position holds indexes into after.
+func diffOrder(path string, before, after []string, position map[string]int) []Change {
+	was := make(map[string]int, len(before)) // places among those that are in both
+	var stay []string
+	for _, name := range before {
+		if _, ok := position[name]; ok {
+			stay = append(stay, name)
+			was[name] = len(stay)
+		}
+	}
+	place := 0
+	for _, name := range after {
+		if was[name] == 0 {
+			continue
+		}
+		if place++; stay[place-1] != name {
+			return []Change{change(path+"["+name+"].place", fmt.Sprint(was[name]), fmt.Sprint(place))}
+		}
+	}
+	return nil
 }
 
 // itemNames returns the keys that identify the items of a list: their names, or their

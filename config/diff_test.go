@@ -186,6 +186,8 @@ func modify(t *testing.T, v reflect.Value) {
 		*x = append(slices.Clone(*x), "another")
 	case *[]netip.AddrPort:
 		*x = append(slices.Clone(*x), netip.MustParseAddrPort("192.0.2.7:53"))
+	case *[]MQTTVersion:
+		*x = append(slices.Clone(*x), "another")
 	case *[]netip.Prefix:
 		*x = append(slices.Clone(*x), netip.MustParsePrefix("192.0.2.0/24"))
 	default:

@@ -39,6 +39,7 @@ func sample() Config {
 	c := defaultConfig
 	l, p := defaultListener, defaultPool
 	l.Routes = []Route{defaultRoute}
+	l.Rules, c.Rules = []Rule{defaultRule}, []Rule{defaultRule}
 	listenerTLS, nodeTLS, probeTLS, confirm := defaultTLS, defaultNodeTLS, defaultNodeTLS, defaultConfirm
 	listenerTLS.Certificates = []Certificate{{}}
 	l.TLS, p.TLS, p.Health.TLS, p.Confirm = &listenerTLS, &nodeTLS, &probeTLS, &confirm
@@ -257,6 +258,8 @@ func allowedIn(t *testing.T, leaf field, v reflect.Value) []string {
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or off"), "`off`"}
 	case v.Type() == reflect.TypeFor[Reserve]():
 		return []string{after(try("!!int", "-1"), "out of range "), after(try("!!str", "101%"), "out of range ")}
+	case v.Type() == reflect.TypeFor[Share]():
+		return []string{after(try("!!str", "101%"), "out of range ")}
 	case v.Type() == reflect.TypeFor[SocketBuffer]():
 		return []string{strings.TrimSuffix(after(try("!!int", "1"), "out of range "), ", or auto"), "`auto`"}
 	case v.Type() == reflect.TypeFor[Rate]():

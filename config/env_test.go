@@ -62,7 +62,7 @@ log: {level: warn}
 func TestVariablesBringABoundedText(t *testing.T) {
 	t.Setenv("LARGE", strings.Repeat("x", 100_000))
 	_, err := Parse("f", []byte("listeners: [{name: '"+strings.Repeat("${LARGE}", 100_000)+"'}]"+"\npools: ["+strings.Repeat("{name: '${LARGE}'}, ", 1000)+"]"))
-	if err == nil || !strings.Contains(err.Error(), "f:1:20: listeners[0].name: ${LARGE} is too much; what a configuration takes from the environment has at most 1MiB in all") {
+	if err == nil || !strings.Contains(err.Error(), "f:1:20: listeners[0].name: ${LARGE} is too much; what a configuration takes from the environment has at most 2MiB in all") {
 		t.Errorf("got %.300v", err)
 	}
 	many := ""

@@ -22,6 +22,9 @@ type field struct {
 	// orOff says that the section may be nil, which is written as the word off.
 	orOff bool
 
+	// ordered says that the order of items matters although they have names.
+	ordered bool
+
 	// literals are what YAML writes: the value, or each of its items if it is a list; nil if
 	// there is none.
 	literals func() []string
@@ -146,6 +149,12 @@ func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, 
 		}
 		return literals
 	}}
+}
+
+// ordered makes a list of mappings one whose order matters although they have names.
+func ordered(f field) field {
+	f.ordered = true
+	return f
 }
 
 // required makes a field required.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func TestTooManyRoutesAreRefused(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("listeners:\n  - name: a\n    address: ':1'\n    protocol: http\n    pool: p\n    routes:\n")
 		for i := range n {
-			b.WriteString("      - {path: /" + strings.Repeat("x", i+1) + ", pool: p}\n")
+			fmt.Fprintf(&b, "      - {path: /%d, pool: p}\n", i)
 		}
 		return b.String() + "pools: [{name: p, protocol: http, nodes: [{name: n, address: 'h:1'}]}]\n"
 	}
@@ -114,7 +115,7 @@ func TestTooManyRoutesAreRefused(t *testing.T) {
 	}
 	_, err := Parse("f", []byte(file(2*maxRoutes)))
 	if err == nil || strings.Count(err.Error(), "one route too many") != 1 ||
-		!strings.Contains(err.Error(), "f:107:9: listeners[0].routes[100]: is one route too many; a listener has at most 100") {
+		!strings.Contains(err.Error(), "f:1007:9: listeners[0].routes[1000]: is one route too many; a listener has at most 1000") {
 		t.Errorf("%d routes: %v", 2*maxRoutes, err)
 	}
 }

@@ -151,7 +151,7 @@ func TestIncludedFilesAreBoundedTogether(t *testing.T) {
 	dir := folder(t, files)
 	main := filepath.Join(dir, "main")
 	_, err := Parse(main, []byte("include: '*.yaml'"+minimal))
-	if want := "include: the configuration is larger than 1MiB with " + dir + "/c.yaml; that is the most for all files together"; err == nil || !strings.HasSuffix(err.Error(), want) {
+	if want := "include: the configuration is larger than 2MiB with " + dir + "/c.yaml; that is the most for all files together"; err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 

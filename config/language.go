@@ -8,6 +8,7 @@ import "slices"
 func configFields(c *Config) []field {
 	return []field{
 		oneOrMore(includeKey, &c.Include, text(parseFile)),
+		ordered(mappings("rules", &c.Rules, defaultRule, ruleFields)),
 		required(mappings("listeners", &c.Listeners, defaultListener, listenerFields)),
 		required(mappings("pools", &c.Pools, defaultPool, poolFields)),
 		section("limits", limitsFields(&c.Limits)),
@@ -63,6 +64,7 @@ func listenerFields(l *Listener) []field {
 		scalars("allowed_hosts", &l.AllowedHosts, 1, text(parseHostPattern)),
 		origins(&l.AllowedOrigins),
 		mappings("routes", &l.Routes, defaultRoute, routeFields),
+		ordered(mappings("rules", &l.Rules, defaultRule, ruleFields)),
 		scalar("proxy_protocol", &l.ProxyProtocol, oneOf(listenerProxyProtocols)),
 		scalar("client_address", &l.ClientAddress, oneOf(clientAddresses)),
 		scalars("trusted_proxies", &l.TrustedProxies, 1, text(parsePrefix)),
@@ -74,16 +76,16 @@ func listenerFields(l *Listener) []field {
 }
 
 func routeFields(r *Route) []field {
-	return []field{
-		scalar("host", &r.Host, text(parseHostPattern)),
-		scalar("sni", &r.SNI, text(parseHostPattern)),
+	return slices.Concat([]field{scalar("host", &r.Host, text(parseHostPattern))}, matchFields(&r.Match), []field{
+		scalar("share", &r.Share, parseShare),
 		scalar("path", &r.Path, text(parseUpgradePath)),
 		scalar("protocol", &r.Protocol, protocolOf(routeProtocols, "and tls on the listener")),
 		required(scalar("pool", &r.Pool, text(parseName))),
 		origins(&r.AllowedOrigins),
 		scalars("paths", &r.Paths, 1, text(parseUpgradePath)),
 		scalar("subprotocol", &r.Subprotocol, oneOf(subprotocols)),
-	}
+		scalar("fallback", &r.Fallback, boolean),
+	})
 }
 
 func tlsFields(t *TLS) []field {

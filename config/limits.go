@@ -6,12 +6,13 @@ import "time"
 // files.
 const (
 	// For all files of a configuration together, and for the text from the environment. A
-	// configuration of a thousand nodes takes 60 KB.
-	maxFileSize = 1 << 20
+	// configuration of a thousand nodes takes 60 KB, and one rule 80 to 200 bytes.
+	maxFileSize = 2 << 20
 
 	// Values in a configuration, counted again through every alias and merge: aliases of
-	// aliases turn a few lines into billions of values. A thousand nodes take 4,000.
-	maxValues = 50_000
+	// aliases turn a few lines into billions of values. A thousand nodes take 4,000, and
+	// 10,000 rules 50,000.
+	maxValues = 200_000
 
 	// One for each node of a large cluster.
 	maxIncluded = 1000
@@ -66,8 +67,8 @@ const (
 	// A set of nodes that is larger than that of any cluster is an error of its source, and each node is probed.
 	maxDiscovered = 1000
 
-	// Routes are tried in order for every request.
-	maxRoutes = 100
+	// Routes that name an identifier, a user name, a network or an SNI are found at once; requests are compared with all.
+	maxRoutes = 1000
 
 	// A pattern of a client identifier, a user name or a name in a certificate: those in use are shorter.
 	maxPattern = 1024
@@ -76,6 +77,14 @@ const (
 	// event loop run once for each byte. Names in use take some 50.
 	maxRegex   = 256
 	maxProgram = 1000
+
+	// All rules of a file are checked again at each reload, and each has a counter.
+	maxRules = 20_000
+
+	// Regular expressions of the rules that a client of one listener meets, and the instructions of all their programs:
+	// each of them is tried on the client, by its event loop.
+	maxExpressions = 100
+	maxPrograms    = 5000
 
 	// For the name of a header or a cookie: longer ones do not occur.
 	maxToken = 100

@@ -63,17 +63,25 @@ const (
 
 var flags = []Flag{FlagTrue, FlagFalse}
 
+// IsZero reports whether there is no condition.
+func (c *CertificateMatch) IsZero() bool {
+	return c.Present == "" && c.CN.IsZero() && c.Subject.IsZero() && c.IssuerCN.IsZero() && c.DNS.IsZero() && c.Email.IsZero() && c.URI.IsZero()
+}
+
+// IsZero reports whether there is no bound.
+func (r *KeepAliveRange) IsZero() bool { return *r == KeepAliveRange{} }
+
 // matchFields are the keys of the conditions, for the mapping of which they are a part.
 func matchFields(m *Match) []field {
 	return []field{
 		oneOrMore("cidr", &m.CIDR, text(parsePrefix)),
 		scalar("sni", &m.SNI, text(parseHostPattern)),
-		compact("certificate", &m.Certificate, certificateMatchFields),
-		compact("client_id", &m.ClientID, patternFields),
-		compact("username", &m.Username, patternFields),
+		compact("certificate", &m.Certificate, certificateMatchFields, "{cn: {prefix: device-}}"),
+		compact("client_id", &m.ClientID, patternFields, patternExample),
+		compact("username", &m.Username, patternFields, patternExample),
 		scalar("username_present", &m.UsernamePresent, oneOf(flags)),
 		oneOrMore("version", &m.Version, oneOf(clientVersions)),
-		compact("keep_alive", &m.KeepAlive, keepAliveFields),
+		compact("keep_alive", &m.KeepAlive, keepAliveFields, "{min: 10s, max: 5m}"),
 		scalar("will", &m.Will, oneOf(flags)),
 		scalar("clean_start", &m.CleanStart, oneOf(flags)),
 	}
@@ -82,12 +90,12 @@ func matchFields(m *Match) []field {
 func certificateMatchFields(c *CertificateMatch) []field {
 	return []field{
 		scalar("present", &c.Present, oneOf(flags)),
-		compact("cn", &c.CN, patternFields),
-		compact("subject", &c.Subject, patternFields),
-		compact("issuer_cn", &c.IssuerCN, patternFields),
-		compact("dns", &c.DNS, patternFields),
-		compact("email", &c.Email, patternFields),
-		compact("uri", &c.URI, patternFields),
+		compact("cn", &c.CN, patternFields, patternExample),
+		compact("subject", &c.Subject, patternFields, patternExample),
+		compact("issuer_cn", &c.IssuerCN, patternFields, patternExample),
+		compact("dns", &c.DNS, patternFields, patternExample),
+		compact("email", &c.Email, patternFields, patternExample),
+		compact("uri", &c.URI, patternFields, patternExample),
 	}
 }
 

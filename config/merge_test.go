@@ -59,8 +59,8 @@ func TestMergeBombsAreRefused(t *testing.T) {
 	for name, data := range map[string]string{
 		"doubled":            levels + "pools: [{health: {<<: *m30}}]",
 		"the same key":       "x-0: &m {" + strings.Repeat("a: 1, ", 1000) + "}\npools: [{health: {<<: [" + strings.Repeat("*m, ", 1000) + "]}}]",
-		"nothing":            "x-0: &m {}\npools: [{health: {<<: [" + strings.Repeat("*m, ", 60_000) + "]}}]",
-		"a chain":            chain + "pools: [{health: {<<: *m17000}}, {health: {<<: *m16999}}, {health: {<<: *m16998}}]",
+		"nothing":            "x-0: &m {}\npools: [{health: {<<: [" + strings.Repeat("*m, ", 240_000) + "]}}]",
+		"a chain":            chain + "pools: [" + strings.Repeat("{health: {<<: *m17000}}, ", 12) + "]",
 		"keys that are none": wide + "pools: [{health: {<<: [" + strings.Repeat("*m, ", 1000) + "]}}]",
 	} {
 		_, err := Parse("f", []byte(data))

@@ -46,7 +46,7 @@ func TestAWrongFileOfNodesSaysWhatIsWrong(t *testing.T) {
 		"nodes: [{name: a, address: a}]":     `n:1:28: nodes[0].address: "a" has no port; write one, as node1:1883`,
 		"x-ours: 1\npools: []\nnodes: []":    `n:2:1: unknown key "pools"; known here are nodes`,
 		many:                                 "n:2:1: nodes: has 1001 nodes; at most 1000 are possible",
-		strings.Repeat("#", maxFileSize+1):   "n:1:1: the file is larger than 1MiB",
+		strings.Repeat("#", maxFileSize+1):   "n:1:1: the file is larger than 2MiB",
 		"nodes: [{name: a, address: 'a:1', health_port: 80}]":            "n:1:48: nodes[0].health_port: has no meaning with probe tcp; only http and emqx have it",
 		"nodes: [{name: a, address: 'a:1'}, {name: a, address: 'b:1'}]":  `n:1:43: nodes[1].name: the name "a" is taken already`,
 		"nodes: [{name: a, address: 'a:1'}, {name: b, address: 'A.:1'}]": `n:1:55: nodes[1].address: the address "a:1" is taken already by node a`,

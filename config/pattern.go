@@ -21,6 +21,9 @@ type Pattern struct {
 // IsZero reports whether the pattern is no condition.
 func (p *Pattern) IsZero() bool { return len(p.Exact)+len(p.Prefix)+len(p.Regex) == 0 }
 
+// patternExample shows how a pattern is written.
+const patternExample = "{prefix: test-}"
+
 func patternFields(p *Pattern) []field {
 	return []field{
 		oneOrMore("exact", &p.Exact, text(parseExact)),
@@ -78,11 +81,12 @@ func withoutExpression(err error) error {
 	if !errors.As(err, &bad) {
 		return err
 	}
-	what := string(bad.Code)
-	if bad.Code == syntax.ErrInvalidPerlOp && strings.HasPrefix(bad.Expr, "(?") {
-		return fmt.Errorf("it has neither look-around nor named groups of this kind: %s", quote(bad.Expr))
+	for _, op := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
+		if strings.Contains(bad.Expr, op) {
+			return errors.New("RE2 has no look-ahead and no look-behind, as " + op)
+		}
 	}
-	return fmt.Errorf("%s: %s", what, quote(bad.Expr))
+	return fmt.Errorf("%s: %s", bad.Code, quote(bad.Expr))
 }
 
 // program returns the number of instructions of all regular expressions of the pattern.

@@ -14,24 +14,30 @@ func allPaths(one string, several []string) []string {
 	return []string{one}
 }
 
-// A Route takes the clients that match all of its conditions to a pool of its own. The conditions
-// depend on the listener's Protocol:
+// A Route takes the clients that meet all of its conditions to a pool of its own. It has at least one. Those of Match and
+// Share are of every listener, as far as it sees what they are about. Some depend on the listener's Protocol:
 //
-//	HTTP         Host, Path and SNI of a request, at least one of them. A request that
-//	             matches a route of Protocol WS and is not an upgrade is refused.
-//	MQTT, WS     SNI.
+//	HTTP         Host and Path of a request. A request that matches a route of Protocol WS
+//	             and is not an upgrade is refused.
 //	Passthrough  Host, which is the SNI there.
+//
+// A client behind an upgrade has a route of Protocol WS for its request whatever its CONNECT is: the one that takes the rest
+// has no condition on the CONNECT.
 type Route struct {
+	Match
+
+	// Share is the part of the clients that meet the other conditions; NoShare: all.
+	Share Share
+
+	// Fallback says that the route takes nobody while no node of its pool is up.
+	Fallback bool
+
 	// Host is matched with the Host header without its port. It is a name in lower case
 	// without a last dot and with A-labels, an IP address (IPv6 without brackets), or a pattern:
 	// *.example.com matches one or more labels before .example.com, and ws.* one or more
 	// labels after ws. Empty: any host. With Passthrough it is matched with the name in the SNI,
 	// and not empty.
 	Host string
-
-	// SNI is matched, as Host is, with the name that the client asks for in its TLS handshake.
-	// Empty: any, and a client that asks for none. Valid only if the listener has TLS.
-	SNI string
 
 	// Path is compared in its normal form. With protocol HTTP a path that ends in / matches
 	// every path that begins with it. Empty if the listener's Protocol is not HTTP.

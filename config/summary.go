@@ -25,16 +25,16 @@ func (c *Config) Summary(w io.Writer) error {
 	endTable()
 	if c.speaksHTTP() {
 		row()
-		named := c.requestsBySNI() // otherwise nobody asked for the column
-		row(slices.Concat([]string{"REQUESTS TO"}, pick(named, "SNI"), []string{"HOST", "PATH", "PROTOCOL", "ORIGINS", "POOL"})...)
+		chosen := c.requestsByClient() // otherwise nobody asked for the column
+		row(slices.Concat([]string{"REQUESTS TO"}, pick(chosen, "CLIENTS"), []string{"HOST", "PATH", "PROTOCOL", "ORIGINS", "POOL"})...)
 		for _, l := range c.Listeners {
 			for _, r := range l.requests() {
-				row(slices.Concat([]string{l.Name}, pick(named, l.sni(&r.Route)), []string{r.hosts, joinWords(r.RequestPaths()), r.protocol(), r.origins(), r.Pool})...)
+				row(slices.Concat([]string{l.Name}, pick(chosen, cmp.Or(r.takes(), "all")), []string{r.hosts, joinWords(r.RequestPaths()), r.protocol(), r.origins(), r.Pool})...)
 			}
 		}
 		endTable()
 	}
-	for _, table := range [][][]string{c.connections(), c.handshakes()} {
+	for _, table := range [][][]string{c.rules(), c.connections(), c.handshakes()} {
 		if len(table) > 1 { // more than the table's head
 			row()
 			for _, cells := range table {

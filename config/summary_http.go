@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 )
@@ -28,8 +27,8 @@ func (l *Listener) requests() []routeSummary {
 	switch l.Protocol {
 	case WS:
 		var all []routeSummary
-		for _, r := range append(slices.Clone(l.Routes), Route{Pool: l.Pool}) {
-			own := Route{SNI: r.SNI, Path: l.Path, Paths: l.Paths, Protocol: WS, Subprotocol: l.Subprotocol, Pool: r.Pool, AllowedOrigins: l.AllowedOrigins}
+		for _, r := range append(slices.Clone(l.Routes), Route{Pool: l.Pool, Share: NoShare}) {
+			own := Route{Match: r.Match, Share: r.Share, Fallback: r.Fallback, Path: l.Path, Paths: l.Paths, Protocol: WS, Subprotocol: l.Subprotocol, Pool: r.Pool, AllowedOrigins: l.AllowedOrigins}
 			all = append(all, routeSummary{own, orAny(l.AllowedHosts)})
 		}
 		return all
@@ -42,25 +41,10 @@ func (l *Listener) requests() []routeSummary {
 			}
 			all = append(all, routeSummary{r, host})
 		}
-		return append(all, routeSummary{Route{Path: "/", Protocol: HTTP, Pool: l.Pool}, orAny(l.AllowedHosts)})
+		return append(all, routeSummary{Route{Path: "/", Protocol: HTTP, Pool: l.Pool, Share: NoShare}, orAny(l.AllowedHosts)})
 	case MQTT, TCP, Passthrough:
 	}
 	return nil
-}
-
-// requestsBySNI reports whether any listener chooses the pool of a request by the SNI.
-func (c *Config) requestsBySNI() bool {
-	return slices.ContainsFunc(c.Listeners, func(l Listener) bool {
-		return slices.ContainsFunc(l.requests(), func(r routeSummary) bool { return r.SNI != "" })
-	})
-}
-
-// sni describes the names that clients of a route ask for.
-func (l *Listener) sni(r *Route) string {
-	if l.TLS == nil {
-		return "-"
-	}
-	return cmp.Or(r.SNI, "any or none")
 }
 
 // protocol is the protocol of a route, and what clients may leave out.

@@ -8,7 +8,7 @@ import (
 
 func TestSummaryShowsWhatAFileMeans(t *testing.T) {
 	setVariables(t)
-	for _, name := range []string{"discover", "full", "http", "include/right/mqttlb", "log", "minimal", "probes", "summary", "tls"} {
+	for _, name := range []string{"discover", "full", "http", "include/right/mqttlb", "log", "minimal", "probes", "rules", "summary", "tls"} {
 		c, err := Load("testdata/" + name + ".yaml")
 		if err != nil {
 			t.Fatal(err)

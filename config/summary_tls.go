@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 )
@@ -59,21 +58,6 @@ func (t chosenTLS) lists() (s string) {
 		s += ", curves " + joinWords(t.curves)
 	}
 	return s
-}
-
-// connections returns the table of listeners that choose the pool of a connection by its SNI.
-func (c *Config) connections() [][]string {
-	table := [][]string{{"CONNECTIONS TO", "SNI", "POOL"}}
-	for _, l := range c.Listeners {
-		if l.Protocol != Passthrough && (l.Protocol != MQTT || len(l.Routes) == 0) {
-			continue
-		}
-		for _, r := range l.Routes {
-			table = append(table, []string{l.Name, cmp.Or(r.Host, r.SNI), r.Pool})
-		}
-		table = append(table, []string{l.Name, "any or none", l.Pool})
-	}
-	return table
 }
 
 // handshakes returns the table of the listeners' handshakes.

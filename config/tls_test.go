@@ -60,7 +60,7 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 	}
 	want.Listeners[2].Routes = []Route{
 		{Path: "/mqtt", Protocol: WS, Pool: "by-sni"},
-		{SNI: "tenant-a.example.com", Path: "/", Protocol: HTTP, Pool: "dashboard"},
+		{Match: Match{SNI: "tenant-a.example.com"}, Path: "/", Protocol: HTTP, Pool: "dashboard"},
 	}
 	want.Listeners[5].Routes = []Route{
 		{Host: "a.example.com", Protocol: Passthrough, Pool: "raw-2"},
@@ -69,11 +69,11 @@ func TestTLSSampleMeansWhatItSays(t *testing.T) {
 		{Host: "*.xn--bcher-kva.example", Protocol: Passthrough, Pool: "raw-2"},
 	}
 	want.Listeners[6].Routes = []Route{
-		{SNI: "tenant-a.example.com", Protocol: MQTT, Pool: "by-sni"},
-		{SNI: "*.xn--strae-oqa.example", Protocol: MQTT, Pool: "by-sni"},
-		{SNI: "10.0.0.1", Protocol: MQTT, Pool: "by-sni"},
+		{Match: Match{SNI: "tenant-a.example.com"}, Protocol: MQTT, Pool: "by-sni"},
+		{Match: Match{SNI: "*.xn--strae-oqa.example"}, Protocol: MQTT, Pool: "by-sni"},
+		{Match: Match{SNI: "10.0.0.1"}, Protocol: MQTT, Pool: "by-sni"},
 	}
-	want.Listeners[7].Routes = []Route{{SNI: "tenant-a.*", Protocol: WS, Pool: "by-sni"}}
+	want.Listeners[7].Routes = []Route{{Match: Match{SNI: "tenant-a.*"}, Protocol: WS, Pool: "by-sni"}}
 	want.Pools = []Pool{
 		pool("by-cn", MQTT, KeyTLSCN, &NodeTLS{CA: "ca.pem", ServerName: "broker.example.com", Cert: "client.pem", Key: "client.key", Verify: VerifyTrue, MinVersion: TLS12, MaxVersion: TLS13}, 8883),
 		pool("by-sni", MQTT, KeySNI, &NodeTLS{Verify: VerifyTrue, MinVersion: TLS12, MaxVersion: TLS13}, 8883),

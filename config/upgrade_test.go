@@ -16,6 +16,11 @@ func withUpgradeDefaults(c *Config) *Config {
 			}
 		}
 	}
+	for i := range c.Listeners {
+		for j := range c.Listeners[i].Routes {
+			c.Listeners[i].Routes[j].Share = NoShare
+		}
+	}
 	for i := range c.Pools {
 		if p := &c.Pools[i]; p.Path == "" {
 			p.Path = PathKeep
@@ -108,6 +113,7 @@ func TestRouteCoversWhatItTakes(t *testing.T) {
 		{http("/ws/*"), ws("/ws/a"), false}, // of protocol http the star is a star
 		{http("/mqtt"), ws("/mqtt", "/"), false},
 	} {
+		c.a.Share, c.b.Share = NoShare, NoShare
 		if got := c.a.covers(&c.b); got != c.want {
 			t.Errorf("%v covers %v: %v, want %v", c.a, c.b, got, c.want)
 		}

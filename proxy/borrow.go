@@ -21,7 +21,7 @@ func (l *loop) serveHTTP(s *session) step {
 	o := s.pending
 	reading := requestMemory + o.generation.MaxHeaderSize // net/http does not say how much it has read
 	l.countOpening(s, reading)
-	v := &httpConn{client: o.Client, excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
+	v := &httpConn{client: o.Client, tls: o.TLS, excess: s.excess, generation: o.generation, waits: &l.server.waits, epoch: l.server.epoch, port: s.listener.port, listener: o.listener}
 	if s.client.layers != nil { // over the borrowed connection of the TLS handshake
 		v.session = s.client.layers.tls
 		v.Conn = v.session.Conn()
@@ -105,13 +105,13 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 	o := s.pending
 	s.countHTTP(v)
 	s.client.readable = true
-	if v.pool != nil && v.session != nil {
+	if v.accepted != nil && v.session != nil {
 		v.session.Detach()
 	}
 	o.borrower = nobody
 	o.lastRequest = v.last.Load()
 	o.reclaim()
-	if f := v.forwarded.client.Load(); f != nil && (v.pool != nil || !v.stayed) {
+	if f := v.forwarded.client.Load(); f != nil && (v.accepted != nil || !v.stayed) {
 		if !l.adopt(s, f) {
 			l.loseOpening(s)
 			return
@@ -120,8 +120,8 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 		f.leave(l.Now())
 	}
 	switch {
-	case v.pool != nil:
-		o.Upgraded(v.pool, v.request, v.early)
+	case v.accepted != nil:
+		o.Upgraded(*v.accepted, v.early)
 		o.Keep()
 		if v.stayed {
 			s.deadline = l.In(o.generation.Timeouts.ConnectPacket)

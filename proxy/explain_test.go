@@ -7,13 +7,32 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/match"
 	"mqttlb/proxy/snapshot"
 )
+
+// asking asks for the way of an identifier, and with an SNI if it is not empty.
+func asking(id, sni string) *Question {
+	q := &Question{}
+	q.Facts = match.Facts{ServerName: sni, Connect: &mqttparse.Connect{ClientID: []byte(id)}}
+	if sni != "" {
+		q.Known = snapshot.KnownSNI
+	}
+	return q
+}
+
+// listeners returns the names of the listeners that lead to the pool.
+func (r *PoolRoute) listeners() (names []string) {
+	for _, w := range r.Ways {
+		names = append(names, w.Listener)
+	}
+	return names
+}
 
 // chosen returns the name of the node that Route chooses for an identifier, in its only route.
 func (r *rig) chosen(id string) string {
 	r.t.Helper()
-	routes := r.srv.Route(id, "", false)
+	routes := r.srv.Route(asking(id, ""))
 	if len(routes) != 1 || !routes[0].Keyed || routes[0].Key != balancer.Hash([]byte(id)) || len(routes[0].Choices) != len(r.snap.Listeners[0].Pool.Nodes()) {
 		r.t.Fatalf("%s: %+v", id, routes)
 	}
@@ -106,18 +125,18 @@ func TestRouteSaysWhenTheIdentifierDoesNotDecide(t *testing.T) {
 		"mqtt second": "", "least": "least_connections hashes no field", "turn": "round_robin hashes no field", "source": "the pool hashes source_ip",
 		"user": "the pool hashes username", "tcp": "these listeners do not read it",
 	}
-	routes := r.srv.Route("c1", "", false)
+	routes := r.srv.Route(asking("c1", ""))
 	if len(routes) != len(notes) {
 		t.Errorf("%d routes: %+v", len(routes), routes)
 	}
 	for _, route := range routes {
-		name := strings.Join(route.Listeners, " ")
+		name := strings.Join(route.listeners(), " ")
 		want, known := notes[name]
 		if !known || !strings.Contains(route.Note, want) || (want == "") != route.Keyed || len(route.Choices) != 1 || route.Choices[0].Chosen != route.Keyed {
 			t.Errorf("listeners %s: %+v", name, route)
 		}
 	}
-	if route := r.srv.Route("", "", false)[0]; route.Keyed || !strings.Contains(route.Note, "less loaded of two random nodes") {
+	if route := r.srv.Route(asking("", ""))[0]; route.Keyed || !strings.Contains(route.Note, "less loaded of two random nodes") {
 		t.Errorf("without an identifier: %+v", route)
 	}
 	c := r.openAs(r.dial(), mqttparse.V311, "c1", "")

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"mqttlb/proxy/match"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
@@ -40,8 +41,8 @@ func tooMany(o outcome.Outcome) *opening.Rejection {
 }
 
 // upgrade answers an upgrade to WebSocket and hands the connection back to its loop.
-func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, route *snapshot.Route) {
-	offer, refused := opening.CheckUpgrade(r, route)
+func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn, ln *snapshot.Listener, route *snapshot.Route, facts match.Facts) {
+	accepted, refused := opening.Accept(ln, route, r, facts)
 	if refused != nil {
 		h.reject(w, r, c, ln, refused)
 		return
@@ -51,11 +52,11 @@ func (h *httpServer) upgrade(w http.ResponseWriter, r *http.Request, c *httpConn
 		h.reject(w, r, c, ln, &opening.Rejection{Status: status, Reason: reason.Error()})
 	}
 	c.fault = "the client left before the answer to its upgrade"
-	upgraded, err := u.Upgrade(earlyFrames{w, c}, r, offer.Header())
+	upgraded, err := u.Upgrade(earlyFrames{w, c}, r, accepted.Header())
 	if err != nil {
 		return // Upgrade has closed the connection, or has answered and will close it
 	}
-	c.pool, c.request = route.Pool, opening.NodeRequest(route.Pool, r, offer)
+	c.accepted = &accepted
 	c.upgraded.Store(true)
 	_ = upgraded.Close()
 }

@@ -17,13 +17,13 @@ import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
-	"mqttlb/proxy/websocket"
 )
 
 // httpConn is a client's connection while net/http has it.
 type httpConn struct {
 	net.Conn
 	session *tlsterm.Session // of Conn; nil: no TLS
+	tls     *tlsterm.Info    // of its handshake; nil: no TLS
 	client  opening.Client   // of the connection; a trusted proxy's requests may have others
 	excess  outcome.Outcome  // the limit that the client exceeded and must be told; 0: none
 
@@ -60,11 +60,10 @@ type httpConn struct {
 	idled      atomic.Bool            // timeouts.keep_alive is over
 
 	// The result, valid after left.
-	pool    *snapshot.Pool     // of the upgrade; nil: no upgrade
-	request *websocket.Request // the upgrade for the nodes, from opening.NodeRequest
-	early   []byte             // that the client has sent behind its upgrade
-	fault   string             // why there was no upgrade
-	foreign opening.Foreign    // the client's protocol if it is not HTTP
+	accepted *opening.Accepted // the upgrade; nil: none
+	early    []byte            // that the client has sent behind its upgrade
+	fault    string            // why there was no upgrade
+	foreign  opening.Foreign   // the client's protocol if it is not HTTP
 }
 
 type httpConnKey struct{}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/http1"
+	"mqttlb/proxy/match"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/snapshot"
@@ -180,7 +181,8 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 	if gone {
 		w.Header().Set("Connection", "close")
 	}
-	route, err := ln.Target(r)
+	facts := match.Facts{Address: c.client.OfRequest(ln, r.Header).Source.Addr(), TLS: c.tls}
+	route, err := ln.Target(r, facts)
 	fault, wrongHost := c.wire.refused(), opening.CheckHost(r, ln)
 	if err != nil && fault == nil {
 		fault = c.wire.refuse(&http1.Fault{Status: http.StatusBadRequest, Reason: err.Error()})
@@ -206,7 +208,7 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		h.reject(w, r, c, ln, wrongHost)
 	case route != nil && route.WebSocket:
-		h.upgrade(w, r, c, ln, route)
+		h.upgrade(w, r, c, ln, route, facts)
 	case ln.Protocol == snapshot.WS:
 		h.reject(w, r, c, ln, &opening.Rejection{
 			Status: http.StatusNotFound,

@@ -207,5 +207,5 @@ func TestASilentNodeThatClientsLeaveIsAnOutlier(t *testing.T) {
 
 // secondIs reports whether an identifier's second candidate is the node of this name.
 func (r *rig) secondIs(id, name string) bool {
-	return r.srv.Route(id, "", false)[0].Choices[1].Node.Name == name
+	return r.srv.Route(asking(id, ""))[0].Choices[1].Node.Name == name
 }

@@ -93,14 +93,14 @@ func TestTheSNIChoosesThePool(t *testing.T) {
 				if got := r.poolOf(id); got != c.want {
 					t.Errorf("SNI %q leads to %s, want %s", c.name, got, c.want)
 				}
-				for _, want := range r.srv.Route(id, c.name, false) {
+				for _, want := range r.srv.Route(asking(id, c.name)) {
 					if c.name != "" && want.Pool != c.want {
 						t.Errorf("SNI %q: the explanation has %s, want %s", c.name, want.Pool, c.want)
 					}
 				}
 				_ = conn.Close()
 			}
-			if all := r.srv.Route("c", "", false); len(all) != 3 {
+			if all := r.srv.Route(asking("c", "")); len(all) != 3 {
 				t.Errorf("without an SNI the explanation has %d pools, want all 3", len(all))
 			}
 		})

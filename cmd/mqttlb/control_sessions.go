@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"mqttlb/balancer"
-	"mqttlb/balancer/health"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 	"mqttlb/proxy/admin/api"
@@ -115,40 +113,6 @@ func (c *control) knows(f *api.SessionFilter) error {
 		}
 	}
 	return nil
-}
-
-// Route implements [admin.Control].
-func (c *control) Route(_ context.Context, clientID, sni string, persistent bool) (api.Route, error) {
-	answer := api.Route{ClientID: clientID, Routes: []api.ListenerRoute{}}
-	probes := c.server.probes()
-	for _, way := range c.server.Route(clientID, sni, persistent) {
-		r := api.ListenerRoute{Listeners: way.Listeners, Pool: way.Pool, Algorithm: way.Algorithm.String(), Note: way.Note, Candidates: []api.Candidate{}}
-		if way.Keyed {
-			r.HashKey, r.Key = way.HashKey.String(), fmt.Sprintf("%016x", way.Key)
-		}
-		for _, choice := range way.Choices {
-			n := choice.Node
-			r.Candidates = append(r.Candidates, api.Candidate{
-				Node: n.Name, State: n.State().String(), Chosen: choice.Chosen, Why: reasonFor(&choice, probes[way.Pool]),
-				Weight: n.Weight, Connections: n.Open(), MaxConnections: n.MaxConnections,
-			})
-		}
-		answer.Routes = append(answer.Routes, r)
-	}
-	return answer, nil
-}
-
-// reasonFor returns the reason for a choice, with what the health checks have found if they are one.
-func reasonFor(c *balancer.Choice, probes []health.Status) string {
-	probed := c.Probed
-	i := slices.IndexFunc(probes, func(s health.Status) bool { return s.Node.Same(c.Node) && s.Err != nil })
-	if probed != "" && i >= 0 {
-		probed += ": " + probes[i].Err.Error()
-	}
-	if probed != "" && c.Why != "" {
-		probed += ", "
-	}
-	return probed + c.Why
 }
 
 // Check implements [admin.Control].

@@ -19,7 +19,7 @@ type Control interface {
 
 	// Sessions judges the values of the filter.
 	Sessions(ctx context.Context, q SessionQuery) (api.Sessions, error)
-	Route(ctx context.Context, clientID, sni string, persistent bool) (api.Route, error)
+	Route(ctx context.Context, q RouteQuery) (api.Route, error)
 	Check(ctx context.Context) (api.Check, error)
 
 	// Reload writes its audit line itself, and SetNode that of a change that it has made. The Errors of

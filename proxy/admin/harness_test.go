@@ -96,10 +96,16 @@ func (f *fakeControl) Sessions(_ context.Context, q SessionQuery) (api.Sessions,
 	return api.Sessions{Total: 1, Sessions: []api.Session{{ID: "1", Listener: "mqtt", Client: "127.0.0.1:5", ClientID: "c", State: "connected", Began: someTime}}}, f.err
 }
 
-func (f *fakeControl) Route(_ context.Context, clientID, sni string, persistent bool) (api.Route, error) {
-	f.call("route %q persistent:%v sni:%q", clientID, persistent, sni)
-	return api.Route{ClientID: clientID, Routes: []api.ListenerRoute{{
-		Listeners: []string{"mqtt"}, Pool: "p", Algorithm: "consistent_hash", Candidates: []api.Candidate{{Node: "n1", State: "up", Why: "first"}},
+func (f *fakeControl) Route(_ context.Context, q RouteQuery) (api.Route, error) {
+	said := fmt.Sprintf("route %q persistent:%v", q.ClientID, q.Persistent)
+	for name, value := range map[string]*string{"sni": q.SNI, "username": q.Username, "version": q.Version, "address": q.Address, "host": q.Host, "path": q.Path} {
+		if value != nil {
+			said += fmt.Sprintf(" %s:%q", name, *value)
+		}
+	}
+	f.call("%s%s", said, q.Listener)
+	return api.Route{ClientID: q.ClientID, Routes: []api.ListenerRoute{{
+		Listeners: []string{"mqtt"}, Ways: []api.RouteWay{{Listener: "mqtt", Sure: true}}, Pool: "p", Algorithm: "consistent_hash", Candidates: []api.Candidate{{Node: "n1", State: "up", Why: "first"}},
 	}}}, f.err
 }
 

@@ -86,7 +86,24 @@ func getRoute(q *question) (int, any, error) {
 	default:
 		return 0, nil, errorf(http.StatusBadRequest, "persistent: %.100q is neither true nor false", persistent)
 	}
-	return ok(q.from.Control.Route(q.context(), values.Get("client_id"), values.Get("sni"), persistent == "true"))
+	said := func(name string) *string {
+		if !values.Has(name) {
+			return nil
+		}
+		value := values.Get(name)
+		return &value
+	}
+	return ok(q.from.Control.Route(q.context(), RouteQuery{
+		ClientID: values.Get("client_id"), Listener: values.Get("listener"), Persistent: persistent == "true",
+		SNI: said("sni"), Username: said("username"), Version: said("version"), Address: said("address"), Host: said("host"), Path: said("path"),
+	}))
+}
+
+// RouteQuery says what is known of the client of GET /api/v1/route. What is nil is not known; what is empty is known to be none.
+type RouteQuery struct {
+	ClientID, Listener                          string
+	SNI, Username, Version, Address, Host, Path *string
+	Persistent                                  bool
 }
 
 // postKick ends when all sessions have been told to leave, or when the client disconnects or sends more.

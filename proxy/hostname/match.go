@@ -6,10 +6,11 @@ import "strings"
 // "*.example.com" every name below example.com but not example.com, "ws.*" every name that begins with "ws.", and any other
 // pattern only that name. Both are compared in the spelling of [Canonical].
 func Match(pattern, host string) bool {
-	if pattern == "" {
-		return true
-	}
-	pattern, host = Canonical(pattern), Canonical(host)
+	return pattern == "" || MatchCanonical(Canonical(pattern), Canonical(host))
+}
+
+// MatchCanonical is Match for a pattern, which is not empty, and a host that are in the spelling of Canonical already.
+func MatchCanonical(pattern, host string) bool {
 	if suffix, ok := strings.CutPrefix(pattern, "*"); ok {
 		return len(host) > len(suffix) && strings.HasSuffix(host, suffix) && isName(host)
 	}

@@ -77,9 +77,13 @@ func (k KeepAlive) holds(keepAlive uint16) bool {
 
 // Holds reports whether all conditions hold. What costs the least is asked first.
 func (m *Match) Holds(f *Facts) bool {
-	return m.holdsConnect(f.Connect) && m.Networks.holds(f.Address) && m.Certificate.holds(f.TLS) &&
-		(m.ServerName == "" || f.ServerName != "" && hostname.Match(m.ServerName, f.ServerName)) &&
+	return m.holdsConnect(f.Connect) && m.HoldsSoFar(f) &&
 		(f.Connect == nil || m.ClientID.holds(f.Connect.ClientID) && (m.Username == nil || f.Connect.HasUsername && m.Username.holds(f.Connect.Username)))
+}
+
+// HoldsSoFar reports whether all conditions hold that are not about the CONNECT, which is still to come.
+func (m *Match) HoldsSoFar(f *Facts) bool {
+	return m.Networks.holds(f.Address) && m.Certificate.holds(f.TLS) && (m.ServerName == "" || f.ServerName != "" && hostname.Match(m.ServerName, f.ServerName))
 }
 
 // holdsConnect reports whether the conditions on the CONNECT hold, except for the patterns.

@@ -5,7 +5,9 @@ import (
 	"fmt"
 
 	"mqttlb/mqttparse"
+	"mqttlb/proxy/match"
 	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/tlv"
 )
@@ -96,7 +98,7 @@ func (o *Opening) askAdmit(sc *Scratch) Verdict {
 	return Verdict{Kind: Admit, Connect: &sc.connect}
 }
 
-// chooseKey finds the key of the session in its pool.
+// chooseKey finds the pool of the session and its key there.
 func (o *Opening) chooseKey(sc *Scratch) Verdict {
 	connect := &sc.connect
 	if o.listener.Opaque() {
@@ -104,22 +106,44 @@ func (o *Opening) chooseKey(sc *Scratch) Verdict {
 	} else if t := o.listener.TLS; t != nil && !t.Identity.Allows(o.TLS, connect) {
 		return o.refuse(Refusal{Outcome: outcome.IdentityMismatch, Code: mqttparse.NotAuthorized}, t.Identity.Mismatch(o.TLS, connect), sc)
 	}
-	if err := o.checkFront(); err != nil {
+	pool := o.choosePool(connect)
+	if pool == nil {
+		return o.refuse(Refusal{Outcome: outcome.NoNode, Code: mqttparse.ServerUnavailable}, "no route takes the client", sc)
+	}
+	if err := o.checkFront(pool); err != nil {
 		return o.refuseSilently(outcome.BadProxyHeader, err.Error())
 	}
 	o.stage = atEnd
-	v := Verdict{Kind: Dial, Pool: o.pool}
-	v.Key, v.Keyed = SessionKey(o.pool, connect, o.Source.Addr(), o.TLS)
-	if o.frames != nil && !o.pool.WebSocket {
+	v := Verdict{Kind: Dial, Pool: pool}
+	v.Key, v.Keyed = SessionKey(pool, connect, o.Source.Addr(), o.TLS)
+	if o.frames != nil && !pool.WebSocket {
 		o.unframe()
 	}
 	return v
 }
 
+// choosePool chooses the pool of the session by the routes of the listener; nil: there is none.
+func (o *Opening) choosePool(c *mqttparse.Connect) *snapshot.Pool {
+	if o.frames == nil && len(o.listener.Routes) == 0 {
+		return o.listener.Pool
+	}
+	facts := match.Facts{Address: o.Source.Addr(), Connect: c, TLS: o.TLS, ServerName: o.serverName}
+	if o.TLS != nil {
+		facts.ServerName = o.TLS.ServerName
+	}
+	if o.frames != nil {
+		return o.frames.accepted.poolFor(facts)
+	}
+	if r := o.listener.ConnectionRoute(facts); r != nil {
+		return r.Pool
+	}
+	return o.listener.Pool
+}
+
 // checkFront checks the session of a client's TLS that its pool passes on. A node may take the Common
 // Name for the user, so a client without the name is not let in where the proxy has one.
-func (o *Opening) checkFront() error {
-	if o.Front == nil || o.TLS != nil || o.pool.ForwardTLVs&tlv.SSL == 0 || !o.Front.Secure {
+func (o *Opening) checkFront(p *snapshot.Pool) error {
+	if o.Front == nil || o.TLS != nil || p.ForwardTLVs&tlv.SSL == 0 || !o.Front.Secure {
 		return nil
 	}
 	err := tlsterm.CheckCommonName(o.Front.Session.CommonName)
@@ -127,7 +151,7 @@ func (o *Opening) checkFront() error {
 		err = o.Front.Session.CheckSize()
 	}
 	if err != nil {
-		return fmt.Errorf("PROXY v2: forward_tlvs of pool %q cannot pass on ssl: %w", o.pool.Name, err)
+		return fmt.Errorf("PROXY v2: forward_tlvs of pool %q cannot pass on ssl: %w", p.Name, err)
 	}
 	return nil
 }

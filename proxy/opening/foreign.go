@@ -104,8 +104,8 @@ var signatures = []struct {
 
 const anyByte = '…'
 
-// match compares b with a signature up to the end of the shorter one. whole means that b has all of it.
-func match(b []byte, signature string) (agrees, whole bool) {
+// compare matches b with a signature up to the end of the shorter one. whole means that b has all of it.
+func compare(b []byte, signature string) (agrees, whole bool) {
 	for _, want := range signature {
 		if len(b) == 0 {
 			return true, false
@@ -127,7 +127,7 @@ func Identify(b []byte, expected Foreign) (f Foreign, undecided bool) {
 		if s.of == expected {
 			continue
 		}
-		agrees, whole := match(b, s.bytes)
+		agrees, whole := compare(b, s.bytes)
 		if whole {
 			return s.of, false
 		}

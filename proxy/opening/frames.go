@@ -6,7 +6,6 @@ import (
 
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/outcome"
-	"mqttlb/proxy/snapshot"
 	"mqttlb/proxy/websocket"
 )
 
@@ -20,23 +19,21 @@ var errFramedConnect = &websocket.Error{
 
 // frames is the state of a WebSocket client since its upgrade.
 type frames struct {
-	request *websocket.Request // the upgrade request for a node; nil if the nodes speak plain MQTT
-	reader  websocket.Reader
-	packet  []byte // payload of the frames: the CONNECT and the bytes after it
-	next    int    // offset of the next frame, or part of one, in the client's bytes
-	pings   int    // counts pongs, too
-	rest    []byte // the bytes after the frames in packet; valid once the node is known to speak plain MQTT
+	accepted Accepted
+	reader   websocket.Reader
+	packet   []byte // payload of the frames: the CONNECT and the bytes after it
+	next     int    // offset of the next frame, or part of one, in the client's bytes
+	pings    int    // counts pongs, too
+	rest     []byte // the bytes after the frames in packet; valid once the node is known to speak plain MQTT
 }
 
-// Upgraded reports to o that the client has received a 101. request is the upgrade request
-// for a node, as from NodeRequest. early are the bytes that the client has sent behind its
-// own request: frames, for which it need not have waited for the answer.
-func (o *Opening) Upgraded(p *snapshot.Pool, request *websocket.Request, early []byte) {
-	o.pool = p
+// Upgraded reports to o that the client has received a 101. early are the bytes that the
+// client has sent behind its request: frames, for which it need not have waited for the answer.
+func (o *Opening) Upgraded(a Accepted, early []byte) {
 	if o.bytes = early; len(early) == 0 {
 		o.bytes, o.owned = nil, false
 	}
-	o.frames = &frames{request: request, reader: websocket.Reader{FromClient: true}}
+	o.frames = &frames{accepted: a, reader: websocket.Reader{FromClient: true}}
 	o.stage = atFrames
 }
 
@@ -113,12 +110,12 @@ func (o *Opening) unframe() {
 func (o *Opening) Framed() bool { return o.frames != nil }
 
 // NodeRequest returns the upgrade request for a node, without its key, or nil if the nodes
-// speak plain MQTT.
+// speak plain MQTT. Valid only after Dial.
 func (o *Opening) NodeRequest() *websocket.Request {
 	if o.frames == nil {
 		return nil
 	}
-	return o.frames.request
+	return o.frames.accepted.forNode
 }
 
 // Unread returns the bytes that the client has sent after those of Take, and the Reader to read

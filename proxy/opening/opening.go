@@ -54,8 +54,9 @@ type Opening struct {
 
 	snapshot *snapshot.Snapshot
 	listener *snapshot.Listener
-	pool     *snapshot.Pool
 	stage    stage
+
+	serverName string // of the ClientHello, where TLS is passed on
 
 	// bytes are the client's bytes that nobody has taken. If owned is false they are a
 	// view into the argument of the last Feed.
@@ -74,7 +75,7 @@ type Opening struct {
 // New returns the opening of a client that has connected to a listener of the snapshot. peer
 // is the address of the other end of the connection; not valid on a Unix socket.
 func New(snap *snapshot.Snapshot, ln *snapshot.Listener, peer netip.AddrPort) Opening {
-	o := Opening{Client: Client{Source: peer}, snapshot: snap, listener: ln, pool: ln.Pool, stage: atAddress}
+	o := Opening{Client: Client{Source: peer}, snapshot: snap, listener: ln, stage: atAddress}
 	if ln.Trusts(peer.Addr()) {
 		o.stage = atProxyHeader
 	}
@@ -228,19 +229,15 @@ func (o *Opening) readHello(sc *Scratch) Verdict {
 	if err != nil {
 		return o.refuseSilently(outcome.HandshakeFailed, err.Error())
 	}
-	o.pool = o.listener.ForServerName(name)
+	o.serverName = name
 	o.stage = atLimits
 	return Verdict{}
 }
 
 // Secured reports to o that the TLS handshake has succeeded. From now on Feed takes
-// decrypted bytes. The pool is that of the route for the client's SNI; where HTTP is
-// served, the upgrade decides.
+// decrypted bytes.
 func (o *Opening) Secured(info *tlsterm.Info) {
 	o.TLS = info
-	if !o.listener.ServesHTTP() {
-		o.pool = o.listener.ForServerName(info.ServerName)
-	}
 	o.stage = o.afterTLS()
 }
 
@@ -267,7 +264,7 @@ func (o *Opening) Size() int {
 		n = cap(o.bytes)
 	}
 	if o.frames != nil {
-		n += cap(o.frames.packet)
+		n += cap(o.frames.packet) + o.frames.accepted.size
 	}
 	return n
 }

@@ -113,7 +113,7 @@ func (c *client) play(next split) *part {
 	ln, p, sc := stages[c.stage], &part{}, &Scratch{}
 	o := New(rules, ln, peer)
 	left := c.before
-	if ln.TLS == nil && ln.Routes == nil || ln.Protocol == snapshot.Passthrough {
+	if !ln.ServesHTTP() && ln.TLS == nil {
 		left = append(bytes.Clone(left), c.after...)
 	}
 	loop := make([]byte, 128<<10) // like the buffer of an event loop: reused for every read
@@ -145,7 +145,7 @@ func (c *client) play(next split) *part {
 				return p
 			}
 			left = c.after
-			o.Upgraded(ln.Pool, nil, nil)
+			o.Upgraded(Accepted{pool: ln.Pool}, nil)
 		case Upgrade:
 			p.notef("upgrade: %+v", o.NodeRequest())
 			left = append(bytes.Clone(left), c.after...) // frames may come with the request

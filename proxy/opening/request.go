@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"mqttlb/proxy/http1"
+	"mqttlb/proxy/match"
 	"mqttlb/proxy/outcome"
 )
 
@@ -38,11 +39,15 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 	if o.Source.IsValid() {
 		r.RemoteAddr = o.Source.String()
 	}
-	route, err := o.listener.Target(r)
+	facts := match.Facts{Address: o.Source.Addr(), TLS: o.TLS}
+	if !o.forwarded {
+		facts.Address = o.OfRequest(o.listener, r.Header).Source.Addr()
+	}
+	route, err := o.listener.Target(r, facts)
 	if err != nil || route == nil || !route.WebSocket || CheckHost(r, o.listener) != nil {
 		return Verdict{Kind: HTTP}
 	}
-	offer, refused := CheckUpgrade(r, route)
+	accepted, refused := Accept(o.listener, route, r, facts)
 	if refused != nil {
 		return Verdict{Kind: HTTP}
 	}
@@ -51,10 +56,10 @@ func (o *Opening) readRequest(sc *Scratch) Verdict {
 		o.stage = atRequest // once more, unless the client is beyond a limit
 		return Verdict{Kind: Address}
 	}
-	if _, err := Upgrader().Upgrade(sc.request, r, offer.Header()); err != nil {
+	if _, err := Upgrader().Upgrade(sc.request, r, accepted.Header()); err != nil {
 		return Verdict{Kind: HTTP}
 	}
-	o.Upgraded(route.Pool, NodeRequest(route.Pool, r, offer), o.bytes[len(header):])
+	o.Upgraded(accepted, o.bytes[len(header):])
 	return Verdict{Kind: Upgrade, Reply: sc.request.answer}
 }
 

@@ -43,24 +43,34 @@ func CheckHost(r *http.Request, ln *snapshot.Listener) *Rejection {
 
 // CheckUpgrade checks an upgrade request by RFC 6455, section 4.2.1. The caller has checked the host and chosen the
 // route, with [snapshot.Listener.Target]. CheckUpgrade returns the client's offer of subprotocols, or the answer to a bad request.
-func CheckUpgrade(r *http.Request, route *snapshot.Route) (offer Offer, refused *Rejection) {
-	no := func(status int, format string, args ...any) (Offer, *Rejection) {
-		return Offer{}, &Rejection{Status: status, Reason: fmt.Sprintf(format, args...)}
-	}
-	if r.Method != http.MethodGet {
-		_, refused = no(http.StatusMethodNotAllowed, "method %.20q: an upgrade to WebSocket is a GET", r.Method)
-		refused.Header = [2]string{"Allow", http.MethodGet}
+func CheckUpgrade(r *http.Request, route *snapshot.Route) (Offer, *Rejection) {
+	if refused := checkSwitch(r); refused != nil {
 		return Offer{}, refused
+	}
+	return checkPage(r, route)
+}
+
+// no returns the answer to a request that is refused.
+func no(status int, format string, args ...any) *Rejection {
+	return &Rejection{Status: status, Reason: fmt.Sprintf(format, args...)}
+}
+
+// checkSwitch checks that a request asks for WebSocket in the one way that there is.
+func checkSwitch(r *http.Request) *Rejection {
+	if r.Method != http.MethodGet {
+		refused := no(http.StatusMethodNotAllowed, "method %.20q: an upgrade to WebSocket is a GET", r.Method)
+		refused.Header = [2]string{"Allow", http.MethodGet}
+		return refused
 	}
 	if !r.ProtoAtLeast(1, 1) || !gorilla.IsWebSocketUpgrade(r) {
-		_, refused = no(http.StatusUpgradeRequired, "MQTT over WebSocket is served here: HTTP/1.1 with Connection: Upgrade and Upgrade: websocket")
+		refused := no(http.StatusUpgradeRequired, "MQTT over WebSocket is served here: HTTP/1.1 with Connection: Upgrade and Upgrade: websocket")
 		refused.Header = [2]string{"Upgrade", "websocket"}
-		return Offer{}, refused
+		return refused
 	}
 	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != protocolVersion {
-		_, refused = no(http.StatusUpgradeRequired, "Sec-WebSocket-Version %.40q: %s is spoken here", strings.Join(v, ", "), protocolVersion)
+		refused := no(http.StatusUpgradeRequired, "Sec-WebSocket-Version %.40q: %s is spoken here", strings.Join(v, ", "), protocolVersion)
 		refused.Header = [2]string{"Sec-WebSocket-Version", protocolVersion}
-		return Offer{}, refused
+		return refused
 	}
 	keys := r.Header.Values("Sec-WebSocket-Key")
 	if len(keys) != 1 {
@@ -72,14 +82,19 @@ func CheckUpgrade(r *http.Request, route *snapshot.Route) (offer Offer, refused 
 	if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
 		return no(http.StatusBadRequest, "an upgrade to WebSocket has no body")
 	}
+	return nil
+}
+
+// checkPage checks what a route says about upgrades: the pages that may connect, and the subprotocol.
+func checkPage(r *http.Request, route *snapshot.Route) (Offer, *Rejection) {
 	if o := r.Header.Values("Origin"); len(route.Origins) > 0 && len(o) > 0 {
 		if len(o) > 1 || !slices.ContainsFunc(route.Origins, func(pattern string) bool { return matchOrigin(pattern, o[0]) }) {
-			return no(http.StatusForbidden, "origin %.100q is not allowed here", strings.Join(o, ", "))
+			return Offer{}, no(http.StatusForbidden, "origin %.100q is not allowed here", strings.Join(o, ", "))
 		}
 	}
 	offer, ok := offerOf(r.Header, route.SubprotocolOptional)
 	if !ok {
-		return no(http.StatusBadRequest, "Sec-WebSocket-Protocol %.100q: one of %s must be offered%s",
+		return Offer{}, no(http.StatusBadRequest, "Sec-WebSocket-Protocol %.100q: one of %s must be offered%s",
 			strings.Join(r.Header.Values(subprotocolHeader), ", "), strings.Join(subprotocols, ", "), orNone(route.SubprotocolOptional))
 	}
 	return offer, nil

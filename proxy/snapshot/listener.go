@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"math"
-	"net/http"
 	"net/netip"
 	"slices"
 )
@@ -30,41 +29,6 @@ func (ln *Listener) isProxy(a netip.Addr) bool {
 // Opaque reports whether the listener relays bytes without reading a CONNECT.
 func (ln *Listener) Opaque() bool { return ln.Protocol.Opaque() }
 
-// ForServerName returns the pool of an MQTT, TCP or Passthrough listener for the clients that ask for name in their TLS
-// handshake; empty: for those that ask for none, and those without TLS.
-func (ln *Listener) ForServerName(name string) *Pool {
-	for i := range ln.Routes {
-		if r := &ln.Routes[i]; matchSNI(r.SNI, name) {
-			return r.Pool
-		}
-	}
-	return ln.Pool
-}
-
-// RouteOf returns the first route that matches the request, whose path is in its normal form, or nil. The host of an
-// absolute URL goes before the Host field: RFC 9112 section 3.2.2.
-func (ln *Listener) RouteOf(r *http.Request) *Route {
-	name := ""
-	if r.TLS != nil {
-		name = r.TLS.ServerName
-	}
-	at := routedPath(r.URL)
-	for i := range ln.Routes {
-		route := &ln.Routes[i]
-		if !matchSNI(route.SNI, name) {
-			continue
-		}
-		path := MatchPath(route.Path, at)
-		if route.WebSocket {
-			path = MatchUpgrade(route.Path, at)
-		}
-		if path && MatchHost(route.Host, r.Host) {
-			return route
-		}
-	}
-	return nil
-}
-
 // UpgradePaths lists the paths of the listener's routes to WebSocket.
 func (ln *Listener) UpgradePaths() []string {
 	var paths []string
@@ -76,6 +40,11 @@ func (ln *Listener) UpgradePaths() []string {
 	return paths
 }
 
+// HasRoutes reports whether routes of the configuration lead to pools of sessions.
+func (ln *Listener) HasRoutes() bool {
+	return slices.ContainsFunc(ln.Routes, func(r Route) bool { return r.Name != "" && (r.WebSocket || !ln.ServesHTTP()) })
+}
+
 // SessionPools returns the pools of the listener's sessions, which are those that do not
 // speak HTTP.
 func (ln *Listener) SessionPools() []*Pool {
@@ -85,29 +54,6 @@ func (ln *Listener) SessionPools() []*Pool {
 	}
 	for i := range ln.Routes {
 		if r := &ln.Routes[i]; (r.WebSocket || !ln.ServesHTTP()) && !slices.Contains(pools, r.Pool) {
-			pools = append(pools, r.Pool)
-		}
-	}
-	return pools
-}
-
-// SessionPoolsOf returns those of SessionPools that clients can get that ask for name in their TLS handshake: one, or on an
-// HTTP listener one for each host and path. A listener that sees no TLS has none.
-func (ln *Listener) SessionPoolsOf(name string) []*Pool {
-	if ln.TLS == nil && ln.Protocol != Passthrough {
-		return nil
-	}
-	if !ln.ServesHTTP() {
-		return []*Pool{ln.ForServerName(name)}
-	}
-	var pools []*Pool
-	for i := range ln.Routes {
-		r := &ln.Routes[i]
-		takesBefore := func(e Route) bool {
-			path := e.Path == r.Path || !e.WebSocket && MatchPath(e.Path, r.Path)
-			return path && matchSNI(e.SNI, name) && (e.Host == "" || e.Host == r.Host)
-		}
-		if r.WebSocket && matchSNI(r.SNI, name) && !slices.Contains(pools, r.Pool) && !slices.ContainsFunc(ln.Routes[:i], takesBefore) {
 			pools = append(pools, r.Pool)
 		}
 	}

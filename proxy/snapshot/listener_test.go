@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/match"
 )
 
 // One table decides for upgrades and for plain requests: the first matching route gets the
@@ -55,7 +56,7 @@ func TestRouteOf(t *testing.T) {
 			r.TLS = &tls.ConnectionState{ServerName: sni}
 		}
 		got := ""
-		if route := ln.RouteOf(r); route != nil {
+		if route := ln.RouteOf(r, match.Facts{}); route != nil {
 			got = route.Pool.Name
 		}
 		if got != want {

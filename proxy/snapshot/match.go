@@ -13,11 +13,6 @@ import (
 // choice between A-labels and U-labels do not count.
 func MatchHost(pattern, host string) bool { return hostname.Match(pattern, host) }
 
-// matchSNI reports whether the name that a client asks for in TLS, empty if none, matches a pattern of [MatchHost].
-func matchSNI(pattern, name string) bool {
-	return pattern == "" || name != "" && MatchHost(pattern, name)
-}
-
 // MatchPath reports whether the path of a request, as routedPath returns it, matches a pattern. "" matches every
 // path, a pattern that ends in "/" every path that begins with it, and any other pattern
 // only that path.

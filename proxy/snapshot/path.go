@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"mqttlb/proxy/match"
 )
 
 // A route may be a security boundary, so the path that is routed and the path that a node gets are one and the same, in one
@@ -147,9 +149,9 @@ func RoutePath(path string) string {
 
 // Target gives the request's URL the normal form of its path and returns the route for it, or nil. The error is of a path that
 // has no normal form, or one that some servers would read as a path of another route, or of a target that has no path.
-func (ln *Listener) Target(r *http.Request) (*Route, error) {
+func (ln *Listener) Target(r *http.Request, f match.Facts) (*Route, error) {
 	if r.Method == http.MethodConnect || r.URL.Path == "*" {
-		return ln.RouteOf(r), nil
+		return ln.RouteOf(r, f), nil
 	}
 	switch {
 	case r.URL.Opaque != "": // as http:a, of which a node would get "a" whatever the path is
@@ -170,15 +172,14 @@ func (ln *Listener) Target(r *http.Request) (*Route, error) {
 		return nil, fmt.Errorf("path %.100q: %w", sent, errPathEscape)
 	}
 	r.URL.Path, r.URL.RawPath = decoded, normal
-	route := ln.RouteOf(r)
 	for _, path := range otherReadings(normal) {
 		other := *r
 		other.URL = &url.URL{Path: path}
-		if ln.RouteOf(&other) != route {
+		if !ln.sameCandidates(r, &other, f) {
 			return nil, fmt.Errorf("path %.100q: some servers would read it as %.100q, which goes elsewhere", sent, path)
 		}
 	}
-	return route, nil
+	return ln.RouteOf(r, f), nil
 }
 
 // otherReadings returns the paths for which servers may take a path in normal form: they decode slashes or decode twice, take \

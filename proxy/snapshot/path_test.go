@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"mqttlb/proxy/match"
 )
 
 var paths = []struct{ sent, normal string }{ // normal is "" for one that has no normal form
@@ -95,7 +97,7 @@ func TestPathsGoToTheirRouteOrNowhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		route, err := ln.Target(r)
+		route, err := ln.Target(r, match.Facts{})
 		if (err != nil) != (want < 0) || err == nil && route != &ln.Routes[want] {
 			t.Errorf("%s goes to %+v, %v, want route %d", sent, route, err, want)
 		}
@@ -139,7 +141,7 @@ func FuzzNormalPath(f *testing.F) {
 			}
 		}
 		r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: decoded, RawPath: sent}}
-		route, err := ln.Target(r)
+		route, err := ln.Target(r, match.Facts{})
 		if err != nil {
 			return
 		}
@@ -147,7 +149,7 @@ func FuzzNormalPath(f *testing.F) {
 			t.Errorf("%q: %q is sent, want %q", sent, got, normal)
 		}
 		for _, node := range []string{decoded, withoutEmpty(decoded)} {
-			if got := ln.RouteOf(&http.Request{URL: &url.URL{Path: node}}); got != route {
+			if got := ln.RouteOf(&http.Request{URL: &url.URL{Path: node}}, match.Facts{}); got != route {
 				t.Errorf("%q goes to %+v, and a node that decodes it to %q has it at %+v", sent, route, node, got)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/match"
 	"mqttlb/proxy/tlv"
 )
 
@@ -106,33 +107,12 @@ type Listener struct {
 	// host. Only for WS and HTTP.
 	Hosts []string
 
-	// Routes, in order: the first one that matches gets the request or the connection. On WS
-	// and HTTP listeners, a request without a route is answered 404. On MQTT and Passthrough
-	// listeners, routes have no condition but the SNI, and Pool gets the connections without a
-	// route.
+	// Routes, in order: the first one that takes the request or the connection gets it. On WS
+	// and HTTP listeners, a request without a route is answered 404. On the others, routes have
+	// neither host nor path, and Pool gets the connections without a route.
 	Routes []Route
-}
 
-// Route sends requests or connections to a pool. It matches if all of its conditions do.
-type Route struct {
-	// SNI is matched with the name that the client asks for in its TLS handshake, as in
-	// [MatchHost]; empty: any, and none.
-	SNI string
-
-	Host string // see [MatchHost]
-	Path string // see [MatchPath], or with WebSocket [MatchUpgrade]
-	Pool *Pool
-
-	// WebSocket says that the route serves MQTT over WebSocket: a request that is not an
-	// upgrade is refused. Otherwise the pool's nodes speak HTTP.
-	WebSocket bool
-
-	// Origins are the web pages that may upgrade; "https://*.example.com" is any host
-	// below example.com. Empty: every page. A client without an Origin is not a browser.
-	Origins []string
-
-	// SubprotocolOptional says that an upgrade may offer no subprotocol at all.
-	SubprotocolOptional bool
+	index *match.Set // of Routes; nil: see IndexRoutes
 }
 
 // Pool is a balancer's pool and the settings of connections to its nodes.

@@ -38,11 +38,18 @@ func TestCommandsAskAndPrint(t *testing.T) {
 		{"alarms", "GET /api/v1/alarms", []string{"node_down emqx/emqx-3 5h0m connection refused\n", "log_lines_dropped - 5 log lines were dropped\n"}},
 		{"config", "GET /api/v1/config", []string{"# generation 3, of /etc/mqttlb.yaml, read at ", "\nlisteners:\n - {name: mqtt}\n", "/etc/mqttlb.yaml:3:4: is wrong\n"}},
 		{"route sensor-1", "GET /api/v1/route?client_id=sensor-1", []string{
-			"mqtt, mqtts to pool emqx, by hash of client_id 9f86d081884c7d65\n", "> emqx-1 up 1 4,500 first by its hash\n",
+			"mqtt, mqtts to pool emqx, by hash of client_id 9f86d081884c7d65\n" +
+				"mqtts: routes[0] may take it (sni: a.example.com): --sni and --address decide\n" +
+				"mqtts: routes[1] takes it (client_id: {prefix: sensor-}), unless one above does\n" +
+				"wss: no route takes it\n" +
+				"tcp: routes[0] may take it (share: 5%): --address, its keep alive and --username decide\n",
+			"> emqx-1 up 1 4,500 first by its hash\n",
 			" emqx-2 draining 5 2,000/5,000 takes no new sessions\n", "web to pool web, by least_connections\nnote: the identifier does not decide\n",
 		}},
 		{"route sensor-1 --persistent", "GET /api/v1/route?client_id=sensor-1&persistent=true", nil},
 		{"route sensor-1 --sni a.example.com", "GET /api/v1/route?client_id=sensor-1&sni=a.example.com", nil},
+		{"route c --listener l --sni= --username u --version 5 --address ::1 --host h --path /p",
+			"GET /api/v1/route?address=%3A%3A1&client_id=c&host=h&listener=l&path=%2Fp&sni=&username=u&version=5", nil},
 		{"route -- -x&y=z*", "GET /api/v1/route?client_id=-x%26y%3Dz%2A", nil},
 
 		{"sessions", "GET /api/v1/sessions?limit=100&sort=age", []string{

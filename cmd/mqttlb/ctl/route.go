@@ -14,14 +14,17 @@ import (
 
 func routeCommand(c *connection) *cobra.Command {
 	var persistent bool
-	var sni string
+	said := map[string]*string{}
 	cmd := &cobra.Command{
 		Use:   "route CLIENT_ID",
 		Short: "explain which node a client identifier gets, and why",
 		Long: `Explain which node a client with this identifier would get now, for each
-listener: the nodes in the order in which they are tried, and why. A listener
-with routes has a pool for each of them; --sni tells which one a client gets.`,
-		Example:           "  mqttlb ctl route sensor-17\n  mqttlb ctl route sensor-17 --sni tenant-a.example.com",
+listener: the nodes in the order in which they are tried, and why. Where a
+listener has routes, it says which of them takes the client. What is not said
+of the client leaves routes undecided: then all ways are shown that it may
+take, each with the flags that decide.`,
+		Example: "  mqttlb ctl route sensor-17\n  mqttlb ctl route sensor-17 --sni tenant-a.example.com\n" +
+			"  mqttlb ctl route sensor-17 --listener mqtts --username acme/17 --version 5 --address 10.1.2.3",
 		Args:              cli.Args("CLIENT_ID"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -29,14 +32,16 @@ with routes has a pool for each of them; --sni tells which one a client gets.`,
 			if persistent {
 				r.query.Set("persistent", "true")
 			}
-			if sni != "" {
-				r.query.Set("sni", sni)
+			for name, value := range said {
+				if cmd.Flags().Changed(name) {
+					r.query.Set(name, *value)
+				}
 			}
 			return show(cmd, c, r, func(route api.Route) error {
 				p := c.pageOf(cmd)
 				var lines []string
 				if len(route.Routes) == 0 {
-					lines = append(lines, "no listener takes sessions with this SNI")
+					lines = append(lines, "no listener takes sessions of such a client")
 				}
 				for i := range route.Routes {
 					if i > 0 {
@@ -48,7 +53,17 @@ with routes has a pool for each of them; --sni tells which one a client gets.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&sni, "sni", "", "the `NAME` that the client asks for in TLS: leaves out what it cannot get with it")
+	for _, flag := range []struct{ name, usage string }{
+		{"listener", "through the listener `NAME` alone"},
+		{"sni", "the `NAME` that the client asks for in TLS; an empty one is none"},
+		{"username", "its user `NAME`; an empty one is none"},
+		{"version", "its `VERSION` of MQTT: 3.1, 3.1.1 or 5"},
+		{"address", "its IP `ADDRESS`, or unix"},
+		{"host", "the `HOST` of its upgrade to WebSocket"},
+		{"path", "the `PATH` of its upgrade to WebSocket"},
+	} {
+		said[flag.name] = cmd.Flags().String(flag.name, "", flag.usage)
+	}
 	cmd.Flags().BoolVar(&persistent, "persistent", false, "the client has a persistent session, which keeps it on its node whatever the load")
 	return cmd
 }
@@ -67,6 +82,11 @@ func routeLines(r *api.ListenerRoute, p page) []string {
 		how += " " + terminal.Printable(r.Key)
 	}
 	lines := []string{p.paint(bold, strings.Join(names, ", ")+" to pool "+terminal.Printable(r.Pool)) + ", by " + how}
+	for i := range r.Ways {
+		if w := &r.Ways[i]; w.Routed {
+			lines = append(lines, wayLine(w, p))
+		}
+	}
 	if r.Note != "" {
 		lines = append(lines, p.paint(notice, "note: "+terminal.Printable(r.Note)))
 	}

@@ -56,7 +56,13 @@ func sampleSessions() api.Sessions {
 
 func sampleRoute() api.Route {
 	return api.Route{ClientID: "sensor-1", Routes: []api.ListenerRoute{
-		{Listeners: []string{"mqtt", "mqtts"}, Pool: "emqx", Algorithm: "hash", HashKey: "client_id", Key: "9f86d081884c7d65", Candidates: []api.Candidate{
+		{Listeners: []string{"mqtt", "mqtts"}, Ways: []api.RouteWay{
+			{Listener: "mqtt", Sure: true},
+			{Listener: "mqtts", Route: "routes[0]", Takes: "sni: a.example.com", Routed: true, Undecided: []string{"sni", "cidr"}},
+			{Listener: "mqtts", Route: "routes[1]", Takes: "client_id: {prefix: sensor-}", Routed: true},
+			{Listener: "wss", Routed: true, Sure: true},
+			{Listener: "tcp", Route: "routes[0]", Takes: "share: 5%", Routed: true, Undecided: []string{"share", "keep_alive", "username", "username_present"}},
+		}, Pool: "emqx", Algorithm: "hash", HashKey: "client_id", Key: "9f86d081884c7d65", Candidates: []api.Candidate{
 			{Node: "emqx-1", State: "up", Chosen: true, Why: "first by its hash", Weight: 1, Connections: 4500},
 			{Node: "emqx-2", State: "draining", Why: "takes no new sessions", Weight: 5, Connections: 2000, MaxConnections: 5000},
 		}},

@@ -66,16 +66,27 @@ type Kicked struct {
 	Kicked int `json:"kicked"`
 }
 
-// Route is the answer of GET /api/v1/route?client_id=...: the way that a client with this identifier
-// would take now, for each listener.
+// Route is the answer of GET /api/v1/route?client_id=...: the ways that a client with this identifier
+// may take now, for each listener.
 type Route struct {
 	ClientID string          `json:"client_id"`
 	Routes   []ListenerRoute `json:"routes"`
 }
 
-// ListenerRoute is the way through one listener, or one of its routes, to a pool.
+// RouteWay is a way through a listener to a pool.
+type RouteWay struct {
+	Listener  string   `json:"listener"`
+	Route     string   `json:"route,omitempty"`     // that takes the client, such as "routes[2]"; none: it goes where all go that no route takes
+	Takes     string   `json:"takes,omitempty"`     // what the route takes, as it is written
+	Routed    bool     `json:"routed,omitempty"`    // the listener has routes
+	Undecided []string `json:"undecided,omitempty"` // conditions of the route about what the query does not say
+	Sure      bool     `json:"sure"`                // nothing is undecided, neither here nor in a route before it
+}
+
+// ListenerRoute is the way to a pool, and through it.
 type ListenerRoute struct {
-	Listeners  []string    `json:"listeners"` // those that lead to the pool
+	Listeners  []string    `json:"listeners"` // those that lead to the pool, each once
+	Ways       []RouteWay  `json:"ways"`      // through them
 	Pool       string      `json:"pool"`
 	Algorithm  string      `json:"algorithm"`
 	HashKey    string      `json:"hash_key,omitempty"`
