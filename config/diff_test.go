@@ -184,6 +184,8 @@ func modify(t *testing.T, v reflect.Value) {
 		*x = append(slices.Clone(*x), "another")
 	case *[]LogField:
 		*x = append(slices.Clone(*x), "another")
+	case *[]Source:
+		*x = append(slices.Clone(*x), Source{netip.MustParsePrefix("192.0.2.0/24")})
 	case *[]netip.Prefix:
 		*x = append(slices.Clone(*x), netip.MustParsePrefix("192.0.2.0/24"))
 	default:

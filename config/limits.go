@@ -63,6 +63,10 @@ const (
 	minSocketBuffer = 16 << 10
 	maxSocketBuffer = 64 << 20
 
+	// The source addresses of a pool: 256 of them have 7 million ports for each address of a node, and each new
+	// connection compares them all.
+	maxSources = 256
+
 	// Routes are tried in order for every request.
 	maxRoutes = 100
 

@@ -55,9 +55,11 @@ func (c *Config) Summary(w io.Writer) error {
 				pick(rated, p.ConnectRateOf(&n).String()))...)
 		}
 		endTable()
-		if paces := p.paces(); paces != "" {
-			row("  " + paces)
-			endTable()
+		for _, line := range []string{p.paces(), p.sources()} {
+			if line != "" {
+				row("  " + line)
+				endTable()
+			}
 		}
 	}
 	row()

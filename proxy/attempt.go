@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/walk"
@@ -20,16 +21,12 @@ func (l *loop) dialNode(s *session) error {
 		return err
 	}
 	s.pending.dialled = addrs[0]
-	fd, err := reactor.NewSocket(addrs[0], l.current.SocketBuffer)
+	fd, err := l.connectNode(s, addrs[0])
 	if err != nil {
 		return err
 	}
 	s.server = l.newStream(fd)
-	if s.idle == 0 {
-		// Without an idle limit, only TCP's keepalive notices that the node's machine is gone.
-		reactor.KeepAlive(fd)
-	}
-	return l.Connect(fd, addrs[0])
+	return nil
 }
 
 // failAttempt drops the attempt to reach a node, counts it and tells the pool.
@@ -54,7 +51,11 @@ func (l *loop) failAttempt(s *session, err error) {
 			o.pool.DialFailed(node)
 		}
 	}
-	l.counters.flow(s.listener.Name, o.pool.Name, node).DialErrors++
+	if f := l.counters.flow(s.listener.Name, o.pool.Name, node); balancer.ShortageOf(err) != balancer.NoShortage {
+		f.Shortages++
+	} else {
+		f.DialErrors++
+	}
 	l.server.journal.dialFailed(s.listener, o.pool.Name, node, err)
 }
 
@@ -76,7 +77,7 @@ func (l *loop) dropAttempt(s *session) {
 // closeServer closes the connection to a node, if there is one.
 func (l *loop) closeServer(s *session) {
 	if s.server.fd >= 0 {
-		reactor.Close(s.server.fd)
+		l.closeNodeSocket(s.server.fd)
 		l.dropKept(&s.server)
 		s.server = stream{fd: -1}
 	}

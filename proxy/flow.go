@@ -60,6 +60,7 @@ func (f *flow) addTo(to *FlowStats) {
 	to.Received += f.Received
 	to.Sent += f.Sent
 	to.DialErrors += f.DialErrors
+	to.Shortages += f.Shortages
 	for reason, n := range f.Retries {
 		to.Retries[reason] += n
 	}

@@ -82,6 +82,7 @@ type FlowStats struct {
 	OpenByVersion [4]int64 // of Open, by VersionIndex
 
 	DialErrors uint64 // failed attempts to connect to the node
+	Shortages  uint64 // attempts for which this host had no port, source address, descriptor or memory: see [balancer.Shortage]
 
 	Retries [RetryReasons]uint64 // sessions that went on to the next candidate, by reason; they are in Total of both
 

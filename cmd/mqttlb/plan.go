@@ -14,6 +14,7 @@ import (
 	"mqttlb/balancer/health"
 	"mqttlb/config"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/source"
 )
 
 // plan holds the run-time objects of a configuration. A plan reuses the objects that the plan before it has under the same
@@ -26,6 +27,7 @@ type plan struct {
 	operators operators // set at run time for its nodes
 
 	registry *balancer.Registry
+	sources  *source.Book
 	names    *discovery.Discovery // resolves the host names of nodes
 	checkers map[string]*health.Checker
 	tls      map[string]*listenerTLS // by the listener's name
@@ -52,9 +54,9 @@ type plan struct {
 // everything that is wrong.
 func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) (*plan, error) {
 	if before == nil {
-		before = &plan{registry: new(balancer.Registry), names: discovery.New(net.DefaultResolver, log)}
+		before = &plan{registry: new(balancer.Registry), sources: new(source.Book), names: discovery.New(net.DefaultResolver, log)}
 	}
-	p := &plan{registry: before.registry, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
+	p := &plan{registry: before.registry, sources: before.sources, names: before.names, snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
 	p.probeTLS = map[string]*poolTLS{}
 	p.workers = append(p.workers, p.names)
@@ -212,7 +214,7 @@ func (p *plan) warnings() (all []config.Error) {
 			all = append(all, p.placeWarnings(ofProbes(i, pool), t.Originator.Warnings())...)
 		}
 	}
-	return append(all, p.openSecrets...)
+	return append(append(all, p.sourceWarnings()...), p.openSecrets...)
 }
 
 // nameErrors adds the name of the listener or pool to each error in err that has no place in the configuration.

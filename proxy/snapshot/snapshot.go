@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/source"
 	"mqttlb/proxy/tlv"
 )
 
@@ -148,6 +149,9 @@ type Pool struct {
 
 	// TLS is the TLS of the nodes; nil: none. The PROXY header comes before TLS.
 	TLS *NodeTLS
+
+	// Source is where connections to the nodes begin; nil: the kernel chooses.
+	Source *source.Set
 
 	// DialFailed is called for each failed connection to a node. Event loops call it, so
 	// it must not block. It may be nil.

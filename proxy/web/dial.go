@@ -37,7 +37,7 @@ type attemptKey struct{}
 // dial connects to the address of a node, sends a PROXY header if the pool has one, and
 // makes the TLS handshake if the pool has TLS. The transport uses http on the connection
 // in both cases.
-func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (h *Handler) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	a := ctx.Value(attemptKey{}).(*attempt)
 	if !a.until.IsZero() {
 		var cancel context.CancelFunc
@@ -50,7 +50,7 @@ func (h *Handler) dial(ctx context.Context, network, address string) (net.Conn, 
 		}
 		return c.Control(func(fd uintptr) { reactor.SetBuffers(int32(fd), a.buffer) })
 	}}
-	conn, err := dialer.DialContext(ctx, network, address)
+	conn, err := a.pool.Source.Dial(ctx, &dialer, address, a.client.source.Addr())
 	if err != nil {
 		return nil, &dialError{err}
 	}
