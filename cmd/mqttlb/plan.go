@@ -183,7 +183,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 
 // logWarnings logs the warnings about the configuration and its files, and returns them.
 func (p *plan) logWarnings(log *slog.Logger) (all []string) {
-	for _, warning := range p.config.Warnings {
+	for _, warning := range append(p.sourceWarnings(), p.config.Warnings...) {
 		log.Warn("the configuration", "warning", warning.Error())
 		all = append(all, warning.Error())
 	}
@@ -214,7 +214,7 @@ func (p *plan) warnings() (all []config.Error) {
 			all = append(all, p.placeWarnings(ofProbes(i, pool), t.Originator.Warnings())...)
 		}
 	}
-	return append(append(all, p.sourceWarnings()...), p.openSecrets...)
+	return append(all, p.openSecrets...)
 }
 
 // nameErrors adds the name of the listener or pool to each error in err that has no place in the configuration.

@@ -45,7 +45,9 @@ func PortsUsed(pools []*Pool) []PortUse {
 	}
 	byNode := func(a, b PortUse) int { return a.To.Compare(b.To) }
 	if len(list) > mostPortUses {
-		slices.SortFunc(list, func(a, b PortUse) int { return cmp.Or(byNode(a, b), cmp.Compare(b.Used, a.Used), a.Source.Compare(b.Source)) })
+		slices.SortFunc(list, func(a, b PortUse) int {
+			return cmp.Or(byNode(a, b), cmp.Compare(b.Used, a.Used), a.Source.Compare(b.Source))
+		})
 		return slices.CompactFunc(list, func(a, b PortUse) bool { return a.To == b.To })
 	}
 	slices.SortFunc(list, func(a, b PortUse) int { return cmp.Or(byNode(a, b), a.Source.Compare(b.Source)) })

@@ -24,6 +24,10 @@ const (
 // the range, for a millisecond or more.
 const mostTries = 3
 
+// mostCompared limits the sources that are compared for one connection, which takes some 0.3 µs. The next connection
+// begins at the next source, so that all have nearly as many.
+const mostCompared = 32
+
 // mostRoutes limits the node addresses whose uses a set keeps although there may be no connection to them.
 const mostRoutes = 4096
 
@@ -148,6 +152,9 @@ func (r *route) least() *Use {
 	var fewest, t int64
 	n, first := len(r.uses), int(r.next.Add(1))
 	for i := range n {
+		if i >= mostCompared && best != nil {
+			break
+		}
 		u := r.uses[(first+i)%n]
 		if u.failed.Load()|u.address.missing.Load() != 0 {
 			if t == 0 {
