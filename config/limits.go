@@ -63,8 +63,8 @@ const (
 	minSocketBuffer = 16 << 10
 	maxSocketBuffer = 64 << 20
 
-	// The source addresses of a pool: 256 of them have 7 million ports for each address of a node, which is more
-	// than maxConnections needs.
+	// The source addresses of a pool: 256 of them have 7 million ports for each address of a node; no machine has
+	// room for as many sessions.
 	maxSources = 256
 
 	// Routes are tried in order for every request.

@@ -48,7 +48,7 @@ func startSourceBroker(t *testing.T) *sourceBroker {
 // serveConnect accepts one client, if it says CONNECT, and waits for its end.
 func serveConnect(c net.Conn) {
 	defer c.Close()
-	first := make([]byte, 1024)
+	first := make([]byte, 256)
 	n, _ := c.Read(first)
 	switch {
 	case n > 8 && first[8] == 5:
@@ -82,8 +82,8 @@ func joinFrom(t *testing.T, to string, n int) (c net.Conn, code byte) {
 	}
 	t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(patience))
-	id := fmt.Sprintf("id-%03d", n)
-	fmt.Fprintf(c, "\x10\x13\x00\x04MQTT\x05\x02\x00\x3c\x00\x00%c%s", len(id), id)
+	id := fmt.Sprintf("id-%05d", n)
+	fmt.Fprintf(c, "\x10\x15\x00\x04MQTT\x05\x02\x00\x3c\x00\x00%c%s", len(id), id)
 	answer := make([]byte, 5)
 	if _, err := io.ReadFull(c, answer); err != nil {
 		t.Fatal(err)

@@ -41,6 +41,9 @@ func OwnNetwork(t *testing.T) bool {
 	if err != nil || !strings.Contains(string(out), "--- ") {
 		t.Errorf("in a network of its own: %v\n%s", err, out)
 	}
+	if err == nil && testing.Verbose() {
+		t.Logf("%s", out)
+	}
 	if strings.Contains(string(out), "--- SKIP: "+t.Name()) {
 		t.Skipf("%s", out)
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/tlsterm"
 	"mqttlb/proxy/websocket"
@@ -32,6 +33,10 @@ func TestFailureIsClassifiedByItsCause(t *testing.T) {
 		{syscall.ENOBUFS, Failure{Outcome: outcome.DescriptorsExceeded, TimedOut: false, Unreached: false}},
 		{syscall.ENOMEM, Failure{Outcome: outcome.DescriptorsExceeded, TimedOut: false, Unreached: false}},
 		{syscall.EADDRNOTAVAIL, Failure{Outcome: outcome.PortsExceeded, TimedOut: false, Unreached: false}},
+		{&balancer.SourceError{Err: syscall.EADDRNOTAVAIL}, Failure{Outcome: outcome.PortsExceeded}},
+		{&balancer.SourceError{Err: syscall.EADDRNOTAVAIL, Bind: true}, Failure{Outcome: outcome.NoSource}},
+		{&balancer.SourceError{Err: syscall.EPERM, Bind: true}, Failure{Outcome: outcome.NoSource}},
+		{&balancer.SourceError{Err: syscall.EINVAL}, Failure{Outcome: outcome.NoSource}},
 		{syscall.ECONNREFUSED, Failure{Outcome: outcome.DialFailed, TimedOut: false, Unreached: true}},
 		{syscall.EHOSTUNREACH, Failure{Outcome: outcome.DialFailed, TimedOut: false, Unreached: true}},
 		{syscall.ETIMEDOUT, Failure{Outcome: outcome.DialFailed, TimedOut: true, Unreached: true}},
