@@ -24,6 +24,7 @@ func checkPool(p *Pool, s *source, at string) {
 	if p.TLS != nil {
 		checkNodeTLS(p.TLS, s, child(at, "tls"))
 	}
+	checkSource(p, s, at)
 	checkHealth(p, s, child(at, "health"), protocol)
 	checkLeaving(p, s, at)
 	checkRates(p, s, at)

@@ -185,6 +185,10 @@ var defaultPool = Pool{
 	Path: PathKeep,
 	// A broker that does not expect the header closes the connection at once.
 	ProxyProtocol: ProxyOff,
+	// The kernel's choice has 28,000 ports for each address of a node, which most nodes never need.
+	Source: nil,
+	// It needs a capability, and a network whose routes lead the answers of the nodes back here.
+	Transparent: false,
 	// A broker may take a Common Name for the user, so that an operator must want the name of
 	// a proxy to count.
 	ForwardTLVs: nil,

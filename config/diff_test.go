@@ -188,6 +188,8 @@ func modify(t *testing.T, v reflect.Value) {
 		*x = append(slices.Clone(*x), netip.MustParseAddrPort("192.0.2.7:53"))
 	case *[]MQTTVersion:
 		*x = append(slices.Clone(*x), "another")
+	case *[]Source:
+		*x = append(slices.Clone(*x), Source{netip.MustParsePrefix("192.0.2.0/24")})
 	case *[]netip.Prefix:
 		*x = append(slices.Clone(*x), netip.MustParsePrefix("192.0.2.0/24"))
 	default:

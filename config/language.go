@@ -132,6 +132,8 @@ func poolFields(p *Pool) []field {
 		scalars("remove_headers", &p.RemoveHeaders, 0, text(parseRemoveHeader)),
 		scalar("proxy_protocol", &p.ProxyProtocol, oneOf(poolProxyProtocols)),
 		scalars("forward_tlvs", &p.ForwardTLVs, 1, oneOf(forwardTLVs)),
+		oneOrMore("source", &p.Source, text(parseSource)),
+		scalar("transparent", &p.Transparent, boolean),
 		optional("tls", &p.TLS, defaultNodeTLS, nodeTLSFields),
 		scalar("removed_nodes", &p.RemovedNodes, oneOf(removedNodes)),
 		scalar("when_down", &p.WhenDown, oneOf(whenDown)),

@@ -86,6 +86,10 @@ const (
 	maxExpressions = 100
 	maxPrograms    = 5000
 
+	// The source addresses of a pool: 256 of them have 7 million ports for each address of a node; no machine has
+	// room for as many sessions.
+	maxSources = 256
+
 	// For the name of a header or a cookie: longer ones do not occur.
 	maxToken = 100
 

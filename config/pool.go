@@ -53,6 +53,11 @@ type Pool struct {
 	// only if ProxyProtocol is ProxyV2.
 	ForwardTLVs []ForwardTLV
 
+	// Source are the addresses of this host from which connections to the nodes begin; empty: the kernel chooses.
+	// Transparent says that they begin at the address of the client; then Source is empty.
+	Source      []Source
+	Transparent bool
+
 	TLS *NodeTLS // nil: no TLS to the nodes
 
 	// RemovedNodes says what happens to the sessions of a node that a reload removes from

@@ -61,9 +61,11 @@ func (c *Config) Summary(w io.Writer) error {
 			row("  nodes by " + p.Discover.summary())
 			endTable()
 		}
-		if paces := p.paces(); paces != "" {
-			row("  " + paces)
-			endTable()
+		for _, line := range []string{p.paces(), p.sources()} {
+			if line != "" {
+				row("  " + line)
+				endTable()
+			}
 		}
 	}
 	row()

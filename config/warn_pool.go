@@ -21,6 +21,7 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 		p.Health.TLS.chosen().warn(s, child(child(at, "health"), "tls"))
 	}
 	warnReturn(c, p, s, child(at, "rebalance"))
+	warnSource(p, s, at)
 	for i := range p.Nodes {
 		n, at := &p.Nodes[i], item(child(at, "nodes"), i)
 		if hint := unlikelyPort(p, n.Address.Port); hint != "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/walk"
@@ -50,7 +51,11 @@ func (l *loop) failAttempt(s *session, err error) {
 			o.pool.DialFailed(node)
 		}
 	}
-	l.counters.flow(s.listener.Name, o.pool.Name, node).DialErrors++
+	if f := l.counters.flow(s.listener.Name, o.pool.Name, node); balancer.ShortageOf(err) != balancer.NoShortage {
+		f.Shortages++
+	} else {
+		f.DialErrors++
+	}
 	l.server.journal.dialFailed(s.listener, o.pool.Name, node, err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/source"
 )
 
 // Check compares counters with the sessions that they count, and returns the number of sessions and what
@@ -15,7 +16,7 @@ import (
 //
 // It covers, exactly and for each loop: taken slots, timers, the open connections of listeners, the open
 // sessions of listeners on nodes, and the openings of each generation. It also covers the counters that
-// loops share: the open and the waiting sessions of nodes, and the places of the process and of ports. These are
+// loops share: the open and the waiting sessions of nodes, those of source addresses, and the places of the process and of ports. These are
 // compared while loops go on, so they may differ by as many sessions as had events in the moment of the
 // comparison; several comparisons are made until there was none.
 //
@@ -102,6 +103,7 @@ type sharedCount struct {
 	nodes    map[balancer.OpenCount]nodeSessions
 	waiting  map[balancer.WaitCount]nodeSessions
 	admitted map[*port]int64
+	sources  map[*source.Use]int64
 	refused  int64
 	touched  int64 // sessions that had events since the last count
 }
@@ -122,7 +124,7 @@ func (c *sharedCount) addWaiting(n *balancer.Node, sessions int64) {
 
 // countShared counts the sessions of one loop after the other. The count is not whole if a loop has ended.
 func (srv *Server) countShared(cursors []*cursor) (total sharedCount, whole bool) {
-	total, whole = sharedCount{nodes: map[balancer.OpenCount]nodeSessions{}, waiting: map[balancer.WaitCount]nodeSessions{}, admitted: map[*port]int64{}}, true
+	total, whole = sharedCount{nodes: map[balancer.OpenCount]nodeSessions{}, waiting: map[balancer.WaitCount]nodeSessions{}, admitted: map[*port]int64{}, sources: map[*source.Use]int64{}}, true
 	for _, c := range cursors {
 		whole = ask(c.loop, func() bool { c.loop.recount.addShared(&total); return true }) && whole
 	}
@@ -139,6 +141,9 @@ func (c *recount) addShared(total *sharedCount) {
 			if s.queued {
 				total.addWaiting(s.node, n)
 			}
+		}
+		if s.source != nil {
+			total.sources[s.source] += n
 		}
 		switch s.place {
 		case placeAdmitted:
@@ -185,6 +190,14 @@ func (srv *Server) sharedCounters(count sharedCount) (counters []sharedCounter) 
 				}
 			}
 		}
+	}
+	for _, p := range g.sessionPools {
+		for _, u := range p.Source.Book().Uses() {
+			count.sources[u] += 0
+		}
+	}
+	for u, n := range count.sources {
+		counters = append(counters, sharedCounter{fmt.Sprintf("source %v to %v", u.Source(), u.To()), u.Sessions(), n})
 	}
 	for c, of := range count.waiting {
 		counters = append(counters, sharedCounter{of.name, c.Waiting(), of.sessions})

@@ -33,8 +33,10 @@ func failure(n *balancer.Node, err error) string { return "node " + n.Name + ": 
 
 // noCandidate returns the refusal of a session without a candidate left.
 func noCandidate(reason outcome.Outcome) opening.Refusal {
-	if reason == outcome.NodesFull || reason == outcome.NodeBusy {
+	switch reason {
+	case outcome.NodesFull, outcome.NodeBusy, outcome.PortsExceeded, outcome.NoSource:
 		return opening.Refusal{Outcome: reason, Code: mqttparse.ServerBusy}
+	default:
+		return opening.Refusal{Outcome: reason, Code: mqttparse.ServerUnavailable}
 	}
-	return opening.Refusal{Outcome: reason, Code: mqttparse.ServerUnavailable}
 }

@@ -93,7 +93,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	}
 	reactor.Close(s.client.fd)
 	if s.server.fd >= 0 {
-		reactor.Close(s.server.fd)
+		l.closeNodeSocket(s.server.fd)
 	}
 	if s.pending != nil {
 		l.releasePending(s)

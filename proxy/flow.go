@@ -64,6 +64,7 @@ func (f *flow) addTo(to *FlowStats) {
 	to.Sent += f.Sent
 	to.DialErrors += f.DialErrors
 	to.PassedOver += f.PassedOver
+	to.Shortages += f.Shortages
 	for reason, n := range f.Retries {
 		to.Retries[reason] += n
 	}

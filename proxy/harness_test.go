@@ -294,6 +294,7 @@ func (r *rig) checkBooks() {
 		r.t.Errorf("%d addresses have connections after the end", n)
 	}
 	r.checkEngine()
+	r.checkSources()
 }
 
 func (r *rig) outcomes(o outcome.Outcome) (n uint64) {

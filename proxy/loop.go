@@ -6,6 +6,7 @@ import (
 	"mqttlb/mqttparse"
 	"mqttlb/proxy/opening"
 	"mqttlb/proxy/reactor"
+	"mqttlb/proxy/source"
 )
 
 // loop is one event loop and the sessions that arrived on its listening sockets. Only its own
@@ -31,6 +32,8 @@ type loop struct {
 	connack        mqttparse.Connack
 	answer         []byte // the packets that a node's first bytes have
 
+	sources map[int32]*source.Use // of connections to nodes whose pools have source addresses, by descriptor
+
 	counters    ledger
 	times       loopTimes
 	keptBytes   int64               // memory of all backlogs
@@ -49,6 +52,7 @@ func newLoop(srv *Server) (*loop, error) {
 	l := &loop{
 		server:   srv,
 		scratch:  make([]byte, headroom+scratchSize),
+		sources:  map[int32]*source.Use{},
 		counters: newLedger(),
 
 		opensUnder: map[*generation]int{},

@@ -52,24 +52,12 @@ func (l *loop) dialAddress(s *session, to netip.AddrPort) error {
 		return err
 	}
 	s.pending.dialled, s.pending.begun = to, l.Timers.Now()
-	fd, err := l.newSocket(s, to)
+	fd, err := l.connectNode(s, to)
 	if err != nil {
 		return err
 	}
 	s.server = l.newStream(fd)
-	return l.Connect(fd, to)
-}
-
-// newSocket makes the socket for a connection to an address of the session's node.
-func (l *loop) newSocket(s *session, to netip.AddrPort) (fd int32, err error) {
-	if fd, err = reactor.NewSocket(to, l.current.SocketBuffer); err != nil {
-		return -1, err
-	}
-	if s.idle == 0 {
-		// Without an idle limit, only TCP's keepalive notices that the node's machine is gone.
-		reactor.KeepAlive(fd)
-	}
-	return fd, nil
+	return nil
 }
 
 // dialNext begins a connection to the next address that is left and not known to fail at once. If there is none, the
@@ -107,7 +95,7 @@ func (l *loop) failAddress(s *session, at netip.AddrPort, err error) {
 // closeStream closes a connection to a node, if there is one.
 func (l *loop) closeStream(h *stream) {
 	if h.fd >= 0 {
-		reactor.Close(h.fd)
+		l.closeNodeSocket(h.fd)
 		l.dropKept(h)
 		*h = stream{fd: -1}
 	}

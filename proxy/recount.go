@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/source"
 )
 
 // recount counts the sessions of a loop anew, for [Server.Check], in bounded turns while sessions go on.
@@ -31,10 +32,11 @@ type share struct {
 	queued   bool           // the session waits in the queue of node
 	opening  *generation    // whose opening the session is; nil: none
 	place    place
+	source   *source.Use // of the connection to its node; nil: the kernel has chosen the source
 }
 
-func shareOf(s *session) share {
-	c := share{listener: s.listener, flow: s.flow, node: s.node(), place: s.place}
+func (l *loop) shareOf(s *session) share {
+	c := share{listener: s.listener, flow: s.flow, node: s.node(), place: s.place, source: l.sources[s.server.fd]}
 	if s.flow != nil {
 		c.version = uint8(VersionIndex(s.version))
 	}
@@ -63,7 +65,7 @@ func (c *recount) touch(s *session, slot uint32) {
 	c.pending[word] |= bit
 	c.again = append(c.again, slot)
 	if s.listener != nil {
-		c.add(shareOf(s), -1)
+		c.add(c.loop.shareOf(s), -1)
 	}
 }
 
@@ -102,7 +104,7 @@ func (c *recount) count(slot uint32) {
 		}
 		return
 	}
-	c.add(shareOf(s), 1)
+	c.add(l.shareOf(s), 1)
 	set, now := l.Timers.IsSet(slot), l.Timers.Now()
 	switch limit := s.limit(); {
 	case s.slot != slot:
@@ -125,6 +127,7 @@ func (c *recount) fault(format string, args ...any) {
 // compare compares the loop's own counters with the count, which must be complete. It returns the number
 // of sessions.
 func (c *recount) compare() (sessions int64) {
+	var bound int64
 	listeners, openings := map[*listener]int64{}, map[*generation]int64{}
 	flows := map[*flow][len(FlowStats{}.OpenByVersion)]int64{}
 	for s, n := range c.counts {
@@ -132,6 +135,9 @@ func (c *recount) compare() (sessions int64) {
 			c.fault("%d sessions of listener %q were counted less than once", -n, s.listener.Name)
 		}
 		sessions += n
+		if s.source != nil {
+			bound += n
+		}
 		listeners[s.listener] += n
 		if s.flow != nil {
 			byVersion := flows[s.flow]
@@ -145,6 +151,9 @@ func (c *recount) compare() (sessions int64) {
 	l := c.loop
 	if n := int64(l.sessions.Len()); n != sessions {
 		c.fault("%d slots are taken, and %d have a session", n, sessions)
+	}
+	if n := int64(len(l.sources)); n != bound {
+		c.fault("%d sockets have a source address, and %d sessions have such a socket", n, bound)
 	}
 	for _, ln := range l.counters.listeners {
 		listeners[ln] += 0

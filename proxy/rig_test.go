@@ -6,12 +6,25 @@ import (
 	"mqttlb/proxy/reactor"
 )
 
-// checkEngine checks that the loops hold no timer.
+// checkEngine checks that the loops hold no timer and no source address.
 func (r *rig) checkEngine() {
 	r.t.Helper()
 	for _, l := range r.srv.engine.loops {
 		if at, left := l.Timers.Next(); left {
 			r.t.Errorf("a timer is left, for tick %d", at)
+		}
+		if len(l.sources) > 0 {
+			r.t.Errorf("%d sockets with a source address are left", len(l.sources))
+		}
+	}
+}
+
+// checkSources checks that no source address has a connection any more.
+func (r *rig) checkSources() {
+	r.t.Helper()
+	for _, ln := range r.snap.Listeners {
+		for _, u := range ln.Pool.Source.Book().Uses() {
+			r.t.Errorf("source %v to %v: %d connections open after the end", u.Source(), u.To(), u.Open())
 		}
 	}
 }

@@ -83,6 +83,7 @@ type FlowStats struct {
 
 	DialErrors uint64 // failed attempts to connect to the node
 	PassedOver uint64 // addresses of the node at which it was not reached before it was at another one
+	Shortages  uint64 // attempts for which this host had no port, source address, descriptor or memory: see [balancer.Shortage]
 
 	Retries [RetryReasons]uint64 // sessions that went on to the next candidate, by reason; they are in Total of both
 

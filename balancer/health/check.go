@@ -82,6 +82,10 @@ type Check struct {
 	Host   string // the Host header; empty: the node's host, with the port of the probe
 	Status int    // the expected status; 0: any 2xx. Redirects are not followed
 
+	// Dial connects to an IP address and port over TCP; nil: from an address that the kernel chooses. The
+	// connection must have a CloseWrite method.
+	Dial func(ctx context.Context, d *net.Dialer, address string) (net.Conn, error)
+
 	// Port is the port to probe, on nodes without a HealthPort; 0 means the node's own. Another port is another
 	// listener, so it gets no PROXY header, and no TLS but that of PortSecure, which is as
 	// Secure. Valid only if Probe is HTTP, and if it has EMQX, whose management port it is;

@@ -123,7 +123,7 @@ func (p *prober) get(ctx context.Context, n *balancer.Node, addr netip.AddrPort,
 		return answer{}, fmt.Errorf("management port: %w", err)
 	}
 	defer release()
-	var conn nodeConn = c
+	conn := c
 	if p.check.PortSecure != nil {
 		if conn, err = p.handshake(ctx, c, n, p.check.PortSecure); err != nil {
 			_ = c.Close()

@@ -125,7 +125,7 @@ func (p *prober) probeAt(ctx context.Context, n *balancer.Node, addr netip.AddrP
 
 // dial connects to an address of the node. Reads and writes end when ctx is done; the caller
 // calls release when it needs that no more.
-func (p *prober) dial(ctx context.Context, addr netip.AddrPort) (conn *net.TCPConn, release func() bool, err error) {
+func (p *prober) dial(ctx context.Context, addr netip.AddrPort) (conn nodeConn, release func() bool, err error) {
 	c, err := p.connect(ctx, addr)
 	if err != nil {
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
@@ -133,19 +133,25 @@ func (p *prober) dial(ctx context.Context, addr netip.AddrPort) (conn *net.TCPCo
 		}
 		return nil, nil, err
 	}
-	return c.(*net.TCPConn), context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) }), nil
+	return c.(nodeConn), context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) }), nil
 }
 
 // connect connects to an address of the node. The kernel has one error for an address to which no port
 // is free and for an address that this host cannot reach from any of its own, such as ::1 without IPv6.
 // Only the first is a shortage. UDP has ports of its own, and connecting it sends nothing.
 func (p *prober) connect(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	dial := p.dialer
+	dial, plain := p.dialer, &net.Dialer{KeepAlive: -1} // the connection is too short for keep alive
 	if dial == nil {
-		dial = (&net.Dialer{KeepAlive: -1}).DialContext // the connection is too short for keep alive
+		dial = plain.DialContext
 	}
-	c, err := dial(ctx, "tcp", addr.String())
-	if balancer.ShortageOf(err) != balancer.Ports {
+	var c net.Conn
+	var err error
+	if p.check.Dial != nil {
+		c, err = p.check.Dial(ctx, plain, addr.String())
+	} else {
+		c, err = dial(ctx, "tcp", addr.String())
+	}
+	if _, known := errors.AsType[*balancer.SourceError](err); known || balancer.ShortageOf(err) != balancer.Ports {
 		return c, err
 	}
 	u, unusable := dial(ctx, "udp", addr.String())
@@ -171,7 +177,7 @@ func (p *prober) ask(ctx context.Context, question Probe, n *balancer.Node, addr
 		return nil, "", err
 	}
 	defer release()
-	var conn nodeConn = c
+	conn := c
 	first, err := appendHeader(nil, conn, header)
 	if err != nil {
 		return conn, "", err

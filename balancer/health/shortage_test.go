@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -76,6 +77,23 @@ func TestAShortageOfTheSecondProbeLeavesTheFirst(t *testing.T) {
 		}
 		if r := p.probe(t.Context(), n); stateOf(r.err) != want || balancer.ShortageOf(r.err) != balancer.NoShortage {
 			t.Errorf("%v: %v, want %v", state, r.err, want)
+		}
+	}
+}
+
+// A probe that has no source says nothing about its node, whatever it asks: the management API and the CONNECT of a mute
+// node, too.
+func TestAProbeWithoutASourceIsNoVerdict(t *testing.T) {
+	for _, short := range []*balancer.SourceError{
+		{Source: netip.MustParseAddr("203.0.113.9"), Bind: true, Err: syscall.EADDRNOTAVAIL},
+		{Source: netip.MustParseAddr("127.0.0.5"), Err: syscall.EADDRNOTAVAIL},
+	} {
+		for _, probe := range []Probe{TCP, MQTT, HTTP, EMQX, EMQX | MQTT} {
+			n := newPool(t, "127.0.0.1:1").Nodes()[0]
+			p := newProber(Check{Probe: probe, Method: "GET", Path: "/", Port: 1, Dial: func(context.Context, *net.Dialer, string) (net.Conn, error) { return nil, short }})
+			if r := p.probe(t.Context(), n); !r.isShort() || !errors.Is(r.err, short) {
+				t.Errorf("%v: %v", probe, r.err)
+			}
 		}
 	}
 }

@@ -230,7 +230,7 @@ func (w *watcher) record(r result) {
 // logShort logs the first of a series of probes that could not be made.
 func (w *watcher) logShort(err error) {
 	if !w.short {
-		w.log.Warn("a health probe could not be made, which says nothing about the node: this host is short of ports, descriptors or memory", "error", err)
+		w.log.Warn("a health probe could not be made, which says nothing about the node: this host is short of ports, descriptors or memory, or has no source address for it", "error", err)
 	}
 	w.short = true
 }

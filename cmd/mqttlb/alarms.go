@@ -88,6 +88,7 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 	if plan.admin.tls != nil {
 		files("admin.tls", plan.admin.tls.Status())
 	}
+	plan.sourceAlarms(func(name, subject, text string) { add(name, subject, time.Time{}, text) })
 	if c.manager.reloads.Load().Failed {
 		add("reload_failed", c.manager.file, time.Time{}, "the configuration that was read last is not in force: mqttlb ctl config shows its errors")
 	}

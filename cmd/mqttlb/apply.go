@@ -62,6 +62,9 @@ func filesKept(warnings []string) (n int) {
 
 // applySessions replaces the plan in force. Each warning names a file that cannot be used or needs attention.
 func (s *server) applySessions(ctx context.Context, next *plan) (warnings []string, err error) {
+	if err := next.checkTransparent(); err != nil {
+		return nil, err
+	}
 	next.names.ResolveNew(ctx, next.nodes()) // first: without node addresses clients would be refused
 	if ctx.Err() != nil {
 		return nil, errStopping // which has cut the look-up short

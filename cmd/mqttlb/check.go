@@ -83,7 +83,7 @@ func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writ
 		fmt.Fprintln(stderr, err)
 		return errFailed
 	}
-	warnings := append(slices.Clone(cfg.Warnings), r.plan.warnings()...)
+	warnings := slices.Concat(cfg.Warnings, r.plan.sourceWarnings(), r.plan.warnings())
 	for _, loop := range r.loops(ctx) {
 		warnings = append(warnings, config.Error{File: file, Message: loop})
 	}

@@ -14,6 +14,7 @@ import (
 	"mqttlb/balancer/nodeset"
 	"mqttlb/config"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/source"
 )
 
 // plan holds the run-time objects of a configuration. A plan reuses the objects that the plan before it has under the same
@@ -31,6 +32,7 @@ type plan struct {
 	sets     *nodeset.Sets                  // the nodes that pools discover
 	used     map[nodeset.Source]nodeset.Set // the sets of this plan
 	planned  map[string][]plannedNode       // the nodes of each pool, in the order of its Nodes; by its name
+	sources  *source.Book
 	checkers map[string]*health.Checker
 	tls      map[string]*listenerTLS // by the listener's name
 	nodeTLS  map[string]*poolTLS     // by the pool's name
@@ -59,10 +61,10 @@ type plan struct {
 func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) (*plan, error) {
 	if before == nil {
 		stub := dns.NewStub(resolverOf(&cfg.Resolver))
-		before = &plan{registry: new(balancer.Registry), stub: stub, names: discovery.New(stub, log), sets: nodeset.New(stub, log)}
+		before = &plan{registry: new(balancer.Registry), sources: new(source.Book), stub: stub, names: discovery.New(stub, log), sets: nodeset.New(stub, log)}
 	}
 	p := &plan{
-		registry: before.registry, stub: before.stub, names: before.names, sets: before.sets,
+		registry: before.registry, sources: before.sources, stub: before.stub, names: before.names, sets: before.sets,
 		snapshot: snapshotOf(cfg), lameDuck: cfg.Timeouts.LameDuck, config: cfg, operators: set,
 	}
 	p.checkers, p.tls, p.nodeTLS = map[string]*health.Checker{}, map[string]*listenerTLS{}, map[string]*poolTLS{}
@@ -184,7 +186,7 @@ func (p *plan) logWarnings(log *slog.Logger) (all []string) {
 	if p.known {
 		return nil
 	}
-	for _, warning := range p.config.Warnings {
+	for _, warning := range append(p.sourceWarnings(), p.config.Warnings...) {
 		log.Warn("the configuration", "warning", warning.Error())
 		all = append(all, warning.Error())
 	}

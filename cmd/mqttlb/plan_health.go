@@ -37,6 +37,7 @@ func (p *plan) checkOf(i int, pool *snapshot.Pool, before *plan, log *slog.Logge
 		errs = append(errs, err)
 		check.Probe |= probe
 	}
+	check.Dial = probeDial(pool)
 	if pool.TLS != nil {
 		check.Secure = pool.TLS.Secure
 	}

@@ -74,6 +74,7 @@ func (p *plan) addPool(i int, before *plan, log *slog.Logger) (*snapshot.Pool, e
 		pool.SendProxy = 2
 		pool.ForwardTLVs = kindsOf(c.ForwardTLVs)
 	}
+	p.addSource(pool, c, before, log)
 	var tlsErr error
 	if c.TLS != nil {
 		tlsErr = p.addNodeTLS(pool, c.TLS, ofPool(i, c), before, log)

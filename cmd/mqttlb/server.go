@@ -54,6 +54,9 @@ func newServer(first *revision, log *slog.Logger) (*server, error) {
 // address that a predecessor has.
 func (s *server) listen(ctx context.Context, first *revision) error {
 	log := s.log
+	if err := first.plan.checkTransparent(); err != nil {
+		return err
+	}
 	s.plan.Store(first.plan)
 	first.plan.logWarnings(log)
 	s.status = &endpoint{setting: addressSetting, log: log, bind: func(a config.Address) (net.Listener, error) {

@@ -14,6 +14,7 @@ var (
 	sessionsTotal  = newCounter("sessions_total", "Sessions that reached a node.", "listener", "pool", "node")
 	dialErrors     = newCounter("dial_errors_total", "Attempts to reach a node that failed.", "listener", "pool", "node")
 	passedOver     = newCounter("node_addresses_passed_over_total", "Addresses of a node at which it was not reached before it was reached at another one.", "listener", "pool", "node")
+	dialShortages  = newCounter("dial_shortages_total", "Attempts to reach a node that were not made: mqttlb had no source port, source address, descriptor or memory. The node is not to blame.", "listener", "pool", "node")
 	bytesTotal     = newCounter("bytes_total", "Bytes forwarded, CONNECT and CONNACK included, PROXY headers not: received from clients, sent to clients.", "listener", "pool", "node", "direction")
 	packetsTotal   = newCounter("packets_total", "Packets of MQTT forwarded: received from clients, sent to clients.", "listener", "pool", "node", "direction")
 	publishesTotal = newCounter("publishes_total", "The PUBLISH packets among mqttlb_packets_total, by QoS.", "listener", "pool", "node", "direction", "qos")
@@ -40,6 +41,7 @@ func (s scrape) flows(stats *proxy.Stats) {
 		if f.PassedOver > 0 { // few nodes have several addresses
 			s.count(passedOver, f.PassedOver, f.Listener, f.Pool, f.Node)
 		}
+		s.count(dialShortages, f.Shortages, f.Listener, f.Pool, f.Node)
 		s.count(bytesTotal, f.Received, f.Listener, f.Pool, f.Node, received)
 		s.count(bytesTotal, f.Sent, f.Listener, f.Pool, f.Node, sent)
 		protocol := snapshot.MQTT

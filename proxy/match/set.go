@@ -16,7 +16,7 @@ type Set struct {
 	usernames texts
 	networks  addresses
 	hosts     map[string][]int32 // by the fixed part of a ServerName
-	rest      []int32 // that no index has
+	rest      []int32            // that no index has
 }
 
 // NewSet returns the set of some matches, which it keeps.

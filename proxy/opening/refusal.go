@@ -60,7 +60,7 @@ func (r Refusal) closeCode() websocket.CloseCode {
 		return websocket.GoingAway
 	case outcome.RefusedConnections, outcome.RefusedReserve, outcome.RefusedRate, outcome.RefusedAddress, outcome.RefusedAddressRate,
 		outcome.NodesFull, outcome.NodeBusy, outcome.NoNode, outcome.DialFailed, outcome.UpgradeRefused,
-		outcome.DescriptorsExceeded, outcome.PortsExceeded:
+		outcome.DescriptorsExceeded, outcome.PortsExceeded, outcome.NoSource:
 		return websocket.TryAgainLater
 	default:
 		return websocket.ProtocolError

@@ -60,6 +60,7 @@ const (
 	DialFailed          // no node could be reached: none of those that are up, or if none is up, of those that are down
 	DescriptorsExceeded // no descriptor or memory was left for the connection to the node
 	PortsExceeded       // no ephemeral port was left for the connection to the node
+	NoSource            // no address of pools[].source could be used for the connection to the node
 
 	Count // the number of outcomes
 )
@@ -115,6 +116,7 @@ var names = [Count]string{
 	DialFailed:          "dial_failed",
 	DescriptorsExceeded: "no_descriptors",
 	PortsExceeded:       "no_ports",
+	NoSource:            "no_source",
 }
 
 // String returns the outcome's name in logs and metrics.

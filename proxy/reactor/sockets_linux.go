@@ -3,6 +3,7 @@ package reactor
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -107,6 +108,45 @@ func NewSocket(to netip.AddrPort, buffer int) (int32, error) {
 func (l *Loop) Connect(fd int32, to netip.AddrPort) error {
 	l.address.set(to)
 	return l.address.connect(fd)
+}
+
+// SetSource prepares a socket that is bound to a source address before it is connected. The kernel then chooses its
+// port by both addresses at once, when it is connected, so that connections to other addresses may share it. A
+// transparent socket may have an address of another host. The error is an [os.SyscallError].
+func SetSource(fd int32, from netip.Addr, transparent bool) error {
+	err := unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
+	switch {
+	case err != nil || !transparent:
+	case from.Is4():
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1)
+	default:
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_TRANSPARENT, 1)
+	}
+	return os.NewSyscallError("setsockopt", err)
+}
+
+// BindSource binds a socket to a source address; see SetSource.
+func (l *Loop) BindSource(fd int32, from netip.Addr, transparent bool) error {
+	if err := SetSource(fd, from, transparent); err != nil {
+		return err
+	}
+	l.address.set(netip.AddrPortFrom(from, 0))
+	return l.address.bind(int(fd))
+}
+
+// CanBind returns an error if this process cannot begin connections at a source address.
+func CanBind(from netip.Addr, transparent bool) error {
+	fd, err := NewSocket(netip.AddrPortFrom(from, 0), 0)
+	if err != nil {
+		return err
+	}
+	defer Close(fd)
+	if err := SetSource(fd, from, transparent); err != nil {
+		return err
+	}
+	var a sockaddr
+	a.set(netip.AddrPortFrom(from, 0))
+	return a.bind(int(fd))
 }
 
 // Connected returns nil once a connection is made, ErrNotConnected while it is being made, or the

@@ -41,6 +41,15 @@ func Duplicate(int32) (int32, error) { return -1, ErrUnsupported }
 // NewSocket returns ErrUnsupported.
 func NewSocket(netip.AddrPort, int) (int32, error) { return -1, ErrUnsupported }
 
+// SetSource returns ErrUnsupported.
+func SetSource(int32, netip.Addr, bool) error { return ErrUnsupported }
+
+// BindSource returns ErrUnsupported.
+func (*Loop) BindSource(int32, netip.Addr, bool) error { return ErrUnsupported }
+
+// CanBind returns ErrUnsupported.
+func CanBind(netip.Addr, bool) error { return ErrUnsupported }
+
 // Connect returns ErrUnsupported.
 func (*Loop) Connect(int32, netip.AddrPort) error { return ErrUnsupported }
 

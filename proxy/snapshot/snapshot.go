@@ -11,6 +11,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/match"
+	"mqttlb/proxy/source"
 	"mqttlb/proxy/tlv"
 )
 
@@ -131,6 +132,9 @@ type Pool struct {
 
 	// TLS is the TLS of the nodes; nil: none. The PROXY header comes before TLS.
 	TLS *NodeTLS
+
+	// Source is where connections to the nodes begin; nil: the kernel chooses.
+	Source *source.Set
 
 	// DialFailed is called for each failed connection to a node. Event loops call it, so
 	// it must not block. It may be nil.

@@ -26,8 +26,8 @@ var (
 // Failure is the meaning of a failed attempt to reach a node.
 type Failure struct {
 	// Outcome is the outcome of the session if no other node is left: DialFailed;
-	// UpgradeRefused, if the node was reached; DescriptorsExceeded or PortsExceeded, if
-	// our own resources ran out.
+	// UpgradeRefused, if the node was reached; DescriptorsExceeded, PortsExceeded or
+	// NoSource, if our own resources ran out.
 	Outcome outcome.Outcome
 
 	// TimedOut reports that the attempt ran out of time. The node may answer the next
@@ -68,6 +68,8 @@ func outcomeOf(err error) outcome.Outcome {
 		return outcome.DescriptorsExceeded
 	case balancer.Ports:
 		return outcome.PortsExceeded
+	case balancer.Sources:
+		return outcome.NoSource
 	default:
 		return outcome.DialFailed
 	}

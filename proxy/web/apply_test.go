@@ -10,6 +10,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/source"
 )
 
 // poolOf returns a pool with the rig's name and one node.
@@ -127,6 +128,7 @@ func TestConnectionsDependOnWhatIsSentBeforeARequestAndOnItsTimes(t *testing.T) 
 	}
 	for name, other := range map[string]transportKey{
 		"send_proxy":        key(Settings{}, snapshot.Pool{SendProxy: 1}),
+		"source":            key(Settings{}, snapshot.Pool{Source: source.Transparent()}),
 		"tls":               key(Settings{}, snapshot.Pool{TLS: &snapshot.NodeTLS{}}),
 		"timeouts.response": key(Settings{ResponseTimeout: stallTimeout}, snapshot.Pool{}),
 		"min_body_rate":     key(Settings{MinBodyRate: 1}, snapshot.Pool{}),

@@ -55,7 +55,7 @@ func (h *Handler) connect(ctx context.Context, a *attempt, to netip.AddrPort) (n
 		}
 		return c.Control(func(fd uintptr) { reactor.SetBuffers(int32(fd), a.buffer) })
 	}}
-	return dialer.DialContext(ctx, "tcp", to.String())
+	return a.pool.Source.Dial(ctx, &dialer, to.String(), a.client.source.Addr())
 }
 
 // prepare sends the PROXY header and makes the TLS handshake. After an error the caller still owns conn.

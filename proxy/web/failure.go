@@ -92,7 +92,7 @@ func unreached(reason outcome.Outcome) (status int, why string) {
 		return http.StatusServiceUnavailable, "no node is up"
 	case outcome.NodesFull:
 		return http.StatusServiceUnavailable, "every node that is up is at its max_connections"
-	case outcome.DescriptorsExceeded, outcome.PortsExceeded:
+	case outcome.DescriptorsExceeded, outcome.PortsExceeded, outcome.NoSource:
 		return http.StatusServiceUnavailable, "the balancer has no descriptors or ports left to reach a node"
 	default:
 		return http.StatusBadGateway, "no node could be reached"

@@ -75,7 +75,7 @@ func (s *settings) transportKeys() map[transportKey]bool {
 func (s *settings) transportKey(pool *snapshot.Pool, node *balancer.Node) transportKey {
 	return transportKey{
 		pool: pool.Name, node: node.Name, address: node.Address,
-		sendProxy: pool.SendProxy, tls: pool.TLS,
+		sendProxy: pool.SendProxy, tls: pool.TLS, source: pool.Source,
 		response: s.ResponseTimeout, write: s.write,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/source"
 )
 
 // transportKey is a node of a pool, by name, with everything that connections to it depend
@@ -15,6 +16,7 @@ type transportKey struct {
 	address    string // as configured
 	sendProxy  int
 	tls        *snapshot.NodeTLS // nil: no TLS
+	source     *source.Set       // nil: the kernel's choice
 	response   time.Duration     // limit for the header of a response
 	write      Pace
 }
@@ -96,7 +98,7 @@ func (h *Handler) newTransport(key transportKey) *http.Transport {
 		DialContext:            h.dial,
 		Protocols:              &protocols,
 		DisableCompression:     true,
-		DisableKeepAlives:      key.sendProxy > 0, // a PROXY header names one client
+		DisableKeepAlives:      key.sendProxy > 0 || key.source.IsTransparent(), // such a connection is of one client
 		MaxIdleConnsPerHost:    IdlePerNode,
 		IdleConnTimeout:        idleTimeout,
 		ResponseHeaderTimeout:  key.response,
