@@ -16,6 +16,9 @@ func (r *rig) checkEngine() {
 		if len(l.sources) > 0 {
 			r.t.Errorf("%d sockets with a source address are left", len(l.sources))
 		}
+		if l.contenders != 0 {
+			r.t.Errorf("%d connections beside those of the sessions are left", l.contenders)
+		}
 	}
 }
 
