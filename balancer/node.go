@@ -27,14 +27,14 @@ type NodeSpec struct {
 // belongs to the node alone or is shared with other nodes: see [Registry].
 type Node struct {
 	Name           string
-	Address        string // as configured
-	Host           string // of Address, without brackets
-	Port           uint16 // of Address
-	HealthPort     uint16 // the port that health checks ask, in place of the one of the pool; 0: that
-	Precedence            // whether it is used before others, or only when they are not up
-	Weight         int    // 1 to MaxWeight
-	MaxConnections int    // 0 means no limit
-	ConnectRate    int    // new sessions a second, see Admit; 0 means no limit
+	Address        string     // as configured
+	Host           string     // of Address, without brackets
+	Port           uint16     // of Address
+	HealthPort     uint16     // the port that health checks ask, in place of the one of the pool; 0: that
+	Precedence     Precedence // whether it is used before others, or only when they are not up
+	Weight         int        // 1 to MaxWeight
+	MaxConnections int        // 0 means no limit
+	ConnectRate    int        // new sessions a second, see Admit; 0 means no limit
 
 	slowStart time.Duration // of the pool
 	queue     Queue         // of the pool

@@ -42,10 +42,10 @@ func (p Precedence) String() string {
 // tier whose nodes come back has all of its clients at the same nodes as before.
 type tier struct {
 	rendezvous
-	Precedence
-	pool   *Pool
-	next   *tier // the tier to use when no node of this one is up; nil: there is none
-	before int   // nodes in the tiers before
+	precedence Precedence
+	pool       *Pool
+	next       *tier // the tier to use when no node of this one is up; nil: there is none
+	before     int   // nodes in the tiers before
 
 	shares []uint64 // for drawing a node at random by weight
 	round  round    // for RoundRobin
@@ -64,7 +64,7 @@ func (p *Pool) setTiers() {
 		t.rendezvous, t.pool, t.before = newRendezvous(nodes[before:end]), p, before
 		t.shares = newShares(t.ranked)
 		if before < end {
-			t.Precedence = nodes[before].Precedence
+			t.precedence = nodes[before].Precedence
 			if p.Algorithm == RoundRobin {
 				t.round.start(t.ranked)
 			}
@@ -95,7 +95,7 @@ func (p *Pool) InUse() (in Precedence, place int) {
 	place = 1
 	for t := &p.top; t != nil; t = t.next {
 		if t.hasUp() {
-			return t.Precedence, place
+			return t.precedence, place
 		}
 		place++
 	}
