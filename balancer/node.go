@@ -39,7 +39,8 @@ type Node struct {
 	slowStart time.Duration // of the pool
 	queue     Queue         // of the pool
 	tier      *tier         // the nodes of its precedence
-	place     string        // Address, and what NodeSpec.Addrs adds to it
+
+	known []netip.AddrPort // NodeSpec.Addrs
 
 	operator  *operatorWord
 	count     *sessionCount

@@ -23,7 +23,7 @@ func (s *snapshot) pools() *table {
 			look = bad
 		}
 		t.rows = append(t.rows, []cell{
-			{text: terminal.Printable(pool.Name)}, {fmt.Sprintf("%d of %d up", pool.Up, pool.Nodes), look}, {}, {text: thousands(pool.Open)}, {text: rebalanceText(pool.Rebalance)},
+			{text: terminal.Printable(pool.Name)}, {fmt.Sprintf("%d of %d up", pool.Up, pool.Nodes), look}, {}, {text: thousands(pool.Open)}, {text: poolNote(&pool)},
 		})
 		for _, node := range s.nodes.Nodes {
 			for _, in := range node.Pools {
@@ -161,4 +161,27 @@ func rebalanceText(r *api.Rebalance) string {
 		text = fmt.Sprintf("%s to go at %s/s, %s", span(math.Ceil(r.Remaining)), rate(r.PerSecond), text)
 	}
 	return text
+}
+
+// poolNote says how sessions return, and where the nodes come from.
+func poolNote(p *api.PoolStatus) string {
+	var notes []string
+	if text := rebalanceText(p.Rebalance); text != "" {
+		notes = append(notes, text)
+	}
+	if d := p.Discovery; d != nil {
+		text := "nodes by " + terminal.Printable(d.Source)
+		switch {
+		case !d.Known:
+			text += ": not known yet"
+		case d.Error != "":
+			text += ": " + terminal.Printable(d.Error)
+		case d.EmptyIgnored:
+			text += ", which says that there are none: ignored for now"
+		case d.EmptySince != nil:
+			text += ", which says that there are none"
+		}
+		notes = append(notes, text)
+	}
+	return strings.Join(notes, "; ")
 }
