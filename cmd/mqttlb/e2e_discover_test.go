@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"strings"
 	"sync"
@@ -82,7 +81,9 @@ func (p *pod) serve(conn net.Conn) {
 	p.sessions[conn] = connect.ClientID
 	p.mu.Unlock()
 	(&v5.Connack{Properties: &v5.Properties{}}).WriteTo(conn)
-	io.Copy(io.Discard, in)
+	for err == nil && packet.Type != v5.DISCONNECT {
+		packet, err = v5.ReadPacket(in)
+	}
 	p.mu.Lock()
 	delete(p.sessions, conn)
 	p.mu.Unlock()
