@@ -36,9 +36,9 @@ type Node struct {
 	MaxConnections int        // 0 means no limit
 	ConnectRate    int        // new sessions a second, see Admit; 0 means no limit
 
-	slowStart time.Duration // of the pool
-	queue     Queue         // of the pool
-	place     string        // Address, and what NodeSpec.Addrs adds to it
+	slowStart time.Duration    // of the pool
+	queue     Queue            // of the pool
+	known     []netip.AddrPort // NodeSpec.Addrs
 
 	operator  *operatorWord
 	count     *sessionCount

@@ -167,10 +167,9 @@ func newNode(s NodeSpec) (*Node, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})
 	}
-	n.place = n.Address
 	if len(s.Addrs) > 1 {
-		n.SetAddrs(s.Addrs)
-		n.place = fmt.Sprint(n.Address, s.Addrs)
+		n.known = s.Addrs
+		n.SetAddrs(n.known)
 	}
 	return n, nil
 }

@@ -42,3 +42,10 @@ func checkHealthPort(p *Pool, s *source, at, pool string) {
 		s.errorf(at, "has no meaning with probe %s; only http and emqx have it", joinProbes(p.Health.Probe))
 	}
 }
+
+// warnDiscover warns of TLS that anybody passes who answers for DNS and has a certificate of the web.
+func warnDiscover(p *Pool, s *source, at string) {
+	if d := p.Discover; d != nil && d.SRV != "" && p.TLS != nil && p.TLS.Verify == VerifyTrue && p.TLS.CA == "" && p.TLS.ServerName == "" {
+		s.warnf(child(at, "tls"), "checks the certificates of nodes against the names in SRV records, which whoever answers for DNS chooses: set server_name, or ca to a CA of your own")
+	}
+}

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 )
@@ -10,6 +11,13 @@ import (
 // LoadNodes reads the file of nodes that the pool discovers, and parses it like ParseNodes. A file that does
 // not exist is an error for which errors.Is finds fs.ErrNotExist.
 func (p *Pool) LoadNodes() ([]Node, error) {
+	info, err := os.Stat(p.Discover.File)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // a pipe could block for ever
+		return nil, fmt.Errorf("%s is not a regular file", p.Discover.File)
+	}
 	f, err := os.Open(p.Discover.File)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ func warnPool(c *Config, p *Pool, s *source, at string) {
 	}
 	warnVerify(p.TLS, s, child(child(at, "tls"), "verify"))
 	warnVerify(p.Health.TLS, s, child(child(child(at, "health"), "tls"), "verify"))
+	warnDiscover(p, s, at)
 	warnSingleNode(p, s, at)
 	warnMaxLoad(p, s, child(at, "max_load"))
 	warnTiers(p, s, at)

@@ -87,6 +87,12 @@ func check(ctx context.Context, file string, strict bool, stdout, stderr io.Writ
 	for _, loop := range r.loops(ctx) {
 		warnings = append(warnings, config.Error{File: file, Message: loop})
 	}
+	nodeWarnings, err := checkNodeFiles(cfg)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return errFailed
+	}
+	warnings = append(warnings, nodeWarnings...)
 	for _, warning := range warnings {
 		fmt.Fprintln(stderr, warning.Warning())
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer/nodeset"
+	"mqttlb/config"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin/api"
 )
@@ -138,6 +139,24 @@ func (p *plan) discovered(pool string) (nodes []plannedNode) {
 		}
 	}
 	return nodes
+}
+
+// checkNodeFiles reads the files of nodes. One that cannot be read is a warning, since a script may write it later.
+func checkNodeFiles(cfg *config.Config) (warnings []config.Error, err error) {
+	var errs []error
+	for i := range cfg.Pools {
+		if d := cfg.Pools[i].Discover; d == nil || d.File == "" {
+			continue
+		}
+		switch _, err := cfg.Pools[i].LoadNodes(); {
+		case err == nil:
+		case config.IsFault(err):
+			errs = append(errs, err)
+		default:
+			warnings = append(warnings, cfg.Fault(fmt.Sprintf("pools[%d].discover.file", i), err.Error()+": the pool has no nodes until it can be read"))
+		}
+	}
+	return warnings, errors.Join(errs...)
 }
 
 // shorten returns the first of many names, for a line.

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -33,6 +34,18 @@ func nodeTable(nodes []api.Node, now time.Time) *table {
 		{title: "NODE", least: 14, middle: true}, {title: "STATE", least: 9}, {title: "WEIGHT", right: true}, {title: "SESSIONS", right: true},
 		{title: "POOL", least: 6}, {title: "ADDRESS", least: 14, rank: 2}, {title: "PROBE", right: true, rank: 1}, {title: "NOTE", least: 28},
 	}}
+	discovered := slices.ContainsFunc(nodes, func(n api.Node) bool {
+		return slices.ContainsFunc(n.Pools, func(in api.NodeInPool) bool { return in.Source != "" })
+	})
+	if discovered { // otherwise nobody asks for the column
+		t.columns = slices.Insert(t.columns, 6, column{title: "SOURCE", least: 10, rank: 3})
+	}
+	source := func(text string) []cell {
+		if !discovered {
+			return nil
+		}
+		return []cell{{text: cmp.Or(terminal.Printable(text), "-")}}
+	}
 	for _, n := range nodes {
 		name := terminal.Printable(n.Name)
 		for _, in := range n.Pools {
@@ -42,10 +55,13 @@ func nodeTable(nodes []api.Node, now time.Time) *table {
 			}
 			row := nodeRow(name, &n, &in, now)
 			note := len(row) - 1
-			t.rows = append(t.rows, slices.Insert(row, note, cell{text: terminal.Printable(in.Pool)}, cell{text: terminal.Printable(in.Address)}, cell{text: probe}))
+			more := slices.Concat([]cell{{text: terminal.Printable(in.Pool)}, {text: terminal.Printable(in.Address)}}, source(in.Source), []cell{{text: probe}})
+			t.rows = append(t.rows, slices.Insert(row, note, more...))
 		}
 		if len(n.Pools) == 0 {
 			t.add(name, terminal.Printable(string(n.Operator.State)), "", "", "-", "", "", "only the operator's word is left")
+			last := &t.rows[len(t.rows)-1]
+			*last = slices.Insert(*last, 6, source("")...)
 		}
 	}
 	return t

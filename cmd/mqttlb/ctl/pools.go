@@ -182,3 +182,26 @@ func rebalanceText(r *api.Rebalance) string {
 	}
 	return text
 }
+
+// poolNote says how sessions return, and where the nodes come from.
+func poolNote(p *api.PoolStatus) string {
+	var notes []string
+	if text := rebalanceText(p.Rebalance); text != "" {
+		notes = append(notes, text)
+	}
+	if d := p.Discovery; d != nil {
+		text := "nodes by " + terminal.Printable(d.Source)
+		switch {
+		case !d.Known:
+			text += ": not known yet"
+		case d.Error != "":
+			text += ": " + terminal.Printable(d.Error)
+		case d.EmptyIgnored:
+			text += ", which says that there are none: ignored for now"
+		case d.EmptySince != nil:
+			text += ", which says that there are none"
+		}
+		notes = append(notes, text)
+	}
+	return strings.Join(notes, "; ")
+}
