@@ -177,7 +177,7 @@ func TestTheCanaryOfThePage(t *testing.T) {
 	}
 
 	for _, node := range []string{"canary-1", "canary-2"} {
-		if out, code := mqttlb(t, "ctl", "disable", "--yes", "--socket", filepath.Join(dir, "socket"), node); code != 0 {
+		if out, code := mqttlb(t, "ctl", "disable", "--socket", filepath.Join(dir, "socket"), node); code != 0 {
 			t.Fatalf("disable %s: %d\n%s", node, code, out)
 		}
 	}
