@@ -40,6 +40,9 @@ func NewSet(matches []Match) *Set {
 	return s
 }
 
+// Match returns a match by its index.
+func (s *Set) Match(i int) *Match { return &s.matches[i] }
+
 // First returns the index of the first match that holds for a client, or -1.
 func (s *Set) First(f *Facts) int {
 	none := int32(len(s.matches)) //nolint:gosec // no configuration has 2^31 rules
