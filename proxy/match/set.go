@@ -16,7 +16,7 @@ type Set struct {
 	usernames texts
 	networks  addresses
 	hosts     map[string][]int32 // by the fixed part of a ServerName
-	rest      []int32 // that no index has
+	rest      []int32            // that no index has
 }
 
 // NewSet returns the set of some matches, which it keeps.
@@ -44,6 +44,9 @@ func NewSet(matches []Match) *Set {
 	s.clientIDs, s.usernames, s.networks = clientIDs.freeze(), usernames.freeze(), newAddresses(networks)
 	return s
 }
+
+// Match returns a match by its index.
+func (s *Set) Match(i int) *Match { return &s.matches[i] }
 
 // First returns the index of the first match that holds for a client, or -1.
 func (s *Set) First(f *Facts) int { return s.FirstOf(f, nil) }
