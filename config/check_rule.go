@@ -97,8 +97,7 @@ func (k *ruleChecker) checkCode(r *Rule, listeners []sight, at string) {
 // count counts the regular expressions of a rule, up to what an event loop can try on each client.
 func (k *ruleChecker) count(r *Rule, at string) {
 	few := k.expressions <= maxExpressions && k.program <= maxPrograms
-	c := &r.Certificate
-	for _, p := range []*Pattern{&r.ClientID, &r.Username, &c.CN, &c.Subject, &c.IssuerCN, &c.DNS, &c.Email, &c.URI} {
+	for _, p := range r.patterns() {
 		k.expressions += len(p.Regex)
 		k.program += p.program()
 	}

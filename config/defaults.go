@@ -88,7 +88,7 @@ var defaultConfig = Config{
 		// Where a client came from, where it went, how that ended, and its TLS if it had any.
 		Fields: []LogField{
 			"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome",
-			"connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "certificate", "path", "status", "error",
+			"connack", "disconnect", "rule", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "certificate", "path", "status", "error",
 		},
 		// Whoever asks about one client wants its line. Operators with a small disk set it.
 		Sample: 0,

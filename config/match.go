@@ -115,6 +115,12 @@ func keepAlive(n *yaml.Node) (time.Duration, error) {
 	return d, err
 }
 
+// patterns returns the patterns of all conditions.
+func (m *Match) patterns() []*Pattern {
+	c := &m.Certificate
+	return []*Pattern{&m.ClientID, &m.Username, &c.CN, &c.Subject, &c.IssuerCN, &c.DNS, &c.Email, &c.URI}
+}
+
 // String returns the conditions as they are written in a file, in one line; "" if there are none.
 func (m *Match) String() string {
 	s := flow(matchFields(m), matchFields(new(Match)))

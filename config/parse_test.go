@@ -134,7 +134,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 		Admin:    Admin{Address: tcp("127.0.0.1", 9090), Public: PublicOff},
 		Log: Log{
 			Level: LevelInfo, Format: FormatText, Output: LogStderr, Rotate: LogRotate{Size: 100 << 20, Keep: 10},
-			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "certificate", "path", "status", "error"},
+			Fields: []LogField{"listener", "client", "client_id", "version", "node", "received", "sent", "duration", "outcome", "connack", "disconnect", "rule", "tolerated", "tls", "tls_cipher", "tls_resumed", "sni", "tls_cn", "certificate", "path", "status", "error"},
 		},
 	}
 	for i := range want.Listeners {

@@ -226,6 +226,7 @@ var logFields = []LogField{
 	"outcome",
 	"connack",
 	"disconnect",
+	"rule",
 	"tolerated",
 	"certificate",
 	"path",

@@ -31,7 +31,7 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	g := newGeneration(snap, ports)
+	g := newGeneration(snap, ports, before)
 	g.setPlaces(srv.fitDescriptors(g))
 	for _, p := range opened {
 		srv.ports[p.key] = p

@@ -149,7 +149,7 @@ func (s *session) record(o outcome.Outcome, clock int64) record {
 	r.disconnect, r.disconnected = s.nodeDisconnect()
 	r.pool, r.node = s.poolAndNode()
 	if s.pending != nil {
-		r.fault = s.pending.fault
+		r.fault, r.rule = s.pending.fault, s.pending.rule
 		if last := s.pending.lastRequest; last != nil {
 			r.lastRequest, r.pool, r.node = last.request, last.pool, last.node
 			r.fault = cmp.Or(r.fault, pick(o == outcome.HTTPFailed, last.fault, ""))

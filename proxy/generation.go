@@ -23,10 +23,12 @@ type generation struct {
 	webPlaces      int64   // of maxConnections that connections with HTTP requests can take
 	reserves       []int64 // of maxConnections, by port
 	address        addressLimits
+
+	rules map[*snapshot.Listener]ruleCounts
 }
 
-// newGeneration makes a generation of a snapshot. ports belong to its listeners, in their order.
-func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
+// newGeneration makes a generation of a snapshot, which follows another one or nil. ports belong to its listeners, in their order.
+func newGeneration(snap *snapshot.Snapshot, ports []*port, before *generation) *generation {
 	g := &generation{
 		Snapshot:  snap,
 		ports:     ports,
@@ -47,6 +49,7 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port) *generation {
 			g.sessionPools[p.Name] = p
 		}
 	}
+	g.rules = newRuleCounts(g, before)
 	return g
 }
 

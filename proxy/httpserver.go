@@ -221,6 +221,15 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 			h.reject(w, r, c, ln, &opening.Rejection{Status: http.StatusServiceUnavailable, Reason: "too many connections"})
 			return
 		}
+		switch denied := h.deny(c, ln, facts); {
+		case denied == nil:
+		case f != nil && r.ContentLength == 0: // other clients may share the connection
+			h.answer(w, r, ln, denied)
+			return
+		default:
+			h.reject(w, r, c, ln, denied)
+			return
+		}
 		if most := h.proxy.current.Load().webPlaces; !c.web.take(&h.proxy.web, most) {
 			h.reject(w, r, c, ln, &opening.Rejection{
 				Status: http.StatusServiceUnavailable,

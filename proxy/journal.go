@@ -48,6 +48,7 @@ type record struct {
 	packets              [2]uint32 // to the node and to the client
 	duration             time.Duration
 	outcome              outcome.Outcome
+	rule                 string // of the listener that has refused the client; empty: none has
 	tolerated            mqttparse.Rules
 	fault                string // what was wrong with the client's first bytes, frames or TLS, or with the node; empty: nothing
 
@@ -184,6 +185,9 @@ func (r *record) attrs() []slog.Attr {
 	}
 	if r.disconnected {
 		attrs = append(attrs, slog.Int("disconnect", int(r.disconnect)))
+	}
+	if r.rule != "" {
+		attrs = append(attrs, slog.String("rule", r.rule))
 	}
 	if r.tolerated != 0 {
 		attrs = append(attrs, slog.String("tolerated", ruleNames(r.tolerated)))

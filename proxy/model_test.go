@@ -96,7 +96,7 @@ func (m *model) begin(kind, seed byte) {
 	srv.journal.records, srv.openingMemory = make(chan record, 2), newOpeningMemory()
 	m.l = must(newLoop(srv))
 	srv.engine = &engine{server: srv, loops: []*loop{m.l}}
-	m.l.current = newGeneration(snap, []*port{{}})
+	m.l.current = newGeneration(snap, []*port{{}}, nil)
 	m.l.current.setPlaces(1, refusalHeadroom)
 	srv.current.Store(m.l.current)
 	m.l.Timers.Advance(100, m.l.Due) // 10 s of real time, which do not count

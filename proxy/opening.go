@@ -149,6 +149,11 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 	} else {
 		s.idle = reactor.Ticks(timeouts.Idle)
 	}
+	if v.Rule != nil {
+		if next := l.applyRule(s, v); next != stepOpen {
+			return next
+		}
+	}
 	if refusal, ok := checkLimits(s.excess, l.server.rate, l.Now()); !ok {
 		return l.refuse(s, refusal)
 	}

@@ -29,6 +29,7 @@ type pending struct {
 	waiting     *atomic.Int32 // the same, once the session is counted; nil: it is not
 	held        *holding      // its part of the process's opening memory; nil: none
 	helloAt     int64         // when its ClientHello was whole, in ns of the loop's clock
+	rule        string        // that refuses its client; empty: none does
 	fault       string        // what was wrong with the client's first bytes, or with the last node
 	lastRequest *record       // of the client's HTTP connection; nil: none
 	serverName  string        // that the client asked for in a handshake that has failed

@@ -31,7 +31,7 @@ func pumpRig(tb testing.TB) (l *loop, s *session, client, node int) {
 	ln := &snapshot.Listener{Name: "l", Pool: &snapshot.Pool{Pool: pool}}
 	srv := &Server{journal: newJournal(slog.New(slog.DiscardHandler))}
 	l = &loop{Loop: new(reactor.Loop), server: srv, scratch: make([]byte, headroom+scratchSize), counters: newLedger()}
-	l.current = newGeneration(&snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}}, []*port{{}})
+	l.current = newGeneration(&snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}}, []*port{{}}, nil)
 	s = l.newSession()
 	pair := func() (ours, theirs int) {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)

@@ -185,6 +185,7 @@ func (srv *Server) Stats() Stats {
 	srv.engine.addTo(&stats)
 	stats.OpeningMemoryLimit = g.OpeningMemory
 	stats.Rebalances = srv.Rebalances()
+	stats.Rules = srv.Rules()
 	stats.order(g)
 	for _, ln := range g.Listeners {
 		counts := stats.Listener(ln.Name)

@@ -16,6 +16,7 @@ import (
 // reached the node.
 type Stats struct {
 	Listeners []ListenerStats // in the order of the snapshot, followed by removed listeners that still have sessions
+	Rules     []RuleStats     // of every listener, in the same order
 	Flows     []FlowStats     // of every listener and each node of its pools, in the same order
 
 	MaxConnections int64  // in force: the setting, or fewer if the descriptor limit has no room for them

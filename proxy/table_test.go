@@ -177,7 +177,7 @@ func tableOf(t testing.TB, n int) *loop {
 	t.Cleanup(l.Close)
 	srv.engine = &engine{server: srv, loops: []*loop{l}}
 	p := &port{bound: &net.TCPAddr{}}
-	l.current = newGeneration(&snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}}, []*port{p})
+	l.current = newGeneration(&snapshot.Snapshot{Listeners: []*snapshot.Listener{ln}}, []*port{p}, nil)
 	for i := range n {
 		s := l.newSession()
 		s.listener, s.flow = l.counters.listener(ln, p), l.counters.flow("mqtt", "pool", pool.Nodes()[0])

@@ -22,6 +22,11 @@ func (c *control) Route(_ context.Context, query admin.RouteQuery) (api.Route, e
 	if err != nil {
 		return answer, badRequest("%v", err)
 	}
+	rules, more := c.server.RulesFor(q)
+	for _, r := range rules {
+		answer.Rules = append(answer.Rules, api.RouteRule(r))
+	}
+	answer.MoreRules = more
 	probes := c.server.probes()
 	for _, to := range c.server.Route(q) {
 		r := api.ListenerRoute{Listeners: []string{}, Ways: []api.RouteWay{}, Pool: to.Pool, Algorithm: to.Algorithm.String(), Note: to.Note, Candidates: []api.Candidate{}}

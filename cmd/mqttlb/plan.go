@@ -81,10 +81,12 @@ func newPlan(cfg *config.Config, before *plan, set operators, log *slog.Logger) 
 		}
 		pools[cfg.Pools[i].Name] = pool
 	}
+	common := ruleListOf(cfg.Rules)
 	for i := range cfg.Listeners {
 		l := &cfg.Listeners[i]
 		ln := listenerOf(l, pools)
 		ln.Reserve = int(cfg.ReserveOf(l))
+		ln.Rules = rulesOf(common, l)
 		if l.TLS != nil {
 			var err error
 			if ln.TLS, err = p.addTLS(i, before, log); err != nil {

@@ -39,6 +39,7 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	pools := c.Pools()
 	s.listeners(stats.Listeners)
 	s.listenerTLS(stats.Listeners)
+	s.rules(stats.Rules)
 	s.flows(stats)
 	s.answers(stats.Flows)
 	s.nodes(pools)

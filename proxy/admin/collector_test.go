@@ -60,6 +60,7 @@ func everything(t *testing.T) *fixed {
 				{Version: "TLSv1.3", Cipher: "TLS_AES_128_GCM_SHA256", Resumed: true}: 4,
 			}},
 		}},
+		Rules: []proxy.RuleStats{{Listener: "mqtts", Rule: "no-test", Deny: true, Matched: 3}, {Listener: "mqtts", Rule: "never"}},
 		Flows: []proxy.FlowStats{{
 			Listener: "mqtts", Pool: "p", Node: "a", Open: 1, Total: 2, Received: 3, Sent: 4, DialErrors: 5, PassedOver: 6, Retries: [proxy.RetryReasons]uint64{proxy.RetryReset: 7}, Unanswered: [proxy.RetryReasons]uint64{proxy.RetryReset: 8, proxy.RetryOther: 9}, OpenByVersion: [4]int64{0, 0, 0, 1},
 			Packets:  [2]proxy.PacketStats{{Packets: 10, Publish: [3]uint64{1, 2, 3}}, {Packets: 20, Publish: [3]uint64{4, 5, 6}}},

@@ -14,6 +14,7 @@ type Control interface {
 	Status(ctx context.Context) (api.Status, error)
 	Nodes(ctx context.Context) (api.Nodes, error)
 	Config(ctx context.Context) (api.Config, error)
+	Rules(ctx context.Context, q RuleQuery) (api.Rules, error)
 	Alarms(ctx context.Context) (api.Alarms, error)
 	Log(ctx context.Context) (api.Log, error)
 

@@ -78,6 +78,11 @@ func (f *fakeControl) Config(context.Context) (api.Config, error) {
 	return api.Config{Generation: 1, Read: someTime, Config: "log: {}\n"}, f.err
 }
 
+func (f *fakeControl) Rules(_ context.Context, q RuleQuery) (api.Rules, error) {
+	f.call("rules %+v", q)
+	return api.Rules{Rules: []api.Rule{{Listener: "mqtt", Rule: "no-test", Action: "deny", Matched: 3}}}, f.err
+}
+
 func (f *fakeControl) Alarms(context.Context) (api.Alarms, error) {
 	return api.Alarms{Alarms: []api.Alarm{{Name: "node_down", Subject: "p/n1", Since: &someTime, Text: "refused"}}}, f.err
 }
@@ -106,7 +111,7 @@ func (f *fakeControl) Route(_ context.Context, q RouteQuery) (api.Route, error) 
 	f.call("%s%s", said, q.Listener)
 	return api.Route{ClientID: q.ClientID, Routes: []api.ListenerRoute{{
 		Listeners: []string{"mqtt"}, Ways: []api.RouteWay{{Listener: "mqtt", Sure: true}}, Pool: "p", Algorithm: "consistent_hash", Candidates: []api.Candidate{{Node: "n1", State: "up", Why: "first"}},
-	}}}, f.err
+	}}, Rules: []api.RouteRule{{Listener: "mqtt", Rule: "lan", Action: "deny", Undecided: []string{"cidr"}}}, MoreRules: true}, f.err
 }
 
 func (f *fakeControl) Check(context.Context) (api.Check, error) {

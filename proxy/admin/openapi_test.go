@@ -94,7 +94,8 @@ var apiTypes = map[string]reflect.Type{
 	"NodeChange":  reflect.TypeFor[api.NodeChange](), "NodeInPool": reflect.TypeFor[api.NodeInPool](),
 	"NodeOperator": reflect.TypeFor[api.NodeOperator](), "Nodes": reflect.TypeFor[api.Nodes](),
 	"OperatorState": reflect.TypeFor[api.OperatorState](), "PoolStatus": reflect.TypeFor[api.PoolStatus](),
-	"Rebalance": reflect.TypeFor[api.Rebalance](), "Reload": reflect.TypeFor[api.Reload](), "Route": reflect.TypeFor[api.Route](), "RouteWay": reflect.TypeFor[api.RouteWay](), "Session": reflect.TypeFor[api.Session](),
+	"Rebalance": reflect.TypeFor[api.Rebalance](), "Reload": reflect.TypeFor[api.Reload](), "Route": reflect.TypeFor[api.Route](), "RouteWay": reflect.TypeFor[api.RouteWay](),
+	"RouteRule": reflect.TypeFor[api.RouteRule](), "Rule": reflect.TypeFor[api.Rule](), "Rules": reflect.TypeFor[api.Rules](), "Session": reflect.TypeFor[api.Session](),
 	"Sessions": reflect.TypeFor[api.Sessions](), "State": reflect.TypeFor[api.State](), "Status": reflect.TypeFor[api.Status](),
 	"Tolerated": reflect.TypeFor[api.Tolerated](), "Totals": reflect.TypeFor[api.Totals](), "Yield": reflect.TypeFor[api.Yield](),
 }

@@ -45,6 +45,7 @@ func (s *Server) operations() map[string]map[string]operation {
 		"/api/v1/nodes":         get(read, getNodes),
 		"/api/v1/sessions":      get(read, getSessions, sessionQuery()...),
 		"/api/v1/route":         get(read, getRoute, "client_id", "listener", "sni", "username", "version", "address", "host", "path", "persistent"),
+		"/api/v1/rules":         get(read, getRules, "listener", "matched"),
 		"/api/v1/alarms":        get(read, getAlarms),
 		"/api/v1/config":        get(read, getConfig),
 		"/api/v1/log":           {http.MethodGet: {need: read, answer: getLog}, http.MethodPost: {need: change, answer: postLog, takesBody: true}},

@@ -45,6 +45,9 @@ func NewSet(matches []Match) *Set {
 	return s
 }
 
+// Match returns a match by its index.
+func (s *Set) Match(i int) *Match { return &s.matches[i] }
+
 // First returns the index of the first match that holds for a client, or -1.
 func (s *Set) First(f *Facts) int { return s.FirstOf(f, nil) }
 

@@ -92,10 +92,29 @@ func (o *Opening) refuseConnect(b []byte, r Refusal, err error, sc *Scratch) (v 
 // complete.
 func (o *Opening) askAdmit(sc *Scratch) Verdict {
 	o.stage = atKey
-	if o.listener.Opaque() {
-		return Verdict{Kind: Admit}
+	v := Verdict{Kind: Admit}
+	if !o.listener.Opaque() {
+		v.Connect = &sc.connect
 	}
-	return Verdict{Kind: Admit, Connect: &sc.connect}
+	if len(o.listener.Rules) > 0 {
+		facts := o.facts(v.Connect)
+		v.Rule, v.RuleNumber = o.listener.Rules.First(&facts)
+	}
+	return v
+}
+
+// facts returns what is known of the client, as conditions are about it. connect is nil if clients send no CONNECT.
+func (o *Opening) facts(connect *mqttparse.Connect) match.Facts {
+	f := match.Facts{Address: o.Source.Addr(), ServerName: o.serverName, TLS: o.TLS, Connect: connect}
+	if o.TLS != nil {
+		f.ServerName = o.TLS.ServerName
+	}
+	return f
+}
+
+// Deny returns the verdict for a client that a rule refuses.
+func (o *Opening) Deny(r *snapshot.Rule, sc *Scratch) Verdict {
+	return o.refuse(Refusal{Outcome: outcome.Denied, Code: r.Code}, "", sc)
 }
 
 // chooseKey finds the pool of the session and its key there.
@@ -127,10 +146,7 @@ func (o *Opening) choosePool(c *mqttparse.Connect) *snapshot.Pool {
 	if o.frames == nil && len(o.listener.Routes) == 0 {
 		return o.listener.Pool
 	}
-	facts := match.Facts{Address: o.Source.Addr(), Connect: c, TLS: o.TLS, ServerName: o.serverName}
-	if o.TLS != nil {
-		facts.ServerName = o.TLS.ServerName
-	}
+	facts := o.facts(c)
 	if o.frames != nil {
 		return o.frames.accepted.poolFor(facts)
 	}

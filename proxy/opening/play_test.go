@@ -156,6 +156,16 @@ func (c *client) play(next split) *part {
 			} else {
 				p.notef("admit %q, version %d", v.Connect.ClientID, v.Connect.Version)
 			}
+			if v.Rule == nil {
+				break
+			}
+			p.notef("rule %d, %s", v.RuleNumber, v.Rule.Name)
+			if v.Rule.Deny {
+				v = o.Deny(v.Rule, sc)
+				p.said = append(p.said, v.Reply...)
+				p.notef("refuse %s: %s, version %d", v.Outcome, v.Fault, o.Version)
+				return p
+			}
 		case Refuse:
 			p.notef("refuse %s: %s, version %d", v.Outcome, v.Fault, o.Version)
 			return p

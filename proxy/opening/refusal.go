@@ -54,6 +54,8 @@ func (r Refusal) closeCode() websocket.CloseCode {
 		return r.Close
 	}
 	switch r.Outcome {
+	case outcome.Denied:
+		return websocket.PolicyViolation
 	case outcome.ConnectTooLarge:
 		return websocket.MessageTooBig
 	case outcome.ConnectTimeout:

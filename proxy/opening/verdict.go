@@ -33,8 +33,8 @@ const (
 	// Pong means: send Reply, which answers a ping, and Feed.
 	Pong
 
-	// Admit means: the client's first bytes are complete, and Connect is its CONNECT. Apply the
-	// limits, and Feed.
+	// Admit means: the client's first bytes are complete, and Connect is its CONNECT. Count Rule, and
+	// refuse the client if the rule does. Otherwise apply the limits, and Feed.
 	Admit
 
 	// Refuse means: send Reply if it is not empty, and end the session with Outcome.
@@ -60,6 +60,11 @@ type Verdict struct {
 
 	// Connect is valid only if Kind is Admit. It is nil if clients send no CONNECT.
 	Connect *mqttparse.Connect
+
+	// Rule is the rule of the listener that decides about the client; nil: none does, and it is let in. RuleNumber is
+	// its number. Valid only if Kind is Admit.
+	Rule       *snapshot.Rule
+	RuleNumber int
 
 	// The fields below are valid only if Kind is Dial.
 	Pool  *snapshot.Pool

@@ -37,6 +37,7 @@ const (
 	HandshakeFailed     // the TLS handshake failed
 	RefusedHandshake    // too many TLS handshakes were waiting
 	RefusedOpening      // limits.opening_memory was exceeded, and the client's address held the most
+	Denied              // a rule of the listener refuses the client
 	IdentityMismatch    // the client's certificate does not name the identity in its CONNECT
 	BadRequest          // the header of an HTTP request is malformed, or open to doubt
 	BadUpgrade          // the request is not an acceptable upgrade to WebSocket
@@ -93,6 +94,7 @@ var names = [Count]string{
 	HandshakeFailed:     "handshake_failed",
 	RefusedHandshake:    "handshake_limit",
 	RefusedOpening:      "opening_memory",
+	Denied:              "denied",
 	IdentityMismatch:    "identity_mismatch",
 	BadRequest:          "bad_request",
 	BadUpgrade:          "bad_upgrade",

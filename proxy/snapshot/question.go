@@ -78,7 +78,7 @@ func (ln *Listener) decide(r *Route, q *Question) (undecided []string, may bool)
 			may = false
 		}
 	}
-	facts, m := q.Facts, &r.Match
+	facts := q.Facts
 	if ln.Opaque() {
 		facts.Connect = nil
 	}
@@ -92,25 +92,8 @@ func (ln *Listener) decide(r *Route, q *Question) (undecided []string, may bool)
 	if r.WebSocket {
 		ask("path", q.Known.Has(KnownPath) || !ln.choosesByPath(), !q.Known.Has(KnownPath) || MatchUpgrade(r.Path, RoutePath(q.Path)))
 	}
-	for _, of := range []struct {
-		name  string
-		known bool
-		match match.Match
-	}{
-		{"cidr", q.Known.Has(KnownAddress), match.Match{Networks: m.Networks}},
-		{"certificate", false, match.Match{Certificate: m.Certificate}},
-		{"client_id", true, match.Match{ClientID: m.ClientID}},
-		{"username", q.Known.Has(KnownUsername), match.Match{Username: m.Username}},
-		{"username_present", q.Known.Has(KnownUsername), match.Match{HasUsername: m.HasUsername}},
-		{"version", q.Known.Has(KnownVersion), match.Match{Versions: m.Versions}},
-		{"keep_alive", false, match.Match{KeepAlive: m.KeepAlive}},
-		{"will", false, match.Match{Will: m.Will}},
-		{"clean_start", false, match.Match{CleanStart: m.CleanStart}},
-	} {
-		if of.match != (match.Match{}) {
-			ask(of.name, of.known, of.match.Holds(&facts))
-		}
-	}
+	conditions, holds := q.decide(&r.Match, &facts)
+	undecided, may = append(undecided, conditions...), may && holds
 	if r.Share != nil && !r.Share.Whole() {
 		key, keyed := ShareKey(&facts)
 		known := facts.Connect != nil && len(facts.Connect.ClientID) > 0 || // otherwise the user name counts, or else the address

@@ -108,6 +108,9 @@ type Listener struct {
 	// host. Only for WS and HTTP.
 	Hosts []string
 
+	// Rules decide which clients are let in.
+	Rules Rules
+
 	// Routes, in order: the first one that takes the request or the connection gets it. On WS
 	// and HTTP listeners, a request without a route is answered 404. On the others, routes have
 	// neither host nor path, and Pool gets the connections without a route.

@@ -36,8 +36,12 @@ func TestCommandsAskAndPrint(t *testing.T) {
 		}},
 		{"nodes", "GET /api/v1/nodes", []string{"emqx-1 up ", "1.2ms", "10.0.0.2:1883", "only the operator's word"}},
 		{"alarms", "GET /api/v1/alarms", []string{"node_down emqx/emqx-3 5h0m connection refused\n", "log_lines_dropped - 5 log lines were dropped\n"}},
+		{"rules", "GET /api/v1/rules", []string{"LISTENER RULE ACTION MATCHED\n", "mqtt no-test deny 1,234\n", "mqtts office allow 0\n"}},
+		{"rules --listener mqtts --matched", "GET /api/v1/rules?listener=mqtts&matched=true", nil},
 		{"config", "GET /api/v1/config", []string{"# generation 3, of /etc/mqttlb.yaml, read at ", "\nlisteners:\n - {name: mqtt}\n", "/etc/mqttlb.yaml:3:4: is wrong\n"}},
 		{"route sensor-1", "GET /api/v1/route?client_id=sensor-1", []string{
+			"mqtt: rule lan may be the one that allows it: --address decides\nmqtt: rule no-test denies it, unless one above decides\n" +
+				"wss: rule stolen denies it\nmore rules may decide; say more about the client, as --address\n",
 			"mqtt, mqtts to pool emqx, by hash of client_id 9f86d081884c7d65\n" +
 				"mqtts: routes[0] may take it (sni: a.example.com): --sni and --address decide\n" +
 				"mqtts: routes[1] takes it (client_id: {prefix: sensor-}), unless one above does\n" +

@@ -44,18 +44,6 @@ func (s *snapshot) pools() *table {
 	return t
 }
 
-// poolNote says what an operator should know of a pool.
-func poolNote(pool *api.PoolStatus) string {
-	var notes []string
-	if pool.TierInUse > 1 {
-		notes = append(notes, terminal.Printable(pool.InUse)+" is in use")
-	}
-	if text := rebalanceText(pool.Rebalance); text != "" {
-		notes = append(notes, text)
-	}
-	return strings.Join(notes, "; ")
-}
-
 // nodeRow is the row of a node in a pool: its name, state, weight, sessions and a note.
 func nodeRow(name string, n *api.Node, in *api.NodeInPool, now time.Time) []cell {
 	state, look := nodeState(n, in)
@@ -183,9 +171,12 @@ func rebalanceText(r *api.Rebalance) string {
 	return text
 }
 
-// poolNote says how sessions return, and where the nodes come from.
+// poolNote says which nodes are in use, how sessions return, and where the nodes come from.
 func poolNote(p *api.PoolStatus) string {
 	var notes []string
+	if p.TierInUse > 1 {
+		notes = append(notes, terminal.Printable(p.InUse)+" is in use")
+	}
 	if text := rebalanceText(p.Rebalance); text != "" {
 		notes = append(notes, text)
 	}

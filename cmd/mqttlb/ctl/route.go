@@ -39,7 +39,7 @@ take, each with the flags that decide.`,
 			}
 			return show(cmd, c, r, func(route api.Route) error {
 				p := c.pageOf(cmd)
-				var lines []string
+				lines := ruleLines(&route, p)
 				if len(route.Routes) == 0 {
 					lines = append(lines, "no listener takes sessions of such a client")
 				}

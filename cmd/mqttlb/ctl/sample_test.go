@@ -69,7 +69,10 @@ func sampleRoute() api.Route {
 		{Listeners: []string{"web"}, Pool: "web", Algorithm: "least_connections", Note: "the identifier does not decide", Candidates: []api.Candidate{
 			{Node: "web-1", State: "up", Why: "fewest connections", Weight: 1},
 		}},
-	}}
+	}, Rules: []api.RouteRule{
+		{Listener: "mqtt", Rule: "lan", Action: "allow", Undecided: []string{"cidr"}}, {Listener: "mqtt", Rule: "no-test", Action: "deny"},
+		{Listener: "wss", Rule: "stolen", Action: "deny"},
+	}, MoreRules: true}
 }
 
 // startSample runs a process that knows all requests.
@@ -80,6 +83,7 @@ func (p *process) sample() *process {
 		"GET /api/v1/status":   sampleStatus(),
 		"GET /api/v1/nodes":    sampleNodes(),
 		"GET /api/v1/alarms":   sampleAlarms(),
+		"GET /api/v1/rules":    api.Rules{Rules: []api.Rule{{Listener: "mqtt", Rule: "no-test", Action: "deny", Matched: 1234}, {Listener: "mqtts", Rule: "office", Action: "allow"}}},
 		"GET /api/v1/sessions": sampleSessions(),
 		"GET /api/v1/route":    sampleRoute(),
 		"GET /api/v1/config": api.Config{Generation: 3, File: "/etc/mqttlb.yaml", Read: *ago(time.Hour), Config: "listeners:\n  - {name: mqtt}\n",

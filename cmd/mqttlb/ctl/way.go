@@ -28,6 +28,35 @@ func wayLine(w *api.RouteWay, p page) string {
 	return line
 }
 
+// ruleLines say which rules keep a client out, or may.
+func ruleLines(route *api.Route, p page) []string {
+	var lines []string
+	for _, r := range route.Rules {
+		verb, look := "denies", bad
+		if r.Action == "allow" {
+			verb, look = "allows", plain
+		}
+		line := terminal.Printable(r.Listener) + ": rule " + terminal.Printable(r.Rule) + " "
+		if len(r.Undecided) > 0 {
+			line += "may be the one that " + verb + " it: " + decides(r.Undecided)
+			look = notice
+		} else {
+			line += verb + " it"
+			if slices.ContainsFunc(route.Rules, func(e api.RouteRule) bool { return e.Listener == r.Listener && len(e.Undecided) > 0 }) {
+				line += ", unless one above decides"
+			}
+		}
+		lines = append(lines, p.paint(look, line))
+	}
+	if route.MoreRules {
+		lines = append(lines, p.paint(notice, "more rules may decide; say more about the client, as --address"))
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "")
+	}
+	return lines
+}
+
 // factFlags are the flags that say what a condition is about.
 var factFlags = map[string]string{
 	"sni": "--sni", "username": "--username", "username_present": "--username", "version": "--version", "cidr": "--address",

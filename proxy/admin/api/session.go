@@ -71,6 +71,9 @@ type Kicked struct {
 type Route struct {
 	ClientID string          `json:"client_id"`
 	Routes   []ListenerRoute `json:"routes"`
+
+	Rules     []RouteRule `json:"rules,omitempty"`      // that may keep the client out or let it in before one does
+	MoreRules bool        `json:"more_rules,omitempty"` // there are too many such rules to list
 }
 
 // RouteWay is a way through a listener to a pool.
