@@ -75,7 +75,9 @@ func checkUpgradesOfAll(l *Listener, s *source, at string) {
 			continue
 		}
 		request := Route{Host: r.Host, Path: r.Path, Paths: r.Paths, Protocol: WS, Match: Match{SNI: r.SNI, CIDR: r.CIDR, Certificate: r.Certificate}}
-		rest := func(other Route) bool { return other.Protocol == WS && other.takesAllUpgrades() && other.covers(&request) }
+		rest := func(other Route) bool {
+			return other.Protocol == WS && other.takesAllUpgrades() && other.covers(&request)
+		}
 		if !slices.ContainsFunc(l.Routes[i+1:], rest) {
 			s.errorf(item(at, i), "has no route for the rest: its upgrade is answered before the CONNECT comes, so a later route of protocol ws must take all of its upgrades, without share, fallback and conditions on the CONNECT")
 		}

@@ -64,7 +64,7 @@ const (
 	minSocketBuffer = 16 << 10
 	maxSocketBuffer = 64 << 20
 
-	// Routes are tried in order for every client and every request: 10 µs for so many.
+	// Routes that name an identifier, a user name, a network or an SNI are found at once; requests are compared with all.
 	maxRoutes = 1000
 
 	// A pattern of a client identifier, a user name or a name in a certificate: those in use are shorter.

@@ -34,7 +34,9 @@ func (p Protocol) hasConnect() bool { return p == MQTT || p == WS }
 
 // hasOneKindOfRoute reports whether the routes of a listener have its protocol. Those of HTTP
 // have two kinds of routes.
-func (p Protocol) hasOneKindOfRoute() bool { return p == MQTT || p == WS || p == TCP || p == Passthrough }
+func (p Protocol) hasOneKindOfRoute() bool {
+	return p == MQTT || p == WS || p == TCP || p == Passthrough
+}
 
 // poolProtocols lists, by the protocol of a listener, the protocols that its pool may
 // have. A listener that does not read its clients' bytes allows any.

@@ -178,6 +178,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 	if l.Address.Network == "unix" {
 		ln.Address = l.Address.Path
 	}
+	ln.IndexRoutes()
 	return ln
 }
 

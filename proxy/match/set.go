@@ -3,17 +3,20 @@ package match
 import (
 	"net/netip"
 	"slices"
+
+	"mqttlb/proxy/hostname"
 )
 
 // A Set finds the first of many matches that holds for a client. A match that names identifiers or their prefixes, user names or
-// theirs, or networks is found by one of these; all others are tried in order. A Set is immutable, and any number of
+// theirs, networks, or a host is found by one of these; all others are tried in order. A Set is immutable, and any number of
 // goroutines may use it.
 type Set struct {
 	matches   []Match
 	clientIDs texts
 	usernames texts
 	networks  addresses
-	rest      []int32 // that no index has
+	hosts     map[string][]int32 // by the fixed part of a ServerName
+	rest      []int32            // that no index has
 }
 
 // NewSet returns the set of some matches, which it keeps.
@@ -32,6 +35,8 @@ func NewSet(matches []Match) *Set {
 			for _, p := range m.Networks.sorted {
 				networks[p] = append(networks[p], number)
 			}
+		case byHost:
+			s.addHost(m.ServerName, number)
 		case byNothing:
 			s.rest = append(s.rest, number)
 		}
@@ -44,21 +49,27 @@ func NewSet(matches []Match) *Set {
 func (s *Set) Match(i int) *Match { return &s.matches[i] }
 
 // First returns the index of the first match that holds for a client, or -1.
-func (s *Set) First(f *Facts) int {
+func (s *Set) First(f *Facts) int { return s.FirstOf(f, nil) }
+
+// FirstOf is First among the matches of which fits says so; nil: all.
+func (s *Set) FirstOf(f *Facts, fits func(i int) bool) int {
 	none := int32(len(s.matches)) //nolint:gosec // no configuration has 2^31 rules
 	first := none
 	if f.Connect != nil {
-		first = s.firstOf(&s.clientIDs, f.Connect.ClientID, f, first)
+		first = s.firstOf(&s.clientIDs, f.Connect.ClientID, f, fits, first)
 		if f.Connect.HasUsername {
-			first = s.firstOf(&s.usernames, f.Connect.Username, f, first)
+			first = s.firstOf(&s.usernames, f.Connect.Username, f, fits, first)
 		}
 	}
 	if s.networks.of != nil {
 		for i := s.networks.narrowest(f.Address); i >= 0; i = int(s.networks.within[i]) {
-			first = s.earlier(s.networks.of[i], f, first)
+			first = s.earlier(s.networks.of[i], f, fits, first)
 		}
 	}
-	first = s.earlier(s.rest, f, first)
+	if len(s.hosts) > 0 && f.ServerName != "" {
+		first = s.firstOfHost(hostname.Canonical(f.ServerName), f, fits, first)
+	}
+	first = s.earlier(s.rest, f, fits, first)
 	if first == none {
 		return -1
 	}
@@ -66,25 +77,25 @@ func (s *Set) First(f *Facts) int {
 }
 
 // firstOf returns the first match before a limit that holds and names a text; the limit if there is none.
-func (s *Set) firstOf(index *texts, text []byte, f *Facts, limit int32) int32 {
+func (s *Set) firstOf(index *texts, text []byte, f *Facts, fits func(int) bool, limit int32) int32 {
 	if index.exact != nil {
-		limit = s.earlier(index.exact[string(text)], f, limit)
+		limit = s.earlier(index.exact[string(text)], f, fits, limit)
 	}
 	if index.of != nil {
 		for i := longest(index.prefixes, text); i >= 0; i = int(index.prefixes.within[i]) {
-			limit = s.earlier(index.of[i], f, limit)
+			limit = s.earlier(index.of[i], f, fits, limit)
 		}
 	}
 	return limit
 }
 
-// earlier returns the first of some matches, in their order, that holds and comes before a limit; the limit if there is none.
-func (s *Set) earlier(of []int32, f *Facts, limit int32) int32 {
+// earlier returns the first of some matches, in their order, that holds, fits and comes before a limit; the limit if there is none.
+func (s *Set) earlier(of []int32, f *Facts, fits func(int) bool, limit int32) int32 {
 	for _, i := range of {
 		if i >= limit {
 			break
 		}
-		if s.matches[i].Holds(f) {
+		if s.matches[i].Holds(f) && (fits == nil || fits(int(i))) {
 			return i
 		}
 	}
@@ -162,6 +173,7 @@ const (
 	byClientID
 	byUsername
 	byNetwork
+	byHost
 )
 
 // uses counts how many matches have each value, since the one that the fewest share finds a match with the least work.
@@ -201,6 +213,9 @@ func (u *uses) rarest(m *Match) key {
 	consider(byUsername, sharing(m.Username.values(), u.usernames))
 	if m.Networks != nil {
 		consider(byNetwork, sharing(m.Networks.sorted, u.networks))
+	}
+	if best == byNothing && m.ServerName != "" {
+		best = byHost
 	}
 	return best
 }

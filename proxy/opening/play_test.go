@@ -113,7 +113,7 @@ func (c *client) play(next split) *part {
 	ln, p, sc := stages[c.stage], &part{}, &Scratch{}
 	o := New(rules, ln, peer)
 	left := c.before
-	if ln.TLS == nil && ln.Routes == nil || ln.Protocol == snapshot.Passthrough {
+	if !ln.ServesHTTP() && ln.TLS == nil {
 		left = append(bytes.Clone(left), c.after...)
 	}
 	loop := make([]byte, 128<<10) // like the buffer of an event loop: reused for every read

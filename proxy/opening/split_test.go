@@ -13,7 +13,7 @@ func FuzzSplit(f *testing.F) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	for _, r := range slices.Concat(rows(f), toleratedRows(f), ruleRows(f)) {
+	for _, r := range slices.Concat(rows(f), toleratedRows(f), routedRows(f), ruleRows(f)) {
 		for _, sizes := range []string{"\x00", "\x01\x07\x00", "\x28"} {
 			f.Add(uint8(slices.Index(names, r.stage)), []byte(r.before), []byte(r.after), []byte(sizes))
 		}

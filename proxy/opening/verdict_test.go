@@ -128,7 +128,7 @@ func endless() string {
 
 func TestVerdicts(t *testing.T) {
 	reached := map[string]bool{}
-	for _, r := range slices.Concat(rows(t), toleratedRows(t), ruleRows(t)) {
+	for _, r := range slices.Concat(rows(t), toleratedRows(t), routedRows(t), ruleRows(t)) {
 		t.Run(r.name, func(t *testing.T) {
 			reached[r.stage] = true
 			for name, next := range map[string]split{"whole": whole, "byte by byte": drip, "in threes": by([]byte{2})} {

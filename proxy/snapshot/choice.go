@@ -15,12 +15,35 @@ func (ln *Listener) ConnectionRoute(f match.Facts) *Route {
 		return nil
 	}
 	c := choiceFor(f)
+	if ln.index != nil {
+		return ln.found(ln.index.FirstOf(&c.Facts, func(i int) bool { return c.takesToo(&ln.Routes[i]) }))
+	}
 	for i := range ln.Routes {
 		if r := &ln.Routes[i]; c.may(r) {
 			return r
 		}
 	}
 	return nil
+}
+
+// IndexRoutes makes the search for the route of a client quick however many routes there are. It is called before the listener is
+// used; without it, the routes are tried one after the other.
+func (ln *Listener) IndexRoutes() {
+	matches := make([]match.Match, len(ln.Routes))
+	for i := range ln.Routes {
+		r := &ln.Routes[i]
+		matches[i] = r.Match
+		matches[i].ServerName = r.SNI
+	}
+	ln.index = match.NewSet(matches)
+}
+
+// found returns the route of an index; nil for -1.
+func (ln *Listener) found(i int) *Route {
+	if i < 0 {
+		return nil
+	}
+	return &ln.Routes[i]
 }
 
 // RouteOf returns the first route that takes a request of a client, or nil. The request's path is in its normal form. The
@@ -35,6 +58,9 @@ func (ln *Listener) RouteOf(r *http.Request, f match.Facts) *Route {
 func (ln *Listener) UpgradeRoute(r *http.Request, f match.Facts) *Route {
 	search := ln.search(r, f)
 	search.upgraded = true
+	if ln.index != nil {
+		return ln.found(ln.index.FirstOf(&search.Facts, func(i int) bool { return search.fits(&ln.Routes[i]) && search.takesToo(&ln.Routes[i]) }))
+	}
 	return search.next()
 }
 
@@ -74,11 +100,16 @@ func (s *search) next() *Route {
 	for len(s.routes) > 0 {
 		r := &s.routes[0]
 		s.routes = s.routes[1:]
-		if (r.WebSocket || !s.upgraded) && r.matchesRequest(s.host, s.path) && s.may(r) {
+		if s.fits(r) && s.may(r) {
 			return r
 		}
 	}
 	return nil
+}
+
+// fits reports whether the request is one that the route is for.
+func (s *search) fits(r *Route) bool {
+	return (r.WebSocket || !s.upgraded) && r.matchesRequest(s.host, s.path)
 }
 
 // A choice is that of a route for one client.
@@ -105,8 +136,14 @@ func (c *choice) may(r *Route) bool {
 	case !r.Match.Holds(&c.Facts) || !c.inShare(r):
 		return false
 	}
-	return !r.Fallback || r.Pool.HasUp()
+	return r.isOpen()
 }
+
+// takesToo reports whether the route takes a client that its Match and its SNI hold for, and whose CONNECT has come.
+func (c *choice) takesToo(r *Route) bool { return c.inShare(r) && r.isOpen() }
+
+// isOpen reports whether the route takes clients now.
+func (r *Route) isOpen() bool { return !r.Fallback || r.Pool.HasUp() }
 
 // inShare reports whether the client is in the route's share.
 func (c *choice) inShare(r *Route) bool {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/proxy/match"
 	"mqttlb/proxy/tlv"
 )
 
@@ -113,6 +114,8 @@ type Listener struct {
 	// and HTTP listeners, a request without a route is answered 404. On the others, routes have
 	// neither host nor path, and Pool gets the connections without a route.
 	Routes []Route
+
+	index *match.Set // of Routes; nil: see IndexRoutes
 }
 
 // Pool is a balancer's pool and the settings of connections to its nodes.
