@@ -38,7 +38,7 @@ type ruleChecker struct {
 func (k *ruleChecker) check(rules []Rule, listeners []sight, at string) {
 	if len(rules) > maxRules {
 		k.s.errorf(item(at, maxRules), "is one rule too many; a list has at most %d", maxRules)
-		rules = rules[:maxRules]
+		return // the others are as many lines to read
 	}
 	if k.common != nil && k.common.all != "" && len(rules) > 0 && k.s.valid(at) {
 		k.s.errorf(at, "has no effect: the rule %s, of all listeners, matches every client", quote(k.common.all))

@@ -155,8 +155,8 @@ func conditionRows(t *testing.T) []struct {
 	}
 }
 
-// dialAs dials with the TLS of a device, and upgrades.
-func (r *rig) dialAs(d *device) *client {
+// dialDevice dials with the TLS of a device, and upgrades.
+func (r *rig) dialDevice(d *device) *client {
 	r.t.Helper()
 	c := r.dialBare(r.srv.Addr("mqtt"))
 	if r.snap.Listeners[0].TLS != nil {

@@ -29,7 +29,7 @@ func TestEachConditionOfARule(t *testing.T) {
 				seen := uint64(0)
 				for v, want := range banned {
 					if row.yes.id != "" && (row.ofVersion == 0 || row.ofVersion == v) {
-						c := r.dialAs(&row.yes)
+						c := r.dialDevice(&row.yes)
 						c.send(row.yes.connect(v))
 						if got := string(c.rest()); got != want {
 							t.Errorf("%s, %s: told %q, want %q", row.name, v, got, want)
@@ -38,7 +38,7 @@ func TestEachConditionOfARule(t *testing.T) {
 						seen, denied = seen+1, denied+1
 					}
 					if row.not.id != "" && row.ofVersion != v {
-						c := r.dialAs(&row.not)
+						c := r.dialDevice(&row.not)
 						c.send(row.not.connect(v))
 						first := make([]byte, 1)
 						if _, err := c.Read(first); err != nil || first[0] != 0x20 {
