@@ -40,8 +40,6 @@ type Node struct {
 	queue     Queue         // of the pool
 	tier      *tier         // the nodes of its precedence
 
-	known []netip.AddrPort // NodeSpec.Addrs
-
 	operator  *operatorWord
 	count     *sessionCount
 	condition *condition
