@@ -27,23 +27,23 @@ type NodeSpec struct {
 // belongs to the node alone or is shared with other nodes: see [Registry].
 type Node struct {
 	Name           string
-	Address        string // as configured
-	Host           string // of Address, without brackets
-	Port           uint16 // of Address
-	Weight         int    // 1 to MaxWeight
-	MaxConnections int    // 0 means no limit
-	ConnectRate    int    // new sessions a second, see Admit; 0 means no limit
-	HealthPort     uint16 // the port that health checks ask, in place of the one of the pool; 0: that
-	Precedence            // whether it is used before others, or only when they are not up
+	Address        string     // as configured
+	Host           string     // of Address, without brackets
+	Port           uint16     // of Address
+	HealthPort     uint16     // the port that health checks ask, in place of the one of the pool; 0: that
+	Precedence     Precedence // whether it is used before others, or only when they are not up
+	Weight         int        // 1 to MaxWeight
+	MaxConnections int        // 0 means no limit
+	ConnectRate    int        // new sessions a second, see Admit; 0 means no limit
 
 	slowStart time.Duration // of the pool
 	queue     Queue         // of the pool
-	tier      *tier         // the nodes of its precedence
 
 	operator  *operatorWord
 	count     *sessionCount
 	condition *condition
 	schedule  *schedule
+	tier      *tier // the nodes of its precedence
 }
 
 // Same reports whether n and other are the same address of the same node of the same

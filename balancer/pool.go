@@ -161,7 +161,7 @@ func newNode(s NodeSpec) (*Node, error) {
 	}
 	n := &Node{
 		Name: s.Name, Address: s.Address, Host: host, Port: uint16(port),
-		Precedence: Precedence{s.Backup, s.Priority}, Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections, ConnectRate: s.ConnectRate, HealthPort: s.HealthPort,
+		Precedence: Precedence{s.Backup, uint16(s.Priority)}, Weight: cmp.Or(s.Weight, 1), MaxConnections: s.MaxConnections, ConnectRate: s.ConnectRate, HealthPort: s.HealthPort,
 		operator: &operatorWord{name: s.Name}, count: &sessionCount{visits: new(visits)}, condition: newCondition(), schedule: newSchedule(),
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {

@@ -12,8 +12,8 @@ const MaxPriority = 65535
 // Precedence says which nodes of a pool come first: those of the first precedence of which a node is up
 // get all sessions, and share them by the pool's algorithm. The zero Precedence is before all others.
 type Precedence struct {
-	Backup   bool // comes after all that are no backups, whatever their priority
-	Priority int  // 0 to MaxPriority; the lowest comes first, as in RFC 2782
+	Backup   bool   // comes after all that are no backups, whatever their priority
+	Priority uint16 // the lowest comes first, as in RFC 2782
 }
 
 // Compare returns -1 if p comes before other, 0 if both are the same, and 1 if other comes first.
@@ -31,21 +31,21 @@ func (p Precedence) Compare(other Precedence) int {
 func (p Precedence) String() string {
 	switch {
 	case p.Backup && p.Priority > 0:
-		return "a backup of priority " + strconv.Itoa(p.Priority)
+		return "a backup of priority " + strconv.Itoa(int(p.Priority))
 	case p.Backup:
 		return "a backup"
 	}
-	return "priority " + strconv.Itoa(p.Priority)
+	return "priority " + strconv.Itoa(int(p.Priority))
 }
 
 // tier is the nodes of one precedence. Draws, turns and shares of a tier do not depend on other tiers: a
 // tier whose nodes come back has all of its clients at the same nodes as before.
 type tier struct {
 	rendezvous
-	Precedence
-	pool   *Pool
-	next   *tier // the tier to use when no node of this one is up; nil: there is none
-	before int   // nodes in the tiers before
+	precedence Precedence
+	pool       *Pool
+	next       *tier // the tier to use when no node of this one is up; nil: there is none
+	before     int   // nodes in the tiers before
 
 	shares []uint64 // for drawing a node at random by weight
 	round  round    // for RoundRobin
@@ -64,7 +64,7 @@ func (p *Pool) setTiers() {
 		t.rendezvous, t.pool, t.before = newRendezvous(nodes[before:end]), p, before
 		t.shares = newShares(t.ranked)
 		if before < end {
-			t.Precedence = nodes[before].Precedence
+			t.precedence = nodes[before].Precedence
 			if p.Algorithm == RoundRobin {
 				t.round.start(t.ranked)
 			}
@@ -89,10 +89,15 @@ func (p *Pool) inUse() *tier {
 	return nil
 }
 
-// InUse returns the precedence of the nodes that new sessions go to now; false: no node is up.
-func (p *Pool) InUse() (in Precedence, ok bool) {
-	if t := p.inUse(); t != nil {
-		return t.Precedence, true
+// InUse returns the precedence of the nodes that new sessions go to now, and its place among those of the
+// pool: 1 is that of the first nodes. The place is 0 if no node is up.
+func (p *Pool) InUse() (in Precedence, place int) {
+	place = 1
+	for t := &p.top; t != nil; t = t.next {
+		if t.hasUp() {
+			return t.precedence, place
+		}
+		place++
 	}
-	return Precedence{}, false
+	return Precedence{}, 0
 }

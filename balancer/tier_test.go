@@ -57,14 +57,14 @@ func TestSessionsGoToTheFirstTierWithANodeThatIsUp(t *testing.T) {
 
 func TestPrecedenceOfBackupsIsAfterEveryPriority(t *testing.T) {
 	p := newTieredPool(t, PoolSpec{}, "spare2:b1", "low:65535", "spare1:b0", "high:0")
-	for _, want := range []string{"high", "low", "spare1", "spare2"} {
-		in, ok := p.InUse()
-		if got := pick(p, 1); got.Name != want || !ok || in != got.Precedence {
+	for i, want := range []string{"high", "low", "spare1", "spare2"} {
+		in, place := p.InUse()
+		if got := pick(p, 1); got.Name != want || place != i+1 || in != got.Precedence {
 			t.Fatalf("%s with precedence %+v in use, want %s", got.Name, in, want)
 		}
 		p.node(want).SetHealth(Down)
 	}
-	if _, ok := p.InUse(); ok {
+	if _, place := p.InUse(); place != 0 {
 		t.Error("a tier is in use, but no node is up")
 	}
 }
@@ -167,8 +167,8 @@ func TestPoolWithoutNodes(t *testing.T) {
 				t.Errorf("%v: %v", a, choices)
 			}
 		}
-		_, inUse := p.InUse()
-		if p.Up() != 0 || inUse || p.HasOtherUp("x") || p.Home(1) != nil || len(p.Nodes()) != 0 || len(p.Judge())+len(p.JudgeAnswers()) != 0 {
+		_, place := p.InUse()
+		if p.Up() != 0 || place != 0 || p.HasOtherUp("x") || p.Home(1) != nil || len(p.Nodes()) != 0 || len(p.Judge())+len(p.JudgeAnswers()) != 0 {
 			t.Errorf("%v: something is up", a)
 		}
 		if !p.SameHomes(newTestPool(t, PoolSpec{Algorithm: a})) || p.SameHomes(newTieredPool(t, PoolSpec{Algorithm: a}, "a")) {

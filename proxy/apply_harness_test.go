@@ -110,7 +110,7 @@ func rebuilt(t *testing.T, p *balancer.Pool, change func(*balancer.PoolSpec)) *b
 	t.Helper()
 	spec := balancer.PoolSpec{Name: p.Name, Algorithm: p.Algorithm, HashKey: p.HashKey}
 	for _, n := range p.Nodes() {
-		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: n.Name, Address: n.Address, Weight: n.Weight, MaxConnections: n.MaxConnections, ConnectRate: n.ConnectRate})
+		spec.Nodes = append(spec.Nodes, balancer.NodeSpec{Name: n.Name, Address: n.Address, Weight: n.Weight, MaxConnections: n.MaxConnections, ConnectRate: n.ConnectRate, Priority: int(n.Precedence.Priority), Backup: n.Precedence.Backup})
 	}
 	change(&spec)
 	b, err := balancer.NewPool(spec)

@@ -25,6 +25,7 @@ func (srv *Server) runJudge() {
 // and one at the end of its time, which is 10 s or more.
 func (srv *Server) judge() {
 	srv.host.read()
+	srv.reportTiers()
 	for _, p := range srv.current.Load().Pools() {
 		for _, v := range p.Judge() {
 			srv.logVerdict(p.Name, v)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy/rate"
 	"mqttlb/proxy/snapshot"
 )
@@ -40,6 +41,8 @@ type Server struct {
 	drains   *drains
 	revoked  revoked
 	working  sync.WaitGroup // goroutines of releasePort, runDrains, runRevoked and runJudge
+
+	laterInUse map[string]balancer.Precedence // by pool; see reportTiers
 
 	checking sync.Mutex // held by Check
 

@@ -34,6 +34,9 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 		if pool.Up() == 0 {
 			add("pool_down", pool.Name, time.Time{}, "no node of the pool takes new sessions")
 		}
+		if in, place := pool.InUse(); place > 1 {
+			add("backup_in_use", pool.Name, time.Time{}, "no node before it is up: new sessions go to "+in.String())
+		}
 		for _, n := range plan.checkers[pool.Name].Status() {
 			subject := pool.Name + "/" + n.Node.Name
 			switch n.State {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"mqttlb/balancer"
 	"mqttlb/proxy"
 	"mqttlb/proxy/admin"
 	"mqttlb/proxy/admin/api"
@@ -72,6 +73,10 @@ func (c *control) Status(context.Context) (api.Status, error) {
 		p := api.PoolStatus{Name: pool.Name, Nodes: len(pool.Nodes()), Up: pool.Up(), Discovery: discoveryOf(sources, pool.Name)}
 		for _, n := range pool.Nodes() {
 			p.Open += n.Open()
+		}
+		var in balancer.Precedence
+		if in, p.TierInUse = pool.InUse(); p.TierInUse > 1 {
+			p.InUse = in.String()
 		}
 		if progress, ok := stats.Rebalances[pool.Name]; ok {
 			p.Rebalance = rebalanceOf(progress)

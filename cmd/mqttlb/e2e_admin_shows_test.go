@@ -30,7 +30,7 @@ func TestTheAPIShowsTheProcess(t *testing.T) {
 	get("/api/v1/status", &status)
 	if status.PID != r.cmd.Process.Pid || status.State != api.Serving || !status.Ready || status.Generation != 1 || status.Sessions != 1 || status.Totals.Accepted != 1 ||
 		len(status.Listeners) != 1 || status.Listeners[0].Address != r.addrs["mqtt"] || status.Listeners[0].Open != 1 ||
-		len(status.Pools) != 1 || status.Pools[0] != (api.PoolStatus{Name: "brokers", Nodes: 1, Up: 1, Open: 1}) || status.Alarms != 0 {
+		len(status.Pools) != 1 || status.Pools[0] != (api.PoolStatus{Name: "brokers", Nodes: 1, Up: 1, Open: 1, TierInUse: 1}) || status.Alarms != 0 {
 		t.Errorf("%+v", status)
 	}
 	var running api.Config

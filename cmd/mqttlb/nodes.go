@@ -71,6 +71,7 @@ func nodeInPool(pool string, n *balancer.Node, planned *plannedNode, s health.St
 		Weight: n.Weight, ConfiguredWeight: planned.Weight, Source: planned.source, Connections: n.Open(), MaxConnections: n.MaxConnections,
 		ConnectRate: n.ConnectRate, Waiting: n.Waiting(), Ramp: n.Ramp(),
 	}
+	in.Priority, in.Backup = int(n.Precedence.Priority), n.Precedence.Backup
 	in.Overloaded, in.Unanswered = n.Overloaded(), n.UnansweredTotal()
 	in.Mute, _ = n.Mute()
 	if left := n.OutlierFor(); left > 0 {

@@ -9,6 +9,8 @@ import (
 )
 
 var (
+	tierInUse = newGauge("pool_tier_in_use", "Which nodes of a pool new sessions go to, by priority, the backups last: 1 the first, 2 those after them; 0: no node is up.", "pool")
+
 	nodeState   = newGauge("node_state", "1 for the state that a node is in, 0 for the others.", "pool", "node", "state")
 	nodeHealth  = newGauge("node_health", "1 for what the health checks say of a node, 0 for the other states, whatever the operator has said about it.", "pool", "node", "state")
 	nodeHealthy = newGauge("node_healthy", "1 while the health checks find a node good, whatever the operator has said about it.", "pool", "node")
@@ -37,6 +39,8 @@ var states = [...]balancer.State{balancer.Up, balancer.Draining, balancer.Down}
 // nodes sends the state and the load of each node.
 func (s scrape) nodes(pools []*snapshot.Pool) {
 	for _, p := range pools {
+		_, place := p.InUse()
+		s.gauge(tierInUse, float64(place), p.Name)
 		for _, n := range p.Nodes() {
 			is, health := n.State(), n.Health()
 			for _, state := range states {

@@ -44,6 +44,21 @@ func (s *snapshot) pools() *table {
 	return t
 }
 
+// poolNote says what an operator should know of a pool.
+func poolNote(pool *api.PoolStatus) string {
+	var notes []string
+	if pool.TierInUse > 1 {
+		notes = append(notes, terminal.Printable(pool.InUse)+" is in use")
+	}
+	if text := rebalanceText(pool.Rebalance); text != "" {
+		notes = append(notes, text)
+	}
+	if pool.Discovery != nil {
+		notes = append(notes, sourceNote(pool.Discovery))
+	}
+	return strings.Join(notes, "; ")
+}
+
 // nodeRow is the row of a node in a pool: its name, state, weight, sessions and a note.
 func nodeRow(name string, n *api.Node, in *api.NodeInPool, now time.Time) []cell {
 	state, look := nodeState(n, in)
@@ -87,6 +102,14 @@ func nodeNote(n *api.Node, in *api.NodeInPool, now time.Time) string {
 	}
 	if in.Healthy { // otherwise the reason names the addresses
 		notes = append(notes, addressNotes(in.Addresses, now)...)
+	}
+	switch {
+	case in.Backup && in.Priority > 0:
+		notes = append(notes, fmt.Sprintf("backup of priority %d", in.Priority))
+	case in.Backup:
+		notes = append(notes, "backup")
+	case in.Priority > 0:
+		notes = append(notes, fmt.Sprintf("priority %d", in.Priority))
 	}
 	if in.Warning != "" {
 		notes = append(notes, terminal.Printable(in.Warning))
@@ -163,25 +186,18 @@ func rebalanceText(r *api.Rebalance) string {
 	return text
 }
 
-// poolNote says how sessions return, and where the nodes come from.
-func poolNote(p *api.PoolStatus) string {
-	var notes []string
-	if text := rebalanceText(p.Rebalance); text != "" {
-		notes = append(notes, text)
+// sourceNote says where the nodes of a pool come from.
+func sourceNote(d *api.Discovery) string {
+	text := "nodes by " + terminal.Printable(d.Source)
+	switch {
+	case !d.Known:
+		text += ": not known yet"
+	case d.Error != "":
+		text += ": " + terminal.Printable(d.Error)
+	case d.EmptyIgnored:
+		text += ", which says that there are none: ignored for now"
+	case d.EmptySince != nil:
+		text += ", which says that there are none"
 	}
-	if d := p.Discovery; d != nil {
-		text := "nodes by " + terminal.Printable(d.Source)
-		switch {
-		case !d.Known:
-			text += ": not known yet"
-		case d.Error != "":
-			text += ": " + terminal.Printable(d.Error)
-		case d.EmptyIgnored:
-			text += ", which says that there are none: ignored for now"
-		case d.EmptySince != nil:
-			text += ", which says that there are none"
-		}
-		notes = append(notes, text)
-	}
-	return strings.Join(notes, "; ")
+	return text
 }

@@ -61,6 +61,8 @@ type NodeInPool struct {
 	Unanswered       uint64        `json:"unanswered,omitempty"`    // sessions that it has given no CONNACK, since the start
 	Mute             string        `json:"mute,omitempty"`          // the likely cause why it accepts connections and no session gets a CONNACK; empty: it answers
 	Overloaded       bool          `json:"overloaded,omitempty"`    // over the pool's max_load: new clients without a persistent session go elsewhere
+	Priority         int           `json:"priority,omitempty"`      // the nodes of the lowest one are used, while one of them is up
+	Backup           bool          `json:"backup,omitempty"`        // used while no node that is no backup is up
 	Weight           int           `json:"weight"`
 	ConfiguredWeight int           `json:"configured_weight"`
 	Connections      int64         `json:"connections"`

@@ -70,8 +70,11 @@ type Tolerated struct {
 type PoolStatus struct {
 	Name  string `json:"name"`
 	Nodes int    `json:"nodes"`
-	Up    int    `json:"up"` // nodes that take new sessions
+	Up    int    `json:"up"` // nodes that take new sessions, or would if no node before them was up
 	Open  int64  `json:"open"`
+
+	TierInUse int    `json:"tier_in_use"`      // which nodes new sessions go to, by priority: 1 the first, 0 none is up
+	InUse     string `json:"in_use,omitempty"` // if not the first, what they are, such as a backup
 
 	Rebalance *Rebalance `json:"rebalance,omitempty"` // none: pools[].rebalance is off
 	Discovery *Discovery `json:"discovery,omitempty"` // none: the pool has no pools[].discover
