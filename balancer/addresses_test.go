@@ -157,11 +157,11 @@ func TestNodeIsUnusableIfAllItsAddressesAre(t *testing.T) {
 	n.SetAddrs(at)
 	why := errors.New("a listener of this process")
 	n.SetUnusable(AddrErrors{{at[0], why}})
-	if n.Unusable() != nil || n.UnusableAt(at[0]) != why || n.UnusableAt(at[1]) != nil { //nolint:errorlint // the very same
+	if n.Unusable() != nil || n.UnusableAt(at[0]) != why || n.UnusableAt(at[1]) != nil {
 		t.Error("one address")
 	}
 	n.SetUnusable(AddrErrors{{at[0], why}, {at[1], why}})
-	if n.Unusable() != why { //nolint:errorlint // the very same
+	if n.Unusable() != why {
 		t.Error("both")
 	}
 	n.SetUnusable(nil)

@@ -175,6 +175,7 @@ func (l *loop) afterNodeHandshake(s *session, made *tlsterm.Session, err error) 
 	}
 	made.Detach()
 	o.reclaim()
+	o.left = nil // the node has answered: another address would not help
 	s.server.layers = &layers{tls: made}
 	s.server.readable = true
 	return stepAnnounce

@@ -20,7 +20,7 @@ const (
 	besideAfter = 250 * time.Millisecond
 
 	// mostAbreast is how many connections a session makes at the same time, at most. The oldest, which has then
-	// waited for three times besideAfter, makes room for the next.
+	// waited for four times besideAfter, makes room for the next.
 	mostAbreast = 4
 
 	// contendersPerLoop limits the connections beside those of the sessions that one loop makes, and so the descriptors that a

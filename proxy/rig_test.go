@@ -13,6 +13,9 @@ func (r *rig) checkEngine() {
 		if at, left := l.Timers.Next(); left {
 			r.t.Errorf("a timer is left, for tick %d", at)
 		}
+		if l.contenders != 0 {
+			r.t.Errorf("%d connections beside those of the sessions are left", l.contenders)
+		}
 	}
 }
 

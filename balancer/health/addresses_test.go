@@ -226,3 +226,24 @@ func TestEachAddressHasAVerdict(t *testing.T) {
 		}
 	})
 }
+
+// Each address has its own management port, and its own offer.
+func TestProbeAsksTheManagementOfEachAddress(t *testing.T) {
+	m := startManagement(t, enterprise58)
+	p, n := emqxProber(t, m.address, Check{})
+	p.tag = newTag()
+	setAddrs(n, "127.0.0.1:1883", "127.0.0.2:1883") // nobody listens on the second one
+	for _, step := range []struct {
+		state nodeState
+		want  balancer.State
+	}{{running, balancer.Up}, {evacuating, balancer.Draining}, {running, balancer.Up}, {stopped, balancer.Down}} {
+		m.set(enterprise58, step.state)
+		r := p.probe(t.Context(), n)
+		if got := stateOf(r.err); got != step.want || len(r.at) != 2 || stateOf(r.at[0].err) != step.want || stateOf(r.at[1].err) != balancer.Down {
+			t.Errorf("%v: %v, want %v", step.state, r.err, step.want)
+		}
+	}
+	if len(p.offers) != 2 {
+		t.Errorf("%d offers", len(p.offers))
+	}
+}
