@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,10 @@ func TestServerThatFailsHasANeighbor(t *testing.T) {
 				t.Errorf("got %s, %v; want %s", addrs, err, c.addr)
 			} else if empty && ttl != time.Second {
 				t.Errorf("it is empty for %v", ttl)
+			}
+			overTCP := slices.Contains([]dnstest.Behavior{dnstest.Reset, dnstest.TruncateAll, dnstest.Truncate, dnstest.WrongID, dnstest.WrongQuestion, dnstest.Garbage}, c.behavior)
+			if asked := first.Asked("A a.example over TCP") > 0; asked != overTCP {
+				t.Errorf("asked over TCP: %t, want %t", asked, overTCP)
 			}
 			alone := asking(first)
 			if c.alone != "" {

@@ -42,7 +42,7 @@ func (s *Server) ServeDNS(w wire.ResponseWriter, question *wire.Msg) {
 		w.Close()
 		return
 	case behavior == Garbage && udp:
-		w.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+		_, _ = w.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
 		return
 	}
 	if len(question.Extra) > 0 && len(reply.Question) > 0 {
@@ -54,7 +54,7 @@ func (s *Server) ServeDNS(w wire.ResponseWriter, question *wire.Msg) {
 	if behavior == TruncateAll || udp && (behavior == Truncate || behavior == Reset) {
 		reply.Truncated, reply.Answer = true, nil
 	}
-	w.WriteMsg(reply)
+	_ = w.WriteMsg(reply) // fails if the client has gone
 }
 
 // reply notes a question, and returns how to answer it and the reply.
