@@ -36,9 +36,8 @@ type Node struct {
 	MaxConnections int        // 0 means no limit
 	ConnectRate    int        // new sessions a second, see Admit; 0 means no limit
 
-	slowStart time.Duration    // of the pool
-	queue     Queue            // of the pool
-	known     []netip.AddrPort // NodeSpec.Addrs
+	slowStart time.Duration // of the pool
+	queue     Queue         // of the pool
 
 	operator  *operatorWord
 	count     *sessionCount

@@ -42,7 +42,8 @@ type Pool struct {
 	Algorithm Algorithm
 	HashKey   HashKey // the field that the algorithm hashes: BySourceIP for SourceIP, NoKey if it hashes none
 
-	nodes []*Node // in configuration order
+	nodes []*Node                    // in configuration order
+	known map[*Node][]netip.AddrPort // NodeSpec.Addrs, where there are more than one
 
 	top tier // the first; the others follow it
 
@@ -100,6 +101,13 @@ func NewPool(spec PoolSpec) (*Pool, error) {
 			continue
 		}
 		n.slowStart, n.queue = spec.SlowStart, spec.Queue
+		if len(s.Addrs) > 1 {
+			if p.known == nil {
+				p.known = map[*Node][]netip.AddrPort{}
+			}
+			p.known[n] = s.Addrs
+			n.SetAddrs(s.Addrs)
+		}
 		p.nodes = append(p.nodes, n)
 	}
 	if len(faults) > 0 {
@@ -166,10 +174,6 @@ func newNode(s NodeSpec) (*Node, error) {
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
 		n.SetAddrs([]netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), n.Port)})
-	}
-	if len(s.Addrs) > 1 {
-		n.known = s.Addrs
-		n.SetAddrs(n.known)
 	}
 	return n, nil
 }

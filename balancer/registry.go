@@ -47,19 +47,19 @@ func (r *Registry) Join(p *Pool) {
 		n.operator = r.operators.join(n.Name, n.operator)
 		n.count = r.counts.join(key, n.count)
 		n.schedule = r.schedules.join(key, n.schedule)
-		n.condition = r.conditions.join(addressKey{key, n.place()}, n.condition)
-		if n.known != nil {
-			n.SetAddrs(n.known) // anew, since the count of the sessions at them may be another one
+		n.condition = r.conditions.join(addressKey{key, p.place(n)}, n.condition)
+		if known := p.known[n]; known != nil {
+			n.SetAddrs(known) // anew, since the count of the sessions at them may be another one
 		}
 	}
 }
 
-// place returns where the node is: another place is another broker.
-func (n *Node) place() string {
-	if n.known == nil {
-		return n.Address
+// place returns where a node is: another place is another broker.
+func (p *Pool) place(n *Node) string {
+	if known := p.known[n]; known != nil {
+		return fmt.Sprint(n.Address, known)
 	}
-	return fmt.Sprint(n.Address, n.known)
+	return n.Address
 }
 
 // table maps keys to shared states of one kind.

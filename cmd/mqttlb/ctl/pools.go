@@ -44,6 +44,21 @@ func (s *snapshot) pools() *table {
 	return t
 }
 
+// poolNote says what an operator should know of a pool.
+func poolNote(pool *api.PoolStatus) string {
+	var notes []string
+	if pool.TierInUse > 1 {
+		notes = append(notes, terminal.Printable(pool.InUse)+" is in use")
+	}
+	if text := rebalanceText(pool.Rebalance); text != "" {
+		notes = append(notes, text)
+	}
+	if pool.Discovery != nil {
+		notes = append(notes, sourceNote(pool.Discovery))
+	}
+	return strings.Join(notes, "; ")
+}
+
 // nodeRow is the row of a node in a pool: its name, state, weight, sessions and a note.
 func nodeRow(name string, n *api.Node, in *api.NodeInPool, now time.Time) []cell {
 	state, look := nodeState(n, in)
@@ -171,28 +186,18 @@ func rebalanceText(r *api.Rebalance) string {
 	return text
 }
 
-// poolNote says which nodes are in use, how sessions return, and where the nodes come from.
-func poolNote(p *api.PoolStatus) string {
-	var notes []string
-	if p.TierInUse > 1 {
-		notes = append(notes, terminal.Printable(p.InUse)+" is in use")
+// sourceNote says where the nodes of a pool come from.
+func sourceNote(d *api.Discovery) string {
+	text := "nodes by " + terminal.Printable(d.Source)
+	switch {
+	case !d.Known:
+		text += ": not known yet"
+	case d.Error != "":
+		text += ": " + terminal.Printable(d.Error)
+	case d.EmptyIgnored:
+		text += ", which says that there are none: ignored for now"
+	case d.EmptySince != nil:
+		text += ", which says that there are none"
 	}
-	if text := rebalanceText(p.Rebalance); text != "" {
-		notes = append(notes, text)
-	}
-	if d := p.Discovery; d != nil {
-		text := "nodes by " + terminal.Printable(d.Source)
-		switch {
-		case !d.Known:
-			text += ": not known yet"
-		case d.Error != "":
-			text += ": " + terminal.Printable(d.Error)
-		case d.EmptyIgnored:
-			text += ", which says that there are none: ignored for now"
-		case d.EmptySince != nil:
-			text += ", which says that there are none"
-		}
-		notes = append(notes, text)
-	}
-	return strings.Join(notes, "; ")
+	return text
 }
