@@ -46,16 +46,14 @@ func (l *loop) connectFrom(s *session, to netip.AddrPort, from netip.Addr, trans
 			return -1, &balancer.SourceError{Source: from, To: to, Bind: true, Err: err}
 		}
 	}
-	switch err := l.Connect(fd, to); {
-	case err == nil:
-		return fd, nil
-	default:
+	if err := l.Connect(fd, to); err != nil {
 		reactor.Close(fd)
 		if err == syscall.EADDRNOTAVAIL {
 			err = &balancer.SourceError{Source: from, To: to, Err: err}
 		}
 		return -1, err
 	}
+	return fd, nil
 }
 
 // closeNodeSocket closes a connection to a node.

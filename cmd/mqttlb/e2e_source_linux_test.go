@@ -154,8 +154,8 @@ func TestSourceAddressesAndTheirExhaustion(t *testing.T) {
 	if out := r.must(t, "nodes"); !strings.Contains(out, "up") || strings.Contains(out, "down") {
 		t.Errorf("nodes:\n%s", out)
 	}
-	if all, max := m.sum(t, "mqttlb_source_ports_used"), m.sum(t, "mqttlb_source_ports_max"); max != 50 || all < 80 || all > 100 {
-		t.Errorf("%v ports are used, of %v for each source", all, max)
+	if all, most := m.sum(t, "mqttlb_source_ports_used"), m.sum(t, "mqttlb_source_ports_max"); most != 50 || all < 80 || all > 100 {
+		t.Errorf("%v ports are used, of %v for each source", all, most)
 	}
 	if n := m.sum(t, "mqttlb_source_ports_used", `source="127.0.0.3"`); n < 40 || n > 50 {
 		t.Errorf("%v ports of one source are used", n)

@@ -26,8 +26,9 @@ func kindOf(err error) cause {
 		return ofPorts
 	case syscall.EINVAL:
 		return ofWay
+	default:
+		return ofNode
 	}
-	return ofNode
 }
 
 // lost notes that an address could not be bound, and logs it once.

@@ -6,7 +6,7 @@
 // whole process:
 //
 //	use, err := pool.Source.Connect(to, source.Session, func(from netip.Addr) error {
-//		// bind a socket to from, with IP_BIND_ADDRESS_NO_PORT, and connect it to to
+//		// bind a socket to from, with IP_BIND_ADDRESS_NO_PORT, then connect it
 //	})
 //	...
 //	use.Release(source.Session) // after the socket is closed

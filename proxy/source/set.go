@@ -14,7 +14,7 @@ import (
 )
 
 // A source that has failed is passed over for a moment, so that a storm of clients does not have the kernel look
-// at all ports, or at all addresses, for each of them. A connection of the source that ends ends the first.
+// at all ports, or at all addresses, for each of them. The first ends early with the end of any of its connections.
 const (
 	fullFor    = 100 * time.Millisecond
 	missingFor = time.Second
