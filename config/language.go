@@ -11,6 +11,7 @@ func configFields(c *Config) []field {
 		required(mappings("listeners", &c.Listeners, defaultListener, listenerFields)),
 		required(mappings("pools", &c.Pools, defaultPool, poolFields)),
 		section("limits", limitsFields(&c.Limits)),
+		sectionOrOff("bans", &c.Bans, defaultBans, bansFields),
 		section("timeouts", timeoutsFields(&c.Timeouts)),
 		section("admin", adminFields(&c.Admin)),
 		section("log", []field{
@@ -207,6 +208,8 @@ func limitsFields(l *Limits) []field {
 		scalar("connect_rate", &l.ConnectRate, integer(0, maxRate)),
 		scalar("max_connections_per_address", &l.MaxConnectionsPerAddress, integer(0, maxConnections)),
 		scalar("connect_rate_per_address", &l.ConnectRatePerAddress, integer(0, maxRate)),
+		scalar("connect_rate_per_client_id", &l.ConnectRatePerClientID, rateWithin("sessions")),
+		scalar("client_id_hold", &l.ClientIDHold, duration(minBan, maxBan, zeroForbidden)),
 		scalar("max_connect_size", &l.MaxConnectSize, size(minConnectSize, maxConnectSize, zeroForbidden)),
 		scalar("max_header_size", &l.MaxHeaderSize, size(minHeaderSize, maxHeaderSize, zeroForbidden)),
 		scalar("max_request_size", &l.MaxRequestSize, size(minRequestSize, maxRequestSize, zeroAllowed)),

@@ -95,6 +95,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	if s.server.fd >= 0 {
 		reactor.Close(s.server.fd)
 	}
+	l.noteEnd(s, o)
 	if s.pending != nil {
 		l.releasePending(s)
 	}

@@ -32,6 +32,10 @@ func (h *httpServer) forwardedFor(c *httpConn, ln *snapshot.Listener, r *http.Re
 		return nil
 	}
 	r.RemoteAddr = f.Source.String()
+	if h.proxy.bans.refuse(f.Limited(), h.now()) {
+		f.excess = outcome.Banned
+		return f
+	}
 	limits := h.proxy.current.Load().address
 	if !upgrade {
 		limits.pace = rate.Pace{}

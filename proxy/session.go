@@ -54,6 +54,7 @@ type session struct {
 	assigned    bool // the client identifier is the node's: the client had none
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 	breaksRules bool // the end of names are the rules that the CONNECT breaks
+	good        bool // a node has accepted it, and it counts in conduct
 }
 
 // node returns the node that the session is on or dials, or nil if there is none.

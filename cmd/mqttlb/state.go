@@ -18,6 +18,7 @@ const (
 	eventNode      = "node"
 	eventDrain     = "drain"
 	eventRebalance = "rebalance"
+	eventBan       = "ban"
 	eventReload    = "reload"
 	eventOperator  = "operator"
 	eventProcess   = "process"

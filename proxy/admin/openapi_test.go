@@ -93,6 +93,8 @@ var apiTypes = map[string]reflect.Type{
 	"NodeChange": reflect.TypeFor[api.NodeChange](), "NodeInPool": reflect.TypeFor[api.NodeInPool](),
 	"NodeOperator": reflect.TypeFor[api.NodeOperator](), "Nodes": reflect.TypeFor[api.Nodes](),
 	"OperatorState": reflect.TypeFor[api.OperatorState](), "PoolStatus": reflect.TypeFor[api.PoolStatus](),
+	"Ban": reflect.TypeFor[api.Ban](), "Bans": reflect.TypeFor[api.Bans](), "BanRequest": reflect.TypeFor[api.BanRequest](),
+	"UnbanRequest": reflect.TypeFor[api.UnbanRequest](), "Unbanned": reflect.TypeFor[api.Unbanned](),
 	"Rebalance": reflect.TypeFor[api.Rebalance](), "Reload": reflect.TypeFor[api.Reload](), "Route": reflect.TypeFor[api.Route](), "Session": reflect.TypeFor[api.Session](),
 	"Sessions": reflect.TypeFor[api.Sessions](), "State": reflect.TypeFor[api.State](), "Status": reflect.TypeFor[api.Status](),
 	"Tolerated": reflect.TypeFor[api.Tolerated](), "Totals": reflect.TypeFor[api.Totals](), "Yield": reflect.TypeFor[api.Yield](),
