@@ -13,7 +13,7 @@ import (
 // noteEnd counts a session that ends with an outcome, before its pending is freed.
 func (l *loop) noteEnd(s *session, o outcome.Outcome) {
 	switch {
-	case s.good:
+	case s.counted&inConduct != 0:
 		l.server.conduct.leave(s.source.addrPort().Addr(), l.Now())
 	case s.pending != nil && countsForBan[o] && !s.pending.blameless:
 		l.server.noteRefusal(s.pending.Limited(), o.String(), &l.current.Bans, l.Now())
@@ -34,8 +34,8 @@ func (l *loop) noteConnack(s *session) {
 // noteAccepted counts a session that a node has accepted, until it ends. HTTP requests do not count: anybody can get
 // a page.
 func (l *loop) noteAccepted(s *session) {
-	if from := s.pending.Limited(); l.current.Bans.Refusals > 0 && from.IsValid() && !s.good {
-		s.good = true
+	if from := s.pending.Limited(); l.current.Bans.Refusals > 0 && from.IsValid() && s.counted&inConduct == 0 {
+		s.counted |= inConduct
 		l.server.conduct.enter(from, s.connacked, &l.current.Bans, l.Now())
 	}
 }
@@ -53,7 +53,7 @@ func (srv *Server) noteRefusal(from netip.Addr, cause string, rule *snapshot.Ban
 	if !srv.conduct.pace.take(rule.Within, now) {
 		if n, ok := srv.banWithheld.Take(time.Now()); ok {
 			srv.log.Warn("addresses are refused again and again, and are not banned: more of them than sessions are accepted, which looks like a fault of the nodes or of the configuration",
-				"last", key.network().String(), "cause", cause, "bans", n, "setting", "bans")
+				"last", key.String(), "cause", cause, "bans", n, "setting", "bans")
 		}
 		return
 	}
@@ -64,7 +64,7 @@ func (srv *Server) noteRefusal(from netip.Addr, cause string, rule *snapshot.Ban
 func (srv *Server) beginBan(key addressKey, cause string, now int64, limit time.Duration) bool {
 	begun, ok := srv.bans.begin(key, cause, now, now+int64(limit))
 	if begun && srv.banLines.Take(now) {
-		srv.log.Warn("address is banned", "address", key.network().String(), "cause", cause, "for", limit)
+		srv.log.Warn("address is banned", "address", key.String(), "cause", cause, "for", limit)
 		srv.reportBan(key, fmt.Sprintf("banned for %v: %s", limit, cause))
 	}
 	return ok
@@ -79,7 +79,7 @@ func (srv *Server) endBans(why string, match func(addressKey, *ban) bool) (ended
 			continue
 		}
 		refused := b.closed.Load()
-		srv.log.Info("address is not banned any more", "address", b.key.network().String(), "cause", b.cause, "reason", why, "refused", refused)
+		srv.log.Info("address is not banned any more", "address", b.key.String(), "cause", b.cause, "reason", why, "refused", refused)
 		srv.reportBan(b.key, fmt.Sprintf("not banned any more: %s; %d connections were refused", why, refused))
 	}
 	return ended
@@ -87,7 +87,7 @@ func (srv *Server) endBans(why string, match func(addressKey, *ban) bool) (ended
 
 // BanReport says that a ban has begun or ended.
 type BanReport struct {
-	Address netip.Prefix
+	Address string // or a network of IPv6
 	Text    string
 }
 
@@ -97,7 +97,7 @@ func (srv *Server) FollowBans(f func(BanReport)) { srv.banReports = f }
 
 func (srv *Server) reportBan(key addressKey, text string) {
 	if srv.banReports != nil {
-		srv.banReports(BanReport{key.network(), text})
+		srv.banReports(BanReport{key.String(), text})
 	}
 }
 

@@ -104,6 +104,14 @@ func (k addressKey) network() netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom16(k), 64)
 }
 
+// String returns the address, or the network of IPv6.
+func (k addressKey) String() string {
+	if p := k.network(); !p.IsSingleIP() {
+		return p.String()
+	}
+	return k.network().Addr().String()
+}
+
 // Ban is an address that is banned now.
 type Ban struct {
 	Address      netip.Prefix // a single address of IPv4, or a network of IPv6

@@ -83,7 +83,7 @@ func TestBannedAddressIsClosedBeforeTLS(t *testing.T) {
 		if ban.Address.String() != "127.0.0.2/32" || ban.Cause == "" || time.Until(ban.Until) < 50*time.Minute {
 			t.Errorf("%+v", ban)
 		}
-		r.waitLine(`msg="address is banned" address=127.0.0.2/32 cause=` + ban.Cause)
+		r.waitLine(`msg="address is banned" address=127.0.0.2 cause=` + ban.Cause)
 		before := r.srv.Stats().Listeners[0].Handshakes
 		r.knock(5, "127.0.0.2")
 		r.waitOutcome(outcome.Banned, 5)
@@ -96,8 +96,10 @@ func TestBannedAddressIsClosedBeforeTLS(t *testing.T) {
 		if n := r.srv.Bans()[0].Closed; n != 5 {
 			t.Errorf("%d were refused", n)
 		}
-		if strings.Contains(r.log.String(), "level=INFO msg=session listener=mqtt client=127.0.0.2") && strings.Count(r.log.String(), "outcome=banned") != strings.Count(r.log.String(), "level=DEBUG msg=session") {
-			t.Errorf("connections of a banned address have lines at info:\n%s", r.log)
+		for line := range strings.Lines(r.log.String()) {
+			if strings.Contains(line, "outcome=banned") && !strings.Contains(line, "level=DEBUG") {
+				t.Errorf("a flood would fill the log: %s", line)
+			}
 		}
 		if !r.srv.Unban(netip.MustParseAddr("127.0.0.2")) || r.srv.Unban(netip.MustParseAddr("127.0.0.2")) {
 			t.Error("one ban, which ends once")
@@ -132,7 +134,7 @@ func TestBanOfAnOperatorNeedsNoConfiguration(t *testing.T) {
 			if ban, err := r.srv.Ban(netip.MustParseAddr("127.0.0.2"), time.Millisecond); err != nil || time.Until(ban.Until) > time.Minute {
 				t.Errorf("%+v, %v: the new time is in force", ban, err)
 			}
-			r.waitLine(`msg="address is not banned any more" address=127.0.0.2/32 cause=operator reason="its time is over" refused=3`)
+			r.waitLine(`msg="address is not banned any more" address=127.0.0.2 cause=operator reason="its time is over" refused=3`)
 			if n := len(r.srv.Bans()); n != 0 {
 				t.Errorf("%d bans", n)
 			}

@@ -110,7 +110,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		}
 		node.Release()
 	}
-	if s.counted {
+	if s.counted&inAddresses != 0 {
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
 	l.server.freePlace(s.listener.port, s.place)

@@ -76,7 +76,7 @@ func (l *loop) checkAddress(s *session) step {
 		return l.refuseBanned(s)
 	}
 	refused, counted := l.server.addresses.enter(o.Limited(), o.generation.address, l.Now())
-	s.counted = counted
+	s.counted = pick(counted, inAddresses, 0)
 	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
 		if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone || !counted {

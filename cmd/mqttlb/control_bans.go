@@ -39,7 +39,7 @@ func banOf(b *proxy.Ban) api.Ban {
 		address = b.Address.Addr().String()
 	}
 	return api.Ban{
-		Address: address, Cause: b.Cause, Began: b.Began.UTC(), Until: b.Until.UTC(), Remaining: max(time.Until(b.Until).Seconds(), 0), Refused: b.Closed,
+		Address: address, Cause: b.Cause, Began: b.Began.UTC(), Until: b.Until.UTC(), Remaining: max(time.Until(b.Until).Round(time.Second).Seconds(), 0), Refused: b.Closed,
 	}
 }
 
@@ -52,7 +52,7 @@ func (c *control) Ban(_ context.Context, b api.BanRequest) (api.Ban, error) {
 	limit := cmp.Or(c.server.plan.Load().snapshot.Bans.Time, usualBan)
 	if b.Time != "" {
 		if limit, err = time.ParseDuration(b.Time); err != nil || limit < time.Second || limit > longestBan {
-			return api.Ban{}, badRequest("time: %.100q is not a duration from 1s to %v, as 10m", b.Time, longestBan)
+			return api.Ban{}, badRequest("time: %.100q is not a duration from 1s to %.0fh, as 10m", b.Time, longestBan.Hours())
 		}
 	}
 	ban, err := c.server.Ban(address, limit)
@@ -95,6 +95,6 @@ func parseBanned(s string) (netip.Addr, error) {
 // followBans publishes the bans that begin and end.
 func (s *server) followBans() {
 	s.FollowBans(func(r proxy.BanReport) {
-		s.events.Publish(api.Event{Kind: eventBan, Subject: r.Address.String(), Text: r.Text})
+		s.events.Publish(api.Event{Kind: eventBan, Subject: r.Address, Text: r.Text})
 	})
 }
