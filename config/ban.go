@@ -61,7 +61,7 @@ func rateWithin(events string) func(*yaml.Node) (RateWithin, error) {
 		if r.Events, err = strconv.Atoi(digits); err != nil || r.Events < 1 || r.Events > maxRefusals {
 			return RateWithin{}, fmt.Errorf("%s is out of range 1 to %d %s, or off", abbreviate(digits), maxRefusals, events)
 		}
-		if strings.Trim(within, "hms") == "" {
+		if within == "h" || within == "m" || within == "s" {
 			within = "1" + within // 15/m
 		}
 		r.Within, err = duration(minBanWithin, maxBanWithin, zeroForbidden)(&yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: within})
