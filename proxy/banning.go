@@ -14,7 +14,7 @@ import (
 func (l *loop) noteEnd(s *session, o outcome.Outcome) {
 	switch {
 	case s.counted&inConduct != 0:
-		l.server.conduct.leave(s.source.addrPort().Addr(), l.Now())
+		l.server.conduct.leave(s.source.addrPort().Addr())
 	case s.pending != nil && countsForBan[o] && !s.pending.blameless:
 		l.server.noteRefusal(s.pending.Limited(), o.String(), &l.current.Bans, l.Now())
 	}

@@ -69,7 +69,7 @@ func (c *conduct) enter(from netip.Addr, proven bool, rule *snapshot.Bans, now i
 	s.known[key] = b
 }
 
-func (c *conduct) leave(from netip.Addr, now int64) {
+func (c *conduct) leave(from netip.Addr) {
 	key := keyOf(from)
 	s := c.shard(key)
 	s.mu.Lock()
@@ -81,7 +81,7 @@ func (c *conduct) leave(from netip.Addr, now int64) {
 		return
 	}
 	delete(s.known, key)
-	s.keepLocked(key, b, now)
+	s.keepLocked(key, b)
 }
 
 // refused counts a refusal, and reports whether the address is to be banned for it.
@@ -103,7 +103,7 @@ func (c *conduct) refused(key addressKey, rule *snapshot.Bans, now int64) bool {
 	if b.open > 0 {
 		s.known[key] = b
 	} else {
-		s.keepLocked(key, b, now)
+		s.keepLocked(key, b)
 	}
 	return tooMany
 }
@@ -116,7 +116,7 @@ func (b *behaviour) renew(rule *snapshot.Bans, now int64) {
 }
 
 // keepLocked keeps the entry of an address without open sessions, which has none now.
-func (s *conductShard) keepLocked(key addressKey, b behaviour, now int64) {
+func (s *conductShard) keepLocked(key addressKey, b behaviour) {
 	if s.idle >= conductIdle && !s.forgetLocked() {
 		return
 	}

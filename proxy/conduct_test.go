@@ -80,7 +80,7 @@ func TestAddressWithMoreGoodSessionsThanRefusalsIsNotBanned(t *testing.T) {
 		t.Error("not banned for the 1001st")
 	}
 	for range 1000 {
-		c.leave(attacker, now)
+		c.leave(attacker)
 	}
 	now += int64(time.Hour)
 	if n := c.refusals(100, now); n != 20 {
@@ -90,7 +90,7 @@ func TestAddressWithMoreGoodSessionsThanRefusalsIsNotBanned(t *testing.T) {
 	now += int64(time.Hour)
 	for range 30 { // short sessions
 		c.enter(attacker, true, &banRule, now)
-		c.leave(attacker, now)
+		c.leave(attacker)
 	}
 	if n := c.refusals(100, now); n != 31 {
 		t.Errorf("banned after %d, with 30 short sessions", n)
@@ -98,7 +98,7 @@ func TestAddressWithMoreGoodSessionsThanRefusalsIsNotBanned(t *testing.T) {
 	now += int64(time.Hour)
 	for range 30 { // a listener that reads nothing accepts anybody
 		c.enter(attacker, false, &banRule, now)
-		c.leave(attacker, now)
+		c.leave(attacker)
 	}
 	if n := c.refusals(100, now); n != 20 {
 		t.Errorf("banned after %d, with 30 short sessions that nobody has accepted", n)
@@ -150,7 +150,7 @@ func TestPaceOfBansFollowsTheAcceptedSessions(t *testing.T) {
 	if n := banned(); n != bansAlways {
 		t.Errorf("%d are banned in the next minute", n)
 	}
-	if n, last := p.withholding(); n != 4000-3*0-uint64(2*bansAlways+30+bansAhead) || last != now {
+	if n, last := p.withholding(); n != 4000-(2*bansAlways+30+bansAhead) || last != now {
 		t.Errorf("%d were not banned, the last at %v", n, last)
 	}
 }
