@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"sync"
@@ -140,4 +142,23 @@ func BenchmarkBanCheck(b *testing.B) {
 			}
 		})
 	}
+}
+
+// When our certificate has expired, no client accepts it. None is banned for that.
+func TestClientsThatDoNotAcceptOurCertificateAreNotBanned(t *testing.T) {
+	inEachTLSMode(t, func(t *testing.T, m mode) {
+		r := m.start(t, []string{m.startNode(t, nil).address()}, banAfter(3))
+		for range 5 {
+			c := r.dialBare(r.srv.Addr("mqtt"))
+			if err := tls.Client(c.Conn, &tls.Config{ServerName: "broker.example", RootCAs: x509.NewCertPool()}).HandshakeContext(t.Context()); err == nil {
+				t.Fatal("the certificate is accepted")
+			}
+			c.rest()
+			_ = c.Close()
+		}
+		r.waitOutcome(outcome.HandshakeFailed, 5)
+		if bans := r.srv.Bans(); len(bans) != 0 {
+			t.Errorf("%+v", bans)
+		}
+	})
 }
