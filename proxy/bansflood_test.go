@@ -34,11 +34,13 @@ func TestGoodClientsInAFloodOfABannedAddress(t *testing.T) {
 						return
 					default:
 					}
-					if c, err := d.Dial("tcp", to); err == nil {
-						_, _ = c.Write([]byte("\x16\x03\x01\x02\x00"))
-						_, _ = c.Read(make([]byte, 1))
-						_ = c.Close()
+					c, err := d.Dial("tcp", to)
+					if err != nil {
+						continue // reset while it was made
 					}
+					_, _ = c.Write([]byte("\x16\x03\x01\x02\x00"))
+					_, _ = c.Read(make([]byte, 1))
+					_ = c.Close()
 				}
 			})
 		}
