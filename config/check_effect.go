@@ -43,6 +43,7 @@ func checkEffects(c *Config, s *source) {
 		}
 	}
 	checkSpoken(c, s)
+	checkBans(c, s)
 }
 
 // checkReached checks a limit that is never reached if another one of the process is less.
@@ -84,6 +85,7 @@ func checkSpoken(c *Config, s *source) {
 		only []Protocol
 	}{
 		{"limits.max_connect_size", []Protocol{MQTT, WS}},
+		{"limits.connect_rate_per_client_id", []Protocol{MQTT, WS}},
 		{"limits.max_header_size", []Protocol{WS, HTTP}},
 		{"limits.max_request_size", []Protocol{HTTP}},
 		{"limits.min_body_rate", []Protocol{HTTP}},

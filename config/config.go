@@ -28,6 +28,7 @@ type Config struct {
 	Listeners []Listener // at least one
 	Pools     []Pool     // at least one
 	Limits    Limits
+	Bans      *Bans // nil: no client address is banned by itself
 	Timeouts  Timeouts
 	Resolver  Resolver
 	Admin     Admin
@@ -112,6 +113,11 @@ type Limits struct {
 	// a Unix socket without a header have no such limit.
 	MaxConnectionsPerAddress int // open at the same time; 0: no limit
 	ConnectRatePerAddress    int // new ones a second; 0: no limit
+
+	// ConnectRatePerClientID limits the sessions that one client begins, and ClientIDHold is how long a client
+	// that begins more of them is held off.
+	ConnectRatePerClientID RateWithin
+	ClientIDHold           time.Duration
 
 	MaxConnectSize int // bytes of the largest CONNECT, with its fixed header
 	MaxHeaderSize  int // bytes of the largest header of an HTTP request or an upgrade

@@ -20,6 +20,11 @@ var defaultConfig = Config{
 		// Operators without such clients set these.
 		MaxConnectionsPerAddress: 0,
 		ConnectRatePerAddress:    0,
+		// A client that uses one session for each message may begin many. Operators without such
+		// clients set 15/1m, the limit of EMQX.
+		ConnectRatePerClientID: RateWithin{},
+		// As in EMQX.
+		ClientIDHold: 5 * time.Minute,
 		// Four times as much as HAProxy can hold. The specification allows client
 		// identifiers of 64 KiB, but none in use comes near.
 		MaxConnectSize: 64 << 10,
@@ -40,6 +45,8 @@ var defaultConfig = Config{
 		// attacker who drips bytes.
 		MinBodyRate: 500,
 	},
+	// Only the operator knows which addresses stand for many clients; a wrong ban keeps all of them out.
+	Bans: nil,
 	Timeouts: Timeouts{
 		// EMQX waits 15 s; clients on slow cellular links need several seconds.
 		ConnectPacket: 10 * time.Second,
@@ -105,6 +112,18 @@ var defaultConfig = Config{
 			Compress: false,
 		},
 	},
+}
+
+// defaultBans holds the defaults of bans that are on.
+var defaultBans = Bans{
+	// A device with a wrong password tries it every few seconds at most, and a program that guesses passwords
+	// many times a second.
+	Refusals: 20,
+	Within:   time.Minute,
+	// As in fail2ban. A program that guesses has 2,900 tries a day.
+	Time: 10 * time.Minute,
+	// The operator knows who tests the listeners.
+	Exempt: nil,
 }
 
 // defaultListener holds the defaults of a listener.

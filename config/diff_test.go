@@ -103,7 +103,7 @@ func goLeaves(path string, v reflect.Value, f func(path string, v reflect.Value)
 		goLeaves(path, v.Elem(), f)
 	case v.Kind() == reflect.Slice && v.Len() > 0 && v.Index(0).Kind() == reflect.Struct && v.Type().Elem() != reflect.TypeFor[netip.Prefix]():
 		goLeaves(path+"[]", v.Index(0), f)
-	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Address]():
+	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[Address]() && v.Type() != reflect.TypeFor[RateWithin]():
 		for i := range v.NumField() {
 			if path == "" && slices.Contains([]string{"Warnings", "written"}, v.Type().Field(i).Name) { // not of the language
 				continue
@@ -172,6 +172,8 @@ func modify(t *testing.T, v reflect.Value) {
 	switch x := v.Addr().Interface().(type) {
 	case *Address:
 		*x = Address{Network: "tcp", Host: "another", Port: 7}
+	case *RateWithin:
+		*x = RateWithin{Events: 7, Within: minBanWithin}
 	case *[]string:
 		*x = append(slices.Clone(*x), "another")
 	case *[]Probe:

@@ -48,6 +48,8 @@ func sample() Config {
 	adminTLS := defaultTLS
 	adminTLS.Certificates = []Certificate{{}}
 	c.Admin.TLS = &adminTLS
+	bans := defaultBans
+	c.Bans = &bans
 	c.Listeners, c.Pools = []Listener{l}, []Pool{p}
 	c.complete()
 	return c

@@ -119,6 +119,9 @@ const (
 	// A UTF-8 Encoded String of MQTT (MQTT 5, 1.5.4).
 	maxUsername = 65535
 
+	// Refusals that lead to a ban: the memory of more is hardly a ban.
+	maxRefusals = 10_000
+
 	// A pool that needs more than a hundred probes in a row has no health checks.
 	maxInARow = 100
 )
@@ -138,10 +141,14 @@ const (
 	minKeepAlive  = time.Second
 	maxKeepAlive  = 24 * time.Hour     // MQTT allows 65,535 s; only no Keep Alive at all is more
 	maxTunnel     = 7 * 24 * time.Hour // like maxIdle, for HTTP
-	minWrite      = time.Second        // one or two lost segments take so long
-	maxWrite      = 24 * time.Hour     // it holds memory, for one session
-	maxHalfClosed = 24 * time.Hour     // it holds two descriptors for one direction
-	maxLameDuck   = time.Hour          // load balancers notice within minutes
+	minBan        = time.Second        // a shorter ban is over before the client comes back
+	maxBan        = 7 * 24 * time.Hour // an address belongs to somebody else next week
+	minBanWithin  = time.Second
+	maxBanWithin  = time.Hour
+	minWrite      = time.Second    // one or two lost segments take so long
+	maxWrite      = 24 * time.Hour // it holds memory, for one session
+	maxHalfClosed = 24 * time.Hour // it holds two descriptors for one direction
+	maxLameDuck   = time.Hour      // load balancers notice within minutes
 	maxShutdown   = 24 * time.Hour
 	day           = 24 * time.Hour // the unit of the age of log files
 	maxLogAge     = 3650 * day

@@ -125,7 +125,7 @@ func TestWholeSampleMeansWhatItSays(t *testing.T) {
 				},
 			},
 		},
-		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20, MinBodyRate: 500, OpeningMemory: 128 << 20, SocketBuffer: 256 << 10},
+		Limits: Limits{MaxConnections: 50000, ConnectRate: 5000, MaxConnectSize: 65536, MaxHeaderSize: 16384, MaxRequestSize: 100 << 20, MinBodyRate: 500, OpeningMemory: 128 << 20, SocketBuffer: 256 << 10, ClientIDHold: 5 * time.Minute},
 		Timeouts: Timeouts{
 			ConnectPacket: 10 * time.Second, Dial: 5 * time.Second, ConnectNode: 30 * time.Second, Connack: time.Minute, Idle: 0, Response: time.Minute, KeepAlive: time.Minute,
 			RequestBody: 20 * time.Second, Tunnel: time.Hour, Write: 20 * time.Second, HalfClosed: 30 * time.Second, Shutdown: 30 * time.Second,
@@ -155,7 +155,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 	want.Listeners[0].Name, want.Listeners[0].Address, want.Listeners[0].Pool = "mqtt", Address{Network: "tcp", Port: 1883}, "emqx"
 	want.Listeners[0].TLS, want.Listeners[0].Routes, want.Pools[0].TLS, want.Admin.TLS = nil, nil, nil, nil
 	want.Listeners[0].Rules, want.Rules = nil, nil
-	want.Pools[0].Name, want.Pools[0].Health.TLS, want.Pools[0].Discover = "emqx", nil, nil
+	want.Pools[0].Name, want.Pools[0].Health.TLS, want.Pools[0].Discover, want.Bans = "emqx", nil, nil, nil
 	want.Pools[0].Nodes[0].Name, want.Pools[0].Nodes[0].Address = "emqx-1", Address{Network: "tcp", Host: "node1", Port: 1883}
 	if !equal(c, &want) {
 		t.Errorf("got:\n%+v\nwant:\n%+v", *c, want)

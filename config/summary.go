@@ -82,6 +82,12 @@ func (c *Config) Summary(w io.Writer) error {
 	if own := c.Limits.perAddress(); len(own) > 0 {
 		row("", "of one address "+joinWords(own))
 	}
+	if c.Limits.ConnectRatePerClientID.Events > 0 {
+		row("", fmt.Sprintf("of one client %s sessions, or it is held off for %s", c.Limits.ConnectRatePerClientID, formatDuration(c.Limits.ClientIDHold)))
+	}
+	if c.Bans != nil {
+		row("BANS", c.Bans.summary())
+	}
 	if c.speaksHTTP() {
 		body := "of any size"
 		if c.Limits.MaxRequestSize > 0 {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"mqttlb/proxy/opening"
+	"mqttlb/proxy/outcome"
+	"mqttlb/proxy/reactor"
 	"mqttlb/proxy/snapshot"
 )
 
@@ -36,6 +38,10 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	s.listener.Accepted++
 	s.listener.Open++
 
+	if l.server.bans.refuse(s.pending.Limited(), s.begun) {
+		l.refuseBanned(s)
+		return
+	}
 	s.place, s.excess = l.server.takePlace(d.port, s.pending)
 	s.pending.Excess = s.excess
 	if s.place == placeNone {
@@ -43,6 +49,13 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 		return
 	}
 	l.advance(s)
+}
+
+// refuseBanned ends a connection whose client is banned, with RST: it costs less than a FIN, after which the kernel
+// keeps the connection for a while.
+func (l *loop) refuseBanned(s *session) step {
+	reactor.Abort(s.client.fd)
+	return l.finish(s, outcome.Banned)
 }
 
 // firstLimit is the time of a client for its first step: its TLS handshake, after which it has timeouts.connect_packet, or

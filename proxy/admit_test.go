@@ -12,7 +12,7 @@ import (
 func TestAdmitSaysWhy(t *testing.T) {
 	open, shut := rate.NewLimiter(0), rate.NewLimiter(1)
 	shut.Take(0)
-	if _, ok := checkLimits(outcome.None, open, 0); !ok {
+	if _, ok := checkLimits(outcome.None, false, open, 0); !ok {
 		t.Error("refused within the limits")
 	}
 	for excess, code := range map[outcome.Outcome]mqttparse.ReasonCode{
@@ -20,11 +20,11 @@ func TestAdmitSaysWhy(t *testing.T) {
 		outcome.RefusedAddress:     mqttparse.QuotaExceeded,
 		outcome.RefusedAddressRate: mqttparse.ConnectionRateExceeded,
 	} {
-		if r, ok := checkLimits(excess, open, 0); ok || r != (opening.Refusal{Outcome: excess, Code: code}) {
+		if r, ok := checkLimits(excess, false, open, 0); ok || r != (opening.Refusal{Outcome: excess, Code: code}) {
 			t.Errorf("past %v: %v, %v", excess, r, ok)
 		}
 	}
-	if r, ok := checkLimits(outcome.None, shut, 0); ok || r != (opening.Refusal{Outcome: outcome.RefusedRate, Code: mqttparse.ConnectionRateExceeded}) {
+	if r, ok := checkLimits(outcome.None, false, shut, 0); ok || r != (opening.Refusal{Outcome: outcome.RefusedRate, Code: mqttparse.ConnectionRateExceeded}) {
 		t.Errorf("past connect_rate: %v, %v", r, ok)
 	}
 }

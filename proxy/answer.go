@@ -90,8 +90,10 @@ func (l *loop) forwardAnswer(s *session, b []byte) step {
 			}
 		}
 		s.connack, s.connacked = l.connack.Code, true
+		l.noteConnack(s)
 		if s.connack == 0 { // a refusal may be the client's fault
 			s.pending.accepted()
+			l.server.clientIDs.began(s.pending.client, &l.current.clientID, l.Now())
 		}
 		if l.connack.HasSessionExpiryInterval {
 			s.persistent = l.connack.SessionExpiryInterval > 0

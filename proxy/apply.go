@@ -39,6 +39,7 @@ func (srv *Server) Apply(snap *snapshot.Snapshot) error {
 	srv.rate.Set(snap.ConnectRate)
 	srv.openingMemory.setLimit(snap.OpeningMemory)
 	srv.journal.sampler.set(snap.LogRate)
+	srv.applyBans(&snap.Bans)
 	srv.http.apply(g)
 	present := g.nodeNames()
 	srv.continueDrains(g, present)

@@ -161,6 +161,7 @@ func (l *loop) reached(s *session) step {
 	}
 	if s.listener.Opaque() {
 		o.node.Observed(true) // there is no CONNACK to wait for
+		l.noteAccepted(s)
 		l.releasePending(s)
 		return stepRelay
 	}

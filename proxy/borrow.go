@@ -142,7 +142,7 @@ func (l *loop) httpReturned(s *session, v *httpConn) {
 		l.finish(s, pick(o.lastRequest.failed(), outcome.HTTPFailed, outcome.HTTPServed))
 	case v.fault == "":
 		l.finish(s, pick(l.stopping && !v.gone.Load(), outcome.Shutdown, outcome.ClientGone))
-	case s.excess.OfAddress() && !s.counted: // too many clients of the address linger
+	case s.excess.OfAddress() && s.counted&inAddresses == 0: // too many clients of the address linger
 		o.fault = v.fault
 		l.finish(s, s.excess)
 	default:

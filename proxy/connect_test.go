@@ -18,7 +18,7 @@ import (
 func TestConnectLargerThanTheScratchBufferIsKeptWhole(t *testing.T) {
 	l, s, client, _ := pumpRig(t)
 	l.current.MaxConnectSize = 1 << 20
-	l.server.rate, l.server.loopGuard = rate.NewLimiter(0), newLoopGuard()
+	l.server.rate, l.server.loopGuard, l.server.bans, l.server.clientIDs = rate.NewLimiter(0), newLoopGuard(), newBans(), newClientIDs()
 	field := append([]byte{0xff, 0xff}, bytes.Repeat([]byte("x"), 0xffff)...)
 	connect := append([]byte("\x10\x8d\x80\x0c\x00\x04MQTT\x04\xc2\x00\x3c"), bytes.Repeat(field, 3)...)
 	connect[1], connect[2], connect[3] = byte((len(connect)-4)&0x7f|0x80), byte((len(connect)-4)>>7&0x7f|0x80), byte((len(connect)-4)>>14)

@@ -81,6 +81,10 @@ func (l *loop) endedBy(s *session, o outcome.Outcome) (setting, how string) {
 		return count("limits.max_connections_per_address", "too many connections of the client's address", int64(g.MaxConnectionsPerAddress))
 	case outcome.RefusedAddressRate:
 		return count("limits.connect_rate_per_address", "too many new connections of the client's address in a second", int64(g.ConnectRatePerAddress))
+	case outcome.RefusedClientIDRate:
+		return "limits.connect_rate_per_client_id", fmt.Sprintf("the client has begun more than %d sessions within %v, and is held off for %v: see limits.connect_rate_per_client_id", g.ClientID.Sessions, g.ClientID.Within, g.ClientID.Hold)
+	case outcome.Banned:
+		return "bans", "the client's address is banned: see bans, and mqttlb ctl bans"
 	case outcome.RefusedRate:
 		return count("limits.connect_rate", "too many new sessions in a second", int64(g.ConnectRate))
 	case outcome.ConnectTooLarge:

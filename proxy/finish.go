@@ -95,6 +95,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	if s.server.fd >= 0 {
 		l.closeNodeSocket(s.server.fd)
 	}
+	l.noteEnd(s, o)
 	if s.pending != nil {
 		l.releasePending(s)
 	}
@@ -112,7 +113,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 	if s.owns {
 		l.server.owners.release(l, s)
 	}
-	if s.counted {
+	if s.counted&inAddresses != 0 {
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
 	l.server.freePlace(s.listener.port, s.place)

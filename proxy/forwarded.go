@@ -32,6 +32,10 @@ func (h *httpServer) forwardedFor(c *httpConn, ln *snapshot.Listener, r *http.Re
 		return nil
 	}
 	r.RemoteAddr = f.Source.String()
+	if h.proxy.bans.refuse(f.Limited(), h.now()) {
+		f.excess = outcome.Banned
+		return f
+	}
 	limits := h.proxy.current.Load().address
 	if !upgrade {
 		limits.pace = rate.Pace{}
@@ -87,10 +91,10 @@ func (u *forwardedUpgrade) end(now int64) {
 // It returns false if the session has lost its place among the connections meanwhile.
 func (l *loop) adopt(s *session, f *forwarded) bool {
 	o := s.pending
-	if s.counted { // a reload has made a proxy of the client
+	if s.counted&inAddresses != 0 { // a reload has made a proxy of the client
 		l.server.addresses.leave(s.source.addrPort().Addr(), s.excess.OfAddress(), l.Now())
 	}
-	s.counted, s.source, o.Client = f.handOver(), originOf(f.Source), f.Client
+	s.counted, s.source, o.Client = pick(f.handOver(), inAddresses, 0), originOf(f.Source), f.Client
 	if f.excess != outcome.None || s.excess.OfAddress() {
 		s.excess = f.excess
 	}

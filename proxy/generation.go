@@ -23,6 +23,7 @@ type generation struct {
 	webPlaces      int64   // of maxConnections that connections with HTTP requests can take
 	reserves       []int64 // of maxConnections, by port
 	address        addressLimits
+	clientID       clientIDLimit
 
 	rules map[*snapshot.Listener]ruleCounts
 }
@@ -37,6 +38,7 @@ func newGeneration(snap *snapshot.Snapshot, ports []*port, before *generation) *
 		sessionPools: map[string]*snapshot.Pool{},
 		own:          ownAddressesOf(snap.Listeners, ports),
 		address:      addressLimits{uint32(snap.MaxConnectionsPerAddress), rate.NewPace(snap.ConnectRatePerAddress, time.Second)},
+		clientID:     newClientIDLimit(snap.ClientID),
 	}
 	for i, p := range ports {
 		g.listeners[p] = snap.Listeners[i]

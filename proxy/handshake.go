@@ -53,6 +53,7 @@ func (l *loop) afterHandshake(s *session, made *tlsterm.Session, err error) step
 		if failed, ok := errors.AsType[*tlsterm.HandshakeError](err); ok {
 			o.serverName = failed.ServerName
 		}
+		o.blameless = blameless(err)
 		return l.refuseAndLinger(s, handshakeOutcome(err)) // the alert must still reach the client
 	}
 	s.listener.handshakes.observe(&latencies, time.Duration(l.Now()-o.helloAt))

@@ -293,6 +293,9 @@ func (r *rig) checkBooks() {
 	if n := r.srv.addresses.count().open; n != 0 {
 		r.t.Errorf("%d addresses have connections after the end", n)
 	}
+	if n := r.srv.conduct.count().open; n != 0 {
+		r.t.Errorf("%d addresses have good sessions after the end", n)
+	}
 	r.checkEngine()
 	r.checkSources()
 }

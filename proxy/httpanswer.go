@@ -30,8 +30,11 @@ func (h *httpServer) answer(w http.ResponseWriter, r *http.Request, ln *snapshot
 	h.logRejected(ln, r, why)
 }
 
-// tooMany returns the answer to an address that exceeds one of its limits.
+// tooMany returns the answer to an address that exceeds one of its limits, or is banned.
 func tooMany(o outcome.Outcome) *opening.Rejection {
+	if o == outcome.Banned {
+		return &opening.Rejection{Status: http.StatusForbidden, Reason: "this address is banned for a while"}
+	}
 	r := &opening.Rejection{Status: http.StatusTooManyRequests, Reason: "too many connections from this address"}
 	if o == outcome.RefusedAddressRate {
 		r.Reason = "too many new connections from this address"

@@ -145,9 +145,9 @@ func (j *journal) write(r *record) {
 }
 
 // level returns the level of the line of a session or a request. The checks of load balancers connect and close all day
-// long, so their lines are for a search alone.
+// long, so their lines are for a search alone. A ban has lines of its own.
 func (r *record) level() slog.Level {
-	if r.request == nil && r.outcome == outcome.NoData {
+	if r.request == nil && (r.outcome == outcome.NoData || r.outcome == outcome.Banned) {
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

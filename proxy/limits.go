@@ -44,6 +44,31 @@ const (
 	// go in that time.
 	addressesResting = 1024
 
+	// mostBans bounds the addresses that are banned at the same time: some 8 MB.
+	mostBans = 1 << 16
+
+	// conductIdle bounds the addresses without an open session whose refusals a shard counts; all shards
+	// together count those of 131,072 in some 12 MB. conductLooks is how many entries are looked at to find the one
+	// that makes room for another.
+	conductIdle  = 2048
+	conductLooks = 16
+
+	// bansAlways is how many addresses are banned within bans.within, whatever else happens: a fault of the nodes or
+	// of the configuration, which makes good clients look bad, keeps out no more of them. bansAhead is how many accepted
+	// sessions, of which each allows for one more, are saved for later.
+	bansAlways = 10
+	bansAhead  = 100
+
+	// banLinesPerSecond bounds the lines about bans that begin and end, and the events, and bansWithheldInterval is the
+	// time between two lines about bans that are not made.
+	banLinesPerSecond    = 10
+	bansWithheldInterval = time.Minute
+
+	// clientIDRows times clientIDPlaces clients have their paces remembered, in 3 MB. At 5,000 sessions a second a
+	// limit of 15 within a minute remembers each client for 4 s: 20,000 places.
+	clientIDRows   = 1 << 14
+	clientIDPlaces = 8
+
 	// leaveInterval is the time between two batches of sessions that leave at a stop. 100,000 sessions
 	// leave in the last 10 s of 30 s in batches of 500, each of which takes a loop some 5 ms.
 	leaveInterval = 50 * time.Millisecond

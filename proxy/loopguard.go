@@ -56,13 +56,7 @@ func (g *loopGuard) counterOf(c *mqttparse.Connect, secure *tlsterm.Info) *atomi
 	}
 	var h maphash.Hash
 	h.SetSeed(g.seed)
-	for _, field := range [...][]byte{c.ClientID, c.Username, c.Password, c.AuthenticationMethod, c.AuthenticationData} {
-		maphash.WriteComparable(&h, len(field))
-		_, _ = h.Write(field)
-	}
-	if secure != nil && secure.Verified {
-		maphash.WriteComparable(&h, [...]string{secure.Subject, secure.Serial})
-	}
+	writeCredentials(&h, c, secure)
 	return &g.slots[h.Sum64()%guardSlots]
 }
 

@@ -68,8 +68,15 @@ func (l *loop) checkAddress(s *session) step {
 	if o.releaseMemory() { // it is counted anew, for this client
 		return l.loseOpening(s)
 	}
+	if l.server.bans.refuse(o.Limited(), l.Now()) {
+		if o.Forwarded() {
+			s.excess, o.Excess = outcome.Banned, outcome.Banned // the proxy gets an answer: it may take a reset for a fault of ours
+			return stepOpen
+		}
+		return l.refuseBanned(s)
+	}
 	refused, counted := l.server.addresses.enter(o.Limited(), o.generation.address, l.Now())
-	s.counted = counted
+	s.counted = pick(counted, inAddresses, 0)
 	if refused != outcome.None {
 		s.excess, o.Excess = refused, refused
 		if s.place = l.server.placeToRefuse(s.listener.port, s.place); s.place == placeNone || !counted {
@@ -145,6 +152,9 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 		s.idle = reactor.Ticks(idleLimit(timeouts.Idle, v.Connect.KeepAlive))
 		s.byKeepAlive = timeouts.Idle == 0
 		s.pending.sameClient = l.server.loopGuard.counterOf(v.Connect, s.pending.TLS)
+		if l.current.clientID.hold > 0 {
+			s.pending.client = l.server.clientIDs.identity(v.Connect, s.pending.Client, s.pending.TLS)
+		}
 		s.persistent = v.Connect.SessionExpiryInterval > 0 || !v.Connect.CleanStart // a node may say otherwise in its CONNACK
 	} else {
 		s.idle = reactor.Ticks(timeouts.Idle)
@@ -154,7 +164,8 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 			return next
 		}
 	}
-	if refusal, ok := checkLimits(s.excess, l.server.rate, l.Now()); !ok {
+	held := l.server.clientIDs.isHeld(s.pending.client, &l.current.clientID, l.Now())
+	if refusal, ok := checkLimits(s.excess, held, l.server.rate, l.Now()); !ok {
 		return l.refuse(s, refusal)
 	}
 	return stepOpen

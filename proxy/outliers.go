@@ -7,7 +7,7 @@ import (
 	"mqttlb/balancer"
 )
 
-// runJudge decides every judgeInterval which nodes are outliers, until the stop.
+// runJudge decides every judgeInterval which nodes are outliers, and which bans are over, until the stop.
 func (srv *Server) runJudge() {
 	next := time.NewTicker(judgeInterval)
 	defer next.Stop()
@@ -15,6 +15,7 @@ func (srv *Server) runJudge() {
 		select {
 		case <-next.C:
 			srv.judge()
+			srv.tidyBans()
 		case <-srv.stopping:
 			return
 		}

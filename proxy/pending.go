@@ -26,6 +26,7 @@ type pending struct {
 	counted    bool               // in the loop's opensUnder
 
 	sameClient  *atomic.Int32 // of loopGuard: counts the sessions of its client; nil: none does
+	client      uint64        // of clientIDs; 0: none
 	waiting     *atomic.Int32 // the same, once the session is counted; nil: it is not
 	held        *holding      // its part of the process's opening memory; nil: none
 	helloAt     int64         // when its ClientHello was whole, in ns of the loop's clock
@@ -33,6 +34,7 @@ type pending struct {
 	fault       string        // what was wrong with the client's first bytes, or with the last node
 	lastRequest *record       // of the client's HTTP connection; nil: none
 	serverName  string        // that the client asked for in a handshake that has failed
+	blameless   bool          // the handshake has failed, and the client may be a good one
 }
 
 // attempt is the state of a session on its way to a node. Valid after route.

@@ -33,6 +33,12 @@ type Server struct {
 	host          hostAddresses
 	loopGuard     *loopGuard
 	owners        *owners
+	bans          *bans
+	banLines      *rate.Limiter // of the log, and events
+	banWithheld   rate.Line
+	banReports    func(BanReport) // nil: none
+	conduct       *conduct
+	clientIDs     *clientIDs
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex // held by Apply and by the stop; guards ports
@@ -78,6 +84,11 @@ func NewInheriting(snap *snapshot.Snapshot, inherited *Inherited, log *slog.Logg
 		openingMemory: newOpeningMemory(),
 		loopGuard:     newLoopGuard(),
 		owners:        newOwners(),
+		bans:          newBans(),
+		banLines:      rate.NewLimiter(banLinesPerSecond),
+		banWithheld:   rate.Line{Every: bansWithheldInterval},
+		conduct:       newConduct(),
+		clientIDs:     newClientIDs(),
 
 		acceptFailures: rate.Line{Every: sampleInterval},
 	}
@@ -184,7 +195,7 @@ func (srv *Server) Stats() Stats {
 	stats.WebConnections, stats.WebConnectionsMax, stats.GaveWay = srv.web.Load(), g.webPlaces, srv.gaveWay.Load()
 	srv.engine.addTo(&stats)
 	stats.OpeningMemoryLimit = g.OpeningMemory
-	stats.Rebalances = srv.Rebalances()
+	stats.Rebalances, stats.Bans = srv.Rebalances(), srv.banStats()
 	stats.Rules = srv.Rules()
 	stats.order(g)
 	for _, ln := range g.Listeners {

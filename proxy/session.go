@@ -51,13 +51,21 @@ type session struct {
 	stuck       stuck
 	connacked   bool // the node's CONNACK was forwarded
 	place       place
-	counted     bool // in addresses
+	counted     countedIn
 	owns        bool // its client identifier, in server.owners
 	persistent  bool // the broker keeps its state after the connection
 	assigned    bool // the client identifier is the node's: the client had none
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 	breaksRules bool // the end of names are the rules that the CONNECT breaks
 }
+
+// countedIn says where the address of a session counts it.
+type countedIn uint8
+
+const (
+	inAddresses countedIn = 1 << iota
+	inConduct             // a node has accepted it
+)
 
 // node returns the node that the session is on or dials, or nil if there is none.
 func (s *session) node() *balancer.Node {

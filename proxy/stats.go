@@ -38,6 +38,8 @@ type Stats struct {
 
 	OpeningMemoryLimit int64 // limits.opening_memory; 0: none
 
+	Bans BanStats
+
 	Rebalances map[string]RebalanceProgress // by pool, of those that rebalance
 }
 

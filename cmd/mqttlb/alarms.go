@@ -103,6 +103,10 @@ func (c *control) alarms(stats *proxy.Stats) []api.Alarm {
 		}
 		add("connections_nearly_full", "", time.Time{}, fmt.Sprintf("%d of at most %d client connections are open: see %s", open, stats.MaxConnections, see))
 	}
+	if last := stats.Bans.LastHeld; plan.snapshot.Bans.Refusals > 0 && now.Sub(last) < plan.snapshot.Bans.Within {
+		add("bans_withheld", "", time.Time{}, "more client addresses are refused again and again than sessions are accepted, and are not banned: "+
+			"find out why nodes or listeners refuse them; see bans")
+	}
 	dropped := stats.LinesDropped.Sum()
 	if s.linesDropped != nil {
 		lines := s.linesDropped()

@@ -136,6 +136,8 @@ func snapshotOf(cfg *config.Config) snapshot.Snapshot {
 		MaxConnectionsPerAddress: cfg.Limits.MaxConnectionsPerAddress,
 		ConnectRatePerAddress:    cfg.Limits.ConnectRatePerAddress,
 		MaxConnectSize:           cfg.Limits.MaxConnectSize,
+		ClientID:                 clientIDLimitOf(&cfg.Limits),
+		Bans:                     bansOf(cfg.Bans),
 		Timeouts: snapshot.Timeouts{
 			ConnectPacket: cfg.Timeouts.ConnectPacket,
 			Dial:          cfg.Timeouts.Dial,

@@ -102,6 +102,7 @@ func (s *server) attachManager(ctx context.Context, m *manager) error {
 	m.drainer, m.plan = s.Server, s.plan.Load
 	s.manager, s.events = m, m.events
 	s.followDrains()
+	s.followBans()
 	s.socket = &endpoint{
 		setting: socketSetting, log: s.log,
 		bind: func(a config.Address) (net.Listener, error) {

@@ -19,6 +19,7 @@ const (
 	eventNodes     = "nodes"
 	eventDrain     = "drain"
 	eventRebalance = "rebalance"
+	eventBan       = "ban"
 	eventReload    = "reload"
 	eventOperator  = "operator"
 	eventProcess   = "process"

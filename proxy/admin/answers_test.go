@@ -135,6 +135,13 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		{"POST", "/api/v1/sessions/kick", `{"node": "n1", "pace": "5/s"}`, 200, "audit kick by socket: result=done kicked=7 all=false pace=5/s node=n1"},
 		{"POST", "/api/v1/sessions/kick", `{"all": true}`, 200, "kick by socket"},
 		{"POST", "/api/v1/sessions/kick", `{}`, 400, ""},
+		{"GET", "/api/v1/bans", "", 200, ""},
+		{"POST", "/api/v1/bans", `{"address": "203.0.113.7", "time": "1h"}`, 200, "ban 203.0.113.7 for 1h\naudit ban by socket: result=done address=203.0.113.7 time=1h"},
+		{"POST", "/api/v1/bans", `{"time": "1h"}`, 400, ""},
+		{"POST", "/api/v1/bans/lift", `{"address": "203.0.113.7"}`, 200, "audit unban by socket: result=done address=203.0.113.7 all=false lifted=1"},
+		{"POST", "/api/v1/bans/lift", `{"all": true}`, 200, "unban  all:true"},
+		{"POST", "/api/v1/bans/lift", `{}`, 400, ""},
+		{"POST", "/api/v1/bans/lift", `{"all": true, "address": "203.0.113.7"}`, 400, ""},
 		{"POST", "/api/v1/sessions/kick", `{"pace": "5/s"}`, 400, ""},
 	} {
 		response, text := r.do(t, c.method, c.path, c.body)

@@ -52,6 +52,7 @@ func (c *collector) collect(s scrape, stats *proxy.Stats) {
 	s.nodeTLS(pools)
 	s.sourcePorts(pools)
 	s.process(stats)
+	s.bans(&stats.Bans)
 	if c.Health != nil {
 		s.probes(c.Health())
 	}

@@ -22,6 +22,7 @@ type Control interface {
 	Sessions(ctx context.Context, q SessionQuery) (api.Sessions, error)
 	Route(ctx context.Context, q RouteQuery) (api.Route, error)
 	Check(ctx context.Context) (api.Check, error)
+	Bans(ctx context.Context) (api.Bans, error)
 
 	// Reload writes its audit line itself, and SetNode that of a change that it has made. The Errors of
 	// a reload say why it was refused.
@@ -34,6 +35,8 @@ type Control interface {
 	// The audit lines of these changes come from the server, by Audit.
 	Kick(ctx context.Context, by Origin, k api.Kick) (api.Kicked, error)
 	SetLog(ctx context.Context, by Origin, l api.Log) (api.Log, error)
+	Ban(ctx context.Context, b api.BanRequest) (api.Ban, error)
+	Unban(ctx context.Context, b api.UnbanRequest) (api.Unbanned, error)
 
 	// Stop has the process stop, as SIGTERM does. It returns at once. The audit line comes from the
 	// server.

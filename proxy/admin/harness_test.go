@@ -114,6 +114,20 @@ func (f *fakeControl) Route(_ context.Context, q RouteQuery) (api.Route, error) 
 	}}, Rules: []api.RouteRule{{Listener: "mqtt", Rule: "lan", Action: "deny", Undecided: []string{"cidr"}}}, MoreRules: true}, f.err
 }
 
+func (f *fakeControl) Bans(context.Context) (api.Bans, error) {
+	return api.Bans{Total: 1, Bans: []api.Ban{{Address: "203.0.113.7", Cause: "not_mqtt", Began: someTime, Until: someTime}}}, f.err
+}
+
+func (f *fakeControl) Ban(_ context.Context, b api.BanRequest) (api.Ban, error) {
+	f.call("ban %s for %s", b.Address, b.Time)
+	return api.Ban{Address: b.Address, Cause: "operator", Began: someTime, Until: someTime}, f.err
+}
+
+func (f *fakeControl) Unban(_ context.Context, b api.UnbanRequest) (api.Unbanned, error) {
+	f.call("unban %s all:%v", b.Address, b.All)
+	return api.Unbanned{Lifted: 1}, f.err
+}
+
 func (f *fakeControl) Check(context.Context) (api.Check, error) {
 	return api.Check{Faults: []string{}}, f.err
 }

@@ -96,6 +96,8 @@ var apiTypes = map[string]reflect.Type{
 	"OperatorState": reflect.TypeFor[api.OperatorState](), "PoolStatus": reflect.TypeFor[api.PoolStatus](),
 	"Rebalance": reflect.TypeFor[api.Rebalance](), "Reload": reflect.TypeFor[api.Reload](), "Route": reflect.TypeFor[api.Route](), "RouteWay": reflect.TypeFor[api.RouteWay](),
 	"RouteRule": reflect.TypeFor[api.RouteRule](), "Rule": reflect.TypeFor[api.Rule](), "Rules": reflect.TypeFor[api.Rules](), "Session": reflect.TypeFor[api.Session](),
+	"Ban": reflect.TypeFor[api.Ban](), "Bans": reflect.TypeFor[api.Bans](), "BanRequest": reflect.TypeFor[api.BanRequest](),
+	"UnbanRequest": reflect.TypeFor[api.UnbanRequest](), "Unbanned": reflect.TypeFor[api.Unbanned](),
 	"Sessions": reflect.TypeFor[api.Sessions](), "State": reflect.TypeFor[api.State](), "Status": reflect.TypeFor[api.Status](),
 	"Tolerated": reflect.TypeFor[api.Tolerated](), "Totals": reflect.TypeFor[api.Totals](), "Yield": reflect.TypeFor[api.Yield](),
 }

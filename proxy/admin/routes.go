@@ -55,6 +55,8 @@ func (s *Server) operations() map[string]map[string]operation {
 		"/api/v1/stop":          post(postStop, false),
 		"/api/v1/yield":         {http.MethodPost: {need: socket, answer: postYield}},
 		"/api/v1/sessions/kick": post(postKick, true),
+		"/api/v1/bans":          {http.MethodGet: {need: read, answer: getBans}, http.MethodPost: {need: change, answer: postBan, takesBody: true}},
+		"/api/v1/bans/lift":     post(postUnban, true),
 		"/debug/check":          get(change, getCheck),
 
 		"/debug/pprof/":          raw(change, (*entry).serveProfiles),

@@ -249,6 +249,9 @@ func (o *Opening) Keep() {
 	o.owned = len(o.bytes) > 0
 }
 
+// Forwarded reports whether the Client is the one that an HTTP proxy has named.
+func (o *Opening) Forwarded() bool { return o.forwarded }
+
 // Take returns the client's bytes and removes them from o. If owned is false they are a
 // view into the argument of the last Feed.
 func (o *Opening) Take() (b []byte, owned bool) {

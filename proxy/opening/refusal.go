@@ -61,6 +61,7 @@ func (r Refusal) closeCode() websocket.CloseCode {
 	case outcome.ConnectTimeout:
 		return websocket.GoingAway
 	case outcome.RefusedConnections, outcome.RefusedReserve, outcome.RefusedRate, outcome.RefusedAddress, outcome.RefusedAddressRate,
+		outcome.RefusedClientIDRate, outcome.Banned,
 		outcome.NodesFull, outcome.NodeBusy, outcome.NoNode, outcome.DialFailed, outcome.UpgradeRefused,
 		outcome.DescriptorsExceeded, outcome.PortsExceeded, outcome.NoSource:
 		return websocket.TryAgainLater

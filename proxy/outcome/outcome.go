@@ -54,6 +54,8 @@ const (
 	RefusedRate         // limits.connect_rate
 	RefusedAddress      // limits.max_connections_per_address
 	RefusedAddressRate  // limits.connect_rate_per_address
+	RefusedClientIDRate // limits.connect_rate_per_client_id
+	Banned              // the client's address is banned: see bans
 	NodesFull           // every node that could take the session is at its max_connections
 	NodeBusy            // the nodes that could take the session take no more a second, and the wait would be too long
 	NoNode              // the operator has taken out every node
@@ -111,6 +113,8 @@ var names = [Count]string{
 	RefusedRate:         "connect_rate",
 	RefusedAddress:      "address_connections",
 	RefusedAddressRate:  "address_rate",
+	RefusedClientIDRate: "client_id_rate",
+	Banned:              "banned",
 	NodesFull:           "nodes_full",
 	NodeBusy:            "node_busy",
 	NoNode:              "no_node",
@@ -133,5 +137,7 @@ func (o Outcome) EndedWell() bool {
 	return o == ClientDisconnected || o == ClientClosed || o == ServerClosed || o == HTTPServed
 }
 
-// OfAddress reports whether the outcome is a limit of the client's address.
-func (o Outcome) OfAddress() bool { return o == RefusedAddress || o == RefusedAddressRate }
+// OfAddress reports whether the outcome is a limit of the client's address, or its ban.
+func (o Outcome) OfAddress() bool {
+	return o == RefusedAddress || o == RefusedAddressRate || o == Banned
+}

@@ -29,6 +29,16 @@ func NewPace(perSecond int, burst time.Duration) Pace {
 	return Pace{interval, max(burst-interval, 0)}
 }
 
+// NewPaceWithin returns a Pace of so many events within a time: as many may pass at once after a pause, and
+// then one for each part of the time. 0 events mean no limit.
+func NewPaceWithin(events int, within time.Duration) Pace {
+	if events == 0 {
+		return Pace{}
+	}
+	interval := max(within/time.Duration(events), 1)
+	return Pace{interval, within - interval}
+}
+
 // Take reports whether an event passes, and returns the new state. next is the state that
 // the last Take returned, at first 0. All times are in ns of one clock.
 func (p Pace) Take(next, now int64) (int64, bool) {

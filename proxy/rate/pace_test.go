@@ -55,8 +55,25 @@ func TestPaceLetsItsBurstPassAtOnceAndThenOneAtATime(t *testing.T) {
 	}
 }
 
+func TestPaceWithinATimeLetsAllOfItPassAtOnce(t *testing.T) {
+	p, next, now := NewPaceWithin(15, time.Minute), int64(0), int64(time.Hour)
+	take := func() (ok bool) {
+		next, ok = p.Take(next, now)
+		return ok
+	}
+	if n := passed(100, take); n != 15 {
+		t.Errorf("%d pass at once", n)
+	}
+	if now += int64(4 * time.Second); passed(100, take) != 1 {
+		t.Error("not one passes every 4 s")
+	}
+	if now += int64(time.Minute); passed(100, take) != 15 {
+		t.Error("not all pass after a minute")
+	}
+}
+
 func TestNoPaceIsNoLimit(t *testing.T) {
-	for _, p := range []Pace{{}, NewPace(0, time.Second)} {
+	for _, p := range []Pace{{}, NewPace(0, time.Second), NewPaceWithin(0, time.Minute)} {
 		for range 1000 {
 			if next, ok := p.Take(7, 1); !ok || next != 7 {
 				t.Fatalf("%v and remembers %d", ok, next)

@@ -31,6 +31,9 @@ type Snapshot struct {
 	MaxConnectionsPerAddress int // open at the same time; 0: no limit
 	ConnectRatePerAddress    int // new ones a second; 0: no limit
 
+	ClientID ClientIDLimit
+	Bans     Bans
+
 	MaxConnectSize int // bytes of the largest CONNECT, with its fixed header
 
 	// OpeningMemory limits the bytes kept for all clients whose CONNECT or TLS handshake

@@ -72,6 +72,12 @@ func TestCommandsAskAndPrint(t *testing.T) {
 		{"kick --node n --address 10.1.2.3 -y --reason-code 152", `POST /api/v1/sessions/kick {"node":"n","address":"10.1.2.3","reason_code":152}`, nil},
 		{"kick --node n --reason-code Use_another_server", `POST /api/v1/sessions/kick {"node":"n","reason_code":156}`, nil},
 
+		{"bans", "GET /api/v1/bans", []string{"203.0.113.7 9m10s 12,345 not_mqtt\n", "2001:db8::/64 3s 0 operator\n", "2 of 20,000 bans\n"}},
+		{"ban 203.0.113.7 --for 1h", `POST /api/v1/bans {"address":"203.0.113.7","time":"1h"}`, []string{"203.0.113.7 is banned for 1h0m\n"}},
+		{"ban 2001:db8::1", `POST /api/v1/bans {"address":"2001:db8::1"}`, nil},
+		{"unban 203.0.113.7", `POST /api/v1/bans/lift {"address":"203.0.113.7"}`, []string{"1 ban ended\n"}},
+		{"unban --all", `POST /api/v1/bans/lift {"all":true}`, nil},
+
 		{"drain emqx-2", "POST /api/v1/nodes/emqx-2/drain {}", []string{"emqx-2 draining 5 2,000/5,000 emqx 10.0.0.2:1883 - 40s to go at 50/s, 2,000 of 3,000 left; weight 1 in the file", "warning: the last node of a pool\n"}},
 		{"drain emqx-2 --pace 50/s", `POST /api/v1/nodes/emqx-2/drain {"pace":"50/s"}`, nil},
 		{"disable emqx-2 --within 10m", `POST /api/v1/nodes/emqx-2/disable {"within":"10m"}`, nil},
@@ -136,6 +142,10 @@ func TestWrongCommandLinesAskNothing(t *testing.T) {
 		"kick --all --reason-code 0x04":  `--reason-code "0x04": must be a reason code`,
 		"kick --all --reason-code 0x198": "must be a reason code",
 		"kick --all --reason-code sorry": "0x98, 152 or administrative-action",
+		"ban":                            "ADDRESS is missing",
+		"ban 203.0.113.7 --for=":         "--for: must not be empty",
+		"unban":                          "ADDRESS is missing",
+		"unban 203.0.113.7 --all":        "unexpected argument",
 		"stop now":                       `unexpected argument "now"`,
 		"status --token-file x":          "--token-file goes with --address",
 		"status --ca x":                  "--ca goes with --address",
@@ -169,7 +179,7 @@ func TestNothingOfAnAnswerMovesTheTerminal(t *testing.T) {
 		p.on(request, reply(http.StatusOK, spoil(t, answer)))
 	}
 	lines := []string{
-		"status", "nodes", "alarms", "config", "route x", "sessions", "sessions --sort rate", "top", "drain emqx-2", "weight emqx-2 3", "reload", "log-level", "log-fields", "kick --all",
+		"status", "nodes", "alarms", "config", "route x", "sessions", "sessions --sort rate", "top", "drain emqx-2", "weight emqx-2 3", "reload", "log-level", "log-fields", "kick --all", "bans", "ban 192.0.2.1", "unban --all",
 	}
 	for round, name := range []string{"answers", "refusals", "no JSON"} {
 		for _, line := range lines {

@@ -38,7 +38,7 @@ Exit codes: 0 done, 1 failed or refused, 2 a wrong command line.`,
 		}
 	}
 	add(look, statusCommand(c), nodesCommand(c), topCommand(c), rulesCommand(c), alarmsCommand(c), eventsCommand(c), configCommand(c))
-	add(sessions, sessionsCommand(c), kickCommand(c), routeCommand(c))
+	add(sessions, sessionsCommand(c), kickCommand(c), routeCommand(c), bansCommand(c), banCommand(c), unbanCommand(c))
 	add(nodes, drainCommand(c), undrainCommand(c), disableCommand(c), enableCommand(c), weightCommand(c))
 	add(process, reloadCommand(c), logLevelCommand(c), logFieldsCommand(c), stopCommand(c))
 	return cmd

@@ -91,7 +91,11 @@ func (p *process) sample() *process {
 		"GET /api/v1/log":            api.Log{Level: "info", Fields: []string{"client_id", "node"}},
 		"POST /api/v1/log":           api.Log{Level: "debug", Fields: []string{"client_id"}},
 		"POST /api/v1/sessions/kick": api.Kicked{Kicked: 812},
-		"POST /api/v1/stop":          reply(http.StatusAccepted, ""),
+		"GET /api/v1/bans": api.Bans{Total: 20_000, Bans: []api.Ban{{Address: "203.0.113.7", Cause: "not_mqtt", Remaining: 550, Refused: 12345},
+			{Address: "2001:db8::/64", Cause: "operator", Remaining: 3}}},
+		"POST /api/v1/bans":      api.Ban{Address: "203.0.113.7", Cause: "operator", Remaining: 3600},
+		"POST /api/v1/bans/lift": api.Unbanned{Lifted: 1},
+		"POST /api/v1/stop":      reply(http.StatusAccepted, ""),
 		"POST /api/v1/reload": api.Reload{Generation: 4, Warnings: []string{"a pool has one node"},
 			Changes: []api.Change{{Action: "changed", Name: "log.level", Before: "info", After: "debug"}}},
 	} {

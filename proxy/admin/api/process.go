@@ -48,7 +48,7 @@ type Log struct {
 // Event is the data of an event of GET /api/v1/events.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Kind    string    `json:"kind"` // node, nodes, drain, rebalance, reload, operator or process
+	Kind    string    `json:"kind"` // node, nodes, drain, rebalance, ban, reload, operator or process
 	Subject string    `json:"subject,omitempty"`
 	Text    string    `json:"text"`
 }
