@@ -186,7 +186,7 @@ func (r *Route) clients() string {
 	if r.Share != NoShare {
 		share = "share: " + r.Share.String()
 	}
-	return joinNonEmpty(r.Match.String(), share)
+	return joinNonEmpty(r.String(), share)
 }
 
 // joinNonEmpty joins two texts by a comma, unless one is empty.

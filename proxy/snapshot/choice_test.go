@@ -141,7 +141,7 @@ func TestWaysSayWhatIsUndecided(t *testing.T) {
 	mqtt := &Listener{Protocol: MQTT, TLS: tls, Pool: emptyPool("rest"), Routes: routes}
 	web := &Listener{Protocol: HTTP, TLS: tls, Routes: upgrades}
 	tcp := &Listener{Protocol: TCP, TLS: tls, Pool: emptyPool("rest"), Routes: []Route{routes[0], routes[4]}}
-	clear := &Listener{Protocol: MQTT, Pool: emptyPool("rest"), Routes: routes[3:]}
+	plain := &Listener{Protocol: MQTT, Pool: emptyPool("rest"), Routes: routes[3:]}
 	office := netip.MustParseAddr("10.0.0.1")
 	for _, c := range []struct {
 		name  string
@@ -159,7 +159,7 @@ func TestWaysSayWhatIsUndecided(t *testing.T) {
 		{"all but the Will", mqtt, out, KnownSNI | KnownUsername | KnownAddress | KnownVersion, match.Facts{Address: office}, "the rest"},
 		{"the office", mqtt, out, KnownSNI | KnownAddress, match.Facts{Address: office}, "office[version], user[username will], the rest"},
 		{"no identifier", mqtt, "", KnownSNI | KnownVersion, match.Facts{}, "user[username will], canary[share], the rest"},
-		{"a name in the clear", clear, out, KnownSNI, match.Facts{ServerName: "a.example"}, ""},
+		{"a name in the clear", plain, out, KnownSNI, match.Facts{ServerName: "a.example"}, ""},
 		{"upgrades", web, out, KnownSNI | KnownAddress | KnownVersion | KnownUsername, match.Facts{ServerName: "a.example"}, "name[host path], all[path]"},
 		{"upgrades of a prefix", web, "acme-1", KnownSNI | KnownAddress | KnownVersion | KnownUsername, match.Facts{}, "acme[path], canary[path], all[path]"}, // it is in the share
 		{"no CONNECT", tcp, in, KnownSNI, match.Facts{}, "canary[share], the rest"},

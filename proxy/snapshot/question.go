@@ -100,7 +100,7 @@ func (ln *Listener) decide(r *Route, q *Question) (undecided []string, may bool)
 			q.Known.Has(KnownAddress) && (facts.Connect == nil || q.Known.Has(KnownUsername)) || facts.Connect != nil && len(facts.Connect.Username) > 0
 		ask("share", known, keyed && r.Share.Takes(key))
 	}
-	return undecided, may && !(r.Fallback && !r.Pool.HasUp())
+	return undecided, may && r.isOpen()
 }
 
 // choosesByPath reports whether the listener's routes to WebSocket have different paths. On a listener of protocol WS each route has all.
