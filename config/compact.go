@@ -44,7 +44,7 @@ func flow(fields, initial []field) string {
 			continue
 		}
 		value := strings.Join(literals, ", ")
-		if f.list && !(f.orOne && len(literals) == 1) {
+		if f.list && (!f.orOne || len(literals) != 1) {
 			value = "[" + value + "]"
 		}
 		parts = append(parts, f.key+": "+value)

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"mqttlb/config"
-	"mqttlb/mqttparse"
 	"mqttlb/proxy/match"
 )
 
@@ -15,7 +14,7 @@ func matchOf(m *config.Match, long bool) match.Match {
 		ClientID:    patternOf(&m.ClientID, long),
 		Username:    patternOf(&m.Username, long),
 		HasUsername: flagOf(m.UsernamePresent),
-		KeepAlive:   match.KeepAlive{Min: uint32(m.KeepAlive.Min / time.Second), Max: uint32(m.KeepAlive.Max / time.Second)}, //nolint:gosec // at most a day
+		KeepAlive:   match.KeepAlive{Min: uint32(m.KeepAlive.Min / time.Second), Max: uint32(m.KeepAlive.Max / time.Second)},
 		Will:        flagOf(m.Will),
 		CleanStart:  flagOf(m.CleanStart),
 		Certificate: match.Certificate{
@@ -32,7 +31,7 @@ func matchOf(m *config.Match, long bool) match.Match {
 		out.Networks = match.NewNetworks(m.CIDR)
 	}
 	for _, v := range m.Version {
-		out.Versions = out.Versions.With(versionOf(v))
+		out.Versions = withVersion(out.Versions, v)
 	}
 	return out
 }
@@ -55,13 +54,14 @@ func flagOf(f config.Flag) match.Flag {
 	return match.Any
 }
 
-func versionOf(v config.MQTTVersion) mqttparse.Version {
+// withVersion adds a version to a set by its protocol level.
+func withVersion(set match.Versions, v config.MQTTVersion) match.Versions {
 	switch v {
 	case config.MQTT31:
-		return mqttparse.V31
+		return set.With(3)
 	case config.MQTT311:
-		return mqttparse.V311
+		return set.With(4)
 	case config.MQTT5:
 	}
-	return mqttparse.V5
+	return set.With(5)
 }

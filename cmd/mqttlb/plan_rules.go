@@ -2,7 +2,6 @@ package main
 
 import (
 	"mqttlb/config"
-	"mqttlb/mqttparse"
 	"mqttlb/proxy/match"
 	"mqttlb/proxy/snapshot"
 )
@@ -26,26 +25,16 @@ func ruleListOf(from []config.Rule) *snapshot.RuleList {
 	for i := range from {
 		r := &from[i]
 		deny := r.Action == config.Deny
-		rules[i] = snapshot.Rule{Name: r.Name, Deny: deny, Code: reasonCodes[r.Code]}
+		rules[i] = snapshot.NewRule(r.Name, deny, ruleCodes[r.Code])
 		conditions[i] = matchOf(&r.Match, deny)
 	}
 	return snapshot.NewRuleList(rules, conditions)
 }
 
-// reasonCodes maps the codes of rules to those of CONNACKs.
-var reasonCodes = map[config.RuleCode]mqttparse.ReasonCode{
-	config.CodeNone:                     0,
-	config.CodeUnspecifiedError:         mqttparse.UnspecifiedError,
-	config.CodeImplementationSpecific:   mqttparse.ImplementationSpecificError,
-	config.CodeUnsupportedVersion:       mqttparse.UnsupportedProtocolVersion,
-	config.CodeClientIdentifierNotValid: mqttparse.ClientIdentifierNotValid,
-	config.CodeBadUserNameOrPassword:    mqttparse.BadUserNameOrPassword,
-	config.CodeNotAuthorized:            mqttparse.NotAuthorized,
-	config.CodeServerUnavailable:        mqttparse.ServerUnavailable,
-	config.CodeServerBusy:               mqttparse.ServerBusy,
-	config.CodeBanned:                   mqttparse.Banned,
-	config.CodeQuotaExceeded:            mqttparse.QuotaExceeded,
-	config.CodeUseAnotherServer:         mqttparse.UseAnotherServer,
-	config.CodeServerMoved:              mqttparse.ServerMoved,
-	config.CodeConnectionRateExceeded:   mqttparse.ConnectionRateExceeded,
+// ruleCodes are the reason codes of MQTT 5 by their names; 0 is none.
+var ruleCodes = map[config.RuleCode]uint8{
+	config.CodeUnspecifiedError: 0x80, config.CodeImplementationSpecific: 0x83, config.CodeUnsupportedVersion: 0x84,
+	config.CodeClientIdentifierNotValid: 0x85, config.CodeBadUserNameOrPassword: 0x86, config.CodeNotAuthorized: 0x87,
+	config.CodeServerUnavailable: 0x88, config.CodeServerBusy: 0x89, config.CodeBanned: 0x8A, config.CodeQuotaExceeded: 0x97,
+	config.CodeUseAnotherServer: 0x9C, config.CodeServerMoved: 0x9D, config.CodeConnectionRateExceeded: 0x9F,
 }

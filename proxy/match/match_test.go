@@ -55,7 +55,7 @@ func connect(change func(*mqttparse.Connect)) *Facts {
 
 func TestEachConditionHoldsOrNot(t *testing.T) {
 	silent := changed(func(f *Facts) { f.Connect = nil })
-	clear := changed(func(f *Facts) { f.TLS, f.ServerName = nil, "" })
+	inClear := changed(func(f *Facts) { f.TLS, f.ServerName = nil, "" })
 	unproved := changed(func(f *Facts) { f.TLS = &tlsterm.Info{ServerName: "a.example.com"} })
 	nobody := connect(func(c *mqttparse.Connect) { c.HasUsername, c.Username = false, nil })
 	noAlive := connect(func(c *mqttparse.Connect) { c.KeepAlive = 0 })
@@ -65,14 +65,14 @@ func TestEachConditionHoldsOrNot(t *testing.T) {
 		match    Match
 		yes, not []*Facts
 	}{
-		{"nothing", Match{}, []*Facts{client(), silent, clear, unproved}, nil},
+		{"nothing", Match{}, []*Facts{client(), silent, inClear, unproved}, nil},
 		{"a network", Match{Networks: networks("192.0.2.0/24", "2001:db8::/32")},
 			[]*Facts{client(), silent, changed(func(f *Facts) { f.Address = netip.MustParseAddr("::ffff:192.0.2.9") }), changed(func(f *Facts) { f.Address = netip.MustParseAddr("2001:db8::1%eth0") })},
 			[]*Facts{changed(func(f *Facts) { f.Address = netip.MustParseAddr("192.0.3.1") }), changed(func(f *Facts) { f.Address = netip.Addr{} })}},
 		{"every IPv6 address", Match{Networks: networks("::/0")}, []*Facts{changed(func(f *Facts) { f.Address = netip.MustParseAddr("fe80::1") })}, []*Facts{client()}},
 		{"networks within another", Match{Networks: networks("10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32")},
 			[]*Facts{changed(func(f *Facts) { f.Address = netip.MustParseAddr("10.200.0.1") }), changed(func(f *Facts) { f.Address = netip.MustParseAddr("10.1.2.4") })}, []*Facts{client()}},
-		{"an SNI", Match{ServerName: "*.example.com"}, []*Facts{client(), changed(func(f *Facts) { f.ServerName = "B.EXAMPLE.com." })}, []*Facts{clear, changed(func(f *Facts) { f.ServerName = "example.com" })}},
+		{"an SNI", Match{ServerName: "*.example.com"}, []*Facts{client(), changed(func(f *Facts) { f.ServerName = "B.EXAMPLE.com." })}, []*Facts{inClear, changed(func(f *Facts) { f.ServerName = "example.com" })}},
 		{"an identifier", Match{ClientID: exact("a", "test-1", "z")}, []*Facts{client()}, []*Facts{silent, long, connect(func(c *mqttparse.Connect) { c.ClientID = []byte("test-10") })}},
 		{"no identifier", Match{ClientID: exact("")}, []*Facts{connect(func(c *mqttparse.Connect) { c.ClientID = []byte{} })}, []*Facts{client(), silent}},
 		{"a prefix", Match{ClientID: prefix("test-", "b")}, []*Facts{client()}, []*Facts{silent, connect(func(c *mqttparse.Connect) { c.ClientID = []byte("test") })}},
@@ -91,14 +91,14 @@ func TestEachConditionHoldsOrNot(t *testing.T) {
 		{"no Will", Match{Will: No}, []*Facts{connect(func(c *mqttparse.Connect) { c.Will = false })}, []*Facts{client(), silent}},
 		{"Clean Start", Match{CleanStart: Yes}, []*Facts{client()}, []*Facts{silent, connect(func(c *mqttparse.Connect) { c.CleanStart = false })}},
 		{"a session of old", Match{CleanStart: No}, []*Facts{connect(func(c *mqttparse.Connect) { c.CleanStart = false })}, []*Facts{client(), silent}},
-		{"a certificate", Match{Certificate: Certificate{Present: Yes}}, []*Facts{client(), silent}, []*Facts{clear, unproved}},
-		{"no certificate", Match{Certificate: Certificate{Present: No}}, []*Facts{clear, unproved}, []*Facts{client()}},
-		{"a Common Name", Match{Certificate: Certificate{CommonName: prefix("device-")}}, []*Facts{client()}, []*Facts{clear, unproved, changed(func(f *Facts) { f.TLS.CommonName = "device" })}},
-		{"a subject", Match{Certificate: Certificate{Subject: regex(false, "O=Example")}}, []*Facts{client()}, []*Facts{clear, unproved, changed(func(f *Facts) { f.TLS.Subject = "CN=x" })}},
-		{"an issuer", Match{Certificate: Certificate{IssuerCN: exact("CA 1")}}, []*Facts{client()}, []*Facts{clear, unproved, changed(func(f *Facts) { f.TLS.IssuerCN = "CA 2" })}},
-		{"a DNS name", Match{Certificate: Certificate{DNSNames: exact("device.example")}}, []*Facts{client()}, []*Facts{clear, changed(func(f *Facts) { f.TLS.DNSNames = nil })}},
-		{"an address of mail", Match{Certificate: Certificate{Emails: exact("d@example.com")}}, []*Facts{client()}, []*Facts{clear, changed(func(f *Facts) { f.TLS.Emails = nil })}},
-		{"a URI", Match{Certificate: Certificate{URIs: prefix("urn:device:")}}, []*Facts{client()}, []*Facts{clear, changed(func(f *Facts) { f.TLS.URIs = nil })}},
+		{"a certificate", Match{Certificate: Certificate{Present: Yes}}, []*Facts{client(), silent}, []*Facts{inClear, unproved}},
+		{"no certificate", Match{Certificate: Certificate{Present: No}}, []*Facts{inClear, unproved}, []*Facts{client()}},
+		{"a Common Name", Match{Certificate: Certificate{CommonName: prefix("device-")}}, []*Facts{client()}, []*Facts{inClear, unproved, changed(func(f *Facts) { f.TLS.CommonName = "device" })}},
+		{"a subject", Match{Certificate: Certificate{Subject: regex(false, "O=Example")}}, []*Facts{client()}, []*Facts{inClear, unproved, changed(func(f *Facts) { f.TLS.Subject = "CN=x" })}},
+		{"an issuer", Match{Certificate: Certificate{IssuerCN: exact("CA 1")}}, []*Facts{client()}, []*Facts{inClear, unproved, changed(func(f *Facts) { f.TLS.IssuerCN = "CA 2" })}},
+		{"a DNS name", Match{Certificate: Certificate{DNSNames: exact("device.example")}}, []*Facts{client()}, []*Facts{inClear, changed(func(f *Facts) { f.TLS.DNSNames = nil })}},
+		{"an address of mail", Match{Certificate: Certificate{Emails: exact("d@example.com")}}, []*Facts{client()}, []*Facts{inClear, changed(func(f *Facts) { f.TLS.Emails = nil })}},
+		{"a URI", Match{Certificate: Certificate{URIs: prefix("urn:device:")}}, []*Facts{client()}, []*Facts{inClear, changed(func(f *Facts) { f.TLS.URIs = nil })}},
 		{"all of several", Match{ClientID: prefix("test-"), Username: exact("anna"), Will: Yes}, []*Facts{client()}, []*Facts{nobody, connect(func(c *mqttparse.Connect) { c.Will = false })}},
 	} {
 		for i, f := range row.yes {

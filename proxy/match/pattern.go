@@ -102,7 +102,7 @@ func longest[T text](p *prefixes, t T) int {
 func chains[T any](sorted []T, within func(inner, outer T) bool) []int32 {
 	parents := make([]int32, len(sorted))
 	for i := range sorted {
-		parent := int32(i) - 1 //nolint:gosec // no configuration has 2^31 values
+		parent := int32(i) - 1
 		for parent >= 0 && !within(sorted[i], sorted[parent]) {
 			parent = parents[parent]
 		}

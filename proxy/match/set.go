@@ -25,7 +25,7 @@ func NewSet(matches []Match) *Set {
 	uses := useOf(matches)
 	clientIDs, usernames, networks := newTextIndex(), newTextIndex(), map[netip.Prefix][]int32{}
 	for i := range matches {
-		number := int32(i) //nolint:gosec // no configuration has 2^31 rules
+		number := int32(i)
 		switch m := &matches[i]; uses.rarest(m) {
 		case byClientID:
 			clientIDs.add(m.ClientID, number)
@@ -53,7 +53,7 @@ func (s *Set) First(f *Facts) int { return s.FirstOf(f, nil) }
 
 // FirstOf is First among the matches of which fits says so; nil: all.
 func (s *Set) FirstOf(f *Facts, fits func(i int) bool) int {
-	none := int32(len(s.matches)) //nolint:gosec // no configuration has 2^31 rules
+	none := int32(len(s.matches))
 	first := none
 	if f.Connect != nil {
 		first = s.firstOf(&s.clientIDs, f.Connect.ClientID, f, fits, first)

@@ -106,7 +106,7 @@ func manyMatches(kind string, n int) []Match {
 		case of == "expression":
 			m.ClientID = regex(true, fmt.Sprintf("^tenant-%05d-[0-9]+$", i))
 		default:
-			m.KeepAlive.Min = uint32(1000 + i) //nolint:gosec // small
+			m.KeepAlive.Min = uint32(1000 + i)
 		}
 	}
 	return matches

@@ -12,6 +12,11 @@ type Rule struct {
 	Code mqttparse.ReasonCode // of the CONNACK for a refused client; 0: it gets none
 }
 
+// NewRule returns a rule with the reason code of that number.
+func NewRule(name string, deny bool, code uint8) Rule {
+	return Rule{Name: name, Deny: deny, Code: mqttparse.ReasonCode(code)}
+}
+
 // RuleList is a list of rules with their conditions. Listeners may share one.
 type RuleList struct {
 	rules []Rule
