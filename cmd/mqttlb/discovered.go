@@ -64,8 +64,8 @@ func (m *manager) applySets(ctx context.Context) {
 
 // reportSets logs and publishes how the discovered nodes of the pools differ in two plans.
 func (m *manager) reportSets(before, after *plan) {
-	for i := range after.config.Pools {
-		m.reportNodes(after.config.Pools[i].Name, before, after)
+	for _, pool := range after.pools {
+		m.reportNodes(pool.Name, before, after)
 	}
 }
 
