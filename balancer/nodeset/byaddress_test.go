@@ -18,12 +18,12 @@ func TestPodsKeepTheirNamesWithOtherAddresses(t *testing.T) {
 		expect(t, sets, "10.0.0.3 10.0.0.3", "emqx-0 10.0.0.1", "emqx-1 10.0.0.2")
 
 		r.pods("10.0.0.9 emqx-0", "10.0.0.2 emqx-1")
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		expect(t, sets, "emqx-0 10.0.0.9", "emqx-1 10.0.0.2")
 		if n := sets.Status()[0].Changes; n != 2 {
 			t.Errorf("%d changes, want 2", n)
 		}
-		time.Sleep(time.Minute) // the same answer again is no change
+		pass(time.Minute) // the same answer again is no change
 		if n := sets.Status()[0].Changes; n != 2 {
 			t.Errorf("%d changes after the same answers, want 2", n)
 		}
@@ -48,15 +48,15 @@ func TestAnAddressKeepsItsNameWithoutABetterOne(t *testing.T) {
 		sets := watching(t, r, pods, quiet)
 		synctest.Wait()
 		r.change(func() { r.failing["10.0.0.1"], r.names[netip.MustParseAddr("10.0.0.2")] = true, nil })
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		expect(t, sets, "emqx-0 10.0.0.1", "emqx-1 10.0.0.2")
 
 		// Another pod that gets the address later is asked for its own name.
 		r.pods("10.0.0.2 emqx-1")
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.change(func() { clear(r.failing) })
 		r.pods("10.0.0.1 emqx-7", "10.0.0.2 emqx-1")
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		expect(t, sets, "emqx-1 10.0.0.2", "emqx-7 10.0.0.1")
 	})
 }
@@ -101,7 +101,7 @@ func TestAnswersThatAreNoNodesAreErrors(t *testing.T) {
 			sets := watching(t, r, pods, quiet)
 			synctest.Wait()
 			r.pods(test.pods...)
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 			expect(t, sets, "emqx-0 10.0.0.7")
 			if s := sets.Status()[0]; s.Err == nil || s.Err.Error() != test.want || s.Failures == 0 {
 				t.Errorf("got %v, %d failures; want %s", s.Err, s.Failures, test.want)
@@ -116,11 +116,11 @@ func TestTheLookUpsFollowTheTTL(t *testing.T) {
 		r.ttl = 2 * time.Minute
 		r.pods("10.0.0.1 emqx-0")
 		watching(t, r, pods, quiet)
-		time.Sleep(100 * time.Second)
+		pass(100 * time.Second)
 		if r.count() != 2 { // for the addresses, and for the name of the only one
 			t.Errorf("%d look-ups before the TTL is over, want 2", r.count())
 		}
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		if r.count() < 3 || r.count() > 4 {
 			t.Errorf("%d look-ups after it, want 3 or 4", r.count())
 		}

@@ -50,7 +50,7 @@ func TestAFileIsWatched(t *testing.T) {
 
 		t.Log("written in place")
 		write(t, file, "a b c")
-		time.Sleep(seen)
+		pass(seen)
 		expect(t, sets, "a", "b", "c")
 
 		t.Log("renamed")
@@ -58,27 +58,27 @@ func TestAFileIsWatched(t *testing.T) {
 		if err := os.Rename(next, file); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(seen)
+		pass(seen)
 		expect(t, sets, "a", "c")
 
 		t.Log("removed, and back")
 		if err := os.Remove(file); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		expect(t, sets, "a", "c")
 		if s := sets.Status()[0]; !errors.Is(s.Err, os.ErrNotExist) || s.Failures != 1 {
 			t.Errorf("the status is %+v", s)
 		}
 		write(t, file, "a c")
-		time.Sleep(seen)
+		pass(seen)
 		if s := sets.Status()[0]; s.Err != nil || s.Changes != 3 {
 			t.Errorf("the status is %+v", s)
 		}
 
 		t.Log("broken")
 		write(t, file, "a broken")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		expect(t, sets, "a", "c")
 		if s := sets.Status()[0]; s.Err == nil || s.Failures != 2 {
 			t.Errorf("the status is %+v", s)
@@ -86,9 +86,9 @@ func TestAFileIsWatched(t *testing.T) {
 
 		t.Log("empty")
 		write(t, file, "")
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		expect(t, sets, "a", "c")
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		expect(t, sets)
 	})
 }
@@ -104,13 +104,13 @@ func TestAFileIsReadWhenItIsWhole(t *testing.T) {
 		for part := range strings.SplitSeq("b, broken,x c, d, broken,y", ",") {
 			text += part
 			write(t, file, strings.NewReplacer("brokenx", "x", "brokeny", "y").Replace(text))
-			time.Sleep(fileInterval * 2 / 5) // no two reads find the same
+			pass(fileInterval * 2 / 5) // no two reads find the same
 			expect(t, sets, "a")
 		}
 		if s := sets.Status()[0]; s.Failures != 0 {
 			t.Errorf("a part was read: %v", s.Err)
 		}
-		time.Sleep(seen)
+		pass(seen)
 		expect(t, sets, "b", "c", "d", "x", "y")
 	})
 }
@@ -140,7 +140,7 @@ func TestAFileBehindLinksIsWatched(t *testing.T) {
 		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(seen)
+		pass(seen)
 		expect(t, sets, "v2")
 	})
 }
@@ -171,7 +171,7 @@ func TestAFileIsParsedAgainWithOtherSettings(t *testing.T) {
 			nodes, err := parseWords(data)
 			return slices.Concat(nodes, []Node{{Name: "z"}}), err
 		}}})
-		time.Sleep(seen)
+		pass(seen)
 		expect(t, sets, "a", "z")
 	})
 }

@@ -139,3 +139,6 @@ func expect(t *testing.T, sets *Sets, want ...string) {
 var quiet = slog.New(slog.DiscardHandler)
 
 var pods = Watch{Source: Source{Pool: "emqx", Kind: DNS, Name: host}, EmptyGrace: time.Minute}
+
+// pass lets time pass in a bubble of synctest.
+func pass(d time.Duration) { time.Sleep(d) } //nolint:forbidigo // in a bubble

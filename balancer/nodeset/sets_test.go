@@ -18,13 +18,13 @@ func TestAFailingResolverKeepsTheLastSet(t *testing.T) {
 		synctest.Wait()
 		before := sets.Status()[0].LastGood
 		r.change(func() { r.failing[host] = true })
-		time.Sleep(24 * time.Hour)
+		pass(24 * time.Hour)
 		expect(t, sets, "emqx-0 10.0.0.1")
 		if s := sets.Status()[0]; s.Err == nil || s.Failures < 100 || s.LastGood.Sub(before) > time.Second || s.Since.Sub(before) > 10*time.Second {
 			t.Errorf("the status is %+v", s)
 		}
 		r.change(func() { r.failing[host] = false })
-		time.Sleep(lastRetry)
+		pass(lastRetry)
 		if s := sets.Status()[0]; s.Err != nil || !s.Since.IsZero() || s.Changes != 1 {
 			t.Errorf("the status is %+v", s)
 		}
@@ -42,32 +42,32 @@ func TestAnEmptyAnswerIsIgnoredForItsGrace(t *testing.T) {
 		synctest.Wait()
 
 		r.pods()
-		time.Sleep(40 * time.Second)
+		pass(40 * time.Second)
 		expect(t, sets, "emqx-0 10.0.0.1")
 		if s := sets.Status()[0]; !s.Ignored || s.Empty.IsZero() || s.Err != nil {
 			t.Errorf("the status is %+v", s)
 		}
 		r.pods("10.0.0.1 emqx-0")
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if s := sets.Status()[0]; s.Ignored || !s.Empty.IsZero() || s.Changes != 1 {
 			t.Errorf("the status is %+v", s)
 		}
 
 		// A failure meanwhile does not begin the grace anew.
 		r.pods()
-		time.Sleep(30 * time.Second)
+		pass(30 * time.Second)
 		r.change(func() { r.failing[host] = true })
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		r.change(func() { r.failing[host] = false })
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		expect(t, sets, "emqx-0 10.0.0.1")
-		time.Sleep(20 * time.Second)
+		pass(20 * time.Second)
 		expect(t, sets)
 		if s := sets.Status()[0]; s.Ignored || s.Empty.IsZero() || s.Changes != 2 {
 			t.Errorf("the status is %+v", s)
 		}
 		r.pods("10.0.0.2 emqx-0")
-		time.Sleep(lastRetry)
+		pass(lastRetry)
 		expect(t, sets, "emqx-0 10.0.0.2")
 	})
 }
@@ -120,7 +120,7 @@ func TestSourcesComeAndGo(t *testing.T) {
 		sets.Apply(nil)
 		synctest.Wait()
 		asked := r.count()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		if r.count() != asked {
 			t.Error("a source is asked that is gone")
 		}

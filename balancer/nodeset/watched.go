@@ -86,7 +86,7 @@ func (w *watched) lookUp(ctx context.Context) {
 		ttl = w.nextRetry()
 	}
 	if w.Kind != File { // replicas that were started together do not ask together for ever
-		ttl -= rand.N(ttl/10 + 1) //nolint:gosec // it is to spread, not to be secret
+		ttl -= rand.N(ttl/10 + 1)
 	}
 	w.next = time.Now().Add(ttl)
 	w.store(nodes, err)

@@ -64,8 +64,8 @@ func (m *manager) applySets(ctx context.Context) {
 
 // reportSets logs and publishes how the discovered nodes of the pools differ in two plans.
 func (m *manager) reportSets(before, after *plan) {
-	for i := range after.config.Pools {
-		m.reportNodes(after.config.Pools[i].Name, before, after)
+	for _, pool := range after.pools {
+		m.reportNodes(pool.Name, before, after)
 	}
 }
 
@@ -87,15 +87,16 @@ const retrySets = 10 * time.Second
 
 // setsFailed notes why the nodes of pools are not in force, as TLS files that were replaced by broken ones.
 func (m *manager) setsFailed(err error) {
-	if last := m.setsFault.Load(); last == nil || last.Error() != err.Error() {
+	if last := m.setsFault.Load(); last == nil || string(*last) != err.Error() {
 		m.log.Error("the nodes that pools have discovered are not in force; those before stay", "error", err)
 	}
-	m.setsFault.Store(&setsFault{err})
+	fault := setsFault(err.Error())
+	m.setsFault.Store(&fault)
 	m.retrySets = time.After(retrySets)
 }
 
 // setsFault is why the nodes of pools are not in force.
-type setsFault struct{ error }
+type setsFault string
 
 // reportNodes is reportSets for one pool.
 func (m *manager) reportNodes(pool string, before, after *plan) {
@@ -181,18 +182,18 @@ func (s *server) discoveryAlarms(p *plan, add func(name, subject string, since t
 			if len(d.Nodes) == 0 {
 				kept = "none is known: "
 			}
-			add("discovery_failed", d.Pool, d.Since, d.Source.String()+": "+kept+d.Err.Error())
+			add("discovery_failed", d.Pool, d.Since, d.String()+": "+kept+d.Err.Error())
 		case d.Ignored:
 			add("discovery_empty", d.Pool, d.Empty, fmt.Sprintf("%s says that there are no nodes: ignored for empty_grace, the %d that are known stay", d.Source, len(d.Nodes)))
 		case !d.Empty.IsZero():
-			add("discovery_empty", d.Pool, d.Empty, d.Source.String()+" says that there are no nodes")
+			add("discovery_empty", d.Pool, d.Empty, d.String()+" says that there are no nodes")
 		}
 	}
 	if s.manager == nil {
 		return
 	}
 	if fault := s.manager.setsFault.Load(); fault != nil {
-		add("discovery_failed", "", time.Time{}, "the nodes that were found last are not in force: "+fault.Error())
+		add("discovery_failed", "", time.Time{}, "the nodes that were found last are not in force: "+string(*fault))
 	}
 }
 
@@ -204,7 +205,7 @@ func discoveryOf(all []nodeset.Status, pool string) *api.Discovery {
 	}
 	d := &all[i]
 	shown := &api.Discovery{
-		Source: d.Source.String(), Nodes: len(d.Nodes), Known: d.Known, LastAnswer: timeOf(d.LastGood), Changes: d.Changes, Failures: d.Failures,
+		Source: d.String(), Nodes: len(d.Nodes), Known: d.Known, LastAnswer: timeOf(d.LastGood), Changes: d.Changes, Failures: d.Failures,
 		Since: timeOf(d.Since), EmptySince: timeOf(d.Empty), EmptyIgnored: d.Ignored,
 	}
 	if d.Err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"mqttlb/balancer/nodeset"
 	"mqttlb/config"
 )
 
@@ -17,7 +18,7 @@ func TestChangesWaitForTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newLogger(io.Discard, false)
 		defer log.close()
-		m := newManager(&revision{config: &config.Config{}, plan: &plan{}}, nil, log)
+		m := newManager(&revision{config: &config.Config{}, plan: &plan{sets: nodeset.New(nil, log.Logger)}}, nil, log)
 		var order []int // order in which the work began; only the manager's goroutine uses it
 		var asked sync.WaitGroup
 		errs := make([]error, 4)

@@ -12,6 +12,7 @@ import (
 	"mqttlb/balancer/discovery"
 	"mqttlb/balancer/dns"
 	"mqttlb/balancer/dns/dnstest"
+	"mqttlb/balancer/nodeset"
 )
 
 func TestAlarmSaysWhichNameHasNotResolvedForLongAndWhatIsInForce(t *testing.T) {
@@ -26,7 +27,7 @@ func TestAlarmSaysWhichNameHasNotResolvedForLongAndWhatIsInForce(t *testing.T) {
 		t.Fatal(err)
 	}
 	stub := dns.NewStub(dns.Settings{Servers: []netip.AddrPort{server.Addr()}})
-	p := &plan{stub: stub, names: discovery.New(stub, slog.New(slog.DiscardHandler))}
+	p := &plan{stub: stub, names: discovery.New(stub, slog.New(slog.DiscardHandler)), sets: nodeset.New(stub, slog.New(slog.DiscardHandler))}
 	p.names.Apply(pool.Nodes())
 	p.names.Resolve(t.Context())
 	server.Behave(dnstest.Refuse, "was.example")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mqttlb/balancer"
+	"mqttlb/balancer/nodeset"
 	"mqttlb/config"
 	"mqttlb/proxy"
 	"mqttlb/proxy/reactor"
@@ -46,7 +47,7 @@ func TestTheWatchdogIsNotFedWhileALoopIsStuck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, newLogger(io.Discard, false))
+	m := newManager(&revision{config: &config.Config{}, plan: &plan{sets: nodeset.New(nil, nil)}}, nil, newLogger(io.Discard, false))
 	errs, food := make(errorLines), make(chan struct{})
 	ctx, stop := context.WithCancel(t.Context())
 	w := &watchdog{
@@ -109,7 +110,7 @@ func TestTheWatchdogWaitsForTheManagerOnlySoLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newLogger(io.Discard, false)
 		defer log.close()
-		m := newManager(&revision{config: &config.Config{}, plan: new(plan)}, nil, log)
+		m := newManager(&revision{config: &config.Config{}, plan: &plan{sets: nodeset.New(nil, nil)}}, nil, log)
 		var fed atomic.Int64
 		w := &watchdog{
 			interval: 30 * time.Second,
