@@ -142,8 +142,10 @@ func (c *recount) addShared(total *sharedCount) {
 				total.addWaiting(s.node, n)
 			}
 		}
-		if s.source != nil {
-			total.sources[s.source] += n
+		for _, u := range s.sources {
+			if u != nil {
+				total.sources[u] += n
+			}
 		}
 		switch s.place {
 		case placeAdmitted:

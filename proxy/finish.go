@@ -110,7 +110,7 @@ func (l *loop) finish(s *session, o outcome.Outcome) step {
 		}
 		node.Release()
 	}
-	if s.owns {
+	if s.counted&inOwners != 0 {
 		l.server.owners.release(l, s)
 	}
 	if s.counted&inAddresses != 0 {

@@ -32,16 +32,20 @@ type share struct {
 	queued   bool           // the session waits in the queue of node
 	opening  *generation    // whose opening the session is; nil: none
 	place    place
-	source   *source.Use // of the connection to its node; nil: the kernel has chosen the source
+	sources  [1 + mostAbreast]*source.Use // of the connections to its node; nil: the kernel has chosen the source
 }
 
 func (l *loop) shareOf(s *session) share {
-	c := share{listener: s.listener, flow: s.flow, node: s.node(), place: s.place, source: l.sources[s.server.fd]}
+	c := share{listener: s.listener, flow: s.flow, node: s.node(), place: s.place}
+	c.sources[0] = l.sources[s.server.fd]
 	if s.flow != nil {
 		c.version = uint8(VersionIndex(s.version))
 	}
 	if s.pending != nil {
 		c.queued = s.pending.walk.Queued()
+		for i, o := range s.pending.others {
+			c.sources[1+i] = l.sources[o.fd]
+		}
 	}
 	if s.pending != nil && s.pending.counted {
 		c.opening = s.pending.generation
@@ -135,8 +139,10 @@ func (c *recount) compare() (sessions int64) {
 			c.fault("%d sessions of listener %q were counted less than once", -n, s.listener.Name)
 		}
 		sessions += n
-		if s.source != nil {
-			bound += n
+		for _, u := range s.sources {
+			if u != nil {
+				bound += n
+			}
 		}
 		listeners[s.listener] += n
 		if s.flow != nil {
@@ -153,7 +159,7 @@ func (c *recount) compare() (sessions int64) {
 		c.fault("%d slots are taken, and %d have a session", n, sessions)
 	}
 	if n := int64(len(l.sources)); n != bound {
-		c.fault("%d sockets have a source address, and %d sessions have such a socket", n, bound)
+		c.fault("%d sockets have a source address, and the sessions have %d such sockets", n, bound)
 	}
 	for _, ln := range l.counters.listeners {
 		listeners[ln] += 0

@@ -128,7 +128,7 @@ func TestFieldsOfASessionAreThoseOfTheConfiguration(t *testing.T) {
 		listener: "l", pool: "p", node: "n", source: netip.MustParseAddrPort("192.0.2.1:7"), id: "i", version: mqttparse.V5, protocol: "wss",
 		tls:     tlsterm.Summary{Agreed: tlsterm.Agreed{Version: "TLSv1.3", Cipher: "c", Resumed: true}, ServerName: "s", CommonName: "n"},
 		session: 1, username: "u", disconnected: true, disconnect: 1, connack: 1, received: 1, sent: 1, duration: 1, outcome: outcome.Kicked, fault: "f",
-		tolerated: 1 << mqttparse.ClientIDNull, certificate: "expired", lastRequest: &request{path: "/", status: 200},
+		tolerated: 1 << mqttparse.ClientIDNull, certificate: "expired", rule: "r", lastRequest: &request{path: "/", status: 200},
 	}
 	var have, want []string
 	for _, a := range r.attrs() {

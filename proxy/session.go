@@ -52,19 +52,19 @@ type session struct {
 	connacked   bool // the node's CONNACK was forwarded
 	place       place
 	counted     countedIn
-	owns        bool // its client identifier, in server.owners
 	persistent  bool // the broker keeps its state after the connection
 	assigned    bool // the client identifier is the node's: the client had none
 	byKeepAlive bool // idle comes from the keep alive: only the client's bytes count
 	breaksRules bool // the end of names are the rules that the CONNECT breaks
 }
 
-// countedIn says where the address of a session counts it.
+// countedIn says which tables of the server have the session, by its address or its client identifier.
 type countedIn uint8
 
 const (
 	inAddresses countedIn = 1 << iota
 	inConduct             // a node has accepted it
+	inOwners              // it owns its client identifier
 )
 
 // node returns the node that the session is on or dials, or nil if there is none.

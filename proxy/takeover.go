@@ -57,7 +57,7 @@ func (l *loop) takeOver(s *session) {
 	if !pool.TakeOver || s.assigned || id == "" || len(id) >= loggedID { // one of this size may be the beginning of a longer one
 		return
 	}
-	s.owns = true
+	s.counted |= inOwners
 	old := l.server.owners.add(id, &owner{loop: l, slot: s.slot, birth: s.client.birth, flow: s.flow}, pool)
 	if old == nil || old.flow.Node == s.flow.Node {
 		return
