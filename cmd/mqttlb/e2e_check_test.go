@@ -24,7 +24,7 @@ func TestCheckReadsStandardInput(t *testing.T) {
 		{"an error", checkedFile + "log: {level: loud}\n", []string{"check", "-"}, 1, "<stdin>:4:14: log.level: is the text \"loud\"; it must be one of debug, info, warn, error\n"},
 		{"a file that is not there", strings.Replace(checkedFile, "pool: p", "pool: p, tls: {certificates: [{cert: nowhere.pem}]}", 1), []string{"check", "-"}, 1, "<stdin>:2:87: listeners[0].tls.certificates[0].cert: listener \"mqtt\": nowhere.pem: no such file"},
 		{"nothing", "", []string{"check", "-"}, 1, "<stdin>:1:1: the file is empty; a configuration has listeners and pools\n"},
-		{"more than a file may have", strings.Repeat("#", 1<<20+1), []string{"check", "-"}, 1, "<stdin>:1:1: the file is larger than 1MiB\n"},
+		{"more than a file may have", strings.Repeat("#", 2<<20+1), []string{"check", "-"}, 1, "<stdin>:1:1: the file is larger than 2MiB\n"},
 		{"serve", checkedFile, []string{"serve", "-c", "-"}, 2, "mqttlb serve: -c needs a file, which can be read again; standard input cannot\n"},
 	} {
 		cmd := exec.Command(builtBinary(t), c.args...)
@@ -56,7 +56,7 @@ func TestCheckReadsNoMoreOfStandardInputThanAFileMayHave(t *testing.T) {
 	}()
 	out, _ := cmd.CombinedOutput()
 	<-done
-	if code := cmd.ProcessState.ExitCode(); code != 1 || string(out) != "<stdin>:1:1: the file is larger than 1MiB\n" {
+	if code := cmd.ProcessState.ExitCode(); code != 1 || string(out) != "<stdin>:1:1: the file is larger than 2MiB\n" {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 }
