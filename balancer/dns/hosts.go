@@ -26,19 +26,6 @@ func (s *Stub) hostAddrs(ctx context.Context, host string) []netip.Addr {
 	return sortedAddrs(addrs)
 }
 
-// hostNames returns the names of an address in the hosts file, sorted and each once.
-func (s *Stub) hostNames(ctx context.Context, addr netip.Addr) []string {
-	names, err := s.hosts.LookupAddr(ctx, addr.String())
-	if err != nil {
-		return nil
-	}
-	for i := range names {
-		names[i] = plain(names[i])
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
-}
-
 // loopback are the addresses of localhost, which need no server (RFC 6761, section 6.3).
 var loopback = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 

@@ -40,7 +40,7 @@ func TestAddressHasTheNamesOfItsRecords(t *testing.T) {
 	t.Parallel()
 	s := dnstest.Start(t)
 	r := asking(s)
-	for _, a := range []string{"192.0.2.1", "2001:db8::1"} {
+	for _, a := range []string{"192.0.2.1", "2001:db8::1", "127.0.0.1"} { // the last one is in the hosts file
 		addr := netip.MustParseAddr(a)
 		s.Set(dnstest.Reverse(a), "60 PTR b.example.", "30 PTR A.example.", "60 PTR a.example.", `60 PTR a\010b.example.`)
 		names, ttl, err := r.LookupPTR(t.Context(), addr)

@@ -112,13 +112,11 @@ func (s *Stub) LookupSRV(ctx context.Context, name string) (records []SRV, ttl t
 	return records, ttl, err
 }
 
-// LookupPTR implements [Resolver].
+// LookupPTR implements [Resolver]. It does not read the hosts file, which has other names on each machine: replicas must
+// agree on the name of an address.
 func (s *Stub) LookupPTR(ctx context.Context, addr netip.Addr) (names []string, ttl time.Duration, err error) {
 	defer func() { s.counters.count(ctx, err) }()
 	addr = addr.Unmap().WithZone("")
-	if names := s.hostNames(ctx, addr); len(names) > 0 {
-		return names, hostsTTL, nil
-	}
 	ttl, err = s.search(ctx, arpa(addr), func(up *upstream, fqdn string) (time.Duration, error) {
 		a, err := s.ask(ctx, up, fqdn, typePTR)
 		if err == nil {

@@ -62,10 +62,10 @@ func TestAnAddressKeepsItsNameWithoutABetterOne(t *testing.T) {
 }
 
 func TestNamesOutsideOfTheHostMustLeadBack(t *testing.T) {
-	const broken, shared, ownName, other = "broken.example", "lb.example", "node-4.example", "stolen.example"
+	const broken, shared, ownName, other, here = "broken.example", "lb.example", "node-4.example", "stolen.example", "node-7.example"
 	ip := netip.MustParseAddr
 	r := newScripted()
-	r.pods("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6")
+	r.pods("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7")
 	r.names[ip("10.0.0.1")] = []string{shared}
 	r.names[ip("10.0.0.2")] = []string{shared} // a name of two machines is none of either
 	r.addrs[shared] = []netip.Addr{ip("10.0.0.1"), ip("10.0.0.2")}
@@ -75,10 +75,13 @@ func TestNamesOutsideOfTheHostMustLeadBack(t *testing.T) {
 	r.names[ip("10.0.0.5")] = []string{other}
 	r.addrs[other] = []netip.Addr{ip("10.9.9.9")}
 	r.names[ip("10.0.0.6")], r.failing[broken] = []string{broken}, true
+	r.names[ip("10.0.0.7")] = []string{here}
+	r.addrs[here] = []netip.Addr{ip("127.0.1.1")} // by the hosts file
 	synctest.Test(t, func(t *testing.T) {
 		sets := watching(t, r, pods, quiet)
 		synctest.Wait()
-		expect(t, sets, "10.0.0.1 10.0.0.1", "10.0.0.2 10.0.0.2", "10.0.0.3 10.0.0.3", "10.0.0.5 10.0.0.5", "10.0.0.6 10.0.0.6", ownName+" 10.0.0.4")
+		expect(t, sets, "10.0.0.1 10.0.0.1", "10.0.0.2 10.0.0.2", "10.0.0.3 10.0.0.3", "10.0.0.5 10.0.0.5", "10.0.0.6 10.0.0.6", ownName+" 10.0.0.4",
+			here+" 10.0.0.7")
 	})
 }
 

@@ -78,13 +78,19 @@ func nameOf(ctx context.Context, r dns.Resolver, host string, a netip.Addr, befo
 		}
 		addrs, _, err := r.LookupAddrs(limited, s)
 		switch {
-		case err == nil && slices.Contains(addrs, a):
+		case err == nil && (slices.Contains(addrs, a) || isThisMachine(addrs)):
 			return name{text: s, expires: before.expires}
 		case err != nil && !errors.Is(err, dns.ErrNoRecords):
 			return before // it may be the name
 		}
 	}
 	return before
+}
+
+// isThisMachine reports whether the addresses of a name are those that this machine alone has for it: Debian writes the
+// machine's own name beside 127.0.1.1 into its hosts file. Its peers see the address that DNS has.
+func isThisMachine(addrs []netip.Addr) bool {
+	return !slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !a.IsLoopback() })
 }
 
 // isBelow reports whether a name is below a host, which may lack its search domain.
