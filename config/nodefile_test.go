@@ -44,7 +44,7 @@ func TestAWrongFileOfNodesSaysWhatIsWrong(t *testing.T) {
 		"nodes: [{name: a, adress: 'a:1'}]":  "n:1:9: nodes[0].address: is missing\n" + `n:1:19: nodes[0]: unknown key "adress"; did you mean "address"?`,
 		"nodes: [{name: a, address: 'a:1', ": "n:2:1: not YAML: while parsing a flow node: did not find expected node content",
 		"nodes: [{name: a, address: a}]":     `n:1:28: nodes[0].address: "a" has no port; write one, as node1:1883`,
-		"x-ours: 1\npools: []\nnodes: []":    `n:2:1: unknown key "pools"; known here are nodes`,
+		"x-ours: 1\npools: []\nnodes: []":    `n:2:1: unknown key "pools"; it is a key of the configuration itself`,
 		many:                                 "n:2:1: nodes: has 1001 nodes; at most 1000 are possible",
 		strings.Repeat("#", maxFileSize+1):   "n:1:1: the file is larger than 2MiB",
 		"nodes: [{name: a, address: 'a:1', health_port: 80}]":            "n:1:48: nodes[0].health_port: has no meaning with probe tcp; only http and emqx have it",

@@ -35,6 +35,9 @@ var plainPercentage = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.[0-9]{1,4})?%$`)
 // parseShare parses a percentage, such as 5% or 0.5%.
 func parseShare(n *yaml.Node) (Share, error) {
 	if n.Kind == yaml.ScalarNode && (n.Tag == "!!int" || n.Tag == "!!float") {
+		if part, err := strconv.ParseFloat(n.Value, 64); err == nil && part > 0 && part < 1 {
+			return 0, fmt.Errorf("%s has no unit; write %s%% for that part of all, or %[1]s%%", abbreviate(n.Value), strconv.FormatFloat(part*100, 'g', 6, 64))
+		}
 		return 0, fmt.Errorf("%s has no unit; write %[1]s%%", abbreviate(n.Value))
 	}
 	if n.Kind != yaml.ScalarNode || !plainPercentage.MatchString(n.Value) {

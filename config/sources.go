@@ -78,7 +78,10 @@ func parseSource(s string) (Source, error) {
 	}
 	_, noPrefix := netip.ParsePrefix(s)
 	if _, noAddress := netip.ParseAddr(s); noAddress != nil && noPrefix != nil {
-		return Source{}, fmt.Errorf("%s is not an IP address; write one of this host, as 10.0.0.5, or a network, as 10.0.0.16/28", quote(s))
+		return Source{}, fmt.Errorf("%s is not an IP address; write one of this host, as 10.0.0.5, or a network, as 10.0.0.16/28; the client's own address is transparent: true", quote(s))
+	}
+	if p, err := netip.ParsePrefix(s); err == nil && p != p.Masked() { // as in ip address show
+		return Source{}, fmt.Errorf("%s is an address with the length of its network; write the address alone, as %s, or the network %s", quote(s), p.Addr(), p.Masked())
 	}
 	p, err := parsePrefix(s)
 	source := Source{p}

@@ -68,6 +68,9 @@ func meant[T ~string](n *yaml.Node, words []T) string {
 	if n.Kind != yaml.ScalarNode {
 		return ""
 	}
+	if word := foreignWord(n.Value, words); word != "" {
+		return "; did you mean " + string(word) + "?"
+	}
 	word := nearestWord(n.Value, words)
 	if word == "" || len(word) < 4 && normalized(n.Value) != normalized(string(word)) {
 		return ""

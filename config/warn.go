@@ -6,6 +6,7 @@ import "time"
 // void, or their effect surprises. Only what was written is looked at, never a default. What nobody can want is
 // an error instead, see check.
 func warn(c *Config, s *source) {
+	warnRules(c.Rules, s, "rules")
 	for i := range c.Listeners {
 		warnListener(&c.Listeners[i], s, item("listeners", i))
 	}

@@ -16,6 +16,10 @@ func warnListener(l *Listener, s *source, at string) {
 	if l.Address.Port == mqttsPort && l.Protocol == MQTT && l.TLS == nil {
 		s.warnf(child(at, "address"), "%d is the port of MQTT inside TLS, and this listener speaks in the clear; it needs a section tls, unless a proxy before it ends the TLS", mqttsPort)
 	}
+	for i := range l.Routes {
+		warnMatch(&l.Routes[i].Match, s, item(child(at, "routes"), i))
+	}
+	warnRules(l.Rules, s, child(at, "rules"))
 	if l.TLS == nil {
 		return
 	}
