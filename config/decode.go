@@ -14,8 +14,9 @@ import (
 type decoder struct {
 	*source
 	system
-	values   int // seen so far
-	expanded int // bytes of variables expanded so far
+	values   int  // seen so far
+	expanded int  // bytes of variables expanded so far
+	stopped  bool // by count: the rest is not read
 }
 
 // enter records the position of the value at path. It returns the node with the value,
@@ -33,13 +34,20 @@ func (d *decoder) enter(path string, n *yaml.Node) *yaml.Node {
 	return d.expand(path, n)
 }
 
-// count counts a value in the setting at path. Beyond maxValues it returns false, and
-// reports an error once.
+// count counts a value in the setting at path. Beyond maxValues, or after maxErrors errors, it stops
+// the decoder: it reports an error once, and returns false.
 func (d *decoder) count(path string) bool {
-	if d.values++; d.values == maxValues+1 {
+	d.values++
+	switch {
+	case d.stopped:
+	case d.values > maxValues:
 		d.errorf(path, "is one value too many; a configuration has at most %d, counted again through each alias and each merge", maxValues)
+		d.stopped = true
+	case len(d.errs) >= maxErrors:
+		d.errorf(path, "is not read, and nothing after it: there are %d errors already", len(d.errs))
+		d.stopped = true
 	}
-	return d.values <= maxValues
+	return !d.stopped
 }
 
 // mapping decodes n into fields.
@@ -55,7 +63,7 @@ func (d *decoder) mapping(path string, n *yaml.Node, fields []field) {
 // keys decodes the keys of the mapping n that are in fields.
 func (d *decoder) keys(path string, n *yaml.Node, fields []field) {
 	for _, p := range d.pairs(path, n) {
-		if d.values > maxValues {
+		if d.stopped {
 			return
 		}
 		key := p.key.Value
@@ -97,7 +105,7 @@ const extension = "x-"
 
 // require reports required fields that are missing.
 func (d *decoder) require(path string, fields []field) {
-	if d.values > maxValues {
+	if d.stopped {
 		return // the rest was not read
 	}
 	for _, f := range fields {

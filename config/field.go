@@ -107,6 +107,9 @@ const off = "off"
 func mappings[T any](key string, dst *[]T, initial T, fields func(*T) []field) field {
 	return field{key: key, fields: fields(new(T)), decode: func(d *decoder, path string, n *yaml.Node) {
 		for _, c := range d.items(path, n, 1, true) {
+			if d.stopped {
+				return
+			}
 			i := len(*dst) // not 0 if another file has items, too
 			*dst = append(*dst, initial)
 			at := item(path, i)
@@ -129,6 +132,9 @@ func scalars[T any](key string, dst *[]T, least int, parse func(*yaml.Node) (T, 
 	return field{key: key, decode: func(d *decoder, path string, n *yaml.Node) {
 		*dst = []T{}
 		for i, c := range d.items(path, n, least, false) {
+			if d.stopped {
+				return
+			}
 			var v T // also for an invalid item, so that the others keep their indexes
 			at := item(path, i)
 			if c = d.enter(at, c); c != nil {

@@ -60,6 +60,9 @@ func (d *decoder) include(c *Config, room int) bool {
 		if !d.valid(at) {
 			continue
 		}
+		if !d.count(at) {
+			return false
+		}
 		paths, err := d.glob(filepath.Dir(main), pattern)
 		if err != nil {
 			d.errorf(at, "%v", err)

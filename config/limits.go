@@ -14,6 +14,9 @@ const (
 	// 10,000 rules 50,000.
 	maxValues = 200_000
 
+	// Nobody reads more. The work for an error is larger than for a value.
+	maxErrors = 1000
+
 	// One for each node of a large cluster.
 	maxIncluded = 1000
 

@@ -75,7 +75,7 @@ func (y system) decode(name string, data []byte) (c *Config, s *source, whole bo
 	d := &decoder{source: s, system: y}
 	fields := configFields(c)
 	d.keys("", root, fields)
-	whole = d.include(c, maxFileSize-len(data))
+	whole = !d.stopped && d.include(c, maxFileSize-len(data)) && !d.stopped
 	if whole {
 		d.require("", fields)
 	}

@@ -38,7 +38,7 @@ type merger struct {
 func (m *merger) add(n, by *yaml.Node) {
 	var merge, merged *yaml.Node
 	lines := map[string]int{} // the line of each key of n
-	for i := 0; i+1 < len(n.Content) && m.values <= maxValues; i += 2 {
+	for i := 0; i+1 < len(n.Content) && !m.stopped; i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		first, again := lines[key.Value]
 		if !again && key.Kind == yaml.ScalarNode {

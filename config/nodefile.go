@@ -62,6 +62,9 @@ func (y system) parseNodes(p *Pool, name string, data []byte) ([]Node, error) {
 	d := &decoder{source: s, system: y}
 	d.keys("", root, fields)
 	d.require("", fields)
+	if d.stopped { // cannot check what was not read
+		return nil, s.err()
+	}
 	if len(nodes) > maxDiscovered {
 		s.errorf("nodes", "has %d nodes; at most %d are possible", len(nodes), maxDiscovered)
 		return nil, s.err()
