@@ -150,6 +150,7 @@ func conditionRows(t *testing.T) []struct {
 		{name: "cn", match: cert(match.Certificate{CommonName: exactly("device-1")}), yes: shows(named), not: shows(unnamed), overTLS: true},
 		{name: "subject", match: cert(match.Certificate{Subject: regex("^CN=device-1$")}), yes: shows(named), not: shows(unnamed), overTLS: true},
 		{name: "issuer_cn", match: cert(match.Certificate{IssuerCN: exactly("CA")}), yes: shows(named), not: plain, overTLS: true},
+		{name: "dns", match: cert(match.Certificate{DNSNames: exactly("device-1")}), yes: shows(named), not: shows(unnamed), overTLS: true},
 		{name: "email", match: cert(match.Certificate{Emails: exactly("d@example.com")}), yes: shows(named), not: shows(unnamed), overTLS: true},
 		{name: "uri", match: cert(match.Certificate{URIs: textPrefix("urn:device:")}), yes: shows(named), not: shows(unnamed), overTLS: true},
 	}
