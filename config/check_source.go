@@ -28,7 +28,7 @@ func checkSource(p *Pool, s *source, at string) {
 			s.errorf(path, "is one source too many; a pool has at most %d addresses", maxSources)
 			return
 		}
-		if s.valid(nodes) && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.mayHaveFamily(one.Addr()) }) {
+		if p.Discover == nil && s.valid(nodes) && !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.mayHaveFamily(one.Addr()) }) {
 			s.errorf(path, "%s has no effect: no node of the pool has an address of %s", one, familyOf(one.Addr()))
 		}
 	}

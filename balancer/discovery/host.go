@@ -26,6 +26,7 @@ type host struct {
 
 	due       time.Time // when to look it up again
 	lookingUp bool      // by Run
+	again     bool      // look it up once more: the present look-up may have asked servers that are replaced
 }
 
 // seed gives new nodes the last answer. A host that is itself new takes the answer from

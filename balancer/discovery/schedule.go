@@ -83,7 +83,9 @@ func (d *Discovery) lookUpDue(ctx context.Context, running *sync.WaitGroup) time
 func (d *Discovery) updateDue(ctx context.Context, h *host) {
 	d.update(ctx, h)
 	d.mu.Lock()
-	h.lookingUp = false
+	if h.lookingUp = false; h.again {
+		h.again, h.due = false, time.Time{}
+	}
 	d.mu.Unlock()
 	d.wake()
 }
@@ -92,7 +94,7 @@ func (d *Discovery) updateDue(ctx context.Context, h *host) {
 func (d *Discovery) LookUpAgain() {
 	d.mu.Lock()
 	for _, h := range d.hosts {
-		h.due = time.Time{}
+		h.again, h.due = h.lookingUp, time.Time{}
 	}
 	d.mu.Unlock()
 	d.wake()

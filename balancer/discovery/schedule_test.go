@@ -31,12 +31,14 @@ type script struct {
 	dns.Resolver
 	begun   time.Time
 	replies map[string][]reply
+	takes   time.Duration // a look-up
 
 	mu    sync.Mutex
 	asked map[string][]time.Duration
 }
 
 func (s *script) LookupAddrs(_ context.Context, host string) (addrs []netip.Addr, ttl time.Duration, err error) {
+	defer time.Sleep(s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := time.Since(s.begun)
@@ -209,6 +211,21 @@ func TestHostsAreLookedUpAtOnceAfterAChangeOfServers(t *testing.T) {
 		if at == 10*time.Second {
 			d.LookUpAgain()
 			synctest.Wait()
+			want(t, n[0], "127.0.0.2:1")
+		}
+	})
+}
+
+func TestALookUpThatBeganBeforeAChangeOfServersIsDoneAgain(t *testing.T) {
+	s := &script{takes: 3 * time.Second, replies: map[string][]reply{
+		"a.example": {{0, "127.0.0.1", 5 * time.Minute, nil}, {time.Second, "127.0.0.2", 5 * time.Minute, nil}},
+	}}
+	n := nodes(t, "a.example:1")
+	play(t, s, 0, n, 20*time.Second, func(d *Discovery, at time.Duration) {
+		switch at {
+		case time.Second:
+			d.LookUpAgain()
+		case 10 * time.Second:
 			want(t, n[0], "127.0.0.2:1")
 		}
 	})

@@ -65,7 +65,7 @@ func (s *server) applySessions(ctx context.Context, next *plan) (warnings []stri
 	if err := next.checkTransparent(); err != nil {
 		return nil, err
 	}
-	next.names.ResolveNew(ctx, next.nodes()) // first: without node addresses clients would be refused
+	next.resolveNew(ctx) // first: without node addresses clients would be refused
 	if ctx.Err() != nil {
 		return nil, errStopping // which has cut the look-up short
 	}

@@ -75,7 +75,7 @@ func (m *manager) applyAgain(ctx context.Context, next *revision, o operators) (
 	if next.plan, err = newPlan(next.config, m.running.plan, o, m.log.Logger); err != nil {
 		return err
 	}
-	next.plan.readAgain, next.plan.known = nil, true
+	next.plan.readAgain, next.plan.again = nil, true
 	if _, err = m.apply(ctx, m.running, next); err == nil {
 		m.running = next
 	}

@@ -51,3 +51,24 @@ func TestAlarmSaysWhichNameHasNotResolvedForLongAndWhatIsInForce(t *testing.T) {
 		}
 	}
 }
+
+// A change of a set, and an operator behind it, does not wait for servers that are silent.
+func TestOnlyAReloadWaitsForServersThatAreSilent(t *testing.T) {
+	t.Parallel()
+	server := dnstest.Start(t)
+	server.Behave(dnstest.Silent)
+	text := fmt.Sprintf("listeners: [{name: mqtt, address: 127.0.0.1:0, pool: p}]\n"+
+		"pools: [{name: p, nodes: [{name: a, address: silent.example:1883}]}]\nresolver: {servers: [%q], timeout: 3s}\n", server.Addr())
+	for again, most := range map[bool]time.Duration{true: 5 * time.Second, false: 20 * time.Second} {
+		d := startDiscoverer(t, text)
+		d.plan.again = again
+		begun := time.Now()
+		d.plan.resolveNew(t.Context())
+		if took := time.Since(begun); took > most || !again && took < 5*time.Second {
+			t.Errorf("again %v: it took %v", again, took)
+		}
+		if d.plan.nodes()[0].LookedUp() {
+			t.Error("clients do not wait for an answer")
+		}
+	}
+}

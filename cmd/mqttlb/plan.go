@@ -41,7 +41,7 @@ type plan struct {
 
 	openSecrets []config.Error // warnings about files with secrets of health checks
 
-	known bool // its warnings are known
+	again bool // its configuration is in force already: its warnings are known, and nobody waits for names
 
 	required []*snapshot.Pool // the process is ready only while each of them has a node that is up
 	lameDuck time.Duration    // timeouts.lame_duck
@@ -187,7 +187,7 @@ func listenerOf(l *config.Listener, pools map[string]*snapshot.Pool) *snapshot.L
 
 // logWarnings logs the warnings about the configuration and its files, and returns them.
 func (p *plan) logWarnings(log *slog.Logger) (all []string) {
-	if p.known {
+	if p.again {
 		return nil
 	}
 	for _, warning := range append(p.sourceWarnings(), p.config.Warnings...) {

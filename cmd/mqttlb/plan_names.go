@@ -13,11 +13,26 @@ import (
 // theirs at once.
 const firstAnswers = 250 * time.Millisecond
 
+// laterAnswers is how long a change that is no reload waits for the addresses of new nodes. A name that no cache has takes
+// a second at most.
+const laterAnswers = time.Second
+
 // resolve looks up the host names of the nodes at the start. What it has no answer for, the workers look up.
 func (p *plan) resolve(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, firstAnswers)
 	defer cancel()
 	p.names.Resolve(limited)
+}
+
+// resolveNew looks up the host names of new nodes before they are in force. A set that changes, or a weight, does not wait
+// for a server that is silent, and so no operator waits behind it: the workers look up what has no answer by then.
+func (p *plan) resolveNew(ctx context.Context) {
+	if p.again {
+		limited, cancel := context.WithTimeout(ctx, laterAnswers)
+		defer cancel()
+		ctx = limited
+	}
+	p.names.ResolveNew(ctx, p.nodes())
 }
 
 // applyNames puts the settings of the resolver and the nodes in force. Other servers are asked at once.
