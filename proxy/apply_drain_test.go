@@ -183,3 +183,9 @@ func TestOpeningOfARemovedPoolIsDrained(t *testing.T) {
 	r.waitOutcome(outcome.Drained, 1)
 	eventually(t, "the end of the drain", func() bool { return r.draining() == 0 })
 }
+
+func TestSecondsOfAReportAreShort(t *testing.T) {
+	if got := seconds(2647 * time.Millisecond).String(); got != "seconds=2.647" {
+		t.Errorf("got %s, want seconds=2.647", got)
+	}
+}

@@ -246,7 +246,7 @@ func (ds *drains) overrules(d *drain) bool {
 	return d.cause != byOperator && by != nil && !by.pace.None()
 }
 
-// seconds is how long a drain or a rebalance took, for its report.
+// seconds is how long something took, for its report.
 func seconds(d time.Duration) slog.Attr {
-	return slog.Float64("seconds", d.Round(time.Millisecond).Seconds())
+	return slog.Float64("seconds", float64(d.Round(time.Millisecond).Milliseconds())/1000) // Seconds would be 2.6470000000000002
 }

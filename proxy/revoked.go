@@ -186,7 +186,7 @@ func (srv *Server) leaveRevoked() {
 			return
 		}
 	}
-	srv.log.Info("the sessions with revoked certificates were told to leave", "sessions", told, "seconds", time.Since(began).Round(time.Millisecond).Seconds())
+	srv.log.Info("the sessions with revoked certificates were told to leave", "sessions", told, seconds(time.Since(began)))
 }
 
 // endsRevoked reports whether a listener ends sessions whose certificate is revoked.
