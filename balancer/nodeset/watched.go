@@ -164,7 +164,11 @@ func (w *watched) failed(now time.Time, err error) {
 func (w *watched) ignoresEmpty(now time.Time) bool {
 	if w.empty.IsZero() {
 		w.empty = now
-		w.log.Warn("the source says that the pool has no nodes: those that are known stay for a while", "empty_grace", w.emptyGrace, "kept", len(w.set.Nodes))
+		if kept := len(w.set.Nodes); kept > 0 {
+			w.log.Warn("the source says that the pool has no nodes: those that are known stay for a while", "empty_grace", w.emptyGrace, "kept", kept)
+		} else {
+			w.log.Warn("the source says that the pool has no nodes, and none is known")
+		}
 	}
 	return len(w.set.Nodes) > 0 && now.Sub(w.empty) < w.emptyGrace
 }
