@@ -42,7 +42,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 
 func TestNodesOfTheFileHaveNoSource(t *testing.T) {
 	in := func(source string) []api.NodeInPool {
-		return []api.NodeInPool{{Pool: "p", State: "up", Up: true, Address: "a:1", Source: source}}
+		return []api.NodeInPool{{Pool: "p", State: "up", Address: "a:1", Source: source}}
 	}
 	lines := (page{}).table(nodeTable([]api.Node{{Name: "found", Pools: in("dns emqx")}, {Name: "written", Pools: in("")}}, time.Now()))
 	if len(lines) != 3 || !strings.Contains(lines[1], "dns emqx") || strings.Contains(lines[2], `"`) {
