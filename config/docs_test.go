@@ -108,14 +108,18 @@ func TestGoNamesFollowTheFile(t *testing.T) {
 }
 
 func TestReferenceHasEveryKeyItsDefaultAndItsValues(t *testing.T) {
-	rows := rows(t)
+	rows, documented := rows(t), map[string]bool{}
 	leaves("", configFields(&Config{}), func(path string, leaf field) {
-		cells := rows[path]
+		row := path
+		if strings.HasPrefix(path, "rules[].") { // the page says that these are the same
+			row = "listeners[]." + path
+		}
+		cells := rows[row]
 		if cells == nil {
 			t.Errorf("%s is not in %s", path, reference)
 			return
 		}
-		delete(rows, path)
+		documented[row] = true
 		defaults, allowed := cells[1], cells[2]
 		v := goField(reflect.ValueOf(sample()), path)
 		if want := defaultOf(path, leaf, v); defaults != want {
@@ -128,6 +132,9 @@ func TestReferenceHasEveryKeyItsDefaultAndItsValues(t *testing.T) {
 		}
 	})
 	for key := range rows {
+		if documented[key] {
+			continue
+		}
 		t.Errorf("%s has the key %s, the language has not", reference, key)
 	}
 }

@@ -97,7 +97,14 @@ func routeThrough(p *snapshot.Pool, opaque bool, q *Question) PoolRoute {
 		}
 	}
 	r.Choices = p.Explain(balancer.Client{Key: r.Key, Keyed: r.Keyed, Persistent: q.Persistent})
-	if r.Keyed && !slices.ContainsFunc(r.Choices, func(c balancer.Choice) bool { return c.Chosen }) {
+	switch {
+	case p.Undiscovered && len(r.Choices) == 0:
+		r.Note = "the nodes of the pool are not known yet, as its discovery has given no answer: a session waits for them, up to timeouts.connect_node"
+	case p.Undiscovered:
+		r.Note = "only these nodes are known yet, as the discovery of the pool has given no answer"
+	case len(r.Choices) == 0:
+		r.Note = "the pool has no nodes: the client is refused"
+	case r.Keyed && !slices.ContainsFunc(r.Choices, func(c balancer.Choice) bool { return c.Chosen }):
 		r.Note = "no node can take the session now: the client is refused"
 	}
 	return r

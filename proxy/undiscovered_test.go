@@ -61,3 +61,20 @@ func TestAClientDoesNotWaitForNodesForEver(t *testing.T) {
 	r.waitOutcome(outcome.NoNode, 1)
 	r.waitLine(`error="the nodes of the pool are not known yet; timeouts.connect_node is over"`)
 }
+
+// Route says why a pool without nodes takes nobody.
+func TestRouteTellsNodesThatAreNotKnownFromNone(t *testing.T) {
+	r := start(t, []string{startNode(t, nil).address()})
+	for _, c := range []struct {
+		unknown bool
+		note    string
+	}{
+		{true, "the nodes of the pool are not known yet, as its discovery has given no answer: a session waits for them, up to timeouts.connect_node"},
+		{false, "the pool has no nodes: the client is refused"},
+	} {
+		r.apply(r.undiscovered(c.unknown))
+		if routes := r.srv.Route(asking("c", "")); len(routes) != 1 || routes[0].Note != c.note {
+			t.Errorf("got %+v, want the note %q", routes, c.note)
+		}
+	}
+}

@@ -155,7 +155,11 @@ func (w *watched) failed(now time.Time, err error) {
 	}
 	// Log an error once, not for each look-up.
 	if w.err == nil || w.err.Error() != err.Error() {
-		w.log.Warn("the nodes of the pool are not found: those that are known stay", "error", err, "kept", len(w.set.Nodes))
+		message := "the nodes of the pool are not found: those that are known stay"
+		if len(w.set.Nodes) == 0 {
+			message = "the nodes of the pool are not found, and none is known"
+		}
+		w.log.Warn(message, "error", err, "kept", len(w.set.Nodes))
 	}
 	w.err = err
 }
@@ -164,7 +168,11 @@ func (w *watched) failed(now time.Time, err error) {
 func (w *watched) ignoresEmpty(now time.Time) bool {
 	if w.empty.IsZero() {
 		w.empty = now
-		w.log.Warn("the source says that the pool has no nodes: those that are known stay for a while", "empty_grace", w.emptyGrace, "kept", len(w.set.Nodes))
+		if kept := len(w.set.Nodes); kept > 0 {
+			w.log.Warn("the source says that the pool has no nodes: those that are known stay for a while", "empty_grace", w.emptyGrace, "kept", kept)
+		} else {
+			w.log.Warn("the source says that the pool has no nodes, and none is known")
+		}
 	}
 	return len(w.set.Nodes) > 0 && now.Sub(w.empty) < w.emptyGrace
 }

@@ -178,13 +178,13 @@ func (s *server) discoveryAlarms(p *plan, add func(name, subject string, since t
 	for _, d := range p.sets.Status() {
 		switch {
 		case d.Err != nil:
-			kept := fmt.Sprintf("the %d nodes that are known stay: ", len(d.Nodes))
+			kept := fmt.Sprintf("the nodes that are known stay (%d): ", len(d.Nodes))
 			if len(d.Nodes) == 0 {
 				kept = "none is known: "
 			}
-			add("discovery_failed", d.Pool, d.Since, d.String()+": "+kept+d.Err.Error())
+			add("discovery_failed", d.Pool, d.Since, d.String()+": "+kept+inALine(d.Err))
 		case d.Ignored:
-			add("discovery_empty", d.Pool, d.Empty, fmt.Sprintf("%s says that there are no nodes: ignored for empty_grace, the %d that are known stay", d.Source, len(d.Nodes)))
+			add("discovery_empty", d.Pool, d.Empty, fmt.Sprintf("%s says that there are no nodes: ignored for empty_grace, those that are known stay (%d)", d.Source, len(d.Nodes)))
 		case !d.Empty.IsZero():
 			add("discovery_empty", d.Pool, d.Empty, d.String()+" says that there are no nodes")
 		}
@@ -209,7 +209,10 @@ func discoveryOf(all []nodeset.Status, pool string) *api.Discovery {
 		Since: timeOf(d.Since), EmptySince: timeOf(d.Empty), EmptyIgnored: d.Ignored,
 	}
 	if d.Err != nil {
-		shown.Error = d.Err.Error()
+		shown.Error = inALine(d.Err)
 	}
 	return shown
 }
+
+// inALine returns the text of an error, which has a line for each fault of a file of nodes.
+func inALine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

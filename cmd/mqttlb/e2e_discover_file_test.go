@@ -50,6 +50,9 @@ func TestTheNodesOfAFileAreWatched(t *testing.T) {
 	replace("next", "nodes:\n- {name: a, adress: 3}\n")
 	r.waitAlarm(t, "discovery_failed", true)
 	r.waitFor(t, file+`:2:13: nodes[0]: unknown key`, "those that are known stay")
+	if out, code := r.ctl(t, "alarms"); code != 0 || !strings.Contains(out, `unknown key "adress"`) || strings.Contains(out, `\n`) {
+		t.Errorf("ctl alarms: exit code %d\n%s", code, out)
+	}
 	r.waitNodes(t, "a "+a.addr, "b "+b.addr)
 	if out, code := mqttlb(t, "check", r.config); code != 1 || !strings.Contains(out, "nodes.yaml:2:13: ") {
 		t.Errorf("check with a broken file: exit code %d\n%s", code, out)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -47,12 +48,21 @@ func probeDial(pool *snapshot.Pool) func(context.Context, *net.Dialer, string) (
 func (p *plan) sourceWarnings() (all []config.Error) {
 	for i := range p.config.Pools {
 		c := &p.config.Pools[i]
+		faults := map[int][]*balancer.SourceError{} // by the item of source, which may be a network
 		for _, fault := range sourceFaults(p.pools[i].Source) {
+			item := c.SourceOf(fault.Source)
+			faults[item] = append(faults[item], fault)
+		}
+		for _, item := range slices.Sorted(maps.Keys(faults)) {
 			at := fmt.Sprintf("pools[%d].source", i)
 			if len(c.Source) > 1 {
-				at = fmt.Sprintf("%s[%d]", at, c.SourceOf(fault.Source))
+				at = fmt.Sprintf("%s[%d]", at, item)
 			}
-			all = append(all, p.config.Fault(at, fmt.Sprintf("pool %q: %v", c.Name, fault)))
+			text := fmt.Sprintf("pool %q: %v", c.Name, faults[item][0])
+			if more := len(faults[item]) - 1; more > 0 {
+				text += fmt.Sprintf("; nor can %d more of %v be used", more, c.Source[item])
+			}
+			all = append(all, p.config.Fault(at, text))
 		}
 		if p.pools[i].Source.IsTransparent() {
 			if err := mayBeTransparent(); err != nil {

@@ -1,7 +1,6 @@
 package ctl
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"time"
@@ -44,7 +43,10 @@ func nodeTable(nodes []api.Node, now time.Time) *table {
 		if !discovered {
 			return nil
 		}
-		return []cell{{text: cmp.Or(terminal.Printable(text), "-")}}
+		if text == "" { // of the configuration
+			return []cell{{text: "-"}}
+		}
+		return []cell{{text: terminal.Printable(text)}}
 	}
 	for _, n := range nodes {
 		name := terminal.Printable(n.Name)

@@ -90,6 +90,9 @@ func routeLines(r *api.ListenerRoute, p page) []string {
 	if r.Note != "" {
 		lines = append(lines, p.paint(notice, "note: "+terminal.Printable(r.Note)))
 	}
+	if len(r.Candidates) == 0 {
+		return lines
+	}
 	t := &table{columns: []column{
 		{title: ""}, {title: "NODE", least: 10}, {title: "STATE"}, {title: "WEIGHT", right: true}, {title: "SESSIONS", right: true}, {title: "WHY", least: 10},
 	}}

@@ -31,7 +31,11 @@ func rulesCommand(c *connection) *cobra.Command {
 			}
 			return show(cmd, c, r, func(rules api.Rules) error {
 				if len(rules.Rules) == 0 {
-					_, err := fmt.Fprintln(cmd.OutOrStdout(), "no rules")
+					none := "no rules"
+					if matched {
+						none = "no rule has decided about anybody"
+					}
+					_, err := fmt.Fprintln(cmd.OutOrStdout(), none)
 					return err
 				}
 				t := &table{columns: []column{{title: "LISTENER", least: 8}, {title: "RULE", least: 10}, {title: "ACTION"}, {title: "MATCHED", right: true}}}

@@ -1,6 +1,7 @@
 package ctl
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,23 @@ func TestTablesFitTheTerminal(t *testing.T) {
 	}
 	if lines := (page{width: 80}).table(sessionTable(sessions, false)); strings.Contains(lines[0], "USERNAME") || !strings.Contains(lines[0], "SENT") {
 		t.Errorf("in 80 columns: %s", lines[0])
+	}
+}
+
+func TestNodesOfTheFileHaveNoSource(t *testing.T) {
+	in := func(source string) []api.NodeInPool {
+		return []api.NodeInPool{{Pool: "p", State: "up", Address: "a:1", Source: source}}
+	}
+	lines := (page{}).table(nodeTable([]api.Node{{Name: "found", Pools: in("dns emqx")}, {Name: "written", Pools: in("")}}, time.Now()))
+	if len(lines) != 3 || !strings.Contains(lines[1], "dns emqx") || strings.Contains(lines[2], `"`) {
+		t.Errorf("got\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+func TestARouteToNoNodesHasNoTable(t *testing.T) {
+	lines := routeLines(&api.ListenerRoute{Listeners: []string{"l"}, Pool: "p", Algorithm: "hash", Note: "the pool has no nodes"}, page{})
+	if want := []string{"l to pool p, by hash", "note: the pool has no nodes"}; !slices.Equal(lines, want) {
+		t.Errorf("got %q, want %q", lines, want)
 	}
 }
 
