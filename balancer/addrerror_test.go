@@ -11,7 +11,7 @@ import (
 
 // TestAShortageDecidesWhateverTheOtherAddressesSay has a node with several addresses that was reached at none of them.
 func TestAShortageDecidesWhateverTheOtherAddressesSay(t *testing.T) {
-	refused, silent := error(syscall.ECONNREFUSED), error(context.DeadlineExceeded)
+	refused, silent := error(syscall.ECONNREFUSED), context.DeadlineExceeded
 	port := &SourceError{Err: syscall.EADDRNOTAVAIL}
 	source := &SourceError{Bind: true, Err: syscall.EADDRNOTAVAIL}
 	for _, test := range []struct {
