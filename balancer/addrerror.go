@@ -44,7 +44,7 @@ func weightOf(err error) int {
 	switch ShortageOf(err) {
 	case Descriptors:
 		return 0
-	case Ports:
+	case Ports, Sources:
 		return 1
 	case NoShortage:
 	}

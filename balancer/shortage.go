@@ -19,8 +19,12 @@ const (
 	Sources              // no address of pools[].source can be used; another pool may have one
 )
 
-// ShortageOf returns the shortage that an error of a connection to a node comes from.
+// ShortageOf returns the shortage that an error of a connection to a node comes from. Of [AddrErrors] the error that
+// decides counts.
 func ShortageOf(err error) Shortage {
+	if at, ok := errors.AsType[AddrErrors](err); ok && len(at) > 0 {
+		err = at.Unwrap()[0]
+	}
 	if source, ok := errors.AsType[*SourceError](err); ok {
 		return source.shortage()
 	}

@@ -39,9 +39,6 @@ func (d *Discover) String() string {
 	return "file " + d.File
 }
 
-// MaxDiscovered is how many nodes a source may give a pool.
-const MaxDiscovered = maxDiscovered
-
 func discoverFields(d *Discover) []field {
 	return []field{
 		scalar("dns", &d.DNS, text(parseLookedUp)),

@@ -15,15 +15,16 @@ type step uint8
 //	          bytes   node    the node  CONNECT     WS node                                            one line, one count
 //
 // A session whose nodes are all full or busy goes from dial to defer, and is refused from there.
-// accept.go makes the session and finish.go ends it. The steps between them are run from here.
+// accept.go makes the session, and ends it at once if its address is banned; finish.go ends it. The steps between them are
+// run from here.
 const (
-	stepOpen     step = iota // read the client's first bytes, as package opening says, until there is a route
-	stepDial                 // connect to the next candidate, after a wait in its queue, or after a pause if all of them have failed
+	stepOpen     step = iota // read the client's first bytes, as package opening says, and ask bans, rules, limits and routes, until there is a pool
+	stepDial                 // connect to the next candidate, at one of its addresses (race.go), after a wait in its queue, or after a pause if all have failed
 	stepDefer                // every node is full or busy: wait for a random time, then refuse the client
 	stepSecure               // nodes that speak TLS: send the PROXY header, then make the handshake in a goroutine
 	stepAnnounce             // write the PROXY header and the CONNECT in one write
 	stepSwitch               // nodes that speak WebSocket: wait for the 101, then write the client's frames
-	stepConfirm              // read the CONNACK
+	stepConfirm              // read the CONNACK; a session that its node accepts may take over from an older one
 	stepRelay                // move bytes until both sides have ended
 	stepLeave                // we end the session: pass on the rest of the packet that the node has begun, then say goodbye
 	stepLinger               // after a goodbye or a refusal: throw away the bytes that still arrive

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"time"
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/reactor"
@@ -13,20 +12,11 @@ import (
 
 // A node may have several addresses, which all lead to the same broker. An attempt to reach it tries them one after
 // the other, as RFC 8305 (Happy Eyeballs) says: the next one at once when a connection fails, and beside the
-// others when none is made within besideAfter. The first connection that is made wins, and the others are aborted.
+// others when none is made within walk.BesideAfter. The first connection that is made wins, and the others are aborted.
 
-const (
-	// besideAfter is the Connection Attempt Delay of RFC 8305, 5, which a tick makes a little longer.
-	besideAfter = 250 * time.Millisecond
-
-	// mostAbreast is how many connections a session makes at the same time, at most. The oldest, which has then
-	// waited for four times besideAfter, makes room for the next.
-	mostAbreast = 4
-
-	// contendersPerLoop limits the connections beside those of the sessions that one loop makes, and so the descriptors that a
-	// storm needs while the addresses of a node do not answer. Beyond it a connection makes room for the next one.
-	contendersPerLoop = 64
-)
+// contendersPerLoop limits the connections beside those of the sessions that one loop makes, and so the descriptors that a
+// storm needs while the addresses of a node do not answer. Beyond it a connection makes room for the next one.
+const contendersPerLoop = 64
 
 var errOvertaken error = &timeoutError{errors.New("no connection within its time, and other addresses are left")}
 
@@ -141,7 +131,7 @@ func (l *loop) tryBeside(s *session) error {
 	o := s.pending
 	l.enter(o, contender{s.server, o.dialled, o.begun})
 	s.server = stream{fd: -1}
-	if len(o.others) == mostAbreast || l.contenders > contendersPerLoop {
+	if len(o.others) == walk.MostAbreast || l.contenders > contendersPerLoop {
 		oldest := l.quit(o, 0)
 		o.failed = append(o.failed, balancer.AddrError{Addr: oldest.at, Err: errOvertaken})
 		reactor.Abort(oldest.fd)
@@ -162,7 +152,7 @@ func (l *loop) limitAddress(s *session) {
 	if left := reactor.Tick(len(o.left)); left > 0 {
 		now := l.Timers.Now()
 		share := (max(o.until, now) - now) / (left + 1)
-		s.deadline = min(l.In(besideAfter), now+max(share, 1), o.until)
+		s.deadline = min(l.In(walk.BesideAfter), now+max(share, 1), o.until)
 	}
 }
 

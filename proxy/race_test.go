@@ -18,6 +18,7 @@ import (
 	"mqttlb/proxy/outcome"
 	"mqttlb/proxy/proxytest"
 	"mqttlb/proxy/snapshot"
+	"mqttlb/proxy/walk"
 )
 
 // refusingToo is another address where nobody listens.
@@ -79,12 +80,12 @@ func TestNodeWithABlackHoledAddressIsReachedAtTheNextBesideIt(t *testing.T) {
 		n := m.startNode(t, nil)
 		r := m.start(t, []string{n.address()}, func(s *snapshot.Snapshot) { s.Timeouts.Dial = time.Hour })
 		var dropping []string
-		for range mostAbreast + 1 { // more than are dialled at the same time
+		for range walk.MostAbreast + 1 { // more than are dialled at the same time
 			dropping = append(dropping, fullListener(t))
 		}
 		r.atAddresses(append(dropping, n.address())...)
 		r.open("c1")
-		if f := r.only(); f.DialErrors != 0 || f.PassedOver != mostAbreast+1 {
+		if f := r.only(); f.DialErrors != 0 || f.PassedOver != walk.MostAbreast+1 {
 			t.Errorf("%d failed attempts, %d addresses passed over", f.DialErrors, f.PassedOver)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 
 	"mqttlb/balancer"
 	"mqttlb/proxy/source"
+	"mqttlb/proxy/walk"
 )
 
 // recount counts the sessions of a loop anew, for [Server.Check], in bounded turns while sessions go on.
@@ -32,7 +33,7 @@ type share struct {
 	queued   bool           // the session waits in the queue of node
 	opening  *generation    // whose opening the session is; nil: none
 	place    place
-	sources  [1 + mostAbreast]*source.Use // of the connections to its node; nil: the kernel has chosen the source
+	sources  [1 + walk.MostAbreast]*source.Use // of the connections to its node; nil: the kernel has chosen the source
 }
 
 func (l *loop) shareOf(s *session) share {

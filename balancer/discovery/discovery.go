@@ -154,9 +154,8 @@ func (d *Discovery) update(ctx context.Context, h *host) {
 	}
 }
 
-// lookUp returns the sorted addresses of a name. Resolvers rotate the order, and sessions
-// go to the first address. Sorting gives every replica the same first address, and the
-// same one in every round.
+// lookUp returns the sorted addresses of a name. DNS servers rotate the order; by sorting, every
+// replica dials the same address first, and the same one in every round.
 func (d *Discovery) lookUp(ctx context.Context, name string) ([]netip.Addr, time.Duration, error) {
 	lookup, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()

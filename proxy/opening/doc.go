@@ -10,8 +10,9 @@
 //	}
 //
 // An [Opening] reads the PROXY header, the ClientHello, the upgrade to WebSocket, the
-// frames and the CONNECT, in this order and as far as its listener has them. The verdict
-// does not depend on how the client's bytes are split.
+// frames and the CONNECT, in this order and as far as its listener has them. Then it asks
+// the rules of the listener, and after the caller's limits the routes, which choose the pool.
+// The verdict does not depend on how the client's bytes are split.
 //
 // The package does no I/O, starts no goroutine and has no clock. A verdict tells the
 // caller when to apply limits that sessions share, such as those of an address.

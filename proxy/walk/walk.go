@@ -28,6 +28,18 @@ const (
 // itself. If two are, all are, or rather the client.
 const mostRefusals = 2
 
+// A node that has several addresses is tried at them as RFC 8305 (Happy Eyeballs) says. That is one attempt of a walk, which
+// sees only its end.
+const (
+	// BesideAfter is the Connection Attempt Delay of RFC 8305, 5: the time after which the next address is tried
+	// beside those that have not answered.
+	BesideAfter = 250 * time.Millisecond
+
+	// MostAbreast is how many connections of one attempt are made at the same time, at most. The oldest makes room for
+	// the next; it has then waited for four times BesideAfter.
+	MostAbreast = 4
+)
+
 // Walk is a session's walk over the candidates. It repeats the candidates while there is
 // time and one of them timed out, and a few times if all that got the CONNECT have closed. It
 // belongs to one session. Times are in ns of the caller's monotonic clock.

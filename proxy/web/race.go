@@ -14,12 +14,7 @@ import (
 
 // A node may have several addresses, which all lead to the same server. They are tried as those of a session are (see
 // package proxy): the next one at once when a connection fails, and beside the others when none is made within
-// besideAfter (RFC 8305).
-
-const (
-	besideAfter = 250 * time.Millisecond // the Connection Attempt Delay of RFC 8305, 5
-	mostAbreast = 4                      // connections that are made at the same time; the oldest makes room for the next
-)
+// walk.BesideAfter (RFC 8305).
 
 // made is a connection to an address of a node, or the reason why there is none.
 type made struct {
@@ -87,9 +82,9 @@ func (r *race) runAlone(ctx context.Context) made {
 // pause returns the time until the next address is tried beside the others.
 func (r *race) pause(ctx context.Context) time.Duration {
 	if end, ok := ctx.Deadline(); ok {
-		return min(besideAfter, max(time.Until(end), 0)/time.Duration(len(r.left)+1))
+		return min(walk.BesideAfter, max(time.Until(end), 0)/time.Duration(len(r.left)+1))
 	}
-	return besideAfter
+	return walk.BesideAfter
 }
 
 // next begins a connection to the next address, if there is one.
@@ -97,7 +92,7 @@ func (r *race) next(ctx context.Context) {
 	if len(r.left) == 0 || ctx.Err() != nil {
 		return
 	}
-	if len(r.others) == mostAbreast {
+	if len(r.others) == walk.MostAbreast {
 		r.others[0].cancel() // its result still comes
 	}
 	to := r.left[0]
@@ -107,7 +102,7 @@ func (r *race) next(ctx context.Context) {
 	go func() { // ends with the connection or with limited; run waits for its result
 		conn, err := r.dial(limited, to)
 		if err != nil && limited.Err() != nil && ctx.Err() == nil {
-			err = fmt.Errorf("no connection while %d other addresses were tried: %w", mostAbreast-1, context.DeadlineExceeded)
+			err = fmt.Errorf("no connection while %d other addresses were tried: %w", walk.MostAbreast-1, context.DeadlineExceeded)
 		}
 		r.results <- made{conn, to, err}
 	}()

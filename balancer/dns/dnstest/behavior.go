@@ -82,7 +82,7 @@ func (s *Server) reply(question *wire.Msg, name, text string, udp bool) (Behavio
 	case b == Referral:
 		reply.RecursionAvailable = false
 	case b == Empty || b == NXDomain:
-		s.empty(reply, name, b == NXDomain)
+		empty(reply, name, b == NXDomain)
 	default:
 		s.answer(reply, name, question.Question[0].Qtype)
 	}
@@ -124,18 +124,17 @@ func (s *Server) answer(reply *wire.Msg, name string, qtype uint16) {
 		name = next
 	}
 	if n := len(reply.Answer); n == 0 || reply.Answer[n-1].Header().Rrtype != qtype {
-		s.empty(reply, name, !exists)
+		empty(reply, name, !exists)
 	}
 }
 
-// empty makes a reply one that has no records of the type.
-func (s *Server) empty(reply *wire.Msg, name string, nxdomain bool) {
+// empty makes a reply one that has no records of the type, for a second.
+func empty(reply *wire.Msg, name string, nxdomain bool) {
 	if nxdomain {
 		reply.Rcode = wire.RcodeNameError
 	}
-	seconds := uint32(s.emptyTTL.Seconds())
 	reply.Ns = []wire.RR{&wire.SOA{
 		Hdr: wire.RR_Header{Name: name, Rrtype: wire.TypeSOA, Class: wire.ClassINET, Ttl: 3600},
-		Ns:  "ns.example.", Mbox: "admin.example.", Minttl: seconds,
+		Ns:  "ns.example.", Mbox: "admin.example.", Minttl: 1,
 	}}
 }

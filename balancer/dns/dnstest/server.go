@@ -18,7 +18,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	wire "github.com/miekg/dns"
 )
@@ -30,7 +29,6 @@ type Server struct {
 	mu        sync.Mutex // guards the fields below
 	records   map[string][]wire.RR
 	behavior  map[string]Behavior // by question or name; "" is any
-	emptyTTL  time.Duration
 	questions []string
 	asked     chan struct{} // closed at the next question
 }
@@ -48,7 +46,7 @@ func StartAt(t testing.TB, address string) *Server {
 	tcp, udp := listen(t, address)
 	s := &Server{
 		addr:    netip.MustParseAddrPort(tcp.Addr().String()),
-		records: map[string][]wire.RR{}, behavior: map[string]Behavior{}, emptyTTL: time.Second, asked: make(chan struct{}),
+		records: map[string][]wire.RR{}, behavior: map[string]Behavior{}, asked: make(chan struct{}),
 	}
 	for _, server := range []*wire.Server{{Listener: tcp}, {PacketConn: udp}} {
 		started, ended := make(chan struct{}), make(chan error, 1)
@@ -104,13 +102,6 @@ func (s *Server) Set(name string, records ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records[wire.CanonicalName(name)] = all
-}
-
-// SetEmptyTTL sets for how long empty answers are good. It is a second at the start.
-func (s *Server) SetEmptyTTL(ttl time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.emptyTTL = ttl
 }
 
 // Behave sets how the server answers questions, such as "AAAA emqx.example" for one of them, or "emqx.example" for any
