@@ -46,7 +46,7 @@ func weightOf(err error) int {
 		return 0
 	case Ports, Sources:
 		return 1
-	case NoShortage:
+	case NoShortage, Sources:
 	}
 	if timedOut(err) {
 		return 2

@@ -47,30 +47,16 @@ func TestThousandSessionsLeaveEvenly(t *testing.T) {
 			r := start(t, []string{a.address()})
 			clients := r.openSessions(sessions)
 			r.apply(r.on(a.address(), b.address()))
+			var told samples
+			told.take(func() int64 { return 0 })
 			r.drain(0, pace)
-			type sample struct {
-				at   time.Time
-				told int64
-			}
-			var samples []sample
-			for told := int64(0); told < sessions; {
-				told = r.progress().Leaving
-				samples = append(samples, sample{time.Now(), told})
+			for told.take(func() int64 { return r.progress().Leaving }) < sessions {
 				time.Sleep(drainInterval / 5) //nolint:forbidigo // between two samples
-				if time.Since(samples[0].at) > 4*patience {
+				if time.Since(told[0].before) > 4*patience {
 					t.Fatalf("%+v", r.progress())
 				}
 			}
-			for i, from := range samples {
-				for _, to := range samples[i:] {
-					if n := to.told - from.told; to.at.Sub(from.at) <= time.Second && n > perSecond*13/10 {
-						t.Fatalf("%d sessions left in %v", n, to.at.Sub(from.at))
-					}
-				}
-			}
-			if took := samples[len(samples)-1].at.Sub(samples[0].at); took < sessions*time.Second/perSecond*9/10 {
-				t.Errorf("all left within %v", took)
-			}
+			told.checkPace(t, perSecond)
 			for i, c := range clients {
 				_ = c.rest()
 				_ = c.Close()

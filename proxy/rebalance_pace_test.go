@@ -18,30 +18,15 @@ func TestThousandSessionsReturnEvenly(t *testing.T) {
 	const most = sessions * 95 / 100 // one that a busy machine has a pass miss returns with the next look, a minute later
 	r, _ := displaced(t, sessions, rebalanceAt(perSecond))
 	r.node(0).SetHealth(balancer.Up)
-	type sample struct {
-		at   time.Time
-		told int64
-	}
-	var samples []sample
-	for told, began := int64(0), time.Now(); told < most; {
-		told = int64(r.back().TotalMoved)
-		samples = append(samples, sample{time.Now(), told})
+	var moved samples
+	for began := time.Now(); moved.take(func() int64 { return int64(r.back().TotalMoved) }) < most; {
 		time.Sleep(drainInterval / 5) //nolint:forbidigo // between two samples
 		if time.Since(began) > 4*patience {
 			t.Fatalf("%+v", r.back())
 		}
 	}
-	samples = slices.DeleteFunc(samples, func(s sample) bool { return s.told == 0 })
-	for i, from := range samples {
-		for _, to := range samples[i:] {
-			if n := to.told - from.told; to.at.Sub(from.at) <= time.Second && n > perSecond*13/10 {
-				t.Fatalf("%d sessions returned in %v", n, to.at.Sub(from.at))
-			}
-		}
-	}
-	if took := samples[len(samples)-1].at.Sub(samples[0].at); took < most*time.Second/perSecond*9/10 {
-		t.Errorf("%d returned within %v", most, took)
-	}
+	moved = slices.DeleteFunc(moved, func(s sample) bool { return s.n == 0 })
+	moved.checkPace(t, perSecond)
 }
 
 // A rebalance goes on with another pace, and ends where the file has none.

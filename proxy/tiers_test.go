@@ -138,21 +138,17 @@ func TestSessionsGoHomeFromABackup(t *testing.T) {
 func TestSessionsLeaveNodesThatAreDownForABackupAndBack(t *testing.T) {
 	proxytest.WaitAbreast(t)
 	r := startTiers(t, 2, 1, closeDown(1000))
-	for i, row := range []struct{ from, to int }{{0, 1}, {1, 0}} {
-		r.openSessions(10)
-		r.node(row.from).SetHealth(balancer.Down)
-		r.waitOutcome(outcome.NodeDown, uint64(10*(i+1)))
-		r.openSessions(10)
-		if n := r.node(row.to).Open(); n != 10 {
-			t.Errorf("%d sessions on the node that is up", n)
-		}
-		if i == 0 {
-			r.node(1).SetHealth(balancer.Down) // both are: the sessions stay
-			r.node(0).SetHealth(balancer.Up)
-			r.waitOutcome(outcome.NodeDown, 20)
-			return
-		}
-	}
+	first, backup := r.node(0), r.node(1)
+	r.openSessions(10)
+	first.SetHealth(balancer.Down)
+	r.waitOutcome(outcome.NodeDown, 10)
+	r.openSessions(10)
+	r.wantOpen("with the first one down", 0, 10)
+	backup.SetHealth(balancer.Down) // both are: the sessions stay
+	first.SetHealth(balancer.Up)
+	r.waitOutcome(outcome.NodeDown, 20)
+	r.openSessions(10)
+	r.wantOpen("with the backup down", 10, 0)
 }
 
 // An operator moves all clients of a cluster to the next one.

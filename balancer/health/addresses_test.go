@@ -90,11 +90,14 @@ func TestProbesOfTheAddressesOfANodeAreDifferentClients(t *testing.T) {
 			most = max(most, open)
 			ids = append(ids, string(id[14:size]))
 			mu.Unlock()
+			if !differ {
+				<-time.After(100 * time.Millisecond) // a second one at the same time comes now
+			}
+			mu.Lock()
+			open-- // before the answer, after which the next one may come
+			mu.Unlock()
 			_, _ = conn.Write([]byte{0x20, 2, 0, 0})
 			_, _ = io.Copy(io.Discard, conn)
-			mu.Lock()
-			open--
-			mu.Unlock()
 		}
 		n := newPool(t, "127.0.0.1:1883").Nodes()[0]
 		setAddrs(n, proxytest.Serve(t, "127.0.0.1:0", serve), proxytest.Serve(t, "127.0.0.1:0", serve), proxytest.Serve(t, "127.0.0.1:0", serve))

@@ -101,7 +101,7 @@ func TestServiceRecordsAreDiscovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	putFile(t, r.config, strings.Replace(string(text), "{probe: none}", "{interval: 200ms, rise: 1, fall: 1}", 1), 0o644)
+	putFile(t, r.config, strings.Replace(string(text), "{probe: none}", "{interval: 500ms, rise: 1, fall: 4}", 1), 0o644)
 	r.run(t)
 	r.waitNodes(t, "a.example a.example:"+port, "b.example b.example:"+port, "c.example c.example:"+port)
 	if out, _ := r.ctl(t, "nodes", "--json"); !strings.Contains(out, `"weight":85,`) || !strings.Contains(out, `"weight":256,`) {

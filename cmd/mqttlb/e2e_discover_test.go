@@ -132,7 +132,7 @@ pools:
 func newDiscovering(t *testing.T, server *dnstest.Server, pool string) *reloadee {
 	t.Helper()
 	r := newReloadee(t, nowhere)
-	r.write(t, "127.0.0.1", strings.ReplaceAll(discovering+pool+"resolver: {servers: [\""+server.Addr().String()+"\"], timeout: 500ms}\n"+
+	r.write(t, "127.0.0.1", strings.ReplaceAll(discovering+pool+"resolver: {servers: [\""+server.Addr().String()+"\"], timeout: 2s}\n"+
 		"admin: {address: \"${admin}\", socket: DIR/socket}\nlog: {level: info, format: json}\n", "DIR", r.dir))
 	return r
 }
@@ -178,22 +178,22 @@ func (r *reloadee) waitAlarm(t *testing.T, name string, raised bool) {
 	})
 }
 
-// homesOf returns the pod of each client, which must have exactly one.
+// homesOf returns the pod of each client, which must have exactly one. It waits for the ends of sessions that have been
+// replaced: their clients hear of them before their pods do.
 func homesOf(t *testing.T, pods []*pod, ids []string) map[string]*pod {
 	t.Helper()
 	homes := map[string]*pod{}
 	for _, id := range ids {
-		for _, p := range pods {
-			if p.has(id) {
-				if homes[id] != nil {
-					t.Errorf("%s is on %s and on %s", id, homes[id].name, p.name)
+		eventually(t, id+" to be on one pod", func() bool {
+			n := 0
+			for _, p := range pods {
+				if p.has(id) {
+					homes[id] = p
+					n++
 				}
-				homes[id] = p
 			}
-		}
-		if homes[id] == nil {
-			t.Errorf("%s is on no pod", id)
-		}
+			return n == 1
+		})
 	}
 	return homes
 }

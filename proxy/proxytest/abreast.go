@@ -44,7 +44,7 @@ func Main(m *testing.M) {
 	}
 	if !chosen {
 		n := parallel
-		if raceDetector {
+		if RaceDetector {
 			n = parallelRace
 		}
 		_ = flag.Set("test.parallel", n)

@@ -2,4 +2,4 @@
 
 package proxytest
 
-const raceDetector = false
+const RaceDetector = false

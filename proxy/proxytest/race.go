@@ -2,5 +2,5 @@
 
 package proxytest
 
-// raceDetector: the tests run with it, and several times slower.
-const raceDetector = true
+// RaceDetector: the tests run with it, and several times slower.
+const RaceDetector = true
