@@ -24,7 +24,7 @@ listener has routes, it says which of them takes the client. What is not said
 of the client leaves routes undecided: then all ways are shown that it may
 take, each with the flags that decide.`,
 		Example: "  mqttlb ctl route sensor-17\n  mqttlb ctl route sensor-17 --sni tenant-a.example.com\n" +
-			"  mqttlb ctl route sensor-17 --listener mqtts --username acme/17 --version 5 --address 10.1.2.3",
+			"  mqttlb ctl route sensor-17 --listener mqtts --username acme/17 --version 5",
 		Args:              cli.Args("CLIENT_ID"),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
