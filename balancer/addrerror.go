@@ -46,7 +46,7 @@ func weightOf(err error) int {
 		return 0
 	case Ports, Sources:
 		return 1
-	case NoShortage, Sources:
+	case NoShortage:
 	}
 	if timedOut(err) {
 		return 2
