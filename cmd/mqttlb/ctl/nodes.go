@@ -44,7 +44,7 @@ func nodeTable(nodes []api.Node, now time.Time) *table {
 		if !discovered {
 			return nil
 		}
-		return []cell{{text: cmp.Or(terminal.Printable(text), "-")}}
+		return []cell{{text: terminal.Printable(cmp.Or(text, "-"))}}
 	}
 	for _, n := range nodes {
 		name := terminal.Printable(n.Name)
