@@ -38,7 +38,7 @@ type script struct {
 }
 
 func (s *script) LookupAddrs(_ context.Context, host string) (addrs []netip.Addr, ttl time.Duration, err error) {
-	defer time.Sleep(s.takes)
+	defer func() { <-time.After(s.takes) }()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := time.Since(s.begun)
@@ -222,10 +222,10 @@ func TestALookUpThatBeganBeforeAChangeOfServersIsDoneAgain(t *testing.T) {
 	}}
 	n := nodes(t, "a.example:1")
 	play(t, s, 0, n, 20*time.Second, func(d *Discovery, at time.Duration) {
-		switch at {
-		case time.Second:
+		switch {
+		case at == time.Second:
 			d.LookUpAgain()
-		case 10 * time.Second:
+		case at == 10*time.Second:
 			want(t, n[0], "127.0.0.2:1")
 		}
 	})
