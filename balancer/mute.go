@@ -224,7 +224,7 @@ func (s *silence) isMuteLocked(now int64, answering bool) bool {
 	if s.probedAt != 0 && now-s.probedAt < int64(trustedTime) {
 		return false
 	}
-	if s.sessions < muteSessions || now-s.since < int64(muteTime) || now-s.last > int64(muteGap) {
+	if s.sessions < muteSessions || s.last-s.since < int64(muteTime) || now-s.last > int64(muteGap) {
 		return false
 	}
 	return s.addresses.count() >= muteAddresses || s.elsewhere >= muteElsewhere || !answering && s.identifiers.count() >= muteIdentifiers

@@ -32,6 +32,7 @@ func TestWhoMakesANodeMute(t *testing.T) {
 		"many clients":                       {func(n, _ *Node) { turnAway(n, 20, 5, 20, long) }, true},
 		"too few":                            {func(n, _ *Node) { turnAway(n, 9, 5, 9, long) }, false},
 		"in too short a time":                {func(n, _ *Node) { turnAway(n, 100, 5, 20, time.Second) }, false},
+		"killed with many clients":           {func(n, _ *Node) { turnAway(n, 100, 5, 20, time.Second); <-time.After(long) }, false},
 		"over too long a time":               {func(n, _ *Node) { turnAway(n, 20, 5, 20, time.Hour) }, false},
 		"one client":                         {func(n, _ *Node) { turnAway(n, 100, 1, 1, long) }, false},
 		"one address, and no node answers":   {func(n, _ *Node) { turnAway(n, 100, 1, 50, long) }, true},
