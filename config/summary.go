@@ -48,7 +48,7 @@ func (c *Config) Summary(w io.Writer) error {
 		row("POOL", "PROTOCOL", "ALGORITHM", "TLS", "PROXY OUT", "HEALTH")
 		row(p.Name, p.protocol(), p.algorithm(), p.TLS.String(), p.proxy(), p.health())
 		endTable()
-		rated, tiered := p.hasRate(), len(p.tiers()) > 1 // otherwise nobody asked for the column
+		rated, tiered := p.hasRate(), len(p.tiers()) > 1 || p.Discover != nil // otherwise nobody asked for the column
 		if len(p.Nodes) > 0 {
 			row(slices.Concat([]string{"  NODE", "ADDRESS", "WEIGHT", "LIMIT"}, pick(tiered, "USE"), pick(rated, "NEW SESSIONS"))...)
 		}
