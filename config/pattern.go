@@ -99,11 +99,12 @@ func (p *Pattern) program() (instructions int) {
 	return instructions
 }
 
-// MustCompile returns the regular expressions, which parsing has checked.
+// MustCompile returns the regular expressions, which parsing has checked. A dot matches a newline, too: MQTT allows one
+// in an identifier, and no client may evade a rule by it.
 func (p *Pattern) MustCompile() []*regexp.Regexp {
 	compiled := make([]*regexp.Regexp, len(p.Regex))
 	for i, expr := range p.Regex {
-		compiled[i] = regexp.MustCompile(expr)
+		compiled[i] = regexp.MustCompile("(?s:" + expr + ")")
 	}
 	return compiled
 }

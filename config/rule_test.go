@@ -62,7 +62,7 @@ func TestListsOfRulesAreBounded(t *testing.T) {
 				"each is tried on every client, where an exact value or a prefix is found at once", maxExpressions+6, maxExpressions),
 		},
 		"too large expressions": {
-			numbered(10, `{name: r%[1]d, client_id: {regex: "(%[1]d)abc{900}"}, action: deny}`),
+			numbered(10, `{name: r%[1]d, client_id: {regex: "(%[1]d)abc{190}"}, action: deny}`),
 			fmt.Sprintf("f:11:9: listeners[0].rules[5]: has too large regular expressions; those of a listener's rules have at most %d instructions in all, with those of all listeners", maxPrograms),
 		},
 		"all match": {[]string{"{name: all, action: deny}", "{name: r1, will: true, action: deny}"},

@@ -38,7 +38,7 @@ func (l *loop) Accepted(number int, fd int32, peer netip.AddrPort) {
 	s.listener.Accepted++
 	s.listener.Open++
 
-	if l.server.bans.refuse(s.pending.Limited(), s.begun) {
+	if l.server.bans.refuse(s.pending.Limited(), &l.current.Bans, s.begun) {
 		l.refuseBanned(s)
 		return
 	}

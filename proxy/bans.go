@@ -8,10 +8,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"mqttlb/proxy/snapshot"
 )
 
 // bans holds the client addresses that are banned now. Their connections are closed as soon as the address is
-// known: after the accept or the PROXY header, and before TLS. Sessions that are open stay.
+// known: after the accept or the PROXY header, and before TLS. One that was open already is refused with its CONNECT or
+// its next request. Sessions that are open stay.
 //
 // The list outlives generations. It is bounded: an address beyond mostBans is not banned.
 type bans struct {
@@ -36,15 +39,16 @@ const causeOperator = "operator"
 func newBans() *bans { return &bans{list: map[addressKey]*ban{}, begun: map[string]uint64{}} }
 
 // refuse reports whether the address is banned, and counts the connection if it is. An address that is not valid
-// never is. now is in ns of the loops' clock.
-func (b *bans) refuse(from netip.Addr, now int64) bool {
+// never is, and neither is an exempt one in a network of IPv6 that is banned for another. now is in ns of the loops'
+// clock.
+func (b *bans) refuse(from netip.Addr, rule *snapshot.Bans, now int64) bool {
 	if b.active.Load() == 0 || !from.IsValid() {
 		return false
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	found := b.list[keyOf(from)]
-	if found == nil || found.until <= now {
+	if found == nil || found.until <= now || rule.Exempts(from) {
 		return false
 	}
 	found.closed.Add(1)

@@ -140,7 +140,7 @@ func BenchmarkBanCheck(b *testing.B) {
 			a := netip.MustParseAddr("192.0.2.1")
 			b.ReportAllocs()
 			for b.Loop() {
-				bans.refuse(a, 2)
+				bans.refuse(a, &snapshot.Bans{}, 2)
 			}
 		})
 	}

@@ -172,10 +172,10 @@ func TestIPv6AddressIsBannedWithItsNetwork(t *testing.T) {
 	b := newBans()
 	b.begin(keyOf(netip.MustParseAddr("2001:db8:0:1::7")), "not_mqtt", 1, 100)
 	for address, want := range map[string]bool{"2001:db8:0:1:ffff::1": true, "2001:db8:0:2::7": false, "203.0.113.7": false, "::": false} {
-		if got := b.refuse(netip.MustParseAddr(address), 2); got != want {
+		if got := b.refuse(netip.MustParseAddr(address), &snapshot.Bans{}, 2); got != want {
 			t.Errorf("%s: %v", address, got)
 		}
-		if b.refuse(netip.MustParseAddr(address), 100) {
+		if b.refuse(netip.MustParseAddr(address), &snapshot.Bans{}, 100) {
 			t.Errorf("%s: banned when the time is over", address)
 		}
 	}

@@ -32,7 +32,7 @@ func (h *httpServer) forwardedFor(c *httpConn, ln *snapshot.Listener, r *http.Re
 		return nil
 	}
 	r.RemoteAddr = f.Source.String()
-	if h.proxy.bans.refuse(f.Limited(), h.now()) {
+	if h.proxy.bans.refuse(f.Limited(), &h.proxy.current.Load().Bans, h.now()) {
 		f.excess = outcome.Banned
 		return f
 	}

@@ -200,6 +200,8 @@ func (h *httpServer) serve(w http.ResponseWriter, r *http.Request) {
 		h.reject(w, r, c, ln, &opening.Rejection{Status: fault.Status, Reason: fault.Reason})
 	case c.excess.OfAddress():
 		h.reject(w, r, c, ln, tooMany(c.excess))
+	case f == nil && h.proxy.bans.refuse(c.client.Limited(), &h.proxy.current.Load().Bans, h.now()): // since the connection was accepted
+		h.reject(w, r, c, ln, tooMany(outcome.Banned))
 	case f.over() != outcome.None && (last || r.ContentLength != 0):
 		h.reject(w, r, c, ln, tooMany(f.over()))
 	case wrongHost != nil:

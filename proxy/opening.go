@@ -68,7 +68,7 @@ func (l *loop) checkAddress(s *session) step {
 	if o.releaseMemory() { // it is counted anew, for this client
 		return l.loseOpening(s)
 	}
-	if l.server.bans.refuse(o.Limited(), l.Now()) {
+	if l.server.bans.refuse(o.Limited(), &l.current.Bans, l.Now()) {
 		if o.Forwarded() {
 			s.excess, o.Excess = outcome.Banned, outcome.Banned // the proxy gets an answer: it may take a reset for a fault of ours
 			return stepOpen
@@ -165,7 +165,11 @@ func (l *loop) admit(s *session, v opening.Verdict) step {
 		}
 	}
 	held := l.server.clientIDs.isHeld(s.pending.client, &l.current.clientID, l.Now())
-	if refusal, ok := checkLimits(s.excess, held, l.server.rate, l.Now()); !ok {
+	excess := s.excess
+	if excess == outcome.None && l.server.bans.refuse(s.pending.Limited(), &l.current.Bans, l.Now()) {
+		excess = outcome.Banned // since the connection was accepted: it may be one of thousands, each with a password to try
+	}
+	if refusal, ok := checkLimits(excess, held, l.server.rate, l.Now()); !ok {
 		return l.refuse(s, refusal)
 	}
 	return stepOpen

@@ -8,7 +8,7 @@ import (
 
 // MaxText is the size in bytes of the longest text that regular expressions are tried on. The time of each grows with the
 // size of the text, the client chooses the text, and an event loop waits for the result.
-const MaxText = 1024
+const MaxText = 256
 
 // A Pattern is a condition on a text: that it is one of some values, begins with one of some prefixes, or matches one of some
 // regular expressions. A nil Pattern holds for every text.
