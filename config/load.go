@@ -41,7 +41,7 @@ func withoutPath(err error) error {
 
 // Parse parses a configuration. name is the file's name in errors, and its folder is the
 // base for included files. Parse returns a Config that is valid and complete, or an error
-// of type Errors with every fault.
+// of type Errors with every fault, or the first thousand.
 func Parse(name string, data []byte) (*Config, error) {
 	return thisSystem.parse(name, data)
 }

@@ -239,7 +239,7 @@ func TestHostileFilesAreRefused(t *testing.T) {
 		"a long list":         {"listeners: [" + strings.Repeat("1,", maxValues+10) + "]", "listeners[1000]: is not read, and nothing after it: there are 1000 errors already"},
 		"a long list of {}":   {"pools: [" + strings.Repeat("{},", maxValues+10) + "]", "is not read, and nothing after it: there are 100"},
 		"a long valid list":   {"include: [" + strings.Repeat("a,", maxValues+10) + "]", "include[199999]: is one value too many"},
-		"many unknown keys":   {manyKeys(maxValues/2), `unknown key "0"; known here are`},
+		"many unknown keys":   {manyKeys(maxValues / 2), `unknown key "0"; known here are`},
 		"a key of a megabyte": {strings.Repeat("k", maxFileSize-3) + ": 1", "f:1:1: unknown key \"" + strings.Repeat("k", longest) + "\"..."},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,4 +2,5 @@
 
 package proxytest
 
+// RaceDetector says that the tests run with it, and several times slower.
 const RaceDetector = false

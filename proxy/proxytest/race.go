@@ -2,5 +2,5 @@
 
 package proxytest
 
-// RaceDetector: the tests run with it, and several times slower.
+// RaceDetector says that the tests run with it, and several times slower.
 const RaceDetector = true
