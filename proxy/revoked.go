@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -186,7 +187,7 @@ func (srv *Server) leaveRevoked() {
 			return
 		}
 	}
-	srv.log.Info("the sessions with revoked certificates were told to leave", "sessions", told, seconds(time.Since(began)))
+	srv.log.Info("the sessions with revoked certificates were told to leave", slog.Int("sessions", told), seconds(time.Since(began)))
 }
 
 // endsRevoked reports whether a listener ends sessions whose certificate is revoked.

@@ -222,10 +222,9 @@ func TestALookUpThatBeganBeforeAChangeOfServersIsDoneAgain(t *testing.T) {
 	}}
 	n := nodes(t, "a.example:1")
 	play(t, s, 0, n, 20*time.Second, func(d *Discovery, at time.Duration) {
-		switch {
-		case at == time.Second:
+		if at == time.Second {
 			d.LookUpAgain()
-		case at == 10*time.Second:
+		} else if at == 10*time.Second {
 			want(t, n[0], "127.0.0.2:1")
 		}
 	})

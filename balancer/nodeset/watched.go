@@ -155,11 +155,11 @@ func (w *watched) failed(now time.Time, err error) {
 	}
 	// Log an error once, not for each look-up.
 	if w.err == nil || w.err.Error() != err.Error() {
-		message := "the nodes of the pool are not found: those that are known stay"
-		if len(w.set.Nodes) == 0 {
-			message = "the nodes of the pool are not found, and none is known"
+		if kept := len(w.set.Nodes); kept > 0 {
+			w.log.Warn("the nodes of the pool are not found: those that are known stay", "error", err, "kept", kept)
+		} else {
+			w.log.Warn("the nodes of the pool are not found, and none is known", "error", err)
 		}
-		w.log.Warn(message, "error", err, "kept", len(w.set.Nodes))
 	}
 	w.err = err
 }
