@@ -224,7 +224,8 @@ func TestALookUpThatBeganBeforeAChangeOfServersIsDoneAgain(t *testing.T) {
 	play(t, s, 0, n, 20*time.Second, func(d *Discovery, at time.Duration) {
 		if at == time.Second {
 			d.LookUpAgain()
-		} else if at == 10*time.Second {
+		}
+		if at == 10*time.Second {
 			want(t, n[0], "127.0.0.2:1")
 		}
 	})
