@@ -220,7 +220,7 @@ func TestLimitKeepsTheFirstInOrder(t *testing.T) {
 		var all []SessionInfo
 		for i := range n {
 			all = append(all, SessionInfo{
-				ID: SessionID(i + 1), Age: time.Duration(rand.N(20)), Silent: time.Duration(rand.N(20)), Received: rand.N(uint64(20)),
+				ID: SessionID(i + 1), Began: time.Unix(0, rand.N(int64(20))), Silent: time.Duration(rand.N(20)), Received: rand.N(uint64(20)),
 				Sent: rand.N(uint64(20)), PacketsPerSecond: float64(rand.N(20)), ClientID: fmt.Sprint(rand.N(20)),
 			})
 		}

@@ -42,7 +42,7 @@ func (o SessionOrder) compare(a, b *SessionInfo) int {
 	var c int
 	switch o {
 	case ByAge:
-		c = cmp.Compare(b.Age, a.Age)
+		c = a.Began.Compare(b.Began) // the loops' clocks of this moment differ, and so do the ages
 	case BySilence:
 		c = cmp.Compare(b.Silent, a.Silent)
 	case ByReceived:

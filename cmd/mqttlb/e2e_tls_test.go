@@ -186,6 +186,9 @@ func passThroughPaho(t *testing.T, b *balancer, listener, scheme string, version
 			t.Fatalf("%d bytes on %q, want %d on %q", len(got.payload), got.topic, size, id)
 		}
 	}
+	if v5, ok := c.(*autopahoClient); ok {
+		v5.acknowledge(t, id)
+	}
 	c.disconnect(t)
 	s := b.sessionsEnded(t, 1, `"`+id+`"`)[0]
 	if s.Listener != listener || s.Version != versionName(version) || s.Node != "a" || s.Outcome != "client_disconnected" {

@@ -60,6 +60,16 @@ func (c *autopahoClient) publish(t *testing.T, topic string, payload []byte) {
 	}
 }
 
+// acknowledge waits until the client has sent all PUBACKs: it sends one behind its handler of the message, and before that of
+// the next message. Otherwise the last of them may come after the DISCONNECT.
+func (c *autopahoClient) acknowledge(t *testing.T, topic string) {
+	t.Helper()
+	if _, err := c.Publish(t.Context(), &paho.Publish{Topic: topic, QoS: 0}); err != nil {
+		t.Fatalf("PUBLISH %s: %v", topic, err)
+	}
+	receive(t, c)
+}
+
 func (c *autopahoClient) messages() <-chan message { return c.in }
 func (c *autopahoClient) sessionPresent() bool     { return false }
 
