@@ -14,20 +14,22 @@ func TestEachConditionOfARoute(t *testing.T) {
 	rows := conditionRows(t)
 	for _, m := range []mode{mqttToMQTT, mqttsToMQTT, wsToMQTT, wssToMQTT, httpToWS} {
 		t.Run(m.name, func(t *testing.T) {
-			special := m.onePool("special", m.startNode(t, nil).address())
+			address := m.startNode(t, nil).address()
 			r := m.start(t, []string{m.startNode(t, nil).address()})
-			rest := r.snap.Listeners[0].Routes
+			rest := len(r.snap.Listeners[0].Routes)
 			for _, row := range rows {
 				if row.overTLS && !m.tls {
 					continue
 				}
+				special := m.onePool("special", address)
 				route := snapshot.Route{Name: "routes[0]", SNI: row.match.ServerName, Match: row.match, Pool: special}
 				route.Match.ServerName = ""
 				if m.clientWS() {
 					route.Path, route.WebSocket = "/mqtt", true
 				}
 				r.apply(func(s *snapshot.Snapshot) {
-					s.Listeners[0].Routes = append([]snapshot.Route{route}, rest...)
+					routes := s.Listeners[0].Routes
+					s.Listeners[0].Routes = append([]snapshot.Route{route}, routes[len(routes)-rest:]...)
 				})
 				for _, v := range []mqttparse.Version{mqttparse.V31, mqttparse.V311, mqttparse.V5} {
 					taken, other := special.Nodes()[0], r.node(0)
