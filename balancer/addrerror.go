@@ -48,13 +48,14 @@ func weightOf(err error) int {
 		return 1
 	case NoShortage:
 	}
-	if timedOut(err) {
+	if TimedOut(err) {
 		return 2
 	}
 	return 3
 }
 
-func timedOut(err error) bool {
+// TimedOut reports whether a connection to a node ran out of time.
+func TimedOut(err error) bool {
 	timeout, ok := errors.AsType[interface {
 		error
 		Timeout() bool

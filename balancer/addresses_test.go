@@ -142,8 +142,8 @@ func TestErrorOfAllAddressesMeansWhatDecides(t *testing.T) {
 		{all(refused, syscall.EADDRNOTAVAIL), Ports, false},
 		{all(syscall.EADDRNOTAVAIL, late, syscall.EMFILE), Descriptors, false},
 	} {
-		if short := ShortageOf(tt.err); short != tt.short || timedOut(tt.err) != tt.late || !errors.Is(tt.err, tt.err.(AddrErrors)[0].Err) {
-			t.Errorf("%v: %v, late %t", tt.err, short, timedOut(tt.err))
+		if short := ShortageOf(tt.err); short != tt.short || TimedOut(tt.err) != tt.late || !errors.Is(tt.err, tt.err.(AddrErrors)[0].Err) {
+			t.Errorf("%v: %v, late %t", tt.err, short, TimedOut(tt.err))
 		}
 	}
 	if got := all(refused, late).Error(); got != "10.0.0.0:1: dial: connection refused; 10.0.0.1:1: dial: connection timed out" {

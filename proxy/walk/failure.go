@@ -77,14 +77,7 @@ func outcomeOf(err error) outcome.Outcome {
 
 // timedOut reports whether the attempt ran out of time.
 func timedOut(err error) bool {
-	if errors.Is(err, ErrNoTurn) || errors.Is(err, ErrResolving) || errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	timeout, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && timeout.Timeout()
+	return errors.Is(err, ErrNoTurn) || errors.Is(err, ErrResolving) || errors.Is(err, context.DeadlineExceeded) || balancer.TimedOut(err)
 }
 
 // Broke reports whether the node, or something in front of it, has ended the connection without a word.
