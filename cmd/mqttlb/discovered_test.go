@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -118,10 +117,7 @@ resolver: {servers: [%q]}
 			nodes += fmt.Sprintf("- {name: %s, address: \"%s:1883\"}\n", name, ip)
 			want += name + "=" + ip + ":1883 "
 		}
-		if err := os.WriteFile(file+".new", []byte(nodes), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(file+".new", file); err != nil {
+		if err := replaceFile(file, []byte(nodes)); err != nil {
 			t.Fatal(err)
 		}
 		server.Set("h.example", records...)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -37,10 +36,7 @@ resolver: {servers: [%q]}
 			list += fmt.Sprintf("- {name: %s, address: \"%[1]s:1883\", priority: %d, weight: %d}\n", name, n.priority, n.weight)
 			want += name + "=" + name + ":1883 "
 		}
-		if err := os.WriteFile(file+".new", []byte(list), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(file+".new", file); err != nil {
+		if err := replaceFile(file, []byte(list)); err != nil {
 			t.Fatal(err)
 		}
 		server.Set("_mqtt._tcp.h.example", records...)
